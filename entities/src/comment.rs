@@ -1,0 +1,69 @@
+//! Questions, proposals and remarks at meetings.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{
+    enums::{CommentKind, CommentState, Language, Platform},
+    ids::{BroadcastId, CommentId, MeetingId},
+};
+
+/// One row of `comments`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "comments")]
+pub struct Model {
+    /// Identity.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: CommentId,
+    /// The meeting.
+    pub meeting_id: MeetingId,
+    /// Number within the meeting.
+    pub receipt: i32,
+    /// What the author wants.
+    pub kind: CommentKind,
+    /// What was said.
+    pub body: String,
+    /// Body and author folded for search.
+    pub search: String,
+    /// Language it was asked in.
+    pub language: Language,
+    /// Who wrote it: `sub:…` for a signed-in person, `PLATFORM:…` for an account elsewhere; none: unknown.
+    pub author_key: Option<String>,
+    /// Name shown.
+    pub author_name: String,
+    /// Where it was written; none: through this API.
+    pub platform: Option<Platform>,
+    /// Broadcast it was imported from.
+    pub broadcast_id: Option<BroadcastId>,
+    /// Identity on the platform.
+    pub external_id: Option<String>,
+    /// Where it is on its way.
+    pub state: CommentState,
+    /// Why it was rejected or hidden.
+    pub state_reason: Option<String>,
+    /// How many people want it answered.
+    pub votes: i32,
+    /// When a count of votes was last an event.
+    pub votes_shown_at: Option<DateTimeUtc>,
+    /// Whether the count has changed since.
+    pub votes_unshown: bool,
+    /// Moderators' labels, as a JSON array.
+    pub labels: String,
+    /// When it was written.
+    pub posted_at: DateTimeUtc,
+    /// Position of its first event in the meeting's feed.
+    pub posted_seq: i64,
+    /// When it was last taken to be answered.
+    pub selected_at: Option<DateTimeUtc>,
+    /// When it was answered.
+    pub answered_at: Option<DateTimeUtc>,
+    /// The answer.
+    pub answer: Option<String>,
+    /// The one it was joined to.
+    pub merged_into: Option<CommentId>,
+}
+
+/// Rows are joined by hand, in the store.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

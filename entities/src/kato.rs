@@ -1,0 +1,71 @@
+//! The code of a unit in the classifier of administrative-territorial objects (КАТО).
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A nine-digit classifier code, `AB CD EF HIJ`. It is text: `010000000` and `10000000` are different things.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KatoCode([u8; 9]);
+
+/// Why a text is not a classifier code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadKatoCode;
+
+impl fmt::Display for BadKatoCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a classifier code has nine digits")
+    }
+}
+
+impl std::error::Error for BadKatoCode {}
+
+impl KatoCode {
+    /// The code as its nine digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The digits as bytes, `b'0'..=b'9'`.
+    #[must_use]
+    pub const fn digits(&self) -> &[u8; 9] {
+        &self.0
+    }
+}
+
+impl FromStr for KatoCode {
+    type Err = BadKatoCode;
+
+    fn from_str(text: &str) -> Result<Self, BadKatoCode> {
+        let digits: [u8; 9] = text.as_bytes().try_into().map_err(|_| BadKatoCode)?;
+        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(BadKatoCode) }
+    }
+}
+
+impl TryFrom<String> for KatoCode {
+    type Error = BadKatoCode;
+
+    fn try_from(text: String) -> Result<Self, BadKatoCode> {
+        text.parse()
+    }
+}
+
+impl From<KatoCode> for String {
+    fn from(code: KatoCode) -> Self {
+        code.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for KatoCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for KatoCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,19 @@
+//! Rows and their relations, id newtypes and the closed sets that are stored as text.
+//!
+//! This room says what is kept, and nothing about what is allowed or how it is shown: no rules, no GraphQL.
+
+pub mod enums;
+pub mod ids;
+pub mod kato;
+
+pub mod broadcast;
+pub mod comment;
+pub mod comment_vote;
+pub mod feed;
+pub mod feed_event;
+pub mod idempotency_key;
+pub mod meeting;
+pub mod muted_author;
+pub mod region_edition;
+pub mod region_version;
+pub mod stage_segment;
