@@ -2,6 +2,20 @@
 //!
 //! The rooms and the arrows between them are described in `docs/architecture.md` and held by `tests/it/architecture.rs`.
 
+pub mod app;
+pub mod auth;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod demo;
 pub mod domain;
+pub mod feed;
+pub mod graphql;
+pub mod http;
 pub mod idgen;
+pub mod jobs;
+pub mod lifecycle;
+pub mod service;
+pub mod store;
+pub mod telemetry;
+pub mod text;

@@ -35,6 +35,24 @@ impl KatoCode {
     }
 }
 
+impl KatoCode {
+    /// The first and the last code that can lie in this unit or below it. The classifier nests by segment, so a subtree
+    /// is one range of codes, and stays so when units come and go.
+    #[must_use]
+    pub fn subtree(&self) -> (Self, Self) {
+        let own = match self.0 {
+            [_, _, b'0', b'0', b'0', b'0', b'0', b'0', b'0'] => 2,
+            [_, _, _, _, b'0', b'0', b'0', b'0', b'0'] => 4,
+            [_, _, _, _, _, _, b'0', b'0', b'0'] => 6,
+            [_, _, _, _, _, _, _, b'0', b'0'] => 7,
+            _ => 9,
+        };
+        let mut last = self.0;
+        last.iter_mut().skip(own).for_each(|digit| *digit = b'9');
+        (*self, Self(last))
+    }
+}
+
 impl FromStr for KatoCode {
     type Err = BadKatoCode;
 

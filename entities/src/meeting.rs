@@ -24,6 +24,8 @@ pub struct Model {
     pub title_ru: Option<String>,
     /// Title in English.
     pub title_en: Option<String>,
+    /// Titles and venue folded for search.
+    pub search: String,
     /// From the calendar or outside it.
     pub origin: MeetingOrigin,
     /// Why it is held outside the calendar.

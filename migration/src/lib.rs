@@ -1,1 +1,28 @@
-//! x
+//! The schema, one step a file, in plain names. Imports nothing of ours: a step must mean the same for ever.
+
+use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, async_trait};
+
+mod m0001_regions;
+mod m0002_feeds;
+mod m0003_meetings;
+mod m0004_stages;
+mod m0005_comments;
+mod m0006_idempotency;
+
+/// All steps, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_regions::Migration),
+            Box::new(m0002_feeds::Migration),
+            Box::new(m0003_meetings::Migration),
+            Box::new(m0004_stages::Migration),
+            Box::new(m0005_comments::Migration),
+            Box::new(m0006_idempotency::Migration),
+        ]
+    }
+}

@@ -1,1 +1,43 @@
-//! x
+//! The town in which the tests play: databases, a bus, replicas, people and their sockets.
+//!
+//! Everything is real but time: PostgreSQL, Redis, HTTP, WebSocket. The clock stands still until a test moves it.
+
+mod actors;
+mod databases;
+mod process;
+mod sockets;
+mod tokens;
+mod town;
+
+pub use actors::{Actor, id_of, refusal};
+pub use databases::{Databases, databases};
+pub use process::Process;
+pub use sockets::{Live, Socket};
+pub use tokens::{Tokens, token_claims};
+pub use town::{Engine, START, Town};
+
+/// How long a test waits for what must come: a guard against hanging, never a wait.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Plays each scene on the embedded engine and bus, and on those of production.
+#[macro_export]
+macro_rules! scenes {
+    ($(async fn $name:ident($town:ident) $body:block)*) => {$(
+        mod $name {
+            #[allow(unused_imports, reason = "not every scene needs everything")]
+            use super::*;
+
+            async fn play($town: $crate::Town) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn embedded() {
+                play($crate::Town::start($crate::Engine::Embedded).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn production() {
+                play($crate::Town::start($crate::Engine::Production).await).await;
+            }
+        }
+    )*};
+}

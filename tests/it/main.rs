@@ -1,1 +1,16 @@
-fn main() {}
+//! The product as its users meet it: a file a feature, every scene on both engines.
+
+mod architecture;
+mod doors;
+mod feeds;
+mod idempotency;
+mod kill;
+mod live;
+mod meetings;
+mod moderation;
+mod permissions;
+mod program;
+mod questions;
+mod regions;
+mod schema;
+mod time_split;

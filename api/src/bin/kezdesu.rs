@@ -1,1 +1,116 @@
-fn main() {}
+//! The service's program.
+
+use std::{error::Error, io::Write as _, process::ExitCode, sync::Arc};
+
+use clap::Parser as _;
+use kezdesu::{
+    app::regions::ImportOptions,
+    auth::mint,
+    cli::{Cli, Command, Regions},
+    clock::{Clock, SystemClock},
+    config::{Settings, from_environment},
+    demo,
+    feed::{Bus, MemoryBus, RedisBus},
+    graphql::sdl,
+    idgen::{IdGen, RandomIds},
+    service::{self, Service, Setup},
+    telemetry,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, whatever went wrong underneath.
+            let mut text = error.to_string();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                text = format!("{text}: {error}");
+                cause = error.source();
+            }
+            let _ = writeln!(std::io::stderr(), "kezdesu: {}", text.replace('\n', " "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(command: Command) -> Outcome {
+    if matches!(command, Command::Schema) {
+        return say(&sdl());
+    }
+    let settings = from_environment()?;
+    telemetry::log(&settings);
+    let clock: Arc<dyn Clock> = SystemClock::start();
+    match command {
+        Command::Schema => Ok(()),
+        Command::Serve { migrate } => {
+            let service = start(settings, clock, migrate).await?;
+            say(&format!("listening on http://{}\noperator on http://{}\n", service.address(), service.ops_address()))?;
+            until_told(service).await
+        }
+        Command::Demo => {
+            let service = start(settings.clone(), Arc::clone(&clock), true).await?;
+            say(&demo::start(&service, &settings, clock).await?)?;
+            until_told(service).await
+        }
+        Command::Migrate => {
+            service::open(&settings, true).await?;
+            say("the schema is up to date\n")
+        }
+        Command::Token(args) => say(&format!("{}\n", mint(&settings, &args.into(), clock.now())?)),
+        Command::Regions(Regions::Import { file, dry_run, dated }) => {
+            let store = service::open(&settings, false).await?;
+            let ids: Arc<dyn IdGen> = RandomIds::start();
+            let bus = one_shot_bus(&settings, &clock)?;
+            let app = service::app(&settings, store, bus, clock, ids).await?;
+            say(&app.import_regions(&file, ImportOptions { dry_run, dated }).await?.to_string())
+        }
+    }
+}
+
+/// A bus for a command that ends soon; replicas that it does not reach look by themselves.
+fn one_shot_bus(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Bus>, Box<dyn Error>> {
+    let Some(url) = &settings.redis_url else { return Ok(Arc::new(MemoryBus::default())) };
+    let bus = RedisBus::new(url.reveal(), &settings.redis_prefix, Arc::clone(clock))?;
+    tokio::spawn(Arc::clone(&bus).run());
+    Ok(bus)
+}
+
+async fn start(settings: Settings, clock: Arc<dyn Clock>, migrate: bool) -> Result<Service, Box<dyn Error>> {
+    let bind = |name: &'static str, address| async move {
+        TcpListener::bind(address).await.map_err(|error| format!("{name}: cannot listen on {address}: {error}"))
+    };
+    let listener = bind("KEZDESU_LISTEN", settings.listen).await?;
+    let ops_listener = bind("KEZDESU_OPS_LISTEN", settings.ops_listen).await?;
+    let ids = RandomIds::start();
+    Ok(service::start(Setup { settings, clock, ids, listener, ops_listener, migrate }).await?)
+}
+
+/// Serves until the operating system or a failure of its own ends the service.
+async fn until_told(service: Service) -> Outcome {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = service.life().draining() => {
+            service.stop().await;
+            return Err("a part of the service has ended by itself".into());
+        }
+    }
+    service.stop().await;
+    Ok(())
+}
+
+fn say(text: &str) -> Outcome {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,91 @@
+//! Adding an online broadcast (p. 3.2).
+
+use entities::{
+    broadcast,
+    enums::{MeetingPhase, Platform},
+    ids::{BroadcastId, MeetingId},
+    meeting,
+};
+use url::Url;
+
+use crate::{
+    app::{
+        ActError, App, Refused,
+        meetings::{step, text},
+        once::once,
+        refused::Invalid,
+    },
+    domain::{
+        feed::EventKind,
+        meeting::{LONGEST_TITLE, MOST_BROADCASTS, Step},
+        policy,
+        viewer::Viewer,
+    },
+    store::StoreError,
+};
+
+/// How long an address may be.
+const LONGEST_URL: usize = 2000;
+
+/// A broadcast to be added.
+#[derive(Clone, Debug)]
+pub struct AddBroadcast {
+    /// The meeting.
+    pub meeting: MeetingId,
+    /// Where it is broadcast.
+    pub platform: Platform,
+    /// Address to watch.
+    pub url: String,
+    /// Identity on the platform.
+    pub external_id: Option<String>,
+    /// Whether the platform takes comments.
+    pub comments_enabled: bool,
+}
+
+impl App {
+    /// Adds a broadcast to a meeting that is not over.
+    ///
+    /// # Errors
+    /// Refused when the meeting is over, or the address is not one.
+    pub async fn add_broadcast(
+        &self,
+        viewer: &Viewer,
+        add: AddBroadcast,
+        key: Option<&str>,
+    ) -> Result<meeting::Model, ActError> {
+        let now = self.now();
+        let once = once(viewer.subject().unwrap_or_default(), "addBroadcast", key, &add)?;
+        let id = BroadcastId(self.ids.next(now));
+        let tx = self.store.begin().await?;
+        let repeat = tx.first_time(once.as_ref(), id.0, now).await?;
+        let (meeting, allowed) = self.lock::<policy::AddBroadcast>(&tx, viewer, add.meeting).await?;
+        if repeat.is_some() {
+            return Ok(meeting);
+        }
+        step(&meeting, None, Step::AddBroadcast)?;
+        if add.url.len() > LONGEST_URL {
+            return Err(Refused::TooLong { field: "url", max: LONGEST_URL }.into());
+        }
+        let url =
+            Url::parse(add.url.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let url = url.ok_or(Refused::Invalid { field: "url", why: Invalid::Url })?;
+        let external_id = add.external_id.map(|id| text("externalId", &id, LONGEST_TITLE)).transpose()?;
+        let there = tx.broadcasts(meeting.id).await?.len();
+        if there >= MOST_BROADCASTS {
+            return Err(Refused::Invalid { field: "meetingId", why: Invalid::TooMany { max: MOST_BROADCASTS } }.into());
+        }
+        tx.insert_broadcast(broadcast::Model {
+            id,
+            meeting_id: meeting.id,
+            ordinal: i32::try_from(there).map_err(|_| StoreError::Corrupt("count of broadcasts"))? + 1,
+            platform: add.platform,
+            url: url.into(),
+            external_id,
+            comments_enabled: add.comments_enabled,
+            started_at: (meeting.phase == MeetingPhase::Live).then_some(now),
+            ended_at: None,
+        })
+        .await?;
+        Ok(self.save(tx, meeting, EventKind::Changed, &allowed.person.subject).await?)
+    }
+}

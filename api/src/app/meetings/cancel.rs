@@ -1,0 +1,44 @@
+//! Cancelling a meeting.
+
+use entities::{enums::MeetingPhase, ids::MeetingId, meeting};
+
+use crate::{
+    app::{
+        ActError, App,
+        meetings::{reason, step},
+    },
+    domain::{
+        feed::EventKind,
+        meeting::{LONGEST_REASON, Step},
+        policy,
+        viewer::Viewer,
+    },
+};
+
+/// Which meeting will not be held.
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    /// The meeting.
+    pub meeting: MeetingId,
+    /// Why.
+    pub reason: String,
+    /// The version that the caller read.
+    pub version: Option<i32>,
+}
+
+impl App {
+    /// Cancels a meeting that has not begun.
+    ///
+    /// # Errors
+    /// Refused when the meeting has begun, or no reason is given.
+    pub async fn cancel_meeting(&self, viewer: &Viewer, cancel: Cancel) -> Result<meeting::Model, ActError> {
+        let tx = self.store.begin().await?;
+        let (mut meeting, allowed) = self.lock::<policy::CancelMeeting>(&tx, viewer, cancel.meeting).await?;
+        if !step(&meeting, cancel.version, Step::Cancel)? {
+            return Ok(meeting);
+        }
+        meeting.cancel_reason = Some(reason(Some(&cancel.reason), LONGEST_REASON)?);
+        meeting.phase = MeetingPhase::Cancelled;
+        Ok(self.save(tx, meeting, EventKind::Cancelled, &allowed.person.subject).await?)
+    }
+}

@@ -1,0 +1,125 @@
+//! A meeting's life: planned, announced, held, ended.
+
+mod announce;
+mod broadcast;
+mod cancel;
+mod plan;
+mod reschedule;
+mod run;
+mod settings;
+
+pub use announce::Announce;
+pub use broadcast::AddBroadcast;
+pub use cancel::Cancel;
+pub use plan::{PlanMeeting, Title};
+pub use reschedule::Reschedule;
+pub use settings::SetModeration;
+
+use entities::{ids::MeetingId, meeting};
+
+use crate::{
+    app::{ActError, App, Refused, refused::Invalid},
+    domain::{
+        body::{BadText, line},
+        feed::{EventKind, FeedName, NewEvent},
+        meeting::{Step, WrongPhase, allows},
+        policy::{Action, Allowed, Denied, authorize},
+        viewer::Viewer,
+    },
+    store::{StoreError, Tx},
+};
+
+impl From<Denied> for ActError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Anonymous => Self::Unauthenticated,
+            Denied::Forbidden => Self::Forbidden,
+        }
+    }
+}
+
+impl From<WrongPhase> for ActError {
+    fn from(WrongPhase(phase): WrongPhase) -> Self {
+        Refused::WrongPhase { phase }.into()
+    }
+}
+
+/// A text of the input, or the refusal that names it.
+pub(in crate::app) fn text(field: &'static str, text: &str, max: usize) -> Result<String, ActError> {
+    line(text, max).map_err(|bad| bad_text(field, bad).into())
+}
+
+/// What is wrong with a text of the input.
+pub(in crate::app) const fn bad_text(field: &'static str, bad: BadText) -> Refused {
+    match bad {
+        BadText::Empty => Refused::Invalid { field, why: Invalid::Empty },
+        BadText::ControlCharacter => Refused::Invalid { field, why: Invalid::ControlCharacter },
+        BadText::TooLong { max } => Refused::TooLong { field, max },
+    }
+}
+
+/// A reason, which must be given.
+pub(in crate::app) fn reason(text: Option<&str>, max: usize) -> Result<String, ActError> {
+    match line(text.unwrap_or_default(), max) {
+        Err(BadText::Empty) => Err(Refused::Invalid { field: "reason", why: Invalid::ReasonRequired }.into()),
+        other => other.map_err(|bad| bad_text("reason", bad).into()),
+    }
+}
+
+pub(in crate::app) const fn in_range(field: &'static str, value: i32, min: i32, max: i32) -> Result<(), Refused> {
+    if min <= value && value <= max {
+        return Ok(());
+    }
+    Err(Refused::Invalid { field, why: Invalid::Range { min: i64_of(min), max: i64_of(max) } })
+}
+
+#[expect(clippy::as_conversions, reason = "widening, in a const")]
+const fn i64_of(value: i32) -> i64 {
+    value as i64
+}
+
+/// An event of a meeting's life; all of it is public.
+pub(in crate::app) fn life_event(id: MeetingId, kind: EventKind, actor: Option<&str>) -> NewEvent {
+    NewEvent { subject: id.0, kind, public_kind: Some(kind), actor: actor.map(str::to_owned) }
+}
+
+impl App {
+    /// Locks a meeting for an act that the viewer may do with it.
+    pub(in crate::app) async fn lock<'v, A: Action>(
+        &self,
+        tx: &Tx,
+        viewer: &'v Viewer,
+        id: MeetingId,
+    ) -> Result<(meeting::Model, Allowed<'v, A>), ActError> {
+        if viewer.person().is_none() {
+            return Err(ActError::Unauthenticated);
+        }
+        let meeting = tx.lock_meeting(id).await?.ok_or(Refused::NotFound { field: "meetingId" })?;
+        let allowed = authorize::<A>(viewer, &self.host_of(&meeting)?.scope())?;
+        Ok((meeting, allowed))
+    }
+
+    /// Saves a changed meeting with its event, and commits.
+    pub(in crate::app) async fn save(
+        &self,
+        mut tx: Tx,
+        mut meeting: meeting::Model,
+        kind: EventKind,
+        actor: &str,
+    ) -> Result<meeting::Model, StoreError> {
+        meeting.version += 1;
+        tx.save_meeting(meeting.clone()).await?;
+        let event = life_event(meeting.id, kind, Some(actor));
+        tx.record(FeedName::Meetings, self.now(), &[event]).await?;
+        self.commit(tx).await?;
+        Ok(meeting)
+    }
+}
+
+/// Checks the version that the caller read, then the phase. Gives whether anything is left to be done.
+pub(in crate::app) fn step(meeting: &meeting::Model, version: Option<i32>, step: Step) -> Result<bool, ActError> {
+    if version.is_some_and(|version| version != meeting.version) {
+        return Err(Refused::Stale { current: meeting.version }.into());
+    }
+    Ok(allows(meeting.phase, step)?)
+}

@@ -1,0 +1,177 @@
+//! Planning a meeting.
+
+use chrono::{DateTime, Utc};
+use entities::{
+    enums::{MeetingOrigin, MeetingPhase, ModerationMode},
+    ids::MeetingId,
+    kato::KatoCode,
+    meeting,
+};
+
+use crate::{
+    app::{
+        ActError, App, Refused,
+        meetings::{in_range, life_event, text},
+        once::once,
+        refused::{Breach, Invalid},
+    },
+    clock::almaty_date,
+    domain::{
+        body::fold,
+        feed::{EventKind, FeedName},
+        meeting::{LEAST_MINUTES, LONGEST_REASON, LONGEST_TITLE, MOST_MINUTES},
+        norms::paragraph,
+        policy::{self, authorize},
+        regions::covers_as_host,
+        viewer::Viewer,
+    },
+};
+
+/// A text in the languages of the product.
+#[derive(Clone, Debug)]
+pub struct Title {
+    /// In Kazakh.
+    pub kk: String,
+    /// In Russian.
+    pub ru: Option<String>,
+    /// In English.
+    pub en: Option<String>,
+}
+
+impl Title {
+    fn checked(&self, field: &'static str) -> Result<Self, ActError> {
+        let other = |part: &Option<String>| part.as_ref().map(|part| text(field, part, LONGEST_TITLE)).transpose();
+        Ok(Self { kk: text(field, &self.kk, LONGEST_TITLE)?, ru: other(&self.ru)?, en: other(&self.en)? })
+    }
+
+    fn words(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.kk), self.ru.as_ref(), self.en.as_ref()].into_iter().flatten().map(String::as_str)
+    }
+}
+
+/// What is to be planned.
+#[derive(Clone, Debug)]
+pub struct PlanMeeting {
+    /// Where it is held.
+    pub region: KatoCode,
+    /// The unit whose akim holds it.
+    pub host: KatoCode,
+    /// Its title.
+    pub title: Title,
+    /// From the calendar or outside it.
+    pub origin: MeetingOrigin,
+    /// Why outside the calendar.
+    pub off_calendar_reason: Option<String>,
+    /// Where exactly.
+    pub venue: Option<Title>,
+    /// When it is to begin.
+    pub planned_start: DateTime<Utc>,
+    /// How long it is to last, in minutes.
+    pub planned_minutes: i32,
+    /// When comments become public.
+    pub moderation: ModerationMode,
+}
+
+impl App {
+    /// Plans a meeting in a unit that the host's akim covers (p. 2.1), from the calendar or outside it (p. 3.1).
+    ///
+    /// # Errors
+    /// Refused when a part of the plan breaks a rule.
+    pub async fn plan_meeting(
+        &self,
+        viewer: &Viewer,
+        plan: PlanMeeting,
+        key: Option<&str>,
+    ) -> Result<meeting::Model, ActError> {
+        let now = self.now();
+        let person = authorize::<policy::PlanMeeting>(viewer, &self.host(plan.host).scope())?.person;
+        let once = once(&person.subject, "planMeeting", key, &plan)?;
+        let row = self.draft(&plan, &person.subject, now)?;
+        let mut tx = self.store.begin().await?;
+        if let Some(first) = tx.first_time(once.as_ref(), row.id.0, now).await? {
+            let first = tx.lock_meeting(MeetingId(first)).await?;
+            return first.ok_or_else(|| Refused::NotFound { field: "idempotencyKey" }.into());
+        }
+        tx.insert_meeting(row.clone()).await?;
+        tx.create_feed(&FeedName::Comments(row.id)).await?;
+        let event = life_event(row.id, EventKind::Planned, Some(&person.subject));
+        tx.record(FeedName::Meetings, now, &[event]).await?;
+        self.commit(tx).await?;
+        Ok(row)
+    }
+
+    fn draft(&self, plan: &PlanMeeting, subject: &str, now: DateTime<Utc>) -> Result<meeting::Model, ActError> {
+        let title = plan.title.checked("title")?;
+        let venue = plan.venue.as_ref().map(|venue| venue.checked("venue")).transpose()?;
+        in_range("plannedMinutes", plan.planned_minutes, LEAST_MINUTES, MOST_MINUTES)?;
+        if plan.planned_start < now {
+            return Err(Refused::Invalid { field: "plannedStart", why: Invalid::InPast }.into());
+        }
+        let off_calendar_reason = off_calendar_reason(plan)?;
+        self.check_coverage(plan)?;
+        let words: Vec<&str> = title.words().chain(venue.iter().flat_map(Title::words)).collect();
+        let search = fold(&words.join(" "));
+        let (venue_kk, venue_ru, venue_en) = venue.map_or((None, None, None), |v| (Some(v.kk), v.ru, v.en));
+        Ok(meeting::Model {
+            id: MeetingId(self.ids.next(now)),
+            region_code: plan.region.to_string(),
+            host_code: plan.host.to_string(),
+            title_kk: title.kk,
+            title_ru: title.ru,
+            title_en: title.en,
+            search,
+            origin: plan.origin,
+            off_calendar_reason,
+            venue_kk,
+            venue_ru,
+            venue_en,
+            planned_start: plan.planned_start,
+            planned_minutes: plan.planned_minutes,
+            phase: MeetingPhase::Planned,
+            announced_at: None,
+            date_announced_at: None,
+            channels: "[]".to_owned(),
+            reschedule_reason: None,
+            cancel_reason: None,
+            started_at: None,
+            ended_at: None,
+            moderation: plan.moderation,
+            slow_mode_seconds: 0,
+            accepting_comments: true,
+            blocked_words: "[]".to_owned(),
+            last_receipt: 0,
+            warned_at: None,
+            exceeded_at: None,
+            created_by: subject.to_owned(),
+            created_at: now,
+            version: 1,
+        })
+    }
+
+    fn check_coverage(&self, plan: &PlanMeeting) -> Result<(), Refused> {
+        // Judged by the units as they are: the future ones are not known.
+        let tree = self.tree();
+        let unknown = |field| Refused::Invalid { field, why: Invalid::UnknownRegion };
+        let host = tree.get(plan.host).and_then(|node| tree.unit(node)).ok_or_else(|| unknown("host"))?;
+        tree.get(plan.region).ok_or_else(|| unknown("region"))?;
+        if !host.has_akim {
+            return Err(Refused::Invalid { field: "host", why: Invalid::NoAkim });
+        }
+        let norms = self.norms.in_force(almaty_date(plan.planned_start));
+        if covers_as_host(&tree, norms, plan.host, plan.region) {
+            return Ok(());
+        }
+        Err(Refused::Decree { field: "region", norm: paragraph::COVERAGE, why: Breach::NotCovered })
+    }
+}
+
+fn off_calendar_reason(plan: &PlanMeeting) -> Result<Option<String>, ActError> {
+    let given = plan.off_calendar_reason.as_deref().filter(|reason| !reason.trim().is_empty());
+    match (plan.origin, given) {
+        (MeetingOrigin::OffCalendar, None) => {
+            let (field, norm) = ("offCalendarReason", paragraph::OFF_CALENDAR);
+            Err(Refused::Decree { field, norm, why: Breach::NoReason }.into())
+        }
+        (_, given) => given.map(|reason| text("offCalendarReason", reason, LONGEST_REASON)).transpose(),
+    }
+}

@@ -1,0 +1,58 @@
+//! Moving a meeting.
+
+use chrono::{DateTime, Utc};
+use entities::{ids::MeetingId, meeting};
+
+use crate::{
+    app::{
+        ActError, App, Refused,
+        meetings::{in_range, reason, step},
+        refused::Invalid,
+    },
+    domain::{
+        feed::EventKind,
+        meeting::{LEAST_MINUTES, LONGEST_REASON, MOST_MINUTES, Step, date_announced_at},
+        policy,
+        viewer::Viewer,
+    },
+};
+
+/// Where a meeting is moved to.
+#[derive(Clone, Debug)]
+pub struct Reschedule {
+    /// The meeting.
+    pub meeting: MeetingId,
+    /// When it is to begin.
+    pub planned_start: DateTime<Utc>,
+    /// How long it is to last, in minutes; as before unless told.
+    pub planned_minutes: Option<i32>,
+    /// Why.
+    pub reason: String,
+    /// The version that the caller read.
+    pub version: Option<i32>,
+}
+
+impl App {
+    /// Moves a meeting. A new date of an announced meeting is announced by the move itself (p. 3.4).
+    ///
+    /// # Errors
+    /// Refused when the meeting has begun, or the new time has passed.
+    pub async fn reschedule_meeting(&self, viewer: &Viewer, to: Reschedule) -> Result<meeting::Model, ActError> {
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        let (mut meeting, allowed) = self.lock::<policy::RescheduleMeeting>(&tx, viewer, to.meeting).await?;
+        step(&meeting, to.version, Step::Reschedule)?;
+        if let Some(minutes) = to.planned_minutes {
+            in_range("plannedMinutes", minutes, LEAST_MINUTES, MOST_MINUTES)?;
+            meeting.planned_minutes = minutes;
+        }
+        if to.planned_start < now {
+            return Err(Refused::Invalid { field: "plannedStart", why: Invalid::InPast }.into());
+        }
+        meeting.reschedule_reason = Some(reason(Some(&to.reason), LONGEST_REASON)?);
+        meeting.date_announced_at =
+            date_announced_at(meeting.date_announced_at, meeting.planned_start, to.planned_start, now);
+        meeting.planned_start = to.planned_start;
+        Ok(self.save(tx, meeting, EventKind::Rescheduled, &allowed.person.subject).await?)
+    }
+}

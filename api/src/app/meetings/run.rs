@@ -1,0 +1,115 @@
+//! Running a meeting: its beginning, its stages, its end (p. 3.3).
+
+use chrono::{DateTime, Utc};
+use entities::{
+    enums::{MeetingPhase, Stage},
+    ids::{MeetingId, SegmentId},
+    meeting, stage_segment,
+};
+
+use crate::{
+    app::{ActError, App, meetings::step, time_split::segments_of},
+    domain::{
+        feed::{EventKind, FeedName},
+        meeting::Step,
+        policy,
+        time_split::{Change, change},
+        viewer::Viewer,
+    },
+    store::{StoreError, Tx},
+};
+
+impl App {
+    /// Begins an announced meeting with a stage.
+    ///
+    /// # Errors
+    /// Refused when the meeting is not announced.
+    pub async fn start_meeting(
+        &self,
+        viewer: &Viewer,
+        id: MeetingId,
+        stage: Stage,
+    ) -> Result<meeting::Model, ActError> {
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        let (mut meeting, allowed) = self.lock::<policy::RunMeeting>(&tx, viewer, id).await?;
+        if !step(&meeting, None, Step::Start)? {
+            return Ok(meeting);
+        }
+        self.turn(&tx, id, Some(stage), now).await?;
+        for mut broadcast in tx.broadcasts(id).await? {
+            broadcast.started_at = Some(now);
+            tx.save_broadcast(broadcast).await?;
+        }
+        meeting.phase = MeetingPhase::Live;
+        meeting.started_at = Some(now);
+        Ok(self.save(tx, meeting, EventKind::Started, &allowed.person.subject).await?)
+    }
+
+    /// Turns a live meeting to a stage. The same stage again changes nothing, so two moderators may press at once.
+    ///
+    /// # Errors
+    /// Refused when the meeting is not live.
+    pub async fn set_stage(&self, viewer: &Viewer, id: MeetingId, stage: Stage) -> Result<meeting::Model, ActError> {
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        let (meeting, allowed) = self.lock::<policy::RunMeeting>(&tx, viewer, id).await?;
+        step(&meeting, None, Step::SetStage)?;
+        if self.turn(&tx, id, Some(stage), now).await?.is_none() {
+            return Ok(meeting);
+        }
+        Ok(self.save(tx, meeting, EventKind::Stage, &allowed.person.subject).await?)
+    }
+
+    /// Ends a live meeting.
+    ///
+    /// # Errors
+    /// Refused when the meeting is not live.
+    pub async fn end_meeting(&self, viewer: &Viewer, id: MeetingId) -> Result<meeting::Model, ActError> {
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        let (mut meeting, allowed) = self.lock::<policy::RunMeeting>(&tx, viewer, id).await?;
+        if !step(&meeting, None, Step::End)? {
+            return Ok(meeting);
+        }
+        let ended = self.turn(&tx, id, None, now).await?.map_or(now, |change| change.at);
+        for mut broadcast in tx.broadcasts(id).await? {
+            broadcast.ended_at = Some(ended);
+            tx.save_broadcast(broadcast).await?;
+        }
+        meeting.phase = MeetingPhase::Ended;
+        meeting.ended_at = Some(ended);
+        Ok(self.save(tx, meeting, EventKind::Ended, &allowed.person.subject).await?)
+    }
+
+    /// Ends the stage that runs and begins another, at one moment. The comment feed stays locked until the end of the
+    /// transaction, so that its position says which comments fell into which stage.
+    async fn turn(
+        &self,
+        tx: &Tx,
+        id: MeetingId,
+        to: Option<Stage>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Change>, StoreError> {
+        let rows = tx.segments(id).await?;
+        let Some(turn) = change(&segments_of(&rows), to, now) else { return Ok(None) };
+        let last = rows.last();
+        if let Some(open) = last.filter(|segment| segment.ended_at.is_none()) {
+            tx.save_segment(stage_segment::Model { ended_at: Some(turn.at), ..open.clone() }).await?;
+        }
+        let from_seq = tx.lock_feed(&FeedName::Comments(id)).await?;
+        if let Some(stage) = to {
+            tx.insert_segment(stage_segment::Model {
+                id: SegmentId(self.ids.next(now)),
+                meeting_id: id,
+                ordinal: last.map_or(0, |segment| segment.ordinal) + 1,
+                stage,
+                started_at: turn.at,
+                ended_at: None,
+                from_seq,
+            })
+            .await?;
+        }
+        Ok(Some(turn))
+    }
+}

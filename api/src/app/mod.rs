@@ -1,0 +1,109 @@
+//! One file an act: authorise, load, decide, save, record, commit.
+//!
+//! `now` is read once, at the start of an act. One transaction holds the rows, their events and the idempotency key; the bus
+//! is told after the commit, and nothing is answered before it.
+
+pub mod meetings;
+pub mod once;
+pub mod questions;
+pub mod refused;
+pub mod regions;
+pub mod time_split;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+use entities::{kato::KatoCode, meeting};
+
+pub use refused::{ActError, Refused};
+
+use crate::{
+    clock::{Clock, almaty_date},
+    domain::{
+        norms::Norms,
+        policy::{self, CommentScope, MeetingScope},
+        regions::{Atlas, Tree},
+        viewer::Viewer,
+    },
+    feed::Bus,
+    idgen::IdGen,
+    store::{Store, StoreError, Tx},
+};
+
+/// What every act works with.
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh identities.
+    pub ids: Arc<dyn IdGen>,
+    /// The units of the classifier, as they are and as they were.
+    pub atlas: ArcSwap<Atlas>,
+    /// The norms of the decree.
+    pub norms: Norms,
+    /// Tells the replicas that a feed has grown.
+    pub bus: Arc<dyn Bus>,
+}
+
+/// The units above a meeting's host, and the host: what a permission is judged by.
+pub struct Host {
+    code: KatoCode,
+    above: Vec<KatoCode>,
+}
+
+impl Host {
+    /// The host as the policy sees it.
+    #[must_use]
+    pub fn scope(&self) -> MeetingScope<'_> {
+        MeetingScope { host: self.code, host_ancestors: &self.above }
+    }
+}
+
+impl App {
+    /// The units as they are today.
+    #[must_use]
+    pub fn tree(&self) -> Arc<Tree> {
+        Arc::clone(self.atlas.load().at(almaty_date(self.clock.now())))
+    }
+
+    /// The host of a meeting, by the units as they are today. A host that has ended still has those above it.
+    #[must_use]
+    pub fn host(&self, code: KatoCode) -> Host {
+        let atlas = self.atlas.load();
+        let above = atlas.unit_on(code, almaty_date(self.clock.now())).map_or_else(Vec::new, |(tree, node)| {
+            tree.ancestors(node).filter_map(|node| tree.unit(node)).map(|unit| unit.code).collect()
+        });
+        Host { code, above }
+    }
+
+    /// The host of a stored meeting.
+    ///
+    /// # Errors
+    /// When the stored code is not one.
+    pub fn host_of(&self, meeting: &meeting::Model) -> Result<Host, StoreError> {
+        Ok(self.host(meeting.host_code.parse().map_err(|_| StoreError::Corrupt("classifier code"))?))
+    }
+
+    /// Which comments of a meeting the viewer may see.
+    ///
+    /// # Errors
+    /// When the stored host is not a code.
+    pub fn comment_scope(&self, viewer: &Viewer, meeting: &meeting::Model) -> Result<CommentScope, StoreError> {
+        Ok(policy::comment_scope(viewer, &self.host_of(meeting)?.scope()))
+    }
+
+    /// Commits, then tells the bus.
+    pub(in crate::app) async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+        for poke in tx.commit().await? {
+            self.bus.poke(poke);
+        }
+        Ok(())
+    }
+
+    /// The present moment, read once an act.
+    pub(in crate::app) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}

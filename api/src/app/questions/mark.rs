@@ -1,0 +1,55 @@
+//! Labelling a comment.
+
+use entities::{comment, ids::CommentId};
+
+use crate::{
+    app::{
+        ActError, App, Refused,
+        meetings::text,
+        questions::{change_event, moderated},
+        refused::Invalid,
+    },
+    domain::{
+        comment::{LONGEST_LABEL, MOST_LABELS},
+        policy,
+        viewer::Viewer,
+    },
+    store::StoreError,
+};
+
+impl App {
+    /// Sets the labels of a comment.
+    ///
+    /// # Errors
+    /// Refused when there are too many labels, or one breaks a rule.
+    pub async fn label_comment(
+        &self,
+        viewer: &Viewer,
+        id: CommentId,
+        labels: &[String],
+    ) -> Result<comment::Model, ActError> {
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
+        moderated(&locked.meeting)?;
+        let mut kept: Vec<String> = Vec::new();
+        for label in labels {
+            let label = text("labels", label, LONGEST_LABEL)?;
+            if !kept.contains(&label) {
+                kept.push(label);
+            }
+        }
+        if kept.len() > MOST_LABELS {
+            return Err(Refused::Invalid { field: "labels", why: Invalid::TooMany { max: MOST_LABELS } }.into());
+        }
+        let mut comment = locked.comment;
+        let labels = serde_json::to_string(&kept).map_err(|_| StoreError::Corrupt("list of labels"))?;
+        if comment.labels == labels {
+            return Ok(comment);
+        }
+        comment.labels = labels;
+        let event = change_event(id, Some(comment.state), comment.state, Some(&locked.allowed.person.subject));
+        self.save_comments(tx, std::slice::from_ref(&comment), &[event], now).await?;
+        Ok(comment)
+    }
+}

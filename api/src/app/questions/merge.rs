@@ -1,0 +1,79 @@
+//! Joining comments that ask the same.
+
+use entities::{comment, enums::CommentState, ids::CommentId};
+
+use crate::{
+    app::{
+        ActError, App, Refused,
+        questions::{change_event, moderated},
+        refused::Invalid,
+    },
+    domain::{
+        comment::{merge, take_in},
+        policy,
+        viewer::Viewer,
+    },
+};
+
+/// How many comments can be joined at once.
+const MOST: usize = 100;
+
+impl App {
+    /// Joins comments to one that asks the same. Their votes become its votes, each person's once; their authors see its
+    /// answer through `mergedInto`.
+    ///
+    /// # Errors
+    /// Refused as a whole when one of the comments does not allow it.
+    pub async fn merge_comments(
+        &self,
+        viewer: &Viewer,
+        into: CommentId,
+        ids: &[CommentId],
+    ) -> Result<comment::Model, ActError> {
+        let now = self.now();
+        let invalid = |why| Refused::Invalid { field: "commentIds", why };
+        if ids.is_empty() {
+            return Err(invalid(Invalid::Empty).into());
+        }
+        if ids.len() > MOST {
+            return Err(invalid(Invalid::TooMany { max: MOST }).into());
+        }
+        if ids.contains(&into) {
+            return Err(invalid(Invalid::IntoItself).into());
+        }
+        let tx = self.store.begin().await?;
+        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, into).await?;
+        moderated(&locked.meeting)?;
+        let mut target = locked.comment;
+        take_in(target.state)?;
+        let actor = Some(locked.allowed.person.subject.as_str());
+        let found = tx.comments_by_id(ids).await?;
+        let (mut rows, mut events) = (Vec::new(), Vec::new());
+        for id in ids {
+            let mut row =
+                found.iter().find(|row| row.id == *id).ok_or(Refused::NotFound { field: "commentIds" })?.clone();
+            if row.meeting_id != locked.meeting.id {
+                return Err(invalid(Invalid::OtherMeeting).into());
+            }
+            if row.state == CommentState::Merged && row.merged_into == Some(into)
+                || rows.iter().any(|one: &comment::Model| one.id == row.id)
+            {
+                continue;
+            }
+            let next = merge(row.state)?;
+            events.push(change_event(row.id, Some(row.state), next, actor));
+            row.state = next;
+            row.merged_into = Some(into);
+            target.votes = tx.join_votes(row.id, into).await?;
+            tx.repoint_merged(row.id, into).await?;
+            rows.push(row);
+        }
+        if events.is_empty() {
+            return Ok(target);
+        }
+        events.push(change_event(into, Some(target.state), target.state, actor));
+        rows.push(target.clone());
+        self.save_comments(tx, &rows, &events, now).await?;
+        Ok(target)
+    }
+}

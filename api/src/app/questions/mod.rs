@@ -1,0 +1,136 @@
+//! Live questions: posted, voted for, moderated, answered.
+
+mod import;
+mod mark;
+mod merge;
+mod moderate;
+mod mute;
+mod post;
+mod select;
+mod votes;
+mod withdraw;
+
+pub use import::{ImportComments, Imported, ImportedComment};
+pub use moderate::{Moderate, Moderation};
+pub use post::PostComment;
+
+use chrono::{DateTime, Utc};
+use entities::{
+    comment,
+    enums::{CommentState, MeetingPhase},
+    ids::{CommentId, MeetingId},
+    meeting,
+};
+
+use crate::{
+    app::{ActError, App, Refused},
+    domain::{
+        comment::{WrongState, can_moderate, event_kinds},
+        feed::{FeedName, NewEvent},
+        policy::{self, Action, Allowed, authorize},
+        viewer::Viewer,
+    },
+    store::{StoreError, Tx},
+};
+
+impl From<WrongState> for ActError {
+    fn from(WrongState(state): WrongState) -> Self {
+        Refused::WrongState { state }.into()
+    }
+}
+
+/// The event of a comment that has changed from one state to another, or anew.
+fn change_event(id: CommentId, before: Option<CommentState>, after: CommentState, actor: Option<&str>) -> NewEvent {
+    let (kind, public_kind) = event_kinds(before, after);
+    NewEvent { subject: id.0, kind, public_kind, actor: actor.map(str::to_owned) }
+}
+
+/// The refusal of an act that only a live meeting allows.
+fn not_live(meeting: &meeting::Model) -> Option<Refused> {
+    match meeting.phase {
+        MeetingPhase::Live => None,
+        MeetingPhase::Planned | MeetingPhase::Announced => {
+            Some(Refused::NotLive { opens_at: Some(meeting.planned_start) })
+        }
+        MeetingPhase::Ended | MeetingPhase::Closed | MeetingPhase::Cancelled => {
+            Some(Refused::NotLive { opens_at: None })
+        }
+    }
+}
+
+/// A comment and its meeting, locked for an act.
+struct Locked<'v, A> {
+    meeting: meeting::Model,
+    comment: comment::Model,
+    allowed: Allowed<'v, A>,
+}
+
+impl App {
+    /// The comments with these ids that the viewer may see.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn visible_comments(
+        &self,
+        viewer: &Viewer,
+        ids: &[CommentId],
+    ) -> Result<Vec<comment::Model>, StoreError> {
+        let mut rows = self.store.comments_by_id(ids).await?;
+        let mut meetings: Vec<MeetingId> = rows.iter().map(|row| row.meeting_id).collect();
+        meetings.sort_unstable();
+        meetings.dedup();
+        let meetings = self.store.meetings_by_id(&meetings).await?;
+        let mut scopes = std::collections::HashMap::new();
+        for meeting in &meetings {
+            scopes.insert(meeting.id, self.comment_scope(viewer, meeting)?);
+        }
+        rows.retain(|row| {
+            scopes.get(&row.meeting_id).is_some_and(|scope| scope.allows(row.state, row.author_key.as_deref()))
+        });
+        Ok(rows)
+    }
+
+    /// Locks the meeting of a comment, then reads the comment as it stands. What the viewer may not see is not there.
+    async fn lock_comment<'v, A: Action>(
+        &self,
+        tx: &Tx,
+        viewer: &'v Viewer,
+        id: CommentId,
+    ) -> Result<Locked<'v, A>, ActError> {
+        if viewer.person().is_none() {
+            return Err(ActError::Unauthenticated);
+        }
+        let missing = || Refused::NotFound { field: "commentId" };
+        let found = tx.comments_by_id(&[id]).await?.pop().ok_or_else(missing)?;
+        let meeting = tx.lock_meeting(found.meeting_id).await?.ok_or_else(missing)?;
+        let comment = tx.comments_by_id(&[id]).await?.pop().ok_or_else(missing)?;
+        let host = self.host_of(&meeting)?;
+        let scope = policy::comment_scope(viewer, &host.scope());
+        if !scope.allows(comment.state, comment.author_key.as_deref()) {
+            return Err(missing().into());
+        }
+        let allowed = authorize::<A>(viewer, &host.scope())?;
+        Ok(Locked { meeting, comment, allowed })
+    }
+
+    /// Saves changed comments of one meeting with their events, and commits.
+    async fn save_comments(
+        &self,
+        mut tx: Tx,
+        rows: &[comment::Model],
+        events: &[NewEvent],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let Some(meeting) = rows.first().map(|row| row.meeting_id) else { return Ok(()) };
+        for row in rows {
+            tx.save_comment(row.clone()).await?;
+        }
+        tx.record(FeedName::Comments(meeting), now, events).await?;
+        self.commit(tx).await
+    }
+}
+
+/// Refuses moderation where the meeting's phase does not allow it.
+fn moderated(meeting: &meeting::Model) -> Result<(), Refused> {
+    if can_moderate(meeting.phase) { Ok(()) } else { Err(Refused::WrongPhase { phase: meeting.phase }) }
+}

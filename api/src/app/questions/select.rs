@@ -1,0 +1,79 @@
+//! Taking a comment to be answered, and answering it.
+
+use entities::{
+    comment,
+    enums::{CommentState, MeetingPhase},
+    ids::CommentId,
+};
+
+use crate::{
+    app::{
+        ActError, App, Refused,
+        meetings::text,
+        questions::{change_event, moderated},
+    },
+    domain::{
+        comment::{LONGEST_ANSWER, answer, select},
+        policy,
+        viewer::Viewer,
+    },
+};
+
+impl App {
+    /// Takes a public comment to be answered now. The one that was being answered goes back among the others.
+    ///
+    /// # Errors
+    /// Refused when the meeting is not live or the comment is not waiting in public.
+    pub async fn select_comment(&self, viewer: &Viewer, id: CommentId) -> Result<comment::Model, ActError> {
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
+        if locked.meeting.phase != MeetingPhase::Live {
+            return Err(Refused::WrongPhase { phase: locked.meeting.phase }.into());
+        }
+        let mut comment = locked.comment;
+        let Some(next) = select(comment.state)? else { return Ok(comment) };
+        let actor = Some(locked.allowed.person.subject.as_str());
+        let (mut rows, mut events) = (Vec::new(), Vec::new());
+        if let Some(mut earlier) = tx.selected_comment(locked.meeting.id).await? {
+            events.push(change_event(earlier.id, Some(earlier.state), CommentState::Published, actor));
+            earlier.state = CommentState::Published;
+            rows.push(earlier);
+        }
+        events.push(change_event(id, Some(comment.state), next, actor));
+        comment.state = next;
+        comment.selected_at = Some(now);
+        // The earlier one first: at no instant may two be selected.
+        rows.push(comment.clone());
+        self.save_comments(tx, &rows, &events, now).await?;
+        Ok(comment)
+    }
+
+    /// Marks a comment as answered, with the answer in writing where there is one.
+    ///
+    /// # Errors
+    /// Refused when the comment is not public.
+    pub async fn answer_comment(
+        &self,
+        viewer: &Viewer,
+        id: CommentId,
+        words: Option<&str>,
+    ) -> Result<comment::Model, ActError> {
+        let now = self.now();
+        let words = words.map(|words| text("answer", words, LONGEST_ANSWER)).transpose()?;
+        let tx = self.store.begin().await?;
+        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
+        moderated(&locked.meeting)?;
+        let mut comment = locked.comment;
+        let next = answer(comment.state)?;
+        if next == comment.state && (words.is_none() || words == comment.answer) {
+            return Ok(comment);
+        }
+        let event = change_event(id, Some(comment.state), next, Some(&locked.allowed.person.subject));
+        comment.state = next;
+        comment.answered_at = comment.answered_at.or(Some(now));
+        comment.answer = words.or(comment.answer);
+        self.save_comments(tx, std::slice::from_ref(&comment), &[event], now).await?;
+        Ok(comment)
+    }
+}

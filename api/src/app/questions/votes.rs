@@ -1,0 +1,88 @@
+//! Voting for a comment. A count becomes an event at most once a second.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::{comment, ids::CommentId};
+
+use crate::{
+    app::{ActError, App, Refused, questions::not_live, refused::Invalid},
+    domain::{
+        comment::{is_public, vote},
+        feed::{EventKind, FeedName, NewEvent},
+        policy::{self, author_key},
+        viewer::Viewer,
+    },
+    store::StoreError,
+};
+
+/// The least time between two events that count one comment's votes.
+const SHOWN_EVERY: TimeDelta = TimeDelta::seconds(1);
+/// How many counts are shown in one look.
+const LOOK: u64 = 500;
+
+impl App {
+    /// Votes for a comment, or takes the vote back. One vote a person, however often sent.
+    ///
+    /// # Errors
+    /// Refused when the meeting is not live or the comment is not waiting in public.
+    pub async fn vote_comment(&self, viewer: &Viewer, id: CommentId, up: bool) -> Result<comment::Model, ActError> {
+        let now = self.now();
+        let mut tx = self.store.begin().await?;
+        let locked = self.lock_comment::<policy::PostComment>(&tx, viewer, id).await?;
+        if let Some(refused) = not_live(&locked.meeting) {
+            return Err(refused.into());
+        }
+        let mut comment = locked.comment;
+        vote(comment.state)?;
+        if comment.author_key == author_key(viewer) {
+            return Err(Refused::Invalid { field: "commentId", why: Invalid::OwnComment }.into());
+        }
+        let subject = &locked.allowed.person.subject;
+        let new = if up { tx.cast_vote(id, subject, now).await? } else { tx.retract_vote(id, subject).await? };
+        if !new {
+            return Ok(comment);
+        }
+        comment.votes += if up { 1 } else { -1 };
+        if due(&comment, now) {
+            comment.votes_shown_at = Some(now);
+            comment.votes_unshown = false;
+            tx.record(FeedName::Comments(comment.meeting_id), now, &[counted(&comment)]).await?;
+        } else {
+            comment.votes_unshown = true;
+        }
+        tx.save_comment(comment.clone()).await?;
+        self.commit(tx).await?;
+        Ok(comment)
+    }
+
+    /// Turns counts that have changed since they were last shown into events, once however many replicas look.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn show_votes(&self) -> Result<(), StoreError> {
+        let now = self.now();
+        for seen in self.store.unshown_votes(now - SHOWN_EVERY, LOOK).await? {
+            let mut tx = self.store.begin().await?;
+            tx.lock_meeting(seen.meeting_id).await?;
+            let Some(mut comment) = tx.comments_by_id(&[seen.id]).await?.pop() else { continue };
+            if !comment.votes_unshown || !due(&comment, now) {
+                continue;
+            }
+            comment.votes_unshown = false;
+            comment.votes_shown_at = Some(now);
+            tx.save_comment(comment.clone()).await?;
+            tx.record(FeedName::Comments(comment.meeting_id), now, &[counted(&comment)]).await?;
+            self.commit(tx).await?;
+        }
+        Ok(())
+    }
+}
+
+fn due(comment: &comment::Model, now: DateTime<Utc>) -> bool {
+    comment.votes_shown_at.is_none_or(|shown| shown + SHOWN_EVERY <= now)
+}
+
+fn counted(comment: &comment::Model) -> NewEvent {
+    let public_kind = is_public(comment.state).then_some(EventKind::Votes);
+    // Who voted is nobody's business.
+    NewEvent { subject: comment.id.0, kind: EventKind::Votes, public_kind, actor: None }
+}

@@ -1,0 +1,149 @@
+//! From the official file to units, and from units to the database: all or nothing.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
+
+use chrono::NaiveDate;
+use entities::{
+    enums::{LocalityKind, RegionKind},
+    kato::KatoCode,
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    app::{
+        App,
+        regions::{BadFile, Doubt, ImportReport, Row, kinds, names, rows},
+    },
+    clock::almaty_date,
+    domain::regions::{Names, NotNewer, Unit, difference},
+    store::{StoreError, regions::NewEdition},
+};
+
+/// How an edition is imported.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ImportOptions {
+    /// Only report what would change.
+    pub dry_run: bool,
+    /// From which day the edition holds; today unless told.
+    pub dated: Option<NaiveDate>,
+}
+
+/// Why an edition was not imported. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file is broken.
+    #[error(transparent)]
+    File(#[from] BadFile),
+    /// The edition is older than what is there.
+    #[error(transparent)]
+    NotNewer(#[from] NotNewer),
+    /// The database failed.
+    #[error("the edition cannot be stored")]
+    Store(#[from] StoreError),
+}
+
+/// Reads a file of the official layout.
+///
+/// # Errors
+/// When the file is broken; the error names the row.
+pub fn read_edition(file: &Path) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
+    edition(&rows::read(file)?)
+}
+
+/// Makes units of rows.
+///
+/// # Errors
+/// When a unit has nothing above it, or what it is cannot be told.
+pub fn edition(rows: &[Row]) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
+    let by_code: HashMap<KatoCode, &Row> = rows.iter().map(|row| (row.code, row)).collect();
+    let codes: HashSet<KatoCode> = by_code.keys().copied().collect();
+    let (mut units, mut doubts) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        let (line, code) = (row.line, row.code);
+        let kind = kinds::kind(row, &codes).ok_or_else(|| BadFile::Kind { line, code, name: row.ru.clone() })?;
+        let parent = kinds::parent(code, &codes);
+        let first_level = matches!(kind, RegionKind::Oblast | RegionKind::Capital | RegionKind::RepublicanCity);
+        if parent.is_none() && !first_level {
+            return Err(BadFile::NoParent { line, code });
+        }
+        let locality = (kind == RegionKind::Locality).then(|| kinds::locality(row));
+        let centre = code.as_str().get(..6).and_then(|own| format!("{own}100").parse().ok());
+        let centre = centre.filter(|centre| *centre != code).and_then(|centre: KatoCode| by_code.get(&centre));
+        let names = Names {
+            kk: names::full_kk(kind, locality, &row.kk),
+            ru: names::full_ru(kind, locality, &row.ru, centre.map(|row| row.ru.as_str())),
+        };
+        if let Some(what) = doubt(kind, locality, &names) {
+            doubts.push(Doubt { line, code, what, name: format!("{} / {}", row.kk, row.ru) });
+        }
+        let has_akim = !matches!(kind, RegionKind::CityProper | RegionKind::Locality);
+        units.push(Unit { code, parent, kind, has_akim, locality, names, valid_from: None, valid_to: None });
+    }
+    units.sort_by_key(|unit| unit.code);
+    Ok((units, doubts))
+}
+
+fn doubt(kind: RegionKind, locality: Option<LocalityKind>, names: &Names) -> Option<&'static str> {
+    let latin_among_cyrillic = |name: &str| {
+        name.split_whitespace().any(|word| {
+            word.chars().any(|c| c.is_ascii_alphabetic()) && word.chars().any(|c| c.is_alphabetic() && !c.is_ascii())
+        })
+    };
+    if latin_among_cyrillic(&names.kk) || latin_among_cyrillic(&names.ru) {
+        return Some("the name mixes alphabets");
+    }
+    let known = kind != RegionKind::Locality || locality.is_some_and(|sort| sort != LocalityKind::Other);
+    if known && (names.kk.ends_with('.') || names.ru.ends_with('.')) {
+        return Some("an abbreviation is not known");
+    }
+    None
+}
+
+impl App {
+    /// Imports an edition in one transaction, and lets every replica know. The same edition again changes nothing.
+    ///
+    /// # Errors
+    /// When the file is broken, the edition is not newer than what is there, or the database fails.
+    pub async fn import_regions(&self, file: &Path, options: ImportOptions) -> Result<ImportReport, ImportError> {
+        let now = self.now();
+        let dated = options.dated.unwrap_or_else(|| almaty_date(now));
+        let (units, doubts) = read_edition(file)?;
+        let tx = self.store.begin().await?;
+        tx.lock_regions().await?;
+        let newest = tx.newest_edition().await?;
+        let atlas = tx.atlas().await?;
+        let current = atlas.at(NaiveDate::MAX);
+        let changes = difference(current, units.clone(), dated, newest)?;
+        if !options.dry_run && !changes.is_empty() {
+            let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let edition =
+                NewEdition { dated, source, digest: digest(&units), units: units.len(), now, base: newest.is_none() };
+            tx.apply_edition(&edition, &changes).await?;
+            self.commit(tx).await?;
+            self.bus.regions_changed();
+            self.reload_regions().await?;
+        }
+        Ok(ImportReport::new(&units, changes, doubts, options.dry_run))
+    }
+
+    /// Reads the units anew.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reload_regions(&self) -> Result<(), StoreError> {
+        let atlas = self.store.atlas().await?;
+        self.atlas.store(std::sync::Arc::new(atlas));
+        Ok(())
+    }
+}
+
+fn digest(units: &[Unit]) -> String {
+    let mut hash = Sha256::new();
+    for unit in units {
+        hash.update(format!("{unit:?}\n").as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,175 @@
+//! Writing abbreviated names out: "Қараауыл а.о." is "Қараауыл ауылдық округі".
+
+use entities::enums::{LocalityKind, RegionKind};
+
+/// What kind of word a name carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    City,
+    Okrug,
+    Settlement,
+    Village,
+    District,
+    Kent,
+    Place,
+}
+
+/// The Kazakh word after a name; the same after "атындағы" (named after); the Russian word.
+const fn written(word: Word) -> (&'static str, &'static str, &'static str) {
+    match word {
+        Word::City => ("қаласы", "қала", "город"),
+        Word::Okrug => ("ауылдық округі", "ауылдық округ", "сельский округ"),
+        Word::Settlement | Word::Kent => ("кенті", "кент", "посёлок"),
+        Word::Village | Word::Place => ("ауылы", "ауыл", "село"),
+        Word::District => ("ауданы", "аудан", "район"),
+    }
+}
+
+/// Published Kazakh endings of a kind.
+const fn endings_kk(word: Word) -> &'static [&'static str] {
+    match word {
+        Word::City => &["қ.ә.", "қ.ә", "г.а.", "қ."],
+        Word::Okrug => &["а.о.", "а.о"],
+        Word::Settlement => &["к.ә.", "к.ә"],
+        Word::Village => &["а.ә.", "а.ә"],
+        Word::District => &["а.ә.", "а.ә", "ауданы"],
+        Word::Kent => &["к."],
+        Word::Place => &["а."],
+    }
+}
+
+/// Published Russian abbreviations of a kind, without the last dot.
+const fn marks_ru(word: Word) -> &'static [&'static str] {
+    match word {
+        Word::City => &["г.а", "г"],
+        Word::Okrug => &["с.о"],
+        Word::Settlement => &["п.а"],
+        Word::Village => &["с.а"],
+        Word::District => &["р.а", "район"],
+        Word::Kent => &["п"],
+        Word::Place => &["с"],
+    }
+}
+
+const fn word(kind: RegionKind, locality: Option<LocalityKind>) -> Option<Word> {
+    Some(match (kind, locality) {
+        (RegionKind::Oblast, _) | (RegionKind::Locality, None | Some(LocalityKind::Other)) => return None,
+        (
+            RegionKind::Capital
+            | RegionKind::RepublicanCity
+            | RegionKind::OblastCity
+            | RegionKind::CityProper
+            | RegionKind::DistrictCity,
+            _,
+        )
+        | (RegionKind::Locality, Some(LocalityKind::Town)) => Word::City,
+        (RegionKind::District | RegionKind::CityDistrict, _) => Word::District,
+        (RegionKind::RuralOkrug, _) => Word::Okrug,
+        (RegionKind::Settlement, _) => Word::Settlement,
+        (RegionKind::Village, _) => Word::Village,
+        (RegionKind::Locality, Some(LocalityKind::Kent)) => Word::Kent,
+        (RegionKind::Locality, Some(LocalityKind::Village)) => Word::Place,
+    })
+}
+
+/// The full Kazakh name.
+pub(in crate::app::regions) fn full_kk(kind: RegionKind, locality: Option<LocalityKind>, name: &str) -> String {
+    let name = name.replace(" .", ".");
+    if let Some(word) = word(kind, locality) {
+        return spell_kk(word, &name).unwrap_or(name);
+    }
+    if kind == RegionKind::Oblast {
+        return name;
+    }
+    if let Some(stem) = name.strip_suffix(" ст.") {
+        return format!("{stem} станциясы");
+    }
+    [Word::Place, Word::Kent, Word::City, Word::District]
+        .into_iter()
+        .find_map(|word| spell_kk(word, &name))
+        .unwrap_or(name)
+}
+
+fn spell_kk(word: Word, name: &str) -> Option<String> {
+    let (plain, named_after, _) = written(word);
+    let small = name.to_lowercase();
+    endings_kk(word).iter().find_map(|ending| {
+        let stem = name.get(..small.strip_suffix(ending)?.len())?;
+        for mark in ["атын.", "атын. ", "ат.", "ат. ", "атындағы "] {
+            if let Some(after) = stem.strip_suffix(mark).filter(|after| after.ends_with(' ')) {
+                return Some(format!("{after}атындағы {named_after}"));
+            }
+        }
+        match stem.chars().last() {
+            Some(' ') => Some(format!("{} {plain}", stem.trim_end())),
+            Some(digit) if digit.is_ascii_digit() => Some(format!("{stem}{plain}")),
+            _ => None,
+        }
+    })
+}
+
+/// The full Russian name. `centre` is the published name of the locality that the unit is named after, where there is one: a
+/// settlement published as an adjective ("Тобольская п.а.") is called as that is ("посёлок Тобол").
+pub(in crate::app::regions) fn full_ru(
+    kind: RegionKind,
+    locality: Option<LocalityKind>,
+    name: &str,
+    centre: Option<&str>,
+) -> String {
+    let Some(word) = word(kind, locality) else {
+        return place_ru(kind, name);
+    };
+    let (_, _, full) = written(word);
+    if matches!(kind, RegionKind::Settlement | RegionKind::Village | RegionKind::DistrictCity) {
+        let mark = if kind == RegionKind::Settlement {
+            "п."
+        } else if kind == RegionKind::Village {
+            "с."
+        } else {
+            "г."
+        };
+        let abbreviated = marks_ru(word).first().is_some_and(|unit| name.to_lowercase().contains(unit));
+        if let Some(own) = centre.filter(|_| abbreviated).and_then(|centre| centre.strip_prefix(mark)) {
+            return format!("{full} {}", named_after(own.trim()));
+        }
+    }
+    for mark in marks_ru(word) {
+        if let Some(rest) = cut_prefix(name, mark) {
+            return format!("{full} {}", named_after(rest));
+        }
+        if let Some(stem) = cut_suffix(name, mark).filter(|_| *mark != "район") {
+            return if word == Word::Okrug { format!("{stem} {full}") } else { format!("{full} {stem}") };
+        }
+    }
+    name.to_owned()
+}
+
+fn place_ru(kind: RegionKind, name: &str) -> String {
+    if kind == RegionKind::Oblast {
+        return name.to_owned();
+    }
+    for (mark, full) in [("ст.", "станция"), ("рзд.", "разъезд")] {
+        if let Some(rest) = name.strip_prefix(mark) {
+            return format!("{full} {}", rest.trim());
+        }
+    }
+    cut_prefix(name, "район").map_or_else(|| name.to_owned(), |rest| format!("район {}", named_after(rest)))
+}
+
+/// What follows an abbreviation at the beginning; a whole word needs no dot.
+fn cut_prefix<'a>(name: &'a str, mark: &str) -> Option<&'a str> {
+    let small = name.to_lowercase();
+    let rest = small.strip_prefix(mark)?;
+    let rest = rest.strip_prefix(if mark == "район" { ' ' } else { '.' })?;
+    name.get(name.len() - rest.len()..).map(str::trim)
+}
+
+fn cut_suffix<'a>(name: &'a str, mark: &str) -> Option<&'a str> {
+    let small = name.to_lowercase();
+    let stem = small.strip_suffix('.').unwrap_or(&small).strip_suffix(mark)?.strip_suffix(' ')?;
+    name.get(..stem.len()).map(str::trim)
+}
+
+fn named_after(name: &str) -> String {
+    name.strip_prefix("им.").map_or_else(|| name.to_owned(), |person| format!("имени {}", person.trim()))
+}

@@ -1,0 +1,181 @@
+//! Reading the official file, as the workbook or as the CSV it is published in.
+
+use std::{collections::HashMap, path::Path};
+
+use calamine::{Data, Reader, Xlsx, open_workbook};
+use entities::kato::KatoCode;
+
+const COLUMNS: [&str; 9] = ["te", "ab", "cd", "ef", "hij", "k", "name_kaz", "name_rus", "nn"];
+
+/// A row of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Number of the row in the file, from 1; the heading is row 1.
+    pub line: usize,
+    /// Classifier code.
+    pub code: KatoCode,
+    /// Name in Kazakh, tidied, as published otherwise.
+    pub kk: String,
+    /// Name in Russian, tidied, as published otherwise.
+    pub ru: String,
+}
+
+/// Why a file cannot be imported. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFile {
+    /// It cannot be opened.
+    #[error("the file cannot be opened")]
+    Unreadable(#[from] std::io::Error),
+    /// It is neither a workbook nor a CSV.
+    #[error("the file is not a workbook of the official layout")]
+    Workbook(#[from] calamine::XlsxError),
+    /// It is not a well-formed CSV.
+    #[error("the file is not a well-formed CSV")]
+    Csv(#[from] csv::Error),
+    /// It is neither `.xlsx` nor `.csv`.
+    #[error("the file is neither .xlsx nor .csv")]
+    Format,
+    /// A column is missing.
+    #[error("row 1: there is no column \"{0}\"")]
+    Column(&'static str),
+    /// There are no rows.
+    #[error("the file holds no units")]
+    Empty,
+    /// A code is malformed, or its parts do not make it up.
+    #[error("row {line}: \"{code}\" is not a classifier code of nine digits that its parts make up")]
+    Code {
+        /// The row.
+        line: usize,
+        /// What stands there.
+        code: String,
+    },
+    /// A code stands twice.
+    #[error("row {line}: the code {code} is in row {first} already")]
+    Doubled {
+        /// The row.
+        line: usize,
+        /// The code.
+        code: KatoCode,
+        /// Where it stood first.
+        first: usize,
+    },
+    /// No unit above is in the file.
+    #[error("row {line}: nothing in the file stands above {code}")]
+    NoParent {
+        /// The row.
+        line: usize,
+        /// The code.
+        code: KatoCode,
+    },
+    /// A name is missing.
+    #[error("row {line}: the unit {code} has no name")]
+    NoName {
+        /// The row.
+        line: usize,
+        /// The code.
+        code: KatoCode,
+    },
+    /// What the unit is cannot be told from its code and name.
+    #[error("row {line}: what {code} is cannot be told from \"{name}\"")]
+    Kind {
+        /// The row.
+        line: usize,
+        /// The code.
+        code: KatoCode,
+        /// Its name as published.
+        name: String,
+    },
+}
+
+/// Reads the rows of a file.
+///
+/// # Errors
+/// When it is not of the official layout, or a row is malformed.
+pub(in crate::app::regions) fn read(file: &Path) -> Result<Vec<Row>, BadFile> {
+    let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    let cells = match ending.as_deref() {
+        Some("xlsx") => workbook(file)?,
+        Some("csv") => comma_separated(file)?,
+        _ => return Err(BadFile::Format),
+    };
+    rows(&cells)
+}
+
+fn workbook(file: &Path) -> Result<Vec<Vec<String>>, BadFile> {
+    let mut book: Xlsx<_> = open_workbook(file)?;
+    let Some(range) = book.worksheet_range_at(0) else { return Err(BadFile::Empty) };
+    let text = |cell: &Data| match cell {
+        Data::Empty => String::new(),
+        // Codes that a spreadsheet took for numbers.
+        Data::Float(number) => format!("{number:.0}"),
+        other => other.to_string(),
+    };
+    Ok(range?.rows().map(|row| row.iter().map(text).collect()).collect())
+}
+
+fn comma_separated(file: &Path) -> Result<Vec<Vec<String>>, BadFile> {
+    // Opened first, so that a missing file is told apart from a malformed one.
+    let reader = std::fs::File::open(file)?;
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(reader);
+    let mut cells = Vec::new();
+    for record in reader.records() {
+        cells.push(record?.iter().map(str::to_owned).collect());
+    }
+    Ok(cells)
+}
+
+fn rows(cells: &[Vec<String>]) -> Result<Vec<Row>, BadFile> {
+    let Some((heading, body)) = cells.split_first() else { return Err(BadFile::Empty) };
+    let mut place = HashMap::new();
+    for name in COLUMNS {
+        let same = |title: &String| title.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name);
+        place.insert(name, heading.iter().position(same).ok_or(BadFile::Column(name))?);
+    }
+    let mut seen = HashMap::new();
+    let mut rows = Vec::with_capacity(body.len());
+    for (index, cells) in body.iter().enumerate() {
+        let line = index + 2;
+        if cells.iter().all(|cell| cell.trim().is_empty()) {
+            continue;
+        }
+        let cell = |name| place.get(name).and_then(|at| cells.get(*at)).map_or("", |cell| cell.trim());
+        let wide = |name, width: usize| format!("{:0>width$}", cell(name));
+        let made_up = format!("{}{}{}{}", wide("ab", 2), wide("cd", 2), wide("ef", 2), wide("hij", 3));
+        let bad = || BadFile::Code { line, code: cell("te").to_owned() };
+        let code: KatoCode = cell("te").parse().map_err(|_| bad())?;
+        if made_up != code.as_str() {
+            return Err(bad());
+        }
+        if let Some(first) = seen.insert(code, line) {
+            return Err(BadFile::Doubled { line, code, first });
+        }
+        let row = Row { line, code, kk: tidy(cell("name_kaz")), ru: tidy(cell("name_rus")) };
+        if row.kk.is_empty() || row.ru.is_empty() {
+            return Err(BadFile::NoName { line, code });
+        }
+        rows.push(row);
+    }
+    if rows.is_empty() { Err(BadFile::Empty) } else { Ok(rows) }
+}
+
+/// A name without stray spaces, leftovers of an old 8-bit font, and the quotes of a quoted beginning.
+fn tidy(name: &str) -> String {
+    let spaced = name.split(|c: char| c.is_whitespace() || c == '\u{a0}').filter(|part| !part.is_empty());
+    let joined = spaced.collect::<Vec<_>>().join(" ");
+    let letters: String = joined.chars().map(letter).collect();
+    match letters.strip_prefix('"') {
+        Some(rest) => rest.replacen('"', "", 1),
+        None => letters,
+    }
+}
+
+const fn letter(c: char) -> char {
+    match c {
+        'Ќ' => 'Қ',
+        'ќ' => 'қ',
+        'ў' => 'ұ',
+        'ї' => 'і',
+        'ј' => 'ө',
+        other => other,
+    }
+}

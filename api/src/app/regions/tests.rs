@@ -1,0 +1,171 @@
+//! The rules of an import; and, where the real data is there, every row of it.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use entities::enums::RegionKind;
+
+use super::*;
+use crate::domain::regions::{NotNewer, Query, Tree, Unit, difference, embedded};
+
+fn real(file: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(file);
+    if path.exists() {
+        return Some(path);
+    }
+    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+    {
+        eprintln!("SKIPPED: ../shared/data/{file} is not here, so the real classifier is not checked");
+    }
+    None
+}
+
+#[test]
+fn every_row_of_the_real_workbook_and_csv_becomes_the_expected_unit() {
+    let (Some(expected), Some(book), Some(csv)) =
+        (real("regions-expected-10-39.tsv"), real("kato-2026-07-17.xlsx"), real("kato-2026-07-17.csv"))
+    else {
+        return;
+    };
+    for file in [book, csv] {
+        let (units, _) = read_edition(&file).unwrap();
+        let by_code: BTreeMap<String, &Unit> = units.iter().map(|unit| (unit.code.to_string(), unit)).collect();
+        let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').from_path(&expected).unwrap();
+        let mut wrong = Vec::new();
+        let mut rows = 0;
+        for record in reader.records() {
+            let record = record.unwrap();
+            let unit = by_code.get(&record[0]).unwrap_or_else(|| panic!("{} is missing", &record[0]));
+            let made = [
+                unit.code.to_string(),
+                unit.parent.map(|code| code.to_string()).unwrap_or_default(),
+                unit.kind.as_str().to_owned(),
+                u8::from(unit.has_akim).to_string(),
+                unit.locality.map(|sort| sort.as_str().to_lowercase()).unwrap_or_default(),
+                unit.names.kk.clone(),
+                unit.names.ru.clone(),
+            ];
+            if !record.iter().eq(made.iter().map(String::as_str)) {
+                wrong.push((made, record));
+            }
+            rows += 1;
+        }
+        assert!(wrong.is_empty(), "{} of {rows} rows differ, first: {:#?}", wrong.len(), wrong.first());
+        assert_eq!(rows, 10_295);
+        check_counts(units);
+    }
+}
+
+fn check_counts(units: Vec<Unit>) {
+    let tree = Tree::build(units).unwrap();
+    assert_eq!(tree.len(), 15_594);
+    let count = |kind| tree.select(&Query { kinds: Some(&[kind]), ..Query::default() }).len();
+    let expected = [17, 1, 2, 170, 39, 25, 48, 2108, 71, 108, 39, 12_966];
+    let kinds = [
+        RegionKind::Oblast,
+        RegionKind::Capital,
+        RegionKind::RepublicanCity,
+        RegionKind::District,
+        RegionKind::OblastCity,
+        RegionKind::CityDistrict,
+        RegionKind::DistrictCity,
+        RegionKind::RuralOkrug,
+        RegionKind::Settlement,
+        RegionKind::Village,
+        RegionKind::CityProper,
+        RegionKind::Locality,
+    ];
+    for (kind, expected) in kinds.into_iter().zip(expected) {
+        assert_eq!(count(kind), expected, "{kind:?}");
+    }
+    assert_eq!(tree.select(&Query { has_akim: Some(true), ..Query::default() }).len(), 2589);
+    let deepest = tree.units().map(|unit| tree.ancestors(tree.get(unit.code).unwrap()).count() + 1).max();
+    assert!(deepest <= Some(5), "{deepest:?}");
+    let okrugs = |name| {
+        let found =
+            tree.select(&Query { search: Some(name), kinds: Some(&[RegionKind::RuralOkrug]), ..Query::default() });
+        found.into_iter().filter(|node| tree.unit(*node).unwrap().names.kk == name).count()
+    };
+    assert_eq!(okrugs("Жамбыл ауылдық округі"), 19);
+}
+
+#[test]
+fn the_embedded_units_are_those_of_the_real_classifier() {
+    let Some(book) = real("kato-2026-07-17.xlsx") else { return };
+    let tree = Tree::build(read_edition(&book).unwrap().0).unwrap();
+    for unit in embedded() {
+        let real = tree.unit(tree.get(unit.code).unwrap()).unwrap();
+        assert!(unit.says_the_same(real), "{unit:?} is {real:?}");
+    }
+}
+
+const HEAD: &str = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n";
+const OBLAST: &str = "100000000,10,00,00,000,0,Абай облысы,область Абай,1\n";
+const DISTRICT: &str = "103200000,10,32,00,000,2,Абай ауданы,Абайский район,2\n";
+const OKRUG: &str = "103230000,10,32,30,000,2,Қараауыл а.о.,Карааульский с.о.,3\n";
+
+fn read(text: &str) -> Result<Vec<Unit>, BadFile> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("kato.csv");
+    std::fs::write(&file, text).unwrap();
+    read_edition(&file).map(|(units, _)| units)
+}
+
+fn refusal(text: &str) -> String {
+    read(text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_broken_file_is_refused_by_row_and_reason() {
+    assert_eq!(refusal(""), "the file holds no units");
+    assert_eq!(refusal(HEAD), "the file holds no units");
+    assert_eq!(refusal("te,ab,cd,ef,hij,k,name_kaz,nn\n"), "row 1: there is no column \"name_rus\"");
+    assert_eq!(
+        refusal(&format!("{HEAD}{OBLAST}{DISTRICT}{DISTRICT}")),
+        "row 4: the code 103200000 is in row 3 already"
+    );
+    assert_eq!(refusal(&format!("{HEAD}{DISTRICT}")), "row 2: nothing in the file stands above 103200000");
+    assert_eq!(
+        refusal(&format!("{HEAD}10320000,10,32,00,000,2,А,А,1\n")),
+        "row 2: \"10320000\" is not a classifier code of nine digits that its parts make up"
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}{OBLAST}103200000,10,34,00,000,2,А,А,1\n")),
+        "row 3: \"103200000\" is not a classifier code of nine digits that its parts make up"
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}{OBLAST}{DISTRICT}103230000,10,32,30,000,2,Қараауыл,Караул,3\n")),
+        "row 4: what 103230000 is cannot be told from \"Караул\""
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}{OBLAST}103200000,10,32,00,000,2,,А,1\n")),
+        "row 3: the unit 103200000 has no name"
+    );
+    assert_eq!(
+        read_edition(std::path::Path::new("kato.pdf")).unwrap_err().to_string(),
+        "the file is neither .xlsx nor .csv"
+    );
+}
+
+#[test]
+fn an_edition_is_applied_as_a_difference() {
+    let day = |text: &str| text.parse().unwrap();
+    let old = Tree::build(read(&format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}")).unwrap()).unwrap();
+    let renamed = DISTRICT.replace("Абай ауданы,Абайский", "Шыңғыстау ауданы,Чингистауский");
+    let added = "103400000,10,34,00,000,2,Жаңа ауданы,Новый район,4\n";
+    let edition = read(&format!("{HEAD}{OBLAST}{renamed}{added}")).unwrap();
+
+    let changes = difference(&old, edition.clone(), day("2026-07-17"), Some(day("2026-01-01"))).unwrap();
+    assert_eq!(changes.added.len(), 1);
+    assert_eq!(changes.added[0].valid_from, Some(day("2026-07-17")));
+    assert_eq!(changes.renamed.len(), 1);
+    assert_eq!(changes.ended.iter().map(|unit| unit.code.to_string()).collect::<Vec<_>>(), ["103230000"]);
+    assert!(changes.changed.is_empty());
+
+    let first = difference(&old, edition.clone(), day("2026-07-17"), None).unwrap();
+    assert_eq!(first.added[0].valid_from, None, "the first edition tells what has been all along");
+
+    let late = difference(&old, edition.clone(), day("2025-01-01"), Some(day("2026-01-01")));
+    assert_eq!(late, Err(NotNewer { dated: day("2025-01-01"), newest: day("2026-01-01") }));
+    let new = Tree::build(edition.clone()).unwrap();
+    assert!(difference(&new, edition, day("2026-01-01"), Some(day("2026-01-01"))).unwrap().is_empty());
+}

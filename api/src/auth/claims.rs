@@ -1,0 +1,118 @@
+//! What a token says.
+
+use chrono::{DateTime, Utc};
+use entities::kato::KatoCode;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::viewer::{Person, Role, Viewer};
+
+/// A verified caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authenticated {
+    /// Who.
+    pub viewer: Viewer,
+    /// When the token ends; none for the anonymous.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Why a token is not accepted. Holds nothing of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthRefused {
+    /// The header is not `Bearer` and a token, or the token is not one.
+    #[error("the token is malformed")]
+    Malformed,
+    /// The key that it names is not known.
+    #[error("the key is not known")]
+    UnknownKey,
+    /// Its algorithm is not the key's.
+    #[error("the algorithm is not the key's")]
+    WrongAlgorithm,
+    /// Its signature does not hold.
+    #[error("the signature does not hold")]
+    BadSignature,
+    /// A claim that must be there is not, or is malformed.
+    #[error("a claim is missing or malformed")]
+    BadClaim,
+    /// It is of another issuer.
+    #[error("another issuer")]
+    WrongIssuer,
+    /// It is for another service.
+    #[error("another audience")]
+    WrongAudience,
+    /// It has ended.
+    #[error("the token has ended")]
+    Expired,
+    /// It has not begun.
+    #[error("the token has not begun")]
+    NotYet,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::auth) struct Claims {
+    pub(in crate::auth) iss: String,
+    pub(in crate::auth) aud: Audience,
+    pub(in crate::auth) sub: String,
+    pub(in crate::auth) exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::auth) nbf: Option<i64>,
+    #[serde(default)]
+    pub(in crate::auth) name: Option<String>,
+    /// Names that are not ours are no roles here.
+    #[serde(default)]
+    pub(in crate::auth) roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::auth) region: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::auth) agency: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(in crate::auth) enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    pub(in crate::auth) fn names(&self, wished: &str) -> bool {
+        match self {
+            Self::One(one) => one == wished,
+            Self::Several(several) => several.iter().any(|one| one == wished),
+        }
+    }
+}
+
+/// How long a subject may be: it becomes part of keys.
+const LONGEST_SUBJECT: usize = 255;
+
+impl Claims {
+    pub(in crate::auth) fn person(self) -> Result<Person, AuthRefused> {
+        if self.sub.is_empty() || self.sub.len() > LONGEST_SUBJECT || self.sub.chars().any(char::is_control) {
+            return Err(AuthRefused::BadClaim);
+        }
+        let region: Option<KatoCode> =
+            self.region.map(|code| code.parse()).transpose().map_err(|_| AuthRefused::BadClaim)?;
+        let named = |name: &String| Role::ALL.into_iter().find(|role| role_name(*role) == name);
+        let mut roles: Vec<Role> = self.roles.iter().filter_map(named).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        let name = self.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| self.sub.clone());
+        Ok(Person { subject: self.sub, name, roles, region, agency: self.agency })
+    }
+}
+
+/// The name of a role in a token, as in the public API.
+#[must_use]
+pub const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Citizen => "CITIZEN",
+        Role::Moderator => "MODERATOR",
+        Role::Akimat => "AKIMAT",
+        Role::Maslikhat => "MASLIKHAT",
+        Role::Agency => "AGENCY",
+        Role::Government => "GOVERNMENT",
+        Role::Administration => "ADMINISTRATION",
+        Role::Connector => "CONNECTOR",
+        Role::Admin => "ADMIN",
+    }
+}

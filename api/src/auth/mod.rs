@@ -1,0 +1,13 @@
+//! Tokens: who is asking. The keys are a JWKS, or one development key.
+
+mod claims;
+mod dev_key;
+mod keys;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use claims::{AuthRefused, Authenticated};
+pub use dev_key::{MintError, TokenRequest, mint, parse_ttl};
+pub use keys::KeyError;
+pub use verify::Authenticator;

@@ -1,0 +1,156 @@
+//! Verifying tokens: pinned algorithms, required claims, time by the injected clock.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{Validation, decode, decode_header, errors::ErrorKind};
+
+use crate::{
+    auth::{
+        AuthRefused, Authenticated,
+        claims::Claims,
+        dev_key,
+        keys::{KeyError, Keys, parse},
+    },
+    clock::Clock,
+    config::Settings,
+    domain::viewer::Viewer,
+};
+
+/// How far a signer's clock may be ahead of ours.
+const LEEWAY: TimeDelta = TimeDelta::seconds(30);
+/// How long a token may be.
+const LONGEST_TOKEN: usize = 8192;
+/// How long the keys' address may take.
+const FETCH: Duration = Duration::from_secs(10);
+
+/// Where the keys come from.
+enum Source {
+    Development,
+    File(std::path::PathBuf),
+    Url(String),
+}
+
+/// Verifies tokens.
+pub struct Authenticator {
+    source: Source,
+    keys: ArcSwap<Keys>,
+    issuer: String,
+    audience: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl Authenticator {
+    /// An authenticator with its keys.
+    ///
+    /// # Errors
+    /// When the keys cannot be had.
+    pub async fn start(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<Self>, KeyError> {
+        let source = match settings.jwks.as_deref() {
+            None => Source::Development,
+            Some(url) if url.starts_with("http://") || url.starts_with("https://") => Source::Url(url.to_owned()),
+            Some(path) => Source::File(path.into()),
+        };
+        let keys = match &source {
+            Source::Development => dev_key::keys(settings)?,
+            other => read(other).await?,
+        };
+        Ok(Arc::new(Self {
+            source,
+            keys: ArcSwap::from_pointee(keys),
+            issuer: settings.jwt_issuer.clone(),
+            audience: settings.jwt_audience.clone(),
+            clock,
+        }))
+    }
+
+    /// Reads the keys anew, so that they can be rotated without a restart. Where that fails the old ones stay.
+    ///
+    /// # Errors
+    /// When the keys cannot be had.
+    pub async fn refresh(&self) -> Result<(), KeyError> {
+        if matches!(self.source, Source::Development) {
+            return Ok(());
+        }
+        self.keys.store(Arc::new(read(&self.source).await?));
+        Ok(())
+    }
+
+    /// Who is asking, by the `Authorization` header; anonymous where there is none.
+    ///
+    /// # Errors
+    /// When there is a token that is not accepted.
+    pub fn authenticate(&self, authorization: Option<&str>) -> Result<Authenticated, AuthRefused> {
+        let Some(header) = authorization else {
+            return Ok(Authenticated { viewer: Viewer::Anonymous, expires_at: None });
+        };
+        let (scheme, token) = header.trim().split_once(' ').ok_or(AuthRefused::Malformed)?;
+        if !scheme.eq_ignore_ascii_case("bearer") || token.len() > LONGEST_TOKEN {
+            return Err(AuthRefused::Malformed);
+        }
+        let claims = self.verify(token.trim())?;
+        let (now, expires_at) = (self.clock.now(), moment(claims.exp)?);
+        if claims.iss != self.issuer {
+            return Err(AuthRefused::WrongIssuer);
+        }
+        if !claims.aud.names(&self.audience) {
+            return Err(AuthRefused::WrongAudience);
+        }
+        if now >= expires_at {
+            return Err(AuthRefused::Expired);
+        }
+        if claims.nbf.map(moment).transpose()?.is_some_and(|begins| now + LEEWAY < begins) {
+            return Err(AuthRefused::NotYet);
+        }
+        Ok(Authenticated { viewer: Viewer::Person(claims.person()?), expires_at: Some(expires_at) })
+    }
+
+    fn verify(&self, token: &str) -> Result<Claims, AuthRefused> {
+        // Headers that must be understood are understood nowhere here (RFC 7515, crit).
+        let raw = token
+            .split('.')
+            .next()
+            .and_then(|part| base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, part).ok());
+        let raw: serde_json::Value =
+            raw.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or(AuthRefused::Malformed)?;
+        if raw.get("crit").is_some() {
+            return Err(AuthRefused::Malformed);
+        }
+        let header = decode_header(token).map_err(|_| AuthRefused::Malformed)?;
+        let keys = self.keys.load();
+        let key = header.kid.as_ref().and_then(|kid| keys.get(kid)).ok_or(AuthRefused::UnknownKey)?;
+        if header.alg != key.algorithm {
+            return Err(AuthRefused::WrongAlgorithm);
+        }
+        let mut validation = Validation::new(key.algorithm);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // Judged by the injected clock, after the signature.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        decode::<Claims>(token, &key.key, &validation).map(|token| token.claims).map_err(|error| match error.kind() {
+            ErrorKind::InvalidSignature => AuthRefused::BadSignature,
+            ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) => AuthRefused::BadClaim,
+            ErrorKind::InvalidAlgorithm => AuthRefused::WrongAlgorithm,
+            _ => AuthRefused::Malformed,
+        })
+    }
+}
+
+fn moment(seconds: i64) -> Result<DateTime<Utc>, AuthRefused> {
+    DateTime::from_timestamp(seconds, 0).ok_or(AuthRefused::BadClaim)
+}
+
+async fn read(source: &Source) -> Result<Keys, KeyError> {
+    match source {
+        Source::Development => Err(KeyError::None),
+        Source::File(path) => parse(&tokio::fs::read(path).await.map_err(KeyError::File)?),
+        Source::Url(url) => {
+            let client = reqwest::Client::builder().timeout(FETCH).build().map_err(KeyError::Fetch)?;
+            let answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status);
+            let bytes = answer.map_err(KeyError::Fetch)?.bytes().await.map_err(KeyError::Fetch)?;
+            parse(&bytes)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use chrono::{NaiveDate, TimeDelta};
+use clap::{Args, Parser, Subcommand};
+use entities::kato::KatoCode;
+
+use crate::{
+    auth::{TokenRequest, parse_ttl},
+    domain::viewer::Role,
+};
+
+/// Meetings of akims with the population: a GraphQL subgraph with live streams.
+#[derive(Debug, Parser)]
+#[command(name = "kezdesu", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API.
+    Serve {
+        /// Bring the schema of a PostgreSQL up to date first; the embedded one always is.
+        #[arg(long)]
+        migrate: bool,
+    },
+    /// Bring the schema of the database up to date.
+    Migrate,
+    /// Units of the classifier.
+    #[command(subcommand)]
+    Regions(Regions),
+    /// Make a token with the development key.
+    Token(TokenArgs),
+    /// Print the schema of the API.
+    Schema,
+    /// Serve, with meetings and people to look at.
+    Demo,
+}
+
+/// Units of the classifier.
+#[derive(Debug, Subcommand)]
+pub enum Regions {
+    /// Import an edition from the official file, `.xlsx` or `.csv`.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Only say what would change.
+        #[arg(long)]
+        dry_run: bool,
+        /// The day from which the edition holds; today unless told.
+        #[arg(long)]
+        dated: Option<NaiveDate>,
+    },
+}
+
+/// A token to be made.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// What the holder may be; may be given several times.
+    #[arg(long = "role", required = true, value_parser = role)]
+    pub roles: Vec<Role>,
+    /// Authority over this unit's subtree.
+    #[arg(long, value_parser = code)]
+    pub region: Option<KatoCode>,
+    /// The agency that the holder speaks for.
+    #[arg(long)]
+    pub agency: Option<String>,
+    /// Who the holder is.
+    #[arg(long, default_value = "developer")]
+    pub subject: String,
+    /// The name shown; the subject unless told.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How long the token lasts: 90s, 30m, 8h, 2d.
+    #[arg(long, default_value = "8h", value_parser = ttl)]
+    pub ttl: TimeDelta,
+}
+
+impl From<TokenArgs> for TokenRequest {
+    fn from(args: TokenArgs) -> Self {
+        let TokenArgs { roles, region, agency, subject, name, ttl } = args;
+        let name = name.unwrap_or_else(|| subject.clone());
+        Self { subject, name, roles, region, agency, ttl }
+    }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_uppercase())).map_err(|_| "no such role".to_owned())
+}
+
+fn code(text: &str) -> Result<KatoCode, String> {
+    text.parse().map_err(|error: entities::kato::BadKatoCode| error.to_string())
+}
+
+fn ttl(text: &str) -> Result<TimeDelta, String> {
+    parse_ttl(text).ok_or_else(|| "a time such as 90s, 30m, 8h or 2d, at most 366d".to_owned())
+}

@@ -1,0 +1,258 @@
+//! From names and texts to checked settings. Every fault is one line that names the setting.
+
+use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
+
+use url::Url;
+
+use crate::{
+    config::{Environment, LogFormat, SETTINGS, Secret, Settings},
+    domain::norms::Norms,
+};
+
+/// Why the settings do not hold. Never shows a value that may be secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSetting {
+    /// There is no such setting.
+    #[error("{0}: there is no such setting")]
+    Unknown(String),
+    /// A setting is malformed.
+    #[error("{name}: {why}")]
+    Malformed {
+        /// The setting.
+        name: &'static str,
+        /// What it should be.
+        why: &'static str,
+    },
+    /// The file of settings cannot be read.
+    #[error("KEZDESU_CONFIG: the file cannot be read as TOML")]
+    File,
+}
+
+type Texts = BTreeMap<String, String>;
+
+/// Reads the settings of this process.
+///
+/// # Errors
+/// When one of them does not hold.
+pub fn from_environment() -> Result<Settings, BadSetting> {
+    load(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+}
+
+/// Makes settings of names and texts; names that are not ours are left alone.
+///
+/// # Errors
+/// When one of them does not hold.
+pub fn load(variables: impl IntoIterator<Item = (String, String)>) -> Result<Settings, BadSetting> {
+    let environment: Texts = variables.into_iter().filter(|(name, _)| name.starts_with("KEZDESU_")).collect();
+    let mut texts = match environment.get("KEZDESU_CONFIG") {
+        Some(path) => file(path)?,
+        None => Texts::new(),
+    };
+    texts.extend(environment);
+    if let Some(unknown) = texts.keys().find(|name| !SETTINGS.iter().any(|one| one.name == name.as_str())) {
+        return Err(BadSetting::Unknown(unknown.clone()));
+    }
+    settings(&texts)
+}
+
+fn file(path: &str) -> Result<Texts, BadSetting> {
+    let text = std::fs::read_to_string(path).map_err(|_| BadSetting::File)?;
+    let table: toml::Table = text.parse().map_err(|_| BadSetting::File)?;
+    let text = |value: toml::Value| match value {
+        toml::Value::String(text) => Ok(text),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Boolean(flag) => Ok(flag.to_string()),
+        _ => Err(BadSetting::File),
+    };
+    table.into_iter().map(|(name, value)| Ok((format!("KEZDESU_{}", name.to_uppercase()), text(value)?))).collect()
+}
+
+fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
+    let jwks = optional(texts, "KEZDESU_JWKS");
+    let environment = one_of(
+        texts,
+        "KEZDESU_ENVIRONMENT",
+        &[("development", Environment::Development), ("production", Environment::Production)],
+        "is development or production",
+    )?;
+    if environment == Environment::Production && jwks.is_none() {
+        return Err(malformed("KEZDESU_JWKS", "is required in production"));
+    }
+    let token = |name, default: &str| match (optional(texts, name), &jwks) {
+        (Some(text), _) => Ok(text),
+        (None, None) => Ok(default.to_owned()),
+        (None, Some(_)) => Err(malformed(name, "is required with KEZDESU_JWKS")),
+    };
+    let data_dir = PathBuf::from(optional(texts, "KEZDESU_DATA_DIR").unwrap_or_else(|| "./data".to_owned()));
+    let settings = Settings {
+        listen: parsed(texts, "KEZDESU_LISTEN", "127.0.0.1:8080", "is an address such as 127.0.0.1:8080")?,
+        ops_listen: parsed(texts, "KEZDESU_OPS_LISTEN", "127.0.0.1:9090", "is an address such as 127.0.0.1:9090")?,
+        environment,
+        database_url: database(texts, &data_dir)?,
+        data_dir,
+        database_connections: number(texts, "KEZDESU_DATABASE_CONNECTIONS", 16, 2..=500)?,
+        redis_url: redis(texts)?,
+        redis_prefix: optional(texts, "KEZDESU_REDIS_PREFIX").unwrap_or_else(|| "kezdesu".to_owned()),
+        jwt_issuer: token("KEZDESU_JWT_ISSUER", "kezdesu-dev")?,
+        jwt_audience: token("KEZDESU_JWT_AUDIENCE", "kezdesu")?,
+        jwks,
+        allowed_origins: origins(texts)?,
+        norms: norms(texts)?,
+        keep_events: number(texts, "KEZDESU_KEEP_EVENTS", 100_000, 100..=i64::MAX)?,
+        max_body_bytes: number(texts, "KEZDESU_MAX_BODY_BYTES", 1 << 20, 1024..=1 << 30)?,
+        socket_operations: number(texts, "KEZDESU_SOCKET_OPERATIONS", 20, 1..=10_000)?,
+        log: optional(texts, "KEZDESU_LOG").unwrap_or_else(|| "info".to_owned()),
+        log_format: one_of(
+            texts,
+            "KEZDESU_LOG_FORMAT",
+            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+            "is text or json",
+        )?,
+    };
+    if settings.jwks.is_none() && !(settings.is_embedded() && settings.listen.ip().is_loopback()) {
+        let why = "is required unless the database is the embedded one and KEZDESU_LISTEN is a loopback address";
+        return Err(malformed("KEZDESU_JWKS", why));
+    }
+    Ok(settings)
+}
+
+const fn malformed(name: &'static str, why: &'static str) -> BadSetting {
+    BadSetting::Malformed { name, why }
+}
+
+fn optional(texts: &Texts, name: &str) -> Option<String> {
+    texts.get(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn parsed<T: FromStr>(texts: &Texts, name: &'static str, default: &str, why: &'static str) -> Result<T, BadSetting> {
+    optional(texts, name).as_deref().unwrap_or(default).parse().map_err(|_| malformed(name, why))
+}
+
+fn number<T: FromStr + PartialOrd>(
+    texts: &Texts,
+    name: &'static str,
+    default: T,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<T, BadSetting> {
+    let Some(text) = optional(texts, name) else { return Ok(default) };
+    let value = text.parse().ok().filter(|value| range.contains(value));
+    value.ok_or_else(|| malformed(name, "is a whole number in the range that the handbook gives"))
+}
+
+fn one_of<T: Copy>(
+    texts: &Texts,
+    name: &'static str,
+    choices: &[(&str, T)],
+    why: &'static str,
+) -> Result<T, BadSetting> {
+    let wished = optional(texts, name);
+    let found = match &wished {
+        None => choices.first(),
+        Some(text) => choices.iter().find(|(choice, _)| choice == text),
+    };
+    found.map(|(_, value)| *value).ok_or_else(|| malformed(name, why))
+}
+
+fn list(texts: &Texts, name: &str) -> Vec<String> {
+    let text = optional(texts, name).unwrap_or_default();
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+fn database(texts: &Texts, data_dir: &std::path::Path) -> Result<Secret<String>, BadSetting> {
+    let name = "KEZDESU_DATABASE_URL";
+    let Some(url) = optional(texts, name) else {
+        return Ok(Secret::new(format!("sqlite://{}", data_dir.join("kezdesu.db").display())));
+    };
+    let postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    if url.starts_with("sqlite:") || (postgres && Url::parse(&url).is_ok()) {
+        return Ok(Secret::new(url));
+    }
+    Err(malformed(name, "is an address that begins with postgres:// or sqlite:"))
+}
+
+fn redis(texts: &Texts) -> Result<Option<Secret<String>>, BadSetting> {
+    let name = "KEZDESU_REDIS_URL";
+    let Some(url) = optional(texts, name) else { return Ok(None) };
+    let scheme = ["redis://", "rediss://", "redis+unix://", "unix://"].iter().any(|scheme| url.starts_with(scheme));
+    if scheme && Url::parse(&url).is_ok() {
+        return Ok(Some(Secret::new(url)));
+    }
+    Err(malformed(name, "is an address that begins with redis:// or rediss://"))
+}
+
+fn origins(texts: &Texts) -> Result<Vec<String>, BadSetting> {
+    let name = "KEZDESU_ALLOWED_ORIGINS";
+    list(texts, name)
+        .into_iter()
+        .map(|text| {
+            let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            let origin = url.map(|url| url.origin().ascii_serialization());
+            origin.ok_or_else(|| malformed(name, "holds origins such as https://meetings.example"))
+        })
+        .collect()
+}
+
+fn norms(texts: &Texts) -> Result<Norms, BadSetting> {
+    let name = "KEZDESU_NORM_SETS";
+    let names = list(texts, name);
+    if names.is_empty() {
+        return Ok(Norms::default());
+    }
+    Norms::named(&names).map_err(|_| malformed(name, "holds decree-2022, decree-2024 or both"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(&str, &str)]) -> Result<Settings, String> {
+        load(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).map_err(|bad| bad.to_string())
+    }
+
+    fn refusal(pairs: &[(&str, &str)]) -> String {
+        with(pairs).unwrap_err()
+    }
+
+    #[test]
+    fn nothing_set_is_the_embedded_default() {
+        let settings = with(&[("PATH", "/bin")]).unwrap();
+        assert!(settings.is_embedded());
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.environment, Environment::Development);
+    }
+
+    #[test]
+    fn a_wrong_or_unknown_setting_is_named_in_one_line() {
+        assert_eq!(refusal(&[("KEZDESU_LISTN", "x")]), "KEZDESU_LISTN: there is no such setting");
+        assert_eq!(refusal(&[("KEZDESU_LISTEN", "x")]), "KEZDESU_LISTEN: is an address such as 127.0.0.1:8080");
+        assert_eq!(refusal(&[("KEZDESU_ENVIRONMENT", "production")]), "KEZDESU_JWKS: is required in production");
+        assert_eq!(refusal(&[("KEZDESU_JWKS", "keys.json")]), "KEZDESU_JWT_ISSUER: is required with KEZDESU_JWKS");
+        assert!(refusal(&[("KEZDESU_LISTEN", "0.0.0.0:80")]).starts_with("KEZDESU_JWKS: is required unless"));
+        assert!(refusal(&[("KEZDESU_DATABASE_URL", "postgres://u:hush@h/d")]).starts_with("KEZDESU_JWKS:"));
+        for (name, value) in [
+            ("KEZDESU_DATABASE_URL", "mysql://root:hush@h/d"),
+            ("KEZDESU_REDIS_URL", "hush"),
+            ("KEZDESU_NORM_SETS", "decree-1999"),
+            ("KEZDESU_ALLOWED_ORIGINS", "example"),
+            ("KEZDESU_KEEP_EVENTS", "1"),
+            ("KEZDESU_LOG_FORMAT", "xml"),
+        ] {
+            let text = refusal(&[(name, value)]);
+            assert!(text.starts_with(name) && !text.contains("hush") && !text.contains('\n'), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file_and_no_secret_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kezdesu.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:1\"\nkeep_events = 500\nredis_url = \"redis://:hush@h\"\n")
+            .unwrap();
+        let path = path.to_str().unwrap();
+        let settings = with(&[("KEZDESU_CONFIG", path), ("KEZDESU_LISTEN", "127.0.0.1:2")]).unwrap();
+        assert_eq!((settings.listen.port(), settings.keep_events), (2, 500));
+        assert!(!format!("{settings:?}").contains("hush"));
+        std::fs::write(dir.path().join("kezdesu.toml"), "lisen = 1").unwrap();
+        assert_eq!(refusal(&[("KEZDESU_CONFIG", path)]), "KEZDESU_LISEN: there is no such setting");
+    }
+}

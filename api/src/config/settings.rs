@@ -1,0 +1,137 @@
+//! What can be set.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use crate::{config::Secret, domain::norms::Norms};
+
+/// One setting: its name after `KEZDESU_`, its default as text, what it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Name of the environment variable; in a file, the part after `KEZDESU_` in small letters.
+    pub name: &'static str,
+    /// What holds unless it is set.
+    pub default: &'static str,
+    /// What it is for.
+    pub what: &'static str,
+}
+
+const fn setting(name: &'static str, default: &'static str, what: &'static str) -> Setting {
+    Setting { name, default, what }
+}
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    setting("KEZDESU_LISTEN", "127.0.0.1:8080", "Address of the API."),
+    setting("KEZDESU_OPS_LISTEN", "127.0.0.1:9090", "Address of health, readiness and metrics."),
+    setting(
+        "KEZDESU_ENVIRONMENT",
+        "development",
+        "`development` or `production`; production has no GraphiQL and no introspection, and needs `KEZDESU_JWKS`.",
+    ),
+    setting("KEZDESU_DATA_DIR", "./data", "Where the embedded database and the development key lie."),
+    setting("KEZDESU_DATABASE_URL", "SQLite in `KEZDESU_DATA_DIR`", "`postgres://…` or `sqlite:…`."),
+    setting("KEZDESU_DATABASE_CONNECTIONS", "16", "How many connections to the database, 2 to 500."),
+    setting("KEZDESU_REDIS_URL", "none", "`redis://…` or `rediss://…`; needed where several replicas run."),
+    setting("KEZDESU_REDIS_PREFIX", "kezdesu", "Prefix of the channels in Redis."),
+    setting(
+        "KEZDESU_JWKS",
+        "none",
+        "File or `https://` address of the keys that sign tokens; without it a development key is made.",
+    ),
+    setting("KEZDESU_JWT_ISSUER", "kezdesu-dev", "The `iss` that tokens must have; required with `KEZDESU_JWKS`."),
+    setting("KEZDESU_JWT_AUDIENCE", "kezdesu", "The `aud` that tokens must have; required with `KEZDESU_JWKS`."),
+    setting(
+        "KEZDESU_ALLOWED_ORIGINS",
+        "none",
+        "Origins of web pages that may use the API, with commas between; the service's own pages always may.",
+    ),
+    setting(
+        "KEZDESU_NORM_SETS",
+        "decree-2022",
+        "Norm sets of the decree that are in force, with commas between: `decree-2022`, `decree-2024`.",
+    ),
+    setting(
+        "KEZDESU_KEEP_EVENTS",
+        "100000",
+        "How many events of each feed are kept for those who come back, 100 or more.",
+    ),
+    setting("KEZDESU_MAX_BODY_BYTES", "1048576", "How large a request may be, 1024 or more."),
+    setting("KEZDESU_SOCKET_OPERATIONS", "20", "How many operations a WebSocket may run at once, 1 to 10000."),
+    setting("KEZDESU_LOG", "info", "What is logged, as a filter of `tracing`."),
+    setting("KEZDESU_LOG_FORMAT", "text", "`text` or `json`."),
+    setting("KEZDESU_CONFIG", "none", "A TOML file of settings; the environment goes before it."),
+];
+
+/// Whether the service is for those who build on it or for everyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// GraphiQL, introspection, a development key.
+    Development,
+    /// None of these.
+    Production,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Checked settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Address of the API.
+    pub listen: SocketAddr,
+    /// Address of health, readiness and metrics.
+    pub ops_listen: SocketAddr,
+    /// For whom the service is.
+    pub environment: Environment,
+    /// Where files lie.
+    pub data_dir: PathBuf,
+    /// The database.
+    pub database_url: Secret<String>,
+    /// How many connections to it.
+    pub database_connections: u32,
+    /// The Redis that joins replicas.
+    pub redis_url: Option<Secret<String>>,
+    /// Prefix of its channels.
+    pub redis_prefix: String,
+    /// Where the keys are.
+    pub jwks: Option<String>,
+    /// The `iss` of tokens.
+    pub jwt_issuer: String,
+    /// The `aud` of tokens.
+    pub jwt_audience: String,
+    /// Origins of web pages that may use the API.
+    pub allowed_origins: Vec<String>,
+    /// The norms in force.
+    pub norms: Norms,
+    /// How many events of a feed are kept.
+    pub keep_events: i64,
+    /// How large a request may be, in bytes.
+    pub max_body_bytes: usize,
+    /// How many operations a socket may run.
+    pub socket_operations: usize,
+    /// What is logged.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+}
+
+impl Settings {
+    /// Whether the database is the embedded one.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.database_url.reveal().starts_with("sqlite:")
+    }
+}
+
+/// The table of settings as it stands in the operator's handbook.
+#[must_use]
+pub fn settings_table() -> String {
+    let rows = SETTINGS.iter().map(|one| format!("| `{}` | {} | {} |\n", one.name, one.default, one.what));
+    format!("| setting | default | what it is for |\n|---|---|---|\n{}", rows.collect::<String>())
+}

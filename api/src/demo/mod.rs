@@ -1,0 +1,132 @@
+//! The demonstration: meetings in several phases, and people who bring one of them to life.
+//!
+//! Everything goes through the same acts as in earnest; nothing here writes to the database by itself.
+
+mod people;
+mod questions;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use entities::{
+    enums::{MeetingOrigin, ModerationMode, OutreachChannel, Platform, Stage},
+    ids::MeetingId,
+};
+
+use crate::{
+    app::{
+        ActError, App,
+        meetings::{AddBroadcast, Announce, PlanMeeting, Title},
+    },
+    auth::{MintError, TokenRequest, mint},
+    clock::Clock,
+    config::Settings,
+    domain::viewer::{Person, Role, Viewer},
+    graphql::node::GlobalId,
+    service::Service,
+};
+
+/// The unit whose akim holds the demonstration's meetings.
+const HOST: &str = "751110000";
+
+/// Why there is no demonstration.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// An act failed.
+    #[error("the demonstration's meetings cannot be made")]
+    Act(#[from] ActError),
+    /// There are no tokens.
+    #[error(transparent)]
+    Tokens(#[from] MintError),
+}
+
+/// Makes the meetings, lets the people come, and says where to look.
+///
+/// # Errors
+/// When the meetings cannot be made, or tokens are signed elsewhere.
+pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>) -> Result<String, DemoError> {
+    let app = service.app();
+    let staff = viewer("demo-akimat", "Алмалы ауданының әкімдігі", &[Role::Akimat, Role::Moderator], Some(HOST));
+    let live = meetings(app, &staff).await?;
+    service.life().spawn("demo", people::come(Arc::clone(app), staff, live));
+    let token = |subject: &str, roles: &[Role], region: Option<&str>| {
+        let request = TokenRequest {
+            subject: subject.to_owned(),
+            name: subject.to_owned(),
+            roles: roles.to_vec(),
+            region: region.and_then(|code| code.parse().ok()),
+            agency: None,
+            ttl: TimeDelta::hours(8),
+        };
+        mint(settings, &request, clock.now())
+    };
+    let citizen = token("citizen", &[Role::Citizen], None)?;
+    let moderator = token("moderator", &[Role::Moderator, Role::Akimat], Some(HOST))?;
+    let id = GlobalId::Meeting(live).show();
+    let (address, id) = (service.address(), id.as_str());
+    Ok(format!(
+        "Kezdesu demo\n\n  explorer   http://{address}/\n  endpoint   http://{address}/graphql  (WebSocket at the same path)\n  \
+         operator   http://{}\n\nA meeting is live: {id}\n\nFollow its questions (paste into the explorer):\n\n  subscription {{\n    \
+         comments(meetingId: \"{id}\") {{ seq kind comment {{ receipt body state votes }} }}\n  }}\n\nFirst query:\n\n  \
+         curl -s http://{address}/graphql -H 'content-type: application/json' \\\n    \
+         -d '{{\"query\":\"{{ meeting(id: \\\"{id}\\\") {{ title {{ kk }} phase timeSplit {{ stage presentationMs budgetMs }} }} }}\"}}'\n\n\
+         Tokens for 8 hours (header: Authorization: Bearer …):\n\n  CITIZEN\n  {citizen}\n\n  MODERATOR and AKIMAT of {HOST}\n  {moderator}\n\n\
+         Ctrl-C ends it.\n",
+        service.ops_address()
+    ))
+}
+
+fn viewer(subject: &str, name: &str, roles: &[Role], region: Option<&str>) -> Viewer {
+    Viewer::Person(Person {
+        subject: subject.to_owned(),
+        name: name.to_owned(),
+        roles: roles.to_vec(),
+        region: region.and_then(|code| code.parse().ok()),
+        agency: None,
+    })
+}
+
+/// Three meetings: one planned, one announced, one live.
+async fn meetings(app: &App, staff: &Viewer) -> Result<MeetingId, ActError> {
+    let plan = |kk: &str, ru: &str, days: i64| -> Option<PlanMeeting> {
+        Some(PlanMeeting {
+            region: HOST.parse().ok()?,
+            host: HOST.parse().ok()?,
+            title: Title { kk: kk.to_owned(), ru: Some(ru.to_owned()), en: None },
+            origin: MeetingOrigin::Calendar,
+            off_calendar_reason: None,
+            venue: Some(Title {
+                kk: "Мәдениет үйі".to_owned(), ru: Some("Дом культуры".to_owned()), en: None
+            }),
+            planned_start: app.clock.now() + TimeDelta::days(days) + TimeDelta::minutes(1),
+            planned_minutes: 90,
+            moderation: ModerationMode::Before,
+        })
+    };
+    let announce = |meeting| Announce {
+        meeting,
+        channels: vec![OutreachChannel::OfficialSite, OutreachChannel::SocialNetworks],
+        version: None,
+    };
+    let mut live = None;
+    for (kk, ru, days) in [
+        ("Көктемгі кездесу", "Весенняя встреча", 60),
+        ("Ауданның даму жоспары", "План развития района", 20),
+        ("Әкімнің халықпен кездесуі", "Встреча акима с населением", 0),
+    ] {
+        let Some(plan) = plan(kk, ru, days) else { continue };
+        let meeting = app.plan_meeting(staff, plan, None).await?.id;
+        if days < 60 {
+            app.announce_meeting(staff, announce(meeting)).await?;
+        }
+        if days == 0 {
+            let url = "https://www.youtube.com/watch?v=demo".to_owned();
+            let platform = Platform::Youtube;
+            let add = AddBroadcast { meeting, platform, url, external_id: None, comments_enabled: true };
+            app.add_broadcast(staff, add, None).await?;
+            app.start_meeting(staff, meeting, Stage::Presentation).await?;
+            live = Some(meeting);
+        }
+    }
+    live.ok_or(ActError::Forbidden)
+}

@@ -1,0 +1,156 @@
+//! The text of a comment: what it may hold, how it is folded for search, how its number is shown.
+
+use entities::enums::Language;
+use unicode_normalization::UnicodeNormalization;
+
+/// How many characters a comment may have.
+pub const LONGEST_BODY: usize = 1000;
+
+/// Why a text cannot be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadText {
+    /// Nothing is left after trimming.
+    Empty,
+    /// It has more characters than allowed.
+    TooLong {
+        /// How many are allowed.
+        max: usize,
+    },
+    /// It holds a control character, or one that turns the direction of what follows.
+    ControlCharacter,
+}
+
+/// A text in composed form and trimmed, of 1 to `max` characters, in any script, without control characters.
+///
+/// # Errors
+/// When it is not such a text.
+pub fn line(text: &str, max: usize) -> Result<String, BadText> {
+    let composed: String = text.nfc().collect();
+    let trimmed = composed.trim();
+    if trimmed.is_empty() {
+        return Err(BadText::Empty);
+    }
+    if trimmed.chars().any(is_control) {
+        return Err(BadText::ControlCharacter);
+    }
+    if trimmed.chars().nth(max).is_some() {
+        return Err(BadText::TooLong { max });
+    }
+    Ok(trimmed.to_owned())
+}
+
+/// A comment from a platform, made fit to be kept: its author cannot be asked again. None when nothing is left.
+#[must_use]
+pub fn tidy(text: &str, max: usize) -> Option<String> {
+    let composed: String = text.nfc().map(|c| if is_control(c) { ' ' } else { c }).collect();
+    let trimmed = composed.trim();
+    if trimmed.is_empty() {
+        return None;
+    }
+    if trimmed.chars().nth(max).is_none() {
+        return Some(trimmed.to_owned());
+    }
+    let kept: String = trimmed.chars().take(max.saturating_sub(1)).collect();
+    Some(format!("{}…", kept.trim_end()))
+}
+
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// A letter as people look for it: small, without the dots of ё, Kazakh letters as on a Russian keyboard.
+#[must_use]
+pub fn fold_letter(c: char) -> char {
+    match c {
+        'ё' => 'е',
+        'ә' => 'а',
+        'ғ' => 'г',
+        'қ' => 'к',
+        'ң' => 'н',
+        'ө' => 'о',
+        'ұ' | 'ү' => 'у',
+        'һ' => 'х',
+        'і' => 'и',
+        other => other,
+    }
+}
+
+/// A text as it is searched: folded letters and digits, every run of anything else as one space.
+#[must_use]
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.nfc().flat_map(char::to_lowercase) {
+        if c.is_alphanumeric() {
+            folded.push(fold_letter(c));
+        } else if !folded.ends_with(' ') && !folded.is_empty() {
+            folded.push(' ');
+        }
+    }
+    folded.truncate(folded.trim_end().len());
+    folded
+}
+
+/// The words to look for, folded.
+#[must_use]
+pub fn search_words(text: &str) -> Vec<String> {
+    fold(text).split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// The number of a comment as its author can quote it.
+#[must_use]
+pub fn receipt_text(number: i32) -> String {
+    format!("Q-{number:04}")
+}
+
+/// The language a text seems to be in: Kazakh by its own letters, else Russian for Cyrillic, else English.
+#[must_use]
+pub fn guess_language(text: &str) -> Language {
+    let small = text.to_lowercase();
+    if small.chars().any(|c| "әғқңөұүһі".contains(c)) {
+        Language::Kk
+    } else if small.chars().any(|c| ('а'..='я').contains(&c) || c == 'ё') {
+        Language::Ru
+    } else {
+        Language::En
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn bodies_are_counted_in_characters_after_trimming() {
+        let most = "ә".repeat(LONGEST_BODY);
+        assert_eq!(line(&format!("  {most}\u{a0} "), LONGEST_BODY), Ok(most.clone()));
+        assert_eq!(line(&format!("{most}ә"), LONGEST_BODY), Err(BadText::TooLong { max: LONGEST_BODY }));
+        assert_eq!(line(" \u{3000}\n", LONGEST_BODY), Err(BadText::Empty));
+        assert_eq!(line("а\u{0}б", LONGEST_BODY), Err(BadText::ControlCharacter));
+        assert_eq!(line("а\u{202e}б", LONGEST_BODY), Err(BadText::ControlCharacter));
+        assert_eq!(line("Что с дорогой? 道路 👍🏽", LONGEST_BODY).unwrap(), "Что с дорогой? 道路 👍🏽");
+        assert_eq!(tidy(&format!("{most}ә"), LONGEST_BODY).unwrap().chars().count(), LONGEST_BODY);
+        assert_eq!(tidy("бір\nекі\u{7}", LONGEST_BODY).unwrap(), "бір екі");
+    }
+
+    #[test]
+    fn a_name_is_found_however_it_is_typed() {
+        assert_eq!(fold("Қарағанды облысы"), fold("КАРАГАНДЫ  ОБЛЫСЫ"));
+        assert_eq!(fold("Үлкен-Өзен"), "улкен озен");
+        assert_eq!(fold("село Берёзовка"), fold("село березовка"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_accepted_again_as_it_is(text in ".{0,60}") {
+            if let Ok(accepted) = line(&text, 40) {
+                prop_assert_eq!(line(&accepted, 40), Ok(accepted.clone()));
+                prop_assert!(accepted.chars().count() <= 40);
+            }
+            if let Some(tidied) = tidy(&text, 40) {
+                prop_assert_eq!(line(&tidied, 40), Ok(tidied.clone()));
+            }
+        }
+    }
+}

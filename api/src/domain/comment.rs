@@ -1,0 +1,215 @@
+//! The states of a comment, and what leads from one to another.
+
+use entities::enums::{CommentState, MeetingPhase, ModerationMode};
+
+use crate::domain::feed::EventKind;
+
+/// The states in which everybody may see a comment.
+pub const PUBLIC_STATES: [CommentState; 3] = [CommentState::Published, CommentState::Selected, CommentState::Answered];
+/// How many characters a reason may have.
+pub const LONGEST_REASON: usize = 500;
+/// How many characters a written answer may have.
+pub const LONGEST_ANSWER: usize = 5000;
+/// How many labels a comment may have.
+pub const MOST_LABELS: usize = 10;
+/// How many characters a label may have.
+pub const LONGEST_LABEL: usize = 40;
+
+/// Whether everybody may see a comment in this state.
+#[must_use]
+pub fn is_public(state: CommentState) -> bool {
+    PUBLIC_STATES.contains(&state)
+}
+
+/// The state of a comment that has just been posted.
+#[must_use]
+pub const fn first_state(mode: ModerationMode) -> CommentState {
+    match mode {
+        ModerationMode::Before => CommentState::Pending,
+        ModerationMode::After => CommentState::Published,
+    }
+}
+
+/// A step that a comment's state does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongState(pub CommentState);
+
+/// Where a step leads: to a new state, or nowhere, because the comment is already there.
+pub type Step = Result<Option<CommentState>, WrongState>;
+
+/// A moderator lets a waiting comment be public.
+///
+/// # Errors
+/// When the comment was taken down or back.
+pub const fn approve(state: CommentState) -> Step {
+    match state {
+        CommentState::Pending => Ok(Some(CommentState::Published)),
+        CommentState::Published | CommentState::Selected | CommentState::Answered => Ok(None),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// A moderator refuses a waiting comment.
+///
+/// # Errors
+/// When the comment does not wait.
+pub const fn reject(state: CommentState) -> Step {
+    match state {
+        CommentState::Pending => Ok(Some(CommentState::Rejected)),
+        CommentState::Rejected => Ok(None),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// A moderator takes a public comment down.
+///
+/// # Errors
+/// When the comment is not public.
+pub const fn hide(state: CommentState) -> Step {
+    match state {
+        CommentState::Published | CommentState::Selected | CommentState::Answered => Ok(Some(CommentState::Hidden)),
+        CommentState::Hidden => Ok(None),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// A moderator brings back what was rejected or hidden.
+///
+/// # Errors
+/// When the comment was neither.
+pub const fn restore(state: CommentState, answered: bool) -> Step {
+    match state {
+        CommentState::Rejected | CommentState::Hidden if answered => Ok(Some(CommentState::Answered)),
+        CommentState::Rejected | CommentState::Hidden => Ok(Some(CommentState::Published)),
+        CommentState::Published | CommentState::Selected | CommentState::Answered => Ok(None),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// A moderator takes a public comment to be answered now.
+///
+/// # Errors
+/// When the comment is not public or is answered.
+pub const fn select(state: CommentState) -> Step {
+    match state {
+        CommentState::Published => Ok(Some(CommentState::Selected)),
+        CommentState::Selected => Ok(None),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// A comment has been answered; an answer may be put better later.
+///
+/// # Errors
+/// When the comment is not public.
+pub const fn answer(state: CommentState) -> Result<CommentState, WrongState> {
+    match state {
+        CommentState::Published | CommentState::Selected | CommentState::Answered => Ok(CommentState::Answered),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// A comment is joined to another that asks the same.
+///
+/// # Errors
+/// When it is being answered, or no longer waits for one.
+pub const fn merge(state: CommentState) -> Result<CommentState, WrongState> {
+    match state {
+        CommentState::Pending | CommentState::Published => Ok(CommentState::Merged),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// Whether others may be joined to a comment in this state.
+///
+/// # Errors
+/// When it is on its way to no answer.
+pub const fn take_in(state: CommentState) -> Result<(), WrongState> {
+    match state {
+        CommentState::Pending | CommentState::Published | CommentState::Selected | CommentState::Answered => Ok(()),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// The author takes a comment back, or it was deleted on its platform.
+///
+/// # Errors
+/// When it has been answered or taken down.
+pub const fn withdraw(state: CommentState) -> Step {
+    match state {
+        CommentState::Pending | CommentState::Published | CommentState::Selected => Ok(Some(CommentState::Withdrawn)),
+        CommentState::Withdrawn => Ok(None),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// Whether a comment in this state can be voted for.
+///
+/// # Errors
+/// When it is not waiting for an answer in public.
+pub const fn vote(state: CommentState) -> Result<(), WrongState> {
+    match state {
+        CommentState::Published | CommentState::Selected => Ok(()),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// Whether comments may be moderated while the meeting is in this phase.
+#[must_use]
+pub const fn can_moderate(phase: MeetingPhase) -> bool {
+    matches!(phase, MeetingPhase::Live | MeetingPhase::Ended)
+}
+
+/// How a change of state looks to those who see everything and to everyone else. `before` is none for a new comment.
+#[must_use]
+pub fn event_kinds(before: Option<CommentState>, after: CommentState) -> (EventKind, Option<EventKind>) {
+    let all = if before.is_none() { EventKind::Posted } else { EventKind::Changed };
+    let public = match (before.is_some_and(is_public), is_public(after)) {
+        (false, true) => Some(EventKind::Posted),
+        (true, true) => Some(EventKind::Changed),
+        (true, false) => Some(EventKind::Removed),
+        (false, false) => None,
+    };
+    (all, public)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_step_makes_a_rejected_hidden_or_withdrawn_comment_public_but_restore() {
+        for state in [CommentState::Rejected, CommentState::Hidden, CommentState::Withdrawn, CommentState::Merged] {
+            assert_eq!(approve(state), Err(WrongState(state)));
+            assert_eq!(select(state), Err(WrongState(state)));
+            assert_eq!(answer(state), Err(WrongState(state)));
+            assert_eq!(vote(state), Err(WrongState(state)));
+        }
+        assert_eq!(restore(CommentState::Hidden, true), Ok(Some(CommentState::Answered)));
+        assert_eq!(restore(CommentState::Rejected, false), Ok(Some(CommentState::Published)));
+        assert_eq!(restore(CommentState::Withdrawn, false), Err(WrongState(CommentState::Withdrawn)));
+    }
+
+    #[test]
+    fn a_step_that_is_already_taken_changes_nothing() {
+        for state in CommentState::ALL {
+            for step in [approve, reject, hide, select, withdraw] {
+                if let Ok(Some(next)) = step(*state) {
+                    assert_eq!(step(next), Ok(None), "{state:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_public_hears_exactly_of_what_it_can_see() {
+        for before in CommentState::ALL {
+            for after in CommentState::ALL {
+                let (_, public) = event_kinds(Some(*before), *after);
+                assert_eq!(public.is_some(), is_public(*before) || is_public(*after));
+                assert_eq!(public == Some(EventKind::Removed), is_public(*before) && !is_public(*after));
+            }
+        }
+        assert_eq!(event_kinds(None, CommentState::Pending), (EventKind::Posted, None));
+    }
+}

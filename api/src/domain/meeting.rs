@@ -1,0 +1,114 @@
+//! The phases of a meeting's life, and what each allows.
+
+use chrono::{DateTime, Utc};
+use entities::enums::MeetingPhase;
+
+use crate::domain::announcement;
+
+/// The shortest meeting that can be planned, in minutes.
+pub const LEAST_MINUTES: i32 = 10;
+/// The longest meeting that can be planned, in minutes.
+pub const MOST_MINUTES: i32 = 720;
+/// How many characters a title or venue may have.
+pub const LONGEST_TITLE: usize = 300;
+/// How many characters a reason may have.
+pub const LONGEST_REASON: usize = 500;
+/// The longest pause that slow mode can ask for, in seconds.
+pub const SLOWEST_MODE: i32 = 3600;
+/// The longest mute, in minutes.
+pub const LONGEST_MUTE: i32 = 1440;
+/// How many broadcasts a meeting may have.
+pub const MOST_BROADCASTS: usize = 20;
+
+/// A step that the meeting's phase does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongPhase(pub MeetingPhase);
+
+/// A step in a meeting's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The population is told (p. 3.4).
+    Announce,
+    /// It is moved.
+    Reschedule,
+    /// It will not be held.
+    Cancel,
+    /// A broadcast is added (p. 3.2).
+    AddBroadcast,
+    /// It begins.
+    Start,
+    /// Its stage changes.
+    SetStage,
+    /// It ends.
+    End,
+    /// How its comments are moderated is changed.
+    SetModeration,
+}
+
+/// Checks that a phase allows a step, and says whether anything is left to be done: what has been announced, started or ended
+/// already stays so.
+///
+/// # Errors
+/// When the phase does not allow it.
+pub const fn allows(phase: MeetingPhase, step: Step) -> Result<bool, WrongPhase> {
+    use MeetingPhase::{Announced, Ended, Live, Planned};
+    match (step, phase) {
+        (Step::Announce, Planned)
+        | (Step::Reschedule | Step::Cancel, Planned | Announced)
+        | (Step::AddBroadcast, Planned | Announced | Live)
+        | (Step::Start, Announced)
+        | (Step::SetStage | Step::End, Live)
+        | (Step::SetModeration, Planned | Announced | Live | Ended) => Ok(true),
+        (Step::Announce, Announced)
+        | (Step::Start, Live)
+        | (Step::End, Ended)
+        | (Step::Cancel, MeetingPhase::Cancelled) => Ok(false),
+        _ => Err(WrongPhase(phase)),
+    }
+}
+
+/// When the present date of a meeting was made public, after a move: a new date is announced by the move itself.
+#[must_use]
+pub fn date_announced_at(
+    announced: Option<DateTime<Utc>>,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    announced.map(|at| if announcement::date(from) == announcement::date(to) { at } else { now })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meeting_goes_through_its_phases_in_order() {
+        use MeetingPhase::{Announced, Cancelled, Closed, Ended, Live, Planned};
+        let table = [
+            (Step::Announce, vec![Planned, Announced]),
+            (Step::Reschedule, vec![Planned, Announced]),
+            (Step::Cancel, vec![Planned, Announced, Cancelled]),
+            (Step::AddBroadcast, vec![Planned, Announced, Live]),
+            (Step::Start, vec![Announced, Live]),
+            (Step::SetStage, vec![Live]),
+            (Step::End, vec![Live, Ended]),
+            (Step::SetModeration, vec![Planned, Announced, Live, Ended]),
+        ];
+        for (step, phases) in table {
+            for phase in [Planned, Announced, Live, Ended, Closed, Cancelled] {
+                assert_eq!(allows(phase, step).is_ok(), phases.contains(&phase), "{step:?} {phase:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_move_to_another_date_is_an_announcement_of_that_date() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let (told, now) = (at("2026-03-01T05:00:00Z"), at("2026-03-10T05:00:00Z"));
+        let start = at("2026-03-20T05:00:00Z");
+        assert_eq!(date_announced_at(Some(told), start, at("2026-03-20T09:00:00Z"), now), Some(told));
+        assert_eq!(date_announced_at(Some(told), start, at("2026-03-27T05:00:00Z"), now), Some(now));
+        assert_eq!(date_announced_at(None, start, at("2026-03-27T05:00:00Z"), now), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! What a tree promises, against a naive reading of the same units.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::regions::Names;
+
+fn unit(code: &str, parent: Option<&str>, kind: RegionKind, name: &str) -> Unit {
+    Unit {
+        code: code.parse().unwrap(),
+        parent: parent.map(|code| code.parse().unwrap()),
+        kind,
+        has_akim: kind != RegionKind::Locality,
+        locality: None,
+        names: Names { kk: name.to_owned(), ru: name.to_owned() },
+        valid_from: None,
+        valid_to: None,
+    }
+}
+
+/// The parent of a code: the first that exists of its own beginnings, climbing by segment.
+fn parent_in(codes: &BTreeSet<String>, code: &str) -> Option<String> {
+    [7, 6, 4, 2]
+        .into_iter()
+        .map(|kept| format!("{}{}", &code[..kept], "0".repeat(9 - kept)))
+        .find(|above| above != code && codes.contains(above))
+}
+
+fn forests() -> impl Strategy<Value = Vec<Unit>> {
+    let code = (10..13_u32, 0..3_u32, 0..3_u32, 0..2_u32, 0..3_u32)
+        .prop_map(|(ab, cd, ef, h, ij)| format!("{ab}{:02}{:02}{h}{ij:02}", cd * 10, ef * 30));
+    prop::collection::btree_set(code, 1..60).prop_map(|codes| {
+        codes
+            .iter()
+            .map(|code| unit(code, parent_in(&codes, code).as_deref(), RegionKind::Locality, &format!("Ауыл {code}")))
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn above_and_below_agree_with_a_naive_reading(units in forests()) {
+        let tree = Tree::build(units.clone()).unwrap();
+        for unit in &units {
+            let node = tree.get(unit.code).unwrap();
+            let mut above = Vec::new();
+            let mut at = unit.parent;
+            while let Some(code) = at {
+                above.insert(0, code);
+                at = units.iter().find(|unit| unit.code == code).unwrap().parent;
+            }
+            let codes: Vec<_> = tree.ancestors(node).map(|node| tree.unit(node).unwrap().code).collect();
+            prop_assert_eq!(&codes, &above);
+            for other in &units {
+                prop_assert_eq!(tree.covers(other.code, unit.code), other.code == unit.code || above.contains(&other.code));
+            }
+            let below: Vec<_> = tree.descendants(node).map(|node| tree.unit(node).unwrap().code).collect();
+            let expected: Vec<_> = units.iter().map(|other| other.code).filter(|code| *code != unit.code && tree.covers(unit.code, *code)).collect();
+            prop_assert_eq!(below, expected);
+            let children = units.iter().filter(|other| other.parent == Some(unit.code)).count();
+            prop_assert_eq!(tree.children(node).count(), children);
+        }
+    }
+
+    #[test]
+    fn paging_either_way_shows_everything_once(units in forests(), size in 1..7_usize) {
+        let tree = Tree::build(units).unwrap();
+        let query = Query::default();
+        let code = |node: &Node| tree.unit(*node).unwrap().code;
+        let (mut forth, mut back) = (Vec::new(), Vec::new());
+        let mut after = None;
+        loop {
+            let slice = tree.page(&query, Bounds { after, before: None, limit: size, backward: false });
+            after = slice.nodes.last().map(code);
+            forth.extend(slice.nodes);
+            if !slice.has_next { break }
+        }
+        let mut before = None;
+        loop {
+            let slice = tree.page(&query, Bounds { after: None, before, limit: size, backward: true });
+            before = slice.nodes.first().map(code);
+            back.splice(0..0, slice.nodes);
+            if !slice.has_previous { break }
+        }
+        prop_assert_eq!(&forth, &tree.select(&query));
+        prop_assert_eq!(forth, back);
+    }
+}
+
+#[test]
+fn what_is_no_tree_is_refused_by_code() {
+    let root = unit("100000000", None, RegionKind::Oblast, "Абай облысы");
+    let code = |text: &str| text.parse::<KatoCode>().unwrap();
+    assert_eq!(Tree::build(vec![]).unwrap_err(), BadTree::Empty);
+    assert_eq!(Tree::build(vec![root.clone(), root.clone()]).unwrap_err(), BadTree::Doubled(root.code));
+    let orphan = unit("113200000", Some("110000000"), RegionKind::District, "Аудан");
+    assert_eq!(
+        Tree::build(vec![root.clone(), orphan]).unwrap_err(),
+        BadTree::NoParent(code("113200000"), code("110000000"))
+    );
+    let stray = unit("113200000", Some("100000000"), RegionKind::District, "Аудан");
+    assert_eq!(Tree::build(vec![root, stray]).unwrap_err(), BadTree::NoParent(code("113200000"), code("100000000")));
+}
+
+#[test]
+fn a_name_is_found_in_either_language_by_the_beginnings_of_its_words() {
+    let mut city = unit("351000000", Some("350000000"), RegionKind::OblastCity, "Қарағанды қаласы");
+    city.names.ru = "город Караганда".to_owned();
+    let root = unit("350000000", None, RegionKind::Oblast, "Қарағанды облысы");
+    let tree = Tree::build(vec![root, city]).unwrap();
+    let found = |text: &str| tree.select(&Query { search: Some(text), ..Query::default() }).len();
+    assert_eq!(found("караганды"), 2);
+    assert_eq!(found("КАРАГАНДА"), 1);
+    assert_eq!(found("қарағ қала"), 1);
+    assert_eq!(found("раганды"), 0);
+    assert_eq!(found(""), 2);
+}

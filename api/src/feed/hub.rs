@@ -1,0 +1,172 @@
+//! One tail a feed and replica, as long as somebody follows it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use chrono::TimeDelta;
+use parking_lot::Mutex;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    clock::{Clock, sleep},
+    domain::feed::FeedName,
+    feed::{
+        bus::{Bus, Heard},
+        follower::Follower,
+        tail::{Tail, read},
+    },
+    store::{Store, StoreError},
+};
+
+/// How long a lost poke may go unnoticed.
+const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
+/// How many events before the head a new tail holds at once.
+const BACKFILL: i64 = 256;
+
+/// There is no such feed, or it cannot be read now.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSuchFeed {
+    /// Nobody has begun it.
+    #[error("there is no such feed")]
+    Unknown,
+    /// The database failed.
+    #[error("the feed cannot be read")]
+    Store(#[from] StoreError),
+}
+
+/// The tails of this replica.
+pub struct Hub {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    tails: Mutex<HashMap<FeedName, Weak<Kept>>>,
+}
+
+/// A tail that is kept for its followers. With the last of them its pump stops.
+#[derive(Debug)]
+pub(in crate::feed) struct Kept {
+    pub(in crate::feed) tail: Arc<Tail>,
+    _pump: DropGuard,
+}
+
+impl Hub {
+    /// A hub over the given database.
+    #[must_use]
+    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { store, clock, tails: Mutex::new(HashMap::new()) })
+    }
+
+    /// How many feeds are followed on this replica.
+    #[must_use]
+    pub fn followed(&self) -> usize {
+        self.tails.lock().values().filter(|tail| tail.strong_count() > 0).count()
+    }
+
+    /// Follows a feed: from its newest event, or on from `after` where that is still kept.
+    ///
+    /// # Errors
+    /// When there is no such feed or the database fails.
+    pub async fn follow(self: &Arc<Self>, feed: FeedName, after: Option<i64>) -> Result<Follower, NoSuchFeed> {
+        // The tail is taken before the extent is read, so that nothing can fall between the two.
+        let kept = self.tail(feed).await?;
+        let extent = self.store.feed_extent(&feed).await?.ok_or(NoSuchFeed::Unknown)?;
+        let whole = after.is_none_or(|after| (extent.kept_after..=extent.head).contains(&after));
+        let from = if whole { after.unwrap_or(extent.head) } else { extent.head };
+        let recovered = after.map(|_| whole);
+        Ok(Follower::new(kept, self.store.clone(), Arc::clone(&self.clock), from, recovered))
+    }
+
+    async fn tail(self: &Arc<Self>, feed: FeedName) -> Result<Arc<Kept>, NoSuchFeed> {
+        if let Some(kept) = self.tails.lock().get(&feed).and_then(Weak::upgrade) {
+            return Ok(kept);
+        }
+        let extent = self.store.feed_extent(&feed).await?.ok_or(NoSuchFeed::Unknown)?;
+        let begins_after = Ord::max(extent.head - BACKFILL, extent.kept_after);
+        let limit = usize::try_from(extent.head - begins_after).unwrap_or_default();
+        let entries = if limit == 0 { Vec::new() } else { read(&self.store, &feed, begins_after, limit).await? };
+        let tail = Arc::new(Tail::new(feed, extent.head));
+        tail.prepend(entries, begins_after);
+
+        let mut tails = self.tails.lock();
+        // Somebody else may have been quicker.
+        if let Some(kept) = tails.get(&feed).and_then(Weak::upgrade) {
+            return Ok(kept);
+        }
+        let stop = CancellationToken::new();
+        tokio::spawn(pump(Arc::clone(&tail), self.store.clone(), stop.clone()));
+        // What was committed since the extent was read may have been poked before the pump could hear it.
+        tail.wake.notify_one();
+        let kept = Arc::new(Kept { tail, _pump: stop.drop_guard() });
+        tails.retain(|_, tail| tail.strong_count() > 0);
+        tails.insert(feed, Arc::downgrade(&kept));
+        Ok(kept)
+    }
+
+    /// Wakes tails when the bus says so, and looks at the database every second for what it did not say.
+    pub async fn run(self: Arc<Self>, bus: Arc<dyn Bus>) {
+        let mut heard = bus.listen();
+        let mut next_look = sleep(self.clock.as_ref(), LOOK_EVERY);
+        loop {
+            tokio::select! {
+                word = heard.recv() => match word {
+                    Ok(Heard::Poke(poke)) => self.wake(poke.feed, poke.seq),
+                    Ok(Heard::Regions) => {}
+                    Ok(Heard::Missed) | Err(RecvError::Lagged(_)) => self.wake_all(),
+                    Err(RecvError::Closed) => return,
+                },
+                () = &mut next_look => {
+                    self.look().await;
+                    next_look = sleep(self.clock.as_ref(), LOOK_EVERY);
+                }
+            }
+        }
+    }
+
+    fn wake(&self, feed: FeedName, seq: i64) {
+        let kept = self.tails.lock().get(&feed).and_then(Weak::upgrade);
+        if let Some(kept) = kept.filter(|kept| kept.tail.position() < seq) {
+            kept.tail.wake.notify_one();
+        }
+    }
+
+    fn wake_all(&self) {
+        let kept: Vec<_> = self.tails.lock().values().filter_map(Weak::upgrade).collect();
+        for kept in kept {
+            kept.tail.wake.notify_one();
+        }
+    }
+
+    /// One query tells for all tails whether there is anything that no poke has told of.
+    async fn look(&self) {
+        let names: Vec<FeedName> = {
+            let mut tails = self.tails.lock();
+            tails.retain(|_, tail| tail.strong_count() > 0);
+            tails.keys().copied().collect()
+        };
+        if names.is_empty() {
+            return;
+        }
+        match self.store.feed_heads(&names).await {
+            Ok(heads) => heads.into_iter().for_each(|(feed, head)| self.wake(feed, head)),
+            Err(error) => tracing::warn!(error = error.chain(), "feeds cannot be looked at"),
+        }
+    }
+}
+
+async fn pump(tail: Arc<Tail>, store: Store, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tail.wake.notified() => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            pulled = tail.pull(&store) => if let Err(error) = pulled {
+                // The next look, at most a second away, tries again.
+                tracing::warn!(error = error.chain(), "a feed cannot be read");
+            }
+        }
+    }
+}

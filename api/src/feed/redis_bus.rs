@@ -1,0 +1,192 @@
+//! The bus of several replicas, over Redis publish/subscribe.
+//!
+//! Redis is only a wake-up call: whatever it loses, the one-second look finds. So nothing here ever waits for it: pokes go
+//! through a bounded queue that drops what does not fit, and a reconnection is answered with a look at everything.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use redis::{
+    Client, PushInfo, PushKind, RedisError, Value,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
+use tokio::sync::{broadcast, mpsc};
+
+use crate::{
+    clock::{Clock, sleep},
+    domain::feed::FeedName,
+    feed::bus::{BACKLOG, Bus, Heard},
+    store::Poke,
+};
+
+const ANSWER: Duration = Duration::from_millis(500);
+const RETRY: TimeDelta = TimeDelta::seconds(1);
+const REGIONS: &str = "regions";
+
+/// A bus that reaches every replica on the same Redis and prefix.
+pub struct RedisBus {
+    client: Client,
+    channel: String,
+    clock: Arc<dyn Clock>,
+    heard: broadcast::Sender<Heard>,
+    outgoing: mpsc::Sender<String>,
+    waiting: parking_lot::Mutex<Option<mpsc::Receiver<String>>>,
+    connected: Arc<AtomicBool>,
+}
+
+impl RedisBus {
+    /// A bus over the Redis at `url`; connects once [`RedisBus::run`] runs.
+    ///
+    /// # Errors
+    /// When the address is not understood.
+    pub fn new(url: &str, prefix: &str, clock: Arc<dyn Clock>) -> Result<Arc<Self>, RedisError> {
+        let resp3 = if url.contains('?') { format!("{url}&protocol=resp3") } else { format!("{url}?protocol=resp3") };
+        let (outgoing, waiting) = mpsc::channel(BACKLOG);
+        Ok(Arc::new(Self {
+            client: Client::open(resp3)?,
+            channel: format!("{prefix}:pokes"),
+            clock,
+            heard: broadcast::channel(BACKLOG).0,
+            outgoing,
+            waiting: parking_lot::Mutex::new(Some(waiting)),
+            connected: Arc::new(AtomicBool::new(false)),
+        }))
+    }
+
+    /// Connects, stays connected, and carries pokes both ways until it is dropped.
+    pub async fn run(self: Arc<Self>) {
+        let Some(mut waiting) = self.waiting.lock().take() else { return };
+        let mut manager = self.connect().await;
+        let mut pulse = sleep(self.clock.as_ref(), RETRY);
+        loop {
+            let sent = tokio::select! {
+                message = waiting.recv() => match message {
+                    Some(message) => self.publish(&mut manager, message, &mut waiting).await,
+                    None => return,
+                },
+                () = &mut pulse => {
+                    pulse = sleep(self.clock.as_ref(), RETRY);
+                    redis::cmd("PING").exec_async(&mut manager).await
+                }
+            };
+            let up = sent.is_ok();
+            if self.connected.swap(up, Ordering::Relaxed) != up {
+                if up {
+                    tracing::info!("the bus is connected");
+                    let _ = self.heard.send(Heard::Missed);
+                } else {
+                    tracing::warn!("the bus is not connected: live delivery falls back to a look a second");
+                }
+            }
+        }
+    }
+
+    /// Publishes a message and everything that waits behind it, in one round trip.
+    async fn publish(
+        &self,
+        manager: &mut ConnectionManager,
+        first: String,
+        waiting: &mut mpsc::Receiver<String>,
+    ) -> Result<(), RedisError> {
+        let mut pipe = redis::pipe();
+        pipe.publish(&self.channel, first).ignore();
+        for _ in 0..BACKLOG {
+            let Ok(message) = waiting.try_recv() else { break };
+            pipe.publish(&self.channel, message).ignore();
+        }
+        pipe.exec_async(manager).await
+    }
+
+    async fn connect(&self) -> ConnectionManager {
+        loop {
+            match self.try_connect().await {
+                Ok(manager) => return manager,
+                Err(error) => {
+                    tracing::warn!(kind = ?error.kind(), "the bus cannot be reached");
+                    sleep(self.clock.as_ref(), RETRY).await;
+                }
+            }
+        }
+    }
+
+    async fn try_connect(&self) -> Result<ConnectionManager, RedisError> {
+        let (heard, connected) = (self.heard.clone(), Arc::clone(&self.connected));
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(ANSWER))
+            .set_connection_timeout(Some(ANSWER * 2))
+            .set_max_delay(Duration::from_secs(1))
+            .set_number_of_retries(1_000_000)
+            .set_push_sender(move |push: PushInfo| -> Result<(), RedisError> {
+                hear(&push, &heard, &connected);
+                Ok(())
+            })
+            .set_automatic_resubscription();
+        let mut manager = tokio::time::timeout(ANSWER * 4, self.client.get_connection_manager_with_config(config))
+            .await
+            .map_err(|_| RedisError::from((redis::ErrorKind::Io, "no answer")))??;
+        manager.subscribe(&self.channel).await?;
+        self.connected.store(true, Ordering::Relaxed);
+        let _ = self.heard.send(Heard::Missed);
+        tracing::info!("the bus is connected");
+        Ok(manager)
+    }
+
+    fn say(&self, message: String, heard: Heard) {
+        // Those on this replica need no detour, and hear it even while Redis is away.
+        let _ = self.heard.send(heard);
+        // A full queue means that Redis does not keep up: the others will look by themselves within a second.
+        let _ = self.outgoing.try_send(message);
+    }
+}
+
+impl Bus for RedisBus {
+    fn poke(&self, poke: Poke) {
+        self.say(format!("{} {}", poke.feed.key(), poke.seq), Heard::Poke(poke));
+    }
+
+    fn regions_changed(&self) {
+        self.say(REGIONS.to_owned(), Heard::Regions);
+    }
+
+    fn listen(&self) -> broadcast::Receiver<Heard> {
+        self.heard.subscribe()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+}
+
+fn hear(push: &PushInfo, heard: &broadcast::Sender<Heard>, connected: &AtomicBool) {
+    let word = match push.kind {
+        PushKind::Disconnection => {
+            connected.store(false, Ordering::Relaxed);
+            Heard::Missed
+        }
+        PushKind::Subscribe => {
+            connected.store(true, Ordering::Relaxed);
+            Heard::Missed
+        }
+        PushKind::Message => match push.data.last() {
+            Some(Value::BulkString(bytes)) => parse(bytes).unwrap_or(Heard::Missed),
+            _ => Heard::Missed,
+        },
+        _ => return,
+    };
+    let _ = heard.send(word);
+}
+
+fn parse(bytes: &[u8]) -> Option<Heard> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    if text == REGIONS {
+        return Some(Heard::Regions);
+    }
+    let (feed, seq) = text.split_once(' ')?;
+    Some(Heard::Poke(Poke { feed: FeedName::from_key(feed)?, seq: seq.parse().ok()? }))
+}

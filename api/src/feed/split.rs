@@ -1,0 +1,150 @@
+//! The running time splits: one ticker a meeting and replica serves all its followers.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use chrono::TimeDelta;
+use entities::{ids::MeetingId, meeting, stage_segment};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    clock::{Clock, sleep},
+    domain::feed::FeedName,
+    feed::{Follower, Hub, NoSuchFeed},
+    store::{Store, StoreError},
+};
+
+/// What a time split is computed from, and how often it has changed and ticked.
+#[derive(Clone, Debug)]
+pub struct SplitState {
+    /// The meeting.
+    pub meeting: Arc<meeting::Model>,
+    /// Its stretches, in order.
+    pub segments: Arc<Vec<stage_segment::Model>>,
+    /// Counts the changes.
+    pub change: u64,
+    /// Counts the seconds while a stage runs.
+    pub tick: u64,
+}
+
+/// The splits that are followed on this replica.
+pub struct SplitBoard {
+    hub: Arc<Hub>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    running: Mutex<HashMap<MeetingId, Weak<Ticker>>>,
+}
+
+/// Keeps a split running for as long as somebody holds it.
+pub struct Ticker {
+    state: watch::Sender<SplitState>,
+    _stop: DropGuard,
+}
+
+/// Follows one split.
+pub struct SplitFollower {
+    _ticker: Arc<Ticker>,
+    state: watch::Receiver<SplitState>,
+}
+
+impl SplitFollower {
+    /// The split as it stands.
+    #[must_use]
+    pub fn now(&mut self) -> SplitState {
+        self.state.borrow_and_update().clone()
+    }
+
+    /// The split at its next change or tick; none once the service stops.
+    pub async fn next(&mut self) -> Option<SplitState> {
+        self.state.changed().await.ok()?;
+        Some(self.now())
+    }
+}
+
+impl SplitBoard {
+    /// A board over the feeds of this replica.
+    #[must_use]
+    pub fn new(hub: Arc<Hub>, store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { hub, store, clock, running: Mutex::new(HashMap::new()) })
+    }
+
+    /// Follows the split of a meeting.
+    ///
+    /// # Errors
+    /// When there is no such meeting or the database fails.
+    pub async fn follow(self: &Arc<Self>, meeting: MeetingId) -> Result<SplitFollower, NoSuchFeed> {
+        if let Some(ticker) = self.running.lock().get(&meeting).and_then(Weak::upgrade) {
+            return Ok(join(ticker));
+        }
+        // Followed before it is read, so that no change falls between the two.
+        let follower = self.hub.follow(FeedName::Meetings, None).await?;
+        let first = load(&self.store, meeting).await?.ok_or(NoSuchFeed::Unknown)?;
+        let (state, _) = watch::channel(first);
+
+        let mut running = self.running.lock();
+        if let Some(ticker) = running.get(&meeting).and_then(Weak::upgrade) {
+            return Ok(join(ticker));
+        }
+        let stop = CancellationToken::new();
+        let ticker = Arc::new(Ticker { state, _stop: stop.clone().drop_guard() });
+        let run = run(Arc::downgrade(&ticker), follower, self.store.clone(), Arc::clone(&self.clock));
+        tokio::spawn(async move { stop.run_until_cancelled(run).await });
+        running.retain(|_, ticker| ticker.strong_count() > 0);
+        running.insert(meeting, Arc::downgrade(&ticker));
+        Ok(join(ticker))
+    }
+}
+
+fn join(ticker: Arc<Ticker>) -> SplitFollower {
+    let state = ticker.state.subscribe();
+    SplitFollower { _ticker: ticker, state }
+}
+
+async fn load(store: &Store, id: MeetingId) -> Result<Option<SplitState>, StoreError> {
+    let Some(meeting) = store.meetings_by_id(&[id]).await?.pop() else { return Ok(None) };
+    let segments = Arc::new(store.segments_of(&[id]).await?);
+    Ok(Some(SplitState { meeting: Arc::new(meeting), segments, change: 0, tick: 0 }))
+}
+
+async fn run(ticker: Weak<Ticker>, mut follower: Follower, store: Store, clock: Arc<dyn Clock>) {
+    let mut second = sleep(clock.as_ref(), TimeDelta::seconds(1));
+    let mut stale = false;
+    loop {
+        let id = {
+            let Some(ticker) = ticker.upgrade() else { return };
+            ticker.state.borrow().meeting.id
+        };
+        tokio::select! {
+            entries = follower.next() => stale |= entries.iter().any(|entry| entry.event.subject == id.0),
+            () = &mut second => {
+                second = sleep(clock.as_ref(), TimeDelta::seconds(1));
+                let Some(ticker) = ticker.upgrade() else { return };
+                ticker.state.send_if_modified(|state| {
+                    let runs = state.segments.last().is_some_and(|segment| segment.ended_at.is_none());
+                    state.tick += u64::from(runs);
+                    runs
+                });
+            }
+        }
+        if stale {
+            match load(&store, id).await {
+                Ok(Some(fresh)) => {
+                    stale = false;
+                    let Some(ticker) = ticker.upgrade() else { return };
+                    ticker.state.send_modify(|state| {
+                        state.meeting = fresh.meeting;
+                        state.segments = fresh.segments;
+                        state.change += 1;
+                    });
+                }
+                Ok(None) => return,
+                // Tried again at the next second.
+                Err(error) => tracing::warn!(error = error.chain(), "a time split cannot be read"),
+            }
+        }
+    }
+}

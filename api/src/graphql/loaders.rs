@@ -1,0 +1,111 @@
+//! Look-ups of one request, batched: a list of any length costs one query a kind.
+//!
+//! A batch belongs to one request and holds its viewer, so nothing loaded for one can reach another. Nothing is cached: a
+//! subscription may live for hours, and what its viewer may see is asked anew each time.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::dataloader::Loader;
+use entities::{
+    broadcast, comment,
+    ids::{BroadcastId, CommentId, MeetingId},
+    meeting, stage_segment,
+};
+
+use crate::{app::App, domain::viewer::Viewer, graphql::error::ApiError};
+
+/// The look-ups of one request.
+pub struct Batch {
+    app: Arc<App>,
+    viewer: Viewer,
+}
+
+impl Batch {
+    /// Look-ups for one viewer.
+    #[must_use]
+    pub const fn new(app: Arc<App>, viewer: Viewer) -> Self {
+        Self { app, viewer }
+    }
+}
+
+/// The broadcasts of a meeting.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BroadcastsOf(pub MeetingId);
+
+/// The stretches of a meeting's stages.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SegmentsOf(pub MeetingId);
+
+/// Whether the viewer has voted for a comment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VotedFor(pub CommentId);
+
+impl Loader<MeetingId> for Batch {
+    type Value = Arc<meeting::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[MeetingId]) -> Result<HashMap<MeetingId, Self::Value>, ApiError> {
+        let rows = self.app.store.meetings_by_id(ids).await?;
+        Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
+    }
+}
+
+impl Loader<BroadcastId> for Batch {
+    type Value = broadcast::Model;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[BroadcastId]) -> Result<HashMap<BroadcastId, Self::Value>, ApiError> {
+        let rows = self.app.store.broadcasts_by_id(ids).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+impl Loader<CommentId> for Batch {
+    type Value = Arc<comment::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[CommentId]) -> Result<HashMap<CommentId, Self::Value>, ApiError> {
+        let rows = self.app.visible_comments(&self.viewer, ids).await?;
+        Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
+    }
+}
+
+impl Loader<BroadcastsOf> for Batch {
+    type Value = Vec<broadcast::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[BroadcastsOf]) -> Result<HashMap<BroadcastsOf, Self::Value>, ApiError> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<_, Self::Value> = HashMap::new();
+        for row in self.app.store.broadcasts_of(&ids).await? {
+            found.entry(BroadcastsOf(row.meeting_id)).or_default().push(row);
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<SegmentsOf> for Batch {
+    type Value = Arc<Vec<stage_segment::Model>>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[SegmentsOf]) -> Result<HashMap<SegmentsOf, Self::Value>, ApiError> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        for row in self.app.store.segments_of(&ids).await? {
+            found.entry(SegmentsOf(row.meeting_id)).or_default().push(row);
+        }
+        Ok(found.into_iter().map(|(key, rows)| (key, Arc::new(rows))).collect())
+    }
+}
+
+impl Loader<VotedFor> for Batch {
+    type Value = ();
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[VotedFor]) -> Result<HashMap<VotedFor, ()>, ApiError> {
+        let Some(subject) = self.viewer.subject() else { return Ok(HashMap::new()) };
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let voted = self.app.store.voted(&ids, subject).await?;
+        Ok(voted.into_iter().map(|id| (VotedFor(id), ())).collect())
+    }
+}

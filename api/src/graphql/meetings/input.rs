@@ -1,0 +1,286 @@
+//! What meeting operations take.
+
+use async_graphql::{ID, InputObject};
+use chrono::{DateTime, NaiveTime, TimeZone, Utc};
+use chrono_tz::Asia::Almaty;
+
+use crate::{
+    app::meetings::{AddBroadcast, Announce, Cancel, PlanMeeting, Reschedule, SetModeration, Title},
+    domain::body::search_words,
+    graphql::{
+        enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform, Stage},
+        error::{ApiError, ApiResult},
+        localized::LocalizedTextInput,
+        node::meeting_id,
+        scalars::{Date, KatoCode},
+    },
+    store::meetings::MeetingFilter,
+};
+
+/// Which meetings are wanted. Every part that is given must hold.
+#[derive(InputObject, Clone, Debug, Default)]
+#[graphql(name = "MeetingFilter")]
+pub struct MeetingFilterInput {
+    /// Held in this unit or below it.
+    pub region: Option<KatoCode>,
+    /// Held by the akim of this unit.
+    pub host: Option<KatoCode>,
+    /// In one of these phases.
+    pub phases: Option<Vec<MeetingPhase>>,
+    /// From the calendar or outside it.
+    pub origin: Option<MeetingOrigin>,
+    /// Planned for this date in Asia/Almaty or later.
+    pub from: Option<Date>,
+    /// Planned for this date in Asia/Almaty or earlier.
+    pub to: Option<Date>,
+    /// With these words in a title or the venue.
+    pub search: Option<String>,
+}
+
+impl MeetingFilterInput {
+    /// The filter as the store knows it.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when a date is out of range.
+    pub fn parse(self) -> ApiResult<MeetingFilter> {
+        Ok(MeetingFilter {
+            region: self.region.map(|code| code.0),
+            host: self.host.map(|code| code.0),
+            phases: self.phases.map(|phases| phases.into_iter().map(Into::into).collect()),
+            origin: self.origin.map(Into::into),
+            from: self.from.map(|date| midnight(date, "filter.from")).transpose()?,
+            until: self
+                .to
+                .map(|date| midnight(Date(date.0.succ_opt().ok_or_else(|| ApiError::bad("filter.to"))?), "filter.to"))
+                .transpose()?,
+            words: self.search.as_deref().map(search_words).unwrap_or_default(),
+        })
+    }
+}
+
+fn midnight(date: Date, field: &str) -> ApiResult<DateTime<Utc>> {
+    let local = date.0.and_time(NaiveTime::MIN);
+    let moment = Almaty.from_local_datetime(&local).earliest();
+    moment.map(|moment| moment.with_timezone(&Utc)).ok_or_else(|| ApiError::bad(field))
+}
+
+fn title(text: LocalizedTextInput) -> Title {
+    Title { kk: text.kk, ru: text.ru, en: text.en }
+}
+
+/// A meeting to be planned.
+#[derive(InputObject)]
+pub struct PlanMeetingInput {
+    /// Where it is held: a unit that the host's akim covers (p. 2.1).
+    pub region: KatoCode,
+    /// The unit whose akim holds it.
+    pub host: KatoCode,
+    /// Title, at most 300 characters a language.
+    pub title: LocalizedTextInput,
+    /// From the calendar or outside it.
+    pub origin: MeetingOrigin,
+    /// Why outside the calendar (p. 3.1); required there.
+    pub off_calendar_reason: Option<String>,
+    /// Where exactly.
+    pub venue: Option<LocalizedTextInput>,
+    /// When it is to begin.
+    pub planned_start: DateTime<Utc>,
+    /// How long it is to last, 10 to 720 minutes.
+    pub planned_minutes: i32,
+    /// When comments become public.
+    #[graphql(default_with = "Some(ModerationMode::Before)")]
+    pub moderation: Option<ModerationMode>,
+    /// The same key with the same input gives the first result again.
+    pub idempotency_key: Option<String>,
+}
+
+impl PlanMeetingInput {
+    /// The plan, and the key.
+    #[must_use]
+    pub fn parse(self) -> (PlanMeeting, Option<String>) {
+        let plan = PlanMeeting {
+            region: self.region.0,
+            host: self.host.0,
+            title: title(self.title),
+            origin: self.origin.into(),
+            off_calendar_reason: self.off_calendar_reason,
+            venue: self.venue.map(title),
+            planned_start: millis(self.planned_start),
+            planned_minutes: self.planned_minutes,
+            moderation: self.moderation.unwrap_or(ModerationMode::Before).into(),
+        };
+        (plan, self.idempotency_key)
+    }
+}
+
+/// Moments are kept in whole milliseconds.
+fn millis(at: DateTime<Utc>) -> DateTime<Utc> {
+    chrono::SubsecRound::trunc_subsecs(at, 3)
+}
+
+/// A meeting to be announced.
+#[derive(InputObject)]
+pub struct AnnounceMeetingInput {
+    /// The meeting.
+    pub meeting_id: ID,
+    /// By which ways the population is told; at least one.
+    pub channels: Vec<OutreachChannel>,
+    /// The version that was read.
+    pub version: Option<i32>,
+}
+
+impl AnnounceMeetingInput {
+    /// The announcement.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when the identity is malformed.
+    pub fn parse(self) -> ApiResult<Announce> {
+        let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
+        let channels = self.channels.into_iter().map(Into::into).collect();
+        Ok(Announce { meeting, channels, version: self.version })
+    }
+}
+
+/// A meeting to be moved.
+#[derive(InputObject)]
+pub struct RescheduleMeetingInput {
+    /// The meeting.
+    pub meeting_id: ID,
+    /// When it is to begin.
+    pub planned_start: DateTime<Utc>,
+    /// How long it is to last, in minutes; as before unless told.
+    pub planned_minutes: Option<i32>,
+    /// Why.
+    pub reason: String,
+    /// The version that was read.
+    pub version: Option<i32>,
+}
+
+impl RescheduleMeetingInput {
+    /// The move.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when the identity is malformed.
+    pub fn parse(self) -> ApiResult<Reschedule> {
+        let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
+        let (planned_start, planned_minutes) = (millis(self.planned_start), self.planned_minutes);
+        Ok(Reschedule { meeting, planned_start, planned_minutes, reason: self.reason, version: self.version })
+    }
+}
+
+/// A meeting to be cancelled.
+#[derive(InputObject)]
+pub struct CancelMeetingInput {
+    /// The meeting.
+    pub meeting_id: ID,
+    /// Why.
+    pub reason: String,
+    /// The version that was read.
+    pub version: Option<i32>,
+}
+
+impl CancelMeetingInput {
+    /// The cancellation.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when the identity is malformed.
+    pub fn parse(self) -> ApiResult<Cancel> {
+        let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
+        Ok(Cancel { meeting, reason: self.reason, version: self.version })
+    }
+}
+
+/// A broadcast to be added.
+#[derive(InputObject)]
+pub struct AddBroadcastInput {
+    /// The meeting.
+    pub meeting_id: ID,
+    /// Where it is broadcast.
+    pub platform: Platform,
+    /// Address to watch, `http` or `https`.
+    pub url: String,
+    /// Identity on the platform.
+    pub external_id: Option<String>,
+    /// Whether the platform takes comments.
+    #[graphql(default_with = "Some(true)")]
+    pub comments_enabled: Option<bool>,
+    /// The same key with the same input gives the first result again.
+    pub idempotency_key: Option<String>,
+}
+
+impl AddBroadcastInput {
+    /// The broadcast, and the key.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when the identity is malformed.
+    pub fn parse(self) -> ApiResult<(AddBroadcast, Option<String>)> {
+        let add = AddBroadcast {
+            meeting: meeting_id(&self.meeting_id, "input.meetingId")?,
+            platform: self.platform.into(),
+            url: self.url,
+            external_id: self.external_id,
+            comments_enabled: self.comments_enabled.unwrap_or(true),
+        };
+        Ok((add, self.idempotency_key))
+    }
+}
+
+/// A meeting to be started.
+#[derive(InputObject)]
+pub struct StartMeetingInput {
+    /// The meeting.
+    pub meeting_id: ID,
+    /// The stage it begins with.
+    #[graphql(default_with = "Some(Stage::Presentation)")]
+    pub stage: Option<Stage>,
+}
+
+/// A stage to turn to.
+#[derive(InputObject)]
+pub struct SetStageInput {
+    /// The meeting.
+    pub meeting_id: ID,
+    /// The stage.
+    pub stage: Stage,
+}
+
+/// A meeting to be ended.
+#[derive(InputObject)]
+pub struct EndMeetingInput {
+    /// The meeting.
+    pub meeting_id: ID,
+}
+
+/// How comments are to be moderated; what is not named stays.
+#[derive(InputObject)]
+pub struct SetModerationInput {
+    /// The meeting.
+    pub meeting_id: ID,
+    /// When comments become public.
+    pub mode: Option<ModerationMode>,
+    /// Least time between two comments of one author, 0 to 3600 seconds.
+    pub slow_mode_seconds: Option<i32>,
+    /// Whether the floor is open.
+    pub accepting_comments: Option<bool>,
+    /// Words and phrases that no comment may hold, at most 500; a `*` at the end of one stands for any ending.
+    pub blocked_words: Option<Vec<String>>,
+    /// The version that was read.
+    pub version: Option<i32>,
+}
+
+impl SetModerationInput {
+    /// The settings.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when the identity is malformed.
+    pub fn parse(self) -> ApiResult<SetModeration> {
+        Ok(SetModeration {
+            meeting: meeting_id(&self.meeting_id, "input.meetingId")?,
+            mode: self.mode.map(Into::into),
+            slow_mode_seconds: self.slow_mode_seconds,
+            accepting_comments: self.accepting_comments,
+            blocked_words: self.blocked_words,
+            version: self.version,
+        })
+    }
+}

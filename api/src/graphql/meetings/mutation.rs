@@ -1,0 +1,146 @@
+//! Mutations of a meeting's life: translation only.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, SimpleObject};
+use entities::meeting;
+
+use crate::{
+    app::ActError,
+    graphql::{
+        context::Scene,
+        enums::Stage,
+        error::ApiResult,
+        meetings::{
+            Meeting,
+            input::{
+                AddBroadcastInput, AnnounceMeetingInput, CancelMeetingInput, EndMeetingInput, PlanMeetingInput,
+                RescheduleMeetingInput, SetModerationInput, SetStageInput, StartMeetingInput,
+            },
+        },
+        mutation::payload,
+        node::meeting_id,
+        refusal::{Refusal, outcome},
+        time_split::TimeSplit,
+    },
+};
+
+/// A meeting or a refusal: exactly one of the two.
+#[derive(SimpleObject)]
+pub struct MeetingPayload {
+    /// The meeting as it now is.
+    pub meeting: Option<Meeting>,
+    /// Why nothing was done.
+    pub refusal: Option<Refusal>,
+}
+
+/// A time split or a refusal: exactly one of the two.
+#[derive(SimpleObject)]
+pub struct TimeSplitPayload {
+    /// The split as it now is.
+    pub time_split: Option<TimeSplit>,
+    /// Why nothing was done.
+    pub refusal: Option<Refusal>,
+}
+
+fn meeting(ctx: &Context<'_>, result: Result<meeting::Model, ActError>) -> ApiResult<MeetingPayload> {
+    payload(ctx, result, |row, refusal| MeetingPayload { meeting: row.map(|row| Meeting(Arc::new(row))), refusal })
+}
+
+/// Mutations of a meeting's life.
+#[derive(Default)]
+pub struct MeetingMutation;
+
+/// Mutations of a meeting's life.
+#[Object]
+impl MeetingMutation {
+    /// Plans a meeting. For akimat staff of the host or above it.
+    async fn plan_meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The plan.")] input: PlanMeetingInput,
+    ) -> ApiResult<MeetingPayload> {
+        let (plan, key) = input.parse();
+        meeting(ctx, ctx.app().plan_meeting(ctx.viewer(), plan, key.as_deref()).await)
+    }
+
+    /// Announces a meeting (p. 3.4). For akimat staff. Late is allowed, and seen: `announcedInTime`.
+    async fn announce_meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The announcement.")] input: AnnounceMeetingInput,
+    ) -> ApiResult<MeetingPayload> {
+        meeting(ctx, ctx.app().announce_meeting(ctx.viewer(), input.parse()?).await)
+    }
+
+    /// Moves a meeting that has not begun. For akimat staff.
+    async fn reschedule_meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The move.")] input: RescheduleMeetingInput,
+    ) -> ApiResult<MeetingPayload> {
+        meeting(ctx, ctx.app().reschedule_meeting(ctx.viewer(), input.parse()?).await)
+    }
+
+    /// Cancels a meeting that has not begun. For akimat staff.
+    async fn cancel_meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cancellation.")] input: CancelMeetingInput,
+    ) -> ApiResult<MeetingPayload> {
+        meeting(ctx, ctx.app().cancel_meeting(ctx.viewer(), input.parse()?).await)
+    }
+
+    /// Adds an online broadcast (p. 3.2) to a meeting that is not over. For akimat staff.
+    async fn add_broadcast(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The broadcast.")] input: AddBroadcastInput,
+    ) -> ApiResult<MeetingPayload> {
+        let (add, key) = input.parse()?;
+        meeting(ctx, ctx.app().add_broadcast(ctx.viewer(), add, key.as_deref()).await)
+    }
+
+    /// Starts an announced meeting. For akimat staff and moderators.
+    async fn start_meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The meeting and its first stage.")] input: StartMeetingInput,
+    ) -> ApiResult<MeetingPayload> {
+        let id = meeting_id(&input.meeting_id, "input.meetingId")?;
+        meeting(ctx, ctx.app().start_meeting(ctx.viewer(), id, input.stage.unwrap_or(Stage::Presentation).into()).await)
+    }
+
+    /// Turns a live meeting to a stage (p. 3.3). For akimat staff and moderators. The same stage again changes nothing.
+    async fn set_stage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The meeting and the stage.")] input: SetStageInput,
+    ) -> ApiResult<TimeSplitPayload> {
+        let id = meeting_id(&input.meeting_id, "input.meetingId")?;
+        let result = ctx.app().set_stage(ctx.viewer(), id, input.stage.into()).await;
+        let (row, refusal) = outcome(result, ctx.language())?;
+        let Some(row) = row else { return Ok(TimeSplitPayload { time_split: None, refusal }) };
+        let segments = Arc::new(ctx.app().store.segments_of(&[id]).await?);
+        Ok(TimeSplitPayload { time_split: Some(TimeSplit::now(ctx.app(), Arc::new(row), segments)), refusal: None })
+    }
+
+    /// Ends a live meeting. For akimat staff and moderators.
+    async fn end_meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The meeting.")] input: EndMeetingInput,
+    ) -> ApiResult<MeetingPayload> {
+        let id = meeting_id(&input.meeting_id, "input.meetingId")?;
+        meeting(ctx, ctx.app().end_meeting(ctx.viewer(), id).await)
+    }
+
+    /// Changes how the comments of a meeting are moderated. For moderators.
+    async fn set_moderation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The settings.")] input: SetModerationInput,
+    ) -> ApiResult<MeetingPayload> {
+        meeting(ctx, ctx.app().set_moderation(ctx.viewer(), input.parse()?).await)
+    }
+}

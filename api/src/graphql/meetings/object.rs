@@ -1,0 +1,303 @@
+//! A meeting as the API shows it.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entities::{broadcast, ids::MeetingId, kato, meeting};
+
+use crate::{
+    connection,
+    domain::{
+        announcement,
+        feed::FeedName,
+        policy::{self, Action},
+    },
+    graphql::{
+        context::Scene,
+        enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform},
+        error::{ApiError, ApiResult},
+        loaders::{BroadcastsOf, SegmentsOf},
+        localized::LocalizedText,
+        node::GlobalId,
+        page::{Cursor, Page, PageArgs, page_cost},
+        questions::{CommentConnection, CommentFilterInput, list as list_comments},
+        regions::Region,
+        time_split::TimeSplit,
+    },
+    store::{
+        StoreError,
+        meetings::{MeetingCursor, MeetingFilter},
+    },
+};
+
+/// A meeting of an akim with the population.
+#[derive(Clone)]
+pub struct Meeting(pub Arc<meeting::Model>);
+
+connection!(MeetingConnection, MeetingEdge, Meeting, Counter, "meetings");
+
+/// Counts the meetings of a list.
+pub struct Counter(MeetingFilter);
+
+impl Counter {
+    /// Counts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
+        let count = ctx.app().store.count_meetings(&self.0).await?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}
+
+impl Cursor for MeetingCursor {
+    fn write(&self) -> String {
+        format!("{}.{}", self.0.timestamp_millis(), self.1.0.simple())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (start, id) = text.split_once('.')?;
+        Some((DateTime::from_timestamp_millis(start.parse().ok()?)?, MeetingId(id.parse().ok()?)))
+    }
+}
+
+/// A page of the meetings that a filter lets through.
+///
+/// # Errors
+/// `BAD_USER_INPUT` when the window is malformed.
+pub async fn list(ctx: &Context<'_>, filter: MeetingFilter, page: PageArgs) -> ApiResult<MeetingConnection> {
+    let window = page.window()?;
+    let cut = ctx.app().store.meetings(&filter, &window).await?;
+    let page = Page::new(cut, |row| (row.planned_start, row.id), |row| Meeting(Arc::new(row)));
+    Ok(MeetingConnection::new(page, Counter(filter)))
+}
+
+/// An online broadcast of a meeting (p. 3.2).
+pub struct Broadcast(pub broadcast::Model);
+
+/// An online broadcast of a meeting (p. 3.2).
+#[Object]
+impl Broadcast {
+    /// Opaque identity.
+    pub async fn id(&self) -> ID {
+        GlobalId::Broadcast(self.0.id).show()
+    }
+
+    /// Where it is broadcast.
+    async fn platform(&self) -> Platform {
+        self.0.platform.into()
+    }
+
+    /// Address to watch.
+    async fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// Identity on the platform.
+    async fn external_id(&self) -> Option<&str> {
+        self.0.external_id.as_deref()
+    }
+
+    /// Whether the platform takes comments.
+    async fn comments_enabled(&self) -> bool {
+        self.0.comments_enabled
+    }
+
+    /// When it went on air.
+    async fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.0.started_at
+    }
+
+    /// When it went off air.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.0.ended_at
+    }
+}
+
+/// How the comments of a meeting are moderated.
+#[derive(SimpleObject)]
+pub struct ModerationSettings {
+    /// When comments become public.
+    pub mode: ModerationMode,
+    /// Least time between two comments of one author, in seconds; 0: none.
+    pub slow_mode_seconds: i32,
+    /// Whether the floor is open.
+    pub accepting_comments: bool,
+    /// Words that no comment may hold; null for those who do not run the meeting.
+    pub blocked_words: Option<Vec<String>>,
+}
+
+impl Meeting {
+    /// A unit as it was when the meeting was, or is, to be held.
+    fn unit(&self, ctx: &Context<'_>, code: &str) -> ApiResult<Region> {
+        let code: kato::KatoCode = code.parse().map_err(|_| StoreError::Corrupt("classifier code"))?;
+        let date = announcement::date(self.0.planned_start);
+        let found = ctx.app().atlas.load().unit_on(code, date);
+        found.and_then(|(tree, node)| Region::at(tree, node)).ok_or(ApiError::NotFound)
+    }
+
+    fn may<A: Action>(&self, ctx: &Context<'_>) -> ApiResult<bool> {
+        Ok(A::permits(ctx.viewer(), &ctx.app().host_of(&self.0)?.scope()))
+    }
+}
+
+/// A meeting of an akim with the population.
+#[Object]
+impl Meeting {
+    /// Opaque identity.
+    pub async fn id(&self) -> ID {
+        GlobalId::Meeting(self.0.id).show()
+    }
+
+    /// Where it is held, and whose coverage it counts for; the unit as it was then.
+    async fn region(&self, ctx: &Context<'_>) -> ApiResult<Region> {
+        self.unit(ctx, &self.0.region_code)
+    }
+
+    /// The unit whose akim holds it; as it was then.
+    async fn host(&self, ctx: &Context<'_>) -> ApiResult<Region> {
+        self.unit(ctx, &self.0.host_code)
+    }
+
+    /// Title.
+    async fn title(&self) -> LocalizedText {
+        LocalizedText { kk: self.0.title_kk.clone(), ru: self.0.title_ru.clone(), en: self.0.title_en.clone() }
+    }
+
+    /// From the calendar or outside it.
+    async fn origin(&self) -> MeetingOrigin {
+        self.0.origin.into()
+    }
+
+    /// Why it is held outside the calendar (p. 3.1).
+    async fn off_calendar_reason(&self) -> Option<&str> {
+        self.0.off_calendar_reason.as_deref()
+    }
+
+    /// Where exactly.
+    async fn venue(&self) -> Option<LocalizedText> {
+        LocalizedText::of(self.0.venue_kk.as_ref(), self.0.venue_ru.as_ref(), self.0.venue_en.as_ref())
+    }
+
+    /// When it is to begin.
+    async fn planned_start(&self) -> DateTime<Utc> {
+        self.0.planned_start
+    }
+
+    /// How long it is to last, in minutes.
+    async fn planned_minutes(&self) -> i32 {
+        self.0.planned_minutes
+    }
+
+    /// Where it is in its life.
+    async fn phase(&self) -> MeetingPhase {
+        self.0.phase.into()
+    }
+
+    /// When it was first announced.
+    async fn announced_at(&self) -> Option<DateTime<Utc>> {
+        self.0.announced_at
+    }
+
+    /// Whether its present date was announced 14 or 7 days before, by the kind of its host (p. 3.4); null before it is
+    /// announced. A move to another date announces that date.
+    async fn announced_in_time(&self, ctx: &Context<'_>) -> Option<bool> {
+        ctx.app().announced_in_time(&self.0)
+    }
+
+    /// By which ways the population was told (p. 3.4).
+    async fn outreach_channels(&self) -> Vec<OutreachChannel> {
+        let channels: Vec<entities::enums::OutreachChannel> =
+            serde_json::from_str(&self.0.channels).unwrap_or_default();
+        channels.into_iter().map(Into::into).collect()
+    }
+
+    /// When it began.
+    async fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.0.started_at
+    }
+
+    /// When it ended.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.0.ended_at
+    }
+
+    /// Why it was cancelled.
+    async fn cancel_reason(&self) -> Option<&str> {
+        self.0.cancel_reason.as_deref()
+    }
+
+    /// Why it was last moved.
+    async fn reschedule_reason(&self) -> Option<&str> {
+        self.0.reschedule_reason.as_deref()
+    }
+
+    /// Its online broadcasts (p. 3.2), in the order they were added.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn broadcasts(&self, ctx: &Context<'_>) -> ApiResult<Vec<Broadcast>> {
+        let rows = ctx.batch().load_one(BroadcastsOf(self.0.id)).await?;
+        Ok(rows.unwrap_or_default().into_iter().map(Broadcast).collect())
+    }
+
+    /// How its time is split between presentation and questions (p. 3.3), as of now.
+    async fn time_split(&self, ctx: &Context<'_>) -> ApiResult<TimeSplit> {
+        let segments = ctx.batch().load_one(SegmentsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(TimeSplit::now(ctx.app(), Arc::clone(&self.0), segments))
+    }
+
+    /// How its comments are moderated.
+    async fn moderation(&self, ctx: &Context<'_>) -> ApiResult<ModerationSettings> {
+        let words = self
+            .may::<policy::SeeSettings>(ctx)?
+            .then(|| serde_json::from_str(&self.0.blocked_words).unwrap_or_default());
+        Ok(ModerationSettings {
+            mode: self.0.moderation.into(),
+            slow_mode_seconds: self.0.slow_mode_seconds,
+            accepting_comments: self.0.accepting_comments,
+            blocked_words: words,
+        })
+    }
+
+    /// Its comments that the viewer may see: public ones, their own, or all for those who run the meeting.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn comments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which of them, and in which order.")] filter: Option<CommentFilterInput>,
+        #[graphql(desc = "How many from the beginning, 1 to 100; 20 unless told.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> ApiResult<CommentConnection> {
+        let filter = filter.unwrap_or_default().parse();
+        list_comments(ctx, &self.0, filter, PageArgs { first, after, last, before }).await
+    }
+
+    /// Position of the newest event of its comment feed: read it, then subscribe after it.
+    async fn comments_head(&self, ctx: &Context<'_>) -> ApiResult<i64> {
+        let extent = ctx.app().store.feed_extent(&FeedName::Comments(self.0.id)).await?;
+        Ok(extent.map_or(0, |extent| extent.head))
+    }
+
+    /// Raised by every change; give it back with a change to be told when it is stale.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// Whether the viewer could post a comment now, by the same rule as a refusal.
+    async fn viewer_can_post(&self, ctx: &Context<'_>) -> bool {
+        ctx.app().can_post(ctx.viewer(), &self.0)
+    }
+
+    /// Whether the viewer may moderate its comments.
+    async fn viewer_can_moderate(&self, ctx: &Context<'_>) -> ApiResult<bool> {
+        self.may::<policy::ModerateComments>(ctx)
+    }
+
+    /// Whether the viewer may plan, announce, move and cancel it.
+    async fn viewer_can_manage(&self, ctx: &Context<'_>) -> ApiResult<bool> {
+        self.may::<policy::PlanMeeting>(ctx)
+    }
+}

@@ -1,0 +1,133 @@
+//! Following meetings.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, SimpleObject, Subscription};
+use chrono::{DateTime, Utc};
+use entities::kato;
+use futures_util::{StreamExt, stream::BoxStream};
+
+use crate::{
+    domain::feed::{EventKind, FeedName},
+    feed::{Entry, Subject},
+    graphql::{
+        context::Scene,
+        error::ApiError,
+        live::{Envelope, Sight, Signal, envelopes},
+        meetings::Meeting,
+        scalars::KatoCode,
+    },
+};
+
+/// What an event of the meeting feed is.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeetingEventKind {
+    /// The beginning of the stream.
+    Subscribed,
+    /// Nothing happened for a while; the stream is alive.
+    Heartbeat,
+    /// A meeting was planned.
+    Planned,
+    /// A meeting was announced.
+    Announced,
+    /// A meeting was moved.
+    Rescheduled,
+    /// A meeting began.
+    Started,
+    /// A meeting's stage changed, or its presentation reached 80 % or 100 % of its budget.
+    Stage,
+    /// A meeting's broadcasts or settings changed.
+    Changed,
+    /// A meeting ended.
+    Ended,
+    /// A meeting was closed.
+    Closed,
+    /// A meeting was cancelled.
+    Cancelled,
+    /// Something about a meeting was published.
+    Published,
+}
+
+/// An event of the feed of all meetings.
+///
+/// A client that has seen events up to N drops those with `seq <= N`. Where `prev > N` it has missed some, and subscribes
+/// again with `after: N`.
+#[derive(SimpleObject)]
+pub struct MeetingEvent {
+    /// Position in the feed; rises from event to event.
+    pub seq: i64,
+    /// Position of the event before it that this subscriber may see.
+    pub prev: i64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub kind: MeetingEventKind,
+    /// With SUBSCRIBED, where `after` was given: whether everything after it follows. If not, read the meetings anew.
+    pub recovered: Option<bool>,
+    /// The meeting as it stands.
+    pub meeting: Option<Meeting>,
+}
+
+impl MeetingEvent {
+    fn new(envelope: Envelope) -> Self {
+        let Envelope { seq, prev, at, signal } = envelope;
+        let (kind, recovered, meeting) = match signal {
+            Signal::Subscribed(recovered) => (MeetingEventKind::Subscribed, recovered, None),
+            Signal::Heartbeat => (MeetingEventKind::Heartbeat, None, None),
+            Signal::Event(kind, entry) => {
+                let meeting = match entry.subject {
+                    Some(Subject::Meeting(row)) => Some(Meeting(row)),
+                    _ => None,
+                };
+                (shown(kind), None, meeting)
+            }
+        };
+        Self { seq, prev, at, kind, recovered, meeting }
+    }
+}
+
+const fn shown(kind: EventKind) -> MeetingEventKind {
+    match kind {
+        EventKind::Planned => MeetingEventKind::Planned,
+        EventKind::Announced => MeetingEventKind::Announced,
+        EventKind::Rescheduled => MeetingEventKind::Rescheduled,
+        EventKind::Started => MeetingEventKind::Started,
+        EventKind::Stage => MeetingEventKind::Stage,
+        EventKind::Ended => MeetingEventKind::Ended,
+        EventKind::Closed => MeetingEventKind::Closed,
+        EventKind::Cancelled => MeetingEventKind::Cancelled,
+        EventKind::Posted | EventKind::Changed | EventKind::Removed | EventKind::Votes => MeetingEventKind::Changed,
+    }
+}
+
+/// Following meetings.
+#[derive(Default)]
+pub struct MeetingSubscription;
+
+/// Following meetings.
+#[Subscription]
+impl MeetingSubscription {
+    /// Follows the meetings held in a unit or below it, or all: from now on, or on from a position.
+    async fn meetings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only meetings held in this unit or below it.")] region: Option<KatoCode>,
+        #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
+    ) -> Result<BoxStream<'static, MeetingEvent>, ApiError> {
+        let follower = ctx.rooms().hub.follow(FeedName::Meetings, after).await?;
+        let see = move |entry: &Entry| match (&entry.subject, entry.event.public_kind) {
+            (Some(Subject::Meeting(row)), Some(kind))
+                if region.is_none_or(|region| lies_in(&row.region_code, region.0)) =>
+            {
+                Sight::Shown(kind)
+            }
+            _ => Sight::Skipped,
+        };
+        Ok(envelopes(follower, Arc::clone(&ctx.app().clock), see).map(MeetingEvent::new).boxed())
+    }
+}
+
+fn lies_in(code: &str, region: kato::KatoCode) -> bool {
+    let (first, last) = region.subtree();
+    code.parse().is_ok_and(|code: kato::KatoCode| (first..=last).contains(&code))
+}

@@ -1,0 +1,25 @@
+//! The public API: translation only. What a resolver decides, a use case or a rule decides for it.
+
+pub mod context;
+pub mod engine;
+pub mod enums;
+pub mod error;
+pub mod limits;
+mod live;
+pub mod loaders;
+pub mod localized;
+pub mod meetings;
+mod mutation;
+pub mod node;
+pub mod page;
+mod query;
+pub mod questions;
+pub mod refusal;
+pub mod regions;
+pub mod scalars;
+pub mod schema;
+pub mod time_split;
+pub mod viewer;
+
+pub use engine::Engine;
+pub use schema::{ApiSchema, sdl};

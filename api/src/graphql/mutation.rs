@@ -1,0 +1,29 @@
+//! The root of all mutations, and what they share.
+
+use async_graphql::{Context, MergedObject};
+
+use crate::{
+    app::ActError,
+    graphql::{
+        context::Scene,
+        error::ApiResult,
+        meetings::MeetingMutation,
+        questions::QuestionMutation,
+        refusal::{Refusal, outcome},
+    },
+};
+
+/// Every mutation takes one `input` and gives a payload with the object or a refusal: exactly one of the two.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub struct Mutation(MeetingMutation, QuestionMutation);
+
+/// Turns the outcome of an act into a payload.
+pub(in crate::graphql) fn payload<T, P>(
+    ctx: &Context<'_>,
+    result: Result<T, ActError>,
+    make: impl FnOnce(Option<T>, Option<Refusal>) -> P,
+) -> ApiResult<P> {
+    let (done, refusal) = outcome(result, ctx.language())?;
+    Ok(make(done, refusal))
+}

@@ -1,0 +1,168 @@
+//! The root of all queries, and the reference resolvers of federation.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Interface, Object};
+
+use crate::{
+    clock::almaty_date,
+    domain::regions::Query as Selection,
+    graphql::{
+        context::Scene,
+        enums::RegionKind,
+        error::{ApiError, ApiResult},
+        meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list},
+        node::{GlobalId, meeting_id},
+        page::{PageArgs, page_cost},
+        questions::Comment,
+        regions::{Region, RegionConnection, kinds_of, select},
+        scalars::{Date, KatoCode},
+        viewer::Viewer,
+    },
+};
+
+/// Anything with an identity of its own.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Opaque identity."))]
+pub enum Node {
+    /// A unit of the classifier.
+    Region(Region),
+    /// A meeting.
+    Meeting(Meeting),
+    /// A broadcast.
+    Broadcast(Broadcast),
+    /// A comment.
+    Comment(Comment),
+}
+
+/// How many identities can be looked up at once.
+const MOST_NODES: usize = 100;
+
+async fn find(ctx: &Context<'_>, id: &str) -> ApiResult<Option<Node>> {
+    Ok(match GlobalId::parse(id) {
+        None => None,
+        Some(GlobalId::Region(code)) => Region::today(ctx, code).map(Node::Region),
+        Some(GlobalId::Meeting(id)) => ctx.batch().load_one(id).await?.map(|row| Node::Meeting(Meeting(row))),
+        Some(GlobalId::Broadcast(id)) => ctx.batch().load_one(id).await?.map(|row| Node::Broadcast(Broadcast(row))),
+        Some(GlobalId::Comment(id)) => ctx.batch().load_one(id).await?.map(|row| Node::Comment(Comment(row))),
+    })
+}
+
+/// What can be read.
+pub struct Query;
+
+/// What can be read.
+#[Object]
+impl Query {
+    /// The thing with this identity; null when there is none, or it is not for the viewer.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The identity.")] id: ID) -> ApiResult<Option<Node>> {
+        find(ctx, &id).await
+    }
+
+    /// The things with these identities, in their order; null in the place of one that is not there, or not for the viewer.
+    #[graphql(complexity = "ids.len().saturating_mul(child_complexity).saturating_add(1)")]
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The identities, at most 100.")] ids: Vec<ID>,
+    ) -> ApiResult<Vec<Option<Node>>> {
+        if ids.len() > MOST_NODES {
+            return Err(ApiError::bad("ids"));
+        }
+        futures_util::future::try_join_all(ids.iter().map(|id| find(ctx, id))).await
+    }
+
+    /// Who is asking; null when anonymous.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
+        ctx.viewer().person().cloned().map(Viewer)
+    }
+
+    /// The unit with this code, as it is; one that has ended, as it last was.
+    async fn region(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Classifier code, nine digits.")] code: KatoCode,
+    ) -> Option<Region> {
+        Region::today(ctx, code.0)
+    }
+
+    /// Units of the classifier, in its order: each unit before those below it.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn regions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only units directly below this one.")] parent: Option<KatoCode>,
+        #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
+        #[graphql(
+            desc = "Only units with names that begin with these words, in Kazakh or Russian; Kazakh letters may \
+                          be typed as Russian ones."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "Only units with, or without, an akim.")] has_akim: Option<bool>,
+        #[graphql(desc = "Units as they were on this date.")] as_of: Option<Date>,
+        #[graphql(desc = "How many from the beginning, 1 to 100; 20 unless told.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> ApiResult<RegionConnection> {
+        let app = ctx.app();
+        let date = as_of.map_or_else(|| almaty_date(app.clock.now()), |date| date.0);
+        let tree = Arc::clone(app.atlas.load().at(date));
+        let kinds = kinds_of(kinds);
+        let parent = parent.map(|code| code.0);
+        let (kinds, search) = (kinds.as_deref(), search.as_deref());
+        let selection = Selection { parent, within: None, kinds, has_akim, search };
+        select(&tree, &selection, PageArgs { first, after, last, before })
+    }
+
+    /// The meeting with this identity.
+    async fn meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The identity.")] id: ID,
+    ) -> ApiResult<Option<Meeting>> {
+        Ok(ctx.batch().load_one(meeting_id(&id, "id")?).await?.map(Meeting))
+    }
+
+    /// Meetings, by their planned beginning, earliest first.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn meetings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which of them.")] filter: Option<MeetingFilterInput>,
+        #[graphql(desc = "How many from the beginning, 1 to 100; 20 unless told.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> ApiResult<MeetingConnection> {
+        let filter = filter.unwrap_or_default().parse()?;
+        list(ctx, filter, PageArgs { first, after, last, before }).await
+    }
+
+    #[graphql(entity)]
+    async fn region_by_id(&self, ctx: &Context<'_>, id: ID) -> Option<Region> {
+        match GlobalId::parse(&id) {
+            Some(GlobalId::Region(code)) => Region::today(ctx, code),
+            _ => None,
+        }
+    }
+
+    #[graphql(entity)]
+    async fn region_by_code(&self, ctx: &Context<'_>, code: KatoCode) -> Option<Region> {
+        Region::today(ctx, code.0)
+    }
+
+    #[graphql(entity)]
+    async fn meeting_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Meeting>> {
+        let Ok(id) = meeting_id(&id, "id") else { return Ok(None) };
+        Ok(ctx.batch().load_one(id).await?.map(Meeting))
+    }
+
+    #[graphql(entity)]
+    async fn comment_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Comment>> {
+        let Some(GlobalId::Comment(id)) = GlobalId::parse(&id) else { return Ok(None) };
+        Ok(ctx.batch().load_one(id).await?.map(Comment))
+    }
+}

@@ -1,0 +1,181 @@
+//! Mutations of live questions: translation only.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, SimpleObject};
+use entities::comment;
+
+use crate::{
+    app::ActError,
+    graphql::{
+        context::Scene,
+        error::ApiResult,
+        mutation::payload,
+        node::comment_id,
+        questions::{
+            Comment,
+            input::{
+                AnswerCommentInput, ImportCommentsInput, LabelCommentInput, MergeCommentsInput, ModerateCommentsInput,
+                MuteAuthorInput, PostCommentInput, SelectCommentInput, VoteCommentInput, WithdrawCommentInput,
+            },
+        },
+        refusal::Refusal,
+    },
+};
+
+/// A comment or a refusal: exactly one of the two.
+#[derive(SimpleObject)]
+pub struct CommentPayload {
+    /// The comment as it now is.
+    pub comment: Option<Comment>,
+    /// Why nothing was done.
+    pub refusal: Option<Refusal>,
+}
+
+/// Comments or a refusal: exactly one of the two; all or none.
+#[derive(SimpleObject)]
+pub struct CommentsPayload {
+    /// The comments as they now are.
+    pub comments: Option<Vec<Comment>>,
+    /// Why nothing was done.
+    pub refusal: Option<Refusal>,
+}
+
+/// What an import did, or a refusal.
+#[derive(SimpleObject)]
+pub struct ImportCommentsPayload {
+    /// How many were new.
+    pub imported: Option<i32>,
+    /// How many were known and are unchanged.
+    pub duplicates: Option<i32>,
+    /// How many have another text now.
+    pub changed: Option<i32>,
+    /// How many were deleted on their platform.
+    pub removed: Option<i32>,
+    /// Why nothing was done.
+    pub refusal: Option<Refusal>,
+}
+
+fn comment(ctx: &Context<'_>, result: Result<comment::Model, ActError>) -> ApiResult<CommentPayload> {
+    payload(ctx, result, |row, refusal| CommentPayload { comment: row.map(|row| Comment(Arc::new(row))), refusal })
+}
+
+/// Mutations of live questions.
+#[derive(Default)]
+pub struct QuestionMutation;
+
+/// Mutations of live questions.
+#[Object]
+impl QuestionMutation {
+    /// Posts a question, proposal or remark at a live meeting. For citizens.
+    async fn post_comment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment.")] input: PostCommentInput,
+    ) -> ApiResult<CommentPayload> {
+        let (post, key) = input.parse(ctx.language())?;
+        comment(ctx, ctx.app().post_comment(ctx.viewer(), post, key.as_deref()).await)
+    }
+
+    /// Imports comments from a broadcast platform, at most 500: known ones are updated, never doubled. For connectors.
+    async fn import_comments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comments.")] input: ImportCommentsInput,
+    ) -> ApiResult<ImportCommentsPayload> {
+        let result = ctx.app().import_comments(ctx.viewer(), input.parse()?).await;
+        payload(ctx, result, |done, refusal| ImportCommentsPayload {
+            imported: done.map(|done| done.imported),
+            duplicates: done.map(|done| done.duplicates),
+            changed: done.map(|done| done.changed),
+            removed: done.map(|done| done.removed),
+            refusal,
+        })
+    }
+
+    /// Votes for a comment, or takes the vote back: one vote a person, however often sent. For citizens.
+    async fn vote_comment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The vote.")] input: VoteCommentInput,
+    ) -> ApiResult<CommentPayload> {
+        let id = comment_id(&input.comment_id, "input.commentId")?;
+        comment(ctx, ctx.app().vote_comment(ctx.viewer(), id, input.up.unwrap_or(true)).await)
+    }
+
+    /// Takes one's own comment back.
+    async fn withdraw_comment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment.")] input: WithdrawCommentInput,
+    ) -> ApiResult<CommentPayload> {
+        let id = comment_id(&input.comment_id, "input.commentId")?;
+        comment(ctx, ctx.app().withdraw_comment(ctx.viewer(), id).await)
+    }
+
+    /// Approves, rejects, hides or restores comments of one meeting, at most 100: all or none. For moderators.
+    async fn moderate_comments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The decision.")] input: ModerateCommentsInput,
+    ) -> ApiResult<CommentsPayload> {
+        let result = ctx.app().moderate_comments(ctx.viewer(), input.parse()?).await;
+        payload(ctx, result, |rows, refusal| CommentsPayload {
+            comments: rows.map(|rows| rows.into_iter().map(|row| Comment(Arc::new(row))).collect()),
+            refusal,
+        })
+    }
+
+    /// Takes a public comment to be answered now; the one before goes back among the others. For moderators.
+    async fn select_comment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment.")] input: SelectCommentInput,
+    ) -> ApiResult<CommentPayload> {
+        let id = comment_id(&input.comment_id, "input.commentId")?;
+        comment(ctx, ctx.app().select_comment(ctx.viewer(), id).await)
+    }
+
+    /// Marks a public comment as answered, with the answer in writing where there is one. For moderators.
+    async fn answer_comment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment and its answer.")] input: AnswerCommentInput,
+    ) -> ApiResult<CommentPayload> {
+        let id = comment_id(&input.comment_id, "input.commentId")?;
+        comment(ctx, ctx.app().answer_comment(ctx.viewer(), id, input.answer.as_deref()).await)
+    }
+
+    /// Joins comments that ask the same: votes add up, each person's once, and each author sees the answer through
+    /// `mergedInto`. For moderators.
+    async fn merge_comments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comments.")] input: MergeCommentsInput,
+    ) -> ApiResult<CommentPayload> {
+        let into = comment_id(&input.into, "input.into")?;
+        let ids =
+            input.comment_ids.iter().map(|id| comment_id(id, "input.commentIds")).collect::<Result<Vec<_>, _>>()?;
+        comment(ctx, ctx.app().merge_comments(ctx.viewer(), into, &ids).await)
+    }
+
+    /// Sets the labels of a comment. For moderators.
+    async fn label_comment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment and its labels.")] input: LabelCommentInput,
+    ) -> ApiResult<CommentPayload> {
+        let id = comment_id(&input.comment_id, "input.commentId")?;
+        comment(ctx, ctx.app().label_comment(ctx.viewer(), id, &input.labels).await)
+    }
+
+    /// Keeps the author of a comment from writing at its meeting for a while. For moderators.
+    async fn mute_author(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The author's comment and the time.")] input: MuteAuthorInput,
+    ) -> ApiResult<CommentPayload> {
+        let id = comment_id(&input.comment_id, "input.commentId")?;
+        comment(ctx, ctx.app().mute_author(ctx.viewer(), id, input.minutes).await)
+    }
+}

@@ -1,0 +1,188 @@
+//! A comment as the API shows it.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use chrono::{DateTime, Utc};
+use entities::{comment, ids::MeetingId};
+
+use crate::{
+    connection,
+    domain::{body::receipt_text, policy::CommentScope},
+    graphql::{
+        context::Scene,
+        enums::{CommentKind, CommentState, Language, Platform, Stage},
+        error::{ApiError, ApiResult},
+        loaders::{SegmentsOf, VotedFor},
+        meetings::Meeting,
+        node::GlobalId,
+        page::{Cursor, Page, PageArgs},
+    },
+    store::comments::{CommentCursor, CommentFilter},
+};
+
+/// A question, proposal or remark at a meeting. Only made from rows that the viewer may see.
+#[derive(Clone)]
+pub struct Comment(pub Arc<comment::Model>);
+
+connection!(CommentConnection, CommentEdge, Comment, Counter, "comments");
+
+/// Counts the comments of a list.
+pub struct Counter {
+    meeting: MeetingId,
+    scope: CommentScope,
+    filter: CommentFilter,
+}
+
+impl Counter {
+    /// Counts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
+        let count = ctx.app().store.count_comments(self.meeting, &self.scope, &self.filter).await?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}
+
+impl Cursor for CommentCursor {
+    fn write(&self) -> String {
+        format!("{}.{}", self.0, self.1)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (votes, seq) = text.split_once('.')?;
+        Some((votes.parse().ok()?, seq.parse().ok()?))
+    }
+}
+
+/// A page of the comments of a meeting that the viewer may see.
+///
+/// # Errors
+/// `BAD_USER_INPUT` when the window is malformed.
+pub async fn list(
+    ctx: &Context<'_>,
+    meeting: &entities::meeting::Model,
+    filter: CommentFilter,
+    page: PageArgs,
+) -> ApiResult<CommentConnection> {
+    let window = page.window()?;
+    let app = ctx.app();
+    let scope = app.comment_scope(ctx.viewer(), meeting)?;
+    let cut = app.store.comments(meeting.id, &scope, &filter, &window).await?;
+    let page = Page::new(cut, |row| (row.votes, row.posted_seq), |row| Comment(Arc::new(row)));
+    Ok(CommentConnection::new(page, Counter { meeting: meeting.id, scope, filter }))
+}
+
+/// A question, proposal or remark at a meeting.
+#[Object]
+impl Comment {
+    /// Opaque identity.
+    pub async fn id(&self) -> ID {
+        GlobalId::Comment(self.0.id).show()
+    }
+
+    /// The meeting.
+    async fn meeting(&self, ctx: &Context<'_>) -> ApiResult<Meeting> {
+        let meeting = ctx.batch().load_one(self.0.meeting_id).await?;
+        meeting.map(Meeting).ok_or(ApiError::NotFound)
+    }
+
+    /// Short number that the author can quote, for example `Q-0042`.
+    async fn receipt(&self) -> String {
+        receipt_text(self.0.receipt)
+    }
+
+    /// What the author wants.
+    async fn kind(&self) -> CommentKind {
+        self.0.kind.into()
+    }
+
+    /// What was said.
+    async fn body(&self) -> &str {
+        &self.0.body
+    }
+
+    /// The language it was asked in.
+    async fn language(&self) -> Language {
+        self.0.language.into()
+    }
+
+    /// Name of the author, as shown.
+    async fn author_name(&self) -> &str {
+        &self.0.author_name
+    }
+
+    /// Where it was posted; null: through this API.
+    async fn platform(&self) -> Option<Platform> {
+        self.0.platform.map(Into::into)
+    }
+
+    /// Where it is on its way to the answer.
+    async fn state(&self) -> CommentState {
+        self.0.state.into()
+    }
+
+    /// Why it was rejected or hidden.
+    async fn state_reason(&self) -> Option<&str> {
+        self.0.state_reason.as_deref()
+    }
+
+    /// How many people want it answered.
+    async fn votes(&self) -> i32 {
+        self.0.votes
+    }
+
+    /// Moderators' labels.
+    async fn labels(&self) -> Vec<String> {
+        serde_json::from_str(&self.0.labels).unwrap_or_default()
+    }
+
+    /// When it was posted.
+    async fn posted_at(&self) -> DateTime<Utc> {
+        self.0.posted_at
+    }
+
+    /// The stage in which it was posted, by its place among the stage changes and not by comparing clocks.
+    async fn posted_during(&self, ctx: &Context<'_>) -> ApiResult<Option<Stage>> {
+        let segments = ctx.batch().load_one(SegmentsOf(self.0.meeting_id)).await?;
+        let stage = segments.and_then(|segments| {
+            segments.iter().rev().find(|segment| segment.from_seq < self.0.posted_seq).map(|segment| segment.stage)
+        });
+        Ok(stage.map(Into::into))
+    }
+
+    /// When it was last taken to be answered.
+    async fn selected_at(&self) -> Option<DateTime<Utc>> {
+        self.0.selected_at
+    }
+
+    /// When it was answered.
+    async fn answered_at(&self) -> Option<DateTime<Utc>> {
+        self.0.answered_at
+    }
+
+    /// The answer in writing; null where it was only given aloud.
+    async fn answer(&self) -> Option<&str> {
+        self.0.answer.as_deref()
+    }
+
+    /// The comment that this one was merged into; null where that is not for the viewer.
+    async fn merged_into(&self, ctx: &Context<'_>) -> ApiResult<Option<Self>> {
+        match self.0.merged_into {
+            Some(into) => Ok(ctx.batch().load_one(into).await?.map(Self)),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the viewer has voted for it.
+    async fn viewer_has_voted(&self, ctx: &Context<'_>) -> ApiResult<bool> {
+        Ok(ctx.batch().load_one(VotedFor(self.0.id)).await?.is_some())
+    }
+
+    /// Whether the viewer wrote it.
+    async fn viewer_is_author(&self, ctx: &Context<'_>) -> bool {
+        let own = crate::domain::policy::author_key(ctx.viewer());
+        own.is_some() && own.as_deref() == self.0.author_key.as_deref()
+    }
+}

@@ -1,0 +1,145 @@
+//! Following the comments of a meeting.
+
+use async_graphql::{Context, Enum, ID, SimpleObject, Subscription};
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream::BoxStream};
+
+use crate::{
+    domain::{
+        comment::is_public,
+        feed::{EventKind, FeedName},
+        policy::CommentScope,
+    },
+    feed::{Entry, Subject},
+    graphql::{
+        context::Scene,
+        error::ApiError,
+        live::{Envelope, Sight, Signal, envelopes},
+        node::{GlobalId, meeting_id},
+        questions::Comment,
+    },
+};
+
+/// Which comments a subscriber follows.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommentView {
+    /// What is public.
+    Public,
+    /// Everything, for those who may moderate the meeting.
+    Moderation,
+}
+
+/// What an event of a comment feed is.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommentEventKind {
+    /// The beginning of the stream.
+    Subscribed,
+    /// Nothing happened for a while; the stream is alive.
+    Heartbeat,
+    /// A comment appeared.
+    Posted,
+    /// A comment changed.
+    Changed,
+    /// A comment is no longer to be seen: forget it.
+    Removed,
+    /// A comment's votes were counted; at most once a second for each comment.
+    Votes,
+}
+
+/// An event of a meeting's comment feed.
+///
+/// A client that has seen events up to N drops those with `seq <= N`. Where `prev > N` it has missed some, and subscribes
+/// again with `after: N`.
+#[derive(SimpleObject)]
+pub struct CommentEvent {
+    /// Position in the feed; rises from event to event.
+    pub seq: i64,
+    /// Position of the event before it that this subscriber may see.
+    pub prev: i64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub kind: CommentEventKind,
+    /// With SUBSCRIBED, where `after` was given: whether everything after it follows. If not, read the comments anew.
+    pub recovered: Option<bool>,
+    /// Which comment it happened to.
+    pub comment_id: Option<ID>,
+    /// The comment as it stands; null with REMOVED.
+    pub comment: Option<Comment>,
+}
+
+impl CommentEvent {
+    fn new(envelope: Envelope) -> Self {
+        let Envelope { seq, prev, at, signal } = envelope;
+        let plain = |kind| Self { seq, prev, at, kind, recovered: None, comment_id: None, comment: None };
+        match signal {
+            Signal::Subscribed(recovered) => Self { recovered, ..plain(CommentEventKind::Subscribed) },
+            Signal::Heartbeat => plain(CommentEventKind::Heartbeat),
+            Signal::Event(kind, entry) => {
+                let kind = match kind {
+                    EventKind::Posted => CommentEventKind::Posted,
+                    EventKind::Removed => CommentEventKind::Removed,
+                    EventKind::Votes => CommentEventKind::Votes,
+                    _ => CommentEventKind::Changed,
+                };
+                let id = GlobalId::Comment(entry.event.subject.into()).show();
+                let comment = match entry.subject {
+                    Some(Subject::Comment(row)) if kind != CommentEventKind::Removed => Some(Comment(row)),
+                    _ => None,
+                };
+                Self { comment_id: Some(id), comment, ..plain(kind) }
+            }
+        }
+    }
+}
+
+/// What the public is shown of an event: its public side, and only while the comment still is public.
+fn public_sight(entry: &Entry) -> Sight {
+    match (entry.event.public_kind, &entry.subject) {
+        (Some(EventKind::Removed), _) => Sight::Shown(EventKind::Removed),
+        (Some(kind), Some(Subject::Comment(row))) if is_public(row.state) => Sight::Shown(kind),
+        _ => Sight::Skipped,
+    }
+}
+
+/// Following live questions.
+#[derive(Default)]
+pub struct QuestionSubscription;
+
+/// Following live questions.
+#[Subscription]
+impl QuestionSubscription {
+    /// Follows the comments of a meeting: from now on, or on from a position.
+    async fn comments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The meeting.")] meeting_id: ID,
+        #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
+        #[graphql(
+            desc = "PUBLIC, or MODERATION for those who may moderate the meeting.",
+            default_with = "Some(CommentView::Public)"
+        )]
+        view: Option<CommentView>,
+    ) -> Result<BoxStream<'static, CommentEvent>, ApiError> {
+        let id = self::meeting_id(&meeting_id, "meetingId")?;
+        let view = view.unwrap_or(CommentView::Public);
+        let app = std::sync::Arc::clone(ctx.app());
+        let viewer = ctx.viewer().clone();
+        let meeting = app.store.meetings_by_id(&[id]).await?.pop().ok_or(ApiError::NotFound)?;
+        let sees_all = {
+            let app = std::sync::Arc::clone(&app);
+            move || matches!(app.comment_scope(&viewer, &meeting), Ok(CommentScope::Everything))
+        };
+        if view == CommentView::Moderation && !sees_all() {
+            return Err(ApiError::Forbidden);
+        }
+        let follower = ctx.rooms().hub.follow(FeedName::Comments(id), after).await?;
+        let see = move |entry: &Entry| match view {
+            CommentView::Public => public_sight(entry),
+            CommentView::Moderation if !sees_all() => Sight::Ended,
+            CommentView::Moderation if entry.subject.is_none() => Sight::Skipped,
+            CommentView::Moderation => Sight::Shown(entry.event.kind),
+        };
+        Ok(envelopes(follower, std::sync::Arc::clone(&app.clock), see).map(CommentEvent::new).boxed())
+    }
+}

@@ -1,0 +1,176 @@
+//! Refusals: what a person can mend or must know, as data.
+
+use async_graphql::{Enum, SimpleObject};
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::enums::Language;
+use fluent_templates::fluent_bundle::FluentValue;
+
+use crate::{
+    app::{
+        ActError, Refused,
+        refused::{Breach, Invalid},
+    },
+    graphql::error::{ApiError, ApiResult},
+    text,
+};
+
+/// Why a mutation was refused. A code never changes its meaning.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// A part of the input breaks a rule: `field` names it.
+    Invalid,
+    /// There is no such thing, or it is not for you: `field` names it.
+    NotFound,
+    /// The object has changed since you read it: `currentVersion` is its version now.
+    Stale,
+    /// The idempotency key was used before with another input.
+    KeyReused,
+    /// The meeting's phase or the comment's state does not allow it.
+    WrongState,
+    /// The decree forbids it: `norm` cites the paragraph.
+    Decree,
+    /// The meeting is not live: `opensAt` says when it is to begin.
+    NotLive,
+    /// The floor is closed.
+    CommentsClosed,
+    /// The text is too long.
+    TooLong,
+    /// Slow mode: `retryAfterMs` says how long to wait.
+    TooFast,
+    /// The text holds a word that is blocked at this meeting.
+    BlockedWord,
+    /// You may not write at this meeting for a while: `opensAt` says until when.
+    Muted,
+    /// You have already said the same at this meeting.
+    Duplicate,
+}
+
+/// Why a mutation was refused. Nothing was written.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct Refusal {
+    /// The reason, for programs.
+    pub code: RefusalCode,
+    /// The reason in the caller's language, for people.
+    pub message: String,
+    /// Which part of the input it is about.
+    pub field: Option<String>,
+    /// Paragraph of the decree that forbids it.
+    pub norm: Option<String>,
+    /// How long to wait before it may succeed, in milliseconds.
+    pub retry_after_ms: Option<i64>,
+    /// The version of the object now.
+    pub current_version: Option<i32>,
+    /// From when it may succeed.
+    pub opens_at: Option<DateTime<Utc>>,
+}
+
+type Args = Vec<(&'static str, FluentValue<'static>)>;
+
+/// Splits the outcome of an act into what a payload holds: the object or a refusal, and never both.
+///
+/// # Errors
+/// What is not a refusal.
+pub fn outcome<T>(result: Result<T, ActError>, language: Language) -> ApiResult<(Option<T>, Option<Refusal>)> {
+    match result {
+        Ok(done) => Ok((Some(done), None)),
+        Err(ActError::Refused(refused)) => Ok((None, Some(Refusal::new(&refused, language)))),
+        Err(ActError::Unauthenticated) => Err(ApiError::Unauthenticated),
+        Err(ActError::Forbidden) => Err(ApiError::Forbidden),
+        Err(ActError::Store(error)) => Err(error.into()),
+    }
+}
+
+impl Refusal {
+    /// A refusal in the caller's language.
+    #[must_use]
+    pub fn new(refused: &Refused, language: Language) -> Self {
+        let (code, key, args) = words(refused, language);
+        let plain = Self {
+            code,
+            message: text::message(language, key, &args),
+            field: None,
+            norm: None,
+            retry_after_ms: None,
+            current_version: None,
+            opens_at: None,
+        };
+        match refused {
+            Refused::Invalid { field, .. } | Refused::NotFound { field } | Refused::TooLong { field, .. } => {
+                Self { field: Some((*field).to_owned()), ..plain }
+            }
+            Refused::Decree { field, norm, .. } => {
+                Self { field: Some((*field).to_owned()), norm: Some((*norm).to_owned()), ..plain }
+            }
+            Refused::Stale { current } => Self { current_version: Some(*current), ..plain },
+            Refused::NotLive { opens_at } => Self { opens_at: *opens_at, ..plain },
+            Refused::TooFast { retry_after } => Self { retry_after_ms: Some(retry_after.num_milliseconds()), ..plain },
+            Refused::Muted { until, retry_after } => {
+                Self { retry_after_ms: Some(retry_after.num_milliseconds()), opens_at: Some(*until), ..plain }
+            }
+            Refused::KeyReused
+            | Refused::WrongPhase { .. }
+            | Refused::WrongState { .. }
+            | Refused::CommentsClosed
+            | Refused::BlockedWord
+            | Refused::Duplicate => plain,
+        }
+    }
+}
+
+fn words(refused: &Refused, language: Language) -> (RefusalCode, &'static str, Args) {
+    match refused {
+        Refused::Invalid { why, .. } => {
+            let (key, args) = invalid(*why);
+            (RefusalCode::Invalid, key, args)
+        }
+        Refused::NotFound { .. } => (RefusalCode::NotFound, "refusal-not-found", vec![]),
+        Refused::Stale { .. } => (RefusalCode::Stale, "refusal-stale", vec![]),
+        Refused::KeyReused => (RefusalCode::KeyReused, "refusal-key-reused", vec![]),
+        Refused::WrongPhase { phase } => {
+            let phase = text::message(language, &format!("meeting-phase-{}", phase.as_str()), &[]);
+            (RefusalCode::WrongState, "refusal-wrong-state-meeting", vec![("phase", phase.into())])
+        }
+        Refused::WrongState { state } => {
+            let state = text::message(language, &format!("comment-state-{}", state.as_str()), &[]);
+            (RefusalCode::WrongState, "refusal-wrong-state-comment", vec![("state", state.into())])
+        }
+        Refused::Decree { why: Breach::NotCovered, .. } => {
+            (RefusalCode::Decree, "refusal-decree-region-not-covered", vec![])
+        }
+        Refused::Decree { why: Breach::NoReason, .. } => {
+            (RefusalCode::Decree, "refusal-decree-off-calendar-reason", vec![])
+        }
+        Refused::NotLive { opens_at: Some(_) } => (RefusalCode::NotLive, "refusal-not-live", vec![]),
+        Refused::NotLive { opens_at: None } => (RefusalCode::NotLive, "refusal-meeting-over", vec![]),
+        Refused::CommentsClosed => (RefusalCode::CommentsClosed, "refusal-comments-closed", vec![]),
+        Refused::TooLong { max, .. } => (RefusalCode::TooLong, "refusal-too-long", vec![("max", (*max).into())]),
+        Refused::TooFast { retry_after } => {
+            (RefusalCode::TooFast, "refusal-too-fast", vec![("seconds", seconds(*retry_after).into())])
+        }
+        Refused::BlockedWord => (RefusalCode::BlockedWord, "refusal-blocked-word", vec![]),
+        Refused::Muted { .. } => (RefusalCode::Muted, "refusal-muted", vec![]),
+        Refused::Duplicate => (RefusalCode::Duplicate, "refusal-duplicate", vec![]),
+    }
+}
+
+fn invalid(why: Invalid) -> (&'static str, Args) {
+    match why {
+        Invalid::Empty => ("refusal-empty", vec![]),
+        Invalid::ControlCharacter => ("refusal-control-character", vec![]),
+        Invalid::ReasonRequired => ("refusal-reason-required", vec![]),
+        Invalid::Range { min, max } => ("refusal-range", vec![("min", min.into()), ("max", max.into())]),
+        Invalid::TooMany { max } => ("refusal-too-many", vec![("max", max.into())]),
+        Invalid::InPast => ("refusal-start-in-past", vec![]),
+        Invalid::Url => ("refusal-url-invalid", vec![]),
+        Invalid::UnknownRegion => ("refusal-unknown-region", vec![]),
+        Invalid::NoAkim => ("refusal-host-without-akim", vec![]),
+        Invalid::OtherMeeting => ("refusal-other-meeting", vec![]),
+        Invalid::IntoItself => ("refusal-merge-into-itself", vec![]),
+        Invalid::OwnComment => ("refusal-own-comment-vote", vec![]),
+    }
+}
+
+/// Whole seconds, never promised too few.
+fn seconds(span: TimeDelta) -> i64 {
+    span.num_milliseconds().max(0).saturating_add(999) / 1000
+}

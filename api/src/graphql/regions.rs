@@ -1,0 +1,211 @@
+//! Units of the classifier. Everything here is answered from the tree in memory.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use entities::kato;
+
+use crate::{
+    connection,
+    domain::regions::{Bounds, Node, Query as Selection, Tree},
+    graphql::{
+        context::Scene,
+        enums::{Language, LocalityKind, RegionKind},
+        error::{ApiError, ApiResult},
+        localized::LocalizedText,
+        meetings::{MeetingConnection, MeetingFilterInput, list},
+        node::GlobalId,
+        page::{Cursor, Page, PageArgs, page_cost},
+        scalars::{Date, KatoCode},
+    },
+    store::page::Cut,
+};
+
+/// A unit of the classifier of administrative-territorial objects (КАТО), as it was at one time.
+#[derive(Clone)]
+pub struct Region {
+    tree: Arc<Tree>,
+    node: Node,
+    unit: crate::domain::regions::Unit,
+}
+
+connection!(RegionConnection, RegionEdge, Region, Counted, "units");
+
+/// A count that is known.
+#[derive(Clone, Copy)]
+pub struct Counted(pub usize);
+
+impl Counted {
+    /// The count.
+    ///
+    /// # Errors
+    /// Never.
+    #[expect(clippy::unused_async, reason = "counters of other lists ask the database")]
+    pub async fn count(&self, _: &Context<'_>) -> ApiResult<i32> {
+        Ok(i32::try_from(self.0).unwrap_or(i32::MAX))
+    }
+}
+
+impl Cursor for kato::KatoCode {
+    fn write(&self) -> String {
+        self.as_str().to_owned()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Region {
+    /// The unit at a place of a tree.
+    #[must_use]
+    pub fn at(tree: Arc<Tree>, node: Node) -> Option<Self> {
+        let unit = tree.unit(node)?.clone();
+        Some(Self { tree, node, unit })
+    }
+
+    /// The unit with this code: as it is, or as it last was.
+    #[must_use]
+    pub fn today(ctx: &Context<'_>, code: kato::KatoCode) -> Option<Self> {
+        let app = ctx.app();
+        let today = crate::clock::almaty_date(app.clock.now());
+        let (tree, node) = app.atlas.load().unit_on(code, today)?;
+        Self::at(tree, node)
+    }
+
+    fn others(&self, nodes: impl IntoIterator<Item = Node>) -> Vec<Self> {
+        nodes.into_iter().filter_map(|node| Self::at(Arc::clone(&self.tree), node)).collect()
+    }
+}
+
+/// A page of the units of a tree that a selection lets through.
+///
+/// # Errors
+/// `BAD_USER_INPUT` when the window is malformed.
+pub fn select(tree: &Arc<Tree>, selection: &Selection<'_>, page: PageArgs) -> ApiResult<RegionConnection> {
+    let window = page.window::<kato::KatoCode>()?;
+    let slice = tree.page(
+        selection,
+        Bounds { after: window.after, before: window.before, limit: window.limit, backward: window.backward },
+    );
+    let rows: Vec<_> = slice.nodes.into_iter().filter_map(|node| Region::at(Arc::clone(tree), node)).collect();
+    let cut = Cut { rows, has_next: slice.has_next, has_previous: slice.has_previous };
+    Ok(RegionConnection::new(Page::new(cut, |region| region.unit.code, |region| region), Counted(slice.total)))
+}
+
+/// Kinds as the domain knows them.
+#[must_use]
+pub fn kinds_of(kinds: Option<Vec<RegionKind>>) -> Option<Vec<entities::enums::RegionKind>> {
+    kinds.map(|kinds| kinds.into_iter().map(Into::into).collect())
+}
+
+/// A unit of the classifier of administrative-territorial objects (КАТО).
+#[Object]
+impl Region {
+    /// Opaque identity: `region_` and the code.
+    pub async fn id(&self) -> ID {
+        GlobalId::Region(self.unit.code).show()
+    }
+
+    /// Classifier code.
+    async fn code(&self) -> KatoCode {
+        KatoCode(self.unit.code)
+    }
+
+    /// What the unit is.
+    async fn kind(&self) -> RegionKind {
+        self.unit.kind.into()
+    }
+
+    /// For a locality: which sort of place. Only villages, settlements and towns count for coverage (p. 2.1).
+    async fn locality_kind(&self) -> Option<LocalityKind> {
+        self.unit.locality.map(Into::into)
+    }
+
+    /// Full name, for example "Абай ауданы", in the caller's language unless told.
+    async fn name(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Language of the name.")] language: Option<Language>,
+    ) -> String {
+        self.unit.name(language.map_or_else(|| ctx.language(), Into::into)).to_owned()
+    }
+
+    /// Full names in all languages.
+    async fn names(&self) -> LocalizedText {
+        LocalizedText { kk: self.unit.names.kk.clone(), ru: Some(self.unit.names.ru.clone()), en: None }
+    }
+
+    /// Whether the unit has an akim, who owes meetings.
+    async fn has_akim(&self) -> bool {
+        self.unit.has_akim
+    }
+
+    /// The unit above; null at the first level.
+    async fn parent(&self) -> Option<Self> {
+        Self::at(Arc::clone(&self.tree), self.tree.parent(self.node)?)
+    }
+
+    /// All units above, root first.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn ancestors(&self) -> Vec<Self> {
+        self.others(self.tree.ancestors(self.node))
+    }
+
+    /// The units directly below, in the classifier's order.
+    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    async fn children(
+        &self,
+        #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
+        #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> ApiResult<RegionConnection> {
+        let kinds = kinds_of(kinds);
+        let selection = Selection { parent: Some(self.unit.code), kinds: kinds.as_deref(), ..Selection::default() };
+        select(&self.tree, &selection, PageArgs::forward(first, after))
+    }
+
+    /// All units below, in the classifier's order: each unit before those below it.
+    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    async fn descendants(
+        &self,
+        #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
+        #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> ApiResult<RegionConnection> {
+        let kinds = kinds_of(kinds);
+        let selection = Selection { within: Some(self.unit.code), kinds: kinds.as_deref(), ..Selection::default() };
+        select(&self.tree, &selection, PageArgs::forward(first, after))
+    }
+
+    /// First day of this state of the unit; null: since before the first import.
+    async fn valid_from(&self) -> Option<Date> {
+        self.unit.valid_from.map(Date)
+    }
+
+    /// First day on which this state no longer holds; null: it holds.
+    async fn valid_to(&self) -> Option<Date> {
+        self.unit.valid_to.map(Date)
+    }
+
+    /// Meetings held in the unit or below it, earliest first.
+    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    async fn meetings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which of them.")] filter: Option<MeetingFilterInput>,
+        #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> ApiResult<MeetingConnection> {
+        let mut filter = filter.unwrap_or_default().parse()?;
+        // A wish for another unit narrows this one's meetings; units that do not nest have none in common.
+        let (first_code, last_code) = self.unit.code.subtree();
+        filter.region = match filter.region {
+            Some(wished) if (first_code..=last_code).contains(&wished) => Some(wished),
+            Some(wished) if (wished.subtree().0..=wished.subtree().1).contains(&self.unit.code) => Some(self.unit.code),
+            Some(_) => return Err(ApiError::bad("filter.region")),
+            None => Some(self.unit.code),
+        };
+        list(ctx, filter, PageArgs::forward(first, after)).await
+    }
+}

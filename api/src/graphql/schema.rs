@@ -1,0 +1,54 @@
+//! The schema: roots, limits, and the SDL that is served.
+
+use async_graphql::{MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
+
+use crate::graphql::{
+    context::Rooms, limits::Limited, meetings::MeetingSubscription, mutation::Mutation, query::Query,
+    questions::QuestionSubscription, time_split::TimeSplitSubscription,
+};
+
+/// Everything that can be followed. Any of them resumes after a position that was seen.
+#[derive(MergedSubscription, Default)]
+#[graphql(name = "Subscription")]
+pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubscription);
+
+/// The schema of the public API.
+pub type ApiSchema = Schema<Query, Mutation, Subscription>;
+
+/// How deep an operation may go.
+const DEEPEST: usize = 15;
+/// What an operation may cost: every item of a list costs its children.
+pub const MOST_COST: usize = 10_000;
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query, Mutation::default(), Subscription::default())
+        .enable_federation()
+        .enable_subscription_in_federation()
+        .extension(Limited)
+        .limit_depth(DEEPEST)
+        .limit_complexity(MOST_COST)
+        .limit_recursive_depth(32)
+        .limit_directives(16)
+}
+
+/// The schema over the rooms it works with.
+#[must_use]
+pub fn schema(rooms: Rooms, introspection: bool) -> ApiSchema {
+    let builder = builder().data(rooms);
+    if introspection { builder.finish() } else { builder.disable_introspection().disable_suggestions().finish() }
+}
+
+/// The SDL that is served, with the directives of federation.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .federation()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .prefer_single_line_descriptions()
+        .include_specified_by();
+    let sdl = builder().finish().sdl_with_options(options);
+    let lines = sdl.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+    format!("{}\n", lines.trim())
+}

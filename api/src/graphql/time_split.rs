@@ -1,0 +1,192 @@
+//! The split between presentation and questions (p. 3.3).
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject, Subscription};
+use chrono::{DateTime, Utc};
+use entities::{meeting, stage_segment};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+
+use crate::{
+    app::App,
+    domain::time_split::Sums,
+    feed::{SplitFollower, SplitState},
+    graphql::{context::Scene, enums::Stage, error::ApiError, meetings::Meeting, node::meeting_id},
+};
+
+/// How the presentation stands against its budget.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "crate::domain::time_split::SplitStatus")]
+pub enum SplitStatus {
+    /// Below 80 % of the budget.
+    Within,
+    /// 80 % of the budget or more, but not over it.
+    Warning,
+    /// Over the budget.
+    Exceeded,
+}
+
+/// An uninterrupted stretch of one stage.
+#[derive(SimpleObject, Clone)]
+pub struct StageSegment {
+    /// What ran.
+    pub stage: Stage,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended; null: it runs.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// How the time of a meeting is split between presentation and questions, at one moment of server time.
+pub struct TimeSplit {
+    meeting: Arc<meeting::Model>,
+    segments: Arc<Vec<stage_segment::Model>>,
+    as_of: DateTime<Utc>,
+    sums: Sums,
+}
+
+impl TimeSplit {
+    /// The split as it stands.
+    #[must_use]
+    pub fn now(app: &App, meeting: Arc<meeting::Model>, segments: Arc<Vec<stage_segment::Model>>) -> Self {
+        let as_of = app.clock.now();
+        let sums = app.sums(&meeting, &segments, as_of);
+        Self { meeting, segments, as_of, sums }
+    }
+}
+
+/// How the time of a meeting is split between presentation and questions (p. 3.3), at one moment of server time.
+#[Object]
+impl TimeSplit {
+    /// The meeting.
+    async fn meeting(&self) -> Meeting {
+        Meeting(Arc::clone(&self.meeting))
+    }
+
+    /// The moment for which the sums hold, by the server.
+    async fn as_of(&self) -> DateTime<Utc> {
+        self.as_of
+    }
+
+    /// What runs now; null when nothing does.
+    async fn stage(&self) -> Option<Stage> {
+        self.sums.stage.map(Into::into)
+    }
+
+    /// Since when it runs.
+    async fn stage_started_at(&self) -> Option<DateTime<Utc>> {
+        self.sums.stage_started_at
+    }
+
+    /// The planned time in milliseconds.
+    async fn planned_ms(&self) -> i64 {
+        self.sums.planned_ms
+    }
+
+    /// The presentation's share of the planned time in milliseconds, by the norms in force on the meeting's date.
+    async fn budget_ms(&self) -> i64 {
+        self.sums.budget_ms
+    }
+
+    /// Time spent on the presentation, in milliseconds.
+    async fn presentation_ms(&self) -> i64 {
+        self.sums.presentation_ms
+    }
+
+    /// Time spent on questions and answers, in milliseconds.
+    async fn questions_ms(&self) -> i64 {
+        self.sums.questions_ms
+    }
+
+    /// Time spent on breaks, in milliseconds.
+    async fn break_ms(&self) -> i64 {
+        self.sums.break_ms
+    }
+
+    /// What is left of the budget in milliseconds; negative once it is exceeded.
+    async fn budget_left_ms(&self) -> i64 {
+        self.sums.budget_left_ms()
+    }
+
+    /// The part of the planned time that the presentation has taken: 0.25 is one quarter.
+    async fn presentation_share(&self) -> f64 {
+        self.sums.presentation_share()
+    }
+
+    /// How the presentation stands against its budget.
+    async fn status(&self) -> SplitStatus {
+        self.sums.status().into()
+    }
+
+    /// The moment at which the budget was used up, and the presentation went on.
+    async fn exceeded_at(&self) -> Option<DateTime<Utc>> {
+        self.sums.exceeded_at
+    }
+
+    /// The stretches, in order; they never overlap.
+    async fn segments(&self) -> Vec<StageSegment> {
+        let segment = |row: &stage_segment::Model| StageSegment {
+            stage: row.stage.into(),
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+        };
+        self.segments.iter().map(segment).collect()
+    }
+}
+
+/// Following a meeting's time split.
+#[derive(Default)]
+pub struct TimeSplitSubscription;
+
+/// Following a meeting's time split.
+#[Subscription]
+impl TimeSplitSubscription {
+    /// Follows the time split of a meeting: at once, at each change, and every so often while a stage runs.
+    async fn time_split(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The meeting.")] meeting_id: ID,
+        #[graphql(desc = "How often while a stage runs, 1 to 60.", default_with = "Some(1)")] every_seconds: Option<
+            i32,
+        >,
+    ) -> Result<BoxStream<'static, TimeSplit>, ApiError> {
+        let id = self::meeting_id(&meeting_id, "meetingId")?;
+        let every = u64::try_from(every_seconds.unwrap_or(1)).ok().filter(|every| (1..=60).contains(every));
+        let every = every.ok_or_else(|| ApiError::bad("everySeconds"))?;
+        let follower = ctx.rooms().splits.follow(id).await?;
+        let app = Arc::clone(ctx.app());
+        let state = Following { follower, every, shown: None };
+        Ok(stream::unfold((state, app), |(mut state, app)| async move {
+            let SplitState { meeting, segments, .. } = state.next().await?;
+            Some((TimeSplit::now(&app, meeting, segments), (state, app)))
+        })
+        .boxed())
+    }
+}
+
+struct Following {
+    follower: SplitFollower,
+    every: u64,
+    /// Change and tick that were shown last.
+    shown: Option<(u64, u64)>,
+}
+
+impl Following {
+    async fn next(&mut self) -> Option<SplitState> {
+        let mut state = match self.shown {
+            None => self.follower.now(),
+            Some(_) => self.follower.next().await?,
+        };
+        loop {
+            let due = self.shown.is_none_or(|(change, tick)| state.change != change || state.tick >= tick + self.every);
+            if due {
+                self.shown = Some((state.change, state.tick));
+                return Some(state);
+            }
+            state = self.follower.next().await?;
+        }
+    }
+}

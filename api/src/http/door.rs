@@ -1,0 +1,61 @@
+//! What every door works with.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::{auth::Authenticator, clock::Clock, graphql::Engine, idgen::IdGen, lifecycle::Lifecycle};
+
+/// What a door works with.
+#[derive(Clone)]
+pub struct Door {
+    /// The API.
+    pub engine: Engine,
+    /// Who is asking.
+    pub auth: Arc<Authenticator>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh identities.
+    pub ids: Arc<dyn IdGen>,
+    /// When to stop.
+    pub life: Lifecycle,
+    /// Origins of web pages that may come in, beside the service's own.
+    pub allowed_origins: Arc<[String]>,
+    /// Whether there are pages for those who build on the API.
+    pub pages: bool,
+    /// How much a caller may ask for.
+    pub limits: Limits,
+}
+
+/// How much a caller may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How large a request may be, in bytes.
+    pub max_body_bytes: usize,
+    /// How many operations a socket may run at once.
+    pub socket_operations: usize,
+    /// How large a message on a socket may be, in bytes.
+    pub max_message_bytes: usize,
+    /// How long a socket may take to introduce itself.
+    pub init_timeout: TimeDelta,
+    /// How often a socket is asked whether it is there.
+    pub ping_every: TimeDelta,
+    /// How long a socket may take no byte.
+    pub stall: TimeDelta,
+    /// How long a query or mutation may take.
+    pub request_timeout: std::time::Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 1 << 20,
+            socket_operations: 20,
+            max_message_bytes: 64 << 10,
+            init_timeout: TimeDelta::seconds(10),
+            ping_every: TimeDelta::seconds(25),
+            stall: TimeDelta::seconds(10),
+            request_timeout: std::time::Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The doors: HTTP, server-sent events and WebSocket at one path, the operator's listener, and the pages.
+
+mod door;
+mod graphql;
+mod negotiate;
+mod ops;
+mod origin;
+mod pages;
+mod request;
+mod serve;
+mod sse;
+mod ws;
+
+pub use door::{Door, Limits};
+pub use ops::{Ops, ops_router};
+pub use serve::serve;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, header},
+    routing::get,
+};
+use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer};
+
+/// The API with its pages.
+pub fn router(door: Door) -> Router {
+    let limit = DefaultBodyLimit::max(door.limits.max_body_bytes);
+    let cors = cors(&door.allowed_origins);
+    let safe = |name: HeaderName, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    Router::new()
+        .route("/graphql", get(graphql::get).post(graphql::post).fallback(graphql::other))
+        .route("/", get(pages::explorer))
+        .route("/assets/{name}", get(pages::asset))
+        .route("/graphql/schema", get(pages::schema))
+        .layer(limit)
+        .layer(cors)
+        .layer(safe(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(safe(header::REFERRER_POLICY, "no-referrer"))
+        .layer(safe(header::X_FRAME_OPTIONS, "DENY"))
+        .with_state(door)
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    if origins.is_empty() {
+        return CorsLayer::new();
+    }
+    CorsLayer::new().allow_origin(origins).allow_methods([http::Method::GET, http::Method::POST]).allow_headers([
+        header::CONTENT_TYPE,
+        header::AUTHORIZATION,
+        header::ACCEPT,
+        header::ACCEPT_LANGUAGE,
+    ])
+}

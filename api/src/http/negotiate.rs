@@ -1,0 +1,72 @@
+//! In which form an answer is wished.
+
+use axum::http::{HeaderMap, header};
+
+/// A form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Form {
+    /// `application/graphql-response+json`: the status says whether the request was understood.
+    Response,
+    /// `application/json`: every well-formed request is answered with 200.
+    Json,
+    /// `text/event-stream`: as many answers as the operation has.
+    Events,
+}
+
+impl Form {
+    pub(in crate::http) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Response => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+            Self::Events => "text/event-stream; charset=utf-8",
+        }
+    }
+}
+
+/// The wished form that we have: the most wished first, then the first named. None: nothing we have is accepted.
+pub(in crate::http) fn form(headers: &HeaderMap) -> Option<Form> {
+    let wishes = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let text = wishes.collect::<Vec<_>>().join(",");
+    if text.trim().is_empty() {
+        return Some(Form::Json);
+    }
+    let wished = text.split(',').filter_map(|wish| {
+        let mut parts = wish.split(';').map(str::trim);
+        let form = match parts.next()?.to_ascii_lowercase().as_str() {
+            "application/graphql-response+json" => Form::Response,
+            "application/json" | "application/*" | "*/*" => Form::Json,
+            "text/event-stream" => Form::Events,
+            _ => return None,
+        };
+        let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>).ok()?;
+        (quality > 0.0).then_some((form, quality))
+    });
+    wished
+        .fold(None, |best: Option<(Form, f32)>, wish| match best {
+            Some(best) if best.1 >= wish.1 => Some(best),
+            _ => Some(wish),
+        })
+        .map(|(form, _)| form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wished(accept: &str) -> Option<Form> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, accept.parse().unwrap());
+        form(&headers)
+    }
+
+    #[test]
+    fn the_most_wished_form_is_taken() {
+        assert_eq!(form(&HeaderMap::new()), Some(Form::Json));
+        assert_eq!(wished("*/*"), Some(Form::Json));
+        assert_eq!(wished("application/graphql-response+json, application/json;q=0.9"), Some(Form::Response));
+        assert_eq!(wished("application/json;q=0.5, application/graphql-response+json;q=0.9"), Some(Form::Response));
+        assert_eq!(wished("text/event-stream"), Some(Form::Events));
+        assert_eq!(wished("text/html"), None);
+        assert_eq!(wished("application/json;q=0"), None);
+    }
+}

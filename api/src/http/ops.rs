@@ -1,0 +1,62 @@
+//! The operator's listener: health, readiness, metrics.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::json;
+
+use crate::{
+    feed::{Bus, Hub},
+    lifecycle::Lifecycle,
+    store::Store,
+};
+
+/// What the operator's listener works with.
+#[derive(Clone)]
+pub struct Ops {
+    /// When to stop.
+    pub life: Lifecycle,
+    /// The database.
+    pub store: Store,
+    /// The bus between replicas.
+    pub bus: Arc<dyn Bus>,
+    /// The feeds.
+    pub hub: Arc<Hub>,
+    /// The metrics.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+/// Health, readiness, metrics.
+pub fn ops_router(ops: Ops) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(ops)
+}
+
+/// Ready while the database answers and the end has not begun. Without the bus the service goes on, a second slower.
+async fn ready(State(ops): State<Ops>) -> Response {
+    let database = ops.store.ping().await.is_ok();
+    let (bus, draining) = (ops.bus.is_connected(), ops.life.is_draining());
+    let ready = database && !draining;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let checks = json!({ "database": database, "bus": bus, "draining": draining });
+    (status, Json(json!({ "ready": ready, "degraded": !bus, "checks": checks }))).into_response()
+}
+
+async fn metrics(State(ops): State<Ops>) -> Response {
+    let Some(handle) = &ops.metrics else { return StatusCode::NOT_FOUND.into_response() };
+    let followed = u32::try_from(ops.hub.followed()).unwrap_or(u32::MAX);
+    metrics::gauge!("kezdesu_followed_feeds").set(f64::from(followed));
+    metrics::gauge!("kezdesu_bus_connected").set(if ops.bus.is_connected() { 1.0 } else { 0.0 });
+    handle.run_upkeep();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
+}

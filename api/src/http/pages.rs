@@ -1,0 +1,55 @@
+//! Pages for those who build on the API. Production has none.
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+
+use crate::{graphql::sdl, http::Door};
+
+/// The explorer loads nothing from elsewhere and talks to this service only.
+const EXPLORER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; \
+                               img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'";
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+/// Name, type and content of every part of the explorer.
+const ASSETS: [(&str, &str, &str); 6] = [
+    ("explorer.js", SCRIPT, include_str!("../../assets/explorer.js")),
+    ("graphiql.min.css", STYLE, include_str!("../../assets/graphiql.min.css")),
+    ("graphiql.min.js", SCRIPT, include_str!("../../assets/graphiql.min.js")),
+    ("graphql-ws.min.js", SCRIPT, include_str!("../../assets/graphql-ws.min.js")),
+    ("react-dom.production.min.js", SCRIPT, include_str!("../../assets/react-dom.production.min.js")),
+    ("react.production.min.js", SCRIPT, include_str!("../../assets/react.production.min.js")),
+];
+
+/// GraphiQL, with subscriptions over WebSocket.
+pub(in crate::http) async fn explorer(State(door): State<Door>) -> Response {
+    if !door.pages {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let mut response = Html(include_str!("../../assets/explorer.html")).into_response();
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(EXPLORER_POLICY));
+    response
+}
+
+/// A part of the explorer.
+pub(in crate::http) async fn asset(State(door): State<Door>, Path(name): Path<String>) -> Response {
+    let found = ASSETS.iter().find(|(own, _, _)| door.pages && *own == name);
+    match found {
+        Some((_, kind, content)) => {
+            ([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "max-age=3600")], *content).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// The SDL, for code generators.
+pub(in crate::http) async fn schema(State(door): State<Door>) -> Response {
+    if !door.pages {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], sdl()).into_response()
+}

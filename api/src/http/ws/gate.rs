@@ -1,0 +1,188 @@
+//! The protocol as a state machine without I/O: what a message means in the state the socket is in.
+
+use std::collections::HashMap;
+
+use async_graphql::Request;
+use serde_json::{Map, Value};
+
+use crate::http::{request::from_fields, ws::close::Close};
+
+/// What a message asks for.
+#[derive(Debug)]
+pub(in crate::http) enum Word {
+    /// Introduce the caller.
+    Init {
+        /// `authorization` of the payload.
+        authorization: Option<String>,
+        /// `language` of the payload.
+        language: Option<String>,
+    },
+    /// Run an operation.
+    Subscribe(String, Box<Request>),
+    /// Run an operation that cannot be run.
+    Refuse(String, Refusal),
+    /// Stop an operation.
+    Complete(String),
+    /// Say that we are there, with the same payload.
+    Ping(Option<Value>),
+    /// Nothing.
+    Nothing,
+}
+
+/// Why an operation is not even begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Refusal {
+    /// Its payload is malformed.
+    Malformed(&'static str),
+    /// Too many are running.
+    TooMany,
+}
+
+/// How long an operation's id may be.
+const LONGEST_ID: usize = 128;
+
+/// The state of a socket.
+#[derive(Debug)]
+pub(in crate::http) struct Gate<T> {
+    introduced: bool,
+    ready: bool,
+    most: usize,
+    running: HashMap<String, T>,
+}
+
+impl<T> Gate<T> {
+    pub(in crate::http) fn new(most: usize) -> Self {
+        Self { introduced: false, ready: false, most, running: HashMap::new() }
+    }
+
+    /// The introduction has been answered.
+    pub(in crate::http) const fn open(&mut self) {
+        self.ready = true;
+    }
+
+    pub(in crate::http) const fn is_open(&self) -> bool {
+        self.ready
+    }
+
+    pub(in crate::http) fn begin(&mut self, id: String, operation: T) {
+        self.running.insert(id, operation);
+    }
+
+    pub(in crate::http) fn end(&mut self, id: &str) -> Option<T> {
+        self.running.remove(id)
+    }
+
+    pub(in crate::http) fn running(&self, id: &str) -> Option<&T> {
+        self.running.get(id)
+    }
+
+    /// What a message means now.
+    pub(in crate::http) fn hear(&mut self, text: &str) -> Result<Word, Close> {
+        let Ok(Value::Object(mut message)) = serde_json::from_str(text) else { return Err(Close::BadMessage) };
+        let Some(Value::String(kind)) = message.remove("type") else { return Err(Close::BadMessage) };
+        match kind.as_str() {
+            "connection_init" if self.introduced => Err(Close::TooManyInits),
+            "connection_init" => {
+                self.introduced = true;
+                init(message)
+            }
+            "ping" => Ok(Word::Ping(message.remove("payload"))),
+            "pong" => Ok(Word::Nothing),
+            "subscribe" if !self.ready => Err(Close::Unauthorized),
+            "subscribe" => self.subscribe(message),
+            "complete" => Ok(Word::Complete(id(&mut message)?)),
+            _ => Err(Close::BadMessage),
+        }
+    }
+
+    fn subscribe(&self, mut message: Map<String, Value>) -> Result<Word, Close> {
+        let id = id(&mut message)?;
+        let Some(Value::Object(payload)) = message.remove("payload") else { return Err(Close::BadMessage) };
+        if self.running.contains_key(&id) {
+            return Err(Close::Duplicate(id));
+        }
+        if self.running.len() >= self.most {
+            return Ok(Word::Refuse(id, Refusal::TooMany));
+        }
+        Ok(match from_fields(payload) {
+            Ok(request) => Word::Subscribe(id, Box::new(request)),
+            Err(bad) => Word::Refuse(id, Refusal::Malformed(bad.0)),
+        })
+    }
+}
+
+fn init(mut message: Map<String, Value>) -> Result<Word, Close> {
+    let mut payload = match message.remove("payload") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(payload)) => payload,
+        Some(_) => return Err(Close::BadMessage),
+    };
+    let mut text = |name: &str| match payload.remove(name) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
+    let authorization = text("authorization").or_else(|| text("Authorization"));
+    Ok(Word::Init { authorization, language: text("language") })
+}
+
+fn id(message: &mut Map<String, Value>) -> Result<String, Close> {
+    match message.remove("id") {
+        Some(Value::String(id)) if !id.is_empty() && id.len() <= LONGEST_ID => Ok(id),
+        _ => Err(Close::BadMessage),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> Gate<()> {
+        let mut gate = Gate::new(2);
+        assert!(matches!(gate.hear(r#"{"type":"connection_init"}"#), Ok(Word::Init { .. })));
+        gate.open();
+        gate
+    }
+
+    const SUBSCRIBE: &str = r#"{"id":"1","type":"subscribe","payload":{"query":"{ viewer { subject } }"}}"#;
+
+    #[test]
+    fn a_socket_introduces_itself_once_and_first() {
+        let mut gate = Gate::<()>::new(2);
+        assert_eq!(gate.hear(SUBSCRIBE).unwrap_err(), Close::Unauthorized);
+        let mut gate = open();
+        assert_eq!(gate.hear(r#"{"type":"connection_init"}"#).unwrap_err(), Close::TooManyInits);
+    }
+
+    #[test]
+    fn what_the_protocol_does_not_know_closes_the_socket() {
+        for text in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"type":"start"}"#,
+            r#"{"type":1}"#,
+            r#"{"type":"subscribe","payload":{"query":"{a}"}}"#,
+            r#"{"type":"subscribe","id":"1"}"#,
+            r#"{"type":"subscribe","id":"","payload":{}}"#,
+            r#"{"type":"complete"}"#,
+        ] {
+            assert_eq!(open().hear(text).unwrap_err(), Close::BadMessage, "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_are_unique_while_they_run_and_operations_are_counted() {
+        let mut gate = open();
+        assert!(matches!(gate.hear(SUBSCRIBE), Ok(Word::Subscribe(..))));
+        gate.begin("1".to_owned(), ());
+        assert_eq!(gate.hear(SUBSCRIBE).unwrap_err(), Close::Duplicate("1".to_owned()));
+        gate.begin("2".to_owned(), ());
+        let third = SUBSCRIBE.replace("\"1\"", "\"3\"");
+        assert!(matches!(gate.hear(&third), Ok(Word::Refuse(_, Refusal::TooMany))));
+        gate.end("1");
+        assert!(matches!(gate.hear(SUBSCRIBE), Ok(Word::Subscribe(..))));
+        let bad = r#"{"id":"4","type":"subscribe","payload":{"query":1}}"#;
+        assert!(matches!(gate.hear(bad), Ok(Word::Refuse(_, Refusal::Malformed(_)))));
+    }
+}

@@ -1,0 +1,87 @@
+//! The WebSocket door, `graphql-transport-ws`: our own, because the library's lets in too much (docs/decisions).
+
+mod close;
+mod gate;
+mod session;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        handshake::derive_accept_key,
+        protocol::{Role, WebSocketConfig},
+    },
+};
+
+use crate::{
+    http::{Door, origin},
+    text,
+};
+
+/// The subprotocol that is spoken here, and no other.
+const PROTOCOL: &str = "graphql-transport-ws";
+/// Small buffers: the library's own cost over a hundred kilobytes a connection.
+const BUFFER: usize = 4 << 10;
+
+/// Whether a request wants to become a WebSocket.
+pub(in crate::http) fn is_upgrade(headers: &HeaderMap) -> bool {
+    names(headers, header::UPGRADE, "websocket")
+}
+
+fn names(headers: &HeaderMap, name: header::HeaderName, wished: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(wished))
+}
+
+/// Turns a request into a socket, once everything about it holds.
+pub(in crate::http) fn upgrade(door: Door, mut request: Request<Body>) -> Response {
+    let headers = request.headers();
+    if !origin::is_allowed(headers, &door.allowed_origins) {
+        return (StatusCode::FORBIDDEN, "this origin is not allowed\n").into_response();
+    }
+    if door.life.is_draining() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the service is restarting\n").into_response();
+    }
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    if !version || !names(headers, header::CONNECTION, "upgrade") {
+        let wished = [(header::SEC_WEBSOCKET_VERSION, "13")];
+        return (StatusCode::UPGRADE_REQUIRED, wished, "WebSocket version 13 is spoken here\n").into_response();
+    }
+    if !names(headers, header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL) {
+        return (StatusCode::BAD_REQUEST, "the subprotocol graphql-transport-ws is spoken here\n").into_response();
+    }
+    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
+        return (StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing\n").into_response();
+    };
+    let accept = derive_accept_key(key.as_bytes());
+    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("?").to_owned());
+    let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = text::negotiate(language);
+    let upgraded = hyper::upgrade::on(&mut request);
+    let life = door.life.clone();
+    life.track(async move {
+        let Ok(connection) = upgraded.await else { return };
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(BUFFER)
+            .max_write_buffer_size(usize::MAX)
+            .max_message_size(Some(door.limits.max_message_bytes))
+            .max_frame_size(Some(door.limits.max_message_bytes));
+        let socket = WebSocketStream::from_raw_socket(TokioIo::new(connection), Role::Server, Some(config)).await;
+        session::run(door, socket, authorization, language).await;
+    });
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let answer = response.headers_mut();
+    answer.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    answer.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
+    if let Ok(accept) = accept.parse() {
+        answer.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}

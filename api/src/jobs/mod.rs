@@ -1,0 +1,101 @@
+//! The clock as a caller of the acts. Every job does nothing that another replica has already done.
+
+use std::{future::Future, sync::Arc};
+
+use chrono::TimeDelta;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::{
+    app::App,
+    auth::Authenticator,
+    clock::sleep,
+    feed::{Bus, Heard},
+    lifecycle::Lifecycle,
+    store::StoreError,
+};
+
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
+/// How long idempotency keys are remembered.
+const KEYS_LAST: TimeDelta = TimeDelta::days(7);
+
+/// Starts every job.
+pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &Arc<dyn Bus>, keep_events: i64) {
+    every(life, app, "votes", SECOND, |app| async move { app.show_votes().await });
+    every(life, app, "budgets", SECOND, |app| async move { app.watch_budgets().await });
+    every(life, app, "retention", MINUTE, move |app| async move { retain(&app, keep_events).await });
+    life.spawn("regions", watch_regions(Arc::clone(app), Arc::clone(bus)));
+    life.spawn("keys", refresh_keys(Arc::clone(app), Arc::clone(auth)));
+}
+
+fn every<F>(
+    life: &Lifecycle,
+    app: &Arc<App>,
+    name: &'static str,
+    span: TimeDelta,
+    job: impl Fn(Arc<App>) -> F + Send + 'static,
+) where
+    F: Future<Output = Result<(), StoreError>> + Send,
+{
+    let app = Arc::clone(app);
+    life.spawn(name, async move {
+        loop {
+            sleep(app.clock.as_ref(), span).await;
+            if let Err(error) = job(Arc::clone(&app)).await {
+                // Tried again at the next turn.
+                tracing::warn!(job = name, error = error.chain(), "a job failed");
+            }
+        }
+    });
+}
+
+async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
+    for feed in app.store.long_feeds(keep_events).await? {
+        let tx = app.store.begin().await?;
+        tx.trim_feed(&feed, keep_events).await?;
+        tx.commit().await?;
+    }
+    let tx = app.store.begin().await?;
+    tx.forget_keys(app.clock.now() - KEYS_LAST).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Reads the units anew when the bus says so, and looks every minute for what it did not say.
+async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
+    let mut heard = bus.listen();
+    let mut known = None;
+    loop {
+        let look = tokio::select! {
+            word = heard.recv() => match word {
+                Ok(Heard::Poke(_)) => false,
+                Ok(Heard::Regions | Heard::Missed) | Err(RecvError::Lagged(_)) => true,
+                Err(RecvError::Closed) => return,
+            },
+            () = sleep(app.clock.as_ref(), MINUTE) => true,
+        };
+        if !look {
+            continue;
+        }
+        let result = async {
+            let count = app.store.count_editions().await?;
+            if known != Some(count) {
+                app.reload_regions().await?;
+                known = Some(count);
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = result.await {
+            tracing::warn!(error = error.chain(), "the units cannot be read anew");
+        }
+    }
+}
+
+async fn refresh_keys(app: Arc<App>, auth: Arc<Authenticator>) {
+    loop {
+        sleep(app.clock.as_ref(), MINUTE).await;
+        if let Err(error) = auth.refresh().await {
+            tracing::warn!(%error, "the keys cannot be read anew: the old ones stay");
+        }
+    }
+}

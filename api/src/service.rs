@@ -1,0 +1,193 @@
+//! The service: everything wired together, from its listeners to its end.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+
+use crate::{
+    app::App,
+    auth::{Authenticator, KeyError},
+    clock::Clock,
+    config::{Environment, Settings},
+    domain::regions::embedded,
+    feed::{Bus, Hub, MemoryBus, RedisBus, SplitBoard},
+    graphql::Engine,
+    http::{Door, Limits, Ops, ops_router, router, serve},
+    idgen::IdGen,
+    jobs,
+    lifecycle::Lifecycle,
+    store::{Engine as Database, Store, StoreError},
+    telemetry,
+};
+
+/// What a service is made of.
+pub struct Setup {
+    /// The settings.
+    pub settings: Settings,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh identities.
+    pub ids: Arc<dyn IdGen>,
+    /// Where the API listens.
+    pub listener: TcpListener,
+    /// Where the operator listens.
+    pub ops_listener: TcpListener,
+    /// Whether the schema of a PostgreSQL is brought up to date; the embedded one always is.
+    pub migrate: bool,
+}
+
+/// Why a service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened or brought up to date.
+    #[error("KEZDESU_DATABASE_URL: {}", .0.chain())]
+    Store(#[from] StoreError),
+    /// The database's schema is not up to date.
+    #[error("KEZDESU_DATABASE_URL: the schema is not up to date: run `kezdesu migrate`, or serve with --migrate")]
+    NotMigrated,
+    /// The keys cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The bus cannot be made.
+    #[error("KEZDESU_REDIS_URL: the address is not understood")]
+    Bus(#[from] redis::RedisError),
+    /// A directory or listener cannot be had.
+    #[error("KEZDESU_DATA_DIR: the directory cannot be made")]
+    Directory(#[source] std::io::Error),
+    /// A listener has no address.
+    #[error("KEZDESU_LISTEN: the listener has no address")]
+    Listener(#[source] std::io::Error),
+}
+
+/// A service that runs.
+pub struct Service {
+    address: SocketAddr,
+    ops_address: SocketAddr,
+    app: Arc<App>,
+    life: Lifecycle,
+    doors: tokio::task::JoinHandle<()>,
+}
+
+/// Opens the database, brings its schema up to date where that is wished, and puts the embedded units there.
+///
+/// # Errors
+/// When the database cannot be had.
+pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartError> {
+    if settings.is_embedded() {
+        std::fs::create_dir_all(&settings.data_dir).map_err(StartError::Directory)?;
+    }
+    let store = Store::connect(settings.database_url.reveal(), settings.database_connections).await?;
+    if migrate || store.engine() == Database::Sqlite {
+        store.migrate().await?;
+        let tx = store.begin().await?;
+        if tx.seed_units(embedded()).await? {
+            tx.commit().await?;
+        }
+    } else if !store.is_migrated().await? {
+        return Err(StartError::NotMigrated);
+    }
+    Ok(store)
+}
+
+/// The acts over a database, with the bus that the settings name.
+///
+/// # Errors
+/// When the units cannot be read.
+pub async fn app(
+    settings: &Settings,
+    store: Store,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+) -> Result<Arc<App>, StartError> {
+    let atlas = ArcSwap::from_pointee(store.atlas().await?);
+    Ok(Arc::new(App { store, clock, ids, atlas, norms: settings.norms.clone(), bus }))
+}
+
+fn bus(settings: &Settings, clock: &Arc<dyn Clock>, life: &Lifecycle) -> Result<Arc<dyn Bus>, StartError> {
+    let Some(url) = &settings.redis_url else { return Ok(Arc::new(MemoryBus::default())) };
+    let bus = RedisBus::new(url.reveal(), &settings.redis_prefix, Arc::clone(clock))?;
+    life.spawn("bus", Arc::clone(&bus).run());
+    Ok(bus)
+}
+
+/// Starts a service.
+///
+/// # Errors
+/// When a part of it cannot be had.
+pub async fn start(setup: Setup) -> Result<Service, StartError> {
+    let Setup { settings, clock, ids, listener, ops_listener, migrate } = setup;
+    // An error means that one is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let metrics = telemetry::metrics();
+    let address = listener.local_addr().map_err(StartError::Listener)?;
+    let ops_address = ops_listener.local_addr().map_err(StartError::Listener)?;
+    let life = Lifecycle::default();
+    let auth = Authenticator::start(&settings, Arc::clone(&clock)).await?;
+    let store = open(&settings, migrate).await?;
+    let bus = bus(&settings, &clock, &life)?;
+    let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
+    let hub = Hub::new(store.clone(), Arc::clone(&clock));
+    life.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
+    jobs::start(&life, &app, &auth, &bus, settings.keep_events);
+
+    let splits = SplitBoard::new(Arc::clone(&hub), store.clone(), Arc::clone(&clock));
+    let development = settings.environment == Environment::Development;
+    let door = Door {
+        engine: Engine::new(Arc::clone(&app), Arc::clone(&hub), splits, development),
+        auth,
+        clock,
+        ids,
+        life: life.clone(),
+        allowed_origins: settings.allowed_origins.clone().into(),
+        pages: development,
+        limits: Limits {
+            max_body_bytes: settings.max_body_bytes,
+            socket_operations: settings.socket_operations,
+            ..Limits::default()
+        },
+    };
+    let ops = ops_router(Ops { life: life.clone(), store, bus, hub, metrics });
+    let (api_life, ops_life) = (life.clone(), life.clone());
+    let doors = tokio::spawn(async move {
+        tokio::join!(serve(listener, router(door), api_life), serve(ops_listener, ops, ops_life));
+    });
+    tracing::info!(%address, %ops_address, "kezdesu serves");
+    Ok(Service { address, ops_address, app, life, doors })
+}
+
+impl Service {
+    /// Where the API listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the operator listens.
+    #[must_use]
+    pub const fn ops_address(&self) -> SocketAddr {
+        self.ops_address
+    }
+
+    /// The acts.
+    #[must_use]
+    pub const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// When to stop.
+    #[must_use]
+    pub const fn life(&self) -> &Lifecycle {
+        &self.life
+    }
+
+    /// Ends the service: nothing new is taken, sockets are closed, what is under way is finished.
+    pub async fn stop(self) {
+        self.life.begin_drain();
+        // A listener that has panicked has nothing left to finish.
+        let _ = self.doors.await;
+        self.life.finish().await;
+        self.app.store.close().await;
+    }
+}

@@ -1,0 +1,236 @@
+//! Comments. A list read takes the viewer's scope, which becomes SQL in one function.
+
+use chrono::{DateTime, Utc};
+use entities::{
+    comment::{self, Column},
+    enums::{CommentKind, CommentState},
+    ids::{BroadcastId, CommentId, MeetingId},
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, LikeExpr},
+};
+
+use crate::{
+    domain::{comment::PUBLIC_STATES, policy::CommentScope},
+    store::{
+        Store, StoreError, Tx,
+        page::{Cut, Window},
+    },
+};
+
+/// In which order comments are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CommentOrder {
+    /// As they were posted.
+    #[default]
+    Oldest,
+    /// The other way round.
+    Newest,
+    /// The most wanted first, then as they were posted.
+    MostVoted,
+}
+
+/// Which comments are wanted. Every part that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommentFilter {
+    /// In one of these states.
+    pub states: Option<Vec<CommentState>>,
+    /// Of one of these kinds.
+    pub kinds: Option<Vec<CommentKind>>,
+    /// Folded words, each of which stands in the body or the author's name.
+    pub words: Vec<String>,
+    /// With this label.
+    pub label: Option<String>,
+    /// In which order.
+    pub order: CommentOrder,
+}
+
+/// Sort key of a comment in a list: its votes (used only where they are the order) and its first position.
+pub type CommentCursor = (i32, i64);
+
+impl Tx {
+    /// The comments with these ids, in no order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn comments_by_id(&self, ids: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
+        Ok(comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.inner()).await?)
+    }
+
+    /// The comment that is being answered at a meeting.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn selected_comment(&self, meeting: MeetingId) -> Result<Option<comment::Model>, StoreError> {
+        let selected = comment::Entity::find()
+            .filter(Column::MeetingId.eq(meeting))
+            .filter(Column::State.eq(CommentState::Selected));
+        Ok(selected.one(self.inner()).await?)
+    }
+
+    /// The comments that were imported from a broadcast under these platform identities.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn imported(&self, broadcast: BroadcastId, ids: &[String]) -> Result<Vec<comment::Model>, StoreError> {
+        Ok(comment::Entity::find()
+            .filter(Column::BroadcastId.eq(broadcast))
+            .filter(Column::ExternalId.is_in(ids.iter().cloned()))
+            .all(self.inner())
+            .await?)
+    }
+
+    /// When an author last posted at a meeting.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_post(&self, meeting: MeetingId, author_key: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let newest = comment::Entity::find()
+            .filter(Column::MeetingId.eq(meeting))
+            .filter(Column::AuthorKey.eq(author_key))
+            .order_by_desc(Column::PostedSeq);
+        Ok(newest.one(self.inner()).await?.map(|row| row.posted_at))
+    }
+
+    /// Whether an author has already said the same at a meeting, and has not taken it back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn said_before(&self, meeting: MeetingId, author_key: &str, body: &str) -> Result<bool, StoreError> {
+        let same = comment::Entity::find()
+            .filter(Column::MeetingId.eq(meeting))
+            .filter(Column::AuthorKey.eq(author_key))
+            .filter(Column::Body.eq(body))
+            .filter(Column::State.ne(CommentState::Withdrawn));
+        Ok(same.count(self.inner()).await? > 0)
+    }
+
+    /// Adds comments.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_comments(&self, rows: Vec<comment::Model>) -> Result<(), StoreError> {
+        // SQLite takes at most 32,766 values a statement.
+        for chunk in rows.chunks(250) {
+            let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
+            comment::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a comment as it now is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn save_comment(&self, row: comment::Model) -> Result<(), StoreError> {
+        row.into_active_model().reset_all().update(self.inner()).await?;
+        Ok(())
+    }
+
+    /// Lets everything that was merged into one comment point to another.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn repoint_merged(&self, from: CommentId, into: CommentId) -> Result<(), StoreError> {
+        comment::Entity::update_many()
+            .col_expr(Column::MergedInto, Expr::value(into.0))
+            .filter(Column::MergedInto.eq(from))
+            .exec(self.inner())
+            .await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The comments with these ids, whoever may see them: for the feed, and for acts that check.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn comments_by_id(&self, ids: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
+        Ok(comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?)
+    }
+
+    /// A window on the comments of a meeting that a scope and a filter let through.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn comments(
+        &self,
+        meeting: MeetingId,
+        scope: &CommentScope,
+        filter: &CommentFilter,
+        window: &Window<CommentCursor>,
+    ) -> Result<Cut<comment::Model>, StoreError> {
+        let mut query = wanted(meeting, scope, filter);
+        if let Some(cursor) = window.after {
+            query = query.filter(beyond(filter.order, cursor, true));
+        }
+        if let Some(cursor) = window.before {
+            query = query.filter(beyond(filter.order, cursor, false));
+        }
+        let query = match (filter.order, window.backward) {
+            (CommentOrder::Oldest, false) | (CommentOrder::Newest, true) => query.order_by_asc(Column::PostedSeq),
+            (CommentOrder::Oldest, true) | (CommentOrder::Newest, false) => query.order_by_desc(Column::PostedSeq),
+            (CommentOrder::MostVoted, false) => query.order_by_desc(Column::Votes).order_by_asc(Column::PostedSeq),
+            (CommentOrder::MostVoted, true) => query.order_by_asc(Column::Votes).order_by_desc(Column::PostedSeq),
+        };
+        Ok(window.cut(query.limit(window.ask()).all(self.reader()).await?))
+    }
+
+    /// How many comments of a meeting a scope and a filter let through.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_comments(
+        &self,
+        meeting: MeetingId,
+        scope: &CommentScope,
+        filter: &CommentFilter,
+    ) -> Result<u64, StoreError> {
+        Ok(wanted(meeting, scope, filter).count(self.reader()).await?)
+    }
+}
+
+/// The one place where a scope becomes SQL; `CommentScope::allows` says the same of a row.
+fn scoped(scope: &CommentScope) -> Condition {
+    let public = Column::State.is_in(PUBLIC_STATES);
+    match scope {
+        CommentScope::Everything => Condition::all(),
+        CommentScope::PublicAndOwn(author) => Condition::any().add(public).add(Column::AuthorKey.eq(author.as_str())),
+        CommentScope::PublicOnly => Condition::all().add(public),
+    }
+}
+
+fn wanted(meeting: MeetingId, scope: &CommentScope, filter: &CommentFilter) -> sea_orm::Select<comment::Entity> {
+    let words = filter.words.iter().fold(Condition::all(), |all, word| all.add(Column::Search.contains(word)));
+    // Labels are a JSON array of strings, so a whole label stands between its quotes.
+    let label = filter.label.as_ref().and_then(|label| serde_json::to_string(label).ok()).map(|label| {
+        let literal = label.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        Column::Labels.like(LikeExpr::new(format!("%{literal}%")).escape('\\'))
+    });
+    let filters = Condition::all()
+        .add_option(filter.states.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
+        .add_option(filter.kinds.as_ref().map(|kinds| Column::Kind.is_in(kinds.iter().copied())))
+        .add_option(label)
+        .add(words);
+    comment::Entity::find().filter(Column::MeetingId.eq(meeting)).filter(scoped(scope)).filter(filters)
+}
+
+fn beyond(order: CommentOrder, (votes, seq): CommentCursor, after: bool) -> Condition {
+    match order {
+        CommentOrder::Oldest | CommentOrder::Newest => {
+            let rising = (order == CommentOrder::Oldest) == after;
+            Condition::all().add(if rising { Column::PostedSeq.gt(seq) } else { Column::PostedSeq.lt(seq) })
+        }
+        CommentOrder::MostVoted => {
+            let (further, same) = if after {
+                (Column::Votes.lt(votes), Column::PostedSeq.gt(seq))
+            } else {
+                (Column::Votes.gt(votes), Column::PostedSeq.lt(seq))
+            };
+            Condition::any().add(further).add(Condition::all().add(Column::Votes.eq(votes)).add(same))
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The only room that knows the database. One file an aggregate; reads of protected rows take the viewer's scope.
+//!
+//! Both engines run the same statements. SQLite has one writer connection whose transactions begin IMMEDIATE, so that no
+//! transaction has to be upgraded; PostgreSQL takes row locks. What a caller may expect is a value; [`StoreError`]
+//! is only for what went wrong underneath.
+
+pub mod comments;
+mod error;
+pub mod feeds;
+pub mod idempotency;
+pub mod meetings;
+pub mod page;
+pub mod regions;
+pub mod stages;
+mod tx;
+pub mod votes;
+
+use std::{str::FromStr, time::Duration};
+
+use migration::Migrator;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, SqlxSqliteConnector};
+use sea_orm_migration::MigratorTrait;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+pub use error::StoreError;
+pub use tx::{Poke, Tx};
+
+/// How long a caller waits for a connection before it is told that the database is not there.
+const ACQUIRE: Duration = Duration::from_secs(3);
+
+/// Which database engine serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded default.
+    Sqlite,
+    /// Production.
+    Postgres,
+}
+
+/// The database: one door for reads, one for writes.
+#[derive(Clone, Debug)]
+pub struct Store {
+    engine: Engine,
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite:…` or `postgres://…`) with at most `connections` connections.
+    ///
+    /// # Errors
+    /// When the address is not understood or the database does not answer.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
+        if url.starts_with("sqlite:") {
+            Self::sqlite(url, connections).await
+        } else {
+            Self::postgres(url, connections).await
+        }
+    }
+
+    async fn sqlite(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(StoreError::Address)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = |most: u32| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE * 4);
+        let write = pool(1).connect_with(options.clone()).await.map_err(StoreError::Address)?;
+        let read = pool(connections.max(1)).connect_with(options).await.map_err(StoreError::Address)?;
+        Ok(Self {
+            engine: Engine::Sqlite,
+            read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+            write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
+        })
+    }
+
+    async fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(connections.max(2))
+            .acquire_timeout(ACQUIRE)
+            .connect_timeout(ACQUIRE)
+            .sqlx_logging(false);
+        options.map_sqlx_postgres_opts(|options| {
+            options.options([
+                ("statement_timeout", "10000"),
+                ("lock_timeout", "5000"),
+                ("idle_in_transaction_session_timeout", "15000"),
+            ])
+        });
+        let connection = Database::connect(options).await?;
+        Ok(Self { engine: Engine::Postgres, read: connection.clone(), write: connection })
+    }
+
+    /// The engine behind this store.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    /// When a step fails; what it did is rolled back.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        Ok(Migrator::up(&self.write, None).await?)
+    }
+
+    /// Whether every step of the schema has been taken.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
+        Ok(Migrator::get_pending_migrations(&self.read).await?.is_empty())
+    }
+
+    /// Asks the database whether it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.read.execute_unprepared("SELECT 1").await.map(drop)?)
+    }
+
+    /// Begins a writing transaction.
+    ///
+    /// # Errors
+    /// When no connection is free in time.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Tx::begin(self.engine, &self.write).await
+    }
+
+    pub(in crate::store) const fn reader(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// Closes the connections.
+    pub async fn close(&self) {
+        // A failure to say good-bye changes nothing for anyone.
+        let _ = self.write.clone().close().await;
+        let _ = self.read.clone().close().await;
+    }
+}

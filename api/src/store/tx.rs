@@ -1,0 +1,56 @@
+//! One writing transaction, and what is to be said once it has committed.
+
+use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+
+use crate::{
+    domain::feed::FeedName,
+    store::{Engine, StoreError},
+};
+
+/// A feed has grown up to a position: said to the bus after the commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Poke {
+    /// The feed.
+    pub feed: FeedName,
+    /// Position of its newest event.
+    pub seq: i64,
+}
+
+/// A writing transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Tx {
+    engine: Engine,
+    inner: DatabaseTransaction,
+    pokes: Vec<Poke>,
+}
+
+impl Tx {
+    pub(in crate::store) async fn begin(engine: Engine, connection: &DatabaseConnection) -> Result<Self, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(Self { engine, inner: connection.begin_with_options(options).await?, pokes: Vec::new() })
+    }
+
+    pub(in crate::store) const fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    pub(in crate::store) const fn inner(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+
+    pub(in crate::store) fn grew(&mut self, poke: Poke) {
+        self.pokes.push(poke);
+    }
+
+    /// Makes everything of this transaction last, and gives what the bus is to be told.
+    ///
+    /// # Errors
+    /// When the commit fails, or its outcome cannot be known.
+    pub async fn commit(self) -> Result<Vec<Poke>, StoreError> {
+        self.inner.commit().await?;
+        Ok(self.pokes)
+    }
+}

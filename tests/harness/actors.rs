@@ -1,0 +1,228 @@
+//! People, who speak to the product over HTTP as its users do.
+
+use chrono::{DateTime, Utc};
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::{Live, Socket};
+
+/// Everything about a comment that tests look at.
+const COMMENT: &str = "id receipt kind body language authorName platform state stateReason votes labels postedAt \
+                       selectedAt answeredAt answer viewerHasVoted viewerIsAuthor mergedInto { id receipt answer }";
+/// Everything about a meeting that tests look at.
+const MEETING: &str = "id phase version announcedAt announcedInTime startedAt endedAt cancelReason plannedStart plannedMinutes \
+                       commentsHead viewerCanPost viewerCanModerate viewerCanManage region { code } host { code } \
+                       moderation { mode slowModeSeconds acceptingComments blockedWords } \
+                       broadcasts { id platform url startedAt endedAt }";
+/// Everything about a time split that tests look at.
+pub(crate) const SPLIT: &str =
+    "stage plannedMs budgetMs presentationMs questionsMs breakMs budgetLeftMs status exceededAt";
+const REFUSAL: &str = "refusal { code message field norm retryAfterMs currentVersion opensAt }";
+
+/// Somebody, on one replica.
+#[derive(Clone)]
+pub struct Actor {
+    /// Where the replica is.
+    pub host: String,
+    /// The token.
+    pub token: Option<String>,
+    client: Client,
+}
+
+/// The identity of an object.
+#[must_use]
+pub fn id_of(object: &Value) -> String {
+    object["id"].as_str().unwrap_or_else(|| panic!("no id in {object}")).to_owned()
+}
+
+/// The code of a payload's refusal; the object must not be there with it.
+#[must_use]
+pub fn refusal(payload: &Value) -> String {
+    let fields = payload.as_object().unwrap_or_else(|| panic!("no payload: {payload}"));
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "refusal") {
+        assert!(value.is_null(), "{name} beside a refusal: {payload}");
+    }
+    payload["refusal"]["code"].as_str().unwrap_or_else(|| panic!("no refusal: {payload}")).to_owned()
+}
+
+impl Actor {
+    pub(crate) fn new(host: String, token: Option<String>) -> Self {
+        Self { host, token, client: Client::new() }
+    }
+
+    /// Whoever holds a token, on one replica.
+    #[must_use]
+    pub fn with_token(host: &str, token: String) -> Self {
+        Self::new(host.to_owned(), Some(token))
+    }
+
+    /// The same person on another replica.
+    #[must_use]
+    pub fn at(&self, host: String) -> Self {
+        Self { host, ..self.clone() }
+    }
+
+    /// A request to the API, with the person's token.
+    pub fn request(&self) -> RequestBuilder {
+        let request = self.client.post(format!("http://{}/graphql", self.host)).header("accept-language", "en");
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends an operation and gives the whole answer; an error where nothing answers.
+    pub async fn try_send(&self, query: &str, variables: Value) -> Result<Value, reqwest::Error> {
+        self.request().json(&json!({ "query": query, "variables": variables })).send().await?.json().await
+    }
+
+    /// Sends an operation and gives the whole answer.
+    pub async fn send(&self, query: &str, variables: Value) -> Value {
+        self.try_send(query, variables).await.expect("the service answers")
+    }
+
+    /// Sends an operation that must have no errors, and gives its data.
+    pub async fn query(&self, query: &str, variables: Value) -> Value {
+        let answer = self.send(query, variables).await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+        answer["data"].clone()
+    }
+
+    /// Sends an operation that must fail, and gives the code of its error.
+    pub async fn error(&self, query: &str, variables: Value) -> String {
+        let answer = self.send(query, variables).await;
+        answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("no error: {answer}")).to_owned()
+    }
+
+    /// Runs a mutation by its name and gives its payload.
+    pub async fn act(&self, mutation: &str, input: Value) -> Value {
+        let answer = self.try_act(mutation, input).await;
+        assert!(answer.get("errors").is_none(), "{mutation}: {answer}");
+        answer["data"][mutation].clone()
+    }
+
+    /// Runs a mutation by its name and gives the whole answer.
+    pub async fn try_act(&self, mutation: &str, input: Value) -> Value {
+        self.send(&mutation_text(mutation), json!({ "input": input })).await
+    }
+
+    /// Plans a meeting and gives it.
+    pub async fn plan(&self, host: &str, region: &str, start: DateTime<Utc>, mode: &str) -> Value {
+        let input = json!({
+            "host": host, "region": region, "title": { "kk": "Кездесу", "ru": "Встреча" }, "origin": "CALENDAR",
+            "plannedStart": start, "plannedMinutes": 60, "moderation": mode,
+        });
+        done(self.act("planMeeting", input).await, "meeting")
+    }
+
+    /// Announces a meeting and gives it.
+    pub async fn announce(&self, meeting: &str) -> Value {
+        done(self.act("announceMeeting", json!({ "meetingId": meeting, "channels": ["PRESS"] })).await, "meeting")
+    }
+
+    /// Plans, announces and starts a meeting, and gives its identity.
+    pub async fn live_meeting(&self, host: &str, region: &str, start: DateTime<Utc>, mode: &str) -> String {
+        let meeting = id_of(&self.plan(host, region, start, mode).await);
+        self.announce(&meeting).await;
+        done(self.act("startMeeting", json!({ "meetingId": meeting })).await, "meeting");
+        meeting
+    }
+
+    /// Posts a comment, which must succeed, and gives it.
+    pub async fn post(&self, meeting: &str, body: &str) -> Value {
+        done(self.act("postComment", json!({ "meetingId": meeting, "body": body })).await, "comment")
+    }
+
+    /// Decides over comments, which must succeed.
+    pub async fn moderate(&self, action: &str, comments: &[&str]) -> Value {
+        let reason = matches!(action, "REJECT" | "HIDE").then_some("off topic");
+        let input = json!({ "commentIds": comments, "action": action, "reason": reason });
+        done(self.act("moderateComments", input).await, "comments")
+    }
+
+    /// A meeting.
+    pub async fn meeting(&self, id: &str) -> Value {
+        self.query(&format!("query($id: ID!) {{ meeting(id: $id) {{ {MEETING} }} }}"), json!({ "id": id })).await
+            ["meeting"]
+            .clone()
+    }
+
+    /// The time split of a meeting.
+    pub async fn split(&self, id: &str) -> Value {
+        let query = format!("query($id: ID!) {{ meeting(id: $id) {{ timeSplit {{ {SPLIT} }} }} }}");
+        self.query(&query, json!({ "id": id })).await["meeting"]["timeSplit"].clone()
+    }
+
+    /// All comments of a meeting that the person may see, in the order of the filter.
+    pub async fn comments(&self, meeting: &str, filter: Value) -> Vec<Value> {
+        let query = format!(
+            "query($id: ID!, $filter: CommentFilter, $after: String) {{ meeting(id: $id) {{ \
+             comments(filter: $filter, first: 100, after: $after) {{ totalCount nodes {{ {COMMENT} }} \
+             pageInfo {{ hasNextPage endCursor }} }} }} }}"
+        );
+        let (mut all, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let variables = json!({ "id": meeting, "filter": filter, "after": after });
+            let page = self.query(&query, variables).await["meeting"]["comments"].clone();
+            all.extend(page["nodes"].as_array().expect("nodes").clone());
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                assert_eq!(page["totalCount"], all.len(), "the total agrees with the list");
+                return all;
+            }
+        }
+    }
+
+    /// Opens a socket and introduces the person.
+    pub async fn socket(&self) -> Socket {
+        let mut socket = Socket::open(&self.host).await;
+        let payload = match &self.token {
+            Some(token) => json!({ "authorization": format!("Bearer {token}"), "language": "en" }),
+            None => json!({ "language": "en" }),
+        };
+        socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+        socket
+    }
+
+    /// Follows something over a socket of its own.
+    pub async fn follow(&self, subscription: &str, variables: Value) -> Live {
+        self.socket().await.follow(subscription, variables).await
+    }
+
+    /// Follows the comments of a meeting; the first event, SUBSCRIBED, is taken off.
+    pub async fn follow_comments(&self, meeting: &str, after: Option<i64>, view: &str) -> Live {
+        let mut live = self.begin_comments(meeting, after, view).await;
+        let first = live.next().await;
+        assert_eq!(first["kind"], "SUBSCRIBED", "{first}");
+        live
+    }
+
+    /// Follows the comments of a meeting.
+    pub async fn begin_comments(&self, meeting: &str, after: Option<i64>, view: &str) -> Live {
+        let query = "subscription($id: ID!, $after: Int, $view: CommentView) { comments(meetingId: $id, after: $after, view: $view) \
+                     { seq prev kind recovered commentId comment { id receipt body state votes } } }";
+        self.follow(query, json!({ "id": meeting, "after": after, "view": view })).await
+    }
+}
+
+/// The object of a payload that must not be a refusal.
+fn done(payload: Value, object: &str) -> Value {
+    assert!(payload["refusal"].is_null(), "{payload}");
+    payload[object].clone()
+}
+
+fn mutation_text(name: &str) -> String {
+    let mut letters = name.chars();
+    let kind: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    let fields = match name {
+        "setStage" => format!("timeSplit {{ {SPLIT} }}"),
+        "importComments" => "imported duplicates changed removed".to_owned(),
+        "moderateComments" => format!("comments {{ {COMMENT} }}"),
+        _ if name.ends_with("Comment") || name.ends_with("Comments") || name == "muteAuthor" => {
+            format!("comment {{ {COMMENT} }}")
+        }
+        _ => format!("meeting {{ {MEETING} }}"),
+    };
+    format!("mutation($input: {kind}Input!) {{ {name}(input: $input) {{ {fields} {REFUSAL} }} }}")
+}

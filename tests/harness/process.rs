@@ -1,0 +1,91 @@
+//! The real program, in a process that can be killed.
+
+use std::{path::PathBuf, process::Stdio};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::PATIENCE;
+
+/// A running program.
+pub struct Process {
+    child: Child,
+    lines: tokio::sync::mpsc::UnboundedReceiver<String>,
+    /// Where the API listens, without a scheme.
+    pub host: String,
+}
+
+impl Process {
+    /// Where the program is: built beside the tests.
+    #[must_use]
+    pub fn program() -> PathBuf {
+        let mut path = std::env::current_exe().expect("the test has a path");
+        path.pop();
+        if path.ends_with("deps") {
+            path.pop();
+        }
+        let program = path.join("kezdesu");
+        assert!(program.is_file(), "{} is missing: cargo build --bin kezdesu", program.display());
+        program
+    }
+
+    /// Starts the program with these settings, and waits until it serves.
+    pub async fn serve(settings: &[(String, String)]) -> Self {
+        let (process, first) = Self::start(&["serve", "--migrate"], settings).await;
+        let host = first.strip_prefix("listening on http://").expect("where it listens").to_owned();
+        Self { host, ..process }
+    }
+
+    /// Starts the demonstration, and gives what it prints up to the meeting that is live.
+    pub async fn demo(settings: &[(String, String)]) -> (Self, String) {
+        let (mut process, mut text) = Self::start(&["demo"], settings).await;
+        while !text.contains("A meeting is live") {
+            let line = tokio::time::timeout(PATIENCE, process.lines.recv()).await.expect("it goes on").expect("text");
+            text.push_str(&format!("\n{line}"));
+        }
+        let host = text.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("where it listens");
+        process.host = host.to_owned();
+        (process, text)
+    }
+
+    async fn start(command: &[&str], settings: &[(String, String)]) -> (Self, String) {
+        let mut child = Command::new(Self::program())
+            .args(command)
+            .env_clear()
+            .envs(settings.iter().cloned())
+            .env("KEZDESU_LISTEN", "127.0.0.1:0")
+            .env("KEZDESU_OPS_LISTEN", "127.0.0.1:0")
+            .env("KEZDESU_LOG", "warn")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it says where it listens");
+        let first = first.expect("text").expect("the program serves");
+        let (say, heard) = tokio::sync::mpsc::unbounded_channel();
+        // Whatever else it says is read, so that it never waits for a reader.
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let _ = say.send(line);
+            }
+        });
+        (Self { child, lines: heard, host: String::new() }, first)
+    }
+
+    /// Kills the program as a power cut would.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it can be killed");
+    }
+
+    /// Asks the program to end, and gives whether it ended well.
+    pub async fn terminate(mut self) -> bool {
+        let pid = self.child.id().expect("it runs").to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs");
+        assert!(asked.success());
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time");
+        ended.expect("it ends").success()
+    }
+}

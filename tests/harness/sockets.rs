@@ -1,0 +1,141 @@
+//! A client of `graphql-transport-ws`.
+
+use chrono::TimeDelta;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Error, Message, client::IntoClientRequest, http::HeaderValue},
+};
+
+use crate::{PATIENCE, Town};
+
+/// A socket.
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    /// Opens a socket without introducing anybody.
+    pub async fn open(host: &str) -> Self {
+        Self::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.expect("the door opens")
+    }
+
+    /// Tries to open a socket with these headers; gives the HTTP status where that fails.
+    pub async fn try_open(host: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let mut request = format!("ws://{host}/graphql").into_client_request().expect("an address");
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a header"));
+        }
+        match connect_async(request).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Sends a message.
+    pub async fn say(&mut self, message: &Value) {
+        self.say_text(&message.to_string()).await;
+    }
+
+    /// Sends a text as it is.
+    pub async fn say_text(&mut self, text: &str) {
+        // Where the socket is closed already, what is heard next tells.
+        let _ = self.0.send(Message::text(text)).await;
+    }
+
+    /// Sends bytes.
+    pub async fn say_bytes(&mut self, bytes: Vec<u8>) {
+        let _ = self.0.send(Message::binary(bytes)).await;
+    }
+
+    /// The next message, whatever it is; pings are answered on the way. None: the connection broke.
+    async fn frame(&mut self) -> Option<Message> {
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("something comes");
+            match frame {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(frame)) => return Some(frame),
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// The next message.
+    pub async fn hear(&mut self) -> Value {
+        match self.frame().await {
+            Some(Message::Text(text)) => serde_json::from_str(&text).expect("JSON"),
+            other => panic!("a message was expected, not {other:?}"),
+        }
+    }
+
+    /// The code with which the socket is closed; messages on the way are passed over.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match self.frame().await {
+                Some(Message::Close(frame)) => return frame.map_or(1005, |frame| frame.code.into()),
+                Some(_) => {}
+                None => return 1006,
+            }
+        }
+    }
+
+    /// Begins a subscription and keeps the socket for it.
+    pub async fn follow(mut self, query: &str, variables: Value) -> Live {
+        let payload = json!({ "query": query, "variables": variables });
+        self.say(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
+        Live { socket: self }
+    }
+}
+
+/// A subscription on a socket of its own.
+pub struct Live {
+    /// The socket.
+    pub socket: Socket,
+}
+
+impl Live {
+    /// The next event: the only field of its data.
+    pub async fn next(&mut self) -> Value {
+        let message = self.socket.hear().await;
+        assert_eq!(message["type"], "next", "{message}");
+        assert!(message["payload"].get("errors").is_none(), "{message}");
+        let data = message["payload"]["data"].as_object().expect("data");
+        data.values().next().expect("a field").clone()
+    }
+
+    /// The next event, while the town's time passes second by second.
+    pub async fn next_in(&mut self, town: &Town) -> Value {
+        let mut event = std::pin::pin!(self.next());
+        for _ in 0..600 {
+            // Not a wait for anything: it only paces the clock.
+            if let Ok(event) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut event).await {
+                return event;
+            }
+            town.pass(TimeDelta::seconds(1));
+        }
+        panic!("nothing came in ten minutes of the town's time");
+    }
+
+    /// The next event that is no heartbeat, while the town's time passes.
+    pub async fn next_event_in(&mut self, town: &Town) -> Value {
+        loop {
+            let event = self.next_in(town).await;
+            if event["kind"] != "HEARTBEAT" {
+                return event;
+            }
+        }
+    }
+
+    /// The errors with which the subscription was refused.
+    pub async fn refused(&mut self) -> String {
+        let message = self.socket.hear().await;
+        assert_eq!(message["type"], "error", "{message}");
+        message["payload"][0]["extensions"]["code"].as_str().expect("a code").to_owned()
+    }
+
+    /// Cuts the connection without a word.
+    pub fn cut(self) {
+        drop(self);
+    }
+}

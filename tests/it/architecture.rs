@@ -1,0 +1,117 @@
+//! The house: who may use whom, and how long a file may be.
+
+use std::path::{Path, PathBuf};
+
+/// Room, and the rooms it may use beside itself.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("store", &["domain"]),
+    ("text", &[]),
+    ("config", &["domain"]),
+    ("auth", &["clock", "config", "domain"]),
+    ("feed", &["clock", "domain", "store"]),
+    ("app", &["clock", "domain", "feed", "idgen", "store"]),
+    ("graphql", &["app", "clock", "domain", "feed", "idgen", "store", "text"]),
+    ("jobs", &["app", "auth", "clock", "feed", "lifecycle", "store"]),
+    ("demo", &["app", "auth", "clock", "config", "domain", "graphql", "service", "store"]),
+    ("http", &["auth", "clock", "domain", "feed", "graphql", "idgen", "lifecycle", "store", "text"]),
+];
+
+/// How long a file may be.
+const LONGEST: usize = 400;
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The rooms that a text names: `crate::room`, also in the first line of a braced import.
+fn used(text: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        if let Some(braced) = rest.strip_prefix('{') {
+            let (mut depth, mut part) = (0_i32, String::new());
+            for c in braced.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => rooms.push(word(std::mem::take(&mut part).trim())),
+                    _ if depth == 0 => part.push(c),
+                    _ => {}
+                }
+            }
+            rooms.push(word(part.trim()));
+        } else {
+            rooms.push(word(rest));
+        }
+    }
+    rooms.retain(|room| !room.is_empty() && room.starts_with(|c: char| c.is_lowercase()));
+    rooms
+}
+
+/// A file without its tests: those may look anywhere.
+fn product(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
+}
+
+#[test]
+fn every_room_uses_only_the_rooms_it_may() {
+    let src = root().join("api/src");
+    let mut wrong = Vec::new();
+    for (room, allowed) in ARROWS {
+        for file in files(&src.join(room)).into_iter().filter(|file| !file.ends_with("tests.rs")) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for used in used(product(&text)) {
+                if used != *room && !allowed.contains(&used.as_str()) && used != "connection" {
+                    wrong.push(format!("{} uses {used}", file.strip_prefix(&src).unwrap().display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_database_is_known_to_its_room_only_and_rules_know_no_io() {
+    let src = root().join("api/src");
+    for file in files(&src) {
+        let path = file.strip_prefix(&src).unwrap().display().to_string();
+        let text = std::fs::read_to_string(&file).unwrap();
+        if !path.starts_with("store/") {
+            assert!(!text.contains("sea_orm"), "{path} knows the database");
+        }
+        if path.starts_with("domain/") {
+            for word in ["async fn", "tokio::", "std::fs", "std::net", "async_graphql", "axum"] {
+                assert!(!product(&text).contains(word), "{path} holds {word}");
+            }
+        }
+    }
+    for file in files(&root().join("migration/src")) {
+        assert!(!std::fs::read_to_string(&file).unwrap().contains("entities"), "a migration stands alone");
+    }
+}
+
+#[test]
+fn no_file_is_too_long_to_have_one_subject() {
+    for room in ["api/src", "entities/src", "migration/src", "tests/harness"] {
+        for file in files(&root().join(room)) {
+            let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+            assert!(lines <= LONGEST, "{} has {lines} lines", file.display());
+        }
+    }
+}

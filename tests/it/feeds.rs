@@ -1,0 +1,78 @@
+//! Positions: gapless, in commit order, whoever writes and from wherever.
+
+use harness::{id_of, scenes};
+
+const HOST: &str = "751110000";
+
+scenes! {
+    async fn many_writers_on_two_replicas_leave_no_hole_and_no_double(town) {
+        let mut town = town;
+        let staff = town.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let second = town.replica().await;
+        let hosts = [town.host(0), town.host(second)];
+        let mut followers = Vec::new();
+        for host in &hosts {
+            followers.push(town.stranger().at(host.clone()).follow_comments(&meeting, Some(0), "PUBLIC").await);
+        }
+        let writers = (0..8).map(|n| {
+            let (person, meeting) = (town.citizen(&format!("Writer {n}")).at(hosts[n % 2].clone()), meeting.clone());
+            tokio::spawn(async move {
+                let mut posted = Vec::new();
+                for k in 0..10 { posted.push(person.post(&meeting, &format!("{n}.{k}")).await); }
+                posted
+            })
+        });
+        let posted: Vec<_> = futures_util::future::join_all(writers).await.into_iter().flat_map(Result::unwrap).collect();
+        let mut receipts: Vec<String> = posted.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect();
+        receipts.sort();
+        assert_eq!(receipts, (1..=80).map(|n| format!("Q-{n:04}")).collect::<Vec<_>>());
+        for live in &mut followers {
+            let mut seen = Vec::new();
+            for _ in 0..80 { seen.push(live.next_event_in(&town).await); }
+            let positions: Vec<i64> = seen.iter().map(|event| event["seq"].as_i64().unwrap()).collect();
+            assert_eq!(positions, (1..=80).collect::<Vec<_>>());
+            assert!(seen.iter().all(|event| event["prev"].as_i64().unwrap() + 1 == event["seq"].as_i64().unwrap()));
+            let receipts: Vec<_> = seen.iter().map(|event| event["comment"]["receipt"].as_str().unwrap().to_owned()).collect();
+            assert!(receipts.is_sorted(), "positions and receipts agree");
+        }
+        assert_eq!(town.stranger().meeting(&meeting).await["commentsHead"], 80);
+    }
+
+    async fn old_events_are_forgotten_and_those_who_want_them_are_told(town) {
+        let town = harness::Town::with(town.engine, &[("KEZDESU_KEEP_EVENTS", "100")]).await;
+        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        for n in 0..130 { ana.post(&meeting, &format!("Сұрақ {n}")).await; }
+        let lost = loop {
+            town.pass(chrono::TimeDelta::minutes(1));
+            let first = town.stranger().begin_comments(&meeting, Some(10), "PUBLIC").await.next().await;
+            if first["recovered"] == false { break first }
+        };
+        assert_eq!(lost["seq"], 130);
+        let mut kept = town.stranger().begin_comments(&meeting, Some(30), "PUBLIC").await;
+        assert_eq!(kept.next().await["recovered"], true);
+        assert_eq!(kept.next().await["seq"], 31);
+    }
+
+    async fn a_bus_that_is_cut_costs_no_event(town) {
+        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
+        let mut town = town;
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let second = town.replica().await;
+        let mut live = town.stranger().at(town.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
+        for n in 1..=5 {
+            if let Some(redis) = town.redis() {
+                let client = redis::Client::open(redis).unwrap();
+                let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+                // Every other connection is cut, of every town: nothing may be lost by it.
+                let _: Result<i64, _> = redis::cmd("CLIENT").arg("KILL").arg("SKIPME").arg("yes").query_async(&mut connection).await;
+            }
+            let posted = id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await);
+            let event = live.next_event_in(&town).await;
+            assert_eq!((event["seq"].as_i64(), event["commentId"].as_str()), (Some(n), Some(posted.as_str())));
+        }
+        let answer = reqwest::get(format!("http://{}/readyz", town.ops_host(second))).await.unwrap();
+        assert_eq!(answer.status(), 200, "without the bus the service goes on");
+    }
+}

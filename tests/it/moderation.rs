@@ -1,0 +1,109 @@
+//! The moderator's work on the queue.
+
+use harness::{id_of, refusal, scenes};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+scenes! {
+    async fn a_batch_is_decided_as_a_whole_or_not_at_all(town) {
+        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+        let mut ids = Vec::new();
+        for body in ["Бір", "Екі", "Үш"] {
+            ids.push(id_of(&ana.post(&meeting, body).await));
+        }
+        moderator.moderate("REJECT", &[&ids[0]]).await;
+        let input = json!({ "commentIds": ids, "action": "APPROVE" });
+        assert_eq!(refusal(&moderator.act("moderateComments", input).await), "WRONG_STATE");
+        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0, "none was approved");
+        let approved = moderator.moderate("APPROVE", &[&ids[1], &ids[2], &ids[1]]).await;
+        assert_eq!(approved.as_array().unwrap().len(), 3);
+        let head = moderator.meeting(&meeting).await["commentsHead"].clone();
+        moderator.moderate("APPROVE", &[&ids[1], &ids[2]]).await;
+        assert_eq!(moderator.meeting(&meeting).await["commentsHead"], head, "what is approved stays so, without an event");
+        for (action, reason) in [("REJECT", json!(null)), ("HIDE", json!("  "))] {
+            let input = json!({ "commentIds": [ids[1]], "action": action, "reason": reason });
+            let payload = moderator.act("moderateComments", input).await;
+            assert_eq!((refusal(&payload).as_str(), payload["refusal"]["field"].as_str()), ("INVALID", Some("reason")));
+        }
+        assert_eq!(refusal(&moderator.act("moderateComments", json!({ "commentIds": [], "action": "APPROVE" })).await), "INVALID");
+    }
+
+    async fn what_is_hidden_is_gone_for_the_public_until_it_is_restored(town) {
+        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let id = id_of(&ana.post(&meeting, "Жол?").await);
+        moderator.moderate("HIDE", &[&id]).await;
+        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0);
+        let own = ana.comments(&meeting, json!({})).await;
+        assert_eq!((own[0]["state"].as_str(), own[0]["stateReason"].as_str()), (Some("HIDDEN"), Some("off topic")));
+        moderator.moderate("RESTORE", &[&id]).await;
+        let public = town.stranger().comments(&meeting, json!({})).await;
+        assert_eq!((public[0]["state"].as_str(), public[0]["stateReason"].is_null()), (Some("PUBLISHED"), true));
+    }
+
+    async fn one_question_is_answered_at_a_time(town) {
+        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let first = id_of(&ana.post(&meeting, "Бір").await);
+        let second = id_of(&ana.post(&meeting, "Екі").await);
+        let select = async |id: &str| moderator.act("selectComment", json!({ "commentId": id })).await;
+        assert_eq!(select(&first).await["comment"]["state"], "SELECTED");
+        assert_eq!(select(&second).await["comment"]["state"], "SELECTED");
+        let states: Vec<Value> = moderator.comments(&meeting, json!({})).await.iter().map(|comment| comment["state"].clone()).collect();
+        assert_eq!(states, ["PUBLISHED", "SELECTED"]);
+        let (one, two) = tokio::join!(select(&first), select(&second));
+        assert!(one["refusal"].is_null() && two["refusal"].is_null());
+        let selected = moderator.comments(&meeting, json!({ "states": ["SELECTED"] })).await;
+        assert_eq!(selected.len(), 1, "two moderators at once select one");
+        let answered = moderator.act("answerComment", json!({ "commentId": first, "answer": "Мамырда" })).await["comment"].clone();
+        assert_eq!((answered["state"].as_str(), answered["answer"].as_str()), (Some("ANSWERED"), Some("Мамырда")));
+        assert_eq!(refusal(&select(&first).await), "WRONG_STATE");
+        let better = moderator.act("answerComment", json!({ "commentId": first, "answer": "15 мамырда" })).await["comment"].clone();
+        assert_eq!((better["answer"].as_str(), &better["answeredAt"]), (Some("15 мамырда"), &answered["answeredAt"]));
+    }
+
+    async fn what_asks_the_same_is_merged_and_every_author_sees_the_answer(town) {
+        let (staff, moderator) = (town.akimat(HOST), town.moderator(HOST));
+        let (ana, ben, dana) = (town.citizen("Ana"), town.citizen("Ben"), town.citizen("Dana"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let one = id_of(&ana.post(&meeting, "Жол қашан?").await);
+        let two = id_of(&ben.post(&meeting, "Жолды қашан жөндейсіз?").await);
+        for comment in [&one, &two] {
+            dana.act("voteComment", json!({ "commentId": comment })).await;
+        }
+        ana.act("voteComment", json!({ "commentId": two })).await;
+        let merged = moderator.act("mergeComments", json!({ "into": one, "commentIds": [two] })).await["comment"].clone();
+        assert_eq!(merged["votes"], 2, "each voter counts once");
+        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 1);
+        moderator.act("answerComment", json!({ "commentId": one, "answer": "Мамырда" })).await;
+        let own = ben.comments(&meeting, json!({ "states": ["MERGED"] })).await;
+        assert_eq!(own[0]["mergedInto"]["answer"], "Мамырда");
+        let three = id_of(&dana.post(&meeting, "Ал көпір?").await);
+        let merge = |into: &str, ids: &[&str]| json!({ "into": into, "commentIds": ids });
+        assert_eq!(refusal(&moderator.act("mergeComments", merge(&three, &[&three])).await), "INVALID");
+        assert_eq!(refusal(&moderator.act("mergeComments", merge(&two, &[&three])).await), "WRONG_STATE");
+        let other = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let far = id_of(&ana.post(&other, "Жол қашан?").await);
+        assert_eq!(refusal(&moderator.act("mergeComments", merge(&three, &[&far])).await), "INVALID");
+    }
+
+    async fn settings_are_kept_from_those_who_do_not_run_the_meeting(town) {
+        let (staff, moderator) = (town.akimat(HOST), town.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let set = json!({ "meetingId": meeting, "mode": "BEFORE", "blockedWords": ["хам"], "slowModeSeconds": 5 });
+        moderator.act("setModeration", set.clone()).await;
+        assert_eq!(staff.meeting(&meeting).await["moderation"]["blockedWords"], json!(["хам"]));
+        let public = town.stranger().meeting(&meeting).await["moderation"].clone();
+        assert_eq!(public, json!({ "mode": "BEFORE", "slowModeSeconds": 5, "acceptingComments": true, "blockedWords": null }));
+        let version = moderator.meeting(&meeting).await["version"].clone();
+        moderator.act("setModeration", set).await;
+        assert_eq!(moderator.meeting(&meeting).await["version"], version, "the same settings again change nothing");
+        for change in [json!({ "slowModeSeconds": 3601 }), json!({ "slowModeSeconds": -1 }), json!({ "blockedWords": vec!["а"; 501] })] {
+            let mut input = change.clone();
+            input["meetingId"] = json!(meeting);
+            assert_eq!(refusal(&moderator.act("setModeration", input).await), "INVALID", "{change}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Who may do what, by really trying it.
+
+use std::fmt::Write as _;
+
+use chrono::TimeDelta;
+use harness::{Actor, Engine, Town, id_of, scenes};
+use serde_json::{Value, json};
+
+const HOST: &str = "103230000";
+const REGION: &str = "103230100";
+
+/// What came of an attempt: done (or refused as data, which only the permitted are told), or the code of the error.
+fn outcome(answer: &Value) -> &'static str {
+    match answer["errors"][0]["extensions"]["code"].as_str() {
+        None => "yes",
+        Some("UNAUTHENTICATED") => "sign in",
+        Some("FORBIDDEN") => "-",
+        other => panic!("{other:?}: {answer}"),
+    }
+}
+
+async fn attempts(town: &Town, actor: &Actor) -> Vec<(&'static str, &'static str)> {
+    let admin = town.somebody("Admin", &["ADMIN"], None);
+    let start = town.now() + TimeDelta::days(9);
+    let planned = id_of(&admin.plan(HOST, REGION, start, "AFTER").await);
+    let live = admin.live_meeting(HOST, REGION, town.now(), "AFTER").await;
+    let other = town.citizen("Other");
+    let comment = id_of(&other.post(&live, "Жол?").await);
+    let second = id_of(&other.post(&live, "Су?").await);
+    let add = json!({ "meetingId": live, "platform": "VK", "url": "https://vk.example/1" });
+    let broadcast = id_of(&admin.act("addBroadcast", add.clone()).await["meeting"]["broadcasts"][0]);
+    let plan = json!({ "host": HOST, "region": REGION, "title": { "kk": "К" }, "origin": "CALENDAR", "plannedStart": start, "plannedMinutes": 60 });
+    let mut done = Vec::new();
+    for (name, input) in [
+        ("planMeeting", plan),
+        ("announceMeeting", json!({ "meetingId": planned, "channels": ["PRESS"] })),
+        ("rescheduleMeeting", json!({ "meetingId": planned, "plannedStart": start, "reason": "р" })),
+        ("addBroadcast", add),
+        ("cancelMeeting", json!({ "meetingId": planned, "reason": "р" })),
+        ("setModeration", json!({ "meetingId": live, "slowModeSeconds": 0 })),
+        ("setStage", json!({ "meetingId": live, "stage": "QUESTIONS" })),
+        ("postComment", json!({ "meetingId": live, "body": "Жарық?" })),
+        ("voteComment", json!({ "commentId": comment })),
+        ("withdrawComment", json!({ "commentId": comment })),
+        ("importComments", json!({ "meetingId": live, "broadcastId": broadcast, "comments": [] })),
+        ("moderateComments", json!({ "commentIds": [comment], "action": "APPROVE" })),
+        ("selectComment", json!({ "commentId": comment })),
+        ("answerComment", json!({ "commentId": comment })),
+        ("labelComment", json!({ "commentId": comment, "labels": ["а"] })),
+        ("mergeComments", json!({ "into": comment, "commentIds": [second] })),
+        ("muteAuthor", json!({ "commentId": comment, "minutes": 1 })),
+        ("startMeeting", json!({ "meetingId": live })),
+        ("endMeeting", json!({ "meetingId": live })),
+    ] {
+        done.push((name, outcome(&actor.try_act(name, input).await)));
+    }
+    done
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_matrix_of_roles_and_mutations_is_as_reviewed() {
+    let town = Town::start(Engine::Embedded).await;
+    let columns: Vec<(&str, Actor)> = vec![
+        ("anonymous", town.stranger()),
+        ("citizen", town.citizen("Ana")),
+        ("moderator", town.moderator(HOST)),
+        ("akimat", town.akimat(HOST)),
+        ("akimat above", town.akimat("100000000")),
+        ("akimat beside", town.akimat("103233000")),
+        ("connector", town.connector(HOST)),
+        ("oversight", town.somebody("Oversight", &["ADMINISTRATION"], None)),
+        ("admin", town.somebody("Admin", &["ADMIN"], None)),
+    ];
+    let mut rows: Vec<String> = Vec::new();
+    for (name, actor) in &columns {
+        for (row, (mutation, outcome)) in attempts(&town, actor).await.into_iter().enumerate() {
+            if rows.len() <= row {
+                rows.push(format!("{mutation:<18}"));
+            }
+            write!(rows[row], " {outcome:<13}").unwrap();
+        }
+        if rows.len() < 20 {
+            rows.push(String::new())
+        }
+        write!(rows[19], "{name} | ").unwrap();
+    }
+    let text = rows.iter().map(|row| row.trim_end()).collect::<Vec<_>>().join("\n");
+    assert_eq!(text, MATRIX.trim(), "the matrix is now:\n{text}\n");
+}
+
+/// Columns: anonymous, citizen, moderator, akimat, akimat above, akimat beside, connector, oversight, admin.
+const MATRIX: &str = include_str!("permissions.txt");
+
+scenes! {
+    async fn what_is_not_public_is_nowhere_for_those_who_may_not_see_it(town) {
+        let (ana, moderator) = (town.citizen("Ana"), town.moderator(HOST));
+        let staff = town.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, REGION, town.now(), "BEFORE").await;
+        let hidden = id_of(&ana.post(&meeting, "Құпия сұрақ").await);
+        let node = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }";
+        let entity = "query($id: ID!) { _entities(representations: [{ __typename: \"Comment\", id: $id }]) { ... on Comment { body } } }";
+        for actor in [town.stranger(), town.citizen("Ben"), town.moderator("711110000"), town.connector(HOST)] {
+            let found = actor.query(node, json!({ "id": hidden })).await;
+            assert_eq!(found, json!({ "node": null, "nodes": [null] }));
+            assert_eq!(actor.query(entity, json!({ "id": hidden })).await["_entities"], json!([null]));
+            assert_eq!(actor.comments(&meeting, json!({})).await.len(), 0);
+            assert_eq!(actor.comments(&meeting, json!({ "search": "купия" })).await.len(), 0);
+            assert_eq!(actor.comments(&meeting, json!({ "states": ["PENDING"] })).await.len(), 0);
+        }
+        let unknown = "cmt_00000000000000000000000000";
+        let ben = town.citizen("Ben");
+        for mutation in ["voteComment", "withdrawComment"] {
+            let hidden = ben.try_act(mutation, json!({ "commentId": hidden })).await;
+            assert_eq!(hidden, ben.try_act(mutation, json!({ "commentId": unknown })).await, "hidden and missing look alike");
+        }
+        for actor in [ana, moderator, staff, town.somebody("Oversight", &["ADMINISTRATION"], None), town.akimat("100000000")] {
+            assert_eq!(actor.query(node, json!({ "id": hidden })).await["node"]["id"], json!(hidden));
+            assert_eq!(actor.query(entity, json!({ "id": hidden })).await["_entities"][0]["body"], "Құпия сұрақ");
+        }
+    }
+
+    async fn references_are_resolved_in_one_batch_and_a_bad_one_spoils_none(town) {
+        let staff = town.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, REGION, town.now(), "AFTER").await;
+        let query = "query($all: [_Any!]!) { _entities(representations: $all) { ... on Region { code } ... on Meeting { phase } } }";
+        let all = json!([
+            { "__typename": "Region", "code": "103230000" }, { "__typename": "Region", "id": "region_999999999" },
+            { "__typename": "Meeting", "id": meeting }, { "__typename": "Meeting", "id": "nonsense" },
+            { "__typename": "Region", "id": "region_100000000" },
+        ]);
+        let found = town.stranger().query(query, json!({ "all": all })).await["_entities"].clone();
+        assert_eq!(found, json!([{ "code": "103230000" }, null, { "phase": "LIVE" }, null, { "code": "100000000" }]));
+        let many = vec![json!({ "__typename": "Region", "code": "103230000" }); 201];
+        assert_eq!(town.stranger().error(query, json!({ "all": many })).await, "COST_EXCEEDED");
+    }
+
+    async fn the_viewer_is_who_the_token_says(town) {
+        let query = "{ viewer { subject displayName roles region { code } } }";
+        assert!(town.stranger().query(query, json!({})).await["viewer"].is_null());
+        let viewer = town.moderator(HOST).query(query, json!({})).await["viewer"].clone();
+        assert_eq!((viewer["displayName"].as_str(), &viewer["roles"], viewer["region"]["code"].as_str()), (Some("Moderator"), &json!(["MODERATOR"]), Some(HOST)));
+    }
+}

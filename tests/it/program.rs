@@ -1,0 +1,139 @@
+//! The command line, and what the documents say of it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use harness::Process;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn run(dir: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(Process::program());
+    command
+        .args(arguments)
+        .env_clear()
+        .env("KEZDESU_DATA_DIR", dir)
+        .env("KEZDESU_LOG", "error")
+        .envs(settings.iter().copied());
+    command.output().expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn refused(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+#[test]
+fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, value) in [
+        ("KEZDESU_LISTEN", "nowhere"),
+        ("KEZDESU_TYPO", "1"),
+        ("KEZDESU_DATABASE_URL", "mysql://x"),
+        ("KEZDESU_KEEP_EVENTS", "-1"),
+    ] {
+        let text = refused(&run(dir.path(), &["serve"], &[(name, value)]));
+        assert!(text.contains(name), "{text}");
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert!(refused(&run(dir.path(), &["serve"], &[("KEZDESU_LISTEN", &address)])).contains("KEZDESU_LISTEN"));
+}
+
+#[test]
+fn a_token_comes_from_the_development_key_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = said(&run(dir.path(), &["token", "--role", "MODERATOR", "--region", "751110000", "--ttl", "30m"], &[]));
+    assert_eq!(token.trim().split('.').count(), 3);
+    let jwks = [("KEZDESU_JWKS", "keys.json"), ("KEZDESU_JWT_ISSUER", "i"), ("KEZDESU_JWT_AUDIENCE", "a")];
+    assert!(refused(&run(dir.path(), &["token", "--role", "CITIZEN"], &jwks)).contains("KEZDESU_JWKS"));
+}
+
+#[test]
+fn the_real_classifier_is_imported_whole_and_again_without_a_change() {
+    let book = root().join("../shared/data/kato-2026-07-17.xlsx");
+    if !book.exists() {
+        eprintln!("SKIPPED: ../shared/data/kato-2026-07-17.xlsx is not here, so no real import is tried");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let book = book.to_str().unwrap();
+    let dry = said(&run(dir.path(), &["regions", "import", book, "--dry-run"], &[]));
+    assert!(dry.contains("15594 units, 2589 with an akim") && dry.contains("nothing was written"), "{dry}");
+    let report = said(&run(dir.path(), &["regions", "import", book], &[]));
+    assert!(report.contains("added: 15315") && report.ends_with("imported\n"), "{report}");
+    let csv = book.replace(".xlsx", ".csv");
+    assert!(said(&run(dir.path(), &["regions", "import", &csv], &[])).ends_with("nothing to change\n"));
+}
+
+#[test]
+fn the_schema_command_prints_what_is_checked_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = std::fs::read_to_string(root().join("api/schema.graphql")).unwrap();
+    assert_eq!(said(&run(dir.path(), &["schema"], &[])), file, "run `make schema`");
+}
+
+#[test]
+fn the_table_of_settings_in_the_handbook_is_the_programs_own() {
+    let text = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    assert!(
+        text.contains(&kezdesu::config::settings_table()),
+        "the table should be:\n{}",
+        kezdesu::config::settings_table()
+    );
+}
+
+/// The request bodies of the README's commands.
+fn bodies(text: &str) -> Vec<String> {
+    let of = |block: &str| block.split("-d '").nth(1).and_then(|rest| rest.split("'\n").next()).map(str::to_owned);
+    text.split("```sh").skip(1).filter_map(of).collect()
+}
+
+#[tokio::test]
+async fn the_readmes_first_query_and_subscription_work_on_the_demo() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = [("KEZDESU_DATA_DIR".to_owned(), dir.path().display().to_string())];
+    let (demo, text) = Process::demo(&settings).await;
+    let meeting = text.split("A meeting is live: ").nth(1).unwrap().lines().next().unwrap();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let [query, subscription] = bodies(&readme).try_into().expect("two commands");
+    let post = |body: String| {
+        let request = reqwest::Client::new().post(format!("http://{}/graphql", demo.host));
+        request.header("content-type", "application/json").header("accept-language", "kk").body(body)
+    };
+    let answer: serde_json::Value = post(query).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["data"]["region"]["name"], "Алмалы ауданы");
+    assert_eq!(answer["data"]["region"]["meetings"]["nodes"][0], serde_json::json!({ "id": meeting, "phase": "LIVE" }));
+    let request = post(subscription.replace("mtg_…", meeting)).header("accept", "text/event-stream");
+    let mut stream = request.send().await.unwrap();
+    let mut events = String::new();
+    while !events.contains("POSTED") {
+        let chunk = tokio::time::timeout(harness::PATIENCE, stream.chunk()).await.unwrap().unwrap().unwrap();
+        events.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    assert!(events.contains("Q-0001"), "people ask in the demo: {events}");
+    demo.kill().await;
+}
+
+#[test]
+fn every_make_target_that_the_documents_name_is_there() {
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    for document in ["README.md", "docs/operations.md", "docs/integration.md", "docs/architecture.md"] {
+        let text = std::fs::read_to_string(root().join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
+        for target in text.split("`make ").skip(1).filter_map(|rest| rest.split('`').next()) {
+            let target = target.split(' ').next().unwrap();
+            assert!(makefile.contains(&format!("\n{target}:")), "{document} names make {target}");
+        }
+    }
+}

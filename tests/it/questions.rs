@@ -1,0 +1,181 @@
+//! Posting, voting, withdrawing, importing.
+
+use chrono::TimeDelta;
+use harness::{id_of, refusal, scenes};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+fn bodies(comments: &[Value]) -> Vec<&str> {
+    comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect()
+}
+
+scenes! {
+    async fn a_posted_question_has_a_receipt_and_is_public_at_once_or_once_approved(town) {
+        let (staff, ana, ben) = (town.akimat(HOST), town.citizen("Ana"), town.citizen("Ben"));
+        let after = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let first = ana.post(&after, "  Жол қашан жөнделеді? ").await;
+        assert_eq!((first["receipt"].as_str(), first["body"].as_str(), first["state"].as_str()), (Some("Q-0001"), Some("Жол қашан жөнделеді?"), Some("PUBLISHED")));
+        assert_eq!((first["authorName"].as_str(), first["viewerIsAuthor"].as_bool()), (Some("Ana"), Some(true)));
+        assert_eq!(ben.post(&after, "Су бар ма?").await["receipt"], "Q-0002");
+        assert_eq!(town.stranger().comments(&after, json!({})).await.len(), 2);
+
+        let before = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+        let waiting = ana.post(&before, "Жарық қашан болады?").await;
+        assert_eq!((waiting["receipt"].as_str(), waiting["state"].as_str()), (Some("Q-0001"), Some("PENDING")));
+        assert_eq!(town.stranger().comments(&before, json!({})).await.len(), 0);
+        assert_eq!(ben.comments(&before, json!({})).await.len(), 0);
+        assert_eq!(ana.comments(&before, json!({})).await.len(), 1, "the author sees what waits");
+        town.moderator(HOST).moderate("APPROVE", &[&id_of(&waiting)]).await;
+        assert_eq!(town.stranger().comments(&before, json!({})).await.len(), 1);
+    }
+
+    async fn what_may_not_be_said_is_refused_and_nothing_is_left_of_it(town) {
+        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let moderator = town.moderator(HOST);
+        moderator.act("setModeration", json!({ "meetingId": meeting, "blockedWords": ["хам*"] })).await;
+        let post = async |body: &str| ana.act("postComment", json!({ "meetingId": meeting, "body": body })).await;
+        assert_eq!(refusal(&post(" \u{3000} ").await), "INVALID");
+        assert_eq!(refusal(&post(&"ж".repeat(1001)).await), "TOO_LONG");
+        assert_eq!(refusal(&post("бір\nекі").await), "INVALID");
+        assert_eq!(refusal(&post("Вы XAМЫ!").await), "BLOCKED_WORD");
+        assert!(post(&"ж".repeat(1000)).await["refusal"].is_null());
+        assert!(post("Вода в храме").await["refusal"].is_null());
+        assert_eq!(refusal(&post("Вода в храме ").await), "DUPLICATE");
+        assert_eq!(ana.comments(&meeting, json!({})).await.len(), 2);
+        assert_eq!(ana.post(&meeting, "Тағы").await["receipt"], "Q-0003", "a refused post takes no number");
+    }
+
+    async fn the_floor_opens_and_closes_with_the_meeting_and_the_moderator(town) {
+        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
+        let start = town.now() + TimeDelta::days(8);
+        let meeting = id_of(&staff.plan(HOST, HOST, start, "AFTER").await);
+        let post = async |body: &str| ana.act("postComment", json!({ "meetingId": meeting, "body": body })).await;
+        let early = post("Ерте").await;
+        assert_eq!(refusal(&early), "NOT_LIVE");
+        assert!(early["refusal"]["opensAt"].as_str().unwrap().starts_with("2026-03-10T04:00:00"));
+        staff.announce(&meeting).await;
+        town.pass(TimeDelta::days(8));
+        staff.act("startMeeting", json!({ "meetingId": meeting })).await;
+        assert_eq!(ana.meeting(&meeting).await["viewerCanPost"], true);
+        moderator.act("setModeration", json!({ "meetingId": meeting, "acceptingComments": false })).await;
+        assert_eq!(refusal(&post("Жабық").await), "COMMENTS_CLOSED");
+        assert_eq!(ana.meeting(&meeting).await["viewerCanPost"], false);
+        moderator.act("setModeration", json!({ "meetingId": meeting, "acceptingComments": true, "slowModeSeconds": 30 })).await;
+        assert!(post("Бір").await["refusal"].is_null());
+        town.pass(TimeDelta::milliseconds(29_001));
+        let fast = post("Екі").await;
+        assert_eq!((refusal(&fast).as_str(), fast["refusal"]["retryAfterMs"].as_i64()), ("TOO_FAST", Some(999)));
+        town.pass(TimeDelta::milliseconds(999));
+        let second = id_of(&post("Екі").await["comment"]);
+        moderator.act("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 0 })).await;
+        moderator.act("muteAuthor", json!({ "commentId": second, "minutes": 10 })).await;
+        let muted = post("Үш").await;
+        assert_eq!((refusal(&muted).as_str(), muted["refusal"]["retryAfterMs"].as_i64()), ("MUTED", Some(600_000)));
+        town.pass(TimeDelta::minutes(10));
+        assert!(post("Үш").await["refusal"].is_null());
+        staff.act("endMeeting", json!({ "meetingId": meeting })).await;
+        let over = post("Кеш").await;
+        assert_eq!(refusal(&over), "NOT_LIVE");
+        assert!(over["refusal"]["opensAt"].is_null());
+    }
+
+    async fn a_person_votes_once_however_often(town) {
+        let (staff, ana, ben) = (town.akimat(HOST), town.citizen("Ana"), town.citizen("Ben"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let comment = id_of(&ana.post(&meeting, "Жол?").await);
+        let vote = |up: bool| json!({ "commentId": comment, "up": up });
+        for _ in 0..3 {
+            let voted = ben.act("voteComment", vote(true)).await["comment"].clone();
+            assert_eq!((voted["votes"].as_i64(), voted["viewerHasVoted"].as_bool()), (Some(1), Some(true)));
+        }
+        assert_eq!(town.citizen("Dana").act("voteComment", vote(true)).await["comment"]["votes"], 2);
+        assert_eq!(ben.act("voteComment", vote(false)).await["comment"]["votes"], 1);
+        assert_eq!(ben.act("voteComment", vote(false)).await["comment"]["votes"], 1);
+        assert_eq!(refusal(&ana.act("voteComment", vote(true)).await), "INVALID", "not for one's own");
+        let answers = futures_util::future::join_all((0..8).map(|_| ben.act("voteComment", vote(true)))).await;
+        assert!(answers.iter().all(|payload| payload["comment"]["votes"] == 2), "all at once count once too");
+        let list = town.stranger().comments(&meeting, json!({ "orderBy": "MOST_VOTED" })).await;
+        assert_eq!(list[0]["votes"], 2);
+    }
+
+    async fn only_its_author_takes_a_comment_back(town) {
+        let (staff, ana, ben) = (town.akimat(HOST), town.citizen("Ana"), town.citizen("Ben"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let comment = json!({ "commentId": id_of(&ana.post(&meeting, "Жол?").await) });
+        let answer = ben.try_act("withdrawComment", comment.clone()).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN");
+        assert_eq!(ana.act("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
+        assert_eq!(ana.act("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
+        assert_eq!(refusal(&ben.act("withdrawComment", comment.clone()).await), "NOT_FOUND", "what is hidden is not there");
+        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0);
+    }
+
+    async fn comments_are_found_by_words_kind_and_label(town) {
+        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let first = id_of(&ana.post(&meeting, "Қашан жол жөнделеді?").await);
+        ana.act("postComment", json!({ "meetingId": meeting, "body": "Ағаш егейік 100%", "kind": "PROPOSAL" })).await;
+        moderator.act("labelComment", json!({ "commentId": first, "labels": ["жол_1", "жол_1", "көлік"] })).await;
+        let found = async |filter: Value| {
+            town.stranger().comments(&meeting, filter).await.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(json!({ "search": "кашан ЖОЛ" })).await, ["Q-0001"]);
+        assert_eq!(found(json!({ "search": "%" })).await, ["Q-0001", "Q-0002"], "nothing to look for lets everything through");
+        assert_eq!(found(json!({ "kinds": ["PROPOSAL"] })).await, ["Q-0002"]);
+        assert_eq!(found(json!({ "label": "жол_1" })).await, ["Q-0001"]);
+        assert_eq!(found(json!({ "label": "жолх1" })).await, Vec::<String>::new());
+        assert_eq!(found(json!({ "orderBy": "NEWEST" })).await, ["Q-0002", "Q-0001"]);
+    }
+
+    async fn a_connector_brings_comments_once_and_follows_what_becomes_of_them(town) {
+        let staff = town.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let add = json!({ "meetingId": meeting, "platform": "YOUTUBE", "url": "https://youtube.example/live" });
+        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let connector = town.connector(HOST);
+        let one = |id: &str, body: &str, deleted: bool| {
+            json!({ "externalId": id, "authorExternalId": "u1", "authorName": "Марат", "body": body, "postedAt": town.now(), "deleted": deleted })
+        };
+        let import = async |comments: Vec<Value>| {
+            connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await
+        };
+        let counts = |payload: &Value| ["imported", "duplicates", "changed", "removed"].map(|name| payload[name].as_i64().unwrap());
+        let done = import(vec![one("a", "Бірінші", false), one("b", "Екінші\nжол", false), one("a", "Бірінші", false)]).await;
+        assert_eq!(counts(&done), [2, 1, 0, 0]);
+        let list = town.stranger().comments(&meeting, json!({})).await;
+        assert_eq!(bodies(&list), ["Бірінші", "Екінші жол"]);
+        assert_eq!((list[0]["platform"].as_str(), list[0]["receipt"].as_str()), (Some("YOUTUBE"), Some("Q-0001")));
+        let done = import(vec![one("b", "Өзгерді", false), one("a", "", true), one("c", "Үшінші", false), one("d", "", true)]).await;
+        assert_eq!(counts(&done), [1, 1, 1, 1]);
+        assert_eq!(bodies(&town.stranger().comments(&meeting, json!({})).await), ["Өзгерді", "Үшінші"]);
+        let long = "с".repeat(3000);
+        import(vec![one("e", &long, false)]).await;
+        let list = town.stranger().comments(&meeting, json!({})).await;
+        assert_eq!(list[2]["body"].as_str().unwrap().chars().count(), 1000);
+        let many = (0..501).map(|n| one(&n.to_string(), "көп", false)).collect();
+        assert_eq!(refusal(&import(many).await), "INVALID");
+        let other = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let wrong = connector.act("importComments", json!({ "meetingId": other, "broadcastId": broadcast, "comments": [] })).await;
+        assert_eq!(refusal(&wrong), "NOT_FOUND");
+    }
+
+    async fn an_imported_text_that_changes_after_approval_waits_anew(town) {
+        let (staff, moderator, connector) = (town.akimat(HOST), town.moderator(HOST), town.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+        let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
+        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let import = async |body: &str| {
+            let one = json!({ "externalId": "a", "authorName": "Марат", "body": body, "postedAt": town.now() });
+            connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await
+        };
+        import("Жақсы сөз").await;
+        let waiting = id_of(&moderator.comments(&meeting, json!({})).await[0]);
+        moderator.moderate("APPROVE", &[&waiting]).await;
+        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 1);
+        import("Жаман сөз").await;
+        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0, "nobody has approved this text");
+        assert_eq!(moderator.comments(&meeting, json!({})).await[0]["state"], "PENDING");
+    }
+}

@@ -1,0 +1,135 @@
+//! Units of the classifier: the real hierarchy, found and paged.
+
+use std::collections::BTreeSet;
+
+use harness::scenes;
+use serde_json::json;
+
+/// The district that the product carries whole.
+const DISTRICT: &str = "103200000";
+
+/// The real workbook, where it is.
+fn real() -> Option<std::path::PathBuf> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/kato-2026-07-17.xlsx");
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: ../shared/data/kato-2026-07-17.xlsx is not here, so the real tree is not paged");
+    None
+}
+
+scenes! {
+    async fn the_whole_classifier_is_paged_searched_and_descended_without_the_database(town) {
+        let Some(book) = real() else { return };
+        let app = town.service(0).app();
+        app.import_regions(&book, kezdesu::app::regions::ImportOptions::default()).await.unwrap();
+        // From here on nothing can be asked of the database.
+        app.store.close().await;
+        let query = "query($after: String) { regions(first: 100, after: $after) { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }";
+        let (mut codes, mut after, stranger) = (Vec::new(), json!(null), town.stranger());
+        loop {
+            let page = stranger.query(query, json!({ "after": after })).await["regions"].clone();
+            codes.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false { break }
+        }
+        assert_eq!(codes.len(), 15_594);
+        assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "every unit once, in order");
+        let counts = "{ akims: regions(hasAkim: true) { totalCount } found: regions(search: \"караганды\", kinds: [OBLAST]) { nodes { names { kk } } } \
+                      region(code: \"350000000\") { descendants(kinds: [RURAL_OKRUG]) { totalCount } children { totalCount } } }".replace("\\", "");
+        let found = stranger.query(&counts, json!({})).await;
+        assert_eq!(found["akims"]["totalCount"], 2589);
+        assert_eq!(found["found"]["nodes"][0]["names"]["kk"], "Қарағанды облысы");
+        assert!(found["region"]["descendants"]["totalCount"].as_i64() > found["region"]["children"]["totalCount"].as_i64());
+    }
+
+    async fn a_unit_shows_its_place_in_the_hierarchy(town) {
+        let query = "query($code: KatoCode!) { region(code: $code) { id name(language: RU) names { kk } kind hasAkim validFrom validTo \
+                     parent { code } ancestors { code } children { totalCount } descendants(kinds: [LOCALITY]) { totalCount } } }";
+        let found = town.stranger().query(query, json!({ "code": DISTRICT })).await["region"].clone();
+        assert_eq!(found["id"], "region_103200000");
+        assert_eq!(found["name"], "Абайский район");
+        assert_eq!(found["names"]["kk"], "Абай ауданы");
+        assert_eq!(found["parent"]["code"], "100000000");
+        assert_eq!(found["ancestors"], json!([{ "code": "100000000" }]));
+        assert_eq!((found["kind"].as_str(), found["hasAkim"].as_bool()), (Some("DISTRICT"), Some(true)));
+        assert!(found["validFrom"].is_null() && found["validTo"].is_null());
+        let (children, below) = (found["children"]["totalCount"].as_i64(), found["descendants"]["totalCount"].as_i64());
+        assert_eq!(children.zip(below).map(|(children, below)| children + below), Some(25));
+        let nobody = town.stranger().query(query, json!({ "code": "999999999" })).await;
+        assert!(nobody["region"].is_null());
+        assert_eq!(town.stranger().error(query, json!({ "code": "1032" })).await, "BAD_USER_INPUT");
+    }
+
+    async fn a_name_is_found_however_it_is_typed(town) {
+        let query = "query($text: String!) { regions(search: $text) { nodes { code } } }";
+        for (text, code) in [("караганды", "350000000"), ("ҚАРАҒАНДЫ", "350000000"), ("абайский", DISTRICT), ("алмалы", "751110000")] {
+            let found = town.stranger().query(query, json!({ "text": text })).await;
+            let codes: Vec<_> = found["regions"]["nodes"].as_array().unwrap().iter().map(|node| &node["code"]).collect();
+            assert!(codes.contains(&&json!(code)), "{text}: {codes:?}");
+        }
+        let none = town.stranger().query(query, json!({ "text": "атлантида" })).await;
+        assert_eq!(none["regions"]["nodes"], json!([]));
+    }
+
+    async fn paging_shows_every_unit_once_in_order(town) {
+        let query = "query($after: String) { regions(first: 37, after: $after) { totalCount nodes { code } \
+                     pageInfo { hasNextPage endCursor } } }";
+        let (mut codes, mut after, stranger) = (Vec::new(), json!(null), town.stranger());
+        loop {
+            let page = stranger.query(query, json!({ "after": after })).await["regions"].clone();
+            codes.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                assert_eq!(page["totalCount"], codes.len());
+                break;
+            }
+        }
+        assert!(codes.is_sorted());
+        assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
+        let back = "{ regions(last: 3) { nodes { code } pageInfo { hasPreviousPage hasNextPage startCursor } } }";
+        let last = stranger.query(back, json!({})).await["regions"].clone();
+        assert_eq!(last["nodes"][2]["code"].as_str(), codes.last().map(String::as_str));
+        assert_eq!((last["pageInfo"]["hasPreviousPage"].as_bool(), last["pageInfo"]["hasNextPage"].as_bool()), (Some(true), Some(false)));
+        for bad in ["first: 0", "first: 101", "first: -1", "last: 0", "first: 1, last: 1", "after: \"?\""] {
+            let code = stranger.error(&format!("{{ regions({bad}) {{ totalCount }} }}"), json!({})).await;
+            assert_eq!(code, "BAD_USER_INPUT", "{bad}");
+        }
+    }
+
+    async fn an_edition_is_imported_as_a_difference_and_what_is_gone_is_ended(town) {
+        let head = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n";
+        let old = "100000000,10,00,00,000,0,Абай облысы,область Абай,1\n103200000,10,32,00,000,2,Абай ауданы,Абайский район,2\n\
+                   103230000,10,32,30,000,2,Қараауыл а.о.,Карааульский с.о.,3\n";
+        let new = "100000000,10,00,00,000,0,Абай облысы,область Абай,1\n103200000,10,32,00,000,2,Шыңғыстау ауданы,Чингистауский район,2\n\
+                   103400000,10,34,00,000,2,Жаңа ауданы,Новый район,4\n";
+        let dir = tempfile::tempdir().unwrap();
+        let import = async |text: &str, dated: &str| {
+            let file = dir.path().join("kato.csv");
+            std::fs::write(&file, format!("{head}{text}")).unwrap();
+            let dated = Some(dated.parse().unwrap());
+            let options = kezdesu::app::regions::ImportOptions { dry_run: false, dated };
+            town.service(0).app().import_regions(&file, options).await
+        };
+        let unit = async |code: &str| {
+            let query = "query($code: KatoCode!) { region(code: $code) { names { kk } validFrom validTo } }";
+            town.stranger().query(query, json!({ "code": code })).await["region"].clone()
+        };
+        import(old, "2026-01-01").await.unwrap();
+        assert_eq!(unit("103230000").await["validFrom"], json!(null), "the first edition tells what has been all along");
+        assert_eq!(unit("750000000").await["validTo"], "2026-01-01", "what the edition does not have has ended");
+        let again = import(old, "2026-02-01").await.unwrap();
+        assert!(again.difference.is_empty(), "the same edition again changes nothing");
+        let report = import(new, "2026-03-01").await.unwrap();
+        assert_eq!((report.difference.added.len(), report.difference.renamed.len(), report.difference.ended.len()), (1, 1, 1));
+        assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыстау ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
+        assert_eq!(unit("103230000").await, json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": null, "validTo": "2026-03-01" }));
+        let as_of = "query($day: Date!) { regions(asOf: $day, search: \"ауданы\") { nodes { names { kk } } } }";
+        let before = town.stranger().query(as_of, json!({ "day": "2026-02-28" })).await;
+        assert_eq!(before["regions"]["nodes"], json!([{ "names": { "kk": "Абай ауданы" } }]));
+        let broken = import("103200000,10,32,00,000,2,А,Б,2\n", "2026-04-01").await.unwrap_err();
+        assert_eq!(broken.to_string(), "row 2: nothing in the file stands above 103200000");
+        assert_eq!(unit("103400000").await["names"]["kk"], "Жаңа ауданы", "a broken file changes nothing");
+        assert!(import(old, "2026-02-15").await.is_err(), "an older edition is not applied over a newer");
+    }
+}
