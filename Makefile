@@ -1,0 +1,40 @@
+# What a person types, and what CI calls.
+.PHONY: run test check lint fmt schema bench deps compose-check
+
+CARGO ?= cargo
+
+# The service with its embedded default, on real regions and a demo meeting.
+run:
+	$(CARGO) run --locked --bin kezdesu -- demo
+
+# All tests, on both databases and both buses.
+test: deps
+	$(CARGO) build --locked --bin kezdesu
+	$(CARGO) test --locked --workspace
+
+# The linters.
+check: fmt lint compose-check
+
+fmt:
+	$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+# Writes the served schema where the repository keeps it.
+schema:
+	$(CARGO) run --locked --quiet --bin kezdesu -- schema > api/schema.graphql
+
+bench:
+	$(CARGO) run --locked --release --bin bench-regions
+
+# The servers that the tests start for themselves: installed where that can be done, named where it cannot.
+deps:
+	@./.ci/deps
+
+# The compose file, where the client is there to read it.
+compose-check:
+	@if docker compose version >/dev/null 2>&1; then \
+		POSTGRES_PASSWORD=check KEZDESU_JWKS=https://id.example/jwks KEZDESU_JWT_ISSUER=check KEZDESU_JWT_AUDIENCE=check \
+			docker compose config --quiet && echo "docker-compose.yml holds"; \
+	else echo "SKIPPED: docker compose is not here, so docker-compose.yml is not checked"; fi
