@@ -1,6 +1,8 @@
 //! Positions: gapless, in commit order, whoever writes and from wherever.
 
 use harness::{id_of, scenes};
+use kezdesu::{domain::feed::FeedName, feed::Hub, graphql::node::GlobalId};
+use serde_json::json;
 
 const HOST: &str = "751110000";
 
@@ -53,6 +55,32 @@ scenes! {
         let mut kept = town.stranger().begin_comments(&meeting, Some(30), "PUBLIC").await;
         assert_eq!(kept.next().await["recovered"], true);
         assert_eq!(kept.next().await["seq"], 31);
+    }
+
+    async fn a_follower_that_is_too_slow_is_told_so_and_never_skips(town) {
+        let (staff, connector) = (town.akimat(HOST), town.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
+        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        for batch in 0..2 {
+            let comments: Vec<_> = (0..400).map(|n| json!({
+                "externalId": format!("{batch}.{n}"), "authorName": "Марат", "body": format!("Сұрақ {batch}.{n}"), "postedAt": town.now(),
+            })).collect();
+            connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+        }
+        let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
+        let (app, feed) = (town.service(0).app(), FeedName::Comments(id));
+        let hub = Hub::new(app.store.clone(), town.clock.clone());
+        let mut slow = hub.follow(feed, Some(0)).await.unwrap();
+        let mut quick = hub.follow(feed, Some(100)).await.unwrap();
+        assert_eq!(quick.next().await.unwrap()[0].event.seq, 101);
+        let tx = app.store.begin().await.unwrap();
+        tx.trim_feed(&feed.key(), 300).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(slow.next().await.is_none(), "what it wants is gone, and it is told");
+        assert!(quick.next().await.is_none());
+        let mut near = hub.follow(feed, Some(790)).await.unwrap();
+        assert_eq!(near.next().await.unwrap().len(), 10);
     }
 
     async fn a_bus_that_is_cut_costs_no_event(town) {

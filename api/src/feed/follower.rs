@@ -52,16 +52,22 @@ impl Follower {
         self.recovered
     }
 
-    /// The next events, at least one, in order. Waits as long as there is none; safe to be dropped while it waits.
-    pub async fn next(&mut self) -> Vec<Entry> {
+    /// The next events, at least one, in order. Waits as long as there is none; safe to be dropped while it waits. None: the
+    /// follower was so slow that the next event is no longer kept, and a hole must not pass for silence.
+    pub async fn next(&mut self) -> Option<Vec<Entry>> {
         loop {
             let entries = match self.kept.tail.after(self.cursor) {
                 Found::Events(entries) => entries,
-                Found::Behind => self.read_back().await,
+                Found::Behind => {
+                    let entries = self.read_back().await;
+                    // Positions have no gaps, so the next event is the next position.
+                    entries.first().filter(|entry| entry.event.seq == self.cursor + 1)?;
+                    entries
+                }
             };
             if let Some(newest) = entries.last().map(|entry| entry.event.seq) {
                 self.cursor = newest;
-                return entries;
+                return Some(entries);
             }
             let cursor = self.cursor;
             // The sender lives in the tail, which this follower keeps.

@@ -87,6 +87,8 @@ impl Hub {
         let limit = usize::try_from(extent.head - begins_after).unwrap_or_default();
         let entries = if limit == 0 { Vec::new() } else { read(&self.store, &feed, begins_after, limit).await? };
         let tail = Arc::new(Tail::new(feed, extent.head));
+        // Older ones may have been forgotten since the extent was read.
+        let begins_after = entries.first().map_or(extent.head, |entry| entry.event.seq - 1);
         tail.prepend(entries, begins_after);
 
         let mut tails = self.tails.lock();

@@ -91,7 +91,7 @@ impl SplitBoard {
         }
         let stop = CancellationToken::new();
         let ticker = Arc::new(Ticker { state, _stop: stop.clone().drop_guard() });
-        let run = run(Arc::downgrade(&ticker), follower, self.store.clone(), Arc::clone(&self.clock));
+        let run = Arc::clone(self).run(Arc::downgrade(&ticker), follower);
         tokio::spawn(async move { stop.run_until_cancelled(run).await });
         running.retain(|_, ticker| ticker.strong_count() > 0);
         running.insert(meeting, Arc::downgrade(&ticker));
@@ -110,40 +110,54 @@ async fn load(store: &Store, id: MeetingId) -> Result<Option<SplitState>, StoreE
     Ok(Some(SplitState { meeting: Arc::new(meeting), segments, change: 0, tick: 0 }))
 }
 
-async fn run(ticker: Weak<Ticker>, mut follower: Follower, store: Store, clock: Arc<dyn Clock>) {
-    let mut second = sleep(clock.as_ref(), TimeDelta::seconds(1));
-    let mut stale = false;
-    loop {
-        let id = {
-            let Some(ticker) = ticker.upgrade() else { return };
-            ticker.state.borrow().meeting.id
-        };
-        tokio::select! {
-            entries = follower.next() => stale |= entries.iter().any(|entry| entry.event.subject == id.0),
-            () = &mut second => {
-                second = sleep(clock.as_ref(), TimeDelta::seconds(1));
+impl SplitBoard {
+    async fn run(self: Arc<Self>, ticker: Weak<Ticker>, mut follower: Follower) {
+        let Self { hub, store, clock, .. } = self.as_ref();
+        let mut second = sleep(clock.as_ref(), TimeDelta::seconds(1));
+        let mut stale = false;
+        loop {
+            let id = {
                 let Some(ticker) = ticker.upgrade() else { return };
-                ticker.state.send_if_modified(|state| {
-                    let runs = state.segments.last().is_some_and(|segment| segment.ended_at.is_none());
-                    state.tick += u64::from(runs);
-                    runs
-                });
-            }
-        }
-        if stale {
-            match load(&store, id).await {
-                Ok(Some(fresh)) => {
-                    stale = false;
+                ticker.state.borrow().meeting.id
+            };
+            tokio::select! {
+                entries = follower.next() => match entries {
+                    Some(entries) => stale |= entries.iter().any(|entry| entry.event.subject == id.0),
+                    None => {
+                        stale = true;
+                        follower = loop {
+                            match hub.follow(FeedName::Meetings, None).await {
+                                Ok(fresh) => break fresh,
+                                Err(_) => sleep(clock.as_ref(), TimeDelta::seconds(1)).await,
+                            }
+                        };
+                    }
+                },
+                () = &mut second => {
+                    second = sleep(clock.as_ref(), TimeDelta::seconds(1));
                     let Some(ticker) = ticker.upgrade() else { return };
-                    ticker.state.send_modify(|state| {
-                        state.meeting = fresh.meeting;
-                        state.segments = fresh.segments;
-                        state.change += 1;
+                    ticker.state.send_if_modified(|state| {
+                        let runs = state.segments.last().is_some_and(|segment| segment.ended_at.is_none());
+                        state.tick += u64::from(runs);
+                        runs
                     });
                 }
-                Ok(None) => return,
-                // Tried again at the next second.
-                Err(error) => tracing::warn!(error = error.chain(), "a time split cannot be read"),
+            }
+            if stale {
+                match load(store, id).await {
+                    Ok(Some(fresh)) => {
+                        stale = false;
+                        let Some(ticker) = ticker.upgrade() else { return };
+                        ticker.state.send_modify(|state| {
+                            state.meeting = fresh.meeting;
+                            state.segments = fresh.segments;
+                            state.change += 1;
+                        });
+                    }
+                    Ok(None) => return,
+                    // Tried again at the next second.
+                    Err(error) => tracing::warn!(error = error.chain(), "a time split cannot be read"),
+                }
             }
         }
     }

@@ -90,7 +90,7 @@ impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
             }
             tokio::select! {
                 biased;
-                entries = self.follower.next() => self.waiting.extend(entries),
+                entries = self.follower.next() => self.waiting.extend(entries?),
                 () = &mut *heartbeat => {
                     *heartbeat = sleep(self.clock.as_ref(), HEARTBEAT);
                     return Some(self.envelope(self.last, self.clock.now(), Signal::Heartbeat));
