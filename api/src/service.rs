@@ -18,7 +18,7 @@ use crate::{
     jobs,
     lifecycle::Lifecycle,
     store::{Engine as Database, Store, StoreError},
-    telemetry,
+    telemetry, tls,
 };
 
 /// What a service is made of.
@@ -118,8 +118,7 @@ fn bus(settings: &Settings, clock: &Arc<dyn Clock>, life: &Lifecycle) -> Result<
 /// When a part of it cannot be had.
 pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let Setup { settings, clock, ids, listener, ops_listener, migrate } = setup;
-    // An error means that one is there already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls::provide();
     let metrics = telemetry::metrics();
     let address = listener.local_addr().map_err(StartError::Listener)?;
     let ops_address = ops_listener.local_addr().map_err(StartError::Listener)?;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::{Live, Socket};
+use crate::{Live, Socket, web};
 
 /// Everything about a comment that tests look at.
 const COMMENT: &str = "id receipt kind body language authorName platform state stateReason votes labels postedAt \
@@ -47,7 +47,7 @@ pub fn refusal(payload: &Value) -> String {
 
 impl Actor {
     pub(crate) fn new(host: String, token: Option<String>) -> Self {
-        Self { host, token, client: Client::new() }
+        Self { host, token, client: web() }
     }
 
     /// Whoever holds a token, on one replica.

@@ -19,6 +19,13 @@ pub use town::{Engine, START, Town};
 /// How long a test waits for what must come: a guard against hanging, never a wait.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// A client of the web, as any user has one.
+#[must_use]
+pub fn web() -> reqwest::Client {
+    kezdesu::tls::provide();
+    reqwest::Client::new()
+}
+
 /// Plays each scene on the embedded engine and bus, and on those of production.
 #[macro_export]
 macro_rules! scenes {

@@ -8,7 +8,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("text", &[]),
     ("config", &["domain"]),
-    ("auth", &["clock", "config", "domain"]),
+    ("auth", &["clock", "config", "domain", "tls"]),
     ("feed", &["clock", "domain", "store"]),
     ("app", &["clock", "domain", "feed", "idgen", "store"]),
     ("graphql", &["app", "clock", "domain", "feed", "idgen", "store", "text"]),

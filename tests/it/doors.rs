@@ -14,7 +14,7 @@ async fn embedded() -> Town {
 #[tokio::test]
 async fn a_page_of_another_origin_cannot_make_a_signed_in_browser_act() {
     let town = embedded().await;
-    let client = reqwest::Client::new();
+    let client = harness::web();
     let address = format!("http://{}/graphql", town.host(0));
     let body =
         json!({ "query": "mutation { endMeeting(input: { meetingId: \"x\" }) { refusal { code } } }" }).to_string();
@@ -46,7 +46,7 @@ async fn a_page_of_another_origin_cannot_make_a_signed_in_browser_act() {
 #[tokio::test]
 async fn a_malformed_request_is_told_what_is_wrong_in_the_wished_form() {
     let town = embedded().await;
-    let client = reqwest::Client::new();
+    let client = harness::web();
     let send = async |accept: &str, body: String| {
         let request = client.post(format!("http://{}/graphql", town.host(0)));
         let answer = request
@@ -128,7 +128,7 @@ async fn answers_come_in_the_wished_language() {
     let town = embedded().await;
     for (wish, word) in [("ru", "Войдите"), ("kk", "кіріңіз"), ("en", "Sign in"), ("de", "кіріңіз")]
     {
-        let client = reqwest::Client::new();
+        let client = harness::web();
         let query =
             "mutation { endMeeting(input: { meetingId: \"mtg_00000000000000000000000000\" }) { refusal { code } } }";
         let request = client.post(format!("http://{}/graphql", town.host(0))).header("accept-language", wish);
@@ -260,7 +260,7 @@ async fn events_come_as_server_sent_events_too() {
 async fn the_operator_sees_health_readiness_and_figures() {
     let town = embedded().await;
     let get = async |path: &str| {
-        let answer = reqwest::get(format!("http://{}{path}", town.ops_host(0))).await.unwrap();
+        let answer = harness::web().get(format!("http://{}{path}", town.ops_host(0))).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     town.stranger().query(WHO, json!({})).await;
@@ -268,14 +268,18 @@ async fn the_operator_sees_health_readiness_and_figures() {
     let (status, text) = get("/readyz").await;
     assert_eq!((status, serde_json::from_str::<Value>(&text).unwrap()["ready"].as_bool()), (200, Some(true)));
     assert!(get("/metrics").await.1.contains("kezdesu_requests_total{code=\"OK\"}"));
-    let page = reqwest::get(format!("http://{}/", town.host(0))).await.unwrap();
+    let page = harness::web().get(format!("http://{}/", town.host(0))).send().await.unwrap();
     assert!(page.headers().contains_key("content-security-policy"));
     let page = page.text().await.unwrap();
     assert!(!page.contains("https://"), "the explorer needs no other host");
     for part in page.split('"').filter(|part| part.starts_with("/assets/")) {
-        assert_eq!(reqwest::get(format!("http://{}{part}", town.host(0))).await.unwrap().status(), 200, "{part}");
+        assert_eq!(
+            harness::web().get(format!("http://{}{part}", town.host(0))).send().await.unwrap().status(),
+            200,
+            "{part}"
+        );
     }
-    let public = reqwest::get(format!("http://{}/metrics", town.host(0))).await.unwrap();
+    let public = harness::web().get(format!("http://{}/metrics", town.host(0))).send().await.unwrap();
     assert_eq!(public.status(), 404);
 }
 
@@ -283,7 +287,11 @@ async fn the_operator_sees_health_readiness_and_figures() {
 async fn production_has_no_explorer_and_no_introspection() {
     let town = Town::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
     for path in ["/", "/graphql/schema", "/assets/explorer.js"] {
-        assert_eq!(reqwest::get(format!("http://{}{path}", town.host(0))).await.unwrap().status(), 404, "{path}");
+        assert_eq!(
+            harness::web().get(format!("http://{}{path}", town.host(0))).send().await.unwrap().status(),
+            404,
+            "{path}"
+        );
     }
     let answer = town.stranger().send("{ __schema { types { name } } }", json!({})).await;
     assert!(!answer.to_string().contains("Meeting"), "{answer}");

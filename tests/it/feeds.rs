@@ -100,7 +100,7 @@ scenes! {
             let event = live.next_event_in(&town).await;
             assert_eq!((event["seq"].as_i64(), event["commentId"].as_str()), (Some(n), Some(posted.as_str())));
         }
-        let answer = reqwest::get(format!("http://{}/readyz", town.ops_host(second))).await.unwrap();
+        let answer = harness::web().get(format!("http://{}/readyz", town.ops_host(second))).send().await.unwrap();
         assert_eq!(answer.status(), 200, "without the bus the service goes on");
     }
 }

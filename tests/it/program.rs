@@ -109,7 +109,7 @@ async fn the_readmes_first_query_and_subscription_work_on_the_demo() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let [query, subscription] = bodies(&readme).try_into().expect("two commands");
     let post = |body: String| {
-        let request = reqwest::Client::new().post(format!("http://{}/graphql", demo.host));
+        let request = harness::web().post(format!("http://{}/graphql", demo.host));
         request.header("content-type", "application/json").header("accept-language", "kk").body(body)
     };
     let answer: serde_json::Value = post(query).send().await.unwrap().json().await.unwrap();

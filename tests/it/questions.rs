@@ -117,7 +117,7 @@ scenes! {
         let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
         let first = id_of(&ana.post(&meeting, "Қашан жол жөнделеді?").await);
         ana.act("postComment", json!({ "meetingId": meeting, "body": "Ағаш егейік 100%", "kind": "PROPOSAL" })).await;
-        moderator.act("labelComment", json!({ "commentId": first, "labels": ["жол_1", "жол_1", "көлік"] })).await;
+        moderator.act("labelComment", json!({ "commentId": first, "labels": ["жол_1", "жол_1", "көлік", "Road \"1\""] })).await;
         let found = async |filter: Value| {
             town.stranger().comments(&meeting, filter).await.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
@@ -125,7 +125,10 @@ scenes! {
         assert_eq!(found(json!({ "search": "%" })).await, ["Q-0001", "Q-0002"], "nothing to look for lets everything through");
         assert_eq!(found(json!({ "kinds": ["PROPOSAL"] })).await, ["Q-0002"]);
         assert_eq!(found(json!({ "label": "жол_1" })).await, ["Q-0001"]);
-        assert_eq!(found(json!({ "label": "жолх1" })).await, Vec::<String>::new());
+        assert_eq!(found(json!({ "label": "Road \"1\"" })).await, ["Q-0001"]);
+        for near in ["жолх1", "road \"1\"", "жол", "%"] {
+            assert_eq!(found(json!({ "label": near })).await, Vec::<String>::new(), "{near} is another label");
+        }
         assert_eq!(found(json!({ "orderBy": "NEWEST" })).await, ["Q-0002", "Q-0001"]);
     }
 

@@ -163,6 +163,25 @@ async fn keys_are_rotated_without_a_restart_and_broken_ones_change_nothing() {
 }
 
 #[tokio::test]
+async fn keys_come_from_an_address_too() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let router = axum::Router::new().route("/jwks", axum::routing::get(|| async { jwks("one") }));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let with = |url: &str| {
+        settings(&[
+            ("KEZDESU_JWKS", url),
+            ("KEZDESU_JWT_ISSUER", "https://id.example"),
+            ("KEZDESU_JWT_AUDIENCE", "kezdesu"),
+        ])
+    };
+    let auth = Authenticator::start(&with(&url), ManualClock::at(noon())).await.unwrap();
+    assert!(auth.authenticate(Some(&sign(&header(), &claims()))).is_ok());
+    let nothing = url.replace("/jwks", "/nothing");
+    assert!(Authenticator::start(&with(&nothing), ManualClock::at(noon())).await.is_err());
+}
+
+#[tokio::test]
 async fn the_development_key_is_made_once_and_only_where_it_may_be() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(&[("KEZDESU_DATA_DIR", dir.path().to_str().unwrap())]);

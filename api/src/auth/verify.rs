@@ -16,6 +16,7 @@ use crate::{
     clock::Clock,
     config::Settings,
     domain::viewer::Viewer,
+    tls,
 };
 
 /// How far a signer's clock may be ahead of ours.
@@ -147,6 +148,7 @@ async fn read(source: &Source) -> Result<Keys, KeyError> {
         Source::Development => Err(KeyError::None),
         Source::File(path) => parse(&tokio::fs::read(path).await.map_err(KeyError::File)?),
         Source::Url(url) => {
+            tls::provide();
             let client = reqwest::Client::builder().timeout(FETCH).build().map_err(KeyError::Fetch)?;
             let answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status);
             let bytes = answer.map_err(KeyError::Fetch)?.bytes().await.map_err(KeyError::Fetch)?;

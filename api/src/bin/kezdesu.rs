@@ -14,7 +14,7 @@ use kezdesu::{
     graphql::sdl,
     idgen::{IdGen, RandomIds},
     service::{self, Service, Setup},
-    telemetry,
+    telemetry, tls,
 };
 use tokio::{
     net::TcpListener,
@@ -47,6 +47,7 @@ async fn run(command: Command) -> Outcome {
         return say(&sdl());
     }
     let settings = from_environment()?;
+    tls::provide();
     telemetry::log(&settings);
     let clock: Arc<dyn Clock> = SystemClock::start();
     match command {

@@ -101,7 +101,7 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         keep_events: number(texts, "KEZDESU_KEEP_EVENTS", 100_000, 100..=i64::MAX)?,
         max_body_bytes: number(texts, "KEZDESU_MAX_BODY_BYTES", 1 << 20, 1024..=1 << 30)?,
         socket_operations: number(texts, "KEZDESU_SOCKET_OPERATIONS", 20, 1..=10_000)?,
-        log: optional(texts, "KEZDESU_LOG").unwrap_or_else(|| "info".to_owned()),
+        log: log(texts)?,
         log_format: one_of(
             texts,
             "KEZDESU_LOG_FORMAT",
@@ -192,6 +192,15 @@ fn origins(texts: &Texts) -> Result<Vec<String>, BadSetting> {
         .collect()
 }
 
+fn log(texts: &Texts) -> Result<String, BadSetting> {
+    let name = "KEZDESU_LOG";
+    let filter = optional(texts, name).unwrap_or_else(|| "info".to_owned());
+    match tracing_subscriber::EnvFilter::try_new(&filter) {
+        Ok(_) => Ok(filter),
+        Err(_) => Err(malformed(name, "is a filter such as info or kezdesu=debug,warn")),
+    }
+}
+
 fn norms(texts: &Texts) -> Result<Norms, BadSetting> {
     let name = "KEZDESU_NORM_SETS";
     let names = list(texts, name);
@@ -236,6 +245,7 @@ mod tests {
             ("KEZDESU_ALLOWED_ORIGINS", "example"),
             ("KEZDESU_KEEP_EVENTS", "1"),
             ("KEZDESU_LOG_FORMAT", "xml"),
+            ("KEZDESU_LOG", "kezdesu=loudest"),
         ] {
             let text = refusal(&[(name, value)]);
             assert!(text.starts_with(name) && !text.contains("hush") && !text.contains('\n'), "{text}");

@@ -65,6 +65,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // As PostgreSQL has it.
+            .pragma("case_sensitive_like", "ON")
             .busy_timeout(Duration::from_secs(5));
         let pool = |most: u32| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE * 4);
         let write = pool(1).connect_with(options.clone()).await.map_err(StoreError::Address)?;
