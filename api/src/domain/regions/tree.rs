@@ -3,13 +3,13 @@
 //! Units stand in the order of their codes, which is nested-set order, because a code begins with its parent's segments:
 //! whatever lies below a unit stands directly after it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use entities::{enums::RegionKind, kato::KatoCode};
 
 use crate::domain::regions::{
     Unit,
-    search::{Haystack, Needles},
+    search::{Haystack, Needles, Words},
 };
 
 /// A place in a tree.
@@ -44,6 +44,7 @@ struct Place {
 pub struct Tree {
     places: Vec<Place>,
     by_code: HashMap<KatoCode, Node>,
+    words: Words,
 }
 
 /// Which units are wanted. Every part that is given must hold.
@@ -123,7 +124,8 @@ impl Tree {
                 above.end = above.end.max(end);
             }
         }
-        Ok(Self { places, by_code })
+        let words = Words::of(places.iter().enumerate().map(|(index, place)| (Node(index), &place.haystack)));
+        Ok(Self { places, by_code, words })
     }
 
     /// How many units there are.
@@ -170,13 +172,20 @@ impl Tree {
 
     /// All units below, each before those below it.
     pub fn descendants(&self, node: Node) -> impl Iterator<Item = Node> + use<> {
-        let end = self.places.get(node.0).map_or(node.0, |place| place.end);
-        (node.0 + 1..end).map(Node)
+        self.below(node).map(Node)
+    }
+
+    /// The places below a unit.
+    fn below(&self, node: Node) -> Range<usize> {
+        node.0 + 1..self.places.get(node.0).map_or(0, |place| place.end)
     }
 
     /// The units directly below.
     pub fn children(&self, node: Node) -> impl Iterator<Item = Node> {
-        self.descendants(node).filter(move |below| self.parent(*below) == Some(node))
+        let Range { start, end } = self.below(node);
+        let place = move |at: usize| (at < end).then_some(Node(at));
+        // The next child stands behind everything below the one before it.
+        std::iter::successors(place(start), move |child| place(self.places.get(child.0)?.end))
     }
 
     /// Whether a unit is another or lies below it.
@@ -211,18 +220,26 @@ impl Tree {
         let range = match query.within.or(query.parent).map(|code| self.get(code)) {
             None => 0..self.places.len(),
             Some(None) => 0..0,
-            Some(Some(node)) => node.0 + 1..self.places.get(node.0).map_or(0, |place| place.end),
+            Some(Some(node)) => self.below(node),
         };
-        let parent = query.parent.and_then(|code| self.get(code));
-        let needles = query.search.map(Needles::of);
-        let wanted = |place: &Place| {
-            parent.is_none_or(|parent| place.parent == Some(parent))
-                && query.kinds.is_none_or(|kinds| kinds.contains(&place.unit.kind))
-                && query.has_akim.is_none_or(|has| place.unit.has_akim == has)
-                && needles.as_ref().is_none_or(|needles| needles.are_in(&place.haystack))
+        let parent = query.parent.map(|code| self.get(code));
+        let needles = query.search.and_then(Needles::of);
+        let wanted = |node: &Node| {
+            self.places.get(node.0).is_some_and(|place| {
+                parent.is_none_or(|parent| place.parent == parent)
+                    && query.kinds.is_none_or(|kinds| kinds.contains(&place.unit.kind))
+                    && query.has_akim.is_none_or(|has| place.unit.has_akim == has)
+                    && needles.as_ref().is_none_or(|needles| needles.are_in(&place.haystack))
+            })
         };
-        let places = self.places.get(range.clone()).unwrap_or_default();
-        range.zip(places).filter(|(_, place)| wanted(place)).map(|(index, _)| Node(index)).collect()
+        // What is read: the children, the units that a rare word leads to, or all in the range.
+        if let (Some(parent), None) = (parent.flatten(), query.within) {
+            return self.children(parent).filter(wanted).collect();
+        }
+        match needles.as_ref().and_then(|needles| self.words.candidates(needles, range.len() / 4)) {
+            Some(found) => found.into_iter().filter(|node| range.contains(&node.0)).filter(wanted).collect(),
+            None => range.map(Node).filter(wanted).collect(),
+        }
     }
 }
 

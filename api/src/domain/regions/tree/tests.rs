@@ -65,6 +65,38 @@ proptest! {
     }
 
     #[test]
+    fn a_selection_agrees_with_a_naive_reading(
+        units in forests(),
+        names in prop::collection::vec("(Ақ|Қара|Жаңа|ақ)[ -](су|бұлақ|Су|төбе)", 60),
+        above in prop::option::of(0..60_usize), direct in any::<bool>(),
+        text in prop::option::of("(а|ак|жан|кара|су|бул|тобе|ауыл)( (с|б|к))?"),
+    ) {
+        let mut units = units;
+        for (unit, name) in units.iter_mut().zip(names) {
+            unit.names.ru = name;
+        }
+        let tree = Tree::build(units.clone()).unwrap();
+        let above = above.map(|index| units[index % units.len()].code);
+        let (parent, within) = if direct { (above, None) } else { (None, above) };
+        let query = Query { parent, within, search: text.as_deref(), ..Query::default() };
+        let found: Vec<_> = tree.select(&query).into_iter().map(|node| tree.unit(node).unwrap().code).collect();
+        let fold = crate::domain::body::fold;
+        let naive: Vec<_> = units
+            .iter()
+            .filter(|unit| above.is_none_or(|above| if direct { unit.parent == Some(above) } else { unit.code != above && tree.covers(above, unit.code) }))
+            .filter(|unit| {
+                let (kk, ru) = (fold(&unit.names.kk), fold(&unit.names.ru));
+                let words: Vec<_> = kk.split(' ').chain(ru.split(' ')).collect();
+                text.iter().flat_map(|text| text.split(' ')).all(|wanted| words.iter().any(|word| word.starts_with(wanted)))
+            })
+            .map(|unit| unit.code)
+            .collect();
+        prop_assert_eq!(found, naive);
+        let nobody = Query { parent: Some("999999999".parse().unwrap()), ..Query::default() };
+        prop_assert!(tree.select(&nobody).is_empty());
+    }
+
+    #[test]
     fn paging_either_way_shows_everything_once(units in forests(), size in 1..7_usize) {
         let tree = Tree::build(units).unwrap();
         let query = Query::default();
@@ -115,5 +147,7 @@ fn a_name_is_found_in_either_language_by_the_beginnings_of_its_words() {
     assert_eq!(found("КАРАГАНДА"), 1);
     assert_eq!(found("қарағ қала"), 1);
     assert_eq!(found("раганды"), 0);
+    assert_eq!(found("город карағанды"), 1, "words of both languages at once");
     assert_eq!(found(""), 2);
+    assert_eq!(found(" - "), 2, "a text without words asks for nothing");
 }
