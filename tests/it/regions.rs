@@ -131,5 +131,12 @@ scenes! {
         assert_eq!(broken.to_string(), "row 2: nothing in the file stands above 103200000");
         assert_eq!(unit("103400000").await["names"]["kk"], "Жаңа ауданы", "a broken file changes nothing");
         assert!(import(old, "2026-02-15").await.is_err(), "an older edition is not applied over a newer");
+        let corrected = new.replace("Шыңғыстау ауданы", "Шыңғыс ауданы");
+        let report = import(&corrected, "2026-03-01").await.unwrap();
+        assert_eq!(report.difference.renamed.len(), 1, "an edition of the same day corrects it");
+        assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыс ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
+        assert_eq!(import(old, "2026-05-01").await.unwrap().difference.added.len(), 1);
+        let back = json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": "2026-05-01", "validTo": null });
+        assert_eq!(unit("103230000").await, back, "what had ended may come back");
     }
 }

@@ -166,6 +166,8 @@ fn an_edition_is_applied_as_a_difference() {
 
     let late = difference(&old, edition.clone(), day("2025-01-01"), Some(day("2026-01-01")));
     assert_eq!(late, Err(NotNewer { dated: day("2025-01-01"), newest: day("2026-01-01") }));
+    let same_day = difference(&old, edition.clone(), day("2026-01-01"), Some(day("2026-01-01"))).unwrap();
+    assert_eq!(same_day.renamed.len(), 1, "an edition of the same day corrects the one that is there");
     let new = Tree::build(edition.clone()).unwrap();
     assert!(difference(&new, edition, day("2026-01-01"), Some(day("2026-01-01"))).unwrap().is_empty());
 }

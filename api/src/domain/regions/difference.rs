@@ -40,7 +40,7 @@ impl Difference {
 /// which an edition corrects rather than succeeds.
 ///
 /// # Errors
-/// When the edition changes something and is older than what is there.
+/// When the edition changes something and is older than what is there. One of the same day corrects it.
 pub fn difference(
     current: &Tree,
     edition: Vec<Unit>,
@@ -63,7 +63,7 @@ pub fn difference(
     }
     difference.ended = current.units().filter(|unit| !codes.contains(&unit.code)).cloned().collect();
     match newest {
-        Some(newest) if !difference.is_empty() && dated <= newest => Err(NotNewer { dated, newest }),
+        Some(newest) if !difference.is_empty() && dated < newest => Err(NotNewer { dated, newest }),
         _ => Ok(difference),
     }
 }
