@@ -36,9 +36,10 @@ pub(in crate::app::regions) fn kind(row: &Row, codes: &HashSet<KatoCode>) -> Opt
     let (ab, cd, ef, hij) = (number(0, 2)?, number(2, 4)?, number(4, 6)?, number(6, 9)?);
     let city = ab >= 70;
     Some(match (cd, ef, hij) {
-        (0, _, _) if ab == 71 => RegionKind::Capital,
-        (0, _, _) if city => RegionKind::RepublicanCity,
-        (0, _, _) => RegionKind::Oblast,
+        (0, 0, 0) if ab == 71 => RegionKind::Capital,
+        (0, 0, 0) if city => RegionKind::RepublicanCity,
+        (0, 0, 0) => RegionKind::Oblast,
+        (0, _, _) => return None,
         (_, _, 0) if city => RegionKind::CityDistrict,
         (_, 0, 0) if cd <= 31 => RegionKind::OblastCity,
         (_, 0, 0) => RegionKind::District,

@@ -1,16 +1,19 @@
 //! Reading the official file, as the workbook or as the CSV it is published in.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, io::Cursor, path::Path};
 
-use calamine::{Data, Reader, Xlsx, open_workbook};
+use calamine::{Data, Reader, Xlsx};
 use entities::kato::KatoCode;
+
+/// The cells of one row, and its number in the file.
+type Cells = (usize, Vec<String>);
 
 const COLUMNS: [&str; 9] = ["te", "ab", "cd", "ef", "hij", "k", "name_kaz", "name_rus", "nn"];
 
 /// A row of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Number of the row in the file, from 1; the heading is row 1.
+    /// Number of the row in the file, from 1.
     pub line: usize,
     /// Classifier code.
     pub code: KatoCode,
@@ -36,8 +39,13 @@ pub enum BadFile {
     #[error("the file is neither .xlsx nor .csv")]
     Format,
     /// A column is missing.
-    #[error("row 1: there is no column \"{0}\"")]
-    Column(&'static str),
+    #[error("row {line}: there is no column \"{name}\"")]
+    Column {
+        /// The row of the heading.
+        line: usize,
+        /// The column.
+        name: &'static str,
+    },
     /// There are no rows.
     #[error("the file holds no units")]
     Empty,
@@ -93,48 +101,58 @@ pub enum BadFile {
 /// When it is not of the official layout, or a row is malformed.
 pub(in crate::app::regions) fn read(file: &Path) -> Result<Vec<Row>, BadFile> {
     let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    // Read first, so that a missing file is told apart from a malformed one.
     let cells = match ending.as_deref() {
-        Some("xlsx") => workbook(file)?,
-        Some("csv") => comma_separated(file)?,
+        Some("xlsx") => workbook(&std::fs::read(file)?)?,
+        Some("csv") => comma_separated(&std::fs::read(file)?)?,
         _ => return Err(BadFile::Format),
     };
     rows(&cells)
 }
 
-fn workbook(file: &Path) -> Result<Vec<Vec<String>>, BadFile> {
-    let mut book: Xlsx<_> = open_workbook(file)?;
-    let Some(range) = book.worksheet_range_at(0) else { return Err(BadFile::Empty) };
+fn workbook(bytes: &[u8]) -> Result<Vec<Cells>, BadFile> {
+    let mut book = Xlsx::new(Cursor::new(bytes))?;
+    let range = book.worksheet_range_at(0).ok_or(BadFile::Empty)??;
+    // A sheet is read from its first row that is not blank.
+    let blank = range.start().and_then(|(row, _)| usize::try_from(row).ok()).unwrap_or_default();
     let text = |cell: &Data| match cell {
         Data::Empty => String::new(),
         // Codes that a spreadsheet took for numbers.
         Data::Float(number) => format!("{number:.0}"),
         other => other.to_string(),
     };
-    Ok(range?.rows().map(|row| row.iter().map(text).collect()).collect())
+    Ok(range.rows().enumerate().map(|(at, row)| (blank + at + 1, row.iter().map(text).collect())).collect())
 }
 
-fn comma_separated(file: &Path) -> Result<Vec<Vec<String>>, BadFile> {
-    // Opened first, so that a missing file is told apart from a malformed one.
-    let reader = std::fs::File::open(file)?;
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(reader);
+fn comma_separated(bytes: &[u8]) -> Result<Vec<Cells>, BadFile> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let mut cells = Vec::new();
     for record in reader.records() {
-        cells.push(record?.iter().map(str::to_owned).collect());
+        let record = record?;
+        let line = record.position().map_or(0, |at| line_of(bytes, at));
+        cells.push((line, record.iter().map(str::to_owned).collect()));
     }
     Ok(cells)
 }
 
-fn rows(cells: &[Vec<String>]) -> Result<Vec<Row>, BadFile> {
-    let Some((heading, body)) = cells.split_first() else { return Err(BadFile::Empty) };
+/// The line on which a record begins: the reader names the one on which the blank lines before it do.
+fn line_of(bytes: &[u8], at: &csv::Position) -> usize {
+    let from = usize::try_from(at.byte()).ok().and_then(|byte| bytes.get(byte..)).unwrap_or_default();
+    let blank = from.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count();
+    usize::try_from(at.line()).unwrap_or_default() + blank
+}
+
+fn rows(cells: &[Cells]) -> Result<Vec<Row>, BadFile> {
+    let Some(((line, heading), body)) = cells.split_first() else { return Err(BadFile::Empty) };
     let mut place = HashMap::new();
     for name in COLUMNS {
         let same = |title: &String| title.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name);
-        place.insert(name, heading.iter().position(same).ok_or(BadFile::Column(name))?);
+        place.insert(name, heading.iter().position(same).ok_or(BadFile::Column { line: *line, name })?);
     }
     let mut seen = HashMap::new();
     let mut rows = Vec::with_capacity(body.len());
-    for (index, cells) in body.iter().enumerate() {
-        let line = index + 2;
+    for (line, cells) in body {
+        let line = *line;
         if cells.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }

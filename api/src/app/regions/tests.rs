@@ -141,6 +141,19 @@ fn a_broken_file_is_refused_by_row_and_reason() {
         "row 3: the unit 103200000 has no name"
     );
     assert_eq!(
+        refusal(&format!("{HEAD}{OBLAST}{DISTRICT}\n\n1032,10,32,30,000,2,А,А,1\n")),
+        "row 6: \"1032\" is not a classifier code of nine digits that its parts make up",
+        "blank lines are counted"
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}{OBLAST}100010000,10,00,10,000,0,А,А,1\n")),
+        "row 3: what 100010000 is cannot be told from \"А\""
+    );
+    assert_eq!(
+        read_edition(std::path::Path::new("nowhere/kato.xlsx")).unwrap_err().to_string(),
+        "the file cannot be opened"
+    );
+    assert_eq!(
         read_edition(std::path::Path::new("kato.pdf")).unwrap_err().to_string(),
         "the file is neither .xlsx nor .csv"
     );
