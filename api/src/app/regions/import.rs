@@ -6,16 +6,17 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use entities::{
-    enums::{LocalityKind, RegionKind},
-    kato::KatoCode,
-};
+use entities::{enums::RegionKind, kato::KatoCode};
 use sha2::{Digest, Sha256};
 
 use crate::{
     app::{
         App,
-        regions::{BadFile, Doubt, ImportReport, Row, kinds, names, rows},
+        regions::{
+            BadFile, Doubt, ImportReport, Row,
+            doubts::{Made, doubts},
+            kinds, names, rows,
+        },
     },
     clock::almaty_date,
     domain::regions::{Names, NotNewer, Unit, difference},
@@ -60,7 +61,7 @@ pub fn read_edition(file: &Path) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
 pub fn edition(rows: &[Row]) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
     let by_code: HashMap<KatoCode, &Row> = rows.iter().map(|row| (row.code, row)).collect();
     let codes: HashSet<KatoCode> = by_code.keys().copied().collect();
-    let (mut units, mut doubts) = (Vec::with_capacity(rows.len()), Vec::new());
+    let (mut units, mut doubtful) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
         let (line, code) = (row.line, row.code);
         let kind = kinds::kind(row, &codes).ok_or_else(|| BadFile::Kind { line, code, name: row.ru.clone() })?;
@@ -70,36 +71,34 @@ pub fn edition(rows: &[Row]) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
             return Err(BadFile::NoParent { line, code });
         }
         let locality = (kind == RegionKind::Locality).then(|| kinds::locality(row));
-        let centre = code.as_str().get(..6).and_then(|own| format!("{own}100").parse().ok());
-        let centre = centre.filter(|centre| *centre != code).and_then(|centre: KatoCode| by_code.get(&centre));
+        let centre = centre(row, kind, &by_code, rows);
         let names = Names {
             kk: names::full_kk(kind, locality, &row.kk),
             ru: names::full_ru(kind, locality, &row.ru, centre.map(|row| row.ru.as_str())),
         };
-        if let Some(what) = doubt(kind, locality, &names) {
-            doubts.push(Doubt { line, code, what, name: format!("{} / {}", row.kk, row.ru) });
-        }
+        doubtful.extend(doubts(row, Made { kind, locality, parent, names: &names, has_centre: centre.is_some() }));
         let has_akim = !matches!(kind, RegionKind::CityProper | RegionKind::Locality);
         units.push(Unit { code, parent, kind, has_akim, locality, names, valid_from: None, valid_to: None });
     }
     units.sort_by_key(|unit| unit.code);
-    Ok((units, doubts))
+    Ok((units, doubtful))
 }
 
-fn doubt(kind: RegionKind, locality: Option<LocalityKind>, names: &Names) -> Option<&'static str> {
-    let latin_among_cyrillic = |name: &str| {
-        name.split_whitespace().any(|word| {
-            word.chars().any(|c| c.is_ascii_alphabetic()) && word.chars().any(|c| c.is_alphabetic() && !c.is_ascii())
-        })
-    };
-    if latin_among_cyrillic(&names.kk) || latin_among_cyrillic(&names.ru) {
-        return Some("the name mixes alphabets");
+/// The locality that a unit is named after: its first, or else the one of the same Kazakh name.
+fn centre<'a>(unit: &Row, kind: RegionKind, by_code: &HashMap<KatoCode, &'a Row>, rows: &'a [Row]) -> Option<&'a Row> {
+    if !matches!(kind, RegionKind::Settlement | RegionKind::Village | RegionKind::DistrictCity) {
+        return None;
     }
-    let known = kind != RegionKind::Locality || locality.is_some_and(|sort| sort != LocalityKind::Other);
-    if known && (names.kk.ends_with('.') || names.ru.ends_with('.')) {
-        return Some("an abbreviation is not known");
-    }
-    None
+    let own = unit.code.as_str().get(..6)?;
+    let first: KatoCode = format!("{own}100").parse().ok()?;
+    let stem = |row: &'a Row| row.kk.rsplit_once(' ').map(|(stem, _)| stem);
+    let wanted = unit.kk.rsplit_once(' ').map(|(stem, _)| stem);
+    let inside = |row: &&Row| row.code != unit.code && row.code.as_str().starts_with(own);
+    by_code
+        .get(&first)
+        .copied()
+        .filter(inside)
+        .or_else(|| rows.iter().filter(inside).find(|row| wanted.is_some() && stem(row) == wanted))
 }
 
 impl App {

@@ -1,5 +1,6 @@
 //! Importing editions of the classifier.
 
+mod doubts;
 mod import;
 mod kinds;
 mod names;
@@ -8,6 +9,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use doubts::{Doubt, Doubtful};
 pub use import::{ImportError, ImportOptions, edition, read_edition};
-pub use report::{Doubt, ImportReport};
+pub use report::ImportReport;
 pub use rows::{BadFile, Row};

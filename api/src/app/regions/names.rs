@@ -2,6 +2,8 @@
 
 use entities::enums::{LocalityKind, RegionKind};
 
+use crate::{app::regions::Row, domain::regions::Names};
+
 /// What kind of word a name carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
@@ -34,7 +36,8 @@ const fn endings_kk(word: Word) -> &'static [&'static str] {
         Word::Village => &["а.ә.", "а.ә"],
         Word::District => &["а.ә.", "а.ә", "ауданы"],
         Word::Kent => &["к."],
-        Word::Place => &["а."],
+        // The second is the Russian abbreviation, which some Kazakh names carry.
+        Word::Place => &["а.", "с."],
     }
 }
 
@@ -138,7 +141,9 @@ pub(in crate::app::regions) fn full_ru(
             return format!("{full} {}", named_after(rest));
         }
         if let Some(stem) = cut_suffix(name, mark).filter(|_| *mark != "район") {
-            return if word == Word::Okrug { format!("{stem} {full}") } else { format!("{full} {stem}") };
+            // "Абайский сельский округ", but "сельский округ имени …".
+            let before = word == Word::Okrug && !stem.starts_with("им.");
+            return if before { format!("{stem} {full}") } else { format!("{full} {}", named_after(stem)) };
         }
     }
     name.to_owned()
@@ -172,4 +177,32 @@ fn cut_suffix<'a>(name: &'a str, mark: &str) -> Option<&'a str> {
 
 fn named_after(name: &str) -> String {
     name.strip_prefix("им.").map_or_else(|| name.to_owned(), |person| format!("имени {}", person.trim()))
+}
+
+/// Whether the two full names say the same sort of unit, as far as their words tell.
+pub(in crate::app::regions) fn agree(
+    kind: RegionKind,
+    locality: Option<LocalityKind>,
+    row: &Row,
+    Names { kk, ru }: &Names,
+) -> bool {
+    let Some(word) = word(kind, locality) else {
+        // A place that Russian does not call a village should not be called one in Kazakh.
+        let called = |ending: &str| row.kk.strip_suffix(ending).is_some_and(|stem| stem.ends_with(' '));
+        return kind != RegionKind::Locality || !["а.", "к.", "қ."].into_iter().any(called);
+    };
+    let (plain, named_after, full) = written(word);
+    let says = |name: &str, word: &str| name == word || name.ends_with(&format!(" {word}"));
+    (says(kk, plain) || says(kk, named_after)) && (ru.starts_with(&format!("{full} ")) || says(ru, full))
+}
+
+/// Whether a unit that is called as its centre was published as an adjective: "Тобольская п.а.".
+pub(in crate::app::regions) fn is_adjective(kind: RegionKind, ru: &str) -> bool {
+    let mark = match kind {
+        RegionKind::Settlement => "п.а",
+        RegionKind::Village => "с.а",
+        RegionKind::DistrictCity => "г.а",
+        _ => return false,
+    };
+    cut_suffix(ru, mark).is_some_and(|stem| stem.ends_with("ая"))
 }

@@ -2,22 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use entities::{enums::RegionKind, kato::KatoCode};
+use entities::enums::RegionKind;
 
-use crate::domain::regions::{Difference, Unit};
-
-/// Something a person should look at. It stops nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubt {
-    /// Number of the row in the file.
-    pub line: usize,
-    /// Classifier code.
-    pub code: KatoCode,
-    /// What is doubtful.
-    pub what: &'static str,
-    /// The name as published.
-    pub name: String,
-}
+use crate::{
+    app::regions::{Doubt, Doubtful},
+    domain::regions::{Difference, Unit},
+};
 
 /// What an import did, or would do.
 #[derive(Clone, Debug)]
@@ -36,8 +26,10 @@ pub struct ImportReport {
     pub dry_run: bool,
 }
 
-/// How many lines of one sort a report shows.
-const SHOWN: usize = 20;
+/// How many added units a report shows: the first edition adds nearly all there are.
+const ADDED: usize = 20;
+/// How many rows a report shows for one doubt.
+const DOUBTFUL: usize = 5;
 
 impl ImportReport {
     /// The report of an edition.
@@ -59,17 +51,20 @@ impl fmt::Display for ImportReport {
             writeln!(f, "  {:<16} {count:>6}", kind.as_str())?;
         }
         let changes = &self.difference;
-        some(f, "added", &changes.added, |unit| format!("{} {}", unit.code, unit.names.kk))?;
-        some(f, "renamed", &changes.renamed, |(old, new)| {
+        list(f, "added", &changes.added, ADDED, |unit| format!("{} {}", unit.code, unit.names.kk))?;
+        list(f, "renamed", &changes.renamed, usize::MAX, |(old, new)| {
             format!("{} {} / {} → {} / {}", new.code, old.names.kk, old.names.ru, new.names.kk, new.names.ru)
         })?;
-        some(f, "changed", &changes.changed, |(old, new)| {
-            format!("{} {}: {} → {}", new.code, new.names.kk, old.kind.as_str(), new.kind.as_str())
-        })?;
-        some(f, "ended", &changes.ended, |unit| format!("{} {}", unit.code, unit.names.kk))?;
-        some(f, "doubtful", &self.doubts, |doubt| {
-            format!("row {}: {} {}: {}", doubt.line, doubt.code, doubt.name, doubt.what)
-        })?;
+        list(f, "changed", &changes.changed, usize::MAX, changed)?;
+        list(f, "ended", &changes.ended, usize::MAX, |unit| format!("{} {}", unit.code, unit.names.kk))?;
+        let mut doubts: BTreeMap<&Doubtful, Vec<&Doubt>> = BTreeMap::new();
+        for doubt in &self.doubts {
+            doubts.entry(&doubt.what).or_default().push(doubt);
+        }
+        for (what, rows) in doubts {
+            let line = |doubt: &&Doubt| format!("row {}: {} {}", doubt.line, doubt.code, doubt.name);
+            list(f, &format!("doubtful, {what}"), &rows, DOUBTFUL, line)?;
+        }
         match (self.dry_run, changes.is_empty()) {
             (_, true) => writeln!(f, "nothing to change"),
             (true, false) => writeln!(f, "nothing was written (dry run)"),
@@ -78,16 +73,32 @@ impl fmt::Display for ImportReport {
     }
 }
 
-fn some<T>(f: &mut fmt::Formatter<'_>, what: &str, items: &[T], line: impl Fn(&T) -> String) -> fmt::Result {
+/// What is no longer the same: what the unit is, where it hangs, or which sort of place.
+fn changed((old, new): &(Unit, Unit)) -> String {
+    let state = |unit: &Unit| {
+        let above = unit.parent.map(|parent| format!(" in {parent}")).unwrap_or_default();
+        let sort = unit.locality.map(|sort| format!(" ({})", sort.as_str())).unwrap_or_default();
+        format!("{}{sort}{above}", unit.kind.as_str())
+    };
+    format!("{} {}: {} → {}", new.code, new.names.kk, state(old), state(new))
+}
+
+fn list<T>(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    items: &[T],
+    shown: usize,
+    line: impl Fn(&T) -> String,
+) -> fmt::Result {
     if items.is_empty() {
         return Ok(());
     }
     writeln!(f, "{what}: {}", items.len())?;
-    for item in items.iter().take(SHOWN) {
+    for item in items.iter().take(shown) {
         writeln!(f, "  {}", line(item))?;
     }
-    if items.len() > SHOWN {
-        writeln!(f, "  … and {} more", items.len() - SHOWN)?;
+    if items.len() > shown {
+        writeln!(f, "  … and {} more", items.len() - shown)?;
     }
     Ok(())
 }

@@ -184,3 +184,47 @@ fn an_edition_is_applied_as_a_difference() {
     let new = Tree::build(edition.clone()).unwrap();
     assert!(difference(&new, edition, day("2026-01-01"), Some(day("2026-01-01"))).unwrap().is_empty());
 }
+
+#[test]
+fn names_are_written_out_also_where_they_are_published_oddly() {
+    let names = |kk: &str, ru: &str| {
+        let file = format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}103230100,10,32,30,100,2,{kk},{ru},4\n");
+        let units = read(&file).unwrap();
+        let unit = units.last().unwrap();
+        (unit.names.kk.clone(), unit.names.ru.clone())
+    };
+    let both = |kk: &str, ru: &str| (kk.to_owned(), ru.to_owned());
+    assert_eq!(
+        names("Мамаит Омаров атын.с.", "с.им.Мамаита Омарова"),
+        both("Мамаит Омаров атындағы ауыл", "село имени Мамаита Омарова")
+    );
+    assert_eq!(names("Ќаратал  ўя а.", "с. Каратал"), both("Қаратал ұя ауылы", "село Каратал"));
+
+    let okrug = "103233000,10,32,33,000,2,Бұқарбай батыр а.о.,им.Бухарбай батыра с.о.,4\n";
+    let village =
+        "103235000,10,32,35,000,2,Сәтбаев а.ә.,Сатпаевская с.а.,5\n103235200,10,32,35,200,2,Сәтбаев а.,с.Сатпаев,6\n";
+    let units = read(&format!("{HEAD}{OBLAST}{DISTRICT}{okrug}{village}")).unwrap();
+    let russian: Vec<_> = units.iter().map(|unit| unit.names.ru.as_str()).collect();
+    assert_eq!(russian[2..], ["сельский округ имени Бухарбай батыра", "село Сатпаев", "село Сатпаев"]);
+}
+
+#[test]
+fn what_is_doubtful_is_told_and_stops_nothing() {
+    let doubts = |rows: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("kato.csv");
+        std::fs::write(&file, format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}{rows}")).unwrap();
+        let (_, doubts) = read_edition(&file).unwrap();
+        doubts.into_iter().map(|doubt| (doubt.line, doubt.what)).collect::<Vec<_>>()
+    };
+    assert_eq!(doubts(""), []);
+    assert_eq!(
+        doubts("103230100,10,32,30,100,2,Талды уч.,уч.Талды,4\n"),
+        [(5, Doubtful::Abbreviation("уч.".to_owned()))]
+    );
+    assert_eq!(doubts("103230100,10,32,30,100,2,Шілікті а,с.Шиликти,4\n"), [(5, Doubtful::Languages)]);
+    assert_eq!(doubts("103230100,10,32,30,100,2,Шілікті а.,Шиликти,4\n"), [(5, Doubtful::Languages)]);
+    assert_eq!(doubts("103230100,10,32,30,100,2,Шiлiктi а.,с.Шиликти,4\n"), [(5, Doubtful::Letters)], "a Latin i");
+    assert_eq!(doubts("103233000,10,32,33,000,2,Ақсу а.ә.,Аксуская с.а.,4\n"), [(5, Doubtful::Adjective)]);
+    assert_eq!(doubts("103235100,10,32,35,100,2,Ақсу а.,с.Аксу,4\n"), [(5, Doubtful::Level)]);
+}
