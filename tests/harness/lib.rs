@@ -8,6 +8,7 @@ mod process;
 mod sockets;
 mod tokens;
 mod town;
+mod wire;
 
 pub use actors::{Actor, id_of, refusal};
 pub use databases::{Databases, databases};
@@ -15,6 +16,7 @@ pub use process::Process;
 pub use sockets::{Live, Socket};
 pub use tokens::{Tokens, token_claims};
 pub use town::{Engine, START, Town};
+pub use wire::{Wire, until};
 
 /// How long a test waits for what must come: a guard against hanging, never a wait.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -15,6 +15,8 @@ pub struct Process {
     lines: tokio::sync::mpsc::UnboundedReceiver<String>,
     /// Where the API listens, without a scheme.
     pub host: String,
+    /// Where the operator's listener is, without a scheme; empty for the demonstration.
+    pub ops_host: String,
 }
 
 impl Process {
@@ -33,9 +35,11 @@ impl Process {
 
     /// Starts the program with these settings, and waits until it serves.
     pub async fn serve(settings: &[(String, String)]) -> Self {
-        let (process, first) = Self::start(&["serve", "--migrate"], settings).await;
+        let (mut process, first) = Self::start(&["serve", "--migrate"], settings).await;
         let host = first.strip_prefix("listening on http://").expect("where it listens").to_owned();
-        Self { host, ..process }
+        let second = tokio::time::timeout(PATIENCE, process.lines.recv()).await.expect("it goes on").expect("text");
+        let ops_host = second.strip_prefix("operator on http://").expect("where the operator listens").to_owned();
+        Self { host, ops_host, ..process }
     }
 
     /// Starts the demonstration, and gives what it prints up to the meeting that is live.
@@ -72,7 +76,7 @@ impl Process {
                 let _ = say.send(line);
             }
         });
-        (Self { child, lines: heard, host: String::new() }, first)
+        (Self { child, lines: heard, host: String::new(), ops_host: String::new() }, first)
     }
 
     /// Kills the program as a power cut would.

@@ -104,6 +104,19 @@ impl Live {
         data.values().next().expect("a field").clone()
     }
 
+    /// The next event; none where the connection is closed or broken.
+    pub async fn try_next(&mut self) -> Option<Value> {
+        match self.socket.frame().await? {
+            Message::Text(text) => {
+                let message: Value = serde_json::from_str(&text).expect("JSON");
+                assert_eq!(message["type"], "next", "{message}");
+                assert!(message["payload"].get("errors").is_none(), "{message}");
+                message["payload"]["data"].as_object().expect("data").values().next().cloned()
+            }
+            _ => None,
+        }
+    }
+
     /// The next event, while the town's time passes second by second.
     pub async fn next_in(&mut self, town: &Town) -> Value {
         let mut event = std::pin::pin!(self.next());

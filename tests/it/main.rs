@@ -1,8 +1,10 @@
 //! The product as its users meet it: a file a feature, every scene on both engines.
 
 mod architecture;
+mod chaos;
 mod doors;
 mod feeds;
+mod histories;
 mod idempotency;
 mod kill;
 mod live;

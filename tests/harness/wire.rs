@@ -1,0 +1,137 @@
+//! A wire between the service and a server, which a test can cut, hold and mend.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    /// How often everything was cut. A connection ends when this is no longer what it was at its beginning.
+    cuts: u64,
+    /// Whether new connections are turned away.
+    down: bool,
+    /// Whether bytes stay where they are, as on a network that has gone quiet.
+    held: bool,
+}
+
+/// A TCP relay on a port of its own.
+pub struct Wire {
+    address: SocketAddr,
+    state: watch::Sender<State>,
+    relay: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.relay.abort();
+    }
+}
+
+impl Wire {
+    /// A wire to the server at `host:port`.
+    pub async fn to(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let state = watch::Sender::new(State::default());
+        let relay = tokio::spawn(relay(listener, server.to_owned(), state.subscribe()));
+        Self { address, state, relay }
+    }
+
+    /// A wire in place of the one that an address (`scheme://user@host:port/path`) names, and the address through it.
+    pub async fn instead_of(url: &str) -> (Self, String) {
+        let rest = url.split("://").nth(1).expect("an address");
+        let server = rest.split('/').next().and_then(|part| part.rsplit('@').next()).expect("a server");
+        let wire = Self::to(server).await;
+        let through = url.replace(server, &wire.address.to_string());
+        (wire, through)
+    }
+
+    /// Ends every connection; new ones go through.
+    pub fn snap(&self) {
+        self.state.send_modify(|state| state.cuts += 1);
+    }
+
+    /// Ends every connection and turns new ones away.
+    pub fn cut(&self) {
+        self.state.send_modify(|state| {
+            state.cuts += 1;
+            state.down = true;
+        });
+    }
+
+    /// Lets no byte through, and ends nothing.
+    pub fn hold(&self) {
+        self.state.send_modify(|state| state.held = true);
+    }
+
+    /// Lets everything through again.
+    pub fn mend(&self) {
+        self.state.send_modify(|state| {
+            state.down = false;
+            state.held = false;
+        });
+    }
+}
+
+async fn relay(listener: TcpListener, server: String, state: watch::Receiver<State>) {
+    while let Ok((near, _)) = listener.accept().await {
+        let mut state = state.clone();
+        let server = server.clone();
+        tokio::spawn(async move {
+            let born = *state.borrow_and_update();
+            if born.down {
+                return;
+            }
+            let Ok(far) = TcpStream::connect(server).await else { return };
+            let (near_read, near_write) = near.into_split();
+            let (far_read, far_write) = far.into_split();
+            let mut ends = state.clone();
+            // Whichever ends first takes the connection with it.
+            tokio::select! {
+                () = carry(near_read, far_write, state.clone()) => {}
+                () = carry(far_read, near_write, state.clone()) => {}
+                _ = ends.wait_for(|now| now.cuts != born.cuts) => {}
+            }
+        });
+    }
+}
+
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
+    let mut bytes = vec![0; 16 << 10];
+    loop {
+        let Ok(count) = from.read(&mut bytes).await else { return };
+        if count == 0 || state.wait_for(|now| !now.held).await.is_err() {
+            return;
+        }
+        if to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Asks until the answer is the wished one. `between` is done between two asks: it paces them, and may let time pass.
+pub async fn until<T, F>(mut ask: impl FnMut() -> F, mut between: impl FnMut(), good: impl Fn(&T) -> bool) -> T
+where
+    T: std::fmt::Debug,
+    F: Future<Output = T>,
+{
+    let asked = async {
+        loop {
+            let answer = ask().await;
+            if good(&answer) {
+                return answer;
+            }
+            between();
+            // Not a wait for anything: it only keeps the asking from being all that happens.
+            let _ = tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await;
+        }
+    };
+    tokio::time::timeout(crate::PATIENCE, asked).await.expect("it becomes so")
+}
