@@ -54,6 +54,13 @@ impl Databases {
         self.url(&name)
     }
 
+    /// A fresh database without anything in it.
+    pub async fn empty(&self) -> String {
+        let name = format!("empty_{}", self.next.fetch_add(1, Ordering::Relaxed));
+        self.sql("postgres", &format!("CREATE DATABASE {name}")).await;
+        self.url(&name)
+    }
+
     /// Where Redis is.
     #[must_use]
     pub fn redis(&self) -> String {

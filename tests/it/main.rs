@@ -14,5 +14,6 @@ mod permissions;
 mod program;
 mod questions;
 mod regions;
+mod restart;
 mod schema;
 mod time_split;

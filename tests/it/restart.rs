@@ -1,0 +1,217 @@
+//! Replicas come and go while people follow.
+
+use std::time::{Duration, Instant};
+
+use chrono::{TimeDelta, Utc};
+use harness::{Actor, Engine, Process, Tokens, Town, databases, id_of, scenes, token_claims, until};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+const ROUNDS: usize = 6;
+
+#[expect(clippy::disallowed_methods, reason = "the program runs on the wall clock")]
+fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
+    Actor::with_token(host, Tokens.sign(&token_claims(subject, subject, roles, Some(HOST), Utc::now())))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program runs on the wall clock")]
+async fn live_meeting(staff: &Actor) -> String {
+    staff.live_meeting(HOST, HOST, Utc::now() + TimeDelta::minutes(1), "AFTER").await
+}
+
+async fn settings(dir: &std::path::Path, engine: Engine) -> Vec<(String, String)> {
+    let jwks = dir.join("jwks.json");
+    Tokens.publish(&jwks);
+    let mut pairs = vec![
+        ("KEZDESU_DATA_DIR".to_owned(), dir.display().to_string()),
+        ("KEZDESU_JWKS".to_owned(), jwks.display().to_string()),
+        ("KEZDESU_JWT_ISSUER".to_owned(), Tokens::ISSUER.to_owned()),
+        ("KEZDESU_JWT_AUDIENCE".to_owned(), Tokens::AUDIENCE.to_owned()),
+    ];
+    if engine == Engine::Production {
+        pairs.push(("KEZDESU_DATABASE_URL".to_owned(), databases().await.fresh().await));
+        pairs.push(("KEZDESU_REDIS_URL".to_owned(), databases().await.redis()));
+    }
+    pairs
+}
+
+/// Posts with a key until the program is gone.
+async fn post_until_cut(author: Actor, meeting: String, round: usize) {
+    for n in 0.. {
+        let body = format!("{round}.{n}");
+        let input = json!({ "meetingId": meeting, "body": body, "idempotencyKey": body });
+        let query = "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } } }";
+        if author.try_send(query, json!({ "input": input })).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn a_follower_survives(engine: Engine) {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path(), engine).await;
+    let mut program = Process::serve(&settings).await;
+    let meeting = live_meeting(&person(&program.host, "staff", &["AKIMAT"])).await;
+    let mut seen: Vec<String> = Vec::new();
+    for round in 0..ROUNDS {
+        let author = person(&program.host, &format!("writer-{round}"), &["CITIZEN"]);
+        let writer = tokio::spawn(post_until_cut(author.clone(), meeting.clone(), round));
+        let after = i64::try_from(seen.len()).unwrap();
+        let mut live = author.begin_comments(&meeting, Some(after), "PUBLIC").await;
+        assert_eq!(live.next().await["recovered"], true, "what was shown before the cut was kept");
+        for _ in 0..=3 * round {
+            take(&live.next().await, &mut seen);
+        }
+        program.kill().await;
+        // What was on the way still comes.
+        while let Some(event) = live.try_next().await {
+            take(&event, &mut seen);
+        }
+        writer.await.unwrap();
+        program = Process::serve(&settings).await;
+    }
+    let reader = person(&program.host, "reader", &["CITIZEN"]);
+    let listed: Vec<String> = reader.comments(&meeting, json!({})).await.iter().map(id_of).collect();
+    let mut live = reader.begin_comments(&meeting, Some(i64::try_from(seen.len()).unwrap()), "PUBLIC").await;
+    assert_eq!(live.next().await["recovered"], true);
+    while seen.len() < listed.len() {
+        take(&live.next().await, &mut seen);
+    }
+    assert_eq!(seen, listed, "every comment once, in order, and none that is not there");
+    assert!(program.terminate().await);
+}
+
+/// Takes an event that must be the next one.
+fn take(event: &Value, seen: &mut Vec<String>) {
+    let position = i64::try_from(seen.len()).unwrap();
+    assert_eq!((event["prev"].as_i64(), event["seq"].as_i64()), (Some(position), Some(position + 1)), "{event}");
+    seen.push(event["commentId"].as_str().unwrap().to_owned());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_comes_back_after_a_power_cut_sees_everything_once_embedded() {
+    a_follower_survives(Engine::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_comes_back_after_a_power_cut_sees_everything_once_production() {
+    a_follower_survives(Engine::Production).await;
+}
+
+/// How many sockets the program says it holds.
+async fn sockets(program: &Process) -> String {
+    let text = reqwest::get(format!("http://{}/metrics", program.ops_host)).await.unwrap().text().await.unwrap();
+    let line = text.lines().find(|line| line.starts_with("kezdesu_sockets ")).unwrap_or("kezdesu_sockets 0");
+    line.rsplit(' ').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_takes_nothing_is_given_up_and_its_neighbours_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings(dir.path(), Engine::Embedded).await).await;
+    let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR", "CITIZEN"]);
+    let meeting = live_meeting(&staff).await;
+    let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
+    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    // More than the network between the two can hold.
+    let comments: Vec<Value> = (0..150)
+        .map(|n| json!({ "externalId": n.to_string(), "authorName": "М", "body": "ә".repeat(1000), "postedAt": "2026-03-02T04:00:00Z" }))
+        .collect();
+    staff.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+    let mut stuck = staff.socket().await;
+    let mut neighbour = staff.follow_comments(&meeting, None, "PUBLIC").await;
+    let twenty = "{ seq c0: comment { body } c1: comment { body } c2: comment { body } c3: comment { body } }";
+    let query = format!("subscription($id: ID!) {{ comments(meetingId: $id, after: 0) {twenty} }}");
+    for id in 0..20 {
+        let payload = json!({ "query": query, "variables": { "id": meeting } });
+        stuck.say(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
+    }
+    let began = Instant::now();
+    until_one_socket(&program).await;
+    let took = began.elapsed();
+    assert!(took >= Duration::from_secs(10), "given up too early: {took:?}");
+    staff.post(&meeting, "Көрші").await;
+    assert_eq!(neighbour.next().await["comment"]["body"], "Көрші");
+    assert!([1006, 1013].contains(&stuck.closed().await));
+    assert!(program.terminate().await);
+}
+
+async fn until_one_socket(program: &Process) {
+    assert_eq!(sockets(program).await, "2");
+    until(|| sockets(program), || {}, |count| count == "1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_that_bring_an_empty_database_up_to_date_at_once_do_not_disturb_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = settings(dir.path(), Engine::Production).await;
+    for (name, value) in &mut settings {
+        if name == "KEZDESU_DATABASE_URL" {
+            *value = databases().await.empty().await;
+        }
+    }
+    let starting = (0..3).map(|_| Process::serve(&settings));
+    let programs = futures_util::future::join_all(starting).await;
+    for program in programs {
+        let found = person(&program.host, "reader", &["CITIZEN"]).query("{ regions { totalCount } }", json!({})).await;
+        assert!(found["regions"]["totalCount"].as_i64() > Some(200), "{found}");
+        assert!(program.terminate().await);
+    }
+}
+
+scenes! {
+    async fn those_who_follow_a_replica_that_stops_go_on_at_another(town) {
+        let mut town = town;
+        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let second = town.replica().await;
+        let other = town.host(second);
+        let mut live = town.stranger().begin_comments(&meeting, Some(0), "PUBLIC").await;
+        assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+        let mut seen = Vec::new();
+        ana.post(&meeting, "Бірінші").await;
+        take(&live.next().await, &mut seen);
+        let (there, id) = (ana.at(other.clone()), meeting.clone());
+        let writer = tokio::spawn(async move { for n in 0..20 { there.post(&id, &format!("Сұрақ {n}")).await; } });
+        let stranger = town.stranger();
+        let (code, ()) = tokio::join!(async { while let Some(event) = live.try_next().await { take(&event, &mut seen); } }, town.stop(0));
+        let () = code;
+        writer.await.unwrap();
+        let mut live = stranger.at(other.clone()).begin_comments(&meeting, Some(i64::try_from(seen.len()).unwrap()), "PUBLIC").await;
+        assert_eq!(live.next().await["recovered"], true);
+        while seen.len() < 21 { take(&live.next_event_in(&town).await, &mut seen); }
+        let listed: Vec<String> = stranger.at(other).comments(&meeting, json!({})).await.iter().map(id_of).collect();
+        assert_eq!(seen, listed);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_events_ends_with_its_token_and_with_the_service() {
+    let mut town = Town::start(Engine::Embedded).await;
+    let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, town.now());
+    claims["exp"] = json!((town.now() + TimeDelta::minutes(5)).timestamp());
+    let query = json!({ "query": "subscription { meetings { kind } }" });
+    let open = async |actor: Actor| actor.request().header("accept", "text/event-stream").json(&query).send().await.unwrap();
+    let mut ending = open(town.holder_of(&claims)).await;
+    let mut staying = open(town.stranger()).await;
+    for stream in [&mut ending, &mut staying] {
+        let first = stream.chunk().await.unwrap().unwrap();
+        assert!(first.starts_with(b"event: next\ndata: {\"data\":{\"meetings\":{\"kind\":\"SUBSCRIBED\"}}}"));
+    }
+    town.pass(TimeDelta::minutes(5));
+    assert!(rest(&mut ending).await.ends_with("event: complete\ndata:\n\n"), "the token has ended");
+    let (text, ()) = tokio::join!(rest(&mut staying), town.stop(0));
+    assert!(text.ends_with("event: complete\ndata:\n\n"), "the service stops: {text}");
+}
+
+/// Everything that still comes on a stream.
+async fn rest(stream: &mut reqwest::Response) -> String {
+    let all = async {
+        let mut text = String::new();
+        while let Some(chunk) = stream.chunk().await.unwrap() {
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+        text
+    };
+    tokio::time::timeout(harness::PATIENCE, all).await.expect("the stream ends")
+}
