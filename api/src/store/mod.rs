@@ -28,6 +28,10 @@ pub use tx::{Poke, Tx};
 /// How long a caller waits for a connection before it is told that the database is not there.
 const ACQUIRE: Duration = Duration::from_secs(3);
 
+/// A step may take longer than a request, and so may the wait for another replica's; the lock ends with the transaction.
+const MIGRATING: &str =
+    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(826)";
+
 /// Which database engine serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -102,12 +106,17 @@ impl Store {
         self.engine
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date, in one transaction. Where another replica is at it, this one waits.
     ///
     /// # Errors
-    /// When a step fails; what it did is rolled back.
+    /// When a step fails; everything is rolled back.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(Migrator::up(&self.write, None).await?)
+        let tx = self.begin().await?;
+        if self.engine == Engine::Postgres {
+            tx.inner().execute_unprepared(MIGRATING).await?;
+        }
+        Migrator::up(tx.inner(), None).await?;
+        tx.commit().await.map(drop)
     }
 
     /// Whether every step of the schema has been taken.
