@@ -54,18 +54,30 @@ impl Process {
         (process, text)
     }
 
-    async fn start(command: &[&str], settings: &[(String, String)]) -> (Self, String) {
-        let mut child = Command::new(Self::program())
-            .args(command)
+    /// Starts the program and kills it after a while, wherever it has come to.
+    pub async fn serve_only_for(span: std::time::Duration, settings: &[(String, String)]) {
+        let mut command = Self::command(&["serve", "--migrate"], settings);
+        let mut child = command.stdout(Stdio::null()).spawn().expect("the program starts");
+        // Not a wait for anything: the moment of the cut is the subject of the test.
+        let _ = tokio::time::timeout(span, child.wait()).await;
+        child.kill().await.expect("it can be killed");
+    }
+
+    fn command(arguments: &[&str], settings: &[(String, String)]) -> Command {
+        let mut command = Command::new(Self::program());
+        command
+            .args(arguments)
             .env_clear()
             .envs(settings.iter().cloned())
             .env("KEZDESU_LISTEN", "127.0.0.1:0")
             .env("KEZDESU_OPS_LISTEN", "127.0.0.1:0")
             .env("KEZDESU_LOG", "warn")
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the program starts");
+            .kill_on_drop(true);
+        command
+    }
+
+    async fn start(command: &[&str], settings: &[(String, String)]) -> (Self, String) {
+        let mut child = Self::command(command, settings).stdout(Stdio::piped()).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it says where it listens");
         let first = first.expect("text").expect("the program serves");

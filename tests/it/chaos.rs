@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const HOST: &str = "751110000";
 
 async fn ready(town: &Town, replica: usize) -> (u16, Value) {
-    let answer = reqwest::get(format!("http://{}/readyz", town.ops_host(replica))).await.unwrap();
+    let answer = harness::web().get(format!("http://{}/readyz", town.ops_host(replica))).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 

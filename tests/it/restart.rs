@@ -100,7 +100,8 @@ async fn a_follower_that_comes_back_after_a_power_cut_sees_everything_once_produ
 
 /// How many sockets the program says it holds.
 async fn sockets(program: &Process) -> String {
-    let text = reqwest::get(format!("http://{}/metrics", program.ops_host)).await.unwrap().text().await.unwrap();
+    let text =
+        harness::web().get(format!("http://{}/metrics", program.ops_host)).send().await.unwrap().text().await.unwrap();
     let line = text.lines().find(|line| line.starts_with("kezdesu_sockets ")).unwrap_or("kezdesu_sockets 0");
     line.rsplit(' ').next().unwrap().to_owned()
 }
@@ -159,6 +160,36 @@ async fn replicas_that_bring_an_empty_database_up_to_date_at_once_do_not_disturb
     }
 }
 
+/// Wherever the very first start is cut, the next one finds its way.
+async fn first_starts_are_cut(engine: Engine) {
+    for cut in 0..12 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut settings = settings(dir.path(), engine).await;
+        for (name, value) in &mut settings {
+            if name == "KEZDESU_DATABASE_URL" {
+                *value = databases().await.empty().await;
+            }
+        }
+        for more in 0..3 {
+            Process::serve_only_for(Duration::from_millis(8 * cut + 3 * more), &settings).await;
+        }
+        let program = Process::serve(&settings).await;
+        let found = person(&program.host, "reader", &["CITIZEN"]).query("{ regions { totalCount } }", json!({})).await;
+        assert!(found["regions"]["totalCount"].as_i64() > Some(200), "{found}");
+        assert!(program.terminate().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_that_is_cut_anywhere_can_be_made_again_embedded() {
+    first_starts_are_cut(Engine::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_that_is_cut_anywhere_can_be_made_again_production() {
+    first_starts_are_cut(Engine::Production).await;
+}
+
 scenes! {
     async fn those_who_follow_a_replica_that_stops_go_on_at_another(town) {
         let mut town = town;
@@ -191,7 +222,8 @@ async fn a_stream_of_events_ends_with_its_token_and_with_the_service() {
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, town.now());
     claims["exp"] = json!((town.now() + TimeDelta::minutes(5)).timestamp());
     let query = json!({ "query": "subscription { meetings { kind } }" });
-    let open = async |actor: Actor| actor.request().header("accept", "text/event-stream").json(&query).send().await.unwrap();
+    let open =
+        async |actor: Actor| actor.request().header("accept", "text/event-stream").json(&query).send().await.unwrap();
     let mut ending = open(town.holder_of(&claims)).await;
     let mut staying = open(town.stranger()).await;
     for stream in [&mut ending, &mut staying] {
