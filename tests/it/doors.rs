@@ -251,7 +251,7 @@ async fn events_come_as_server_sent_events_too() {
         text.push_str(std::str::from_utf8(&chunk).unwrap());
     }
     assert!(
-        text.starts_with("event: next\ndata: {\"data\":{\"comments\":{\"seq\":0,\"kind\":\"SUBSCRIBED\"}}}\n\n"),
+        text.starts_with("event: next\ndata: {\"data\":{\"comments\":{\"seq\":0,\"kind\":\"SUBSCRIBED\"}}}\nid: 0\n\n"),
         "{text}"
     );
 }

@@ -73,14 +73,22 @@ scenes! {
         let hub = Hub::new(app.store.clone(), town.clock.clone());
         let mut slow = hub.follow(feed, Some(0)).await.unwrap();
         let mut quick = hub.follow(feed, Some(100)).await.unwrap();
-        assert_eq!(quick.next().await.unwrap()[0].event.seq, 101);
+        assert_eq!(quick.next().await.unwrap().event.seq, 101);
         let tx = app.store.begin().await.unwrap();
         tx.trim_feed(&feed.key(), 300).await.unwrap();
         tx.commit().await.unwrap();
         assert!(slow.next().await.is_none(), "what it wants is gone, and it is told");
-        assert!(quick.next().await.is_none());
+        // What was read before is whole; after it there is a hole, and no skip.
+        let mut last = 101;
+        while let Some(entry) = quick.next().await {
+            last += 1;
+            assert_eq!(entry.event.seq, last);
+        }
+        assert!(last < 500);
         let mut near = hub.follow(feed, Some(790)).await.unwrap();
-        assert_eq!(near.next().await.unwrap().len(), 10);
+        for _ in 0..10 {
+            assert!(near.next().await.is_some());
+        }
     }
 
     async fn a_bus_that_is_cut_costs_no_event(town) {

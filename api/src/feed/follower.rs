@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use entities::meeting;
 use tokio::sync::watch;
 
 use crate::{
     clock::{Clock, sleep},
     feed::{
         hub::Kept,
-        tail::{Entry, Found, PAGE, read},
+        tail::{Entry, Found, Page},
     },
     store::Store,
 };
@@ -26,6 +27,8 @@ pub struct Follower {
     cursor: i64,
     began: i64,
     recovered: Option<bool>,
+    /// The page it reads from while it is behind the ring.
+    page: Option<Arc<Page>>,
 }
 
 impl Follower {
@@ -37,7 +40,7 @@ impl Follower {
         recovered: Option<bool>,
     ) -> Self {
         let head = kept.tail.head.subscribe();
-        Self { kept, head, store, clock, cursor: from, began: from, recovered }
+        Self { kept, head, store, clock, cursor: from, began: from, recovered, page: None }
     }
 
     /// Where the stream begins: the first event that can come is the one after it.
@@ -52,38 +55,67 @@ impl Follower {
         self.recovered
     }
 
-    /// The next events, at least one, in order. Waits as long as there is none; safe to be dropped while it waits. None: the
-    /// follower was so slow that the next event is no longer kept, and a hole must not pass for silence.
-    pub async fn next(&mut self) -> Option<Vec<Entry>> {
+    /// The meeting whose comments are followed, for what of it never changes.
+    #[must_use]
+    pub fn meeting(&self) -> Option<&Arc<meeting::Model>> {
+        self.kept.tail.meeting.as_ref()
+    }
+
+    /// The next event. Waits as long as there is none; safe to be dropped while it waits. None: the follower was so slow that
+    /// the next event is no longer kept, and a hole must not pass for silence.
+    pub async fn next(&mut self) -> Option<Entry> {
         loop {
-            let entries = match self.kept.tail.after(self.cursor) {
-                Found::Events(entries) => entries,
-                Found::Behind => {
-                    let entries = self.read_back().await;
-                    // Positions have no gaps, so the next event is the next position.
-                    entries.first().filter(|entry| entry.event.seq == self.cursor + 1)?;
-                    entries
+            match self.kept.tail.after(self.cursor) {
+                Found::Event(entry) => return Some(self.take(entry)),
+                Found::Nothing => {
+                    let cursor = self.cursor;
+                    // The sender lives in the tail, which this follower keeps.
+                    let _ = self.head.wait_for(|head| *head > cursor).await;
                 }
-            };
-            if let Some(newest) = entries.last().map(|entry| entry.event.seq) {
-                self.cursor = newest;
-                return Some(entries);
+                Found::Behind => {
+                    let entry = self.read_back().await?;
+                    return Some(self.take(entry));
+                }
             }
-            let cursor = self.cursor;
-            // The sender lives in the tail, which this follower keeps.
-            let _ = self.head.wait_for(|head| *head > cursor).await;
         }
     }
 
-    async fn read_back(&self) -> Vec<Entry> {
-        loop {
-            match read(&self.store, &self.kept.tail.feed, self.cursor, PAGE).await {
-                Ok(entries) => return entries,
+    /// The next event, where it is at hand.
+    pub fn next_at_hand(&mut self) -> Option<Entry> {
+        match self.kept.tail.after(self.cursor) {
+            Found::Event(entry) => Some(self.take(entry)),
+            Found::Nothing | Found::Behind => None,
+        }
+    }
+
+    fn take(&mut self, entry: Entry) -> Entry {
+        self.cursor = entry.event.seq;
+        entry
+    }
+
+    /// The next event from the database. A page that was read before something was taken from the public is read anew.
+    async fn read_back(&mut self) -> Option<Entry> {
+        let wished = self.cursor + 1;
+        let find = |page: &Page| page.entries.iter().find(|entry| entry.event.seq >= wished).cloned();
+        let known = self.page.take().filter(|page| page.removals == self.kept.tail.removals());
+        if let Some(page) = known
+            && let Some(entry) = find(&page)
+        {
+            self.page = Some(page);
+            return Some(entry);
+        }
+        let page = loop {
+            match self.kept.tail.page(&self.store, self.cursor).await {
+                Ok(page) => break page,
                 Err(error) => {
                     tracing::warn!(error = error.chain(), "a follower cannot catch up");
                     sleep(self.clock.as_ref(), RETRY).await;
                 }
             }
-        }
+        };
+        // Positions have no gaps, so the next event is the next position.
+        let entry = find(&page).filter(|entry| entry.event.seq == wished);
+        self.page = Some(page);
+        entry
     }
 }

@@ -15,16 +15,17 @@ use crate::{
     domain::feed::FeedName,
     feed::{
         bus::{Bus, Heard},
+        flights::Flights,
         follower::Follower,
         tail::{Tail, read},
     },
-    store::{Store, StoreError},
+    store::{Store, StoreError, feeds::Extent},
 };
 
 /// How long a lost poke may go unnoticed.
 const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
 /// How many events before the head a new tail holds at once.
-const BACKFILL: i64 = 256;
+const BACKFILL: i64 = 512;
 
 /// There is no such feed, or it cannot be read now.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,8 @@ pub struct Hub {
     store: Store,
     clock: Arc<dyn Clock>,
     tails: Mutex<HashMap<FeedName, Weak<Kept>>>,
+    /// Tails that are being begun.
+    begun: Flights<FeedName, Arc<Kept>>,
 }
 
 /// A tail that is kept for its followers. With the last of them its pump stops.
@@ -55,7 +58,7 @@ impl Hub {
     /// A hub over the given database.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { store, clock, tails: Mutex::new(HashMap::new()) })
+        Arc::new(Self { store, clock, tails: Mutex::new(HashMap::new()), begun: Flights::default() })
     }
 
     /// How many feeds are followed on this replica.
@@ -64,43 +67,72 @@ impl Hub {
         self.tails.lock().values().filter(|tail| tail.strong_count() > 0).count()
     }
 
-    /// Follows a feed: from its newest event, or on from `after` where that is still kept.
+    /// Follows a feed: from its newest event, or on from `after` where that is still kept. Costs no query where the tail is
+    /// already kept and holds what is asked for.
     ///
     /// # Errors
     /// When there is no such feed or the database fails.
     pub async fn follow(self: &Arc<Self>, feed: FeedName, after: Option<i64>) -> Result<Follower, NoSuchFeed> {
-        // The tail is taken before the extent is read, so that nothing can fall between the two.
         let kept = self.tail(feed).await?;
-        let extent = self.store.feed_extent(&feed).await?.ok_or(NoSuchFeed::Unknown)?;
-        let whole = after.is_none_or(|after| (extent.kept_after..=extent.head).contains(&after));
-        let from = if whole { after.unwrap_or(extent.head) } else { extent.head };
-        let recovered = after.map(|_| whole);
+        // The head is read after the beginning, which only ever rises with it.
+        let (begins_after, head) = (kept.tail.begins_after(), kept.tail.position());
+        let (from, recovered) = match after {
+            None => (head, None),
+            Some(after) if (begins_after..=head).contains(&after) => (after, Some(true)),
+            Some(after) => {
+                let extent = self.extent(&kept, after).await?;
+                let whole = (extent.kept_after..=extent.head).contains(&after);
+                (if whole { after } else { extent.head }, Some(whole))
+            }
+        };
         Ok(Follower::new(kept, self.store.clone(), Arc::clone(&self.clock), from, recovered))
+    }
+
+    /// How far a feed reaches, for a position that the ring does not know.
+    async fn extent(&self, kept: &Kept, after: i64) -> Result<Extent, NoSuchFeed> {
+        let feed = kept.tail.feed;
+        let shared = kept.tail.extents.join((), || self.store.feed_extent(&feed)).await?;
+        let extent = shared.ok_or(NoSuchFeed::Unknown)?;
+        if after <= extent.head {
+            return Ok(extent);
+        }
+        // That read may have begun before the event was committed which this client has seen elsewhere.
+        self.store.feed_extent(&feed).await?.ok_or(NoSuchFeed::Unknown)
     }
 
     async fn tail(self: &Arc<Self>, feed: FeedName) -> Result<Arc<Kept>, NoSuchFeed> {
         if let Some(kept) = self.tails.lock().get(&feed).and_then(Weak::upgrade) {
             return Ok(kept);
         }
+        self.begun.join(feed, || self.begin(feed)).await
+    }
+
+    async fn begin(&self, feed: FeedName) -> Result<Arc<Kept>, NoSuchFeed> {
+        if let Some(kept) = self.tails.lock().get(&feed).and_then(Weak::upgrade) {
+            return Ok(kept);
+        }
+        let meeting = match feed {
+            FeedName::Comments(id) => {
+                let meeting = self.store.meetings_by_id(&[id]).await?.pop().ok_or(NoSuchFeed::Unknown)?;
+                Some(Arc::new(meeting))
+            }
+            FeedName::Meetings => None,
+        };
         let extent = self.store.feed_extent(&feed).await?.ok_or(NoSuchFeed::Unknown)?;
         let begins_after = Ord::max(extent.head - BACKFILL, extent.kept_after);
         let limit = usize::try_from(extent.head - begins_after).unwrap_or_default();
         let entries = if limit == 0 { Vec::new() } else { read(&self.store, &feed, begins_after, limit).await? };
-        let tail = Arc::new(Tail::new(feed, extent.head));
+        let tail = Arc::new(Tail::new(feed, extent.head, meeting));
         // Older ones may have been forgotten since the extent was read.
         let begins_after = entries.first().map_or(extent.head, |entry| entry.event.seq - 1);
         tail.prepend(entries, begins_after);
 
-        let mut tails = self.tails.lock();
-        // Somebody else may have been quicker.
-        if let Some(kept) = tails.get(&feed).and_then(Weak::upgrade) {
-            return Ok(kept);
-        }
         let stop = CancellationToken::new();
         tokio::spawn(pump(Arc::clone(&tail), self.store.clone(), stop.clone()));
         // What was committed since the extent was read may have been poked before the pump could hear it.
         tail.wake.notify_one();
         let kept = Arc::new(Kept { tail, _pump: stop.drop_guard() });
+        let mut tails = self.tails.lock();
         tails.retain(|_, tail| tail.strong_count() > 0);
         tails.insert(feed, Arc::downgrade(&kept));
         Ok(kept)

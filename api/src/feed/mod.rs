@@ -4,6 +4,7 @@
 //! a slow one costs nothing but its own lateness. Nothing here decides who may see what.
 
 pub mod bus;
+mod flights;
 mod follower;
 mod hub;
 mod redis_bus;
@@ -15,4 +16,4 @@ pub use follower::Follower;
 pub use hub::{Hub, NoSuchFeed};
 pub use redis_bus::RedisBus;
 pub use split::{SplitBoard, SplitFollower, SplitState};
-pub use tail::{Entry, Subject};
+pub use tail::{Entry, Stand, Subject};

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use chrono::TimeDelta;
@@ -14,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     clock::{Clock, sleep},
     domain::feed::FeedName,
-    feed::{Follower, Hub, NoSuchFeed},
+    feed::{Follower, Hub, NoSuchFeed, flights::Flights},
     store::{Store, StoreError},
 };
 
@@ -37,6 +40,9 @@ pub struct SplitBoard {
     store: Store,
     clock: Arc<dyn Clock>,
     running: Mutex<HashMap<MeetingId, Weak<Ticker>>>,
+    begun: Flights<MeetingId, Arc<Ticker>>,
+    /// Counts the tickers, so that no two count their changes alike.
+    tickers: AtomicU64,
 }
 
 /// Keeps a split running for as long as somebody holds it.
@@ -69,7 +75,14 @@ impl SplitBoard {
     /// A board over the feeds of this replica.
     #[must_use]
     pub fn new(hub: Arc<Hub>, store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { hub, store, clock, running: Mutex::new(HashMap::new()) })
+        Arc::new(Self {
+            hub,
+            store,
+            clock,
+            running: Mutex::new(HashMap::new()),
+            begun: Flights::default(),
+            tickers: AtomicU64::new(0),
+        })
     }
 
     /// Follows the split of a meeting.
@@ -80,22 +93,26 @@ impl SplitBoard {
         if let Some(ticker) = self.running.lock().get(&meeting).and_then(Weak::upgrade) {
             return Ok(join(ticker));
         }
+        Ok(join(self.begun.join(meeting, || self.begin(meeting)).await?))
+    }
+
+    async fn begin(self: &Arc<Self>, meeting: MeetingId) -> Result<Arc<Ticker>, NoSuchFeed> {
+        if let Some(ticker) = self.running.lock().get(&meeting).and_then(Weak::upgrade) {
+            return Ok(ticker);
+        }
         // Followed before it is read, so that no change falls between the two.
         let follower = self.hub.follow(FeedName::Meetings, None).await?;
         let first = load(&self.store, meeting).await?.ok_or(NoSuchFeed::Unknown)?;
-        let (state, _) = watch::channel(first);
-
-        let mut running = self.running.lock();
-        if let Some(ticker) = running.get(&meeting).and_then(Weak::upgrade) {
-            return Ok(join(ticker));
-        }
+        let change = self.tickers.fetch_add(1, Ordering::Relaxed) << 32;
+        let (state, _) = watch::channel(SplitState { change, ..first });
         let stop = CancellationToken::new();
         let ticker = Arc::new(Ticker { state, _stop: stop.clone().drop_guard() });
         let run = Arc::clone(self).run(Arc::downgrade(&ticker), follower);
         tokio::spawn(async move { stop.run_until_cancelled(run).await });
+        let mut running = self.running.lock();
         running.retain(|_, ticker| ticker.strong_count() > 0);
         running.insert(meeting, Arc::downgrade(&ticker));
-        Ok(join(ticker))
+        Ok(ticker)
     }
 }
 
@@ -121,8 +138,13 @@ impl SplitBoard {
                 ticker.state.borrow().meeting.id
             };
             tokio::select! {
-                entries = follower.next() => match entries {
-                    Some(entries) => stale |= entries.iter().any(|entry| entry.event.subject == id.0),
+                entry = follower.next() => match entry {
+                    Some(entry) => {
+                        stale |= entry.event.subject == id.0;
+                        while let Some(entry) = follower.next_at_hand() {
+                            stale |= entry.event.subject == id.0;
+                        }
+                    }
                     None => {
                         stale = true;
                         follower = loop {

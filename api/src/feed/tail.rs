@@ -16,12 +16,13 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::{
-    domain::feed::{Event, FeedName},
-    store::{Store, StoreError},
+    domain::feed::{Event, EventKind, FeedName},
+    feed::flights::Flights,
+    store::{Store, StoreError, feeds::Extent},
 };
 
 /// How many events a tail holds.
-const RING: usize = 512;
+const RING: usize = 1024;
 /// How many events are read at a time.
 pub(in crate::feed) const PAGE: usize = 256;
 
@@ -38,9 +39,20 @@ pub enum Subject {
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// What happened.
-    pub event: Event,
+    pub event: Arc<Event>,
     /// What it happened to; none when that is gone.
     pub subject: Option<Subject>,
+    /// What else must be the same for two to be shown the same of this event.
+    pub stand: Stand,
+}
+
+/// The state of a feed in which an event is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stand {
+    /// Position of the newest event with which the subject was read.
+    pub read_at: i64,
+    /// How many times something has been taken from the public since the tail began.
+    pub removals: u64,
 }
 
 #[derive(Debug)]
@@ -50,7 +62,21 @@ pub(in crate::feed) struct Tail {
     pub(in crate::feed) wake: Notify,
     /// Position of the newest event that followers can have.
     pub(in crate::feed) head: watch::Sender<i64>,
+    /// The meeting whose feed it is, as it stood when the tail began: for what never changes, such as its host.
+    pub(in crate::feed) meeting: Option<Arc<meeting::Model>>,
+    /// Reads of pages that the ring no longer holds.
+    pages: Flights<i64, Arc<Page>>,
+    /// Reads of the extent.
+    pub(in crate::feed) extents: Flights<(), Option<Extent>>,
     state: Mutex<Ring>,
+}
+
+/// A page that the ring no longer holds.
+#[derive(Debug)]
+pub(in crate::feed) struct Page {
+    pub(in crate::feed) entries: Vec<Entry>,
+    /// How many removals there had been when the read began.
+    pub(in crate::feed) removals: u64,
 }
 
 #[derive(Debug, Default)]
@@ -61,20 +87,41 @@ struct Ring {
     subjects: HashMap<Uuid, (i64, Subject)>,
     /// Everything after this position is in the ring.
     begins_after: i64,
+    /// How many times something has been taken from the public.
+    removals: u64,
 }
 
 /// What a follower finds in the ring.
 pub(in crate::feed) enum Found {
-    /// The events after its cursor, if any.
-    Events(Vec<Entry>),
+    /// The event after its cursor.
+    Event(Entry),
+    /// Nothing after its cursor yet.
+    Nothing,
     /// The ring begins later than its cursor.
     Behind,
 }
 
 impl Tail {
-    pub(in crate::feed) fn new(feed: FeedName, head: i64) -> Self {
+    pub(in crate::feed) fn new(feed: FeedName, head: i64, meeting: Option<Arc<meeting::Model>>) -> Self {
         let ring = Ring { begins_after: head, ..Ring::default() };
-        Self { feed, wake: Notify::new(), head: watch::Sender::new(head), state: Mutex::new(ring) }
+        Self {
+            feed,
+            wake: Notify::new(),
+            head: watch::Sender::new(head),
+            meeting,
+            pages: Flights::default(),
+            extents: Flights::default(),
+            state: Mutex::new(ring),
+        }
+    }
+
+    /// The first position after which everything is in the ring.
+    pub(in crate::feed) fn begins_after(&self) -> i64 {
+        self.state.lock().begins_after
+    }
+
+    pub(in crate::feed) fn removals(&self) -> u64 {
+        self.state.lock().removals
     }
 
     pub(in crate::feed) fn position(&self) -> i64 {
@@ -115,22 +162,34 @@ impl Tail {
         if cursor < ring.begins_after {
             return Found::Behind;
         }
-        let skip = usize::try_from(cursor - ring.begins_after).unwrap_or(usize::MAX);
-        let entries = ring.events.iter().skip(skip).take(PAGE).map(|event| Entry {
-            event: Event::clone(event),
-            subject: ring.subjects.get(&event.subject).map(|(_, subject)| subject.clone()),
-        });
-        Found::Events(entries.collect())
+        let place = usize::try_from(cursor - ring.begins_after).unwrap_or(usize::MAX);
+        let Some(event) = ring.events.get(place) else { return Found::Nothing };
+        let subject = ring.subjects.get(&event.subject);
+        let stand = Stand { read_at: subject.map_or(event.seq, |(seq, _)| *seq), removals: ring.removals };
+        Found::Event(Entry { event: Arc::clone(event), subject: subject.map(|(_, subject)| subject.clone()), stand })
+    }
+
+    /// The page of older events that holds the position after `cursor`. All who are that far behind share one read.
+    pub(in crate::feed) async fn page(&self, store: &Store, cursor: i64) -> Result<Arc<Page>, StoreError> {
+        let size = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let begins_after = cursor - cursor.rem_euclid(size);
+        let read = || async {
+            let removals = self.removals();
+            let entries = read(store, &self.feed, begins_after, PAGE).await?;
+            Ok(Arc::new(Page { entries, removals }))
+        };
+        self.pages.join(begins_after, read).await
     }
 }
 
 impl Ring {
     fn push(&mut self, entry: Entry) {
-        let Entry { event, subject } = entry;
+        let Entry { event, subject, .. } = entry;
         if let Some(subject) = subject {
             self.subjects.insert(event.subject, (event.seq, subject));
         }
-        self.events.push_back(Arc::new(event));
+        self.removals += u64::from(event.public_kind == Some(EventKind::Removed));
+        self.events.push_back(event);
         while self.events.len() > RING {
             let Some(oldest) = self.events.pop_front() else { break };
             self.begins_after = oldest.seq;
@@ -168,13 +227,19 @@ pub(in crate::feed) async fn read(
             }
         }
     };
-    Ok(events.into_iter().map(|event| Entry { subject: subjects.get(&event.subject).cloned(), event }).collect())
+    let read_at = events.last().map_or(after, |event| event.seq);
+    let entry = |event: Event| Entry {
+        subject: subjects.get(&event.subject).cloned(),
+        event: Arc::new(event),
+        stand: Stand { read_at, removals: 0 },
+    };
+    Ok(events.into_iter().map(entry).collect())
 }
 
 impl Entry {
     /// When the event happened.
     #[must_use]
-    pub const fn at(&self) -> DateTime<Utc> {
+    pub fn at(&self) -> DateTime<Utc> {
         self.event.at
     }
 }

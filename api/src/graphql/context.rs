@@ -1,6 +1,9 @@
 //! What a resolver works with. The only place that reaches into the request's data.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_graphql::{Context, dataloader::DataLoader};
 use entities::enums::Language;
@@ -9,7 +12,7 @@ use crate::{
     app::App,
     domain::viewer::Viewer,
     feed::{Hub, SplitBoard},
-    graphql::loaders::Batch,
+    graphql::{live::ResumeAfter, loaders::Batch},
 };
 
 /// What the schema works with, whoever asks.
@@ -22,13 +25,37 @@ pub struct Rooms {
     pub splits: Arc<SplitBoard>,
 }
 
+/// Remembers whether anything asked who the viewer is: what was rendered without asking is the same for every viewer.
+#[derive(Clone, Debug, Default)]
+pub struct Asked(Arc<AtomicBool>);
+
+impl Asked {
+    /// Somebody asks.
+    pub fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody has asked.
+    #[must_use]
+    pub fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Who asks, and in which language.
 #[derive(Clone, Debug)]
 pub struct Asker {
-    /// Who.
-    pub viewer: Viewer,
-    /// In which language.
-    pub language: Language,
+    viewer: Viewer,
+    asked: Asked,
+    language: Language,
+}
+
+impl Asker {
+    /// A caller.
+    #[must_use]
+    pub const fn new(viewer: Viewer, language: Language, asked: Asked) -> Self {
+        Self { viewer, asked, language }
+    }
 }
 
 /// Access to what a resolver works with.
@@ -41,6 +68,8 @@ pub trait Scene<'a> {
     fn viewer(&self) -> &'a Viewer;
     /// The language of the answer.
     fn language(&self) -> Language;
+    /// The position after which a stream begins: where the door says so, else as its argument says.
+    fn after(&self, argument: Option<i64>) -> Option<i64>;
     /// What batches the look-ups of this request.
     fn batch(&self) -> &'a DataLoader<Batch>;
 }
@@ -55,11 +84,17 @@ impl<'a> Scene<'a> for Context<'a> {
     }
 
     fn viewer(&self) -> &'a Viewer {
-        &self.data_unchecked::<Asker>().viewer
+        let asker = self.data_unchecked::<Asker>();
+        asker.asked.note();
+        &asker.viewer
     }
 
     fn language(&self) -> Language {
         self.data_unchecked::<Asker>().language
+    }
+
+    fn after(&self, argument: Option<i64>) -> Option<i64> {
+        self.data_opt::<ResumeAfter>().map(|after| after.0).or(argument)
     }
 
     fn batch(&self) -> &'a DataLoader<Batch> {

@@ -1,14 +1,19 @@
-//! The envelope of every feed: where a stream begins, its events, its heartbeats.
+//! What a subscription gives before it is rendered: the envelope of every feed, and the moments of a time split.
+//!
+//! A subscription field does not render. It hands over a stream of moments, each of which says what it is the same as, and
+//! [`crate::graphql::groups`] renders each once for all who are shown the same.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{Stream, stream};
+use async_graphql::{Context, OutputType};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use parking_lot::Mutex;
 
 use crate::{
     clock::{Clock, Sleep, sleep},
     domain::feed::EventKind,
-    feed::{Entry, Follower},
+    feed::{Entry, Follower, SplitState, Stand},
 };
 
 /// How often a stream says that it is alive.
@@ -25,7 +30,7 @@ pub enum Signal {
     Event(EventKind, Entry),
 }
 
-/// One message of a stream.
+/// One message of a feed.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     /// Position in the feed.
@@ -36,6 +41,90 @@ pub struct Envelope {
     pub at: DateTime<Utc>,
     /// What it is.
     pub signal: Signal,
+}
+
+/// What a stream shows next.
+#[derive(Clone, Debug)]
+pub enum Moment {
+    /// A message of a feed.
+    Feed(Envelope),
+    /// A time split as it stands; whether it is the first of its stream, which nobody else is shown.
+    Split(SplitState, bool),
+}
+
+/// What two moments of one group must have in common to be rendered once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Same {
+    /// The beginning of a stream or a heartbeat.
+    Mark(i64, Option<Option<bool>>, DateTime<Utc>),
+    /// An event: between which positions, as of which kind, in which state of the feed.
+    Event(i64, i64, EventKind, Stand),
+    /// A time split after so many changes and ticks.
+    Split(u64, u64),
+}
+
+impl Moment {
+    /// What it is the same as; none: nothing else.
+    #[must_use]
+    pub fn same(&self) -> Option<Same> {
+        match self {
+            Self::Feed(Envelope { seq, prev, at, signal }) => Some(match signal {
+                Signal::Subscribed(recovered) => Same::Mark(*seq, Some(*recovered), *at),
+                Signal::Heartbeat => Same::Mark(*seq, None, *at),
+                Signal::Event(kind, entry) => Same::Event(*prev, *seq, *kind, entry.stand),
+            }),
+            Self::Split(_, true) => None,
+            Self::Split(state, false) => Some(Same::Split(state.change, state.tick)),
+        }
+    }
+
+    /// The position after which a stream that was cut here goes on.
+    #[must_use]
+    pub const fn position(&self) -> Option<i64> {
+        match self {
+            Self::Feed(envelope) => Some(envelope.seq),
+            Self::Split(..) => None,
+        }
+    }
+}
+
+/// Why a subscription is executed.
+#[derive(Clone)]
+pub enum Turn {
+    /// To begin: the field leaves its moments here.
+    Begin(Arc<Mutex<Option<BoxStream<'static, Moment>>>>),
+    /// To render one moment.
+    Render(Moment),
+}
+
+/// A position that takes the place of the field's `after`.
+#[derive(Clone, Copy, Debug)]
+pub struct ResumeAfter(pub i64);
+
+/// The moment that is being rendered, if this is what the field is executed for.
+pub fn rendered<T: OutputType + Send + 'static>(
+    ctx: &Context<'_>,
+    show: impl FnOnce(Moment) -> Option<T>,
+) -> Option<BoxStream<'static, T>> {
+    match ctx.data_opt::<Turn>() {
+        Some(Turn::Render(moment)) => Some(stream::iter(show(moment.clone())).boxed()),
+        _ => None,
+    }
+}
+
+/// Hands moments over to whoever renders them. Executed without such a one, the field renders them itself.
+pub fn hand_over<T: OutputType + Send + 'static>(
+    ctx: &Context<'_>,
+    moments: BoxStream<'static, Moment>,
+    show: impl Fn(Moment) -> Option<T> + Send + Sync + 'static,
+) -> BoxStream<'static, T> {
+    match ctx.data_opt::<Turn>() {
+        Some(Turn::Begin(place)) => {
+            *place.lock() = Some(moments);
+            stream::empty().boxed()
+        }
+        _ => moments.filter_map(move |moment| std::future::ready(show(moment))).boxed(),
+    }
 }
 
 /// What a subscriber is to be shown of an event.
@@ -52,54 +141,53 @@ struct State<F> {
     follower: Follower,
     clock: Arc<dyn Clock>,
     see: F,
-    waiting: VecDeque<Entry>,
     last: i64,
     heartbeat: Option<Sleep>,
 }
 
 /// Turns a follower into envelopes. `see` is asked at every event, so that a right that is gone takes effect at the next.
-pub fn envelopes<F>(follower: Follower, clock: Arc<dyn Clock>, see: F) -> impl Stream<Item = Envelope> + Send
+pub fn envelopes<F>(follower: Follower, clock: Arc<dyn Clock>, see: F) -> BoxStream<'static, Moment>
 where
-    F: FnMut(&Entry) -> Sight + Send,
+    F: FnMut(&Entry) -> Sight + Send + 'static,
 {
     let last = follower.began();
-    let state = State { follower, clock, see, waiting: VecDeque::new(), last, heartbeat: None };
+    let state = State { follower, clock, see, last, heartbeat: None };
     stream::unfold(state, |mut state| async move {
         let envelope = state.next().await?;
-        Some((envelope, state))
+        Some((Moment::Feed(envelope), state))
     })
+    .boxed()
 }
 
 impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
     async fn next(&mut self) -> Option<Envelope> {
         let Some(heartbeat) = &mut self.heartbeat else {
             self.heartbeat = Some(sleep(self.clock.as_ref(), HEARTBEAT));
-            return Some(self.envelope(self.last, self.clock.now(), Signal::Subscribed(self.follower.recovered())));
+            return Some(self.mark(Signal::Subscribed(self.follower.recovered())));
         };
         loop {
-            while let Some(entry) = self.waiting.pop_front() {
-                match (self.see)(&entry) {
-                    Sight::Shown(kind) => {
-                        let (prev, seq) = (self.last, entry.event.seq);
-                        self.last = seq;
-                        return Some(Envelope { seq, prev, at: entry.at(), signal: Signal::Event(kind, entry) });
-                    }
-                    Sight::Skipped => {}
-                    Sight::Ended => return None,
-                }
-            }
-            tokio::select! {
+            let entry = tokio::select! {
                 biased;
-                entries = self.follower.next() => self.waiting.extend(entries?),
+                entry = self.follower.next() => entry?,
                 () = &mut *heartbeat => {
                     *heartbeat = sleep(self.clock.as_ref(), HEARTBEAT);
-                    return Some(self.envelope(self.last, self.clock.now(), Signal::Heartbeat));
+                    return Some(self.mark(Signal::Heartbeat));
                 }
+            };
+            match (self.see)(&entry) {
+                Sight::Shown(kind) => {
+                    let (prev, seq) = (self.last, entry.event.seq);
+                    self.last = seq;
+                    return Some(Envelope { seq, prev, at: entry.at(), signal: Signal::Event(kind, entry) });
+                }
+                Sight::Skipped => {}
+                Sight::Ended => return None,
             }
         }
     }
 
-    const fn envelope(&self, seq: i64, at: DateTime<Utc>, signal: Signal) -> Envelope {
-        Envelope { seq, prev: seq, at, signal }
+    /// A message of no event. Its moment is a whole second, so that all who are told the same are told it at once.
+    fn mark(&self, signal: Signal) -> Envelope {
+        Envelope { seq: self.last, prev: self.last, at: self.clock.now().trunc_subsecs(0), signal }
     }
 }

@@ -12,21 +12,35 @@ use entities::{
     meeting, stage_segment,
 };
 
-use crate::{app::App, domain::viewer::Viewer, graphql::error::ApiError};
+use crate::{
+    app::App,
+    domain::{comment::is_public, viewer::Viewer},
+    graphql::{context::Asked, error::ApiError},
+};
 
 /// The look-ups of one request.
 pub struct Batch {
     app: Arc<App>,
     viewer: Viewer,
+    asked: Asked,
 }
 
 impl Batch {
     /// Look-ups for one viewer.
     #[must_use]
-    pub const fn new(app: Arc<App>, viewer: Viewer) -> Self {
-        Self { app, viewer }
+    pub const fn new(app: Arc<App>, viewer: Viewer, asked: Asked) -> Self {
+        Self { app, viewer, asked }
+    }
+
+    fn viewer(&self) -> &Viewer {
+        self.asked.note();
+        &self.viewer
     }
 }
+
+/// A comment, if everybody may see it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InPublic(pub CommentId);
 
 /// The broadcasts of a meeting.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,8 +79,20 @@ impl Loader<CommentId> for Batch {
     type Error = ApiError;
 
     async fn load(&self, ids: &[CommentId]) -> Result<HashMap<CommentId, Self::Value>, ApiError> {
-        let rows = self.app.visible_comments(&self.viewer, ids).await?;
+        let rows = self.app.visible_comments(self.viewer(), ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
+    }
+}
+
+impl Loader<InPublic> for Batch {
+    type Value = Arc<comment::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[InPublic]) -> Result<HashMap<InPublic, Self::Value>, ApiError> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let rows = self.app.store.comments_by_id(&ids).await?;
+        let public = rows.into_iter().filter(|row| is_public(row.state));
+        Ok(public.map(|row| (InPublic(row.id), Arc::new(row))).collect())
     }
 }
 
@@ -103,7 +129,7 @@ impl Loader<VotedFor> for Batch {
     type Error = ApiError;
 
     async fn load(&self, keys: &[VotedFor]) -> Result<HashMap<VotedFor, ()>, ApiError> {
-        let Some(subject) = self.viewer.subject() else { return Ok(HashMap::new()) };
+        let Some(subject) = self.viewer().subject() else { return Ok(HashMap::new()) };
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let voted = self.app.store.voted(&ids, subject).await?;
         Ok(voted.into_iter().map(|id| (VotedFor(id), ())).collect())

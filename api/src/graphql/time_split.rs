@@ -14,7 +14,14 @@ use crate::{
     app::App,
     domain::time_split::Sums,
     feed::{SplitFollower, SplitState},
-    graphql::{context::Scene, enums::Stage, error::ApiError, meetings::Meeting, node::meeting_id},
+    graphql::{
+        context::Scene,
+        enums::Stage,
+        error::ApiError,
+        live::{Moment, hand_over, rendered},
+        meetings::Meeting,
+        node::meeting_id,
+    },
 };
 
 /// How the presentation stands against its budget.
@@ -153,17 +160,25 @@ impl TimeSplitSubscription {
             i32,
         >,
     ) -> Result<BoxStream<'static, TimeSplit>, ApiError> {
+        let app = Arc::clone(ctx.app());
+        let show = move |moment| match moment {
+            Moment::Split(state, _) => Some(TimeSplit::now(&app, state.meeting, state.segments)),
+            Moment::Feed(_) => None,
+        };
+        if let Some(rendered) = rendered(ctx, &show) {
+            return Ok(rendered);
+        }
         let id = self::meeting_id(&meeting_id, "meetingId")?;
         let every = u64::try_from(every_seconds.unwrap_or(1)).ok().filter(|every| (1..=60).contains(every));
         let every = every.ok_or_else(|| ApiError::bad("everySeconds"))?;
         let follower = ctx.rooms().splits.follow(id).await?;
-        let app = Arc::clone(ctx.app());
         let state = Following { follower, every, shown: None };
-        Ok(stream::unfold((state, app), |(mut state, app)| async move {
-            let SplitState { meeting, segments, .. } = state.next().await?;
-            Some((TimeSplit::now(&app, meeting, segments), (state, app)))
-        })
-        .boxed())
+        let moments = stream::unfold(state, |mut state| async move {
+            let first = state.shown.is_none();
+            let split = state.next().await?;
+            Some((Moment::Split(split, first), state))
+        });
+        Ok(hand_over(ctx, moments.boxed(), show))
     }
 }
 

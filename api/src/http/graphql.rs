@@ -18,7 +18,8 @@ use crate::{
         negotiate::{Form, form},
         origin,
         request::{self, BadRequest},
-        sse, ws,
+        streams::{self, Framing, Streamed},
+        ws,
     },
     text,
 };
@@ -47,7 +48,7 @@ impl IntoResponse for Shut {
         let body = json!({ "errors": [{ "message": self.message, "extensions": { "code": self.code } }] });
         let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();
-        let form = if self.form == Form::Events { Form::Json } else { self.form };
+        let form = if matches!(self.form, Form::Events | Form::Parts) { Form::Json } else { self.form };
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
         match self.status {
             StatusCode::METHOD_NOT_ALLOWED => {
@@ -150,13 +151,26 @@ async fn answer(door: &Door, headers: &HeaderMap, mut request: Request, by_post:
     if operation == OperationType::Mutation && !by_post {
         return shut(Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "send mutations by POST"));
     }
-    if form == Form::Events {
-        return sse::stream(door, request, &caller, known.expires_at);
+    let streams = operation == OperationType::Subscription;
+    let framing = match form {
+        Form::Events => Some(Framing::Events),
+        Form::Parts if streams => Some(Framing::Parts),
+        _ => None,
+    };
+    if let Some(framing) = framing {
+        return match streams::last_event_id(headers) {
+            Ok(resume) => {
+                let expires_at = known.expires_at;
+                streams::stream(door, Streamed { request, framing, resume, expires_at }, caller)
+            }
+            Err(bad) => shut(Shut::bad(bad)),
+        };
     }
-    if operation == OperationType::Subscription {
-        let why = "subscribe by WebSocket (graphql-transport-ws) or as text/event-stream";
+    if streams {
+        let why = "subscribe by WebSocket (graphql-transport-ws), as text/event-stream or as multipart/mixed";
         return shut(Shut::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", why));
     }
+    let form = if form == Form::Parts { Form::Json } else { form };
     let answer = run(door, request, &caller, operation).await;
     render(&answer, form)
 }

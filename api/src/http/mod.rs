@@ -8,7 +8,7 @@ mod origin;
 mod pages;
 mod request;
 mod serve;
-mod sse;
+mod streams;
 mod ws;
 
 pub use door::{Door, Limits};
@@ -51,5 +51,6 @@ fn cors(origins: &[String]) -> CorsLayer {
         header::AUTHORIZATION,
         header::ACCEPT,
         header::ACCEPT_LANGUAGE,
+        HeaderName::from_static("last-event-id"),
     ])
 }

@@ -11,6 +11,8 @@ pub(in crate::http) enum Form {
     Json,
     /// `text/event-stream`: as many answers as the operation has.
     Events,
+    /// `multipart/mixed; subscriptionSpec=1.0`: the answers of a subscription; anything else is answered as JSON.
+    Parts,
 }
 
 impl Form {
@@ -19,6 +21,7 @@ impl Form {
             Self::Response => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
             Self::Events => "text/event-stream; charset=utf-8",
+            Self::Parts => "multipart/mixed;boundary=\"graphql\";subscriptionSpec=\"1.0\"",
         }
     }
 }
@@ -36,6 +39,7 @@ pub(in crate::http) fn form(headers: &HeaderMap) -> Option<Form> {
             "application/graphql-response+json" => Form::Response,
             "application/json" | "application/*" | "*/*" => Form::Json,
             "text/event-stream" => Form::Events,
+            "multipart/mixed" if names_the_spec(wish) => Form::Parts,
             _ => return None,
         };
         let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>).ok()?;
@@ -47,6 +51,13 @@ pub(in crate::http) fn form(headers: &HeaderMap) -> Option<Form> {
             _ => Some(wish),
         })
         .map(|(form, _)| form)
+}
+
+/// Whether a wish for parts is one for the parts of a subscription, in the version that is spoken here.
+fn names_the_spec(wish: &str) -> bool {
+    wish.split(';').filter_map(|part| part.trim().split_once('=')).any(|(name, value)| {
+        name.eq_ignore_ascii_case("subscriptionSpec") && matches!(value.trim().trim_matches('"'), "1.0" | "1")
+    })
 }
 
 #[cfg(test)]
@@ -66,6 +77,11 @@ mod tests {
         assert_eq!(wished("application/graphql-response+json, application/json;q=0.9"), Some(Form::Response));
         assert_eq!(wished("application/json;q=0.5, application/graphql-response+json;q=0.9"), Some(Form::Response));
         assert_eq!(wished("text/event-stream"), Some(Form::Events));
+        assert_eq!(
+            wished(r#"multipart/mixed;boundary="graphql";subscriptionSpec="1.0", application/json"#),
+            Some(Form::Parts)
+        );
+        assert_eq!(wished("multipart/mixed;deferSpec=20220824, application/json"), Some(Form::Json));
         assert_eq!(wished("text/html"), None);
         assert_eq!(wished("application/json;q=0"), None);
     }

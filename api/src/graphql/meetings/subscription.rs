@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
 use entities::kato;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::stream::BoxStream;
 
 use crate::{
     domain::feed::{EventKind, FeedName},
@@ -13,7 +13,7 @@ use crate::{
     graphql::{
         context::Scene,
         error::ApiError,
-        live::{Envelope, Sight, Signal, envelopes},
+        live::{Envelope, Moment, Sight, Signal, envelopes, hand_over, rendered},
         meetings::Meeting,
         scalars::KatoCode,
     },
@@ -69,8 +69,8 @@ pub struct MeetingEvent {
 }
 
 impl MeetingEvent {
-    fn new(envelope: Envelope) -> Self {
-        let Envelope { seq, prev, at, signal } = envelope;
+    fn show(moment: Moment) -> Option<Self> {
+        let Moment::Feed(Envelope { seq, prev, at, signal }) = moment else { return None };
         let (kind, recovered, meeting) = match signal {
             Signal::Subscribed(recovered) => (MeetingEventKind::Subscribed, recovered, None),
             Signal::Heartbeat => (MeetingEventKind::Heartbeat, None, None),
@@ -82,7 +82,7 @@ impl MeetingEvent {
                 (shown(kind), None, meeting)
             }
         };
-        Self { seq, prev, at, kind, recovered, meeting }
+        Some(Self { seq, prev, at, kind, recovered, meeting })
     }
 }
 
@@ -114,7 +114,10 @@ impl MeetingSubscription {
         #[graphql(desc = "Only meetings held in this unit or below it.")] region: Option<KatoCode>,
         #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
     ) -> Result<BoxStream<'static, MeetingEvent>, ApiError> {
-        let follower = ctx.rooms().hub.follow(FeedName::Meetings, after).await?;
+        if let Some(rendered) = rendered(ctx, MeetingEvent::show) {
+            return Ok(rendered);
+        }
+        let follower = ctx.rooms().hub.follow(FeedName::Meetings, ctx.after(after)).await?;
         let see = move |entry: &Entry| match (&entry.subject, entry.event.public_kind) {
             (Some(Subject::Meeting(row)), Some(kind))
                 if region.is_none_or(|region| lies_in(&row.region_code, region.0)) =>
@@ -123,7 +126,8 @@ impl MeetingSubscription {
             }
             _ => Sight::Skipped,
         };
-        Ok(envelopes(follower, Arc::clone(&ctx.app().clock), see).map(MeetingEvent::new).boxed())
+        let moments = envelopes(follower, Arc::clone(&ctx.app().clock), see);
+        Ok(hand_over(ctx, moments, MeetingEvent::show))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
         context::Scene,
         enums::{CommentKind, CommentState, Language, Platform, Stage},
         error::{ApiError, ApiResult},
-        loaders::{SegmentsOf, VotedFor},
+        loaders::{InPublic, SegmentsOf, VotedFor},
         meetings::Meeting,
         node::GlobalId,
         page::{Cursor, Page, PageArgs},
@@ -170,7 +170,10 @@ impl Comment {
     /// The comment that this one was merged into; null where that is not for the viewer.
     async fn merged_into(&self, ctx: &Context<'_>) -> ApiResult<Option<Self>> {
         match self.0.merged_into {
-            Some(into) => Ok(ctx.batch().load_one(into).await?.map(Self)),
+            Some(into) => match ctx.batch().load_one(InPublic(into)).await? {
+                Some(row) => Ok(Some(Self(row))),
+                None => Ok(ctx.batch().load_one(into).await?.map(Self)),
+            },
             None => Ok(None),
         }
     }

@@ -1,8 +1,10 @@
 //! Following the comments of a meeting.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, ID, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::stream::BoxStream;
 
 use crate::{
     domain::{
@@ -14,7 +16,7 @@ use crate::{
     graphql::{
         context::Scene,
         error::ApiError,
-        live::{Envelope, Sight, Signal, envelopes},
+        live::{Envelope, Moment, Sight, Signal, envelopes, hand_over, rendered},
         node::{GlobalId, meeting_id},
         questions::Comment,
     },
@@ -69,10 +71,10 @@ pub struct CommentEvent {
 }
 
 impl CommentEvent {
-    fn new(envelope: Envelope) -> Self {
-        let Envelope { seq, prev, at, signal } = envelope;
+    fn show(moment: Moment) -> Option<Self> {
+        let Moment::Feed(Envelope { seq, prev, at, signal }) = moment else { return None };
         let plain = |kind| Self { seq, prev, at, kind, recovered: None, comment_id: None, comment: None };
-        match signal {
+        Some(match signal {
             Signal::Subscribed(recovered) => Self { recovered, ..plain(CommentEventKind::Subscribed) },
             Signal::Heartbeat => plain(CommentEventKind::Heartbeat),
             Signal::Event(kind, entry) => {
@@ -89,7 +91,7 @@ impl CommentEvent {
                 };
                 Self { comment_id: Some(id), comment, ..plain(kind) }
             }
-        }
+        })
     }
 }
 
@@ -121,25 +123,29 @@ impl QuestionSubscription {
         )]
         view: Option<CommentView>,
     ) -> Result<BoxStream<'static, CommentEvent>, ApiError> {
+        if let Some(rendered) = rendered(ctx, CommentEvent::show) {
+            return Ok(rendered);
+        }
         let id = self::meeting_id(&meeting_id, "meetingId")?;
         let view = view.unwrap_or(CommentView::Public);
-        let app = std::sync::Arc::clone(ctx.app());
+        let follower = ctx.rooms().hub.follow(FeedName::Comments(id), ctx.after(after)).await?;
+        let meeting = Arc::clone(follower.meeting().ok_or(ApiError::NotFound)?);
+        let app = Arc::clone(ctx.app());
         let viewer = ctx.viewer().clone();
-        let meeting = app.store.meetings_by_id(&[id]).await?.pop().ok_or(ApiError::NotFound)?;
         let sees_all = {
-            let app = std::sync::Arc::clone(&app);
+            let app = Arc::clone(&app);
             move || matches!(app.comment_scope(&viewer, &meeting), Ok(CommentScope::Everything))
         };
         if view == CommentView::Moderation && !sees_all() {
             return Err(ApiError::Forbidden);
         }
-        let follower = ctx.rooms().hub.follow(FeedName::Comments(id), after).await?;
         let see = move |entry: &Entry| match view {
             CommentView::Public => public_sight(entry),
             CommentView::Moderation if !sees_all() => Sight::Ended,
             CommentView::Moderation if entry.subject.is_none() => Sight::Skipped,
             CommentView::Moderation => Sight::Shown(entry.event.kind),
         };
-        Ok(envelopes(follower, std::sync::Arc::clone(&app.clock), see).map(CommentEvent::new).boxed())
+        let moments = envelopes(follower, Arc::clone(&app.clock), see);
+        Ok(hand_over(ctx, moments, CommentEvent::show))
     }
 }

@@ -19,8 +19,6 @@ pub(in crate::http) enum Close {
     TooManyInits,
     /// A message larger than is allowed.
     TooLarge,
-    /// The reader is too slow. Clients come back.
-    SlowReader,
     /// The peer is not there any more.
     Gone,
     /// The service restarts. Clients come back, spread out.
@@ -42,7 +40,6 @@ impl Close {
             }
             Self::TooManyInits => (4429, "Too many initialisation requests".to_owned()),
             Self::TooLarge => (1009, "The message is too large".to_owned()),
-            Self::SlowReader => (1013, "The reader is too slow".to_owned()),
             Self::Gone => (1001, "No answer".to_owned()),
             Self::Restart { retry_after_ms } => (1012, format!("{{\"retryAfterMs\":{retry_after_ms}}}")),
         };

@@ -72,10 +72,6 @@ impl<T> Gate<T> {
         self.running.remove(id)
     }
 
-    pub(in crate::http) fn running(&self, id: &str) -> Option<&T> {
-        self.running.get(id)
-    }
-
     /// What a message means now.
     pub(in crate::http) fn hear(&mut self, text: &str) -> Result<Word, Close> {
         let Ok(Value::Object(mut message)) = serde_json::from_str(text) else { return Err(Close::BadMessage) };

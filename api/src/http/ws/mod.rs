@@ -2,7 +2,9 @@
 
 mod close;
 mod gate;
+mod running;
 mod session;
+mod wire;
 
 use axum::{
     body::Body,

@@ -1,0 +1,170 @@
+//! Shared rendering: whoever follows with the same operation, variables, language and audience is one group, and what is the
+//! same for its members is executed and serialised once.
+//!
+//! Whether something is the same is not guessed from the operation. A rendering in which anything asked who the viewer is
+//! ([`crate::graphql::context::Scene::viewer`] remembers it) is that viewer's alone; only the anonymous are all alike.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Weak},
+};
+
+use async_graphql::{
+    Request, Variables,
+    parser::types::{ExecutableDocument, Selection},
+};
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::enums::Language;
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use crate::graphql::live::Same;
+
+/// How long a rendering is shown to others: what it tells beside its event may change.
+const FRESH: TimeDelta = TimeDelta::seconds(1);
+/// How many renderings a group holds at most.
+const MOST: usize = 1024;
+
+/// What makes followers one group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GroupKey {
+    query: String,
+    operation: Option<String>,
+    variables: String,
+    language: Language,
+    anonymous: bool,
+}
+
+impl GroupKey {
+    /// The group of a request. The variable that only says where to resume makes no difference.
+    #[must_use]
+    pub fn new(request: &Request, document: &ExecutableDocument, language: Language, anonymous: bool) -> Self {
+        let mut variables = request.variables.clone();
+        if let Some(name) = resume_variable(request, document) {
+            variables.retain(|known, _| known.as_str() != name);
+        }
+        Self {
+            query: request.query.clone(),
+            operation: request.operation_name.clone(),
+            variables: serde_json::to_string(&variables).unwrap_or_default(),
+            language,
+            anonymous,
+        }
+    }
+}
+
+/// The variable that is the root field's `after`, and nothing else.
+fn resume_variable(request: &Request, document: &ExecutableDocument) -> Option<String> {
+    let wished = request.operation_name.as_deref();
+    let mut operations = document.operations.iter();
+    let (_, operation) =
+        operations.find(|(name, _)| wished.is_none() || name.map(async_graphql::Name::as_str) == wished)?;
+    let root = operation.node.selection_set.node.items.first()?;
+    let Selection::Field(field) = &root.node else { return None };
+    let argument = field.node.get_argument("after")?;
+    let argument = argument.node.to_string();
+    let name = argument.strip_prefix('$')?;
+    // Its definition and this one use.
+    (uses(&request.query, name) == 2).then(|| name.to_owned())
+}
+
+/// How often a variable is named in a document. Counting too many only costs sharing.
+fn uses(query: &str, name: &str) -> usize {
+    let whole = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    query.split('$').skip(1).filter(|part| part.trim_start().strip_prefix(name).is_some_and(whole)).count()
+}
+
+/// What came of a rendering.
+#[derive(Clone, Debug)]
+pub enum Rendered {
+    /// The same for the whole group.
+    Shared(Bytes),
+    /// Each member's own.
+    Alone,
+}
+
+type Place = Arc<OnceCell<Rendered>>;
+
+/// The followers of one operation, as far as they are shown the same.
+pub struct Group {
+    query: String,
+    operation: Option<String>,
+    variables: Variables,
+    document: ExecutableDocument,
+    shown: Mutex<Shown>,
+}
+
+#[derive(Default)]
+struct Shown {
+    places: HashMap<Same, Place>,
+    order: VecDeque<(Same, DateTime<Utc>)>,
+}
+
+impl Group {
+    /// The request of the group, to be executed once more.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        let mut request = Request::new(self.query.clone()).variables(self.variables.clone());
+        request.operation_name.clone_from(&self.operation);
+        request.set_parsed_query(self.document.clone());
+        request
+    }
+
+    /// The place where a rendering is kept for as long as it is fresh.
+    #[must_use]
+    pub fn place(&self, same: Same, now: DateTime<Utc>) -> Place {
+        let mut shown = self.shown.lock();
+        let Shown { places, order } = &mut *shown;
+        while order.len() > MOST || order.front().is_some_and(|(_, at)| now - *at > FRESH) {
+            if let Some((old, _)) = order.pop_front() {
+                places.remove(&old);
+            }
+        }
+        Arc::clone(places.entry(same).or_insert_with(|| {
+            order.push_back((same, now));
+            Place::default()
+        }))
+    }
+}
+
+/// The groups of this replica, each for as long as somebody belongs to it.
+#[derive(Default)]
+pub struct Groups(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    groups: HashMap<GroupKey, Weak<Group>>,
+    /// At how many those that nobody belongs to are looked for.
+    sweep_at: usize,
+}
+
+impl Groups {
+    /// The group of a request.
+    #[must_use]
+    pub fn join(&self, key: GroupKey, variables: &Variables, document: &ExecutableDocument) -> Arc<Group> {
+        let mut known = self.0.lock();
+        if let Some(group) = known.groups.get(&key).and_then(Weak::upgrade) {
+            return group;
+        }
+        let group = Arc::new(Group {
+            query: key.query.clone(),
+            operation: key.operation.clone(),
+            variables: variables.clone(),
+            document: document.clone(),
+            shown: Mutex::default(),
+        });
+        if known.groups.len() >= known.sweep_at {
+            known.groups.retain(|_, group| group.strong_count() > 0);
+            known.sweep_at = Ord::max(known.groups.len() * 2, 64);
+        }
+        known.groups.insert(key, Arc::downgrade(&group));
+        group
+    }
+
+    /// How many groups there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.lock().groups.values().filter(|group| group.strong_count() > 0).count()
+    }
+}

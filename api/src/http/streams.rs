@@ -1,0 +1,178 @@
+//! Streams over plain HTTP, one operation a connection: server-sent events (graphql-sse, distinct connections) and multipart
+//! (`multipart/mixed; subscriptionSpec=1.0`). Both resume as the WebSocket door does.
+
+use std::{convert::Infallible, sync::Arc};
+
+use async_graphql::Request;
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{FutureExt, StreamExt, stream};
+
+use crate::{
+    clock::{Clock, Sleep, sleep},
+    graphql::engine::{Answer, Caller},
+    http::{Door, graphql::json_of, negotiate::Form, request::BadRequest},
+};
+
+/// How often a silent stream says that it is alive, so that no proxy takes it for dead.
+const ALIVE: TimeDelta = TimeDelta::seconds(12);
+
+/// How the answers of a stream are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Framing {
+    /// As server-sent events. Each says its position, so that a browser resumes by itself.
+    Events,
+    /// As the parts of a multipart body.
+    Parts,
+}
+
+impl Framing {
+    const fn form(self) -> Form {
+        match self {
+            Self::Events => Form::Events,
+            Self::Parts => Form::Parts,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Events => "sse",
+            Self::Parts => "multipart",
+        }
+    }
+
+    const fn opening(self) -> &'static [u8] {
+        match self {
+            Self::Events => b"",
+            Self::Parts => b"--graphql",
+        }
+    }
+
+    /// A part ends with the boundary of the next: only then does a reader know that it is whole.
+    fn next(self, answer: &Answer) -> Bytes {
+        let (json, position) = match answer {
+            Answer::Plain(response) => (json_of(response).into(), None),
+            Answer::Rendered { json, position } => (json.clone(), *position),
+        };
+        let position = position.map_or_else(String::new, |position| format!("id: {position}\n"));
+        let parts: &[&[u8]] = match self {
+            Self::Events => &[b"event: next\ndata: ", &json, b"\n", position.as_bytes(), b"\n"],
+            Self::Parts => &[b"\r\ncontent-type: application/json\r\n\r\n{\"payload\":", &json, b"}\r\n--graphql"],
+        };
+        parts.concat().into()
+    }
+
+    const fn alive(self) -> &'static [u8] {
+        match self {
+            Self::Events => b":\n\n",
+            Self::Parts => b"\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql",
+        }
+    }
+
+    const fn complete(self) -> &'static [u8] {
+        match self {
+            Self::Events => b"event: complete\ndata:\n\n",
+            Self::Parts => b"--\r\n",
+        }
+    }
+}
+
+/// The position that a browser has seen last, as it says when it comes back.
+pub(in crate::http) fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, BadRequest> {
+    let Some(value) = headers.get(HeaderName::from_static("last-event-id")) else { return Ok(None) };
+    let position = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|position| *position >= 0_i64);
+    // To begin anew instead would be a hole that nobody sees.
+    position.map(Some).ok_or(BadRequest("\"Last-Event-ID\" must be the id of an event of this stream"))
+}
+
+/// What is streamed, and from where on.
+pub(in crate::http) struct Streamed {
+    pub(in crate::http) request: Request,
+    pub(in crate::http) framing: Framing,
+    pub(in crate::http) resume: Option<i64>,
+    /// When the caller's token ends.
+    pub(in crate::http) expires_at: Option<DateTime<Utc>>,
+}
+
+/// Streams the answers of an operation until it ends, its token ends, or the service stops.
+pub(in crate::http) fn stream(door: &Door, streamed: Streamed, caller: Caller) -> Response {
+    let Streamed { request, framing, resume, expires_at } = streamed;
+    let engine = door.engine.clone();
+    let answers = async move { engine.answers(request, &caller, resume).await }.flatten_stream().boxed();
+    let end = expires_at.map_or_else(|| -> Sleep { Box::pin(std::future::pending()) }, |at| door.clock.sleep_until(at));
+    let life = door.life.clone();
+    let state = State {
+        framing,
+        answers,
+        end,
+        clock: Arc::clone(&door.clock),
+        drain: Box::pin(async move { life.draining().await }),
+        done: false,
+        _open: Open::new(framing),
+    };
+    let body = stream::unfold(state, |mut state| async move {
+        let bytes = state.next().await?;
+        Some((bytes, state))
+    });
+    let body = stream::iter([Bytes::from_static(framing.opening())]).chain(body).map(Ok::<_, Infallible>);
+    let mut response = Body::from_stream(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.form().content_type()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies such as nginx hold answers back unless told.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// Counts the open streams.
+struct Open(Framing);
+
+impl Open {
+    fn new(framing: Framing) -> Self {
+        metrics::gauge!("kezdesu_streams", "door" => framing.name()).increment(1.0);
+        Self(framing)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!("kezdesu_streams", "door" => self.0.name()).decrement(1.0);
+    }
+}
+
+struct State {
+    framing: Framing,
+    answers: stream::BoxStream<'static, Answer>,
+    end: Sleep,
+    drain: Sleep,
+    clock: Arc<dyn Clock>,
+    done: bool,
+    _open: Open,
+}
+
+impl State {
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.done {
+            return None;
+        }
+        let alive = sleep(self.clock.as_ref(), ALIVE);
+        let answer = tokio::select! {
+            biased;
+            () = &mut self.end => None,
+            () = &mut self.drain => None,
+            answer = self.answers.next() => answer,
+            () = alive => return Some(Bytes::from_static(self.framing.alive())),
+        };
+        Some(match answer {
+            Some(answer) => self.framing.next(&answer),
+            None => {
+                self.done = true;
+                Bytes::from_static(self.framing.complete())
+            }
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! The operations that run on one socket, each a stream of messages. They are asked in turn, so that one that never pauses
+//! cannot starve its neighbour, and nothing queues behind a slow reader.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use async_graphql::{Request, Response, parser::types::OperationType};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_util::{
+    FutureExt, Stream, StreamExt,
+    future::BoxFuture,
+    stream::{self, AbortHandle, BoxStream, SelectAll, abortable},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    clock::Clock,
+    graphql::{
+        Engine,
+        engine::{Answer, Caller},
+    },
+    http::{
+        Door,
+        graphql::{errors_of, is_request_error, json_of, loggable},
+        ws::wire::Batch,
+    },
+};
+
+/// How many messages are written at once at most.
+const MOST_MESSAGES: usize = 64;
+/// How many bytes are written at once, about.
+const MOST_BYTES: usize = 64 << 10;
+
+/// What an operation says.
+pub(in crate::http) struct Out {
+    pub(in crate::http) id: Arc<Id>,
+    what: What,
+}
+
+enum What {
+    Next(Bytes),
+    Error(Value),
+    Complete,
+}
+
+/// An operation's id, as it is and as JSON.
+pub(in crate::http) struct Id {
+    pub(in crate::http) plain: String,
+    json: String,
+}
+
+impl Out {
+    /// Whether the operation has nothing more to say.
+    pub(in crate::http) const fn is_last(&self) -> bool {
+        !matches!(self.what, What::Next(_))
+    }
+
+    fn size(&self) -> usize {
+        match &self.what {
+            What::Next(json) => json.len() + self.id.json.len() + 64,
+            What::Error(_) | What::Complete => 256,
+        }
+    }
+
+    fn write(&self, batch: &mut Batch) {
+        match &self.what {
+            What::Next(json) => {
+                let id = self.id.json.as_bytes();
+                batch.text(&[b"{\"id\":", id, b",\"type\":\"next\",\"payload\":", json, b"}"]);
+            }
+            What::Error(errors) => {
+                let text = json!({ "id": self.id.plain, "type": "error", "payload": errors }).to_string();
+                batch.text(&[text.as_bytes()]);
+            }
+            What::Complete => {
+                batch.text(&[json!({ "id": self.id.plain, "type": "complete" }).to_string().as_bytes()]);
+            }
+        }
+    }
+}
+
+/// Several messages as one batch.
+pub(in crate::http) fn batch(outs: &[Out]) -> Batch {
+    let mut batch = Batch::with_capacity(outs.iter().map(Out::size).sum());
+    for out in outs {
+        out.write(&mut batch);
+    }
+    batch
+}
+
+/// Stops an operation when it is dropped.
+#[derive(Debug)]
+pub(in crate::http) struct Operation(AbortHandle);
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The operations of a socket.
+#[derive(Default)]
+pub(in crate::http) struct Running(SelectAll<BoxStream<'static, Out>>);
+
+impl Running {
+    /// Begins an operation.
+    pub(in crate::http) fn begin(
+        &mut self,
+        id: String,
+        mut request: Request,
+        caller: &Caller,
+        door: &Door,
+    ) -> Operation {
+        let Door { engine, clock, .. } = door;
+        let json = Value::String(id.clone()).to_string();
+        let run = Run {
+            id: Arc::new(Id { plain: id, json }),
+            name: loggable(request.operation_name.as_deref()),
+            viewer: if caller.viewer.person().is_some() { "person" } else { "anonymous" },
+            began: clock.now(),
+            clock: Arc::clone(clock),
+            events: 0,
+            reason: "stopped",
+        };
+        let (engine, caller) = (engine.clone(), caller.clone());
+        let streams = matches!(Engine::operation(&mut request), Ok(OperationType::Subscription));
+        // Boxed, so that what only the beginning needs is gone afterwards.
+        let begun: BoxFuture<'static, BoxStream<'static, Answer>> = if streams {
+            async move { engine.answers(request, &caller, None).await }.boxed()
+        } else {
+            // In a task of its own: a socket that closes does not stop a mutation halfway.
+            let work = tokio::spawn(async move { engine.execute(request, &caller).await });
+            async move { stream::iter(work.await.ok().map(|answer| Answer::Plain(Box::new(answer)))).boxed() }.boxed()
+        };
+        let outs = begun.map(move |answers| run.outs(answers, streams)).flatten_stream();
+        let (outs, handle) = abortable(outs);
+        self.0.push(outs.boxed());
+        Operation(handle)
+    }
+
+    /// Everything that is ready, as far as it is written at once. Pending while there is nothing.
+    pub(in crate::http) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Out>> {
+        let (mut ready, mut bytes) = (Vec::new(), 0);
+        while ready.len() < MOST_MESSAGES && bytes < MOST_BYTES {
+            match self.0.poll_next_unpin(cx) {
+                Poll::Ready(Some(out)) => {
+                    bytes += out.size();
+                    ready.push(out);
+                }
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        if ready.is_empty() { Poll::Pending } else { Poll::Ready(ready) }
+    }
+}
+
+/// One run of an operation. Says how it ended, however it did.
+struct Run {
+    id: Arc<Id>,
+    name: Option<String>,
+    viewer: &'static str,
+    began: DateTime<Utc>,
+    clock: Arc<dyn Clock>,
+    events: u64,
+    reason: &'static str,
+}
+
+impl Run {
+    fn outs(self, answers: BoxStream<'static, Answer>, streams: bool) -> impl Stream<Item = Out> + Send + 'static {
+        stream::unfold(Some((self, answers)), move |state| async move {
+            let (mut run, mut answers) = state?;
+            let what = match answers.next().await {
+                Some(Answer::Rendered { json, .. }) => What::Next(json),
+                Some(Answer::Plain(answer)) => run.plain(&answer, streams),
+                None => What::Complete,
+            };
+            let out = Out { id: Arc::clone(&run.id), what };
+            match out.what {
+                What::Next(_) => {
+                    run.events += 1;
+                    Some((out, Some((run, answers))))
+                }
+                What::Error(_) => {
+                    run.reason = "refused";
+                    Some((out, None))
+                }
+                What::Complete => {
+                    run.reason = "complete";
+                    Some((out, None))
+                }
+            }
+        })
+    }
+
+    fn plain(&self, answer: &Response, streams: bool) -> What {
+        let refused = self.events == 0 && streams && answer.data == async_graphql::Value::Null && answer.is_err();
+        if refused || is_request_error(answer) {
+            return What::Error(errors_of(answer));
+        }
+        What::Next(json_of(answer).into())
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let ms = (self.clock.now() - self.began).num_milliseconds();
+        let Self { name, viewer, events, reason, .. } = self;
+        tracing::info!(name, viewer, events, ms, reason, "graphql.subscription");
+    }
+}
