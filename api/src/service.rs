@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 
 use crate::{
-    app::App,
+    app::{App, AppParts},
     auth::{Authenticator, KeyError},
     clock::Clock,
     config::{Environment, Settings},
@@ -102,7 +102,7 @@ pub async fn app(
     ids: Arc<dyn IdGen>,
 ) -> Result<Arc<App>, StartError> {
     let atlas = ArcSwap::from_pointee(store.atlas().await?);
-    Ok(Arc::new(App { store, clock, ids, atlas, norms: settings.norms.clone(), bus }))
+    Ok(App::new(AppParts { store, clock, ids, atlas, norms: settings.norms.clone(), bus }))
 }
 
 fn bus(settings: &Settings, clock: &Arc<dyn Clock>, life: &Lifecycle) -> Result<Arc<dyn Bus>, StartError> {

@@ -4,6 +4,7 @@ mod architecture;
 mod chaos;
 mod doors;
 mod feeds;
+mod groups;
 mod histories;
 mod idempotency;
 mod kill;

@@ -45,6 +45,33 @@ pub struct App {
     pub norms: Norms,
     /// Tells the replicas that a feed has grown.
     pub bus: Arc<dyn Bus>,
+    /// Posts that wait for their transaction.
+    pub(in crate::app) lines: questions::lines::Lines,
+}
+
+impl App {
+    /// An app over its collaborators.
+    #[must_use]
+    pub fn new(with: AppParts) -> Arc<Self> {
+        let AppParts { store, clock, ids, atlas, norms, bus } = with;
+        Arc::new(Self { store, clock, ids, atlas, norms, bus, lines: questions::lines::Lines::default() })
+    }
+}
+
+/// What an app is made of.
+pub struct AppParts {
+    /// The database.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh identities.
+    pub ids: Arc<dyn IdGen>,
+    /// The units of the classifier.
+    pub atlas: ArcSwap<Atlas>,
+    /// The norms of the decree.
+    pub norms: Norms,
+    /// Tells the replicas that a feed has grown.
+    pub bus: Arc<dyn Bus>,
 }
 
 /// The units above a meeting's host, and the host: what a permission is judged by.

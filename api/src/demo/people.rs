@@ -42,7 +42,7 @@ pub(in crate::demo) async fn come(app: Arc<App>, staff: Viewer, meeting: Meeting
     }
 }
 
-async fn happen(app: &App, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), ActError> {
+async fn happen(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), ActError> {
     if step == PRESENTATION {
         app.set_stage(staff, meeting, Stage::Questions).await?;
     }
@@ -54,7 +54,7 @@ async fn happen(app: &App, staff: &Viewer, meeting: MeetingId, step: u64) -> Res
     }
 }
 
-async fn ask(app: &App, meeting: MeetingId, turn: u64) -> Result<(), ActError> {
+async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), ActError> {
     let round = QUESTIONS.len().max(1);
     let index = usize::try_from(turn).unwrap_or_default();
     let Some((name, language, body)) = QUESTIONS.get(index % round) else { return Ok(()) };
@@ -67,7 +67,7 @@ async fn ask(app: &App, meeting: MeetingId, turn: u64) -> Result<(), ActError> {
     Ok(())
 }
 
-async fn approve(app: &App, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), ActError> {
+async fn approve(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), ActError> {
     let waiting = some(app, meeting, CommentState::Pending, CommentOrder::Oldest).await?;
     let Some(oldest) = waiting.first() else { return Ok(()) };
     let (action, reason) = if step % 28 == 13 {
@@ -79,7 +79,7 @@ async fn approve(app: &App, staff: &Viewer, meeting: MeetingId, step: u64) -> Re
     Ok(())
 }
 
-async fn answer(app: &App, staff: &Viewer, meeting: MeetingId) -> Result<(), ActError> {
+async fn answer(app: &Arc<App>, staff: &Viewer, meeting: MeetingId) -> Result<(), ActError> {
     if let Some(selected) = some(app, meeting, CommentState::Selected, CommentOrder::Oldest).await?.first() {
         app.answer_comment(staff, selected.id, Some("Жауап тікелей эфирде берілді.")).await?;
     }
@@ -89,7 +89,7 @@ async fn answer(app: &App, staff: &Viewer, meeting: MeetingId) -> Result<(), Act
     Ok(())
 }
 
-async fn vote(app: &App, meeting: MeetingId, step: u64) -> Result<(), ActError> {
+async fn vote(app: &Arc<App>, meeting: MeetingId, step: u64) -> Result<(), ActError> {
     let voter = viewer(&format!("demo-voter-{step}"), "Тұрғын", &[Role::Citizen], None);
     for comment in some(app, meeting, CommentState::Published, CommentOrder::Newest).await?.iter().take(2) {
         app.vote_comment(&voter, comment.id, true).await?;
@@ -98,7 +98,7 @@ async fn vote(app: &App, meeting: MeetingId, step: u64) -> Result<(), ActError> 
 }
 
 async fn some(
-    app: &App,
+    app: &Arc<App>,
     meeting: MeetingId,
     state: CommentState,
     order: CommentOrder,

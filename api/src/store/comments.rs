@@ -1,5 +1,7 @@
 //! Comments. A list read takes the viewer's scope, which becomes SQL in one function.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 use entities::{
     comment::{self, Column},
@@ -82,29 +84,45 @@ impl Tx {
             .await?)
     }
 
-    /// When an author last posted at a meeting.
+    /// When these authors last posted at a meeting.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn last_post(&self, meeting: MeetingId, author_key: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+    pub async fn last_posts(
+        &self,
+        meeting: MeetingId,
+        authors: &[String],
+    ) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
         let newest = comment::Entity::find()
+            .select_only()
+            .column(Column::AuthorKey)
+            .column_as(Column::PostedAt.max(), "newest")
             .filter(Column::MeetingId.eq(meeting))
-            .filter(Column::AuthorKey.eq(author_key))
-            .order_by_desc(Column::PostedSeq);
-        Ok(newest.one(self.inner()).await?.map(|row| row.posted_at))
+            .filter(Column::AuthorKey.is_in(authors))
+            .group_by(Column::AuthorKey);
+        let rows: Vec<(String, DateTime<Utc>)> = newest.into_tuple().all(self.inner()).await?;
+        Ok(rows.into_iter().collect())
     }
 
-    /// Whether an author has already said the same at a meeting, and has not taken it back.
+    /// Which of these authors have said which of these things at a meeting, and have not taken them back.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn said_before(&self, meeting: MeetingId, author_key: &str, body: &str) -> Result<bool, StoreError> {
-        let same = comment::Entity::find()
+    pub async fn said_before(
+        &self,
+        meeting: MeetingId,
+        authors: &[String],
+        bodies: &[String],
+    ) -> Result<HashSet<(String, String)>, StoreError> {
+        let said = comment::Entity::find()
+            .select_only()
+            .columns([Column::AuthorKey, Column::Body])
             .filter(Column::MeetingId.eq(meeting))
-            .filter(Column::AuthorKey.eq(author_key))
-            .filter(Column::Body.eq(body))
+            .filter(Column::AuthorKey.is_in(authors))
+            .filter(Column::Body.is_in(bodies))
             .filter(Column::State.ne(CommentState::Withdrawn));
-        Ok(same.count(self.inner()).await? > 0)
+        let rows: Vec<(String, String)> = said.into_tuple().all(self.inner()).await?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Adds comments.

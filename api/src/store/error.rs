@@ -11,6 +11,9 @@ pub enum StoreError {
     /// The database's address is wrong, or nothing answers there.
     #[error("the database cannot be opened")]
     Address(#[source] sqlx::Error),
+    /// What several waited for has failed.
+    #[error(transparent)]
+    Shared(std::sync::Arc<Self>),
     /// A stored value is not one of those that the product writes.
     #[error("a stored {0} is not understood")]
     Corrupt(&'static str),

@@ -1,14 +1,16 @@
 //! First results of creating mutations. The key is claimed in the transaction of the act, before anything is locked.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use entities::idempotency_key;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
 use uuid::Uuid;
 
 use crate::store::{StoreError, Tx};
 
 /// A caller's wish that an act happen once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Once {
     /// The caller.
     pub subject: String,
@@ -18,6 +20,16 @@ pub struct Once {
     pub key: String,
     /// SHA-256 of the input, in hex.
     pub digest: String,
+}
+
+const KEY: [idempotency_key::Column; 3] =
+    [idempotency_key::Column::Subject, idempotency_key::Column::Operation, idempotency_key::Column::Key];
+
+fn is(once: &Once) -> Condition {
+    Condition::all()
+        .add(idempotency_key::Column::Subject.eq(once.subject.as_str()))
+        .add(idempotency_key::Column::Operation.eq(once.operation))
+        .add(idempotency_key::Column::Key.eq(once.key.as_str()))
 }
 
 /// What a claim found.
@@ -45,9 +57,8 @@ impl Tx {
             result: Set(result),
             created_at: Set(now),
         };
-        let key = [idempotency_key::Column::Subject, idempotency_key::Column::Operation, idempotency_key::Column::Key];
         let written = idempotency_key::Entity::insert(row)
-            .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
+            .on_conflict(OnConflict::columns(KEY).do_nothing().to_owned())
             .exec_without_returning(self.inner())
             .await?;
         if written > 0 {
@@ -57,6 +68,63 @@ impl Tx {
         let first = idempotency_key::Entity::find_by_id(id).one(self.inner()).await?;
         let first = first.ok_or(StoreError::Corrupt("idempotency key"))?;
         Ok(if first.input_digest == once.digest { Claim::Done(first.result) } else { Claim::Reused })
+    }
+
+    /// Claims several keys, no two the same, each for what its act will make. In the order of the keys, so that two who claim
+    /// the same ones do not wait for each other.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_all(&self, claims: &[(Once, Uuid, DateTime<Utc>)]) -> Result<HashMap<Once, Claim>, StoreError> {
+        let mut claims: Vec<_> = claims.iter().collect();
+        claims.sort_by(|(a, ..), (b, ..)| (&a.subject, &a.key).cmp(&(&b.subject, &b.key)));
+        if claims.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = claims.iter().map(|(once, result, now)| idempotency_key::ActiveModel {
+            subject: Set(once.subject.clone()),
+            operation: Set(once.operation.to_owned()),
+            key: Set(once.key.clone()),
+            input_digest: Set(once.digest.clone()),
+            result: Set(*result),
+            created_at: Set(*now),
+        });
+        let written = idempotency_key::Entity::insert_many(rows)
+            .on_conflict(OnConflict::columns(KEY).do_nothing().to_owned())
+            .exec_without_returning(self.inner())
+            .await?;
+        let ours = |(once, ..): &&(Once, Uuid, DateTime<Utc>)| (once.clone(), Claim::Ours);
+        if usize::try_from(written).is_ok_and(|written| written == claims.len()) {
+            return Ok(claims.iter().map(ours).collect());
+        }
+        let keys = claims.iter().fold(Condition::any(), |any, (once, ..)| any.add(is(once)));
+        let rows = idempotency_key::Entity::find().filter(keys).all(self.inner()).await?;
+        let found = |(once, result, _): &&(Once, Uuid, DateTime<Utc>)| {
+            let same = |row: &&idempotency_key::Model| row.subject == once.subject && row.key == once.key;
+            let row = rows.iter().find(same).ok_or(StoreError::Corrupt("idempotency key"))?;
+            let claim = match row {
+                row if row.result == *result => Claim::Ours,
+                row if row.input_digest == once.digest => Claim::Done(row.result),
+                _ => Claim::Reused,
+            };
+            Ok((once.clone(), claim))
+        };
+        claims.iter().map(found).collect()
+    }
+
+    /// Gives up claims of acts that were refused.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release(&self, claims: &[(Once, Uuid)]) -> Result<(), StoreError> {
+        if claims.is_empty() {
+            return Ok(());
+        }
+        // Only where the claim is this act's: a repeat that was refused leaves the first alone.
+        let each = |(once, result): &(Once, Uuid)| is(once).add(idempotency_key::Column::Result.eq(*result));
+        let keys = claims.iter().fold(Condition::any(), |any, claim| any.add(each(claim)));
+        idempotency_key::Entity::delete_many().filter(keys).exec(self.inner()).await?;
+        Ok(())
     }
 
     /// Forgets keys that were claimed before `moment`.

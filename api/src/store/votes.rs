@@ -1,5 +1,7 @@
 //! Votes and mutes.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use entities::{
     comment, comment_vote,
@@ -64,9 +66,17 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn muted_until(&self, meeting: MeetingId, author_key: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let row = muted_author::Entity::find_by_id((meeting, author_key.to_owned())).one(self.inner()).await?;
-        Ok(row.map(|row| row.until))
+    pub async fn muted_until(
+        &self,
+        meeting: MeetingId,
+        authors: &[String],
+    ) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
+        let rows = muted_author::Entity::find()
+            .filter(muted_author::Column::MeetingId.eq(meeting))
+            .filter(muted_author::Column::AuthorKey.is_in(authors))
+            .all(self.inner())
+            .await?;
+        Ok(rows.into_iter().map(|row| (row.author_key, row.until)).collect())
     }
 
     /// Mutes an author at a meeting until a moment.

@@ -161,7 +161,11 @@ impl Import<'_> {
         let author_key = one.author_external_id.map(|author| format!("{}:{author}", platform.as_str()));
         let author_name = tidy(&one.author_name, LONGEST_NAME).unwrap_or_else(|| platform.as_str().to_owned());
         let muted = match &author_key {
-            Some(key) => tx.muted_until(self.meeting.id, key).await?.is_some_and(|until| until > self.now),
+            Some(key) => tx
+                .muted_until(self.meeting.id, std::slice::from_ref(key))
+                .await?
+                .values()
+                .any(|until| *until > self.now),
             None => false,
         };
         // Its author cannot be told, so what would be refused waits for a moderator instead.

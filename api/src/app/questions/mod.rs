@@ -1,6 +1,7 @@
 //! Live questions: posted, voted for, moderated, answered.
 
 mod import;
+pub(in crate::app) mod lines;
 mod mark;
 mod merge;
 mod moderate;

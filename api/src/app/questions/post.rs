@@ -1,5 +1,10 @@
 //! Posting a comment.
 
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{
     comment,
@@ -10,7 +15,7 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        ActError, App, Host, Refused,
         meetings::{bad_text, text},
         once::once,
         questions::{change_event, not_live},
@@ -23,7 +28,10 @@ use crate::{
         viewer::Viewer,
         words::BlockedWords,
     },
-    store::Tx,
+    store::{
+        StoreError, Tx,
+        idempotency::{Claim, Once},
+    },
 };
 
 /// How many characters a shown name may have.
@@ -45,12 +53,13 @@ pub struct PostComment {
 }
 
 impl App {
-    /// Posts a comment at a live meeting.
+    /// Posts a comment at a live meeting. Posts of one meeting that arrive together are committed together; each is judged as
+    /// if it were alone, in the order in which they came.
     ///
     /// # Errors
     /// Refused when the floor is closed to the author or the text breaks a rule.
     pub async fn post_comment(
-        &self,
+        self: &Arc<Self>,
         viewer: &Viewer,
         post: PostComment,
         key: Option<&str>,
@@ -62,52 +71,72 @@ impl App {
         let body = line(&post.body, LONGEST_BODY).map_err(|bad| bad_text("body", bad))?;
         let name = text("authorName", post.author_name.as_deref().unwrap_or(&person.name), LONGEST_NAME)?;
         let id = CommentId(self.ids.next(now));
+        let PostComment { meeting, kind, language, .. } = post;
+        let draft = Draft { id, now, viewer: viewer.clone(), author, once, kind, language, body, name };
+        self.lines.post(self, meeting, draft).await
+    }
+
+    /// Commits posts of one meeting in one transaction, and says what came of each. Those that are refused leave nothing.
+    ///
+    /// # Errors
+    /// When the database fails, and with it all of them.
+    pub(in crate::app) async fn post_together(
+        &self,
+        meeting: MeetingId,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<comment::Model, ActError>>, StoreError> {
         let mut tx = self.store.begin().await?;
-        if let Some(first) = tx.first_time(once.as_ref(), id.0, now).await? {
-            let first = tx.comments_by_id(&[CommentId(first)]).await?.pop();
-            return first.ok_or_else(|| Refused::NotFound { field: "idempotencyKey" }.into());
-        }
-        let meeting = tx.lock_meeting(post.meeting).await?.ok_or(Refused::NotFound { field: "meetingId" })?;
-        authorize::<policy::PostComment>(viewer, &self.host_of(&meeting)?.scope())?;
-        may_post(&tx, &meeting, &author, now).await?;
-        if BlockedWords::new(&words(&meeting)).are_in(&format!("{name} {body}")) {
-            return Err(Refused::BlockedWord.into());
-        }
-        if tx.said_before(meeting.id, &author, &body).await? {
-            return Err(Refused::Duplicate.into());
-        }
-        let mut comment = comment::Model {
-            id,
-            meeting_id: meeting.id,
-            receipt: meeting.last_receipt + 1,
-            kind: post.kind,
-            search: fold(&format!("{body} {name}")),
-            body,
-            language: post.language,
-            author_key: Some(author),
-            author_name: name,
-            platform: None,
-            broadcast_id: None,
-            external_id: None,
-            state: first_state(meeting.moderation),
-            state_reason: None,
-            votes: 0,
-            votes_shown_at: Some(now),
-            votes_unshown: false,
-            labels: "[]".to_owned(),
-            posted_at: now,
-            posted_seq: 0,
-            selected_at: None,
-            answered_at: None,
-            answer: None,
-            merged_into: None,
+        let repeats = repeats(&tx, drafts).await?;
+        let meeting = tx.lock_meeting(meeting).await?;
+        let floor = match &meeting {
+            Some(meeting) => Some(Floor::read(self, &tx, meeting, drafts).await?),
+            None => None,
         };
-        let event = change_event(id, None, comment.state, Some(&person.subject));
-        comment.posted_seq = tx.record(FeedName::Comments(meeting.id), now, &[event]).await?;
-        tx.insert_comments(vec![comment.clone()]).await?;
-        tx.save_meeting(meeting::Model { last_receipt: comment.receipt, ..meeting }).await?;
+        let (mut outcomes, mut rows, mut refused) = (Vec::with_capacity(drafts.len()), Vec::new(), Vec::new());
+        let mut floor = floor;
+        for (draft, repeat) in drafts.iter().zip(repeats) {
+            let outcome = match (repeat, &mut floor) {
+                (Some(outcome), _) => outcome.map_err(ActError::from),
+                (None, None) => Err(Refused::NotFound { field: "meetingId" }.into()),
+                (None, Some(floor)) => floor.judge(draft),
+            };
+            match &outcome {
+                Ok(row) if row.id == draft.id => rows.push(row.clone()),
+                Ok(_) => {}
+                Err(_) => refused.extend(draft.once.clone().map(|once| (once, draft.id.0))),
+            }
+            outcomes.push(outcome);
+        }
+        if let Some(meeting) = meeting {
+            let events: Vec<_> = drafts
+                .iter()
+                .filter_map(|draft| {
+                    let row = rows.iter().find(|row| row.id == draft.id)?;
+                    Some(change_event(row.id, None, row.state, draft.viewer.subject()))
+                })
+                .collect();
+            if let (Some(last), Some(first)) = (rows.last(), drafts.first()) {
+                let last_receipt = last.receipt;
+                let at = drafts.iter().map(|draft| draft.now).max().unwrap_or(first.now);
+                let seq = tx.record(FeedName::Comments(meeting.id), at, &events).await?;
+                for (row, seq) in rows.iter_mut().zip(seq..) {
+                    row.posted_seq = seq;
+                }
+                tx.insert_comments(rows.clone()).await?;
+                tx.save_meeting(meeting::Model { last_receipt, ..meeting }).await?;
+            }
+        }
+        tx.release(&refused).await?;
         self.commit(tx).await?;
-        Ok(comment)
+        let mut written = rows.into_iter();
+        for outcome in outcomes.iter_mut().flatten() {
+            if outcome.posted_seq == 0
+                && let Some(row) = written.next()
+            {
+                *outcome = row;
+            }
+        }
+        Ok(outcomes)
     }
 
     /// Whether the viewer could post at a meeting now, by the same rule as a refusal. Slow mode is not looked at: it passes.
@@ -132,18 +161,125 @@ fn open_floor(meeting: &meeting::Model) -> Result<(), Refused> {
     }
 }
 
-async fn may_post(tx: &Tx, meeting: &meeting::Model, author: &str, now: DateTime<Utc>) -> Result<(), ActError> {
-    open_floor(meeting)?;
-    if let Some(until) = tx.muted_until(meeting.id, author).await?.filter(|until| *until > now) {
-        return Err(Refused::Muted { until, retry_after: until - now }.into());
+/// A comment that waits to be posted, as far as it can be judged without the database.
+pub(in crate::app) struct Draft {
+    id: CommentId,
+    now: DateTime<Utc>,
+    viewer: Viewer,
+    author: String,
+    pub(in crate::app) once: Option<Once>,
+    kind: CommentKind,
+    language: Language,
+    body: String,
+    name: String,
+}
+
+type Repeat = Option<Result<comment::Model, Refused>>;
+
+/// Which of the drafts were posted before under the same key, and what came of them then.
+async fn repeats(tx: &Tx, drafts: &[Draft]) -> Result<Vec<Repeat>, StoreError> {
+    let claims: Vec<_> = drafts.iter().filter_map(|draft| Some((draft.once.clone()?, draft.id.0, draft.now))).collect();
+    let claims = tx.claim_all(&claims).await?;
+    let done = claims.values().filter_map(|claim| match claim {
+        Claim::Done(first) => Some(CommentId(*first)),
+        Claim::Ours | Claim::Reused => None,
+    });
+    let done: Vec<_> = done.collect();
+    let firsts = if done.is_empty() { Vec::new() } else { tx.comments_by_id(&done).await? };
+    let repeat = |draft: &Draft| match claims.get(draft.once.as_ref()?)? {
+        Claim::Ours => None,
+        Claim::Reused => Some(Err(Refused::KeyReused)),
+        Claim::Done(first) => {
+            let row = firsts.iter().find(|row| row.id.0 == *first).cloned();
+            Some(row.ok_or(Refused::NotFound { field: "idempotencyKey" }))
+        }
+    };
+    Ok(drafts.iter().map(repeat).collect())
+}
+
+/// What posts of a locked meeting are judged by. Each that is accepted counts for those after it.
+struct Floor<'a> {
+    meeting: &'a meeting::Model,
+    host: Host,
+    blocked: BlockedWords,
+    muted: HashMap<String, DateTime<Utc>>,
+    last_posts: HashMap<String, DateTime<Utc>>,
+    said: HashSet<(String, String)>,
+    receipt: i32,
+}
+
+impl<'a> Floor<'a> {
+    async fn read(app: &App, tx: &Tx, meeting: &'a meeting::Model, drafts: &[Draft]) -> Result<Self, StoreError> {
+        let mut authors: Vec<String> = drafts.iter().map(|draft| draft.author.clone()).collect();
+        authors.sort_unstable();
+        authors.dedup();
+        let bodies: Vec<String> = drafts.iter().map(|draft| draft.body.clone()).collect();
+        let last_posts =
+            if meeting.slow_mode_seconds > 0 { tx.last_posts(meeting.id, &authors).await? } else { HashMap::new() };
+        Ok(Self {
+            meeting,
+            host: app.host_of(meeting)?,
+            blocked: BlockedWords::new(&words(meeting)),
+            muted: tx.muted_until(meeting.id, &authors).await?,
+            last_posts,
+            said: tx.said_before(meeting.id, &authors, &bodies).await?,
+            receipt: meeting.last_receipt,
+        })
     }
-    if meeting.slow_mode_seconds > 0
-        && let Some(last) = tx.last_post(meeting.id, author).await?
-    {
-        let next = last + TimeDelta::seconds(meeting.slow_mode_seconds.into());
-        if next > now {
-            return Err(Refused::TooFast { retry_after: next - now }.into());
+
+    fn judge(&mut self, draft: &Draft) -> Result<comment::Model, ActError> {
+        authorize::<policy::PostComment>(&draft.viewer, &self.host.scope())?;
+        open_floor(self.meeting)?;
+        self.in_time(draft)?;
+        if self.blocked.are_in(&format!("{} {}", draft.name, draft.body)) {
+            return Err(Refused::BlockedWord.into());
+        }
+        if !self.said.insert((draft.author.clone(), draft.body.clone())) {
+            return Err(Refused::Duplicate.into());
+        }
+        self.last_posts.insert(draft.author.clone(), draft.now);
+        self.receipt += 1;
+        Ok(self.row(draft))
+    }
+
+    fn in_time(&self, Draft { author, now, .. }: &Draft) -> Result<(), Refused> {
+        if let Some(until) = self.muted.get(author).filter(|until| *until > now) {
+            return Err(Refused::Muted { until: *until, retry_after: *until - *now });
+        }
+        let pause = TimeDelta::seconds(self.meeting.slow_mode_seconds.into());
+        match self.last_posts.get(author).map(|last| *last + pause) {
+            Some(next) if next > *now => Err(Refused::TooFast { retry_after: next - *now }),
+            _ => Ok(()),
         }
     }
-    Ok(())
+
+    fn row(&self, draft: &Draft) -> comment::Model {
+        let Draft { id, now, author, kind, language, body, name, .. } = draft;
+        comment::Model {
+            id: *id,
+            meeting_id: self.meeting.id,
+            receipt: self.receipt,
+            kind: *kind,
+            search: fold(&format!("{body} {name}")),
+            body: body.clone(),
+            language: *language,
+            author_key: Some(author.clone()),
+            author_name: name.clone(),
+            platform: None,
+            broadcast_id: None,
+            external_id: None,
+            state: first_state(self.meeting.moderation),
+            state_reason: None,
+            votes: 0,
+            votes_shown_at: Some(*now),
+            votes_unshown: false,
+            labels: "[]".to_owned(),
+            posted_at: *now,
+            posted_seq: 0,
+            selected_at: None,
+            answered_at: None,
+            answer: None,
+            merged_into: None,
+        }
+    }
 }
