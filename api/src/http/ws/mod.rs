@@ -27,8 +27,8 @@ use crate::{
 
 /// The subprotocol that is spoken here, and no other.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// Small buffers: the library's own cost over a hundred kilobytes a connection.
-const BUFFER: usize = 4 << 10;
+/// A small buffer: the library's own costs over a hundred kilobytes a connection. Larger messages are read in parts.
+const BUFFER: usize = 2 << 10;
 
 /// Whether a request wants to become a WebSocket.
 pub(in crate::http) fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -70,8 +70,7 @@ pub(in crate::http) fn upgrade(door: Door, mut request: Request<Body>) -> Respon
         let Ok(connection) = upgraded.await else { return };
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
-            .write_buffer_size(BUFFER)
-            .max_write_buffer_size(usize::MAX)
+            .write_buffer_size(0)
             .max_message_size(Some(door.limits.max_message_bytes))
             .max_frame_size(Some(door.limits.max_message_bytes));
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(connection), Role::Server, Some(config)).await;

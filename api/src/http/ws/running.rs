@@ -101,9 +101,12 @@ impl Drop for Operation {
     }
 }
 
-/// The operations of a socket.
+/// The operations of a socket. Most sockets run one, which needs no bookkeeping.
 #[derive(Default)]
-pub(in crate::http) struct Running(SelectAll<BoxStream<'static, Out>>);
+pub(in crate::http) struct Running {
+    first: Option<BoxStream<'static, Out>>,
+    others: SelectAll<BoxStream<'static, Out>>,
+}
 
 impl Running {
     /// Begins an operation.
@@ -137,7 +140,10 @@ impl Running {
         };
         let outs = begun.map(move |answers| run.outs(answers, streams)).flatten_stream();
         let (outs, handle) = abortable(outs);
-        self.0.push(outs.boxed());
+        match &mut self.first {
+            Some(_) => self.others.push(outs.boxed()),
+            none => *none = Some(outs.boxed()),
+        }
         Operation(handle)
     }
 
@@ -145,13 +151,19 @@ impl Running {
     pub(in crate::http) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Out>> {
         let (mut ready, mut bytes) = (Vec::new(), 0);
         while ready.len() < MOST_MESSAGES && bytes < MOST_BYTES {
-            match self.0.poll_next_unpin(cx) {
-                Poll::Ready(Some(out)) => {
-                    bytes += out.size();
-                    ready.push(out);
+            let before = ready.len();
+            if let Some(first) = &mut self.first {
+                match first.poll_next_unpin(cx) {
+                    Poll::Ready(Some(out)) => ready.push(out),
+                    Poll::Ready(None) => self.first = None,
+                    Poll::Pending => {}
                 }
-                Poll::Ready(None) | Poll::Pending => break,
             }
+            if let Poll::Ready(Some(out)) = self.others.poll_next_unpin(cx) {
+                ready.push(out);
+            }
+            let Some(new) = ready.get(before..).filter(|new| !new.is_empty()) else { break };
+            bytes += new.iter().map(Out::size).sum::<usize>();
         }
         if ready.is_empty() { Poll::Pending } else { Poll::Ready(ready) }
     }

@@ -2,13 +2,17 @@
 
 use std::{
     future::poll_fn,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use async_graphql::{ErrorExtensionValues, Request, ServerError};
 use entities::enums::Language;
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt, task::AtomicWaker};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -31,6 +35,42 @@ use crate::{
 /// How long a peer may take to answer a close.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// A wait that is looked at only when it has rung: a socket wakes for every event, and its timers lie elsewhere in memory.
+struct Alarm {
+    wait: Sleep,
+    bell: Arc<Bell>,
+}
+
+#[derive(Default)]
+struct Bell {
+    rung: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}
+
+impl Alarm {
+    fn new(wait: Sleep) -> Self {
+        let bell = Bell { rung: AtomicBool::new(true), task: AtomicWaker::new() };
+        Self { wait, bell: Arc::new(bell) }
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if !self.bell.rung.load(Ordering::Acquire) {
+            return Poll::Pending;
+        }
+        self.bell.task.register(cx.waker());
+        self.bell.rung.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&self.bell));
+        self.wait.poll_unpin(&mut Context::from_waker(&waker))
+    }
+}
+
 struct Session {
     door: Door,
     gate: Gate<Operation>,
@@ -38,10 +78,10 @@ struct Session {
     caller: Caller,
     authorization: Option<String>,
     /// The end of the service.
-    drain: Sleep,
+    drain: Alarm,
     /// First the time to introduce itself, then the end of the token.
-    deadline: Sleep,
-    ping: Sleep,
+    deadline: Alarm,
+    ping: Alarm,
     /// Pings that were not answered.
     unanswered: u8,
     /// Whose turn it is: what comes in, or what goes out.
@@ -74,9 +114,9 @@ pub(in crate::http) async fn run(door: Door, mut socket: Socket, authorization: 
         running: Running::default(),
         caller: Caller { viewer: Viewer::Anonymous, language },
         authorization,
-        drain: Box::pin(async move { life.draining().await }),
-        deadline: sleep(door.clock.as_ref(), door.limits.init_timeout),
-        ping: sleep(door.clock.as_ref(), door.limits.ping_every),
+        drain: Alarm::new(Box::pin(async move { life.draining().await })),
+        deadline: Alarm::new(sleep(door.clock.as_ref(), door.limits.init_timeout)),
+        ping: Alarm::new(sleep(door.clock.as_ref(), door.limits.ping_every)),
         unanswered: 0,
         reads_first: false,
         door,
@@ -98,7 +138,7 @@ impl Session {
                 Work::Ping if self.unanswered >= 2 => Err(End::Said(Close::Gone)),
                 Work::Ping => {
                     self.unanswered += 1;
-                    self.ping = sleep(self.door.clock.as_ref(), self.door.limits.ping_every);
+                    self.ping = Alarm::new(sleep(self.door.clock.as_ref(), self.door.limits.ping_every));
                     let mut ping = Batch::default();
                     ping.ping();
                     self.write(socket, &ping).await
@@ -129,10 +169,10 @@ impl Session {
     }
 
     fn poll_work(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Work> {
-        if self.drain.poll_unpin(cx).is_ready() {
+        if self.drain.poll(cx).is_ready() {
             return Poll::Ready(Work::Drain);
         }
-        if self.deadline.poll_unpin(cx).is_ready() {
+        if self.deadline.poll(cx).is_ready() {
             return Poll::Ready(Work::Deadline);
         }
         // In turns, so that neither a peer that never stops talking nor a stream that never pauses shuts out the other.
@@ -146,7 +186,7 @@ impl Session {
                 return Poll::Ready(Work::Say(outs));
             }
         }
-        self.ping.poll_unpin(cx).map(|()| Work::Ping)
+        self.ping.poll(cx).map(|()| Work::Ping)
     }
 
     /// Writes a batch. A peer that takes no byte for too long is given up, and so is one to whom nothing more may be said.
@@ -164,8 +204,8 @@ impl Session {
                 tracing::info!("a socket was closed: its reader is too slow");
                 Err(End::Silent)
             }
-            () = &mut self.deadline => Err(End::Silent),
-            () = &mut self.drain => Err(End::Silent),
+            () = poll_fn(|cx| self.deadline.poll(cx)) => Err(End::Silent),
+            () = poll_fn(|cx| self.drain.poll(cx)) => Err(End::Silent),
         }
     }
 
@@ -206,10 +246,10 @@ impl Session {
         })?;
         self.caller =
             Caller { viewer: known.viewer, language: language.and_then(text::named).unwrap_or(self.caller.language) };
-        self.deadline = match known.expires_at {
+        self.deadline = Alarm::new(match known.expires_at {
             Some(at) => self.door.clock.sleep_until(at),
             None => Box::pin(std::future::pending()),
-        };
+        });
         self.gate.open();
         Ok(json!({ "type": "connection_ack" }).to_string())
     }
