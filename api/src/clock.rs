@@ -8,7 +8,10 @@ use std::{
     collections::BTreeMap,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,6 +28,8 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> DateTime<Utc>;
     /// Completes when [`Clock::now`] has reached `at`; at once if it already has.
     fn sleep_until(&self, at: DateTime<Utc>) -> Sleep;
+    /// Follows the clock that all replicas share, of which this one was found to be `ahead` (behind, if negative).
+    fn correct(&self, _ahead: TimeDelta) {}
 }
 
 /// Waits for `span` of the given clock's time.
@@ -43,20 +48,34 @@ pub fn almaty_date(at: DateTime<Utc>) -> NaiveDate {
 pub struct SystemClock {
     wall: DateTime<Utc>,
     started: Instant,
+    /// How far it was found to be ahead of the shared clock, in milliseconds.
+    ahead: AtomicI64,
 }
+
+/// A difference of more than this is corrected at once; less is drift, and is followed in small steps.
+const DRIFT: i64 = 1_000;
+/// How much drift is corrected at a time, in milliseconds.
+const STEP: i64 = 20;
 
 impl SystemClock {
     /// Anchors the clock at the present wall time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the clock itself")]
     pub fn start() -> Arc<Self> {
-        Arc::new(Self { wall: Utc::now(), started: Instant::now() })
+        Self::showing(Utc::now())
+    }
+
+    /// A clock that shows `wall` now, whatever the machine's shows.
+    #[must_use]
+    pub fn showing(wall: DateTime<Utc>) -> Arc<Self> {
+        Arc::new(Self { wall, started: Instant::now(), ahead: AtomicI64::new(0) })
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         let since = TimeDelta::from_std(self.started.elapsed()).unwrap_or(TimeDelta::MAX);
+        let since = since - TimeDelta::milliseconds(self.ahead.load(Ordering::Relaxed));
         self.wall.checked_add_signed(since).unwrap_or(self.wall).trunc_subsecs(3)
     }
 
@@ -65,6 +84,15 @@ impl Clock for SystemClock {
         // One millisecond more, because `now` is cut down to whole ones.
         let span = (at - self.now()).to_std().map_or(Duration::ZERO, |span| span + Duration::from_millis(1));
         Box::pin(tokio::time::sleep(span))
+    }
+
+    fn correct(&self, ahead: TimeDelta) {
+        let ahead = ahead.num_milliseconds();
+        let step = if ahead.abs() > DRIFT { ahead } else { ahead.clamp(-STEP, STEP) };
+        self.ahead.fetch_add(step, Ordering::Relaxed);
+        if step.abs() > DRIFT {
+            tracing::warn!(ahead_ms = ahead, "this machine's clock is wrong: the database's is followed");
+        }
     }
 }
 

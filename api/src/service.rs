@@ -127,6 +127,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let store = open(&settings, migrate).await?;
     let bus = bus(&settings, &clock, &life)?;
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
+    app.set_clock().await?;
     let hub = Hub::new(store.clone(), Arc::clone(&clock));
     life.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
     jobs::start(&life, &app, &auth, &bus, settings.keep_events);
@@ -147,7 +148,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
             ..Limits::default()
         },
     };
-    let ops = ops_router(Ops { life: life.clone(), store, bus, hub, metrics });
+    let ops = ops_router(Ops { life: life.clone(), store, bus, hub, engine: door.engine.clone(), metrics });
     let (api_life, ops_life) = (life.clone(), life.clone());
     let doors = tokio::spawn(async move {
         tokio::join!(serve(listener, router(door), api_life), serve(ops_listener, ops, ops_life));

@@ -112,11 +112,16 @@ fn redis(dir: &Path, watchdogs: &mut Vec<Child>) -> u16 {
     up(watchdogs, |port| format!("{server} --port {port} --bind 127.0.0.1 --save '' --appendonly no --dir {dir}"))
 }
 
+/// A port that is free now.
+pub(crate) fn free_port() -> u16 {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
+    port.expect("a free port").port()
+}
+
 /// Starts a server on a free port. Another process may take the port first, so it is tried again.
 fn up(watchdogs: &mut Vec<Child>, command: impl Fn(u16) -> String) -> u16 {
     for _ in 0..10 {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
-        let port = port.expect("a free port").port();
+        let port = free_port();
         let script = format!(
             "exec 3<&0; {} > /dev/null 2>&1 < /dev/null 3<&- & server=$!; cat <&3 > /dev/null; kill -9 $server",
             command(port)
@@ -131,7 +136,7 @@ fn up(watchdogs: &mut Vec<Child>, command: impl Fn(u16) -> String) -> u16 {
     panic!("no server came up: {}", command(0));
 }
 
-fn answers(port: u16, watchdog: &mut Child) -> bool {
+pub(crate) fn answers(port: u16, watchdog: &mut Child) -> bool {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
@@ -146,7 +151,7 @@ fn answers(port: u16, watchdog: &mut Child) -> bool {
 }
 
 /// Where a program of a Debian package is.
-fn program(name: &str, package: &str) -> String {
+pub(crate) fn program(name: &str, package: &str) -> String {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
     if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
@@ -157,11 +162,11 @@ fn program(name: &str, package: &str) -> String {
     found.display().to_string()
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let status = command.status().expect("the command runs");
     assert!(status.success(), "{command:?} failed");
 }

@@ -5,6 +5,7 @@
 mod actors;
 mod databases;
 mod process;
+mod servers;
 mod sockets;
 mod tokens;
 mod town;
@@ -13,6 +14,7 @@ mod wire;
 pub use actors::{Actor, id_of, refusal};
 pub use databases::{Databases, databases};
 pub use process::Process;
+pub use servers::Server;
 pub use sockets::{Live, Socket};
 pub use tokens::{Tokens, token_claims};
 pub use town::{Engine, START, Town};

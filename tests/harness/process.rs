@@ -91,6 +91,12 @@ impl Process {
         (Self { child, lines: heard, host: String::new(), ops_host: String::new() }, first)
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Kills the program as a power cut would.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it can be killed");

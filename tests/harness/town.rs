@@ -85,10 +85,16 @@ impl Town {
 
     /// Starts one more replica, and gives its number.
     pub async fn replica(&mut self) -> usize {
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        self.replica_by(clock).await
+    }
+
+    /// Starts one more replica that goes by a clock of its own.
+    pub async fn replica_by(&mut self, clock: Arc<dyn Clock>) -> usize {
         let bind = || TcpListener::bind("127.0.0.1:0");
         let service = service::start(Setup {
             settings: self.settings.clone(),
-            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            clock,
             ids: RandomIds::start(),
             listener: bind().await.expect("a listener"),
             ops_listener: bind().await.expect("a listener"),

@@ -3,6 +3,7 @@
 mod architecture;
 mod chaos;
 mod doors;
+mod faults;
 mod feeds;
 mod groups;
 mod histories;

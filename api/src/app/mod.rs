@@ -121,6 +121,19 @@ impl App {
         Ok(policy::comment_scope(viewer, &self.host_of(meeting)?.scope()))
     }
 
+    /// Sets the clock by the database's, so that replicas on machines whose clocks differ count the same time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn set_clock(&self) -> Result<(), StoreError> {
+        let asked = self.now();
+        if let Some(shared) = self.store.time().await? {
+            // As of the middle of the question.
+            self.clock.correct(asked + (self.now() - asked) / 2 - shared);
+        }
+        Ok(())
+    }
+
     /// Commits, then tells the bus.
     pub(in crate::app) async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
         for poke in tx.commit().await? {

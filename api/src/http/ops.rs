@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     feed::{Bus, Hub},
+    graphql::Engine,
     lifecycle::Lifecycle,
     store::Store,
 };
@@ -29,6 +30,8 @@ pub struct Ops {
     pub bus: Arc<dyn Bus>,
     /// The feeds.
     pub hub: Arc<Hub>,
+    /// The API.
+    pub engine: Engine,
     /// The metrics.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -57,6 +60,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
     let followed = u32::try_from(ops.hub.followed()).unwrap_or(u32::MAX);
     metrics::gauge!("kezdesu_followed_feeds").set(f64::from(followed));
     metrics::gauge!("kezdesu_bus_connected").set(if ops.bus.is_connected() { 1.0 } else { 0.0 });
+    metrics::gauge!("kezdesu_groups").set(f64::from(u32::try_from(ops.engine.groups()).unwrap_or(u32::MAX)));
     handle.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }

@@ -24,6 +24,7 @@ pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &
     every(life, app, "votes", SECOND, |app| async move { app.show_votes().await });
     every(life, app, "budgets", SECOND, |app| async move { app.watch_budgets().await });
     every(life, app, "retention", MINUTE, move |app| async move { retain(&app, keep_events).await });
+    every(life, app, "clock", MINUTE, |app| async move { app.set_clock().await });
     life.spawn("regions", watch_regions(Arc::clone(app), Arc::clone(bus)));
     life.spawn("keys", refresh_keys(Arc::clone(app), Arc::clone(auth)));
 }

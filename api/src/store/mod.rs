@@ -17,8 +17,11 @@ pub mod votes;
 
 use std::{str::FromStr, time::Duration};
 
+use chrono::{DateTime, Utc};
 use migration::Migrator;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, SqlxSqliteConnector};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, SqlxSqliteConnector, Statement,
+};
 use sea_orm_migration::MigratorTrait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -133,6 +136,19 @@ impl Store {
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         Ok(self.read.execute_unprepared("SELECT 1").await.map(drop)?)
+    }
+
+    /// The time by the database's clock, which all replicas share; none where there is but one process.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        if self.engine == Engine::Sqlite {
+            return Ok(None);
+        }
+        let ask = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS now");
+        let row = self.read.query_one_raw(ask).await?.ok_or(StoreError::Corrupt("time"))?;
+        Ok(Some(row.try_get("", "now")?))
     }
 
     /// Begins a writing transaction.

@@ -1,0 +1,114 @@
+//! A PostgreSQL or a Redis that one test may stop, freeze and start again.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use crate::databases::{answers, free_port, is_root, program, run};
+
+/// A server of one test's own. It dies with it.
+pub struct Server {
+    /// Where it listens on this machine.
+    pub port: u16,
+    command: String,
+    watchdog: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Server {
+    /// A PostgreSQL that keeps what it has acknowledged, whatever happens to it.
+    #[must_use]
+    pub fn postgres() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).expect("a directory");
+        let root = is_root();
+        if root {
+            run(Command::new("chown").arg("-R").arg("postgres").arg(dir.path()));
+        }
+        let as_postgres = if root { "setpriv --reuid=postgres --regid=postgres --clear-groups" } else { "" };
+        let initdb = format!(
+            "{as_postgres} {} -D {} -U postgres -A trust --no-sync > /dev/null",
+            program("initdb", "postgresql"),
+            data.display()
+        );
+        run(Command::new("sh").arg("-c").arg(initdb));
+        let postgres = program("postgres", "postgresql");
+        let options = "-c listen_addresses=127.0.0.1 -c max_connections=200 -c unix_socket_directories=";
+        Self::start(dir, |port| format!("{as_postgres} {postgres} -D {} -p {port} {options}", data.display()))
+    }
+
+    /// A Redis.
+    #[must_use]
+    pub fn redis() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let redis = program("redis-server", "redis-server");
+        let place = dir.path().display().to_string();
+        Self::start(dir, |port| {
+            format!("{redis} --port {port} --bind 127.0.0.1 --save '' --appendonly no --dir {place}")
+        })
+    }
+
+    /// The address of its own database.
+    #[must_use]
+    pub fn postgres_url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The address of this Redis.
+    #[must_use]
+    pub fn redis_url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");
+        run(Command::new("kill").arg(format!("-{name}")).arg(pid.trim()));
+    }
+
+    /// Ends it with a signal and starts it again at the same place.
+    pub fn restart(&mut self, signal: &str) {
+        let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");
+        self.signal(signal);
+        let gone = format!("while kill -0 {0} 2> /dev/null; do :; done", pid.trim());
+        run(Command::new("timeout").args(["30", "sh", "-c", &gone]));
+        self.end();
+        self.watchdog = watch(&self.command, self.dir.path());
+        assert!(answers(self.port, &mut self.watchdog), "it starts again");
+    }
+
+    fn end(&mut self) {
+        drop(self.watchdog.stdin.take());
+        let _ = self.watchdog.wait();
+    }
+
+    fn start(dir: tempfile::TempDir, command: impl Fn(u16) -> String) -> Self {
+        for _ in 0..10 {
+            let port = free_port();
+            let mut watchdog = watch(&command(port), dir.path());
+            if answers(port, &mut watchdog) {
+                return Self { port, command: command(port), watchdog, dir };
+            }
+            let _ = watchdog.kill();
+        }
+        panic!("no free port in ten attempts");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Runs a server until this process ends, however it ends.
+fn watch(command: &str, dir: &Path) -> Child {
+    let script = format!(
+        "exec 3<&0; {command} > /dev/null 2>&1 < /dev/null 3<&- & server=$!; echo $server > {}/pid; \
+         cat <&3 > /dev/null; kill -9 $server 2> /dev/null",
+        dir.display()
+    );
+    Command::new("sh").arg("-c").arg(script).stdin(Stdio::piped()).spawn().expect("a shell")
+}
