@@ -1,5 +1,5 @@
 # What a person types, and what CI calls.
-.PHONY: run test check lint fmt schema bench deps compose-check
+.PHONY: run test test-faults check lint fmt schema bench deps compose-check
 
 CARGO ?= cargo
 
@@ -11,6 +11,11 @@ run:
 test: deps
 	$(CARGO) build --locked --bin kezdesu
 	$(CARGO) test --locked --workspace
+
+# The long rounds of servers that die, freeze and forget.
+test-faults: deps
+	$(CARGO) build --locked --bin kezdesu
+	$(CARGO) test --locked --package kezdesu-tests -- --ignored
 
 # The linters.
 check: fmt lint compose-check
@@ -25,8 +30,11 @@ lint:
 schema:
 	$(CARGO) run --locked --quiet --bin kezdesu -- schema > api/schema.graphql
 
-bench:
+# What things cost, as ratios to floors of the same run; writes bench/RESULTS.md.
+bench: deps
+	$(CARGO) build --locked --release --bin kezdesu --bin bench-live
 	$(CARGO) run --locked --release --bin bench-regions
+	$(CARGO) run --locked --release --bin bench-live
 
 # The servers that the tests start for themselves: installed where that can be done, named where it cannot.
 deps:

@@ -1,0 +1,173 @@
+//! One event on ten thousand phones.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    Lines, line,
+    process::{Part, cpu, memory, pause},
+    town::{Town, person},
+};
+
+const FOLLOWERS: usize = 10_000;
+const BURST: usize = 20;
+const BURSTS: usize = 5;
+const STEADY: usize = 10;
+const FIELDS: &str = "{ seq prev kind comment { id body authorName votes state receipt } }";
+
+#[derive(Clone, Copy, Default)]
+struct Measured {
+    /// Deliveries a second in bursts, the median.
+    rate: f64,
+    /// CPU of the server a delivery, steady, in µs.
+    cpu: f64,
+    /// Memory a connection, in KB, after everything.
+    memory: f64,
+    /// Of post-to-screen, steady, in ms.
+    p99: f64,
+    /// Of a message, in bytes.
+    length: usize,
+}
+
+fn followers(host: &str, count: usize, greetings: usize, query: &str, variables: &Value) -> Value {
+    let subscribe = json!({ "id": "1", "type": "subscribe", "payload": { "query": query, "variables": variables } });
+    let init = json!({ "type": "connection_init" });
+    let messages = if greetings == 0 { json!([]) } else { json!([init.to_string(), subscribe.to_string()]) };
+    json!({ "host": host, "count": count, "greetings": greetings, "messages": messages })
+}
+
+/// Asks for so many events and waits until all have come: the time, and what the load says of it.
+async fn deliver(load: &mut Part, events: usize, trigger: impl Future<Output = ()>) -> (Duration, Vec<f64>) {
+    load.say(&format!("expect {events}")).await;
+    assert_eq!(load.hear().await, "armed");
+    let began = Instant::now();
+    trigger.await;
+    let done = load.hear().await;
+    let figures = done.split(' ').skip(1).map(|figure| figure.parse().expect("a figure")).collect();
+    (began.elapsed(), figures)
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// Measures a server whose events a trigger sets off.
+async fn measure(id: u32, load: Value, mut trigger: impl AsyncFnMut(usize)) -> Measured {
+    let before = memory(id);
+    let mut load = Part::start("load", &load.to_string());
+    assert_eq!(load.hear().await, "ready");
+    pause(Duration::from_secs(2)).await;
+    let mut measured = Measured::default();
+    let (mut p99s, mut rates) = (Vec::new(), Vec::new());
+    let began = cpu(id);
+    for _ in 0..STEADY {
+        let (took, figures) = deliver(&mut load, FOLLOWERS, trigger(1)).await;
+        p99s.push(figures[1]);
+        measured.length = figures[2] as usize;
+        pause(Duration::from_secs(1).saturating_sub(took)).await;
+    }
+    measured.cpu = (cpu(id) - began).as_secs_f64() * 1e6 / (STEADY * FOLLOWERS) as f64;
+    for _ in 0..BURSTS {
+        let (took, _) = deliver(&mut load, FOLLOWERS * BURST, trigger(BURST)).await;
+        rates.push((FOLLOWERS * BURST) as f64 / took.as_secs_f64());
+    }
+    measured.rate = median(rates);
+    measured.p99 = median(p99s);
+    measured.memory = (memory(id) - before) / FOLLOWERS as f64;
+    measured
+}
+
+async fn measure_floor(name: &str, length: usize, greetings: usize) -> Measured {
+    let mut server = Part::start(name, &length.to_string());
+    let host = server.hear().await;
+    let query = format!("subscription {{ comments {FIELDS} }}");
+    let load = followers(&host, FOLLOWERS, greetings, &query, &Value::Null);
+    let id = server.id();
+    measure(id, load, async |events| server.say(&events.to_string()).await).await
+}
+
+async fn measure_ours() -> Measured {
+    let town = Town::start("BEFORE", false).await;
+    let moderator = Arc::new(person(&town.process.host, "moderator", &["MODERATOR"]));
+    let mut waiting = Vec::new();
+    for run in 0..BURSTS + 1 {
+        waiting.push(town.post(run, BURST).await);
+    }
+    let mut single = waiting.pop().expect("one more").into_iter();
+    let query = format!("subscription($id: ID!) {{ comments(meetingId: $id) {FIELDS} }}");
+    let load = followers(&town.process.host, FOLLOWERS, 2, &query, &json!({ "id": town.meeting }));
+    measure(town.process.id(), load, async |events| {
+        let comments = if events == 1 { vec![single.next().expect("one more")] } else { waiting.pop().expect("more") };
+        town.approve(&moderator, &comments).await;
+    })
+    .await
+}
+
+pub async fn fanout(lines: &mut Lines) {
+    let ours = measure_ours().await;
+    let floor = measure_floor("floor", ours.length, 0).await;
+    let plain = measure_floor("plain", ours.length, 1).await;
+    for (name, measured) in [("bare sockets", floor), ("async-graphql-axum", plain), ("Kezdesu", ours)] {
+        let Measured { rate, cpu, memory, p99, length } = measured;
+        let figures = format!("{rate:.0}/s");
+        line(lines, format!("fanout, {name}: deliveries in bursts of {BURST} ({length} bytes)"), figures, "");
+        line(lines, format!("fanout, {name}: CPU a delivery, steady"), format!("{cpu:.1} µs"), "");
+        line(lines, format!("fanout, {name}: memory a connection"), format!("{memory:.1} KB"), "");
+        line(lines, format!("fanout, {name}: p99 of post-to-screen, steady"), format!("{p99:.0} ms"), "");
+    }
+    line(lines, "fanout: bursts, of bare sockets", format!("{:.0} %", 100.0 * ours.rate / floor.rate), "≥ 60 %");
+    line(lines, "fanout: bursts, of async-graphql-axum", format!("{:.1} x", ours.rate / plain.rate), "≥ 10 x");
+    line(lines, "fanout: steady CPU, of bare sockets", format!("{:.2} x", ours.cpu / floor.cpu), "≤ 1.4 x");
+    line(lines, "fanout: memory a connection", format!("{:.1} KB", ours.memory), "≤ 12 KB");
+}
+
+/// The same with more and more different operations among the followers.
+pub async fn groups(lines: &mut Lines) {
+    let followers_count = 2_000;
+    for operations in [1, 10, 100, 1_000] {
+        let town = Town::start("BEFORE", false).await;
+        let moderator = Arc::new(person(&town.process.host, "moderator", &["MODERATOR"]));
+        let comments = town.post(0, BURST).await;
+        let query = format!("subscription OPERATION($id: ID!) {{ comments(meetingId: $id) {FIELDS} }}");
+        let mut load = followers(&town.process.host, followers_count, 2, &query, &json!({ "id": town.meeting }));
+        load["operations"] = json!(operations);
+        let mut load = Part::start("load", &load.to_string());
+        assert_eq!(load.hear().await, "ready");
+        let id = town.process.id();
+        let began = cpu(id);
+        deliver(&mut load, followers_count * BURST, town.approve(&moderator, &comments)).await;
+        let cost = (cpu(id) - began).as_secs_f64() * 1e3 / BURST as f64;
+        line(
+            lines,
+            format!("groups: CPU an event, {operations} of {followers_count} differ"),
+            format!("{cost:.1} ms"),
+            "",
+        );
+    }
+}
+
+/// Everybody comes back at once.
+pub async fn cold_join(lines: &mut Lines) {
+    let (count, back) = (2_000, 200);
+    for production in [false, true] {
+        let town = Town::start("AFTER", production).await;
+        town.post(0, back).await;
+        let town = town.restart().await;
+        let query =
+            format!("subscription($id: ID!, $after: Int) {{ comments(meetingId: $id, after: $after) {FIELDS} }}");
+        let variables = json!({ "id": town.meeting, "after": 0 });
+        let mut load = followers(&town.process.host, count, 2, &query, &variables);
+        load["expect"] = json!(count * back);
+        let began = Instant::now();
+        let mut load = Part::start("load", &load.to_string());
+        while !load.hear().await.starts_with("done") {}
+        let engine = if production { "PostgreSQL" } else { "SQLite" };
+        let what = format!("cold-join, {engine}: {count} followers, each {back} events back, until all are live");
+        line(lines, what, format!("{:.2} s", began.elapsed().as_secs_f64()), "");
+    }
+}

@@ -1,0 +1,65 @@
+//! What reading costs, against a bare handler that serves the same bytes.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{
+    Lines, line,
+    process::{Part, cpu, timed},
+    town::{HOST, Town},
+};
+
+const ROUNDS: usize = 3_000;
+
+async fn ask(client: &reqwest::Client, host: &str, body: &Value) -> usize {
+    let answer = client.post(format!("http://{host}/graphql")).json(body).send().await.expect("an answer");
+    answer.bytes().await.expect("a body").len()
+}
+
+/// CPU of the server and time on the wall, a request.
+async fn cost(id: u32, host: &str, body: &Value) -> (Duration, Duration) {
+    let client = harness::web();
+    for _ in 0..100 {
+        ask(&client, host, body).await;
+    }
+    let before = cpu(id);
+    let rounds = u32::try_from(ROUNDS).expect("few");
+    let took = timed(async {
+        for _ in 0..ROUNDS {
+            ask(&client, host, body).await;
+        }
+    })
+    .await;
+    ((cpu(id) - before) / rounds, took / rounds)
+}
+
+pub async fn query(lines: &mut Lines) {
+    let town = Town::start("AFTER", false).await;
+    town.post(0, 40).await;
+    let region = json!({
+        "query": "query($code: KatoCode!) { region(code: $code) { id code name children(first: 50) { nodes { id code name } } } }",
+        "variables": { "code": HOST },
+    });
+    let screen = json!({
+        "query": "query($id: ID!) { meeting(id: $id) { id phase title { kk ru } plannedStart \
+                  timeSplit { stage presentationMs questionsMs budgetMs status } \
+                  comments(first: 20) { nodes { id body authorName votes state receipt } pageInfo { endCursor } } } }",
+        "variables": { "id": town.meeting },
+    });
+    for (name, body) in [("region with children", region), ("meeting screen", screen)] {
+        let client = harness::web();
+        let answer = client.post(format!("http://{}/graphql", town.process.host)).json(&body).send().await;
+        let text = answer.expect("an answer").text().await.expect("a body");
+        assert!(!text.contains("\"errors\""), "{text}");
+        let mut bare = Part::start("bare", &text.len().to_string());
+        let host = bare.hear().await;
+        let ((ours, ours_wall), (floor, floor_wall)) =
+            (cost(town.process.id(), &town.process.host, &body).await, cost(bare.id(), &host, &body).await);
+        let us = |span: Duration| span.as_secs_f64() * 1e6;
+        let what = format!("query, {name}: {:.0} µs on the wall, bare handler {:.0} µs", us(ours_wall), us(floor_wall));
+        line(lines, what, format!("{:.1} x", us(ours_wall) / us(floor_wall)), "≤ 3 x");
+        let what = format!("query, {name}: {:.0} µs of CPU, bare handler {:.0} µs", us(ours), us(floor));
+        line(lines, what, format!("{:.1} x", us(ours) / us(floor).max(1.0)), "");
+    }
+}

@@ -1,0 +1,90 @@
+//! The service in a process of its own, with people in it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use harness::{Actor, Process, Tokens, databases, id_of, token_claims};
+use serde_json::json;
+
+pub const HOST: &str = "751110000";
+
+pub struct Town {
+    pub process: Process,
+    pub settings: Vec<(String, String)>,
+    pub meeting: String,
+    _dir: tempfile::TempDir,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench runs on the wall clock")]
+pub fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+pub fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
+    Actor::with_token(host, Tokens.sign(&token_claims(subject, subject, roles, Some(HOST), now())))
+}
+
+impl Town {
+    /// A service with a live meeting; its posts wait for a moderator, or do not.
+    pub async fn start(mode: &str, production: bool) -> Self {
+        let mut more = Vec::new();
+        if production {
+            let databases = databases().await;
+            more.push(("KEZDESU_DATABASE_URL".to_owned(), databases.fresh().await));
+            more.push(("KEZDESU_REDIS_URL".to_owned(), databases.redis()));
+        }
+        Self::with(mode, more).await
+    }
+
+    /// A service on the database at this address.
+    pub async fn on(mode: &str, url: &str) -> Self {
+        let redis = ("KEZDESU_REDIS_URL".to_owned(), databases().await.redis());
+        Self::with(mode, vec![("KEZDESU_DATABASE_URL".to_owned(), url.to_owned()), redis]).await
+    }
+
+    async fn with(mode: &str, more: Vec<(String, String)>) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let jwks = dir.path().join("jwks.json");
+        Tokens.publish(&jwks);
+        let mut settings: Vec<(String, String)> = [
+            ("KEZDESU_DATA_DIR", dir.path().display().to_string()),
+            ("KEZDESU_JWKS", jwks.display().to_string()),
+            ("KEZDESU_JWT_ISSUER", Tokens::ISSUER.to_owned()),
+            ("KEZDESU_JWT_AUDIENCE", Tokens::AUDIENCE.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        settings.extend(more);
+        let process = Process::serve(&settings).await;
+        let staff = person(&process.host, "staff", &["AKIMAT"]);
+        let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), mode).await;
+        Self { process, settings, meeting, _dir: dir }
+    }
+
+    pub async fn restart(self) -> Self {
+        let Self { process, settings, meeting, _dir } = self;
+        process.kill().await;
+        let process = Process::serve(&settings).await;
+        Self { process, settings, meeting, _dir }
+    }
+
+    /// Posts so many comments, by people of their own, and gives their identities.
+    pub async fn post(&self, run: usize, count: usize) -> Vec<String> {
+        let body = "Ауылымыздың жолы қашан жөнделеді, көктемде су басып қалады ".repeat(2);
+        let posts = (0..count).map(|n| {
+            let author = person(&self.process.host, &format!("p{run}-{n}"), &["CITIZEN"]);
+            let (meeting, body) = (self.meeting.clone(), format!("{body} {n}"));
+            async move { id_of(&author.post(&meeting, &body).await) }
+        });
+        futures_util::future::join_all(posts).await
+    }
+
+    /// Lets waiting comments appear, all in one act.
+    pub async fn approve(&self, moderator: &Arc<Actor>, comments: &[String]) {
+        let ids: Vec<&str> = comments.iter().map(String::as_str).collect();
+        let input = json!({ "commentIds": ids, "action": "APPROVE" });
+        let text = "mutation($input: ModerateCommentsInput!) { moderateComments(input: $input) { refusal { code } } }";
+        let answer = moderator.query(text, json!({ "input": input })).await;
+        assert!(answer["moderateComments"]["refusal"].is_null(), "{answer}");
+    }
+}
