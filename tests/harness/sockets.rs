@@ -61,6 +61,14 @@ impl Socket {
         }
     }
 
+    /// The next message; none where the socket ends.
+    pub async fn try_hear(&mut self) -> Option<Value> {
+        match self.frame().await? {
+            Message::Text(text) => Some(serde_json::from_str(&text).expect("JSON")),
+            _ => None,
+        }
+    }
+
     /// The next message.
     pub async fn hear(&mut self) -> Value {
         match self.frame().await {

@@ -17,5 +17,6 @@ mod program;
 mod questions;
 mod regions;
 mod restart;
+mod rolling;
 mod schema;
 mod time_split;
