@@ -29,6 +29,8 @@ impl Socket {
         match connect_async(request).await {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
+            // Whoever listened there is going.
+            Err(Error::Io(_) | Error::Protocol(_)) => Err(0),
             Err(error) => panic!("{error}"),
         }
     }
