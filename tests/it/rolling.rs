@@ -8,7 +8,7 @@ use std::sync::{
 use chrono::{TimeDelta, Utc};
 use harness::{Actor, Live, Process, Server, Socket, Tokens, token_claims};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 const HOST: &str = "751110000";
 const REPLICAS: usize = 3;
@@ -24,6 +24,14 @@ fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
 
 type Hosts = Arc<RwLock<Vec<String>>>;
 
+/// What is followed, and a permit for each who has begun.
+#[derive(Clone)]
+struct Followed {
+    hosts: Hosts,
+    meeting: String,
+    begun: Arc<Semaphore>,
+}
+
 /// Begins to follow at one of the hosts; none where that one is just going.
 async fn begin(host: &str, meeting: &str, after: i64) -> Option<Live> {
     let mut socket = Socket::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.ok()?;
@@ -35,12 +43,16 @@ async fn begin(host: &str, meeting: &str, after: i64) -> Option<Live> {
 }
 
 /// Follows until everything has come, and gives how often it had to come back.
-async fn follow(number: usize, hosts: Hosts, meeting: String, mut total: watch::Receiver<i64>) -> usize {
+async fn follow(number: usize, town: Followed, mut total: watch::Receiver<i64>) -> usize {
+    let Followed { hosts, meeting, begun: first } = town;
     let (mut last, mut begun) = (0, 0);
     loop {
         let host = hosts.read().unwrap()[number % REPLICAS].clone();
         let Some(mut live) = begin(&host, &meeting, last).await else { continue };
         begun += 1;
+        if begun == 1 {
+            first.add_permits(1);
+        }
         loop {
             let event = tokio::select! {
                 event = live.try_next() => event,
@@ -79,10 +91,12 @@ async fn replaced(followers: usize) {
     let hosts: Hosts = Arc::new(RwLock::new(programs.iter().map(|program| program.host.clone()).collect()));
     let staff = person(&programs[0].host, "staff", &["AKIMAT"]);
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    let begun = Arc::new(Semaphore::new(0));
+    let town = Followed { hosts: Arc::clone(&hosts), meeting: meeting.clone(), begun: Arc::clone(&begun) };
     let (told, total) = watch::channel(-1);
-    let following: Vec<_> = (0..followers)
-        .map(|number| tokio::spawn(follow(number, Arc::clone(&hosts), meeting.clone(), total.clone())))
-        .collect();
+    let following: Vec<_> =
+        (0..followers).map(|number| tokio::spawn(follow(number, town.clone(), total.clone()))).collect();
+    begun.acquire_many(u32::try_from(followers).unwrap()).await.unwrap().forget();
     let stop = Arc::new(AtomicBool::new(false));
     let writer = tokio::spawn(write(Arc::clone(&hosts), meeting.clone(), Arc::clone(&stop)));
     for (place, program) in programs.iter_mut().enumerate() {
