@@ -49,25 +49,8 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn claim(&self, once: &Once, result: Uuid, now: DateTime<Utc>) -> Result<Claim, StoreError> {
-        let row = idempotency_key::ActiveModel {
-            subject: Set(once.subject.clone()),
-            operation: Set(once.operation.to_owned()),
-            key: Set(once.key.clone()),
-            input_digest: Set(once.digest.clone()),
-            result: Set(result),
-            created_at: Set(now),
-        };
-        let written = idempotency_key::Entity::insert(row)
-            .on_conflict(OnConflict::columns(KEY).do_nothing().to_owned())
-            .exec_without_returning(self.inner())
-            .await?;
-        if written > 0 {
-            return Ok(Claim::Ours);
-        }
-        let id = (once.subject.clone(), once.operation.to_owned(), once.key.clone());
-        let first = idempotency_key::Entity::find_by_id(id).one(self.inner()).await?;
-        let first = first.ok_or(StoreError::Corrupt("idempotency key"))?;
-        Ok(if first.input_digest == once.digest { Claim::Done(first.result) } else { Claim::Reused })
+        let claims = self.claim_all(&[(once.clone(), result, now)]).await?;
+        claims.get(once).copied().ok_or(StoreError::Corrupt("idempotency key"))
     }
 
     /// Claims several keys, no two the same, each for what its act will make. In the order of the keys, so that two who claim

@@ -88,12 +88,12 @@ impl App {
         let mut tx = self.store.begin().await?;
         let repeats = repeats(&tx, drafts).await?;
         let meeting = tx.lock_meeting(meeting).await?;
-        let floor = match &meeting {
+        let mut floor = match &meeting {
             Some(meeting) => Some(Floor::read(self, &tx, meeting, drafts).await?),
             None => None,
         };
-        let (mut outcomes, mut rows, mut refused) = (Vec::with_capacity(drafts.len()), Vec::new(), Vec::new());
-        let mut floor = floor;
+        let (mut rows, mut events) = (Vec::new(), Vec::new());
+        let (mut outcomes, mut refused) = (Vec::with_capacity(drafts.len()), Vec::new());
         for (draft, repeat) in drafts.iter().zip(repeats) {
             let outcome = match (repeat, &mut floor) {
                 (Some(outcome), _) => outcome.map_err(ActError::from),
@@ -101,30 +101,24 @@ impl App {
                 (None, Some(floor)) => floor.judge(draft),
             };
             match &outcome {
-                Ok(row) if row.id == draft.id => rows.push(row.clone()),
+                Ok(row) if row.id == draft.id => {
+                    events.push(change_event(row.id, None, row.state, draft.viewer.subject()));
+                    rows.push(row.clone());
+                }
                 Ok(_) => {}
                 Err(_) => refused.extend(draft.once.clone().map(|once| (once, draft.id.0))),
             }
             outcomes.push(outcome);
         }
-        if let Some(meeting) = meeting {
-            let events: Vec<_> = drafts
-                .iter()
-                .filter_map(|draft| {
-                    let row = rows.iter().find(|row| row.id == draft.id)?;
-                    Some(change_event(row.id, None, row.state, draft.viewer.subject()))
-                })
-                .collect();
-            if let (Some(last), Some(first)) = (rows.last(), drafts.first()) {
-                let last_receipt = last.receipt;
-                let at = drafts.iter().map(|draft| draft.now).max().unwrap_or(first.now);
-                let seq = tx.record(FeedName::Comments(meeting.id), at, &events).await?;
-                for (row, seq) in rows.iter_mut().zip(seq..) {
-                    row.posted_seq = seq;
-                }
-                tx.insert_comments(rows.clone()).await?;
-                tx.save_meeting(meeting::Model { last_receipt, ..meeting }).await?;
+        if let (Some(meeting), Some(last_receipt), Some(at)) =
+            (meeting, rows.last().map(|row| row.receipt), drafts.iter().map(|draft| draft.now).max())
+        {
+            let seq = tx.record(FeedName::Comments(meeting.id), at, &events).await?;
+            for (row, seq) in rows.iter_mut().zip(seq..) {
+                row.posted_seq = seq;
             }
+            tx.insert_comments(rows.clone()).await?;
+            tx.save_meeting(meeting::Model { last_receipt, ..meeting }).await?;
         }
         tx.release(&refused).await?;
         self.commit(tx).await?;
