@@ -4,6 +4,7 @@
 
 mod actors;
 mod databases;
+pub mod outside;
 mod process;
 mod servers;
 mod sockets;

@@ -1,13 +1,15 @@
-//! A PostgreSQL or a Redis that one test may stop, freeze and start again.
+//! A PostgreSQL or a Redis of this run's own, which a test may stop, freeze and start again.
 
 use std::{
-    path::Path,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Instant,
 };
 
-use crate::databases::{answers, free_port, is_root, program, run};
+use crate::PATIENCE;
 
-/// A server of one test's own. It dies with it.
+/// A server that dies with whoever started it.
 pub struct Server {
     /// Where it listens on this machine.
     pub port: u16,
@@ -20,6 +22,11 @@ impl Server {
     /// A PostgreSQL that keeps what it has acknowledged, whatever happens to it.
     #[must_use]
     pub fn postgres() -> Self {
+        Self::postgres_with("-c max_connections=200")
+    }
+
+    /// A PostgreSQL with these options.
+    pub(crate) fn postgres_with(options: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let data = dir.path().join("data");
         std::fs::create_dir(&data).expect("a directory");
@@ -35,8 +42,8 @@ impl Server {
         );
         run(Command::new("sh").arg("-c").arg(initdb));
         let postgres = program("postgres", "postgresql");
-        let options = "-c listen_addresses=127.0.0.1 -c max_connections=200 -c unix_socket_directories=";
-        Self::start(dir, |port| format!("{as_postgres} {postgres} -D {} -p {port} {options}", data.display()))
+        let place = "-c listen_addresses=127.0.0.1 -c unix_socket_directories=";
+        Self::start(dir, |port| format!("{as_postgres} {postgres} -D {} -p {port} {place} {options}", data.display()))
     }
 
     /// A Redis.
@@ -84,6 +91,7 @@ impl Server {
         let _ = self.watchdog.wait();
     }
 
+    /// Starts it on a free port. Another process may take the port first, so it is tried again.
     fn start(dir: tempfile::TempDir, command: impl Fn(u16) -> String) -> Self {
         for _ in 0..10 {
             let port = free_port();
@@ -93,7 +101,7 @@ impl Server {
             }
             let _ = watchdog.kill();
         }
-        panic!("no free port in ten attempts");
+        panic!("no server came up: {}", command(0));
     }
 }
 
@@ -111,4 +119,45 @@ fn watch(command: &str, dir: &Path) -> Child {
         dir.display()
     );
     Command::new("sh").arg("-c").arg(script).stdin(Stdio::piped()).spawn().expect("a shell")
+}
+
+/// A port that is free now.
+fn free_port() -> u16 {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
+    port.expect("a free port").port()
+}
+
+fn answers(port: u16, watchdog: &mut Child) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return true;
+        }
+        if watchdog.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    false
+}
+
+/// Where a program of a Debian package is.
+fn program(name: &str, package: &str) -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
+        places.extend(versions.flatten().map(|version| version.path().join("bin")));
+    }
+    let found = places.into_iter().map(|place| place.join(name)).find(|path| path.is_file());
+    let found = found.unwrap_or_else(|| panic!("{name} is not installed: apt-get install {package}"));
+    found.display().to_string()
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
+}
+
+fn run(command: &mut Command) {
+    let status = command.status().expect("the command runs");
+    assert!(status.success(), "{command:?} failed");
 }

@@ -3,34 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{TimeDelta, Utc};
-use harness::{Actor, Engine, Process, Server, Tokens, Town, id_of, token_claims, until, web};
+use chrono::TimeDelta;
+use harness::{
+    Actor, Engine, Process, Server, Town, id_of,
+    outside::{HOST, now, person, settings},
+    until, web,
+};
 use kezdesu::clock::SystemClock;
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
-
-#[expect(clippy::disallowed_methods, reason = "the program runs on the wall clock")]
-fn now() -> chrono::DateTime<Utc> {
-    Utc::now()
-}
-
-fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
-    Actor::with_token(host, Tokens.sign(&token_claims(subject, subject, roles, Some(HOST), now())))
-}
-
-fn settings(dir: &std::path::Path, more: &[(&str, String)]) -> Vec<(String, String)> {
-    let jwks = dir.join("jwks.json");
-    Tokens.publish(&jwks);
-    let mut pairs = vec![
-        ("KEZDESU_DATA_DIR", dir.display().to_string()),
-        ("KEZDESU_JWKS", jwks.display().to_string()),
-        ("KEZDESU_JWT_ISSUER", Tokens::ISSUER.to_owned()),
-        ("KEZDESU_JWT_AUDIENCE", Tokens::AUDIENCE.to_owned()),
-    ];
-    pairs.extend_from_slice(more);
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
 
 /// Posts, again and again under the same key, until it is acknowledged.
 async fn post_until_acknowledged(author: &Actor, meeting: &str, body: &str) -> Value {

@@ -2,46 +2,22 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::{TimeDelta, Utc};
-use harness::{Actor, Process, Tokens, databases, id_of, token_claims};
+use chrono::TimeDelta;
+use harness::{
+    Actor, Engine, Process, id_of,
+    outside::{HOST, now, person, settings_on},
+};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const ROUNDS: usize = 20;
 const WRITERS: usize = 4;
 
-/// Settings of the program on one of the two engines.
-async fn settings(dir: &std::path::Path, production: bool) -> Vec<(String, String)> {
-    let jwks = dir.join("jwks.json");
-    Tokens.publish(&jwks);
-    let mut pairs = vec![
-        ("KEZDESU_DATA_DIR".to_owned(), dir.display().to_string()),
-        ("KEZDESU_JWKS".to_owned(), jwks.display().to_string()),
-        ("KEZDESU_JWT_ISSUER".to_owned(), Tokens::ISSUER.to_owned()),
-        ("KEZDESU_JWT_AUDIENCE".to_owned(), Tokens::AUDIENCE.to_owned()),
-    ];
-    if production {
-        let databases = databases().await;
-        pairs.push(("KEZDESU_DATABASE_URL".to_owned(), databases.fresh().await));
-        pairs.push(("KEZDESU_REDIS_URL".to_owned(), databases.redis()));
-    }
-    pairs
-}
-
-#[expect(clippy::disallowed_methods, reason = "the program runs on the wall clock")]
-fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
-    let now = Utc::now();
-    let claims = token_claims(subject, subject, roles, Some(HOST), now);
-    Actor::with_token(host, Tokens.sign(&claims))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the program runs on the wall clock")]
-async fn rounds(production: bool, least: u32) {
+async fn rounds(engine: Engine, least: u32) {
     let dir = tempfile::tempdir().unwrap();
-    let settings = settings(dir.path(), production).await;
+    let settings = settings_on(dir.path(), engine).await;
     let mut program = Process::serve(&settings).await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);
-    let meeting = staff.live_meeting(HOST, HOST, Utc::now() + TimeDelta::minutes(1), "AFTER").await;
+    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
     // Body of every acknowledged post, with what was acknowledged.
     let mut acknowledged: BTreeMap<String, Value> = BTreeMap::new();
     for round in 0..ROUNDS {
@@ -123,22 +99,22 @@ async fn post(author: &Actor, meeting: &str, body: &str) -> Option<Value> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_power_cuts_lose_and_double_nothing_embedded() {
-    rounds(false, 1).await;
+    rounds(Engine::Embedded, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_power_cuts_lose_and_double_nothing_production() {
-    rounds(true, 1).await;
+    rounds(Engine::Production, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
 async fn ten_thousand_posts_under_power_cuts_embedded() {
-    rounds(false, 500).await;
+    rounds(Engine::Embedded, 500).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
 async fn ten_thousand_posts_under_power_cuts_production() {
-    rounds(true, 500).await;
+    rounds(Engine::Production, 500).await;
 }

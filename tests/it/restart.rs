@@ -2,37 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{TimeDelta, Utc};
-use harness::{Actor, Engine, Process, Tokens, Town, databases, id_of, scenes, token_claims, until};
+use chrono::TimeDelta;
+use harness::{
+    Actor, Engine, Process, Town, databases, id_of,
+    outside::{HOST, now, person, settings_on},
+    scenes, token_claims, until,
+};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const ROUNDS: usize = 6;
 
-#[expect(clippy::disallowed_methods, reason = "the program runs on the wall clock")]
-fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
-    Actor::with_token(host, Tokens.sign(&token_claims(subject, subject, roles, Some(HOST), Utc::now())))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the program runs on the wall clock")]
 async fn live_meeting(staff: &Actor) -> String {
-    staff.live_meeting(HOST, HOST, Utc::now() + TimeDelta::minutes(1), "AFTER").await
-}
-
-async fn settings(dir: &std::path::Path, engine: Engine) -> Vec<(String, String)> {
-    let jwks = dir.join("jwks.json");
-    Tokens.publish(&jwks);
-    let mut pairs = vec![
-        ("KEZDESU_DATA_DIR".to_owned(), dir.display().to_string()),
-        ("KEZDESU_JWKS".to_owned(), jwks.display().to_string()),
-        ("KEZDESU_JWT_ISSUER".to_owned(), Tokens::ISSUER.to_owned()),
-        ("KEZDESU_JWT_AUDIENCE".to_owned(), Tokens::AUDIENCE.to_owned()),
-    ];
-    if engine == Engine::Production {
-        pairs.push(("KEZDESU_DATABASE_URL".to_owned(), databases().await.fresh().await));
-        pairs.push(("KEZDESU_REDIS_URL".to_owned(), databases().await.redis()));
-    }
-    pairs
+    staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await
 }
 
 /// Posts with a key until the program is gone.
@@ -49,7 +30,7 @@ async fn post_until_cut(author: Actor, meeting: String, round: usize) {
 
 async fn a_follower_survives(engine: Engine) {
     let dir = tempfile::tempdir().unwrap();
-    let settings = settings(dir.path(), engine).await;
+    let settings = settings_on(dir.path(), engine).await;
     let mut program = Process::serve(&settings).await;
     let meeting = live_meeting(&person(&program.host, "staff", &["AKIMAT"])).await;
     let mut seen: Vec<String> = Vec::new();
@@ -109,7 +90,7 @@ async fn sockets(program: &Process) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_takes_nothing_is_given_up_and_its_neighbours_are_not() {
     let dir = tempfile::tempdir().unwrap();
-    let program = Process::serve(&settings(dir.path(), Engine::Embedded).await).await;
+    let program = Process::serve(&settings_on(dir.path(), Engine::Embedded).await).await;
     let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR", "CITIZEN"]);
     let meeting = live_meeting(&staff).await;
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
@@ -145,7 +126,7 @@ async fn until_one_socket(program: &Process) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_that_bring_an_empty_database_up_to_date_at_once_do_not_disturb_each_other() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = settings(dir.path(), Engine::Production).await;
+    let mut settings = settings_on(dir.path(), Engine::Production).await;
     for (name, value) in &mut settings {
         if name == "KEZDESU_DATABASE_URL" {
             *value = databases().await.empty().await;
@@ -164,7 +145,7 @@ async fn replicas_that_bring_an_empty_database_up_to_date_at_once_do_not_disturb
 async fn first_starts_are_cut(engine: Engine) {
     for cut in 0..12 {
         let dir = tempfile::tempdir().unwrap();
-        let mut settings = settings(dir.path(), engine).await;
+        let mut settings = settings_on(dir.path(), engine).await;
         for (name, value) in &mut settings {
             if name == "KEZDESU_DATABASE_URL" {
                 *value = databases().await.empty().await;

@@ -5,22 +5,15 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use chrono::{TimeDelta, Utc};
-use harness::{Actor, Live, Process, Server, Socket, Tokens, token_claims};
+use chrono::TimeDelta;
+use harness::{
+    Live, Process, Server, Socket,
+    outside::{HOST, now, person, settings},
+};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
-const HOST: &str = "751110000";
 const REPLICAS: usize = 3;
-
-#[expect(clippy::disallowed_methods, reason = "the program runs on the wall clock")]
-fn now() -> chrono::DateTime<Utc> {
-    Utc::now()
-}
-
-fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
-    Actor::with_token(host, Tokens.sign(&token_claims(subject, subject, roles, Some(HOST), now())))
-}
 
 type Hosts = Arc<RwLock<Vec<String>>>;
 
@@ -73,17 +66,8 @@ async fn follow(number: usize, town: Followed, mut total: watch::Receiver<i64>) 
 
 async fn replaced(followers: usize) {
     let (dir, postgres, redis) = (tempfile::tempdir().unwrap(), Server::postgres(), Server::redis());
-    let jwks = dir.path().join("jwks.json");
-    Tokens.publish(&jwks);
-    let settings = [
-        ("KEZDESU_DATA_DIR", dir.path().display().to_string()),
-        ("KEZDESU_JWKS", jwks.display().to_string()),
-        ("KEZDESU_JWT_ISSUER", Tokens::ISSUER.to_owned()),
-        ("KEZDESU_JWT_AUDIENCE", Tokens::AUDIENCE.to_owned()),
-        ("KEZDESU_DATABASE_URL", postgres.postgres_url()),
-        ("KEZDESU_REDIS_URL", redis.redis_url()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value));
+    let more = [("KEZDESU_DATABASE_URL", postgres.postgres_url()), ("KEZDESU_REDIS_URL", redis.redis_url())];
+    let settings = settings(dir.path(), &more);
     let mut programs = Vec::new();
     for _ in 0..REPLICAS {
         programs.push(Process::serve(&settings).await);

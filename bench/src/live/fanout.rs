@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use harness::outside::person;
 use serde_json::{Value, json};
 
 use crate::{
     Lines, line,
     process::{Part, cpu, memory, pause},
-    town::{Town, person},
+    town::Town,
 };
 
 const FOLLOWERS: usize = 10_000;

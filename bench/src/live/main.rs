@@ -62,7 +62,7 @@ fn write(lines: &Lines) {
     let mut text = format!(
         "# Results\n\n{}, {cores} cores ({}). Servers and load share them. Written by `make bench`.\n\n\
          | what | measured | mark |\n|---|---:|---|\n",
-        town::now().format("%Y-%m-%d"),
+        harness::outside::now().format("%Y-%m-%d"),
         model.trim_start_matches([' ', '\t', ':']),
     );
     for [what, figure, mark] in lines {

@@ -8,14 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::Server;
+use harness::{Server, outside::person};
 use serde_json::json;
 use sqlx::{Executor, postgres::PgPoolOptions, sqlite::SqlitePoolOptions};
 
-use crate::{
-    Lines, line,
-    town::{Town, person},
-};
+use crate::{Lines, line, town::Town};
 
 const SPAN: Duration = Duration::from_secs(4);
 const TABLE: &str = "CREATE TABLE bench (id TEXT PRIMARY KEY, meeting TEXT, body TEXT, author TEXT, state TEXT)";

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use harness::outside::HOST;
 use serde_json::{Value, json};
 
 use crate::{
     Lines, line,
     process::{Part, cpu, timed},
-    town::{HOST, Town},
+    town::Town,
 };
 
 const ROUNDS: usize = 3_000;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use harness::{Actor, Process, Tokens, databases, id_of, token_claims};
+use chrono::TimeDelta;
+use harness::{
+    Actor, Process, databases, id_of,
+    outside::{HOST, now, person, settings},
+};
 use serde_json::json;
-
-pub const HOST: &str = "751110000";
 
 pub struct Town {
     pub process: Process,
@@ -15,46 +16,27 @@ pub struct Town {
     _dir: tempfile::TempDir,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a bench runs on the wall clock")]
-pub fn now() -> DateTime<Utc> {
-    Utc::now()
-}
-
-pub fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
-    Actor::with_token(host, Tokens.sign(&token_claims(subject, subject, roles, Some(HOST), now())))
-}
-
 impl Town {
     /// A service with a live meeting; its posts wait for a moderator, or do not.
     pub async fn start(mode: &str, production: bool) -> Self {
         let mut more = Vec::new();
         if production {
             let databases = databases().await;
-            more.push(("KEZDESU_DATABASE_URL".to_owned(), databases.fresh().await));
-            more.push(("KEZDESU_REDIS_URL".to_owned(), databases.redis()));
+            more.push(("KEZDESU_DATABASE_URL", databases.fresh().await));
+            more.push(("KEZDESU_REDIS_URL", databases.redis()));
         }
-        Self::with(mode, more).await
+        Self::with(mode, &more).await
     }
 
     /// A service on the database at this address.
     pub async fn on(mode: &str, url: &str) -> Self {
-        let redis = ("KEZDESU_REDIS_URL".to_owned(), databases().await.redis());
-        Self::with(mode, vec![("KEZDESU_DATABASE_URL".to_owned(), url.to_owned()), redis]).await
+        let redis = ("KEZDESU_REDIS_URL", databases().await.redis());
+        Self::with(mode, &[("KEZDESU_DATABASE_URL", url.to_owned()), redis]).await
     }
 
-    async fn with(mode: &str, more: Vec<(String, String)>) -> Self {
+    async fn with(mode: &str, more: &[(&str, String)]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let jwks = dir.path().join("jwks.json");
-        Tokens.publish(&jwks);
-        let mut settings: Vec<(String, String)> = [
-            ("KEZDESU_DATA_DIR", dir.path().display().to_string()),
-            ("KEZDESU_JWKS", jwks.display().to_string()),
-            ("KEZDESU_JWT_ISSUER", Tokens::ISSUER.to_owned()),
-            ("KEZDESU_JWT_AUDIENCE", Tokens::AUDIENCE.to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        settings.extend(more);
+        let settings = settings(dir.path(), more);
         let process = Process::serve(&settings).await;
         let staff = person(&process.host, "staff", &["AKIMAT"]);
         let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), mode).await;
