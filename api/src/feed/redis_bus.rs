@@ -16,7 +16,10 @@ use redis::{
     Client, PushInfo, PushKind, RedisError, Value,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
-use tokio::sync::{broadcast, mpsc};
+use tokio::{
+    sync::{broadcast, mpsc},
+    time::timeout,
+};
 
 use crate::{
     clock::{Clock, sleep},
@@ -65,17 +68,18 @@ impl RedisBus {
         let mut manager = self.connect().await;
         let mut pulse = sleep(self.clock.as_ref(), RETRY);
         loop {
+            // While the manager connects anew it answers nothing, for as long as that takes: hence the limits.
             let sent = tokio::select! {
                 message = waiting.recv() => match message {
-                    Some(message) => self.publish(&mut manager, message, &mut waiting).await,
+                    Some(message) => timeout(ANSWER * 2, self.publish(&mut manager, message, &mut waiting)).await,
                     None => return,
                 },
                 () = &mut pulse => {
                     pulse = sleep(self.clock.as_ref(), RETRY);
-                    redis::cmd("PING").exec_async(&mut manager).await
+                    timeout(ANSWER * 2, redis::cmd("PING").exec_async(&mut manager)).await
                 }
             };
-            let up = sent.is_ok();
+            let up = matches!(sent, Ok(Ok(())));
             if self.connected.swap(up, Ordering::Relaxed) != up {
                 if up {
                     tracing::info!("the bus is connected");
@@ -127,7 +131,7 @@ impl RedisBus {
                 Ok(())
             })
             .set_automatic_resubscription();
-        let mut manager = tokio::time::timeout(ANSWER * 4, self.client.get_connection_manager_with_config(config))
+        let mut manager = timeout(ANSWER * 4, self.client.get_connection_manager_with_config(config))
             .await
             .map_err(|_| RedisError::from((redis::ErrorKind::Io, "no answer")))??;
         manager.subscribe(&self.channel).await?;
