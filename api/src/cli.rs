@@ -36,6 +36,12 @@ pub enum Command {
     Regions(Regions),
     /// Make a token with the development key.
     Token(TokenArgs),
+    /// Withdraw every token that somebody has been issued until now.
+    WithdrawTokens {
+        /// Whose: the `sub` of the tokens.
+        #[arg(long)]
+        subject: String,
+    },
     /// Print the schema of the API.
     Schema,
     /// Serve, with meetings and people to look at.

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -90,6 +91,19 @@ pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartErro
     Ok(store)
 }
 
+/// Withdraws every token that was issued to somebody until now, and gives that moment. Replicas look every second.
+///
+/// # Errors
+/// When the database fails.
+pub async fn withdraw_tokens(store: &Store, clock: &dyn Clock, subject: &str) -> Result<DateTime<Utc>, StartError> {
+    let now = store.time().await?.unwrap_or_else(|| clock.now());
+    let tx = store.begin().await?;
+    tx.withdraw_tokens(subject, now).await?;
+    tx.commit().await?;
+    tracing::info!("tokens were withdrawn");
+    Ok(now)
+}
+
 /// The acts over a database, with the bus that the settings name.
 ///
 /// # Errors
@@ -125,6 +139,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let life = Lifecycle::default();
     let auth = Authenticator::start(&settings, Arc::clone(&clock)).await?;
     let store = open(&settings, migrate).await?;
+    auth.withdraw(store.withdrawals().await?);
     let bus = bus(&settings, &clock, &life)?;
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
     app.set_clock().await?;

@@ -17,3 +17,4 @@ pub mod muted_author;
 pub mod region_edition;
 pub mod region_version;
 pub mod stage_segment;
+pub mod token_withdrawal;

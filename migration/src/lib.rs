@@ -8,6 +8,7 @@ mod m0003_meetings;
 mod m0004_stages;
 mod m0005_comments;
 mod m0006_idempotency;
+mod m0007_withdrawals;
 
 /// All steps, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_stages::Migration),
             Box::new(m0005_comments::Migration),
             Box::new(m0006_idempotency::Migration),
+            Box::new(m0007_withdrawals::Migration),
         ]
     }
 }

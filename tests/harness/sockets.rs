@@ -150,6 +150,19 @@ impl Live {
         }
     }
 
+    /// The code with which the connection is closed, while the town's time passes second by second.
+    pub async fn closed_in(&mut self, town: &Town) -> u16 {
+        let mut code = std::pin::pin!(self.socket.closed());
+        for _ in 0..600 {
+            // Not a wait for anything: it only paces the clock.
+            if let Ok(code) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut code).await {
+                return code;
+            }
+            town.pass(TimeDelta::seconds(1));
+        }
+        panic!("it stayed open for ten minutes of the town's time");
+    }
+
     /// The errors with which the subscription was refused.
     pub async fn refused(&mut self) -> String {
         let message = self.socket.hear().await;

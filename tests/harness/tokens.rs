@@ -43,7 +43,7 @@ impl Tokens {
 pub fn token_claims(subject: &str, name: &str, roles: &[&str], region: Option<&str>, now: DateTime<Utc>) -> Value {
     let mut claims = json!({
         "iss": Tokens::ISSUER, "aud": Tokens::AUDIENCE, "sub": subject, "name": name, "roles": roles,
-        "exp": (now + TimeDelta::days(3650)).timestamp(),
+        "iat": now.timestamp(), "exp": (now + TimeDelta::days(3650)).timestamp(),
     });
     if let Some(region) = region {
         claims["region"] = json!(region);

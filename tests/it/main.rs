@@ -20,3 +20,4 @@ mod restart;
 mod rolling;
 mod schema;
 mod time_split;
+mod withdrawal;

@@ -11,8 +11,21 @@ use crate::domain::viewer::{Person, Role, Viewer};
 pub struct Authenticated {
     /// Who.
     pub viewer: Viewer,
-    /// When the token ends; none for the anonymous.
-    pub expires_at: Option<DateTime<Utc>>,
+    /// What the caller is known by; none for the anonymous.
+    pub token: Option<Token>,
+}
+
+/// What must hold for as long as a caller is known by a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The key that has signed it.
+    pub(in crate::auth) kid: String,
+    /// Whose it is.
+    pub(in crate::auth) subject: String,
+    /// When it was issued, where it says so.
+    pub(in crate::auth) issued_at: Option<DateTime<Utc>>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// Why a token is not accepted. Holds nothing of the token.
@@ -45,6 +58,9 @@ pub enum AuthRefused {
     /// It has not begun.
     #[error("the token has not begun")]
     NotYet,
+    /// It was withdrawn before its end.
+    #[error("the token was withdrawn")]
+    Withdrawn,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,6 +71,8 @@ pub(in crate::auth) struct Claims {
     pub(in crate::auth) exp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) nbf: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::auth) iat: Option<i64>,
     #[serde(default)]
     pub(in crate::auth) name: Option<String>,
     /// Names that are not ours are no roles here.

@@ -71,6 +71,7 @@ pub fn mint(settings: &Settings, request: &TokenRequest, now: DateTime<Utc>) -> 
         sub: request.subject.clone(),
         exp: (now + request.ttl.min(LONGEST)).timestamp(),
         nbf: None,
+        iat: Some(now.timestamp()),
         name: Some(request.name.clone()),
         roles: request.roles.iter().map(|role| role_name(*role).to_owned()).collect(),
         region: request.region.map(|code| code.to_string()),

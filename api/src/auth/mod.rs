@@ -7,7 +7,7 @@ mod keys;
 mod tests;
 mod verify;
 
-pub use claims::{AuthRefused, Authenticated};
+pub use claims::{AuthRefused, Authenticated, Token};
 pub use dev_key::{MintError, TokenRequest, mint, parse_ttl};
 pub use keys::KeyError;
 pub use verify::Authenticator;

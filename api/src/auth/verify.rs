@@ -5,17 +5,18 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Validation, decode, decode_header, errors::ErrorKind};
+use tokio::sync::watch;
 
 use crate::{
     auth::{
         AuthRefused, Authenticated,
-        claims::Claims,
+        claims::{Claims, Token},
         dev_key,
         keys::{KeyError, Keys, parse},
     },
-    clock::Clock,
+    clock::{Clock, Sleep},
     config::Settings,
-    domain::viewer::Viewer,
+    domain::viewer::{Viewer, Withdrawals},
     tls,
 };
 
@@ -37,6 +38,9 @@ enum Source {
 pub struct Authenticator {
     source: Source,
     keys: ArcSwap<Keys>,
+    withdrawn: ArcSwap<Withdrawals>,
+    /// Told when keys or withdrawals have changed, so that those who are known by a token look whether it still holds.
+    changed: watch::Sender<()>,
     issuer: String,
     audience: String,
     clock: Arc<dyn Clock>,
@@ -60,6 +64,8 @@ impl Authenticator {
         Ok(Arc::new(Self {
             source,
             keys: ArcSwap::from_pointee(keys),
+            withdrawn: ArcSwap::default(),
+            changed: watch::Sender::default(),
             issuer: settings.jwt_issuer.clone(),
             audience: settings.jwt_audience.clone(),
             clock,
@@ -75,7 +81,45 @@ impl Authenticator {
             return Ok(());
         }
         self.keys.store(Arc::new(read(&self.source).await?));
+        self.changed.send_replace(());
         Ok(())
+    }
+
+    /// From now on refuses what was issued to these people up to these moments, and tells those who are known by such a token.
+    pub fn withdraw(&self, withdrawn: Withdrawals) {
+        self.withdrawn.store(Arc::new(withdrawn));
+        self.changed.send_replace(());
+    }
+
+    /// Waits until a caller is no longer known: the token ends, it is withdrawn, or the key that has signed it is.
+    pub fn end_of(self: &Arc<Self>, known: &Authenticated) -> Sleep {
+        let Some(token) = known.token.clone() else { return Box::pin(std::future::pending()) };
+        let (auth, mut changed) = (Arc::clone(self), self.changed.subscribe());
+        let ended = self.clock.sleep_until(token.expires_at);
+        let withdrawn = async move {
+            while auth.holds(&token) {
+                if changed.changed().await.is_err() {
+                    return std::future::pending().await;
+                }
+            }
+        };
+        Box::pin(async move {
+            tokio::select! {
+                () = ended => {}
+                () = withdrawn => {}
+            }
+        })
+    }
+
+    /// Whether a token that was good still is, apart from its end.
+    fn holds(&self, token: &Token) -> bool {
+        self.keys.load().contains_key(&token.kid) && !self.is_withdrawn(token)
+    }
+
+    fn is_withdrawn(&self, token: &Token) -> bool {
+        let withdrawn = self.withdrawn.load();
+        // One that does not say when it was issued may be older.
+        withdrawn.get(&token.subject).is_some_and(|moment| token.issued_at.is_none_or(|issued| issued <= *moment))
     }
 
     /// Who is asking, by the `Authorization` header; anonymous where there is none.
@@ -84,13 +128,13 @@ impl Authenticator {
     /// When there is a token that is not accepted.
     pub fn authenticate(&self, authorization: Option<&str>) -> Result<Authenticated, AuthRefused> {
         let Some(header) = authorization else {
-            return Ok(Authenticated { viewer: Viewer::Anonymous, expires_at: None });
+            return Ok(Authenticated { viewer: Viewer::Anonymous, token: None });
         };
         let (scheme, token) = header.trim().split_once(' ').ok_or(AuthRefused::Malformed)?;
         if !scheme.eq_ignore_ascii_case("bearer") || token.len() > LONGEST_TOKEN {
             return Err(AuthRefused::Malformed);
         }
-        let claims = self.verify(token.trim())?;
+        let (kid, claims) = self.verify(token.trim())?;
         let (now, expires_at) = (self.clock.now(), moment(claims.exp)?);
         if claims.iss != self.issuer {
             return Err(AuthRefused::WrongIssuer);
@@ -104,10 +148,16 @@ impl Authenticator {
         if claims.nbf.map(moment).transpose()?.is_some_and(|begins| now + LEEWAY < begins) {
             return Err(AuthRefused::NotYet);
         }
-        Ok(Authenticated { viewer: Viewer::Person(claims.person()?), expires_at: Some(expires_at) })
+        let issued_at = claims.iat.map(moment).transpose()?;
+        let person = claims.person()?;
+        let token = Token { kid, subject: person.subject.clone(), issued_at, expires_at };
+        if self.is_withdrawn(&token) {
+            return Err(AuthRefused::Withdrawn);
+        }
+        Ok(Authenticated { viewer: Viewer::Person(person), token: Some(token) })
     }
 
-    fn verify(&self, token: &str) -> Result<Claims, AuthRefused> {
+    fn verify(&self, token: &str) -> Result<(String, Claims), AuthRefused> {
         // Headers that must be understood are understood nowhere here (RFC 7515, crit).
         let raw = token
             .split('.')
@@ -120,7 +170,8 @@ impl Authenticator {
         }
         let header = decode_header(token).map_err(|_| AuthRefused::Malformed)?;
         let keys = self.keys.load();
-        let key = header.kid.as_ref().and_then(|kid| keys.get(kid)).ok_or(AuthRefused::UnknownKey)?;
+        let kid = header.kid.ok_or(AuthRefused::UnknownKey)?;
+        let key = keys.get(&kid).ok_or(AuthRefused::UnknownKey)?;
         if header.alg != key.algorithm {
             return Err(AuthRefused::WrongAlgorithm);
         }
@@ -130,12 +181,13 @@ impl Authenticator {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.validate_aud = false;
-        decode::<Claims>(token, &key.key, &validation).map(|token| token.claims).map_err(|error| match error.kind() {
+        let decoded = decode::<Claims>(token, &key.key, &validation).map_err(|error| match error.kind() {
             ErrorKind::InvalidSignature => AuthRefused::BadSignature,
             ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) => AuthRefused::BadClaim,
             ErrorKind::InvalidAlgorithm => AuthRefused::WrongAlgorithm,
             _ => AuthRefused::Malformed,
-        })
+        })?;
+        Ok((kid, decoded.claims))
     }
 }
 

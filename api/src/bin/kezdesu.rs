@@ -67,6 +67,11 @@ async fn run(command: Command) -> Outcome {
             say("the schema is up to date\n")
         }
         Command::Token(args) => say(&format!("{}\n", mint(&settings, &args.into(), clock.now())?)),
+        Command::WithdrawTokens { subject } => {
+            let store = service::open(&settings, false).await?;
+            let until = service::withdraw_tokens(&store, clock.as_ref(), &subject).await?;
+            say(&format!("tokens issued to {subject} up to {} are withdrawn\n", until.format("%FT%TZ")))
+        }
         Command::Regions(Regions::Import { file, dry_run, dated }) => {
             let store = service::open(&settings, false).await?;
             let ids: Arc<dyn IdGen> = RandomIds::start();

@@ -1,6 +1,12 @@
 //! Who is asking, as the token says it.
 
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
 use entities::kato::KatoCode;
+
+/// Up to which moment of issue whose tokens are withdrawn, by subject.
+pub type Withdrawals = HashMap<String, DateTime<Utc>>;
 
 /// What a signed-in person may be. The public API uses the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

@@ -122,7 +122,8 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The identity.")] id: ID,
     ) -> ApiResult<Option<Meeting>> {
-        Ok(ctx.batch().load_one(meeting_id(&id, "id")?).await?.map(Meeting))
+        let found = ctx.app().store.meetings_by_id(&[meeting_id(&id, "id")?]).await?.pop();
+        Ok(found.map(|row| Meeting(Arc::new(row))))
     }
 
     /// Meetings, by their planned beginning, earliest first.

@@ -142,6 +142,7 @@ async fn answer(door: &Door, headers: &HeaderMap, mut request: Request, by_post:
         let message = text::message(language, "error-draining", &[]);
         return shut(Shut::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL", message));
     }
+    let end = door.auth.end_of(&known);
     let caller = Caller { viewer: known.viewer, language };
     let operation = match Engine::operation(&mut request) {
         Ok(operation) => operation,
@@ -159,10 +160,7 @@ async fn answer(door: &Door, headers: &HeaderMap, mut request: Request, by_post:
     };
     if let Some(framing) = framing {
         return match streams::last_event_id(headers) {
-            Ok(resume) => {
-                let expires_at = known.expires_at;
-                streams::stream(door, Streamed { request, framing, resume, expires_at }, caller)
-            }
+            Ok(resume) => streams::stream(door, Streamed { request, framing, resume, end }, caller),
             Err(bad) => shut(Shut::bad(bad)),
         };
     }

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::{
@@ -94,16 +94,15 @@ pub(in crate::http) struct Streamed {
     pub(in crate::http) request: Request,
     pub(in crate::http) framing: Framing,
     pub(in crate::http) resume: Option<i64>,
-    /// When the caller's token ends.
-    pub(in crate::http) expires_at: Option<DateTime<Utc>>,
+    /// When the caller is no longer known.
+    pub(in crate::http) end: Sleep,
 }
 
-/// Streams the answers of an operation until it ends, its token ends, or the service stops.
+/// Streams the answers of an operation until it ends, its caller is no longer known, or the service stops.
 pub(in crate::http) fn stream(door: &Door, streamed: Streamed, caller: Caller) -> Response {
-    let Streamed { request, framing, resume, expires_at } = streamed;
+    let Streamed { request, framing, resume, end } = streamed;
     let engine = door.engine.clone();
     let answers = async move { engine.answers(request, &caller, resume).await }.flatten_stream().boxed();
-    let end = expires_at.map_or_else(|| -> Sleep { Box::pin(std::future::pending()) }, |at| door.clock.sleep_until(at));
     let life = door.life.clone();
     let state = State {
         framing,

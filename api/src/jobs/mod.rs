@@ -26,6 +26,7 @@ pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &
     every(life, app, "retention", MINUTE, move |app| async move { retain(&app, keep_events).await });
     every(life, app, "clock", MINUTE, |app| async move { app.set_clock().await });
     life.spawn("regions", watch_regions(Arc::clone(app), Arc::clone(bus)));
+    life.spawn("withdrawals", watch_withdrawals(Arc::clone(app), Arc::clone(auth)));
     life.spawn("keys", refresh_keys(Arc::clone(app), Arc::clone(auth)));
 }
 
@@ -88,6 +89,25 @@ async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
         };
         if let Err(error) = result.await {
             tracing::warn!(error = error.chain(), "the units cannot be read anew");
+        }
+    }
+}
+
+/// Looks every second whether tokens were withdrawn: those who are known by one are gone within two.
+async fn watch_withdrawals(app: Arc<App>, auth: Arc<Authenticator>) {
+    let mut known = None;
+    loop {
+        sleep(app.clock.as_ref(), SECOND).await;
+        let result = async {
+            let revision = app.store.withdrawals_revision().await?;
+            if known != Some(revision) {
+                auth.withdraw(app.store.withdrawals().await?);
+                known = Some(revision);
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = result.await {
+            tracing::warn!(error = error.chain(), "withdrawals of tokens cannot be looked at");
         }
     }
 }

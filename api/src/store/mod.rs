@@ -14,6 +14,7 @@ pub mod regions;
 pub mod stages;
 mod tx;
 pub mod votes;
+pub mod withdrawals;
 
 use std::{str::FromStr, time::Duration};
 

@@ -79,7 +79,7 @@ struct Session {
     authorization: Option<String>,
     /// The end of the service.
     drain: Alarm,
-    /// First the time to introduce itself, then the end of the token.
+    /// First the time to introduce itself, then the time for which the caller is known.
     deadline: Alarm,
     ping: Alarm,
     /// Pings that were not answered.
@@ -244,12 +244,9 @@ impl Session {
             tracing::debug!(reason = %refused, "a token was refused");
             Close::Forbidden
         })?;
+        self.deadline = Alarm::new(self.door.auth.end_of(&known));
         self.caller =
             Caller { viewer: known.viewer, language: language.and_then(text::named).unwrap_or(self.caller.language) };
-        self.deadline = Alarm::new(match known.expires_at {
-            Some(at) => self.door.clock.sleep_until(at),
-            None => Box::pin(std::future::pending()),
-        });
         self.gate.open();
         Ok(json!({ "type": "connection_ack" }).to_string())
     }

@@ -1,0 +1,100 @@
+//! Whoever may no longer see something gets nothing more of it, also on connections that are open.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use harness::{
+    Actor, Engine, Process, Tokens, Town,
+    outside::{HOST as PLACE, now, person, settings_on},
+    scenes, token_claims,
+};
+use serde_json::json;
+use tokio::process::Command;
+
+const HOST: &str = "751110000";
+
+async fn withdraw(town: &Town, subject: &str) {
+    let tx = town.service(0).app().store.begin().await.unwrap();
+    tx.withdraw_tokens(subject, town.now()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+scenes! {
+async fn whose_tokens_are_withdrawn_gets_nothing_more(town) {
+    let mut town = town;
+    let second = town.replica().await;
+    let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
+    let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+    let claims = token_claims("mod", "Mod", &["MODERATOR"], Some(HOST), town.now());
+    let gone = town.holder_of(&claims);
+    let there = gone.at(town.host(second));
+    let stays = town.moderator(HOST);
+    let mut open = gone.follow_comments(&meeting, None, "MODERATION").await;
+    let mut far = there.follow_comments(&meeting, None, "MODERATION").await;
+    let query = json!({ "query": format!("subscription {{ comments(meetingId: \"{meeting}\", view: MODERATION) {{ seq }} }}") });
+    let mut events = gone.request().header("accept", "text/event-stream").json(&query).send().await.unwrap();
+    events.chunk().await.unwrap().unwrap();
+    let mut kept = stays.follow_comments(&meeting, None, "MODERATION").await;
+    ana.post(&meeting, "Бірінші").await;
+    for live in [&mut open, &mut far, &mut kept] {
+        assert_eq!(live.next_event_in(&town).await["comment"]["body"], "Бірінші");
+    }
+    withdraw(&town, "mod").await;
+    assert_eq!(open.closed_in(&town).await, 4403);
+    assert_eq!(far.closed_in(&town).await, 4403);
+    while events.chunk().await.unwrap().is_some() {}
+    assert!(gone.send("{ viewer { subject } }", json!({})).await["errors"].is_array(), "nor is it taken anew");
+    ana.post(&meeting, "Екінші").await;
+    assert_eq!(kept.next_event_in(&town).await["comment"]["body"], "Екінші", "another's goes on");
+    town.pass(TimeDelta::seconds(1));
+    let again = town.holder_of(&token_claims("mod", "Mod", &["CITIZEN"], None, town.now()));
+    let known = again.query("{ viewer { roles } }", json!({})).await;
+    assert_eq!(known["viewer"]["roles"], json!(["CITIZEN"]), "with a newer token one is what it says");
+    let replica = town.replica().await;
+    let refused = gone.at(town.host(replica)).send("{ viewer { subject } }", json!({})).await;
+    assert!(refused["errors"].is_array(), "a replica that starts knows it from the beginning");
+}
+}
+
+/// A token of an issuer that does not say when it was issued.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_without_its_time_of_issue_counts_as_older() {
+    let town = Town::start(Engine::Embedded).await;
+    let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, town.now());
+    claims.as_object_mut().unwrap().remove("iat");
+    let ana = town.holder_of(&claims);
+    let mut live = ana.follow("subscription { meetings { kind } }", json!({})).await;
+    assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+    withdraw(&town, "ana").await;
+    assert_eq!(live.closed_in(&town).await, 4403);
+}
+
+async fn by_command(engine: Engine) {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_on(dir.path(), engine).await;
+    let program = Process::serve(&settings).await;
+    let ana: Actor = person(&program.host, "ana", &["CITIZEN"]);
+    let mut live = ana.follow("subscription { meetings { kind } }", json!({})).await;
+    assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+    let mut command = Command::new(Process::program());
+    let done = command.args(["withdraw-tokens", "--subject", "ana"]).envs(settings).output().await.unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert!(String::from_utf8_lossy(&done.stdout).starts_with("tokens issued to ana up to 2"));
+    let told = Instant::now();
+    assert_eq!(live.socket.closed().await, 4403);
+    assert!(told.elapsed() < Duration::from_secs(2), "{:?}", told.elapsed());
+    let later = token_claims("ana", "Ana", &["CITIZEN"], Some(PLACE), now() + TimeDelta::seconds(2));
+    let later = Actor::with_token(&program.host, Tokens.sign(&later));
+    assert_eq!(later.query("{ viewer { subject } }", json!({})).await["viewer"]["subject"], "ana");
+    assert!(program.terminate().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_withdraws_tokens_while_the_service_runs_embedded() {
+    by_command(Engine::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_withdraws_tokens_while_the_service_runs_production() {
+    by_command(Engine::Production).await;
+}
