@@ -22,6 +22,9 @@ pub struct Model {
     pub kind: CommentKind,
     /// What was said.
     pub body: String,
+    /// A digest of meeting, author and body: what an author has said before is looked up by it alone, so that no plan can
+    /// read the whole meeting.
+    pub said_digest: i64,
     /// Body and author folded for search.
     pub search: String,
     /// Language it was asked in.

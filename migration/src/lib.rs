@@ -9,6 +9,7 @@ mod m0004_stages;
 mod m0005_comments;
 mod m0006_idempotency;
 mod m0007_withdrawals;
+mod m0008_said_before;
 
 /// All steps, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_comments::Migration),
             Box::new(m0006_idempotency::Migration),
             Box::new(m0007_withdrawals::Migration),
+            Box::new(m0008_said_before::Migration),
         ]
     }
 }

@@ -19,6 +19,8 @@ struct State {
     down: bool,
     /// Whether bytes stay where they are, as on a network that has gone quiet.
     held: bool,
+    /// After how many bytes from the server a new connection ends.
+    length: Option<usize>,
 }
 
 /// A TCP relay on a port of its own.
@@ -51,6 +53,17 @@ impl Wire {
         let wire = Self::to(server).await;
         let through = url.replace(server, &wire.address.to_string());
         (wire, through)
+    }
+
+    /// The address of this end.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Lets every new connection end after so many bytes from the server, be it in the middle of a frame.
+    pub fn end_after(&self, bytes: usize) {
+        self.state.send_modify(|state| state.length = Some(bytes));
     }
 
     /// Ends every connection; new ones go through.
@@ -95,22 +108,32 @@ async fn relay(listener: TcpListener, server: String, state: watch::Receiver<Sta
             let mut ends = state.clone();
             // Whichever ends first takes the connection with it.
             tokio::select! {
-                () = carry(near_read, far_write, state.clone()) => {}
-                () = carry(far_read, near_write, state.clone()) => {}
+                () = carry(near_read, far_write, state.clone(), None) => {}
+                () = carry(far_read, near_write, state.clone(), born.length) => {}
                 _ = ends.wait_for(|now| now.cuts != born.cuts) => {}
             }
         });
     }
 }
 
-async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
+async fn carry(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<State>,
+    mut left: Option<usize>,
+) {
     let mut bytes = vec![0; 16 << 10];
     loop {
         let Ok(count) = from.read(&mut bytes).await else { return };
         if count == 0 || state.wait_for(|now| !now.held).await.is_err() {
             return;
         }
+        let count = left.map_or(count, |left| count.min(left));
         if to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+        left = left.map(|left| left - count);
+        if left == Some(0) {
             return;
         }
     }

@@ -1,7 +1,10 @@
 //! Servers that die, freeze and forget while people post and follow. Short rounds; the long ones are ignored here and run by
 //! `make test-faults`.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use chrono::TimeDelta;
 use harness::{
@@ -148,6 +151,58 @@ async fn a_bus_that_hangs_dies_and_forgets_costs_no_event() {
 #[ignore = "long: make test-faults"]
 async fn a_bus_that_hangs_dies_and_forgets_again_and_again_costs_no_event() {
     redis_faults(20).await;
+}
+
+/// The longest but one in a hundred.
+fn p99(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() * 99 / 100]
+}
+
+/// Posts one after the other for a while, and gives how long each took.
+async fn post_for(author: &Actor, meeting: &str, name: &str, span: Duration) -> Vec<Duration> {
+    let (began, mut times) = (Instant::now(), Vec::new());
+    while began.elapsed() < span {
+        let asked = Instant::now();
+        author.post(meeting, &format!("{name} {}", times.len())).await;
+        times.push(asked.elapsed());
+    }
+    times
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make test-faults"]
+async fn a_bus_that_hangs_for_half_a_minute_slows_nobody_and_is_back_at_once() {
+    let (dir, postgres, redis) = (tempfile::tempdir().unwrap(), Server::postgres(), Server::redis());
+    let more = [("KEZDESU_DATABASE_URL", postgres.postgres_url()), ("KEZDESU_REDIS_URL", redis.redis_url())];
+    let settings = settings(dir.path(), &more);
+    let (first, second) = (Process::serve(&settings).await, Process::serve(&settings).await);
+    let (staff, ana) = (person(&first.host, "staff", &["AKIMAT"]), person(&first.host, "ana", &["CITIZEN"]));
+    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    let mut live = person(&second.host, "bek", &["CITIZEN"]).follow_comments(&meeting, None, "PUBLIC").await;
+    let before = post_for(&ana, &meeting, "before", Duration::from_secs(5)).await;
+    redis.signal("STOP");
+    let during = post_for(&ana, &meeting, "during", Duration::from_secs(30)).await;
+    redis.signal("CONT");
+    let back = Instant::now();
+    for program in [&first, &second] {
+        until(async || has_bus(&program.ops_host).await, || (), |bus| *bus).await;
+    }
+    let back = back.elapsed();
+    let count = before.len() + during.len();
+    let (before, during) = (p99(before), p99(during));
+    println!("p99 of posts: {before:?} before, {during:?} while the bus hung; back after {back:?}");
+    assert!(during <= before * 2, "{during:?}, before {before:?}");
+    assert!(back < Duration::from_secs(2), "{back:?}");
+    for seq in 1..=count {
+        let event = loop {
+            let event = live.next().await;
+            if event["kind"] != "HEARTBEAT" {
+                break event;
+            }
+        };
+        assert_eq!((&event["prev"], &event["seq"]), (&json!(seq - 1), &json!(seq)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

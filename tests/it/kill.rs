@@ -10,9 +10,8 @@ use harness::{
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 20;
-const WRITERS: usize = 4;
 
-async fn rounds(engine: Engine, least: u32) {
+async fn rounds(engine: Engine, writers: usize, least: u32) {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings_on(dir.path(), engine).await;
     let mut program = Process::serve(&settings).await;
@@ -23,7 +22,7 @@ async fn rounds(engine: Engine, least: u32) {
     for round in 0..ROUNDS {
         let host = program.host.clone();
         let first = Arc::new(tokio::sync::Semaphore::new(0));
-        let writers: Vec<_> = (0..WRITERS)
+        let writing: Vec<_> = (0..writers)
             .map(|writer| {
                 let (author, meeting) = (person(&host, &format!("writer-{writer}"), &["CITIZEN"]), meeting.clone());
                 let first = Arc::clone(&first);
@@ -35,7 +34,7 @@ async fn rounds(engine: Engine, least: u32) {
         first.acquire_many(posts).await.unwrap().forget();
         program.kill().await;
         let mut unsure = Vec::new();
-        for writer in writers {
+        for writer in writing {
             let (done, open) = writer.await.unwrap();
             acknowledged.extend(done);
             unsure.extend(open);
@@ -99,22 +98,22 @@ async fn post(author: &Actor, meeting: &str, body: &str) -> Option<Value> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_power_cuts_lose_and_double_nothing_embedded() {
-    rounds(Engine::Embedded, 1).await;
+    rounds(Engine::Embedded, 4, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_power_cuts_lose_and_double_nothing_production() {
-    rounds(Engine::Production, 1).await;
+    rounds(Engine::Production, 4, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
 async fn ten_thousand_posts_under_power_cuts_embedded() {
-    rounds(Engine::Embedded, 500).await;
+    rounds(Engine::Embedded, 32, 500).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
 async fn ten_thousand_posts_under_power_cuts_production() {
-    rounds(Engine::Production, 500).await;
+    rounds(Engine::Production, 32, 500).await;
 }

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod chaos;
+mod crowd;
 mod doors;
 mod faults;
 mod feeds;

@@ -1,6 +1,7 @@
 //! The text of a comment: what it may hold, how it is folded for search, how its number is shown.
 
-use entities::enums::Language;
+use entities::{enums::Language, ids::MeetingId};
+use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
 /// How many characters a comment may have.
@@ -18,6 +19,14 @@ pub enum BadText {
     },
     /// It holds a control character, or one that turns the direction of what follows.
     ControlCharacter,
+}
+
+/// By what is looked up whether an author has said a thing at a meeting.
+#[must_use]
+pub fn said_digest(meeting: MeetingId, author: &str, body: &str) -> i64 {
+    let hash =
+        Sha256::new().chain_update(meeting.0.as_bytes()).chain_update(author).chain_update("\n").chain_update(body);
+    hash.finalize().iter().take(8).fold(0, |sum: i64, byte| (sum << 8) | i64::from(*byte))
 }
 
 /// A text in composed form and trimmed, of 1 to `max` characters, in any script, without control characters.

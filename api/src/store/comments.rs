@@ -19,6 +19,7 @@ use crate::{
     store::{
         Store, StoreError, Tx,
         page::{Cut, Window},
+        shapes::{padded, parts},
     },
 };
 
@@ -98,28 +99,25 @@ impl Tx {
             .column(Column::AuthorKey)
             .column_as(Column::PostedAt.max(), "newest")
             .filter(Column::MeetingId.eq(meeting))
-            .filter(Column::AuthorKey.is_in(authors))
+            .filter(Column::AuthorKey.is_in(padded(authors)))
             .group_by(Column::AuthorKey);
         let rows: Vec<(String, DateTime<Utc>)> = newest.into_tuple().all(self.inner()).await?;
         Ok(rows.into_iter().collect())
     }
 
-    /// Which of these authors have said which of these things at a meeting, and have not taken them back.
+    /// What was said, by whom, under these digests, and was not taken back.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn said_before(
         &self,
-        meeting: MeetingId,
-        authors: &[String],
-        bodies: &[String],
+        digests: impl Iterator<Item = i64>,
     ) -> Result<HashSet<(String, String)>, StoreError> {
         let said = comment::Entity::find()
             .select_only()
             .columns([Column::AuthorKey, Column::Body])
-            .filter(Column::MeetingId.eq(meeting))
-            .filter(Column::AuthorKey.is_in(authors))
-            .filter(Column::Body.is_in(bodies))
+            .filter(Column::SaidDigest.is_in(padded(digests)))
+            .filter(Column::AuthorKey.is_not_null())
             .filter(Column::State.ne(CommentState::Withdrawn));
         let rows: Vec<(String, String)> = said.into_tuple().all(self.inner()).await?;
         Ok(rows.into_iter().collect())
@@ -130,9 +128,8 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_comments(&self, rows: Vec<comment::Model>) -> Result<(), StoreError> {
-        // SQLite takes at most 32,766 values a statement.
-        for chunk in rows.chunks(250) {
-            let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
+        for part in parts(&rows) {
+            let rows = part.iter().map(|row| row.clone().into_active_model().reset_all());
             comment::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use sea_orm::{
 
 use crate::{
     domain::feed::{Event, EventKind, FeedName, NewEvent},
-    store::{Poke, Store, StoreError, Tx},
+    store::{Poke, Store, StoreError, Tx, shapes::parts},
 };
 
 /// Where a feed stands.
@@ -56,16 +56,19 @@ impl Tx {
             .await?;
         let head = counters.first().ok_or(StoreError::Corrupt("feed"))?.head;
         let key = name.key();
-        let rows = (head - count + 1..).zip(events).map(|(seq, event)| feed_event::ActiveModel {
-            feed: Set(key.clone()),
-            seq: Set(seq),
-            at: Set(at),
-            subject: Set(event.subject),
-            kind: Set(event.kind.as_str().to_owned()),
-            public_kind: Set(event.public_kind.map(|kind| kind.as_str().to_owned())),
-            actor: Set(event.actor.clone()),
-        });
-        feed_event::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
+        let mut seqs = head - count + 1..;
+        for part in parts(events) {
+            let rows = part.iter().zip(seqs.by_ref()).map(|(event, seq)| feed_event::ActiveModel {
+                feed: Set(key.clone()),
+                seq: Set(seq),
+                at: Set(at),
+                subject: Set(event.subject),
+                kind: Set(event.kind.as_str().to_owned()),
+                public_kind: Set(event.public_kind.map(|kind| kind.as_str().to_owned())),
+                actor: Set(event.actor.clone()),
+            });
+            feed_event::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
+        }
         self.grew(Poke { feed: name, seq: head });
         Ok(head - count + 1)
     }

@@ -7,7 +7,7 @@ use entities::idempotency_key;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
 use uuid::Uuid;
 
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, shapes::parts};
 
 /// A caller's wish that an act happen once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,18 +64,21 @@ impl Tx {
         if claims.is_empty() {
             return Ok(HashMap::new());
         }
-        let rows = claims.iter().map(|(once, result, now)| idempotency_key::ActiveModel {
-            subject: Set(once.subject.clone()),
-            operation: Set(once.operation.to_owned()),
-            key: Set(once.key.clone()),
-            input_digest: Set(once.digest.clone()),
-            result: Set(*result),
-            created_at: Set(*now),
-        });
-        let written = idempotency_key::Entity::insert_many(rows)
-            .on_conflict(OnConflict::columns(KEY).do_nothing().to_owned())
-            .exec_without_returning(self.inner())
-            .await?;
+        let mut written = 0;
+        for part in parts(&claims) {
+            let rows = part.iter().map(|(once, result, now)| idempotency_key::ActiveModel {
+                subject: Set(once.subject.clone()),
+                operation: Set(once.operation.to_owned()),
+                key: Set(once.key.clone()),
+                input_digest: Set(once.digest.clone()),
+                result: Set(*result),
+                created_at: Set(*now),
+            });
+            written += idempotency_key::Entity::insert_many(rows)
+                .on_conflict(OnConflict::columns(KEY).do_nothing().to_owned())
+                .exec_without_returning(self.inner())
+                .await?;
+        }
         let ours = |(once, ..): &&(Once, Uuid, DateTime<Utc>)| (once.clone(), Claim::Ours);
         if usize::try_from(written).is_ok_and(|written| written == claims.len()) {
             return Ok(claims.iter().map(ours).collect());

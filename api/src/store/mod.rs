@@ -11,6 +11,7 @@ pub mod idempotency;
 pub mod meetings;
 pub mod page;
 pub mod regions;
+mod shapes;
 pub mod stages;
 mod tx;
 pub mod votes;

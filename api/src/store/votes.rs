@@ -12,7 +12,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict,
 };
 
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Store, StoreError, Tx, shapes::padded};
 
 impl Tx {
     /// Casts a vote; whether it is a new one.
@@ -73,7 +73,7 @@ impl Tx {
     ) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
         let rows = muted_author::Entity::find()
             .filter(muted_author::Column::MeetingId.eq(meeting))
-            .filter(muted_author::Column::AuthorKey.is_in(authors))
+            .filter(muted_author::Column::AuthorKey.is_in(padded(authors)))
             .all(self.inner())
             .await?;
         Ok(rows.into_iter().map(|row| (row.author_key, row.until)).collect())

@@ -20,7 +20,7 @@ use crate::{
         refused::Invalid,
     },
     domain::{
-        body::{LONGEST_BODY, fold, guess_language, tidy},
+        body::{LONGEST_BODY, fold, guess_language, said_digest, tidy},
         comment::{first_state, withdraw},
         feed::{FeedName, NewEvent},
         policy,
@@ -178,6 +178,7 @@ impl Import<'_> {
             kind: CommentKind::Question,
             search: fold(&format!("{body} {author_name}")),
             language: guess_language(&body),
+            said_digest: said_digest(self.meeting.id, author_key.as_deref().unwrap_or_default(), &body),
             body,
             author_key,
             author_name,
@@ -218,6 +219,7 @@ impl Import<'_> {
         let before = row.state;
         row.search = fold(&format!("{body} {}", row.author_name));
         row.language = guess_language(&body);
+        row.said_digest = said_digest(row.meeting_id, row.author_key.as_deref().unwrap_or_default(), &body);
         row.body = body;
         row.state = next;
         self.done.changed += 1;

@@ -21,7 +21,7 @@ use crate::{
         questions::{change_event, not_live},
     },
     domain::{
-        body::{LONGEST_BODY, fold, line},
+        body::{LONGEST_BODY, fold, line, said_digest},
         comment::first_state,
         feed::FeedName,
         policy::{self, author_key, authorize},
@@ -207,7 +207,7 @@ impl<'a> Floor<'a> {
         let mut authors: Vec<String> = drafts.iter().map(|draft| draft.author.clone()).collect();
         authors.sort_unstable();
         authors.dedup();
-        let bodies: Vec<String> = drafts.iter().map(|draft| draft.body.clone()).collect();
+        let digests = drafts.iter().map(|draft| said_digest(meeting.id, &draft.author, &draft.body));
         let last_posts =
             if meeting.slow_mode_seconds > 0 { tx.last_posts(meeting.id, &authors).await? } else { HashMap::new() };
         Ok(Self {
@@ -216,7 +216,7 @@ impl<'a> Floor<'a> {
             blocked: BlockedWords::new(&words(meeting)),
             muted: tx.muted_until(meeting.id, &authors).await?,
             last_posts,
-            said: tx.said_before(meeting.id, &authors, &bodies).await?,
+            said: tx.said_before(digests).await?,
             receipt: meeting.last_receipt,
         })
     }
@@ -256,6 +256,7 @@ impl<'a> Floor<'a> {
             kind: *kind,
             search: fold(&format!("{body} {name}")),
             body: body.clone(),
+            said_digest: said_digest(self.meeting.id, author, body),
             language: *language,
             author_key: Some(author.clone()),
             author_name: name.clone(),
