@@ -5,6 +5,7 @@ mod chaos;
 mod crowd;
 mod doors;
 mod faults;
+mod federation;
 mod feeds;
 mod groups;
 mod histories;

@@ -59,6 +59,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
     let Some(handle) = &ops.metrics else { return StatusCode::NOT_FOUND.into_response() };
     let followed = u32::try_from(ops.hub.followed()).unwrap_or(u32::MAX);
     metrics::gauge!("kezdesu_followed_feeds").set(f64::from(followed));
+    metrics::counter!("kezdesu_statements_total").absolute(ops.store.statements());
     metrics::gauge!("kezdesu_bus_connected").set(if ops.bus.is_connected() { 1.0 } else { 0.0 });
     metrics::gauge!("kezdesu_groups").set(f64::from(u32::try_from(ops.engine.groups()).unwrap_or(u32::MAX)));
     handle.run_upkeep();

@@ -17,7 +17,14 @@ mod tx;
 pub mod votes;
 pub mod withdrawals;
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use migration::Migrator;
@@ -52,6 +59,7 @@ pub struct Store {
     engine: Engine,
     read: DatabaseConnection,
     write: DatabaseConnection,
+    statements: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -80,11 +88,10 @@ impl Store {
         let pool = |most: u32| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE * 4);
         let write = pool(1).connect_with(options.clone()).await.map_err(StoreError::Address)?;
         let read = pool(connections.max(1)).connect_with(options).await.map_err(StoreError::Address)?;
-        Ok(Self {
-            engine: Engine::Sqlite,
-            read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
-            write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
-        })
+        let statements = Arc::default();
+        let counted = |pool| counted(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), &statements);
+        let (read, write) = (counted(read), counted(write));
+        Ok(Self { engine: Engine::Sqlite, read, write, statements })
     }
 
     async fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
@@ -101,8 +108,15 @@ impl Store {
                 ("idle_in_transaction_session_timeout", "15000"),
             ])
         });
-        let connection = Database::connect(options).await?;
-        Ok(Self { engine: Engine::Postgres, read: connection.clone(), write: connection })
+        let statements = Arc::default();
+        let connection = counted(Database::connect(options).await?, &statements);
+        Ok(Self { engine: Engine::Postgres, read: connection.clone(), write: connection, statements })
+    }
+
+    /// How many statements were run.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// The engine behind this store.
@@ -171,4 +185,13 @@ impl Store {
         let _ = self.write.clone().close().await;
         let _ = self.read.clone().close().await;
     }
+}
+
+/// A connection whose statements are counted.
+fn counted(mut connection: DatabaseConnection, statements: &Arc<AtomicU64>) -> DatabaseConnection {
+    let statements = Arc::clone(statements);
+    connection.set_metric_callback(move |_| {
+        statements.fetch_add(1, Ordering::Relaxed);
+    });
+    connection
 }

@@ -164,11 +164,18 @@ pub async fn cold_join(lines: &mut Lines) {
         let variables = json!({ "id": town.meeting, "after": 0 });
         let mut load = followers(&town.process.host, count, 2, &query, &variables);
         load["expect"] = json!(count * back);
-        let began = Instant::now();
+        let (before, began) = (town.statements().await, Instant::now());
         let mut load = Part::start("load", &load.to_string());
         while !load.hear().await.starts_with("done") {}
+        let statements = town.statements().await - before;
         let engine = if production { "PostgreSQL" } else { "SQLite" };
         let what = format!("cold-join, {engine}: {count} followers, each {back} events back, until all are live");
         line(lines, what, format!("{:.2} s", began.elapsed().as_secs_f64()), "");
+        line(
+            lines,
+            format!("cold-join, {engine}: statements meanwhile, jobs included"),
+            statements.to_string(),
+            "a few a feed",
+        );
     }
 }

@@ -43,6 +43,15 @@ impl Town {
         Self { process, settings, meeting, _dir: dir }
     }
 
+    /// How many statements the service has sent to its database.
+    pub async fn statements(&self) -> u64 {
+        let page =
+            harness::web().get(format!("http://{}/metrics", self.process.ops_host)).send().await.expect("metrics");
+        let text = page.text().await.expect("a text");
+        let line = text.lines().find_map(|line| line.strip_prefix("kezdesu_statements_total "));
+        line.and_then(|count| count.parse().ok()).expect("a count")
+    }
+
     pub async fn restart(self) -> Self {
         let Self { process, settings, meeting, _dir } = self;
         process.kill().await;
