@@ -1,6 +1,7 @@
 //! The product as its users meet it: a file a feature, every scene on both engines.
 
 mod architecture;
+mod caching;
 mod chaos;
 mod crowd;
 mod doors;

@@ -14,7 +14,7 @@ use crate::{
     auth::Authenticated,
     graphql::{Engine, engine::Caller},
     http::{
-        Door,
+        Door, cache,
         negotiate::{Form, form},
         origin,
         request::{self, BadRequest},
@@ -170,7 +170,10 @@ async fn answer(door: &Door, headers: &HeaderMap, mut request: Request, by_post:
     }
     let form = if form == Form::Parts { Form::Json } else { form };
     let answer = run(door, request, &caller, operation).await;
-    render(&answer, form)
+    let response = render(&answer, form);
+    // All who are anonymous are shown the same.
+    let public = !by_post && caller.viewer.person().is_none() && answer.errors.is_empty();
+    if public { cache::publicly(response, headers).await } else { response }
 }
 
 /// A name from outside, short enough for a log.

@@ -1,5 +1,6 @@
 //! The doors: HTTP, server-sent events and WebSocket at one path, the operator's listener, and the pages.
 
+mod cache;
 mod door;
 mod graphql;
 mod negotiate;
@@ -21,7 +22,14 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     routing::get,
 };
-use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer};
+use tower_http::{
+    compression::{
+        CompressionLayer,
+        predicate::{NotForContentType, Predicate, SizeAbove},
+    },
+    cors::CorsLayer,
+    set_header::SetResponseHeaderLayer,
+};
 
 /// The API with its pages.
 pub fn router(door: Door) -> Router {
@@ -34,11 +42,22 @@ pub fn router(door: Door) -> Router {
         .route("/assets/{name}", get(pages::asset))
         .route("/graphql/schema", get(pages::schema))
         .layer(limit)
+        .layer(compression())
         .layer(cors)
         .layer(safe(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(safe(header::REFERRER_POLICY, "no-referrer"))
         .layer(safe(header::X_FRAME_OPTIONS, "DENY"))
         .with_state(door)
+}
+
+/// Smaller answers than this gain nothing.
+const WORTH_COMPRESSING: u16 = 1024;
+
+/// Answers are compressed as the client wishes; streams are not, whose parts must leave at once.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let streams = NotForContentType::SSE;
+    let parts = NotForContentType::const_new("multipart/mixed");
+    CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING).and(streams).and(parts))
 }
 
 fn cors(origins: &[String]) -> CorsLayer {
