@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use harness::outside::HOST;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqlitePoolOptions;
 
 use crate::{
     Lines, line,
@@ -35,6 +36,32 @@ async fn cost(id: u32, host: &str, body: &Value) -> (Duration, Duration) {
     ((cpu(id) - before) / rounds, took / rounds)
 }
 
+/// The same rows as the meeting screen reads, whole, by bare SQL on the same file: CPU and time on the wall, a screen.
+async fn bare_sql(town: &Town) -> (Duration, Duration) {
+    let dir = town.settings.iter().find(|(name, _)| name == "KEZDESU_DATA_DIR").expect("a directory");
+    let url = format!("sqlite://{}/kezdesu.db?mode=ro", dir.1);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect(&url).await.expect("the database");
+    let id: Vec<u8> = sqlx::query_scalar("SELECT id FROM meetings LIMIT 1").fetch_one(&pool).await.expect("a meeting");
+    let screen = [
+        "SELECT * FROM meetings WHERE id = ?",
+        "SELECT * FROM stage_segments WHERE meeting_id = ?",
+        "SELECT * FROM comments WHERE meeting_id = ? AND state IN ('PUBLISHED', 'SELECTED', 'ANSWERED') ORDER BY posted_seq LIMIT 21",
+    ];
+    let (id, before) = (&id, cpu(std::process::id()));
+    let rounds = u32::try_from(ROUNDS).expect("few");
+    let took = timed(async {
+        for _ in 0..ROUNDS {
+            let mut rows = 0;
+            for text in screen {
+                rows += sqlx::query(text).bind(id).fetch_all(&pool).await.expect("rows").len();
+            }
+            assert!(rows > 20, "{rows}");
+        }
+    })
+    .await;
+    ((cpu(std::process::id()) - before) / rounds, took / rounds)
+}
+
 pub async fn query(lines: &mut Lines) {
     let town = Town::start("AFTER", false).await;
     town.post(0, 40).await;
@@ -58,6 +85,13 @@ pub async fn query(lines: &mut Lines) {
         let ((ours, ours_wall), (floor, floor_wall)) =
             (cost(town.process.id(), &town.process.host, &body).await, cost(bare.id(), &host, &body).await);
         let us = |span: Duration| span.as_secs_f64() * 1e6;
+        if name == "meeting screen" {
+            let (sql, wall) = bare_sql(&town).await;
+            let what = format!("query, {name}: {:.0} µs on the wall, bare SQL {:.0} µs", us(ours_wall), us(wall));
+            line(lines, what, format!("{:.1} x", us(ours_wall) / us(wall)), "≤ 3 x");
+            let what = format!("query, {name}: {:.0} µs of CPU, bare SQL {:.0} µs", us(ours), us(sql));
+            line(lines, what, format!("{:.1} x", us(ours) / us(sql)), "");
+        }
         let what = format!("query, {name}: {:.0} µs on the wall, bare handler {:.0} µs", us(ours_wall), us(floor_wall));
         line(lines, what, format!("{:.1} x", us(ours_wall) / us(floor_wall)), "≤ 3 x");
         let what = format!("query, {name}: {:.0} µs of CPU, bare handler {:.0} µs", us(ours), us(floor));
