@@ -1,5 +1,5 @@
 # What a person types, and what CI calls.
-.PHONY: run test test-faults check lint fmt schema bench deps compose-check
+.PHONY: run test test-faults check lint fmt schema bench deps compose-check supergraph test-routers scan deny fuzz
 
 CARGO ?= cargo
 
@@ -9,16 +9,23 @@ run:
 
 # All tests, on both databases and both buses.
 test: deps
-	$(CARGO) build --locked --bin kezdesu
+	$(CARGO) build --locked --bin kezdesu --bin kezdesu-agency
 	$(CARGO) test --locked --workspace
 
-# The long rounds of servers that die, freeze and forget.
+# The long rounds of servers that die, freeze and forget, and of inputs that nobody would think of.
 test-faults: deps
-	$(CARGO) build --locked --bin kezdesu
+	$(CARGO) build --locked --bin kezdesu --bin kezdesu-agency
 	$(CARGO) test --locked --package kezdesu-tests -- --ignored
+	@./.ci/scan
+	@./.ci/fuzz
+
+# Whatever the schema allows, and more, asked of a running service by a scanner that makes it up.
+scan:
+	$(CARGO) build --locked --bin kezdesu
+	@./.ci/scan
 
 # The linters.
-check: fmt lint compose-check
+check: fmt lint compose-check deny
 
 fmt:
 	$(CARGO) fmt --all --check
@@ -26,9 +33,28 @@ fmt:
 lint:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-# Writes the served schema where the repository keeps it.
+# What everything is built of: bans, licences, sources, and known vulnerabilities where their list can be had.
+deny:
+	@./.ci/deny
+
+# A minute for each fuzz target, beginning with the inputs that are kept (fuzz/corpus). Everything is built anew, instrumented.
+fuzz:
+	@./.ci/fuzz
+
+# Writes the served schemas where the repository keeps them.
 schema:
 	$(CARGO) run --locked --quiet --bin kezdesu -- schema > api/schema.graphql
+	$(CARGO) run --locked --quiet --bin kezdesu-agency -- schema > examples/agency/schema.graphql
+
+# Composes the served schema and the agency's with both libraries, and writes what gateways read.
+supergraph: deps
+	node tests/node/federation/compose.mjs --out api/supergraph/supergraph.graphql
+
+# The gateway tests with routers that are built from their crates first, which takes long.
+test-routers: deps
+	$(CARGO) install hive-router --version =0.3.10 --locked --root target/tools
+	$(CARGO) build --locked --workspace --bins
+	KEZDESU_TEST_HIVE_ROUTER=$(CURDIR)/target/tools/bin/hive-router $(CARGO) test --locked --package kezdesu-tests --test it routers -- --include-ignored
 
 # What things cost, as ratios to floors of the same run; writes bench/RESULTS.md.
 bench: deps

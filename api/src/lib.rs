@@ -10,6 +10,8 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod feed;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod graphql;
 pub mod http;
 pub mod idgen;

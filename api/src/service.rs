@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
 use crate::{
-    app::{App, AppParts},
+    app::{App, AppParts, rates::Allowances},
     auth::{Authenticator, KeyError},
     clock::Clock,
     config::{Environment, Settings},
     domain::regions::embedded,
     feed::{Bus, Hub, MemoryBus, RedisBus, SplitBoard},
     graphql::Engine,
-    http::{Door, Limits, Ops, ops_router, router, serve},
+    http::{BadManifest, Documents, Door, Limits, Ops, ops_router, router, serve},
     idgen::IdGen,
     jobs,
     lifecycle::Lifecycle,
@@ -50,6 +50,9 @@ pub enum StartError {
     /// The keys cannot be had.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The persisted operations cannot be had.
+    #[error(transparent)]
+    Operations(#[from] BadManifest),
     /// The bus cannot be made.
     #[error("KEZDESU_REDIS_URL: the address is not understood")]
     Bus(#[from] redis::RedisError),
@@ -116,7 +119,8 @@ pub async fn app(
     ids: Arc<dyn IdGen>,
 ) -> Result<Arc<App>, StartError> {
     let atlas = ArcSwap::from_pointee(store.atlas().await?);
-    Ok(App::new(AppParts { store, clock, ids, atlas, norms: settings.norms.clone(), bus }))
+    let allowed = Allowances { person: settings.person_a_minute, address: settings.address_a_minute };
+    Ok(App::new(AppParts { store, clock, ids, atlas, norms: settings.norms.clone(), bus, allowed }))
 }
 
 fn bus(settings: &Settings, clock: &Arc<dyn Clock>, life: &Lifecycle) -> Result<Arc<dyn Bus>, StartError> {
@@ -136,6 +140,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let metrics = telemetry::metrics();
     let address = listener.local_addr().map_err(StartError::Listener)?;
     let ops_address = ops_listener.local_addr().map_err(StartError::Listener)?;
+    let documents = Documents::read(settings.operations.as_deref(), settings.safelist)?;
     let life = Lifecycle::default();
     let auth = Authenticator::start(&settings, Arc::clone(&clock)).await?;
     let store = open(&settings, migrate).await?;
@@ -155,7 +160,9 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         clock,
         ids,
         life: life.clone(),
+        documents: Arc::new(documents),
         allowed_origins: settings.allowed_origins.clone().into(),
+        trusted_proxies: settings.trusted_proxies.clone().into(),
         pages: development,
         limits: Limits {
             max_body_bytes: settings.max_body_bytes,

@@ -1,21 +1,97 @@
-//! Logs and metrics.
+//! Logs, traces and metrics.
 
 use std::sync::OnceLock;
 
+use http::HeaderMap;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use opentelemetry::{propagation::TextMapPropagator as _, trace::TracerProvider as _};
+use opentelemetry_http::HeaderExtractor;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use tracing::{Metadata, Span, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{LevelFilter, filter_fn},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
 
 use crate::config::{LogFormat, Settings};
 
-/// Begins to log to standard error. A second call changes nothing.
-pub fn log(settings: &Settings) {
-    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+/// Libraries that would write what they carry into the log when it is turned up.
+const TALKATIVE: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "h2", "reqwest", "rustls"];
+
+/// Spans that are exported, as the target of each says.
+pub const SPANS: &str = "kezdesu::trace";
+
+/// Sends what is left when it is dropped.
+#[derive(Debug)]
+pub struct Telemetry(Option<SdkTracerProvider>);
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(provider) = self.0.take()
+            && let Err(error) = provider.shutdown()
+        {
+            tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
+
+/// Why telemetry does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("KEZDESU_OTLP: traces cannot be sent there")]
+pub struct BadCollector(#[source] opentelemetry_otlp::ExporterBuildError);
+
+/// Begins to log to standard error, and to send traces where there is a collector. A second call changes nothing.
+///
+/// # Errors
+/// When the collector's address is of no use.
+pub fn start(settings: &Settings) -> Result<Telemetry, BadCollector> {
+    let provider = settings.otlp.as_deref().map(provider).transpose()?;
+    let tracer = provider.as_ref().map(|provider| provider.tracer("kezdesu"));
+    let traces = tracer.map(|tracer| {
+        let ours = filter_fn(|what: &Metadata<'_>| what.is_span() && what.target() == SPANS);
+        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(ours)
+    });
     // An error means that somebody has begun already.
-    let _ = match settings.log_format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().try_init(),
+    let _ = tracing_subscriber::registry().with(traces).with(lines(settings)).try_init();
+    Ok(Telemetry(provider))
+}
+
+/// Lines of the log. Spans are not for it: a line says everything by itself.
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(settings: &Settings) -> impl Layer<S> + use<S> {
+    let mut wished = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let quiet = LevelFilter::INFO;
+    for name in TALKATIVE {
+        if let Ok(directive) = format!("{name}={quiet}").parse() {
+            wished = wished.add_directive(directive);
+        }
+    }
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match settings.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    lines.with_filter(wished).with_filter(filter_fn(|what: &Metadata<'_>| what.is_event()))
+}
+
+fn provider(collector: &str) -> Result<SdkTracerProvider, BadCollector> {
+    let endpoint = format!("{}/v1/traces", collector.trim_end_matches('/'));
+    let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(endpoint);
+    let resource = Resource::builder().with_service_name("kezdesu").build();
+    let exporter = exporter.build().map_err(BadCollector)?;
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+/// Makes a span part of the trace that a caller's headers name (W3C Trace Context), such as a gateway's.
+pub fn join(span: &Span, headers: &HeaderMap) {
+    if !span.is_disabled() {
+        // Without a subscriber that traces there is nothing to be part of.
+        let _ = span.set_parent(TraceContextPropagator::new().extract(&HeaderExtractor(headers)));
+    }
 }
 
 /// The metrics of this process, as Prometheus reads them.

@@ -22,6 +22,12 @@ pub fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
     Actor::with_token(host, Tokens.sign(&token_claims(subject, subject, roles, Some(HOST), now())))
 }
 
+/// Somebody without a token.
+#[must_use]
+pub fn stranger(host: &str) -> Actor {
+    Actor::new(host.to_owned(), None)
+}
+
 /// Settings of a program that keeps what it has in a directory, with more of them.
 #[must_use]
 pub fn settings(dir: &Path, more: &[(&str, String)]) -> Vec<(String, String)> {
@@ -32,6 +38,8 @@ pub fn settings(dir: &Path, more: &[(&str, String)]) -> Vec<(String, String)> {
         ("KEZDESU_JWKS", jwks.display().to_string()),
         ("KEZDESU_JWT_ISSUER", Tokens::ISSUER.to_owned()),
         ("KEZDESU_JWT_AUDIENCE", Tokens::AUDIENCE.to_owned()),
+        ("KEZDESU_PERSON_A_MINUTE", "0".to_owned()),
+        ("KEZDESU_ADDRESS_A_MINUTE", "0".to_owned()),
     ];
     pairs.extend_from_slice(more);
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -23,23 +23,46 @@ impl Process {
     /// Where the program is: built beside the tests.
     #[must_use]
     pub fn program() -> PathBuf {
+        Self::built("kezdesu")
+    }
+
+    /// Where the program of the example agency is.
+    #[must_use]
+    pub fn agency_program() -> PathBuf {
+        Self::built("kezdesu-agency")
+    }
+
+    fn built(name: &str) -> PathBuf {
         let mut path = std::env::current_exe().expect("the test has a path");
         path.pop();
         if path.ends_with("deps") {
             path.pop();
         }
-        let program = path.join("kezdesu");
-        assert!(program.is_file(), "{} is missing: cargo build --bin kezdesu", program.display());
+        let program = path.join(name);
+        assert!(program.is_file(), "{} is missing: cargo build --bin {name}", program.display());
         program
     }
 
     /// Starts the program with these settings, and waits until it serves.
     pub async fn serve(settings: &[(String, String)]) -> Self {
-        let (mut process, first) = Self::start(&["serve", "--migrate"], settings).await;
+        Self::serving(Self::start(&["serve", "--migrate"], settings).await).await
+    }
+
+    async fn serving((mut process, first): (Self, String)) -> Self {
         let host = first.strip_prefix("listening on http://").expect("where it listens").to_owned();
         let second = tokio::time::timeout(PATIENCE, process.lines.recv()).await.expect("it goes on").expect("text");
         let ops_host = second.strip_prefix("operator on http://").expect("where the operator listens").to_owned();
         Self { host, ops_host, ..process }
+    }
+
+    /// Starts the program of the example agency with these settings, and waits until it serves.
+    pub async fn agency(settings: &[(String, String)]) -> Self {
+        let mut command = Command::new(Self::agency_program());
+        command.arg("serve").env_clear().env("AGENCY_LISTEN", "127.0.0.1:0").env("AGENCY_LOG", "warn");
+        command.envs(settings.iter().cloned()).kill_on_drop(true);
+        let (process, first) = Self::begin(command).await;
+        let host = first.strip_prefix("listening on http://").expect("where it listens").to_owned();
+        Self { host, ..process }
     }
 
     /// Starts the demonstration, and gives what it prints up to the meeting that is live.
@@ -63,6 +86,14 @@ impl Process {
         child.kill().await.expect("it can be killed");
     }
 
+    /// Starts the program, with what it logs in a file, and waits until it serves.
+    pub async fn serve_logging(settings: &[(String, String)], log: &str, file: &std::path::Path) -> Self {
+        let out = std::fs::File::create(file).expect("a file");
+        let mut command = Self::command(&["serve", "--migrate"], settings);
+        command.env("KEZDESU_LOG", log).stderr(out);
+        Self::serving(Self::begin(command).await).await
+    }
+
     fn command(arguments: &[&str], settings: &[(String, String)]) -> Command {
         let mut command = Command::new(Self::program());
         command
@@ -77,7 +108,11 @@ impl Process {
     }
 
     async fn start(command: &[&str], settings: &[(String, String)]) -> (Self, String) {
-        let mut child = Self::command(command, settings).stdout(Stdio::piped()).spawn().expect("the program starts");
+        Self::begin(Self::command(command, settings)).await
+    }
+
+    async fn begin(mut command: Command) -> (Self, String) {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it says where it listens");
         let first = first.expect("text").expect("the program serves");

@@ -63,6 +63,9 @@ impl Town {
             ("KEZDESU_JWT_ISSUER".to_owned(), Tokens::ISSUER.to_owned()),
             ("KEZDESU_JWT_AUDIENCE".to_owned(), Tokens::AUDIENCE.to_owned()),
             ("KEZDESU_DATABASE_CONNECTIONS".to_owned(), "6".to_owned()),
+            // A few people do in a scene what a crowd does outside.
+            ("KEZDESU_PERSON_A_MINUTE".to_owned(), "0".to_owned()),
+            ("KEZDESU_ADDRESS_A_MINUTE".to_owned(), "0".to_owned()),
         ];
         let mut redis = None;
         if engine == Engine::Production {

@@ -5,16 +5,19 @@ use std::path::{Path, PathBuf};
 /// Room, and the rooms it may use beside itself.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("store", &["domain"]),
+    ("store", &["domain", "telemetry"]),
     ("text", &[]),
     ("config", &["domain"]),
     ("auth", &["clock", "config", "domain", "tls"]),
     ("feed", &["clock", "domain", "store"]),
     ("app", &["clock", "domain", "feed", "idgen", "store"]),
     ("graphql", &["app", "clock", "domain", "feed", "idgen", "store", "text"]),
-    ("jobs", &["app", "auth", "clock", "feed", "lifecycle", "store"]),
+    ("jobs", &["app", "auth", "clock", "feed", "lifecycle", "store", "telemetry"]),
     ("demo", &["app", "auth", "clock", "config", "domain", "graphql", "service", "store"]),
-    ("http", &["auth", "clock", "domain", "feed", "graphql", "idgen", "lifecycle", "store", "text"]),
+    (
+        "http",
+        &["auth", "clock", "config", "domain", "feed", "graphql", "idgen", "lifecycle", "store", "telemetry", "text"],
+    ),
 ];
 
 /// How long a file may be.

@@ -1,5 +1,6 @@
 //! The product as its users meet it: a file a feature, every scene on both engines.
 
+mod agency;
 mod architecture;
 mod caching;
 mod chaos;
@@ -16,11 +17,14 @@ mod live;
 mod meetings;
 mod moderation;
 mod permissions;
+mod persisted;
 mod program;
 mod questions;
+mod rates;
 mod regions;
 mod restart;
 mod rolling;
 mod schema;
 mod time_split;
+mod traces;
 mod withdrawal;

@@ -1,6 +1,7 @@
 //! The command line, and what the documents say of it.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -136,4 +137,29 @@ fn every_make_target_that_the_documents_name_is_there() {
             assert!(makefile.contains(&format!("\n{target}:")), "{document} names make {target}");
         }
     }
+}
+
+#[test]
+fn the_dashboard_shows_every_figure_and_no_other() {
+    let figures = |text: &str| {
+        let parts = text.split("kezdesu_").skip(1);
+        let names =
+            parts.map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>());
+        // What Prometheus adds to the name of a histogram.
+        let plain = |name: String| {
+            ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end).map(str::to_owned))
+                .unwrap_or(name)
+        };
+        names.map(plain).collect::<BTreeSet<_>>()
+    };
+    let dashboard = std::fs::read_to_string(root().join("docs/grafana.json")).unwrap();
+    serde_json::from_str::<serde_json::Value>(&dashboard).expect("it is JSON");
+    let handbook = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let shown = figures(&dashboard);
+    assert_eq!(shown, figures(&handbook), "the handbook names the same");
+    let sources =
+        Command::new("grep").args(["-rhoE", "\"kezdesu_[a-z_]+\""]).arg(root().join("api/src")).output().unwrap();
+    assert_eq!(shown, figures(&String::from_utf8(sources.stdout).unwrap()));
 }

@@ -142,3 +142,21 @@ fn what_is_served_agrees_with_the_contract_and_what_is_left_is_known() {
     let left: BTreeSet<String> = include_str!("later.txt").lines().map(str::to_owned).collect();
     assert_eq!(later, left, "it is now:\n{}\n", later.iter().cloned().collect::<Vec<_>>().join("\n"));
 }
+
+#[test]
+fn every_root_field_is_for_the_public_or_internal() {
+    let sdl = served();
+    let document = parse_schema(&sdl).unwrap();
+    let mut wrong = Vec::new();
+    for root in types(&document).into_iter().filter(|root| matches!(name(root), "Query" | "Mutation")) {
+        for field in fields(root) {
+            let tags = field.directives.iter().filter(|directive| directive.node.name.node == "tag");
+            let names: Vec<_> = tags.map(|tag| tag.node.arguments[0].1.node.to_string()).collect();
+            let own = field.name.node.starts_with('_');
+            if !own && names != ["\"public\""] && names != ["\"internal\""] {
+                wrong.push(format!("{}.{}: {names:?}", name(root), field.name.node));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

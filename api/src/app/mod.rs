@@ -6,6 +6,7 @@
 pub mod meetings;
 pub mod once;
 pub mod questions;
+pub mod rates;
 pub mod refused;
 pub mod regions;
 pub mod time_split;
@@ -45,6 +46,8 @@ pub struct App {
     pub norms: Norms,
     /// Tells the replicas that a feed has grown.
     pub bus: Arc<dyn Bus>,
+    /// How often a person and an address may act.
+    pub rates: rates::Rates,
     /// Posts that wait for their transaction.
     pub(in crate::app) lines: questions::lines::Lines,
 }
@@ -53,8 +56,9 @@ impl App {
     /// An app over its collaborators.
     #[must_use]
     pub fn new(with: AppParts) -> Arc<Self> {
-        let AppParts { store, clock, ids, atlas, norms, bus } = with;
-        Arc::new(Self { store, clock, ids, atlas, norms, bus, lines: questions::lines::Lines::default() })
+        let AppParts { store, clock, ids, atlas, norms, bus, allowed } = with;
+        let rates = rates::Rates::new(allowed, &clock);
+        Arc::new(Self { store, clock, ids, atlas, norms, bus, rates, lines: questions::lines::Lines::default() })
     }
 }
 
@@ -72,6 +76,8 @@ pub struct AppParts {
     pub norms: Norms,
     /// Tells the replicas that a feed has grown.
     pub bus: Arc<dyn Bus>,
+    /// How often a person and an address may act.
+    pub allowed: rates::Allowances,
 }
 
 /// The units above a meeting's host, and the host: what a permission is judged by.

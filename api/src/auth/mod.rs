@@ -2,6 +2,8 @@
 
 mod claims;
 mod dev_key;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod keys;
 #[cfg(test)]
 mod tests;

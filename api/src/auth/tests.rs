@@ -7,19 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use super::*;
+use super::{
+    fuzzing::{PRIVATE, PUBLIC},
+    *,
+};
 use crate::{
     clock::ManualClock,
     config::{Settings, load},
     domain::viewer::Role,
 };
-
-/// An Ed25519 key pair made for these tests (RFC 8032, test 1), as PKCS #8 and as a JWK.
-const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
------END PRIVATE KEY-----
-";
-const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 struct Bench {
     clock: Arc<ManualClock>,

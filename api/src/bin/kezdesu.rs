@@ -48,7 +48,7 @@ async fn run(command: Command) -> Outcome {
     }
     let settings = from_environment()?;
     tls::provide();
-    telemetry::log(&settings);
+    let _telemetry = telemetry::start(&settings)?;
     let clock: Arc<dyn Clock> = SystemClock::start();
     match command {
         Command::Schema => Ok(()),

@@ -6,4 +6,4 @@ mod settings;
 
 pub use parse::{BadSetting, from_environment, load};
 pub use secret::Secret;
-pub use settings::{Environment, LogFormat, SETTINGS, Setting, Settings, settings_table};
+pub use settings::{Environment, LogFormat, SETTINGS, Safelist, Setting, Settings, settings_table};

@@ -1,11 +1,12 @@
 //! From names and texts to checked settings. Every fault is one line that names the setting.
 
-use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, net::IpAddr, num::NonZeroU32, path::PathBuf, str::FromStr};
 
+use ipnet::IpNet;
 use url::Url;
 
 use crate::{
-    config::{Environment, LogFormat, SETTINGS, Secret, Settings},
+    config::{Environment, LogFormat, SETTINGS, Safelist, Secret, Settings},
     domain::norms::Norms,
 };
 
@@ -101,6 +102,16 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         keep_events: number(texts, "KEZDESU_KEEP_EVENTS", 100_000, 100..=i64::MAX)?,
         max_body_bytes: number(texts, "KEZDESU_MAX_BODY_BYTES", 1 << 20, 1024..=1 << 30)?,
         socket_operations: number(texts, "KEZDESU_SOCKET_OPERATIONS", 20, 1..=10_000)?,
+        trusted_proxies: networks(texts)?,
+        person_a_minute: NonZeroU32::new(number(texts, "KEZDESU_PERSON_A_MINUTE", 60, 0..=u32::MAX)?),
+        address_a_minute: NonZeroU32::new(number(texts, "KEZDESU_ADDRESS_A_MINUTE", 3000, 0..=u32::MAX)?),
+        operations: optional(texts, "KEZDESU_OPERATIONS").map(PathBuf::from),
+        safelist: one_of(
+            texts,
+            "KEZDESU_SAFELIST",
+            &[("off", Safelist::Off), ("public", Safelist::Public)],
+            "is off or public",
+        )?,
         log: log(texts)?,
         log_format: one_of(
             texts,
@@ -108,10 +119,14 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
             &[("text", LogFormat::Text), ("json", LogFormat::Json)],
             "is text or json",
         )?,
+        otlp: collector(texts)?,
     };
     if settings.jwks.is_none() && !(settings.is_embedded() && settings.listen.ip().is_loopback()) {
         let why = "is required unless the database is the embedded one and KEZDESU_LISTEN is a loopback address";
         return Err(malformed("KEZDESU_JWKS", why));
+    }
+    if settings.safelist == Safelist::Public && settings.operations.is_none() {
+        return Err(malformed("KEZDESU_OPERATIONS", "is required with KEZDESU_SAFELIST"));
     }
     Ok(settings)
 }
@@ -192,6 +207,22 @@ fn origins(texts: &Texts) -> Result<Vec<String>, BadSetting> {
         .collect()
 }
 
+fn networks(texts: &Texts) -> Result<Vec<IpNet>, BadSetting> {
+    let name = "KEZDESU_TRUSTED_PROXIES";
+    let network = |text: String| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let networks = list(texts, name).into_iter().map(network);
+    networks.collect::<Result<_, _>>().map_err(|_| malformed(name, "holds addresses or networks such as 10.0.0.0/8"))
+}
+
+fn collector(texts: &Texts) -> Result<Option<String>, BadSetting> {
+    let name = "KEZDESU_OTLP";
+    let Some(url) = optional(texts, name) else { return Ok(None) };
+    match Url::parse(&url).is_ok_and(|url| url.scheme() == "http" && url.has_host()) {
+        true => Ok(Some(url)),
+        false => Err(malformed(name, "is an address that begins with http://")),
+    }
+}
+
 fn log(texts: &Texts) -> Result<String, BadSetting> {
     let name = "KEZDESU_LOG";
     let filter = optional(texts, name).unwrap_or_else(|| "info".to_owned());
@@ -245,11 +276,20 @@ mod tests {
             ("KEZDESU_ALLOWED_ORIGINS", "example"),
             ("KEZDESU_KEEP_EVENTS", "1"),
             ("KEZDESU_LOG_FORMAT", "xml"),
+            ("KEZDESU_TRUSTED_PROXIES", "10.0.0.0/99"),
+            ("KEZDESU_PERSON_A_MINUTE", "-1"),
+            ("KEZDESU_SAFELIST", "all"),
+            ("KEZDESU_OTLP", "collector"),
             ("KEZDESU_LOG", "kezdesu=loudest"),
         ] {
             let text = refusal(&[(name, value)]);
             assert!(text.starts_with(name) && !text.contains("hush") && !text.contains('\n'), "{text}");
         }
+    }
+
+    #[test]
+    fn a_safelist_needs_a_list() {
+        assert_eq!(refusal(&[("KEZDESU_SAFELIST", "public")]), "KEZDESU_OPERATIONS: is required with KEZDESU_SAFELIST");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What can be set.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
+
+use ipnet::IpNet;
 
 use crate::{config::Secret, domain::norms::Norms};
 
@@ -57,8 +59,34 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("KEZDESU_MAX_BODY_BYTES", "1048576", "How large a request may be, 1024 or more."),
     setting("KEZDESU_SOCKET_OPERATIONS", "20", "How many operations a WebSocket may run at once, 1 to 10000."),
+    setting(
+        "KEZDESU_TRUSTED_PROXIES",
+        "none",
+        "Networks of the proxies in front, such as `10.0.0.0/8`, with commas between; only they say by `X-Forwarded-For` who asks.",
+    ),
+    setting(
+        "KEZDESU_PERSON_A_MINUTE",
+        "60",
+        "How many posts, and how many votes, a person may send a minute at one replica; 0 is any number.",
+    ),
+    setting(
+        "KEZDESU_ADDRESS_A_MINUTE",
+        "3000",
+        "The same for an address: many phones of one network may share it. Behind a proxy set `KEZDESU_TRUSTED_PROXIES`.",
+    ),
+    setting("KEZDESU_OPERATIONS", "none", "A file of persisted operations, in the format of Apollo's manifest."),
+    setting(
+        "KEZDESU_SAFELIST",
+        "off",
+        "`off` or `public`; with `public`, the anonymous and citizens run only what `KEZDESU_OPERATIONS` lists.",
+    ),
     setting("KEZDESU_LOG", "info", "What is logged, as a filter of `tracing`."),
     setting("KEZDESU_LOG_FORMAT", "text", "`text` or `json`."),
+    setting(
+        "KEZDESU_OTLP",
+        "none",
+        "Address of an OpenTelemetry collector (OTLP over HTTP), such as `http://collector:4318`.",
+    ),
     setting("KEZDESU_CONFIG", "none", "A TOML file of settings; the environment goes before it."),
 ];
 
@@ -69,6 +97,15 @@ pub enum Environment {
     Development,
     /// None of these.
     Production,
+}
+
+/// Whose operations must be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Safelist {
+    /// Nobody's.
+    Off,
+    /// Those of the anonymous and of citizens.
+    Public,
 }
 
 /// How log lines look.
@@ -115,10 +152,22 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// How many operations a socket may run.
     pub socket_operations: usize,
+    /// Networks of the proxies in front.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How many posts or votes a person may send a minute; none: any number.
+    pub person_a_minute: Option<NonZeroU32>,
+    /// The same for an address.
+    pub address_a_minute: Option<NonZeroU32>,
+    /// A file of persisted operations.
+    pub operations: Option<PathBuf>,
+    /// Whose operations must be listed in it.
+    pub safelist: Safelist,
     /// What is logged.
     pub log: String,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// Where traces are sent.
+    pub otlp: Option<String>,
 }
 
 impl Settings {

@@ -63,7 +63,7 @@ async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), ActErr
     let body = if index < round { (*body).to_owned() } else { format!("{body} ({})", index / round + 1) };
     let post = PostComment { meeting, body, kind: CommentKind::Question, language, author_name: None };
     let author = viewer(&format!("demo-{}", index % round), name, &[Role::Citizen], None);
-    app.post_comment(&author, post, None).await?;
+    app.post_comment(&author, post, None, None).await?;
     Ok(())
 }
 
@@ -92,7 +92,7 @@ async fn answer(app: &Arc<App>, staff: &Viewer, meeting: MeetingId) -> Result<()
 async fn vote(app: &Arc<App>, meeting: MeetingId, step: u64) -> Result<(), ActError> {
     let voter = viewer(&format!("demo-voter-{step}"), "Тұрғын", &[Role::Citizen], None);
     for comment in some(app, meeting, CommentState::Published, CommentOrder::Newest).await?.iter().take(2) {
-        app.vote_comment(&voter, comment.id, true).await?;
+        app.vote_comment(&voter, comment.id, true, None).await?;
     }
     Ok(())
 }

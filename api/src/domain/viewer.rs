@@ -87,6 +87,12 @@ impl Viewer {
         self.person().map(|person| person.subject.as_str())
     }
 
+    /// Whether the caller is one of the public: anonymous, or nothing but a citizen.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.person().is_none_or(|person| person.roles.iter().all(|role| *role == Role::Citizen))
+    }
+
     /// Whether the caller has the role, wherever.
     #[must_use]
     pub fn is(&self, role: Role) -> bool {

@@ -1,18 +1,29 @@
 //! What a resolver works with. The only place that reaches into the request's data.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    hash::Hash,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use async_graphql::{Context, dataloader::DataLoader};
+use async_graphql::{
+    Context, QueryPathSegment,
+    dataloader::{DataLoader, Loader},
+};
 use entities::enums::Language;
 
 use crate::{
     app::App,
     domain::viewer::Viewer,
     feed::{Hub, SplitBoard},
-    graphql::{live::ResumeAfter, loaders::Batch},
+    graphql::{
+        error::{ApiError, ApiResult},
+        live::ResumeAfter,
+        loaders::Batch,
+    },
 };
 
 /// What the schema works with, whoever asks.
@@ -48,13 +59,14 @@ pub struct Asker {
     viewer: Viewer,
     asked: Asked,
     language: Language,
+    address: Option<IpAddr>,
 }
 
 impl Asker {
     /// A caller.
     #[must_use]
-    pub const fn new(viewer: Viewer, language: Language, asked: Asked) -> Self {
-        Self { viewer, asked, language }
+    pub const fn new(viewer: Viewer, language: Language, address: Option<IpAddr>, asked: Asked) -> Self {
+        Self { viewer, asked, language, address }
     }
 }
 
@@ -68,10 +80,18 @@ pub trait Scene<'a> {
     fn viewer(&self) -> &'a Viewer;
     /// The language of the answer.
     fn language(&self) -> Language;
+    /// From which address it is asked, where that is known.
+    fn address(&self) -> Option<IpAddr>;
     /// The position after which a stream begins: where the door says so, else as its argument says.
     fn after(&self, argument: Option<i64>) -> Option<i64>;
     /// What batches the look-ups of this request.
     fn batch(&self) -> &'a DataLoader<Batch>;
+    /// Looks something up for the object that is being resolved: together with those of the others of its list, or at once where
+    /// it is in no list, since to wait for others would only cost time.
+    fn load<K>(&self, key: K) -> impl Future<Output = ApiResult<Option<<Batch as Loader<K>>::Value>>> + Send
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Batch: Loader<K, Error = ApiError>;
 }
 
 impl<'a> Scene<'a> for Context<'a> {
@@ -93,11 +113,30 @@ impl<'a> Scene<'a> for Context<'a> {
         self.data_unchecked::<Asker>().language
     }
 
+    fn address(&self) -> Option<IpAddr> {
+        self.data_unchecked::<Asker>().address
+    }
+
     fn after(&self, argument: Option<i64>) -> Option<i64> {
         self.data_opt::<ResumeAfter>().map(|after| after.0).or(argument)
     }
 
     fn batch(&self) -> &'a DataLoader<Batch> {
         self.data_unchecked::<DataLoader<Batch>>()
+    }
+
+    async fn load<K>(&self, key: K) -> ApiResult<Option<<Batch as Loader<K>>::Value>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Batch: Loader<K, Error = ApiError>,
+    {
+        let mut path = self.path_node;
+        while let Some(node) = path {
+            if matches!(node.segment, QueryPathSegment::Index(_)) {
+                return self.batch().load_one(key).await;
+            }
+            path = node.parent.copied();
+        }
+        Ok(self.batch().loader().load(std::slice::from_ref(&key)).await?.remove(&key))
     }
 }

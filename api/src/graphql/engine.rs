@@ -1,6 +1,6 @@
 //! The schema as the doors use it: a request with who asks, in; answers in the caller's language, out.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use async_graphql::{
     Request, Response, ServerError,
@@ -20,6 +20,7 @@ use crate::{
         context::{Asked, Asker, Rooms},
         error::finish,
         groups::{Group, GroupKey, Groups, Rendered},
+        limits::parsed,
         live::{Moment, ResumeAfter, Turn},
         loaders::Batch,
         schema::{ApiSchema, schema},
@@ -55,6 +56,8 @@ pub struct Caller {
     pub viewer: Viewer,
     /// In which language.
     pub language: Language,
+    /// From which address, where that is known.
+    pub address: Option<IpAddr>,
 }
 
 impl Engine {
@@ -81,7 +84,7 @@ impl Engine {
         resume: Option<i64>,
     ) -> BoxStream<'static, Answer> {
         let plain = |response| Answer::Plain(Box::new(response));
-        let Ok(document) = request.parsed_query().cloned() else {
+        let Ok(document) = parsed(&mut request).cloned() else {
             return stream::iter([plain(self.execute(request, caller).await)]).boxed();
         };
         let key = GroupKey::new(&request, &document, caller.language, caller.viewer.person().is_none());
@@ -118,10 +121,10 @@ impl Engine {
     /// Which kind of operation a request would run, and its name.
     ///
     /// # Errors
-    /// When the document cannot be parsed, or does not say which operation to run.
+    /// When the document is too large, cannot be parsed, or does not say which operation to run.
     pub fn operation(request: &mut Request) -> Result<OperationType, ServerError> {
         let wished = request.operation_name.clone();
-        let document = request.parsed_query()?;
+        let document = parsed(request)?;
         let found = match (&document.operations, wished) {
             (DocumentOperations::Single(operation), None) => Some(operation.node.ty),
             (DocumentOperations::Single(_), Some(_)) => None,
@@ -139,7 +142,7 @@ impl Engine {
     fn with_data(&self, request: Request, caller: &Caller) -> (Request, Asked) {
         let asked = Asked::default();
         let batch = Batch::new(Arc::clone(&self.app), caller.viewer.clone(), asked.clone());
-        let asker = Asker::new(caller.viewer.clone(), caller.language, asked.clone());
+        let asker = Asker::new(caller.viewer.clone(), caller.language, caller.address, asked.clone());
         (request.data(asker).data(DataLoader::new(batch, tokio::spawn)), asked)
     }
 

@@ -1,21 +1,27 @@
 //! What an operation may ask for, checked before it is validated: the library's own limits come too late or not at all.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{
-    ServerError, ServerResult, Value, Variables,
-    extensions::{Extension, ExtensionContext, ExtensionFactory, NextParseQuery},
-    parser::types::{ExecutableDocument, Selection, SelectionSet},
+    Name, Positioned, Request, ServerError, ServerResult, Value,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest},
+    parser::types::{ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet},
 };
 
+use crate::graphql::shape::Shape;
+
 /// How many tokens a document may have.
-const MOST_TOKENS: usize = 5_000;
-/// How many fields, aliases included, a document may name.
-const MOST_FIELDS: usize = 1_000;
+pub const MOST_TOKENS: usize = 5_000;
+/// How deep the brackets of a document may nest, those of values included.
+pub const MOST_NESTED: usize = 64;
+/// How many selections an operation may make, with its fragments written out.
+pub const MOST_SELECTIONS: usize = 1_000;
 /// How many aliases a document may have.
-const MOST_ALIASES: usize = 50;
+pub const MOST_ALIASES: usize = 50;
 /// How many references can be resolved at once.
 const MOST_REPRESENTATIONS: usize = 200;
+/// How deep selections may nest, with fragments written out.
+pub const DEEPEST_SELECTION: usize = 32;
 
 /// The limits, as an extension of the schema.
 pub struct Limited;
@@ -28,84 +34,113 @@ impl ExtensionFactory for Limited {
 
 #[async_graphql::async_trait::async_trait]
 impl Extension for Limited {
-    async fn parse_query(
+    // Before the library follows the fragments of a document: it does so once for each time one is spread.
+    async fn prepare_request(
         &self,
         ctx: &ExtensionContext<'_>,
-        query: &str,
-        variables: &Variables,
-        next: NextParseQuery<'_>,
-    ) -> ServerResult<ExecutableDocument> {
-        if tokens(query) > MOST_TOKENS {
-            return Err(too_much());
-        }
-        let document = next.run(ctx, query, variables).await?;
-        let mut count = Count::default();
-        for (_, operation) in document.operations.iter() {
-            for definition in &operation.node.variable_definitions {
-                let default = definition.node.default_value.as_ref().map(|value| value.node.clone());
-                count.lists(default.as_ref().map_or(0, longest));
-            }
-            count.selections(&operation.node.selection_set.node);
-        }
-        for fragment in document.fragments.values() {
-            count.selections(&fragment.node.selection_set.node);
-        }
-        for value in variables.values() {
-            count.lists(longest(value));
-        }
-        if count.fields > MOST_FIELDS
+        request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        let mut request = next.run(ctx, request).await?;
+        let given = request.variables.values().map(longest).max().unwrap_or_default();
+        let mut count = Count { longest: given, ..Count::default() };
+        if count.document(parsed(&mut request)?).is_none()
             || count.aliases > MOST_ALIASES
             || count.names_entities && count.longest > MOST_REPRESENTATIONS
         {
             return Err(too_much());
         }
-        Ok(document)
+        Ok(request)
     }
 }
 
-/// A rough count of tokens, without a parse: words, and everything that is neither a word nor space.
-fn tokens(query: &str) -> usize {
-    let mut in_word = false;
-    query.chars().fold(0, |count, c| {
-        let word = c.is_alphanumeric() || c == '_';
-        let begins = (word && !in_word) || (!word && !c.is_whitespace() && c != ',');
-        in_word = word;
-        count + usize::from(begins)
-    })
+/// The document of a request, which is parsed only if it is neither too long nor too deep for that.
+///
+/// # Errors
+/// When it is, or cannot be parsed.
+pub fn parsed(request: &mut Request) -> ServerResult<&ExecutableDocument> {
+    let Shape { tokens, depth } = Shape::of(&request.query);
+    if tokens > MOST_TOKENS || depth > MOST_NESTED { Err(too_much()) } else { request.parsed_query() }
 }
 
+/// What a document comes to.
 #[derive(Default)]
-struct Count {
-    fields: usize,
+struct Count<'a> {
+    /// How many selections are behind one spread of a fragment.
+    fragments: HashMap<&'a Name, usize>,
     aliases: usize,
     names_entities: bool,
     longest: usize,
 }
 
-impl Count {
-    fn lists(&mut self, length: usize) {
-        self.longest = self.longest.max(length);
+impl<'a> Count<'a> {
+    /// Counts everything; none once there are more selections than may be.
+    fn document(&mut self, document: &'a ExecutableDocument) -> Option<()> {
+        let mut selections = 0;
+        for (_, operation) in document.operations.iter() {
+            for definition in &operation.node.variable_definitions {
+                let default = definition.node.default_value.as_ref().map(|value| &value.node);
+                self.longest = self.longest.max(default.map_or(0, longest));
+            }
+            selections += self.selections(document, &operation.node.selection_set.node, 0)?;
+        }
+        for (name, fragment) in &document.fragments {
+            self.fragment(document, name, fragment, 0)?;
+        }
+        (selections <= MOST_SELECTIONS).then_some(())
     }
 
-    fn selections(&mut self, set: &SelectionSet) {
-        let mut waiting = vec![set];
-        while let Some(set) = waiting.pop() {
-            for selection in &set.items {
-                match &selection.node {
-                    Selection::Field(field) => {
-                        self.fields += 1;
-                        self.aliases += usize::from(field.node.alias.is_some());
-                        self.names_entities |= field.node.name.node == "_entities";
-                        for (_, argument) in &field.node.arguments {
-                            let constant = argument.node.clone().into_const_with(|_| Ok::<_, ()>(Value::Null));
-                            self.lists(constant.as_ref().map_or(0, longest));
-                        }
-                        waiting.push(&field.node.selection_set.node);
-                    }
-                    Selection::InlineFragment(fragment) => waiting.push(&fragment.node.selection_set.node),
-                    Selection::FragmentSpread(_) => {}
+    fn selections(&mut self, document: &'a ExecutableDocument, set: &'a SelectionSet, depth: usize) -> Option<usize> {
+        if set.items.is_empty() {
+            return Some(0);
+        }
+        // Fragments that spread each other end here too.
+        let below = Some(depth + 1).filter(|depth| *depth <= DEEPEST_SELECTION)?;
+        let mut count = 0;
+        for selection in &set.items {
+            count += 1 + match &selection.node {
+                Selection::Field(field) => {
+                    self.field(&field.node);
+                    self.selections(document, &field.node.selection_set.node, below)?
                 }
+                Selection::InlineFragment(inline) => {
+                    self.selections(document, &inline.node.selection_set.node, below)?
+                }
+                Selection::FragmentSpread(spread) => {
+                    match document.fragments.get_key_value(&spread.node.fragment_name.node) {
+                        Some((name, fragment)) => self.fragment(document, name, fragment, below)?,
+                        None => 0,
+                    }
+                }
+            };
+            if count > MOST_SELECTIONS {
+                return None;
             }
+        }
+        Some(count)
+    }
+
+    fn fragment(
+        &mut self,
+        document: &'a ExecutableDocument,
+        name: &'a Name,
+        fragment: &'a Positioned<FragmentDefinition>,
+        depth: usize,
+    ) -> Option<usize> {
+        if let Some(known) = self.fragments.get(name) {
+            return Some(*known);
+        }
+        let count = self.selections(document, &fragment.node.selection_set.node, depth)?;
+        self.fragments.insert(name, count);
+        Some(count)
+    }
+
+    fn field(&mut self, field: &Field) {
+        self.aliases += usize::from(field.alias.is_some());
+        self.names_entities |= field.name.node == "_entities";
+        for (_, argument) in &field.arguments {
+            let constant = argument.node.clone().into_const_with(|_| Ok::<_, ()>(Value::Null));
+            self.longest = self.longest.max(constant.as_ref().map_or(0, longest));
         }
     }
 }
@@ -125,4 +160,54 @@ fn too_much() -> ServerError {
     extensions.set("code", "COST_EXCEEDED");
     error.extensions = Some(extensions);
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the limits let a document through.
+    fn passes(query: &str) -> bool {
+        let mut request = Request::new(query);
+        let mut count = Count::default();
+        parsed(&mut request).is_ok_and(|document| count.document(document).is_some() && count.aliases <= MOST_ALIASES)
+    }
+
+    fn doubling(fragments: usize) -> String {
+        let each = (0..fragments).map(|n| format!("fragment f{n} on Query {{ ...f{} ...f{} }}", n + 1, n + 1));
+        format!("{{ ...f0 }} {} fragment f{fragments} on Query {{ a }}", each.collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn a_fragment_counts_as_often_as_it_is_spread() {
+        assert!(passes(&doubling(7)));
+        assert!(!passes(&doubling(9)), "two to the ninth, twice");
+        assert!(!passes(&doubling(30)));
+        let wide = format!("{{ {} }} fragment f on Query {{ {} }}", "...f ".repeat(30), "a ".repeat(30));
+        assert!(passes(&wide));
+        assert!(!passes(&wide.replace("...f", "...f ...f")));
+    }
+
+    #[test]
+    fn fragments_that_spread_each_other_are_too_much() {
+        assert!(!passes("{ ...f } fragment f on Query { ...g ...g } fragment g on Query { ...f ...f }"));
+        assert!(!passes("{ a } fragment f on Query { ...f }"), "also where nothing spreads them");
+        assert!(passes("{ ...unknown }"), "the library says so in its own words");
+    }
+
+    #[test]
+    fn a_document_nests_only_so_deep_whatever_it_nests() {
+        let nested = |open: &str, close: &str, times: usize| {
+            [format!("{{ a(b: {}1{}) }}", open.repeat(times), close.repeat(times)), {
+                format!("query($a: T = {}1{}) {{ a }}", open.repeat(times), close.repeat(times))
+            }]
+        };
+        for (open, close) in [("[", "]"), ("{c:", "}"), ("[{c:", "}]")] {
+            let each = open.matches(['[', '{']).count();
+            assert!(nested(open, close, 60 / each).iter().all(|query| passes(query)), "{open}");
+            assert!(!nested(open, close, 100).iter().any(|query| passes(query)), "{open}");
+            assert!(!nested(open, close, 100_000).iter().any(|query| passes(query)), "{open}");
+        }
+        assert!(!passes(&"{a".repeat(100_000)), "and is not parsed where it does not end");
+    }
 }

@@ -4,6 +4,8 @@ pub mod context;
 pub mod engine;
 pub mod enums;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod groups;
 pub mod limits;
 pub mod live;
@@ -19,8 +21,9 @@ pub mod refusal;
 pub mod regions;
 pub mod scalars;
 pub mod schema;
+mod shape;
 pub mod time_split;
 pub mod viewer;
 
 pub use engine::Engine;
-pub use schema::{ApiSchema, sdl};
+pub use schema::{ApiSchema, client_sdl, sdl};

@@ -55,12 +55,13 @@ pub struct Query;
 #[Object]
 impl Query {
     /// The thing with this identity; null when there is none, or it is not for the viewer.
+    #[graphql(tag = "public")]
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The identity.")] id: ID) -> ApiResult<Option<Node>> {
         find(ctx, &id).await
     }
 
     /// The things with these identities, in their order; null in the place of one that is not there, or not for the viewer.
-    #[graphql(complexity = "ids.len().saturating_mul(child_complexity).saturating_add(1)")]
+    #[graphql(tag = "public", complexity = "ids.len().saturating_mul(child_complexity).saturating_add(1)")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
@@ -73,11 +74,13 @@ impl Query {
     }
 
     /// Who is asking; null when anonymous.
+    #[graphql(tag = "public")]
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
         ctx.viewer().person().cloned().map(Viewer)
     }
 
     /// The unit with this code, as it is; one that has ended, as it last was.
+    #[graphql(tag = "public")]
     async fn region(
         &self,
         ctx: &Context<'_>,
@@ -87,7 +90,7 @@ impl Query {
     }
 
     /// Units of the classifier, in its order: each unit before those below it.
-    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[graphql(tag = "public", complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn regions(
         &self,
@@ -117,6 +120,7 @@ impl Query {
     }
 
     /// The meeting with this identity.
+    #[graphql(tag = "public")]
     async fn meeting(
         &self,
         ctx: &Context<'_>,
@@ -127,7 +131,7 @@ impl Query {
     }
 
     /// Meetings, by their planned beginning, earliest first.
-    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[graphql(tag = "public", complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn meetings(
         &self,

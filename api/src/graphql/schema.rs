@@ -3,8 +3,13 @@
 use async_graphql::{MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use crate::graphql::{
-    context::Rooms, limits::Limited, meetings::MeetingSubscription, mutation::Mutation, query::Query,
-    questions::QuestionSubscription, time_split::TimeSplitSubscription,
+    context::Rooms,
+    limits::{DEEPEST_SELECTION, Limited},
+    meetings::MeetingSubscription,
+    mutation::Mutation,
+    query::Query,
+    questions::QuestionSubscription,
+    time_split::TimeSplitSubscription,
 };
 
 /// Everything that can be followed. Any of them resumes after a position that was seen.
@@ -16,18 +21,18 @@ pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubs
 pub type ApiSchema = Schema<Query, Mutation, Subscription>;
 
 /// How deep an operation may go.
-const DEEPEST: usize = 15;
+pub const DEEPEST: usize = 15;
 /// What an operation may cost: every item of a list costs its children.
 pub const MOST_COST: usize = 10_000;
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+pub(in crate::graphql) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, Mutation::default(), Subscription::default())
         .enable_federation()
         .enable_subscription_in_federation()
         .extension(Limited)
         .limit_depth(DEEPEST)
         .limit_complexity(MOST_COST)
-        .limit_recursive_depth(32)
+        .limit_recursive_depth(DEEPEST_SELECTION)
         .limit_directives(16)
 }
 
@@ -38,11 +43,26 @@ pub fn schema(rooms: Rooms, introspection: bool) -> ApiSchema {
     if introspection { builder.finish() } else { builder.disable_introspection().disable_suggestions().finish() }
 }
 
-/// The SDL that is served, with the directives of federation.
+/// The SDL with the directives of federation.
 #[must_use]
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new()
-        .federation()
+    exported(SDLExportOptions::new().federation())
+}
+
+/// The SDL for those who generate code for clients: without what only gateways use, at which their tools stop.
+#[must_use]
+pub fn client_sdl() -> String {
+    const TYPES: [&str; 3] = ["scalar _Any", "union _Entity", "type _Service"];
+    const FIELDS: [&str; 2] = ["\t_entities(", "\t_service:"];
+    let sdl = exported(SDLExportOptions::new());
+    let types = sdl.split("\n\n").filter(|definition| !TYPES.iter().any(|name| definition.contains(name)));
+    let definitions = types.collect::<Vec<_>>().join("\n\n");
+    let lines = definitions.split('\n').filter(|line| !FIELDS.iter().any(|field| line.starts_with(field)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn exported(options: SDLExportOptions) -> String {
+    let options = options
         .sorted_fields()
         .sorted_arguments()
         .sorted_enum_items()

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use ipnet::IpNet;
 
-use crate::{auth::Authenticator, clock::Clock, graphql::Engine, idgen::IdGen, lifecycle::Lifecycle};
+use crate::{auth::Authenticator, clock::Clock, graphql::Engine, http::Documents, idgen::IdGen, lifecycle::Lifecycle};
 
 /// What a door works with.
 #[derive(Clone)]
@@ -19,6 +20,10 @@ pub struct Door {
     pub ids: Arc<dyn IdGen>,
     /// When to stop.
     pub life: Lifecycle,
+    /// Operations that are known by an identity.
+    pub documents: Arc<Documents>,
+    /// Networks of the proxies in front, which say from where a request comes.
+    pub trusted_proxies: Arc<[IpNet]>,
     /// Origins of web pages that may come in, beside the service's own.
     pub allowed_origins: Arc<[String]>,
     /// Whether there are pages for those who build on the API.

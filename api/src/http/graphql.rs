@@ -1,5 +1,7 @@
 //! GraphQL over HTTP: one operation a request, by POST; queries also by GET.
 
+use std::net::IpAddr;
+
 use async_graphql::{Request, Response as Answer, ServerError, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
@@ -9,18 +11,20 @@ use axum::{
 };
 use entities::enums::Language;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use crate::{
     auth::Authenticated,
     graphql::{Engine, engine::Caller},
     http::{
-        Door, cache,
+        Door, address, cache,
         negotiate::{Form, form},
         origin,
         request::{self, BadRequest},
         streams::{self, Framing, Streamed},
         ws,
     },
+    telemetry::{self, SPANS},
     text,
 };
 
@@ -37,8 +41,10 @@ impl Shut {
         Self { status, code, message: message.into(), form: Form::Json }
     }
 
-    fn bad(BadRequest(message): BadRequest) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", message)
+    fn bad(BadRequest { code, message }: BadRequest) -> Self {
+        // Clients of persisted queries wait for an answer, not for a failure.
+        let status = if code == "BAD_USER_INPUT" { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        Self::new(status, code, message)
     }
 }
 
@@ -77,8 +83,9 @@ pub(in crate::http) async fn post(State(door): State<Door>, http: HttpRequest) -
             return Shut::new(rejection.status(), "BAD_USER_INPUT", "the request is too large").into_response();
         }
     };
-    match request::parse(&body) {
-        Ok(request) => answer(&door, &parts.headers, request, true).await,
+    let from = address::of(&parts.extensions, &parts.headers, &door.trusted_proxies);
+    match request::parse(&body, &door.documents) {
+        Ok(request) => answer(&door, &parts.headers, from, Asked { request, by_post: true }).await,
         Err(bad) => Shut { form: form(&parts.headers).unwrap_or(Form::Json), ..Shut::bad(bad) }.into_response(),
     }
 }
@@ -88,8 +95,9 @@ pub(in crate::http) async fn get(State(door): State<Door>, RawQuery(query): RawQ
     if ws::is_upgrade(http.headers()) {
         return ws::upgrade(door, http);
     }
-    match request::from_parameters(query.as_deref().unwrap_or_default()) {
-        Ok(request) => answer(&door, http.headers(), request, false).await,
+    let from = address::of(http.extensions(), http.headers(), &door.trusted_proxies);
+    match request::from_parameters(query.as_deref().unwrap_or_default(), &door.documents) {
+        Ok(request) => answer(&door, http.headers(), from, Asked { request, by_post: false }).await,
         Err(bad) => Shut { form: form(http.headers()).unwrap_or(Form::Json), ..Shut::bad(bad) }.into_response(),
     }
 }
@@ -125,7 +133,14 @@ pub(in crate::http) fn introduce(door: &Door, headers: &HeaderMap) -> Result<(Au
     }
 }
 
-async fn answer(door: &Door, headers: &HeaderMap, mut request: Request, by_post: bool) -> Response {
+/// A request as it came.
+struct Asked {
+    request: Request,
+    by_post: bool,
+}
+
+async fn answer(door: &Door, headers: &HeaderMap, from: Option<IpAddr>, asked: Asked) -> Response {
+    let Asked { mut request, by_post } = asked;
     let Some(form) = form(headers) else {
         let why = "the answer comes as application/graphql-response+json, application/json or text/event-stream";
         return Shut::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", why).into_response();
@@ -143,7 +158,11 @@ async fn answer(door: &Door, headers: &HeaderMap, mut request: Request, by_post:
         return shut(Shut::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL", message));
     }
     let end = door.auth.end_of(&known);
-    let caller = Caller { viewer: known.viewer, language };
+    let caller = Caller { viewer: known.viewer, language, address: from };
+    if !door.documents.may_run(&caller.viewer, &request.query) {
+        let message = text::message(language, "error-not-listed", &[]);
+        return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
+    }
     let operation = match Engine::operation(&mut request) {
         Ok(operation) => operation,
         // The engine says what is wrong with it.
@@ -169,7 +188,9 @@ async fn answer(door: &Door, headers: &HeaderMap, mut request: Request, by_post:
         return shut(Shut::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", why));
     }
     let form = if form == Form::Parts { Form::Json } else { form };
-    let answer = run(door, request, &caller, operation).await;
+    let span = tracing::info_span!(target: SPANS, "graphql.request", %operation, name = loggable(request.operation_name.as_deref()));
+    telemetry::join(&span, headers);
+    let answer = run(door, request, &caller, operation).instrument(span).await;
     let response = render(&answer, form);
     // All who are anonymous are shown the same.
     let public = !by_post && caller.viewer.person().is_none() && answer.errors.is_empty();
@@ -186,7 +207,7 @@ async fn run(door: &Door, request: Request, caller: &Caller, operation: Operatio
     let name = loggable(request.operation_name.as_deref());
     // In a task of its own: a client that hangs up does not stop a mutation halfway.
     let (engine, asked) = (door.engine.clone(), caller.clone());
-    let work = tokio::spawn(async move { engine.execute(request, &asked).await });
+    let work = tokio::spawn(async move { engine.execute(request, &asked).await }.in_current_span());
     let answer = match tokio::time::timeout(door.limits.request_timeout, work).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => failure(door, caller.language, "INTERNAL"),

@@ -1,7 +1,11 @@
 //! The doors: HTTP, server-sent events and WebSocket at one path, the operator's listener, and the pages.
 
+mod address;
 mod cache;
+mod documents;
 mod door;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod graphql;
 mod negotiate;
 mod ops;
@@ -12,6 +16,7 @@ mod serve;
 mod streams;
 mod ws;
 
+pub use documents::{BadManifest, Documents};
 pub use door::{Door, Limits};
 pub use ops::{Ops, ops_router};
 pub use serve::serve;
@@ -20,6 +25,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, header},
+    middleware::map_request,
     routing::get,
 };
 use tower_http::{
@@ -43,10 +49,12 @@ pub fn router(door: Door) -> Router {
         .route("/graphql/schema", get(pages::schema))
         .layer(limit)
         .layer(compression())
+        .layer(map_request(negotiate::sure_encodings))
         .layer(cors)
         .layer(safe(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(safe(header::REFERRER_POLICY, "no-referrer"))
         .layer(safe(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(safe(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
         .with_state(door)
 }
 

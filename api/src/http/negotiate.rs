@@ -1,6 +1,9 @@
 //! In which form an answer is wished.
 
-use axum::http::{HeaderMap, header};
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, header},
+};
 
 /// A form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,30 @@ fn names_the_spec(wish: &str) -> bool {
     })
 }
 
+/// Takes zstd off the encodings that a client names where it can read br or gzip as well: libraries for Node.js name it on
+/// versions that cannot read it.
+pub(in crate::http) async fn sure_encodings(mut request: Request) -> Request {
+    let named = request.headers().get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let sure = sure(&named.collect::<Vec<_>>().join(","));
+    if let Some(sure) = sure.and_then(|sure| HeaderValue::try_from(sure).ok()) {
+        request.headers_mut().insert(header::ACCEPT_ENCODING, sure);
+    }
+    request
+}
+
+/// The encodings without zstd; none where nothing is to be taken off.
+fn sure(encodings: &str) -> Option<String> {
+    let parts = |part: &str| {
+        let (name, quality) = part.split_once(';').map_or((part, ""), |(name, rest)| (name, rest.trim()));
+        let never = quality.strip_prefix("q=").and_then(|q| q.parse().ok()).is_some_and(|q: f32| q <= 0.0);
+        (name.trim().to_ascii_lowercase(), never)
+    };
+    let all: Vec<_> = encodings.split(',').map(|part| (part.trim(), parts(part))).collect();
+    let other = all.iter().any(|(_, (name, never))| matches!(name.as_str(), "br" | "gzip") && !never);
+    let left = all.iter().filter(|(_, (name, _))| name != "zstd").map(|(part, _)| *part).collect::<Vec<_>>();
+    (other && left.len() < all.len()).then(|| left.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +111,20 @@ mod tests {
         assert_eq!(wished("multipart/mixed;deferSpec=20220824, application/json"), Some(Form::Json));
         assert_eq!(wished("text/html"), None);
         assert_eq!(wished("application/json;q=0"), None);
+    }
+
+    #[test]
+    fn zstd_is_for_those_who_name_nothing_else() {
+        for (named, expected) in [
+            ("gzip, deflate, br, zstd", Some("gzip, deflate, br")),
+            ("ZSTD;q=1, br;q=0.5", Some("br;q=0.5")),
+            ("zstd", None),
+            ("zstd, deflate", None),
+            ("zstd, gzip;q=0", None),
+            ("gzip, br", None),
+            ("", None),
+        ] {
+            assert_eq!(sure(named).as_deref(), expected, "{named}");
+        }
     }
 }

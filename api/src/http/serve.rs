@@ -1,6 +1,6 @@
 //! Serving a listener until the end.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -13,7 +13,8 @@ const GRACE: Duration = Duration::from_secs(20);
 /// Serves until the end begins, then finishes what is under way.
 pub async fn serve(listener: TcpListener, router: Router, life: Lifecycle) {
     let drain = life.clone();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move { drain.draining().await });
+    let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move { drain.draining().await });
     let last_call = async {
         life.draining().await;
         // Real time: the operating system that asked us to stop does not wait on our clock.

@@ -86,7 +86,7 @@ pub(in crate::http) fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>,
     let Some(value) = headers.get(HeaderName::from_static("last-event-id")) else { return Ok(None) };
     let position = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|position| *position >= 0_i64);
     // To begin anew instead would be a hole that nobody sees.
-    position.map(Some).ok_or(BadRequest("\"Last-Event-ID\" must be the id of an event of this stream"))
+    position.map(Some).ok_or(BadRequest::new("\"Last-Event-ID\" must be the id of an event of this stream"))
 }
 
 /// What is streamed, and from where on.

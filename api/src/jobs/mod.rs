@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use chrono::TimeDelta;
 use tokio::sync::broadcast::error::RecvError;
+use tracing::Instrument as _;
 
 use crate::{
     app::App,
@@ -12,6 +13,7 @@ use crate::{
     feed::{Bus, Heard},
     lifecycle::Lifecycle,
     store::StoreError,
+    telemetry::SPANS,
 };
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);
@@ -24,6 +26,10 @@ pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &
     every(life, app, "votes", SECOND, |app| async move { app.show_votes().await });
     every(life, app, "budgets", SECOND, |app| async move { app.watch_budgets().await });
     every(life, app, "retention", MINUTE, move |app| async move { retain(&app, keep_events).await });
+    every(life, app, "rates", MINUTE, |app| async move {
+        app.rates.forget();
+        Ok(())
+    });
     every(life, app, "clock", MINUTE, |app| async move { app.set_clock().await });
     life.spawn("regions", watch_regions(Arc::clone(app), Arc::clone(bus)));
     life.spawn("withdrawals", watch_withdrawals(Arc::clone(app), Arc::clone(auth)));
@@ -43,7 +49,8 @@ fn every<F>(
     life.spawn(name, async move {
         loop {
             sleep(app.clock.as_ref(), span).await;
-            if let Err(error) = job(Arc::clone(&app)).await {
+            let span = tracing::info_span!(target: SPANS, "job", name);
+            if let Err(error) = job(Arc::clone(&app)).instrument(span).await {
                 // Tried again at the next turn.
                 tracing::warn!(job = name, error = error.chain(), "a job failed");
             }

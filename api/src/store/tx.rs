@@ -2,9 +2,12 @@
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
+use tracing::{Instrument as _, Span};
+
 use crate::{
     domain::feed::FeedName,
     store::{Engine, StoreError},
+    telemetry::SPANS,
 };
 
 /// A feed has grown up to a position: said to the bus after the commit.
@@ -22,6 +25,7 @@ pub struct Tx {
     engine: Engine,
     inner: DatabaseTransaction,
     pokes: Vec<Poke>,
+    _span: Span,
 }
 
 impl Tx {
@@ -30,7 +34,9 @@ impl Tx {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(Self { engine, inner: connection.begin_with_options(options).await?, pokes: Vec::new() })
+        let span = tracing::info_span!(target: SPANS, "store.tx");
+        let inner = connection.begin_with_options(options).instrument(span.clone()).await?;
+        Ok(Self { engine, inner, pokes: Vec::new(), _span: span })
     }
 
     pub(in crate::store) const fn engine(&self) -> Engine {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -19,6 +20,7 @@ use crate::{
         meetings::{bad_text, text},
         once::once,
         questions::{change_event, not_live},
+        rates::Counted,
     },
     domain::{
         body::{LONGEST_BODY, fold, line, said_digest},
@@ -57,15 +59,17 @@ impl App {
     /// if it were alone, in the order in which they came.
     ///
     /// # Errors
-    /// Refused when the floor is closed to the author or the text breaks a rule.
+    /// Refused when the floor is closed to the author, the text breaks a rule, or so much comes from the author or the address.
     pub async fn post_comment(
         self: &Arc<Self>,
         viewer: &Viewer,
         post: PostComment,
         key: Option<&str>,
+        from: Option<IpAddr>,
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
         let person = viewer.person().ok_or(ActError::Unauthenticated)?;
+        self.rates.count(Counted::Post, &person.subject, from)?;
         let author = author_key(viewer).ok_or(ActError::Unauthenticated)?;
         let once = once(&person.subject, "postComment", key, &post)?;
         let body = line(&post.body, LONGEST_BODY).map_err(|bad| bad_text("body", bad))?;

@@ -1,6 +1,8 @@
 //! Importing editions of the classifier.
 
 mod doubts;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod import;
 mod kinds;
 mod names;
@@ -8,8 +10,10 @@ mod report;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod workbook;
 
 pub use doubts::{Doubt, Doubtful};
 pub use import::{ImportError, ImportOptions, edition, read_edition};
 pub use report::ImportReport;
 pub use rows::{BadFile, Row};
+pub use workbook::BadWorkbook;

@@ -1,13 +1,16 @@
 //! Reading the official file, as the workbook or as the CSV it is published in.
 
-use std::{collections::HashMap, io::Cursor, path::Path};
+use std::{collections::HashMap, fs::File, io::Read, path::Path};
 
-use calamine::{Data, Reader, Xlsx};
 use entities::kato::KatoCode;
 
-/// The cells of one row, and its number in the file.
-type Cells = (usize, Vec<String>);
+use crate::app::regions::workbook::{self, BadWorkbook};
 
+/// The cells of one row, and its number in the file.
+pub(in crate::app::regions) type Cells = (usize, Vec<String>);
+
+/// How large a file may be, in bytes: the official one has about one million.
+const LARGEST: usize = 16 << 20;
 const COLUMNS: [&str; 9] = ["te", "ab", "cd", "ef", "hij", "k", "name_kaz", "name_rus", "nn"];
 
 /// A row of the file.
@@ -29,9 +32,12 @@ pub enum BadFile {
     /// It cannot be opened.
     #[error("the file cannot be opened")]
     Unreadable(#[from] std::io::Error),
+    /// It is larger than any edition.
+    #[error("the file is larger than any edition")]
+    TooLarge,
     /// It is neither a workbook nor a CSV.
     #[error("the file is not a workbook of the official layout")]
-    Workbook(#[from] calamine::XlsxError),
+    Workbook(#[from] BadWorkbook),
     /// It is not a well-formed CSV.
     #[error("the file is not a well-formed CSV")]
     Csv(#[from] csv::Error),
@@ -102,26 +108,28 @@ pub enum BadFile {
 pub(in crate::app::regions) fn read(file: &Path) -> Result<Vec<Row>, BadFile> {
     let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     // Read first, so that a missing file is told apart from a malformed one.
-    let cells = match ending.as_deref() {
-        Some("xlsx") => workbook(&std::fs::read(file)?)?,
-        Some("csv") => comma_separated(&std::fs::read(file)?)?,
-        _ => return Err(BadFile::Format),
-    };
-    rows(&cells)
+    match ending.as_deref() {
+        Some("xlsx") => from_workbook(&whole(file)?),
+        Some("csv") => from_csv(&whole(file)?),
+        _ => Err(BadFile::Format),
+    }
 }
 
-fn workbook(bytes: &[u8]) -> Result<Vec<Cells>, BadFile> {
-    let mut book = Xlsx::new(Cursor::new(bytes))?;
-    let range = book.worksheet_range_at(0).ok_or(BadFile::Empty)??;
-    // A sheet is read from its first row that is not blank.
-    let blank = range.start().and_then(|(row, _)| usize::try_from(row).ok()).unwrap_or_default();
-    let text = |cell: &Data| match cell {
-        Data::Empty => String::new(),
-        // Codes that a spreadsheet took for numbers.
-        Data::Float(number) => format!("{number:.0}"),
-        other => other.to_string(),
-    };
-    Ok(range.rows().enumerate().map(|(at, row)| (blank + at + 1, row.iter().map(text).collect())).collect())
+fn whole(file: &Path) -> Result<Vec<u8>, BadFile> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(LARGEST).unwrap_or(u64::MAX);
+    File::open(file)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() > LARGEST { Err(BadFile::TooLarge) } else { Ok(bytes) }
+}
+
+/// Reads the rows of a workbook.
+pub(in crate::app::regions) fn from_workbook(bytes: &[u8]) -> Result<Vec<Row>, BadFile> {
+    rows(&workbook::cells(bytes)?)
+}
+
+/// Reads the rows of a CSV.
+pub(in crate::app::regions) fn from_csv(bytes: &[u8]) -> Result<Vec<Row>, BadFile> {
+    rows(&comma_separated(bytes)?)
 }
 
 fn comma_separated(bytes: &[u8]) -> Result<Vec<Cells>, BadFile> {

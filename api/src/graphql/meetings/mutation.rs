@@ -55,6 +55,7 @@ pub struct MeetingMutation;
 #[Object]
 impl MeetingMutation {
     /// Plans a meeting. For akimat staff of the host or above it.
+    #[graphql(tag = "internal")]
     async fn plan_meeting(
         &self,
         ctx: &Context<'_>,
@@ -65,6 +66,7 @@ impl MeetingMutation {
     }
 
     /// Announces a meeting (p. 3.4). For akimat staff. Late is allowed, and seen: `announcedInTime`.
+    #[graphql(tag = "internal")]
     async fn announce_meeting(
         &self,
         ctx: &Context<'_>,
@@ -74,6 +76,7 @@ impl MeetingMutation {
     }
 
     /// Moves a meeting that has not begun. For akimat staff.
+    #[graphql(tag = "internal")]
     async fn reschedule_meeting(
         &self,
         ctx: &Context<'_>,
@@ -83,6 +86,7 @@ impl MeetingMutation {
     }
 
     /// Cancels a meeting that has not begun. For akimat staff.
+    #[graphql(tag = "internal")]
     async fn cancel_meeting(
         &self,
         ctx: &Context<'_>,
@@ -92,6 +96,7 @@ impl MeetingMutation {
     }
 
     /// Adds an online broadcast (p. 3.2) to a meeting that is not over. For akimat staff.
+    #[graphql(tag = "internal")]
     async fn add_broadcast(
         &self,
         ctx: &Context<'_>,
@@ -102,6 +107,7 @@ impl MeetingMutation {
     }
 
     /// Starts an announced meeting. For akimat staff and moderators.
+    #[graphql(tag = "internal")]
     async fn start_meeting(
         &self,
         ctx: &Context<'_>,
@@ -112,6 +118,7 @@ impl MeetingMutation {
     }
 
     /// Turns a live meeting to a stage (p. 3.3). For akimat staff and moderators. The same stage again changes nothing.
+    #[graphql(tag = "internal")]
     async fn set_stage(
         &self,
         ctx: &Context<'_>,
@@ -126,6 +133,7 @@ impl MeetingMutation {
     }
 
     /// Ends a live meeting. For akimat staff and moderators.
+    #[graphql(tag = "internal")]
     async fn end_meeting(
         &self,
         ctx: &Context<'_>,
@@ -136,6 +144,7 @@ impl MeetingMutation {
     }
 
     /// Changes how the comments of a meeting are moderated. For moderators.
+    #[graphql(tag = "internal")]
     async fn set_moderation(
         &self,
         ctx: &Context<'_>,

@@ -125,6 +125,7 @@ pub struct ModerationSettings {
     /// Whether the floor is open.
     pub accepting_comments: bool,
     /// Words that no comment may hold; null for those who do not run the meeting.
+    #[graphql(tag = "internal")]
     pub blocked_words: Option<Vec<String>>,
 }
 
@@ -236,13 +237,13 @@ impl Meeting {
     /// Its online broadcasts (p. 3.2), in the order they were added.
     #[graphql(complexity = "5 * child_complexity + 1")]
     async fn broadcasts(&self, ctx: &Context<'_>) -> ApiResult<Vec<Broadcast>> {
-        let rows = ctx.batch().load_one(BroadcastsOf(self.0.id)).await?;
+        let rows = ctx.load(BroadcastsOf(self.0.id)).await?;
         Ok(rows.unwrap_or_default().into_iter().map(Broadcast).collect())
     }
 
     /// How its time is split between presentation and questions (p. 3.3), as of now.
     async fn time_split(&self, ctx: &Context<'_>) -> ApiResult<TimeSplit> {
-        let segments = ctx.batch().load_one(SegmentsOf(self.0.id)).await?.unwrap_or_default();
+        let segments = ctx.load(SegmentsOf(self.0.id)).await?.unwrap_or_default();
         Ok(TimeSplit::now(ctx.app(), Arc::clone(&self.0), segments))
     }
 
@@ -292,11 +293,13 @@ impl Meeting {
     }
 
     /// Whether the viewer may moderate its comments.
+    #[graphql(tag = "internal")]
     async fn viewer_can_moderate(&self, ctx: &Context<'_>) -> ApiResult<bool> {
         self.may::<policy::ModerateComments>(ctx)
     }
 
     /// Whether the viewer may plan, announce, move and cancel it.
+    #[graphql(tag = "internal")]
     async fn viewer_can_manage(&self, ctx: &Context<'_>) -> ApiResult<bool> {
         self.may::<policy::PlanMeeting>(ctx)
     }

@@ -68,16 +68,18 @@ pub struct QuestionMutation;
 #[Object]
 impl QuestionMutation {
     /// Posts a question, proposal or remark at a live meeting. For citizens.
+    #[graphql(tag = "public")]
     async fn post_comment(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The comment.")] input: PostCommentInput,
     ) -> ApiResult<CommentPayload> {
         let (post, key) = input.parse(ctx.language())?;
-        comment(ctx, ctx.app().post_comment(ctx.viewer(), post, key.as_deref()).await)
+        comment(ctx, ctx.app().post_comment(ctx.viewer(), post, key.as_deref(), ctx.address()).await)
     }
 
     /// Imports comments from a broadcast platform, at most 500: known ones are updated, never doubled. For connectors.
+    #[graphql(tag = "internal")]
     async fn import_comments(
         &self,
         ctx: &Context<'_>,
@@ -94,16 +96,19 @@ impl QuestionMutation {
     }
 
     /// Votes for a comment, or takes the vote back: one vote a person, however often sent. For citizens.
+    #[graphql(tag = "public")]
     async fn vote_comment(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The vote.")] input: VoteCommentInput,
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
-        comment(ctx, ctx.app().vote_comment(ctx.viewer(), id, input.up.unwrap_or(true)).await)
+        let up = input.up.unwrap_or(true);
+        comment(ctx, ctx.app().vote_comment(ctx.viewer(), id, up, ctx.address()).await)
     }
 
     /// Takes one's own comment back.
+    #[graphql(tag = "public")]
     async fn withdraw_comment(
         &self,
         ctx: &Context<'_>,
@@ -114,6 +119,7 @@ impl QuestionMutation {
     }
 
     /// Approves, rejects, hides or restores comments of one meeting, at most 100: all or none. For moderators.
+    #[graphql(tag = "internal")]
     async fn moderate_comments(
         &self,
         ctx: &Context<'_>,
@@ -127,6 +133,7 @@ impl QuestionMutation {
     }
 
     /// Takes a public comment to be answered now; the one before goes back among the others. For moderators.
+    #[graphql(tag = "internal")]
     async fn select_comment(
         &self,
         ctx: &Context<'_>,
@@ -137,6 +144,7 @@ impl QuestionMutation {
     }
 
     /// Marks a public comment as answered, with the answer in writing where there is one. For moderators.
+    #[graphql(tag = "internal")]
     async fn answer_comment(
         &self,
         ctx: &Context<'_>,
@@ -148,6 +156,7 @@ impl QuestionMutation {
 
     /// Joins comments that ask the same: votes add up, each person's once, and each author sees the answer through
     /// `mergedInto`. For moderators.
+    #[graphql(tag = "internal")]
     async fn merge_comments(
         &self,
         ctx: &Context<'_>,
@@ -160,6 +169,7 @@ impl QuestionMutation {
     }
 
     /// Sets the labels of a comment. For moderators.
+    #[graphql(tag = "internal")]
     async fn label_comment(
         &self,
         ctx: &Context<'_>,
@@ -170,6 +180,7 @@ impl QuestionMutation {
     }
 
     /// Keeps the author of a comment from writing at its meeting for a while. For moderators.
+    #[graphql(tag = "internal")]
     async fn mute_author(
         &self,
         ctx: &Context<'_>,

@@ -84,7 +84,7 @@ impl Comment {
 
     /// The meeting.
     async fn meeting(&self, ctx: &Context<'_>) -> ApiResult<Meeting> {
-        let meeting = ctx.batch().load_one(self.0.meeting_id).await?;
+        let meeting = ctx.load(self.0.meeting_id).await?;
         meeting.map(Meeting).ok_or(ApiError::NotFound)
     }
 
@@ -145,7 +145,7 @@ impl Comment {
 
     /// The stage in which it was posted, by its place among the stage changes and not by comparing clocks.
     async fn posted_during(&self, ctx: &Context<'_>) -> ApiResult<Option<Stage>> {
-        let segments = ctx.batch().load_one(SegmentsOf(self.0.meeting_id)).await?;
+        let segments = ctx.load(SegmentsOf(self.0.meeting_id)).await?;
         let stage = segments.and_then(|segments| {
             segments.iter().rev().find(|segment| segment.from_seq < self.0.posted_seq).map(|segment| segment.stage)
         });
@@ -170,9 +170,9 @@ impl Comment {
     /// The comment that this one was merged into; null where that is not for the viewer.
     async fn merged_into(&self, ctx: &Context<'_>) -> ApiResult<Option<Self>> {
         match self.0.merged_into {
-            Some(into) => match ctx.batch().load_one(InPublic(into)).await? {
+            Some(into) => match ctx.load(InPublic(into)).await? {
                 Some(row) => Ok(Some(Self(row))),
-                None => Ok(ctx.batch().load_one(into).await?.map(Self)),
+                None => Ok(ctx.load(into).await?.map(Self)),
             },
             None => Ok(None),
         }
@@ -180,7 +180,7 @@ impl Comment {
 
     /// Whether the viewer has voted for it.
     async fn viewer_has_voted(&self, ctx: &Context<'_>) -> ApiResult<bool> {
-        Ok(ctx.batch().load_one(VotedFor(self.0.id)).await?.is_some())
+        Ok(ctx.load(VotedFor(self.0.id)).await?.is_some())
     }
 
     /// Whether the viewer wrote it.

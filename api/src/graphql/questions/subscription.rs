@@ -28,6 +28,7 @@ pub enum CommentView {
     /// What is public.
     Public,
     /// Everything, for those who may moderate the meeting.
+    #[graphql(tag = "internal")]
     Moderation,
 }
 

@@ -1,11 +1,15 @@
 //! The protocol as a state machine without I/O: what a message means in the state the socket is in.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::Request;
 use serde_json::{Map, Value};
 
-use crate::http::{request::from_fields, ws::close::Close};
+use crate::http::{
+    Documents,
+    request::{BadRequest, from_fields},
+    ws::close::Close,
+};
 
 /// What a message asks for.
 #[derive(Debug)]
@@ -32,8 +36,10 @@ pub(in crate::http) enum Word {
 /// Why an operation is not even begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Refusal {
-    /// Its payload is malformed.
-    Malformed(&'static str),
+    /// Its payload is malformed, or names a document that is not known.
+    Bad(BadRequest),
+    /// It is not among the listed operations.
+    NotListed,
     /// Too many are running.
     TooMany,
 }
@@ -42,17 +48,17 @@ pub(in crate::http) enum Refusal {
 const LONGEST_ID: usize = 128;
 
 /// The state of a socket.
-#[derive(Debug)]
 pub(in crate::http) struct Gate<T> {
     introduced: bool,
     ready: bool,
     most: usize,
+    documents: Arc<Documents>,
     running: HashMap<String, T>,
 }
 
 impl<T> Gate<T> {
-    pub(in crate::http) fn new(most: usize) -> Self {
-        Self { introduced: false, ready: false, most, running: HashMap::new() }
+    pub(in crate::http) fn new(most: usize, documents: Arc<Documents>) -> Self {
+        Self { introduced: false, ready: false, most, documents, running: HashMap::new() }
     }
 
     /// The introduction has been answered.
@@ -100,9 +106,9 @@ impl<T> Gate<T> {
         if self.running.len() >= self.most {
             return Ok(Word::Refuse(id, Refusal::TooMany));
         }
-        Ok(match from_fields(payload) {
+        Ok(match from_fields(payload, &self.documents) {
             Ok(request) => Word::Subscribe(id, Box::new(request)),
-            Err(bad) => Word::Refuse(id, Refusal::Malformed(bad.0)),
+            Err(bad) => Word::Refuse(id, Refusal::Bad(bad)),
         })
     }
 }
@@ -133,7 +139,7 @@ mod tests {
     use super::*;
 
     fn open() -> Gate<()> {
-        let mut gate = Gate::new(2);
+        let mut gate = Gate::new(2, Arc::default());
         assert!(matches!(gate.hear(r#"{"type":"connection_init"}"#), Ok(Word::Init { .. })));
         gate.open();
         gate
@@ -143,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_socket_introduces_itself_once_and_first() {
-        let mut gate = Gate::<()>::new(2);
+        let mut gate = Gate::<()>::new(2, Arc::default());
         assert_eq!(gate.hear(SUBSCRIBE).unwrap_err(), Close::Unauthorized);
         let mut gate = open();
         assert_eq!(gate.hear(r#"{"type":"connection_init"}"#).unwrap_err(), Close::TooManyInits);
@@ -179,6 +185,6 @@ mod tests {
         gate.end("1");
         assert!(matches!(gate.hear(SUBSCRIBE), Ok(Word::Subscribe(..))));
         let bad = r#"{"id":"4","type":"subscribe","payload":{"query":1}}"#;
-        assert!(matches!(gate.hear(bad), Ok(Word::Refuse(_, Refusal::Malformed(_)))));
+        assert!(matches!(gate.hear(bad), Ok(Word::Refuse(_, Refusal::Bad(_)))));
     }
 }

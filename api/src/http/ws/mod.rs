@@ -6,6 +6,13 @@ mod running;
 mod session;
 mod wire;
 
+#[cfg(any(test, fuzzing))]
+pub(in crate::http) use {
+    close::Close,
+    gate::{Gate, Refusal, Word},
+    wire::Batch,
+};
+
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Request, StatusCode, header},
@@ -21,7 +28,7 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    http::{Door, origin},
+    http::{Door, address, origin},
     text,
 };
 
@@ -64,6 +71,8 @@ pub(in crate::http) fn upgrade(door: Door, mut request: Request<Body>) -> Respon
     let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("?").to_owned());
     let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let language = text::negotiate(language);
+    let address = address::of(request.extensions(), headers, &door.trusted_proxies);
+    let guest = session::Guest { authorization, language, address };
     let upgraded = hyper::upgrade::on(&mut request);
     let life = door.life.clone();
     life.track(async move {
@@ -74,7 +83,7 @@ pub(in crate::http) fn upgrade(door: Door, mut request: Request<Body>) -> Respon
             .max_message_size(Some(door.limits.max_message_bytes))
             .max_frame_size(Some(door.limits.max_message_bytes));
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(connection), Role::Server, Some(config)).await;
-        session::run(door, socket, authorization, language).await;
+        session::run(door, socket, guest).await;
     });
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let answer = response.headers_mut();

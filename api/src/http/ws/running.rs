@@ -15,6 +15,7 @@ use futures_util::{
     stream::{self, AbortHandle, BoxStream, SelectAll, abortable},
 };
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use crate::{
     clock::Clock,
@@ -27,6 +28,7 @@ use crate::{
         graphql::{errors_of, is_request_error, json_of, loggable},
         ws::wire::Batch,
     },
+    telemetry::SPANS,
 };
 
 /// How many messages are written at once at most.
@@ -128,14 +130,15 @@ impl Running {
             events: 0,
             reason: "stopped",
         };
+        let span = tracing::info_span!(target: SPANS, "graphql.socket", name = run.name);
         let (engine, caller) = (engine.clone(), caller.clone());
         let streams = matches!(Engine::operation(&mut request), Ok(OperationType::Subscription));
         // Boxed, so that what only the beginning needs is gone afterwards.
         let begun: BoxFuture<'static, BoxStream<'static, Answer>> = if streams {
-            async move { engine.answers(request, &caller, None).await }.boxed()
+            async move { engine.answers(request, &caller, None).await }.instrument(span).boxed()
         } else {
             // In a task of its own: a socket that closes does not stop a mutation halfway.
-            let work = tokio::spawn(async move { engine.execute(request, &caller).await });
+            let work = tokio::spawn(async move { engine.execute(request, &caller).await }.instrument(span));
             async move { stream::iter(work.await.ok().map(|answer| Answer::Plain(Box::new(answer)))).boxed() }.boxed()
         };
         let outs = begun.map(move |answers| run.outs(answers, streams)).flatten_stream();

@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -88,6 +89,16 @@ struct Session {
     reads_first: bool,
 }
 
+/// What is known of a peer before it introduces itself.
+pub(in crate::http) struct Guest {
+    /// Its `Authorization` header.
+    pub(in crate::http) authorization: Option<String>,
+    /// The language of its headers.
+    pub(in crate::http) language: Language,
+    /// Its address.
+    pub(in crate::http) address: Option<IpAddr>,
+}
+
 /// What a socket has to do next.
 enum Work {
     Drain,
@@ -106,14 +117,14 @@ enum End {
 }
 
 /// Runs a socket to its end.
-pub(in crate::http) async fn run(door: Door, mut socket: Socket, authorization: Option<String>, language: Language) {
+pub(in crate::http) async fn run(door: Door, mut socket: Socket, guest: Guest) {
     metrics::gauge!("kezdesu_sockets").increment(1.0);
     let life = door.life.clone();
     let session = Session {
-        gate: Gate::new(door.limits.socket_operations),
+        gate: Gate::new(door.limits.socket_operations, Arc::clone(&door.documents)),
         running: Running::default(),
-        caller: Caller { viewer: Viewer::Anonymous, language },
-        authorization,
+        caller: Caller { viewer: Viewer::Anonymous, language: guest.language, address: guest.address },
+        authorization: guest.authorization,
         drain: Alarm::new(Box::pin(async move { life.draining().await })),
         deadline: Alarm::new(sleep(door.clock.as_ref(), door.limits.init_timeout)),
         ping: Alarm::new(sleep(door.clock.as_ref(), door.limits.ping_every)),
@@ -223,6 +234,9 @@ impl Session {
     fn obey(&mut self, text: &str) -> Result<Option<String>, Close> {
         Ok(match self.gate.hear(text)? {
             Word::Init { authorization, language } => Some(self.introduce(authorization, language.as_deref())?),
+            Word::Subscribe(id, request) if !self.door.documents.may_run(&self.caller.viewer, &request.query) => {
+                Some(self.refuse(&id, Refusal::NotListed))
+            }
             Word::Subscribe(id, request) => {
                 self.begin(id, *request);
                 None
@@ -245,15 +259,16 @@ impl Session {
             Close::Forbidden
         })?;
         self.deadline = Alarm::new(self.door.auth.end_of(&known));
-        self.caller =
-            Caller { viewer: known.viewer, language: language.and_then(text::named).unwrap_or(self.caller.language) };
+        self.caller.viewer = known.viewer;
+        self.caller.language = language.and_then(text::named).unwrap_or(self.caller.language);
         self.gate.open();
         Ok(json!({ "type": "connection_ack" }).to_string())
     }
 
     fn refuse(&self, id: &str, refusal: Refusal) -> String {
         let (code, words) = match refusal {
-            Refusal::Malformed(why) => ("BAD_USER_INPUT", why.to_owned()),
+            Refusal::Bad(bad) => (bad.code, bad.message.to_owned()),
+            Refusal::NotListed => ("FORBIDDEN", text::message(self.caller.language, "error-not-listed", &[])),
             Refusal::TooMany => ("COST_EXCEEDED", text::message(self.caller.language, "error-cost-exceeded", &[])),
         };
         let mut error = ServerError::new(words, None);

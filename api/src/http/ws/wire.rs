@@ -31,6 +31,12 @@ impl Batch {
         self.frame(0x89, &[]);
     }
 
+    /// The messages as they go over the wire.
+    #[cfg(any(test, fuzzing))]
+    pub(in crate::http) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     fn frame(&mut self, first: u8, parts: &[&[u8]]) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         self.0.push(first);

@@ -1,0 +1,330 @@
+//! Reading the first sheet of a workbook (ECMA-376): its texts and numbers, and nothing else of it.
+//!
+//! A file says of itself how many texts it has and how far its sheet reaches. That is not believed: memory is taken for what
+//! is there, up to bounds that no edition of the classifier comes near.
+
+use std::io::{Cursor, Read};
+
+use quick_xml::{
+    Reader,
+    escape::resolve_xml_entity,
+    events::{BytesStart, Event},
+};
+use zip::{ZipArchive, result::ZipError};
+
+use crate::app::regions::rows::Cells;
+
+/// How many bytes are unpacked, and how many are taken for texts: the official sheet has seven million.
+const MOST_BYTES: usize = 32 << 20;
+/// How many rows are read: the official file has 15,595.
+const MOST_ROWS: usize = 100_000;
+/// How many columns are read: the official file has nine. What stands further to the right is left out.
+const MOST_COLUMNS: usize = 32;
+
+/// Why a workbook cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BadWorkbook {
+    /// It is no archive.
+    #[error("it is not an archive")]
+    Archive(#[from] ZipError),
+    /// A part of it cannot be unpacked.
+    #[error("a part cannot be unpacked")]
+    Unpack(#[from] std::io::Error),
+    /// A part of it is not well-formed.
+    #[error("a part is not well-formed XML")]
+    Xml(#[from] quick_xml::Error),
+    /// A part is missing.
+    #[error("there is no {0}")]
+    Missing(&'static str),
+    /// A cell names a text or a place that is not there.
+    #[error("a cell of row {0} names what is not there")]
+    Cell(usize),
+    /// It is larger than any edition.
+    #[error("it is larger than any edition")]
+    TooLarge,
+}
+
+/// Rows with their numbers, each a text for every column; rows without any cell are left out.
+pub(in crate::app::regions) fn cells(bytes: &[u8]) -> Result<Vec<Cells>, BadWorkbook> {
+    let mut book = Book { archive: ZipArchive::new(Cursor::new(bytes))?, left: MOST_BYTES };
+    let texts = book.part("xl/sharedStrings.xml")?.map_or_else(|| Ok(Vec::new()), |xml| shared(&xml))?;
+    let workbook = book.part("xl/workbook.xml")?.ok_or(BadWorkbook::Missing("workbook"))?;
+    let relations = book.part("xl/_rels/workbook.xml.rels")?.ok_or(BadWorkbook::Missing("list of sheets"))?;
+    let id = first(&workbook, "sheet", |sheet| attribute(sheet, "id"))?;
+    let target = first(&relations, "Relationship", |relation| {
+        Ok(if attribute(relation, "Id")? == id { attribute(relation, "Target")? } else { None })
+    })?;
+    let target = id.and(target).ok_or(BadWorkbook::Missing("first sheet"))?;
+    let path = target.strip_prefix('/').map_or_else(|| format!("xl/{target}"), str::to_owned);
+    let sheet = book.part(&path)?.ok_or(BadWorkbook::Missing("first sheet"))?;
+    Sheet { texts: &texts, left: MOST_BYTES, rows: Vec::new() }.read(&sheet)
+}
+
+/// An archive, and how much more of it may be unpacked.
+struct Book<'a> {
+    archive: ZipArchive<Cursor<&'a [u8]>>,
+    left: usize,
+}
+
+impl Book<'_> {
+    fn part(&mut self, path: &str) -> Result<Option<Vec<u8>>, BadWorkbook> {
+        let part = match self.archive.by_name(path) {
+            Ok(part) => part,
+            Err(ZipError::FileNotFound) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut unpacked = Vec::new();
+        let most = u64::try_from(self.left).unwrap_or(u64::MAX);
+        part.take(most.saturating_add(1)).read_to_end(&mut unpacked)?;
+        self.left = self.left.checked_sub(unpacked.len()).ok_or(BadWorkbook::TooLarge)?;
+        Ok(Some(unpacked))
+    }
+}
+
+fn reader(xml: &[u8]) -> Reader<&[u8]> {
+    let mut reader = Reader::from_reader(xml);
+    reader.config_mut().expand_empty_elements = true;
+    reader
+}
+
+/// What the first element of a name has that has it.
+fn first<T>(
+    xml: &[u8],
+    name: &str,
+    find: impl Fn(&BytesStart<'_>) -> Result<Option<T>, BadWorkbook>,
+) -> Result<Option<T>, BadWorkbook> {
+    let mut reader = reader(xml);
+    loop {
+        match reader.read_event()? {
+            Event::Start(start) if start.local_name().as_ref() == name.as_bytes() => {
+                if let Some(found) = find(&start)? {
+                    return Ok(Some(found));
+                }
+            }
+            Event::Eof => return Ok(None),
+            _ => {}
+        }
+    }
+}
+
+fn attribute(start: &BytesStart<'_>, name: &str) -> Result<Option<String>, BadWorkbook> {
+    // The check for names given twice compares each with all others.
+    for attribute in start.attributes().with_checks(false) {
+        let attribute = attribute.map_err(quick_xml::Error::from)?;
+        if attribute.key.local_name().as_ref() == name.as_bytes() {
+            return Ok(Some(attribute.unescape_value()?.into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The text of an element as its parts come by: that of `t` and `v`, but not how it is pronounced.
+#[derive(Default)]
+struct Text {
+    so_far: String,
+    open: bool,
+    pronounced: bool,
+}
+
+impl Text {
+    fn hear(&mut self, event: &Event<'_>) -> Result<(), BadWorkbook> {
+        match event {
+            Event::Start(start) => self.enter(start.local_name().as_ref(), true),
+            Event::End(end) => self.enter(end.local_name().as_ref(), false),
+            _ if !self.open || self.pronounced => {}
+            Event::Text(text) => self.so_far += &text.decode().map_err(quick_xml::Error::from)?,
+            Event::CData(text) => self.so_far += &text.decode().map_err(quick_xml::Error::from)?,
+            Event::GeneralRef(reference) => match reference.resolve_char_ref()? {
+                Some(c) => self.so_far.push(c),
+                None => {
+                    let name = reference.decode().map_err(quick_xml::Error::from)?;
+                    self.so_far += resolve_xml_entity(&name).unwrap_or_default();
+                }
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, name: &[u8], inside: bool) {
+        match name {
+            b"t" | b"v" => self.open = inside,
+            b"rPh" => self.pronounced = inside,
+            _ => {}
+        }
+    }
+}
+
+/// The texts that cells share.
+fn shared(xml: &[u8]) -> Result<Vec<String>, BadWorkbook> {
+    let (mut reader, mut texts, mut text) = (reader(xml), Vec::new(), Text::default());
+    loop {
+        let event = reader.read_event()?;
+        text.hear(&event)?;
+        match event {
+            Event::End(end) if end.local_name().as_ref() == b"si" => texts.push(std::mem::take(&mut text.so_far)),
+            Event::Eof => return Ok(texts),
+            _ => {}
+        }
+    }
+}
+
+/// A sheet as it is read.
+struct Sheet<'a> {
+    texts: &'a [String],
+    /// How many more bytes its texts may have.
+    left: usize,
+    rows: Vec<Cells>,
+}
+
+/// A cell before its value is known.
+#[derive(Default)]
+struct Place {
+    column: usize,
+    kind: Option<String>,
+}
+
+impl Sheet<'_> {
+    fn read(mut self, xml: &[u8]) -> Result<Vec<Cells>, BadWorkbook> {
+        let (mut reader, mut text, mut place) = (reader(xml), Text::default(), Place::default());
+        let (mut line, mut next) = (0, 0);
+        loop {
+            let event = reader.read_event()?;
+            text.hear(&event)?;
+            match event {
+                Event::Start(start) => match start.local_name().as_ref() {
+                    b"row" => {
+                        let said = attribute(&start, "r")?.map(|number| number.parse());
+                        line = said.transpose().map_err(|_| BadWorkbook::Cell(line))?.unwrap_or(line + 1);
+                        if line > MOST_ROWS || self.rows.len() >= MOST_ROWS {
+                            return Err(BadWorkbook::TooLarge);
+                        }
+                        self.rows.push((line, Vec::new()));
+                        next = 0;
+                    }
+                    b"c" => {
+                        let said = attribute(&start, "r")?.map(|name| column(&name).ok_or(BadWorkbook::Cell(line)));
+                        place = Place { column: said.transpose()?.unwrap_or(next), kind: attribute(&start, "t")? };
+                        next = place.column + 1;
+                        text.so_far.clear();
+                    }
+                    _ => {}
+                },
+                Event::End(end) if end.local_name().as_ref() == b"c" => {
+                    let value = std::mem::take(&mut text.so_far);
+                    let value = self.value(&place, value).ok_or(BadWorkbook::Cell(line))?;
+                    self.put(place.column, value)?;
+                }
+                Event::Eof => break,
+                _ => {}
+            }
+        }
+        self.rows.retain(|(_, cells)| !cells.is_empty());
+        Ok(self.rows)
+    }
+
+    fn value(&self, place: &Place, text: String) -> Option<String> {
+        match place.kind.as_deref() {
+            // A cell without a value has a kind all the same.
+            Some("s") if text.is_empty() => Some(text),
+            Some("s") => self.texts.get(text.trim().parse::<usize>().ok()?).cloned(),
+            // Codes that a spreadsheet took for numbers.
+            None | Some("n") => match text.trim().parse::<f64>() {
+                Ok(number) if number.is_finite() => Some(format!("{number:.0}")),
+                _ => Some(text),
+            },
+            Some(_) => Some(text),
+        }
+    }
+
+    fn put(&mut self, column: usize, value: String) -> Result<(), BadWorkbook> {
+        let Some((_, cells)) = self.rows.last_mut() else { return Ok(()) };
+        if column >= MOST_COLUMNS || value.is_empty() {
+            return Ok(());
+        }
+        self.left = self.left.checked_sub(value.len()).ok_or(BadWorkbook::TooLarge)?;
+        if cells.len() <= column {
+            cells.resize(column + 1, String::new());
+        }
+        if let Some(cell) = cells.get_mut(column) {
+            *cell = value;
+        }
+        Ok(())
+    }
+}
+
+/// The column that the name of a cell begins with, from 0: `A7`, `XFD12`.
+fn column(name: &str) -> Option<usize> {
+    let letters = name.trim_end_matches(|c: char| c.is_ascii_digit()).as_bytes();
+    if letters.is_empty() || letters.len() > 3 || !letters.iter().all(u8::is_ascii_uppercase) {
+        return None;
+    }
+    letters
+        .iter()
+        .try_fold(0, |column, letter| Some(column * 26 + usize::from(letter.checked_sub(b'A')?) + 1))?
+        .checked_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(rows: &str, texts: &str) -> Result<Vec<Cells>, BadWorkbook> {
+        let texts = shared(format!("<sst uniqueCount=\"99999999999999999\">{texts}</sst>").as_bytes())?;
+        let xml = format!("<worksheet><dimension ref=\"A1:XFD1048576\"/><sheetData>{rows}</sheetData></worksheet>");
+        Sheet { texts: &texts, left: 1000, rows: Vec::new() }.read(xml.as_bytes())
+    }
+
+    fn one(cell: &str, texts: &str) -> String {
+        let rows = sheet(&format!("<row>{cell}</row>"), texts).unwrap();
+        rows.first().map_or_else(String::new, |(_, cells)| cells.join("|"))
+    }
+
+    #[test]
+    fn a_cell_is_read_in_each_way_it_can_be_written() {
+        assert_eq!(one("<c><v>100000000</v></c>", ""), "100000000");
+        assert_eq!(one("<c t=\"n\"><v>1.00000000E8</v></c>", ""), "100000000");
+        assert_eq!(one("<c t=\"str\"><f>1+1</f><v>007</v></c>", ""), "007", "a formula is not its value");
+        assert_eq!(one("<c t=\"inlineStr\"><is><t>а &amp; &#x431;&#1074;</t></is></c>", ""), "а & бв");
+        assert_eq!(one("<c t=\"inlineStr\"><is><t><![CDATA[<а>]]></t></is></c>", ""), "<а>");
+        let rich = "<si><r><t>Аб</t></r><r><rPr/><t>ай</t></r><rPh sb=\"0\"><t>abai</t></rPh></si>";
+        assert_eq!(one("<c t=\"s\"><v>1</v></c>", &format!("<si/>{rich}")), "Абай", "without how it is pronounced");
+        assert_eq!(one("<x:c r=\"C1\" t=\"s\"><x:v>0</x:v></x:c><c t=\"s\"/>", rich), "||Абай", "with any prefix");
+    }
+
+    #[test]
+    fn rows_and_columns_are_where_they_say() {
+        let rows =
+            sheet("<row r=\"3\"><c r=\"B3\"><v>1</v></c><c><v>2</v></c></row><row/><row><c><v>3</v></c></row>", "");
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        assert_eq!(rows.unwrap(), [(3, texts(&["", "1", "2"])), (5, texts(&["3"]))]);
+        let names = ["A1", "Z9", "AA1", "XFD1048576", "a1", "1", "", "AAAA1", "Б1"];
+        let columns = [Some(0), Some(25), Some(26), Some(16_383), None, None, None, None, None];
+        assert_eq!(names.map(column), columns);
+    }
+
+    #[test]
+    fn what_says_it_is_vast_takes_no_more_than_it_has() {
+        assert_eq!(one("<c r=\"XFD1\"><v>1</v></c>", ""), "");
+        assert!(matches!(sheet("<row r=\"1048576\"/>", ""), Err(BadWorkbook::TooLarge)));
+        let long = format!("<si><t>{}</t></si>", "а".repeat(100));
+        let many = "<c t=\"s\"><v>0</v></c>".repeat(6);
+        assert!(
+            matches!(sheet(&format!("<row>{many}</row>"), &long), Err(BadWorkbook::TooLarge)),
+            "one text, many times"
+        );
+        assert!(matches!(sheet("<row><c t=\"s\"><v>7</v></c></row>", ""), Err(BadWorkbook::Cell(1))));
+        assert!(matches!(sheet("<row r=\"x\"/>", ""), Err(BadWorkbook::Cell(0))));
+    }
+
+    #[test]
+    fn an_archive_is_unpacked_only_so_far() {
+        use std::io::Write;
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        archive.start_file("xl/sharedStrings.xml", zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&vec![b' '; MOST_BYTES + 1]).unwrap();
+        let packed = archive.finish().unwrap().into_inner();
+        assert!(packed.len() < 100_000);
+        assert!(matches!(cells(&packed), Err(BadWorkbook::TooLarge)));
+    }
+}

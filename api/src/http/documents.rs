@@ -1,0 +1,174 @@
+//! Operations that are known by an identity: those of a manifest, and those that clients have registered (automatic persisted
+//! queries). With a safelist the public runs only what the manifest lists.
+
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroUsize,
+    path::Path,
+    sync::Arc,
+};
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::{config::Safelist, domain::viewer::Viewer, http::request::BadRequest};
+
+/// How many registered documents are kept, the least used going first.
+const MOST_REGISTERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(999);
+/// How long a registered document may be, in bytes. A longer one runs, and is not kept.
+const LONGEST_REGISTERED: usize = 16 << 10;
+/// The format of a manifest.
+const FORMAT: &str = "apollo-persisted-query-manifest";
+
+/// What the clients of the persisted-query protocol wait for, to the letter.
+const NOT_FOUND: BadRequest = BadRequest { code: "PERSISTED_QUERY_NOT_FOUND", message: "PersistedQueryNotFound" };
+
+/// Why a manifest is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum BadManifest {
+    /// The file cannot be read.
+    #[error("KEZDESU_OPERATIONS: the file cannot be read")]
+    File(#[source] std::io::Error),
+    /// It is not a manifest.
+    #[error("KEZDESU_OPERATIONS: the file is not a manifest of persisted operations, version 1")]
+    Malformed,
+    /// Two operations have one identity.
+    #[error("KEZDESU_OPERATIONS: the identity {0} is given to two operations")]
+    Twice(String),
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    format: String,
+    version: u32,
+    operations: Vec<Operation>,
+}
+
+#[derive(Deserialize)]
+struct Operation {
+    id: String,
+    body: String,
+}
+
+/// The documents that are known by an identity.
+pub struct Documents {
+    manifest: HashMap<String, Arc<str>>,
+    listed: HashSet<Arc<str>>,
+    safelist: Safelist,
+    registered: Mutex<LruCache<String, Arc<str>>>,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self {
+            manifest: HashMap::new(),
+            listed: HashSet::new(),
+            safelist: Safelist::Off,
+            registered: Mutex::new(LruCache::new(MOST_REGISTERED)),
+        }
+    }
+}
+
+impl Documents {
+    /// The documents of a manifest, in the format of Apollo's.
+    ///
+    /// # Errors
+    /// When there is a file and it is no manifest.
+    pub fn read(manifest: Option<&Path>, safelist: Safelist) -> Result<Self, BadManifest> {
+        let Some(path) = manifest else { return Ok(Self { safelist, ..Self::default() }) };
+        Self::parse(&std::fs::read(path).map_err(BadManifest::File)?, safelist)
+    }
+
+    fn parse(bytes: &[u8], safelist: Safelist) -> Result<Self, BadManifest> {
+        let read: Manifest = serde_json::from_slice(bytes).map_err(|_| BadManifest::Malformed)?;
+        if read.format != FORMAT || read.version != 1 {
+            return Err(BadManifest::Malformed);
+        }
+        let mut documents = Self { safelist, ..Self::default() };
+        for Operation { id, body } in read.operations {
+            let body: Arc<str> = body.into();
+            documents.listed.insert(Arc::clone(&body));
+            if documents.manifest.insert(id.clone(), Arc::clone(&body)).is_some_and(|other| other != body) {
+                return Err(BadManifest::Twice(id));
+            }
+        }
+        Ok(documents)
+    }
+
+    /// The document that a request means: its own, or the one that is known by the identity it names. A document that comes with
+    /// its SHA-256 is kept.
+    pub(in crate::http) fn find(&self, query: Option<String>, id: Option<&str>) -> Result<String, BadRequest> {
+        match (query, id) {
+            (Some(query), None) => Ok(query),
+            (None, None) => Err(BadRequest::new("\"query\" is missing")),
+            (None, Some(id)) => self.known(id).map(|body| (*body).to_owned()).ok_or(NOT_FOUND),
+            (Some(query), Some(id)) => {
+                if self.manifest.get(id).is_some_and(|body| **body == *query) {
+                    return Ok(query);
+                }
+                if !sha256(&query).eq_ignore_ascii_case(id) {
+                    return Err(BadRequest::new("the hash is not that of the query"));
+                }
+                if query.len() <= LONGEST_REGISTERED {
+                    self.registered.lock().put(id.to_ascii_lowercase(), query.as_str().into());
+                }
+                Ok(query)
+            }
+        }
+    }
+
+    fn known(&self, id: &str) -> Option<Arc<str>> {
+        let listed = self.manifest.get(id).cloned();
+        listed.or_else(|| self.registered.lock().get(&id.to_ascii_lowercase()).cloned())
+    }
+
+    /// Whether a caller may run a document: everybody where there is no safelist, else staff anything and the public what is listed.
+    pub(in crate::http) fn may_run(&self, viewer: &Viewer, document: &str) -> bool {
+        match self.safelist {
+            Safelist::Off => true,
+            Safelist::Public => !viewer.is_public() || self.listed.contains(document),
+        }
+    }
+}
+
+fn sha256(text: &str) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_that_is_none_is_refused_by_what_is_wrong() {
+        let parse =
+            |text: &str| Documents::parse(text.as_bytes(), Safelist::Off).map(drop).map_err(|bad| bad.to_string());
+        assert!(parse("{").unwrap_err().contains("not a manifest"));
+        assert!(parse(r#"{"format":"other","version":1,"operations":[]}"#).unwrap_err().contains("not a manifest"));
+        let twice = r#"{"format":"apollo-persisted-query-manifest","version":1,
+            "operations":[{"id":"a","body":"{x}"},{"id":"a","body":"{y}"}]}"#;
+        assert!(parse(twice).unwrap_err().ends_with("the identity a is given to two operations"));
+        assert!(parse(&twice.replace("{y}", "{x}")).is_ok());
+    }
+
+    #[test]
+    fn what_is_registered_is_bounded() {
+        let documents = Documents::default();
+        let text = |n: usize| format!("{{ a{n} }}");
+        for n in 0..=MOST_REGISTERED.get() {
+            documents.find(Some(text(n)), Some(&sha256(&text(n)))).unwrap();
+        }
+        assert_eq!(documents.find(None, Some(&sha256(&text(0)))), Err(NOT_FOUND));
+        assert_eq!(documents.find(None, Some(&sha256(&text(1)).to_uppercase())), Ok(text(1)));
+        let long = "x".repeat(LONGEST_REGISTERED + 1);
+        assert_eq!(documents.find(Some(long.clone()), Some(&sha256(&long))), Ok(long.clone()));
+        assert_eq!(documents.find(None, Some(&sha256(&long))), Err(NOT_FOUND));
+    }
+}

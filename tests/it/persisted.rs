@@ -1,0 +1,112 @@
+//! Operations that are known by an identity: registered by clients, or listed in a manifest.
+
+use harness::{Actor, Engine, Town, scenes};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+/// The SHA-256 of [`WHO`].
+const HASH: &str = "f38dc677810a6ebe0c65fe68116919b963d86aac1bb7090ed4809385477b2ef7";
+const WHO: &str = "{ viewer { subject } }";
+
+fn by_hash(hash: &str) -> Value {
+    json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } })
+}
+
+async fn post(actor: &Actor, body: Value) -> (u16, Value) {
+    let answer = actor.request().json(&body).send().await.expect("the service answers");
+    (answer.status().as_u16(), answer.json().await.expect("JSON"))
+}
+
+fn code(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
+}
+
+/// A town whose public runs only what this manifest lists.
+async fn listed(dir: &tempfile::TempDir) -> Town {
+    let manifest = dir.path().join("operations.json");
+    let region = "query Region($code: KatoCode!) { region(code: $code) { name } }";
+    let follow = "subscription Follow($id: ID!) { comments(meetingId: $id) { kind } }";
+    let operations = [("region", "query", region), ("follow", "subscription", follow)]
+        .map(|(id, kind, body)| json!({ "id": id, "name": id, "type": kind, "body": body }));
+    let text = json!({ "format": "apollo-persisted-query-manifest", "version": 1, "operations": operations });
+    std::fs::write(&manifest, text.to_string()).expect("the manifest is written");
+    let path = manifest.to_str().expect("a plain path");
+    Town::with(Engine::Embedded, &[("KEZDESU_OPERATIONS", path), ("KEZDESU_SAFELIST", "public")]).await
+}
+
+scenes! {
+    async fn a_client_sends_a_hash_and_the_text_only_once(town) {
+        let ana = town.citizen("Ana");
+        let (status, answer) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
+        // Clients compare both to the letter.
+        assert_eq!((status, &answer["errors"][0]["message"]), (200, &json!("PersistedQueryNotFound")));
+        assert_eq!(code(&answer), "PERSISTED_QUERY_NOT_FOUND");
+        let (_, first) = post(&ana, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
+        assert!(first["data"]["viewer"]["subject"].is_string(), "{first}");
+        let (_, again) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
+        assert_eq!(again, first);
+        let (_, other) = post(&town.stranger(), json!({ "documentId": format!("sha256:{HASH}") })).await;
+        assert_eq!(other, json!({ "data": { "viewer": null } }), "the text is shared, the answer is not");
+        let get = harness::web().get(format!("http://{}/graphql", town.host(0)));
+        let get = get.query(&[("extensions", by_hash(HASH).to_string())]).send().await.unwrap();
+        assert!(get.headers().contains_key("etag"));
+        assert_eq!(get.json::<Value>().await.unwrap(), other);
+    }
+
+    async fn a_hash_that_is_not_the_texts_registers_nothing(town) {
+        let ana = town.citizen("Ana");
+        let wrong = json!({ "query": "{ viewer { roles } }", "extensions": by_hash(HASH) });
+        let (status, answer) = post(&ana, wrong).await;
+        assert_eq!((status, code(&answer)), (400, "BAD_USER_INPUT"));
+        let (_, answer) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
+        assert_eq!(code(&answer), "PERSISTED_QUERY_NOT_FOUND");
+        for extension in [json!(1), json!({}), json!({ "version": 2, "sha256Hash": HASH }), json!({ "version": 1, "sha256Hash": 1 })] {
+            let (status, answer) = post(&ana, json!({ "query": WHO, "extensions": { "persistedQuery": extension } })).await;
+            assert_eq!((status, code(&answer)), (400, "BAD_USER_INPUT"), "{answer}");
+        }
+    }
+
+    async fn a_socket_knows_hashes_too(town) {
+        let ana = town.citizen("Ana");
+        post(&ana, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
+        let mut socket = ana.socket().await;
+        let subscribe = |id: &str, hash: &str| json!({ "id": id, "type": "subscribe", "payload": { "extensions": by_hash(hash) } });
+        socket.say(&subscribe("1", HASH)).await;
+        assert_eq!(socket.hear().await["type"], "next");
+        assert_eq!(socket.hear().await["type"], "complete");
+        socket.say(&subscribe("2", "unknown")).await;
+        let refused = socket.hear().await;
+        assert_eq!(refused["payload"][0]["extensions"]["code"], "PERSISTED_QUERY_NOT_FOUND", "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_safelist_the_public_runs_what_is_listed_and_staff_anything() {
+    let dir = tempfile::tempdir().unwrap();
+    let town = listed(&dir).await;
+    let region = json!({ "documentId": "region", "variables": { "code": HOST } });
+    for one in [town.stranger(), town.citizen("Ana")] {
+        let (_, answer) = post(&one, region.clone()).await;
+        assert!(answer["data"]["region"]["name"].is_string(), "{answer}");
+        let (status, answer) = post(&one, json!({ "query": WHO })).await;
+        assert_eq!((status, code(&answer)), (403, "FORBIDDEN"));
+        let (status, _) = post(&one, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
+        assert_eq!(status, 403, "to register is not to be listed");
+        assert_eq!(post(&one, json!({ "extensions": by_hash(HASH) })).await.0, 403);
+    }
+    let staff = town.akimat(HOST);
+    let (_, answer) = post(&staff, json!({ "query": WHO })).await;
+    assert!(answer["data"]["viewer"]["subject"].is_string(), "{answer}");
+
+    let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    let mut socket = town.stranger().socket().await;
+    let follow = json!({ "documentId": "follow", "variables": { "id": meeting } });
+    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": follow })).await;
+    assert_eq!(socket.hear().await["payload"]["data"]["comments"]["kind"], "SUBSCRIBED");
+    socket.say(&json!({ "id": "2", "type": "subscribe", "payload": { "query": WHO } })).await;
+    let refused = socket.hear().await;
+    assert_eq!(
+        (&refused["type"], &refused["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("FORBIDDEN"))
+    );
+}
