@@ -191,4 +191,31 @@ scenes! {
         let listed = town.stranger().comments(&meeting, json!({})).await.iter().map(id_of).collect();
         assert_eq!(shown, listed);
     }
+
+    async fn a_head_is_never_newer_than_the_list_beside_it(town) {
+        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let posts = async {
+            for n in 0..60 {
+                ana.post(&meeting, &format!("№ {n}")).await;
+            }
+        };
+        let mut posts = std::pin::pin!(posts);
+        let query = "query($id: ID!) { meeting(id: $id) { comments(first: 1) { totalCount } ...Head } } fragment Head on Meeting { commentsHead }";
+        let stranger = town.stranger();
+        loop {
+            let look = stranger.query(query, json!({ "id": meeting }));
+            let (seen, done) = tokio::select! {
+                seen = look => (seen, false),
+                () = &mut posts => (stranger.query(query, json!({ "id": meeting })).await, true),
+            };
+            let (listed, head) = (&seen["meeting"]["comments"]["totalCount"], &seen["meeting"]["commentsHead"]);
+            // Each post is one event.
+            assert!(listed.as_i64() >= head.as_i64(), "{listed} listed, and the head is {head}");
+            if done {
+                assert_eq!(head, 60);
+                break;
+            }
+        }
+    }
 }

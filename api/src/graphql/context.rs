@@ -23,6 +23,7 @@ use crate::{
         error::{ApiError, ApiResult},
         live::ResumeAfter,
         loaders::Batch,
+        meetings::Heads,
     },
 };
 
@@ -84,6 +85,8 @@ pub trait Scene<'a> {
     fn address(&self) -> Option<IpAddr>;
     /// The position after which a stream begins: where the door says so, else as its argument says.
     fn after(&self, argument: Option<i64>) -> Option<i64>;
+    /// The heads of comment feeds that this operation has read.
+    fn heads(&self) -> &'a Heads;
     /// What batches the look-ups of this request.
     fn batch(&self) -> &'a DataLoader<Batch>;
     /// Looks something up for the object that is being resolved: together with those of the others of its list, or at once where
@@ -119,6 +122,10 @@ impl<'a> Scene<'a> for Context<'a> {
 
     fn after(&self, argument: Option<i64>) -> Option<i64> {
         self.data_opt::<ResumeAfter>().map(|after| after.0).or(argument)
+    }
+
+    fn heads(&self) -> &'a Heads {
+        self.data_unchecked::<Heads>()
     }
 
     fn batch(&self) -> &'a DataLoader<Batch> {

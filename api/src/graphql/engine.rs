@@ -23,6 +23,7 @@ use crate::{
         limits::parsed,
         live::{Moment, ResumeAfter, Turn},
         loaders::Batch,
+        meetings::Heads,
         schema::{ApiSchema, schema},
     },
 };
@@ -143,7 +144,7 @@ impl Engine {
         let asked = Asked::default();
         let batch = Batch::new(Arc::clone(&self.app), caller.viewer.clone(), asked.clone());
         let asker = Asker::new(caller.viewer.clone(), caller.language, caller.address, asked.clone());
-        (request.data(asker).data(DataLoader::new(batch, tokio::spawn)), asked)
+        (request.data(asker).data(Heads::default()).data(DataLoader::new(batch, tokio::spawn)), asked)
     }
 
     /// Executes the operation of a group for one moment.

@@ -10,7 +10,6 @@ use crate::{
     connection,
     domain::{
         announcement,
-        feed::FeedName,
         policy::{self, Action},
     },
     graphql::{
@@ -19,6 +18,7 @@ use crate::{
         error::{ApiError, ApiResult},
         loaders::{BroadcastsOf, SegmentsOf},
         localized::LocalizedText,
+        meetings::Heads,
         node::GlobalId,
         page::{Cursor, Page, PageArgs, page_cost},
         questions::{CommentConnection, CommentFilterInput, list as list_comments},
@@ -273,13 +273,14 @@ impl Meeting {
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> ApiResult<CommentConnection> {
         let filter = filter.unwrap_or_default().parse();
+        Heads::before_list(ctx, self.0.id).await?;
         list_comments(ctx, &self.0, filter, PageArgs { first, after, last, before }).await
     }
 
-    /// Position of the newest event of its comment feed: read it, then subscribe after it.
+    /// Position of the newest event of its comment feed: read it with the comments or before them, then subscribe after it. Within one
+    /// operation it is read before its lists of comments.
     async fn comments_head(&self, ctx: &Context<'_>) -> ApiResult<i64> {
-        let extent = ctx.app().store.feed_extent(&FeedName::Comments(self.0.id)).await?;
-        Ok(extent.map_or(0, |extent| extent.head))
+        Heads::of(ctx, self.0.id).await
     }
 
     /// Raised by every change; give it back with a change to be told when it is stale.
