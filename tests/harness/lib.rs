@@ -4,6 +4,9 @@
 
 mod actors;
 mod databases;
+mod graph;
+mod lossy;
+mod node;
 pub mod outside;
 mod process;
 mod servers;
@@ -14,6 +17,9 @@ mod wire;
 
 pub use actors::{Actor, id_of, refusal};
 pub use databases::{Databases, databases};
+pub use graph::{AGENCY, Graph, supergraph};
+pub use lossy::{Loses, Lossy};
+pub use node::{NodeProcess, checkout, node, node_dir, try_node};
 pub use process::Process;
 pub use servers::Server;
 pub use sockets::{Live, Socket};

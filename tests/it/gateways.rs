@@ -1,0 +1,240 @@
+//! Real gateways in front of both subgraphs: what goes over both, and what is passed on.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::TimeDelta;
+use harness::{
+    Actor, Graph, id_of,
+    outside::{HOST, now, person, stranger},
+    refusal, until, web,
+};
+use serde_json::{Value, json};
+
+const NOTE: &str = "call the owner";
+const ACROSS: &str = "query($meeting: ID!, $number: String!) {
+    meeting(id: $meeting) { region { code } comments(first: 10) { nodes { body case { number state region { name } } } } }
+    case(number: $number) { title region { code name } comment { body meeting { phase } } }
+}";
+const FOLLOW: &str = "subscription($id: ID!, $after: Int) { comments(meetingId: $id, after: $after) {
+    seq prev kind recovered comment { body viewerIsAuthor case { number internalNote } } } }";
+const LANGUAGES: &str = "query($code: KatoCode!) { region(code: $code) { name } }";
+
+/// Opens a case about a comment with a note for the staff, and gives its number.
+async fn open_case(official: &Actor, comment: &str, key: u32) -> String {
+    let act = async |name: &str, kind: &str, input: Value| {
+        let fields = "case { id number } refusal { code message }";
+        let text = format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {fields} }} }}");
+        let payload = official.query(&text, json!({ "input": input })).await[name].clone();
+        assert!(payload["refusal"].is_null(), "{payload}");
+        payload["case"].clone()
+    };
+    let key = format!("6f9f6ad6-5f0f-4b53-a0f3-{key:012}");
+    let case = json!({ "title": "Road", "regionCode": HOST, "commentId": comment, "idempotencyKey": key });
+    let case = act("openCase", "OpenCaseInput", case).await;
+    let noted = json!({ "caseId": case["id"], "state": "IN_PROGRESS", "note": NOTE });
+    act("moveCase", "MoveCaseInput", noted).await["number"].as_str().expect("a number").to_owned()
+}
+
+/// The same in each gateway: one question over both subgraphs, and a refusal that arrives as it left.
+pub(crate) async fn goes_over_both_subgraphs(graph: &Graph, gateway: &str) {
+    let (staff, meeting) = graph.live_meeting("AFTER").await;
+    let ana = person(gateway, "ana", &["CITIZEN"]);
+    let comment = id_of(&ana.post(&meeting, "Жол?").await);
+    ana.post(&meeting, "Су?").await;
+    let number = open_case(&graph.official(gateway), &comment, 1).await;
+
+    let found = ana.query(ACROSS, json!({ "meeting": meeting, "number": number })).await;
+    let comments = &found["meeting"]["comments"]["nodes"];
+    assert_eq!((&comments[0]["body"], &comments[0]["case"]["number"]), (&json!("Жол?"), &json!(number)), "{found}");
+    assert_eq!((&comments[1]["body"], &comments[1]["case"]), (&json!("Су?"), &Value::Null), "{found}");
+    let region = staff.query(LANGUAGES, json!({ "code": HOST })).await["region"]["name"].clone();
+    assert_eq!(comments[0]["case"]["region"]["name"], region);
+    assert_eq!(found["case"]["region"], json!({ "code": HOST, "name": region }));
+    assert_eq!(found["case"]["comment"], json!({ "body": "Жол?", "meeting": { "phase": "LIVE" } }));
+
+    staff.act("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 3600 })).await;
+    let too_fast = ana.act("postComment", json!({ "meetingId": meeting, "body": "Және?" })).await;
+    assert_eq!(refusal(&too_fast), "TOO_FAST");
+    assert!((1..=3_600_000).contains(&too_fast["refusal"]["retryAfterMs"].as_i64().unwrap()), "{too_fast}");
+    let planner = person(gateway, "staff", &["AKIMAT"]);
+    let wrong = json!({
+        "host": HOST, "region": HOST, "title": { "kk": "К", "ru": "В" }, "origin": "OFF_CALENDAR",
+        "plannedStart": now() + TimeDelta::hours(1), "plannedMinutes": 60, "moderation": "AFTER",
+    });
+    let through = planner.act("planMeeting", wrong.clone()).await;
+    let direct = staff.act("planMeeting", wrong).await;
+    assert_eq!((refusal(&through).as_str(), &through["refusal"]["field"]), ("DECREE", &json!("offCalendarReason")));
+    assert_eq!(through, direct, "nothing of it is lost");
+    let forbidden = ana.try_act("setModeration", json!({ "meetingId": meeting, "mode": "BEFORE" })).await;
+    assert_eq!(forbidden["errors"][0]["extensions"]["code"], "FORBIDDEN", "{forbidden}");
+}
+
+/// The same in each gateway: each subgraph learns who asks, and in which language.
+pub(crate) async fn passes_on_who_asks(graph: &Graph, gateway: &str) {
+    let (_, meeting) = graph.live_meeting("BEFORE").await;
+    let ana = person(gateway, "ana", &["CITIZEN"]);
+    let viewer = "{ viewer { subject } }";
+    assert_eq!(ana.query(viewer, json!({})).await["viewer"]["subject"], "ana");
+    let stranger = stranger(gateway);
+    assert_eq!(stranger.query(viewer, json!({})).await["viewer"], Value::Null);
+
+    let comment = id_of(&ana.post(&meeting, "Күтеді").await);
+    let official = graph.official(gateway);
+    let number = open_case(&official, &comment, 2).await;
+    let case = "query($number: String!) { case(number: $number) { number internalNote comment { body } } }";
+    // The agency knows of the comment; whether it is to be seen, ours says. A gateway may add that `body` is never null.
+    let case = async |actor: &Actor| {
+        let answer = actor.send(case, json!({ "number": number })).await;
+        for error in answer["errors"].as_array().unwrap_or(&Vec::new()) {
+            assert_eq!(error["path"], json!(["case", "comment", "body"]), "{answer}");
+        }
+        answer["data"]["case"].clone()
+    };
+    assert_eq!(case(&stranger).await, json!({ "number": number, "internalNote": null, "comment": null }));
+    assert_eq!(case(&ana).await, json!({ "number": number, "internalNote": null, "comment": { "body": "Күтеді" } }));
+    assert_eq!(case(&official).await, json!({ "number": number, "internalNote": NOTE, "comment": null }));
+
+    let mut names = Vec::new();
+    for language in ["kk", "ru", "ru-RU,ru;q=0.9", "en"] {
+        let body = json!({ "query": LANGUAGES, "variables": { "code": HOST } });
+        let ask =
+            |host: &str| web().post(format!("http://{host}/graphql")).header("accept-language", language).json(&body);
+        let mut answers = Vec::new();
+        for host in [gateway, &graph.kezdesu.host] {
+            answers
+                .push(ask(host).send().await.unwrap().json::<Value>().await.unwrap()["data"]["region"]["name"].clone());
+        }
+        assert_eq!(answers[0], answers[1], "{language}");
+        names.push(answers.remove(0));
+    }
+    assert_ne!(names[0], names[1]);
+    assert_eq!(names[1], names[2]);
+}
+
+/// The same in each gateway that says so: from where one asks, whatever a client writes there.
+async fn passes_on_from_where(graph: &Graph, gateway: &str) {
+    let (_, meeting) = graph.live_meeting("AFTER").await;
+    let posted = AtomicUsize::new(0);
+    let post = async |address: &str, claim: &str| {
+        let text = format!("Сұрақ {}", posted.fetch_add(1, Ordering::Relaxed));
+        let client = reqwest::Client::builder().local_address(Some(address.parse().unwrap())).build().unwrap();
+        let query = "mutation($input: PostCommentInput!) { postComment(input: $input) { refusal { code } } }";
+        let body = json!({ "query": query, "variables": { "input": { "meetingId": meeting, "body": text } } });
+        let ana = person(gateway, "ana", &["CITIZEN"]).token.unwrap();
+        let request =
+            client.post(format!("http://{gateway}/graphql")).bearer_auth(ana).header("x-forwarded-for", claim);
+        let answer: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
+        answer["data"]["postComment"]["refusal"]["code"].clone()
+    };
+    assert_eq!(post("127.0.0.2", "198.51.100.1").await, Value::Null);
+    assert_eq!(post("127.0.0.2", "198.51.100.2").await, Value::Null);
+    assert_eq!(post("127.0.0.2", "198.51.100.3").await, "TOO_FAST", "anybody can write a header");
+    assert_eq!(post("127.0.0.3", "198.51.100.3").await, Value::Null);
+    // The one that is trusted is a proxy.
+    for (claim, refusal) in
+        [("198.51.100.3", Value::Null), ("198.51.100.3", Value::Null), ("198.51.100.3", json!("TOO_FAST"))]
+    {
+        assert_eq!(post("127.0.0.1", claim).await, refusal);
+    }
+    assert_eq!(post("127.0.0.1", "198.51.100.4").await, Value::Null);
+}
+
+#[tokio::test]
+async fn gateways_say_from_where_one_asks() {
+    let bounds = [("KEZDESU_ADDRESS_A_MINUTE", "2".to_owned()), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1/32".to_owned())];
+    let graph = Graph::start(&bounds).await;
+    passes_on_from_where(&graph, &graph.hive_gateway().await.host).await;
+    let graph = Graph::start(&bounds).await;
+    passes_on_from_where(&graph, &graph.apollo_gateway().await.host).await;
+}
+
+#[tokio::test]
+async fn hive_gateway_answers_from_both_subgraphs() {
+    let graph = Graph::start(&[]).await;
+    let gateway = graph.hive_gateway().await;
+    goes_over_both_subgraphs(&graph, &gateway.host).await;
+    passes_on_who_asks(&graph, &gateway.host).await;
+}
+
+#[tokio::test]
+async fn apollo_gateway_answers_from_both_subgraphs() {
+    let graph = Graph::start(&[]).await;
+    let gateway = graph.apollo_gateway().await;
+    goes_over_both_subgraphs(&graph, &gateway.host).await;
+    passes_on_who_asks(&graph, &gateway.host).await;
+}
+
+/// The next event that is no heartbeat.
+async fn next(live: &mut harness::Live) -> Value {
+    loop {
+        let event = live.next().await;
+        if event["kind"] != "HEARTBEAT" {
+            return event;
+        }
+    }
+}
+
+/// The same in each gateway: a subscription to ours, with what the agency has to say, both as whoever asks may see it.
+pub(crate) async fn follows_and_enriches(graph: &Graph, gateway: &str) {
+    let (staff, meeting) = graph.live_meeting("BEFORE").await;
+    let ana = person(gateway, "ana", &["CITIZEN"]);
+    let comment = id_of(&ana.post(&meeting, "Жол?").await);
+    let number = open_case(&graph.official(gateway), &comment, 1).await;
+
+    let variables = json!({ "id": meeting, "after": 0 });
+    let stranger = stranger(gateway);
+    let mut public = stranger.follow(FOLLOW, variables.clone()).await;
+    let mut own = ana.follow(FOLLOW, variables.clone()).await;
+    let mut desk = graph.official(gateway).follow(FOLLOW, variables).await;
+    for live in [&mut public, &mut own, &mut desk] {
+        assert_eq!(next(live).await["kind"], "SUBSCRIBED");
+    }
+    staff.moderate("APPROVE", &[&comment]).await;
+    let shown = json!({ "body": "Жол?", "viewerIsAuthor": false, "case": { "number": number, "internalNote": null } });
+    let event = next(&mut public).await;
+    assert_eq!((&event["kind"], &event["comment"]), (&json!("POSTED"), &shown));
+    let theirs = next(&mut own).await;
+    assert_eq!((&theirs["comment"]["viewerIsAuthor"], &theirs["seq"]), (&json!(true), &event["seq"]));
+    // The subscription goes to ours, and what enriches it to the agency: both know who asks.
+    assert_eq!(next(&mut desk).await["comment"]["case"]["internalNote"], NOTE);
+}
+
+#[tokio::test]
+async fn hive_gateway_follows_and_enriches_what_it_follows() {
+    let graph = Graph::start(&[]).await;
+    let gateway = graph.hive_gateway().await;
+    follows_and_enriches(&graph, &gateway.host).await;
+}
+
+#[tokio::test]
+async fn followers_behind_hive_gateway_share_a_socket_and_its_bound() {
+    let bound = [("KEZDESU_SOCKET_OPERATIONS", "30".to_owned())];
+    let graph = Graph::start(&bound).await;
+    let gateway = graph.hive_gateway().await;
+    let (_, meeting) = graph.live_meeting("AFTER").await;
+    let ana = person(&gateway.host, "ana", &["CITIZEN"]);
+    let stranger = stranger(&gateway.host);
+    let mut followers = Vec::new();
+    for _ in 0..30 {
+        let mut live = stranger.follow(FOLLOW, json!({ "id": meeting })).await;
+        assert_eq!(next(&mut live).await["kind"], "SUBSCRIBED");
+        followers.push(live);
+    }
+    let mut one_more = stranger.follow(FOLLOW, json!({ "id": meeting })).await;
+    let refused = one_more.socket.hear().await;
+    assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "COST_EXCEEDED", "{refused}");
+    ana.post(&meeting, "Жол?").await;
+    for live in &mut followers {
+        assert_eq!(next(live).await["comment"]["body"], "Жол?");
+    }
+    let metrics = format!("http://{}/metrics", graph.kezdesu.ops_host);
+    let metrics = web().get(metrics).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("kezdesu_sockets 1\n"), "{metrics}");
+    // Who leaves the gateway leaves us too, and makes room.
+    followers.pop();
+    let try_again = async || {
+        let mut live = stranger.follow(FOLLOW, json!({ "id": meeting })).await;
+        live.socket.hear().await["payload"]["data"]["comments"]["kind"].clone()
+    };
+    until(try_again, || {}, |kind| kind == "SUBSCRIBED").await;
+}

@@ -1,0 +1,84 @@
+//! Routers in front of both subgraphs, with the configuration of the repository. They are built from their crates by
+//! `make test-routers`, and tested where they are there.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use harness::{Graph, NodeProcess, checkout};
+
+use crate::{
+    gateways::{follows_and_enriches, goes_over_both_subgraphs, passes_on_who_asks},
+    loss::holes_of_a_slow_reader,
+};
+
+/// The program: named by the environment, or in a place where programs are.
+fn program(setting: &str, name: &str) -> Option<PathBuf> {
+    if let Some(named) = env::var_os(setting) {
+        return Some(named.into());
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).map(|place| place.join(name)).find(|program| program.is_file());
+    if found.is_none() {
+        eprintln!("SKIPPED: there is no {name}, so that router is not tested; make test-routers builds it");
+    }
+    found
+}
+
+fn kept(config: &str) -> PathBuf {
+    checkout().join("api/supergraph").join(config)
+}
+
+async fn hive_router(config: &Path) -> Option<(Graph, NodeProcess)> {
+    let program = program("KEZDESU_TEST_HIVE_ROUTER", "hive_router")?;
+    let graph = Graph::start(&[]).await;
+    let router = graph.router("hive", &program, config).await;
+    Some((graph, router))
+}
+
+async fn apollo_router() -> Option<(Graph, NodeProcess)> {
+    let program = program("KEZDESU_TEST_APOLLO_ROUTER", "apollo-router")?;
+    let graph = Graph::start(&[]).await;
+    let router = graph.router("apollo", &program, &kept("apollo-router.yaml")).await;
+    Some((graph, router))
+}
+
+#[tokio::test]
+async fn hive_router_answers_from_both_subgraphs() {
+    let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
+    goes_over_both_subgraphs(&graph, &router.host).await;
+    passes_on_who_asks(&graph, &router.host).await;
+}
+
+#[tokio::test]
+async fn apollo_router_answers_from_both_subgraphs() {
+    let Some((graph, router)) = apollo_router().await else { return };
+    goes_over_both_subgraphs(&graph, &router.host).await;
+    passes_on_who_asks(&graph, &router.host).await;
+}
+
+#[tokio::test]
+async fn hive_router_follows_and_enriches_what_it_follows() {
+    let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
+    follows_and_enriches(&graph, &router.host).await;
+}
+
+#[tokio::test]
+async fn hive_router_follows_over_http_where_no_websocket_is_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, text) =
+        (dir.path().join("router.yaml"), std::fs::read_to_string(kept("hive-router.config.yaml")).unwrap());
+    let (http, _) = text.split_once("  websocket:\n    subgraphs:\n").expect("the part for WebSocket comes last");
+    std::fs::write(&config, http).unwrap();
+    let Some((graph, router)) = hive_router(&config).await else { return };
+    follows_and_enriches(&graph, &router.host).await;
+}
+
+/// It keeps a bounded number of events for a slow reader, and loses older ones.
+#[tokio::test]
+async fn a_slow_reader_behind_hive_router_sees_holes_and_ends_with_everything() {
+    let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
+    let holes = holes_of_a_slow_reader(&graph, &router.host).await;
+    assert!(holes > 0, "the control lost nothing, so nothing was shown");
+}

@@ -1,0 +1,14 @@
+/** What an app does beside following: reads the meeting, and posts, once in vain. */
+
+export const MEETING = `query Meeting($id: ID!) {
+  meeting(id: $id) { id title { kk ru } commentsHead viewerCanPost }
+}`;
+
+export const POST = `mutation Post($input: PostCommentInput!) {
+  postComment(input: $input) { comment { id body state } refusal { code field message } }
+}`;
+
+export const posts = (meetingId) => ({
+  refused: { input: { meetingId, body: 'ә'.repeat(1001) } },
+  taken: { input: { meetingId, body: 'Қолданбадан', idempotencyKey: 'app-1' } },
+});
