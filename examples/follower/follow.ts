@@ -241,12 +241,22 @@ function codesOf(errors: unknown): string[] {
 
 type Cut = { kind: 'AGAIN' } | { kind: 'TOKEN' } | { kind: 'FATAL' } | { kind: 'RESTART'; retryAfterMs: number };
 
+/** Codes that say the same at every try: the service's, and those of a gateway that cannot run the operation. */
+const HOPELESS: ReadonlySet<unknown> = new Set([
+  'FORBIDDEN',
+  'BAD_USER_INPUT',
+  'NOT_FOUND',
+  'COST_EXCEEDED',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+]);
+
 /** What to do about the end of a stream: a WebSocket's close event, errors of GraphQL, or a failure of the network. */
 function judge(reason: unknown): Cut {
   if (reason instanceof NoSuchMeeting) return { kind: 'FATAL' };
   const codes = reason instanceof Refused ? reason.codes : codesOf(reason);
   if (codes.includes('UNAUTHENTICATED')) return { kind: 'TOKEN' };
-  if (codes.some((code) => code !== 'INTERNAL' && code !== 'TIMEOUT')) return { kind: 'FATAL' };
+  if (codes.some((code) => HOPELESS.has(code))) return { kind: 'FATAL' };
   type Parts = { code?: unknown; reason?: unknown; response?: { status?: number } };
   const { code, reason: text, response } = Object(reason) as Parts;
   if (code === 4403 || response?.status === 401) return { kind: 'TOKEN' };

@@ -35,19 +35,24 @@ pub fn message(language: Language, key: &str, args: &[(&'static str, FluentValue
 /// The language a client wishes, from `Accept-Language`; Kazakh where none of its wishes is ours.
 #[must_use]
 pub fn negotiate(accept_language: Option<&str>) -> Language {
-    let wishes = accept_language.unwrap_or_default().split(',').filter_map(|wish| {
+    accept_language.and_then(wished).unwrap_or(Language::Kk)
+}
+
+/// The most wished language of those that are ours, from a text as in `Accept-Language`.
+#[must_use]
+pub fn wished(text: &str) -> Option<Language> {
+    let wishes = text.split(',').filter_map(|wish| {
         let mut parts = wish.split(';');
         let language = named(parts.next()?.trim())?;
         let quality = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>).ok()?;
-        (quality > 0.0).then_some((language, quality))
+        (quality > 0.0).then_some((Some(language), quality))
     });
     // Of equal wishes the first counts.
-    wishes.fold((Language::Kk, 0.0), |best, wish| if wish.1 > best.1 { wish } else { best }).0
+    wishes.fold((None, 0.0), |best, wish| if wish.1 > best.1 { wish } else { best }).0
 }
 
 /// The language of a tag such as `ru` or `kk-KZ`.
-#[must_use]
-pub fn named(tag: &str) -> Option<Language> {
+fn named(tag: &str) -> Option<Language> {
     let primary = tag.split(['-', '_']).next()?;
     let is = |code: &str| primary.eq_ignore_ascii_case(code);
     match () {
@@ -104,5 +109,6 @@ mod tests {
         assert_eq!(negotiate(Some("de, en;q=0.5, ru;q=0.7")), Language::Ru);
         assert_eq!(negotiate(Some("ru;q=0, en;q=0.1")), Language::En);
         assert_eq!(negotiate(Some(";;q=x,,")), Language::Kk);
+        assert_eq!((wished("de"), wished("de, ru;q=0.1")), (None, Some(Language::Ru)));
     }
 }

@@ -260,7 +260,7 @@ impl Session {
         })?;
         self.deadline = Alarm::new(self.door.auth.end_of(&known));
         self.caller.viewer = known.viewer;
-        self.caller.language = language.and_then(text::named).unwrap_or(self.caller.language);
+        self.caller.language = language.and_then(text::wished).unwrap_or(self.caller.language);
         self.gate.open();
         Ok(json!({ "type": "connection_ack" }).to_string())
     }
