@@ -8,14 +8,10 @@ use opentelemetry::{propagation::TextMapPropagator as _, trace::TracerProvider a
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
-use tracing::{Metadata, Span, Subscriber};
+use tracing::{Level, Metadata, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{
-    EnvFilter, Layer,
-    filter::{LevelFilter, filter_fn},
-    layer::SubscriberExt as _,
-    registry::LookupSpan,
-    util::SubscriberInitExt as _,
+    EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
 };
 
 use crate::config::{LogFormat, Settings};
@@ -63,19 +59,19 @@ pub fn start(settings: &Settings) -> Result<Telemetry, BadCollector> {
 
 /// Lines of the log. Spans are not for it: a line says everything by itself.
 fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(settings: &Settings) -> impl Layer<S> + use<S> {
-    let mut wished = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let quiet = LevelFilter::INFO;
-    for name in TALKATIVE {
-        if let Ok(directive) = format!("{name}={quiet}").parse() {
-            wished = wished.add_directive(directive);
-        }
-    }
+    let wished = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match settings.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    lines.with_filter(wished).with_filter(filter_fn(|what: &Metadata<'_>| what.is_event()))
+    lines.with_filter(wished).with_filter(filter_fn(|what: &Metadata<'_>| what.is_event() && !tells_too_much(what)))
+}
+
+/// Whatever the wished filter says: it could name a part of a library.
+fn tells_too_much(what: &Metadata<'_>) -> bool {
+    let library = what.target().split("::").next().unwrap_or_default();
+    *what.level() > Level::INFO && TALKATIVE.contains(&library)
 }
 
 fn provider(collector: &str) -> Result<SdkTracerProvider, BadCollector> {

@@ -93,6 +93,13 @@ scenes! {
         let stranger = town.stranger();
         assert_eq!(stranger.error(ENTITIES, json!({ "of": many })).await, "COST_EXCEEDED");
         assert_eq!(resolve(&stranger, json!(many[..200])).await.as_array().unwrap().len(), 200);
+        // Nor is a few of them asked for again and again, or for much of each.
+        let aliases = (0..5).map(|n| format!("a{n}: _entities(representations: $of) {{ __typename }}"));
+        let again = format!("query($of: [_Any!]!) {{ {} }}", aliases.collect::<Vec<_>>().join(" "));
+        assert_eq!(stranger.error(&again, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
+        let much = "query($of: [_Any!]!) { _entities(representations: $of) { ... on Region { children(first: 100) { nodes { code } } } } }";
+        assert_eq!(stranger.error(much, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
+        assert_eq!(stranger.query(much, json!({ "of": many[..10] })).await["_entities"].as_array().unwrap().len(), 10);
         // Neither by a default value nor in the text.
         let text = format!("[{}]", vec!["{ __typename: \"Region\", code: \"751110000\" }"; 201].join(" "));
         for query in [

@@ -1,6 +1,6 @@
 //! Operations that are known by an identity: registered by clients, or listed in a manifest.
 
-use harness::{Actor, Engine, Town, scenes};
+use harness::{Actor, Engine, Town, scenes, web};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -47,7 +47,7 @@ scenes! {
         assert_eq!(again, first);
         let (_, other) = post(&town.stranger(), json!({ "documentId": format!("sha256:{HASH}") })).await;
         assert_eq!(other, json!({ "data": { "viewer": null } }), "the text is shared, the answer is not");
-        let get = harness::web().get(format!("http://{}/graphql", town.host(0)));
+        let get = web().get(format!("http://{}/graphql", town.host(0)));
         let get = get.query(&[("extensions", by_hash(HASH).to_string())]).send().await.unwrap();
         assert!(get.headers().contains_key("etag"));
         assert_eq!(get.json::<Value>().await.unwrap(), other);
@@ -92,9 +92,30 @@ async fn with_a_safelist_the_public_runs_what_is_listed_and_staff_anything() {
         assert_eq!((status, code(&answer)), (403, "FORBIDDEN"));
         let (status, _) = post(&one, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
         assert_eq!(status, 403, "to register is not to be listed");
-        assert_eq!(post(&one, json!({ "extensions": by_hash(HASH) })).await.0, 403);
+        let (_, answer) = post(&one, json!({ "extensions": by_hash(HASH) })).await;
+        assert_eq!(code(&answer), "PERSISTED_QUERY_NOT_FOUND", "what may not run is not kept");
+    }
+    let listed = "query Region($code: KatoCode!) { region(code: $code) { name } }";
+    let variables = json!({ "code": HOST }).to_string();
+    for (accept, query, status) in [
+        ("application/json", listed.to_owned(), 200),
+        ("text/event-stream", listed.to_owned(), 200),
+        ("application/json", format!("{listed} "), 403),
+        ("text/event-stream", WHO.to_owned(), 403),
+        ("multipart/mixed; subscriptionSpec=1.0", WHO.to_owned(), 403),
+    ] {
+        let get = web().get(format!("http://{}/graphql", town.host(0))).header("accept", accept);
+        let answer = get.query(&[("query", query.as_str()), ("variables", &variables)]).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{accept}: {query}");
+        if status == 403 {
+            assert_eq!(answer.headers()["cache-control"], "no-store", "a proxy keeps no refusal");
+        }
     }
     let staff = town.akimat(HOST);
+    let (_, registered) = post(&staff, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
+    assert!(registered["data"].is_object());
+    let (status, _) = post(&town.stranger(), json!({ "extensions": by_hash(HASH) })).await;
+    assert_eq!(status, 403, "what staff has registered is not listed either");
     let (_, answer) = post(&staff, json!({ "query": WHO })).await;
     assert!(answer["data"]["viewer"]["subject"].is_string(), "{answer}");
 

@@ -51,7 +51,11 @@ async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
 async fn a_request_is_traced_as_part_of_its_callers_trace() {
     let dir = tempfile::tempdir().unwrap();
     let (collector, heard) = collector().await;
-    let program = Process::serve(&settings(dir.path(), &[("KEZDESU_OTLP", collector)])).await;
+    let program = Process::serve(&settings(
+        dir.path(),
+        &[("KEZDESU_OTLP", collector), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1".to_owned())],
+    ))
+    .await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);
     staff.live_meeting(HOST, HOST, now() + TimeDelta::hours(1), "AFTER").await;
     let trace: [u8; 16] = *b"kezdesu-trace-01";
@@ -72,13 +76,22 @@ async fn a_request_is_traced_as_part_of_its_callers_trace() {
 async fn no_token_text_or_name_is_in_the_log_however_much_is_logged() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
-    let program = Process::serve_logging(&settings(dir.path(), &[]), "trace", &log).await;
+    let program = Process::serve_logging(&settings(dir.path(), &[]), "trace,tungstenite::protocol=trace", &log).await;
     let staff = person(&program.host, "staff", &["AKIMAT", "MODERATOR"]);
     let canary = person(&program.host, "canary-subject", &["CITIZEN"]);
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::hours(1), "AFTER").await;
     let mut live = canary.follow_comments(&meeting, None, "PUBLIC").await;
     let id = id_of(&canary.post(&meeting, "canary-body").await);
     assert_eq!(live.next().await["kind"], "POSTED");
+    let stream = web().post(format!("http://{}/graphql", program.host)).header("accept", "text/event-stream");
+    let stream = stream.bearer_auth(canary.token.as_deref().expect("a token"));
+    let query = "query Streamed { viewer { subject displayName } }";
+    let answer = stream.json(&json!({ "query": query, "operationName": "Streamed" })).send().await.unwrap();
+    let text = answer.text().await.unwrap();
+    assert!(
+        text.starts_with("event: next\ndata: {\"data\":{\"viewer\":") && text.ends_with("event: complete\ndata:\n\n"),
+        "{text}"
+    );
     staff.act("answerComment", json!({ "commentId": id, "answer": "canary-answer" })).await;
     let refused = json!({ "meetingId": meeting, "body": "canary-refused".repeat(200) });
     canary.act("postComment", refused).await;
@@ -90,6 +103,7 @@ async fn no_token_text_or_name_is_in_the_log_however_much_is_logged() {
     assert!(program.terminate().await);
     let text = std::fs::read_to_string(log).unwrap();
     assert!(text.contains("graphql.request") && text.contains("graphql.subscription"), "it logs");
+    assert!(text.contains("Streamed"), "whichever door it came through");
     let token = canary.token.as_deref().expect("a token");
     let signature = token.rsplit('.').next().expect("a signature");
     for line in text.lines() {

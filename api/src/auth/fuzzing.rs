@@ -17,12 +17,11 @@ use crate::{
     config::load,
 };
 
-/// An Ed25519 key pair made for tests (RFC 8032, test 1), as PKCS #8 and as the `x` of a JWK.
+/// The private key of a pair made for tests (Ed25519; RFC 8032, test 1).
 pub(in crate::auth) const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 -----END PRIVATE KEY-----
 ";
-pub(in crate::auth) const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 /// The public keys: that of the pair as `one`, beside others whose private half nobody has.
 const JWKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/jwks.json");

@@ -7,15 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use super::{
-    fuzzing::{PRIVATE, PUBLIC},
-    *,
-};
+use super::{fuzzing::PRIVATE, *};
 use crate::{
     clock::ManualClock,
     config::{Settings, load},
     domain::viewer::Role,
 };
+
+/// The public key that belongs to it.
+const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 struct Bench {
     clock: Arc<ManualClock>,

@@ -1,14 +1,20 @@
 //! What an operation may ask for, checked before it is validated: the library's own limits come too late or not at all.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use async_graphql::{
-    Name, Positioned, Request, ServerError, ServerResult, Value,
-    extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest},
+    Name, Positioned, Request, ServerError, ServerResult, ValidationResult, Value,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation},
     parser::types::{ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet},
 };
 
-use crate::graphql::shape::Shape;
+use crate::graphql::{schema::MOST_COST, shape::Shape};
 
 /// How many tokens a document may have.
 pub const MOST_TOKENS: usize = 5_000;
@@ -26,14 +32,21 @@ pub const DEEPEST_SELECTION: usize = 32;
 /// The limits, as an extension of the schema.
 pub struct Limited;
 
+/// The limits of one request.
+#[derive(Default)]
+struct OfRequest {
+    /// How many references each of its `_entities` may be given.
+    references: AtomicUsize,
+}
+
 impl ExtensionFactory for Limited {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Self)
+        Arc::<OfRequest>::default()
     }
 }
 
 #[async_graphql::async_trait::async_trait]
-impl Extension for Limited {
+impl Extension for OfRequest {
     // Before the library follows the fragments of a document: it does so once for each time one is spread.
     async fn prepare_request(
         &self,
@@ -46,11 +59,25 @@ impl Extension for Limited {
         let mut count = Count { longest: given, ..Count::default() };
         if count.document(parsed(&mut request)?).is_none()
             || count.aliases > MOST_ALIASES
-            || count.names_entities && count.longest > MOST_REPRESENTATIONS
+            || count.entities * count.longest > MOST_REPRESENTATIONS
         {
             return Err(too_much());
         }
+        if count.entities > 0 {
+            self.references.store(count.longest, Ordering::Relaxed);
+        }
         Ok(request)
+    }
+
+    // The library counts `_entities` as one object, however many it is asked for.
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let result = next.run(ctx).await?;
+        let references = self.references.load(Ordering::Relaxed).max(1);
+        if result.complexity.saturating_mul(references) > MOST_COST { Err(vec![too_much()]) } else { Ok(result) }
     }
 }
 
@@ -66,10 +93,11 @@ pub fn parsed(request: &mut Request) -> ServerResult<&ExecutableDocument> {
 /// What a document comes to.
 #[derive(Default)]
 struct Count<'a> {
-    /// How many selections are behind one spread of a fragment.
-    fragments: HashMap<&'a Name, usize>,
+    /// How many selections are behind one spread of a fragment, and how deep it was found to fit.
+    fragments: HashMap<&'a Name, (usize, usize)>,
     aliases: usize,
-    names_entities: bool,
+    /// How many fields resolve references.
+    entities: usize,
     longest: usize,
 }
 
@@ -127,17 +155,19 @@ impl<'a> Count<'a> {
         fragment: &'a Positioned<FragmentDefinition>,
         depth: usize,
     ) -> Option<usize> {
-        if let Some(known) = self.fragments.get(name) {
+        if let Some((known, fits)) = self.fragments.get(name)
+            && depth <= *fits
+        {
             return Some(*known);
         }
         let count = self.selections(document, &fragment.node.selection_set.node, depth)?;
-        self.fragments.insert(name, count);
+        self.fragments.insert(name, (count, depth));
         Some(count)
     }
 
     fn field(&mut self, field: &Field) {
         self.aliases += usize::from(field.alias.is_some());
-        self.names_entities |= field.name.node == "_entities";
+        self.entities += usize::from(field.name.node == "_entities");
         for (_, argument) in &field.arguments {
             let constant = argument.node.clone().into_const_with(|_| Ok::<_, ()>(Value::Null));
             self.longest = self.longest.max(constant.as_ref().map_or(0, longest));
@@ -192,6 +222,13 @@ mod tests {
     fn fragments_that_spread_each_other_are_too_much() {
         assert!(!passes("{ ...f } fragment f on Query { ...g ...g } fragment g on Query { ...f ...f }"));
         assert!(!passes("{ a } fragment f on Query { ...f }"), "also where nothing spreads them");
+        let chain = |n: usize, end: &str| (0..n).fold(end.to_owned(), |inner, _| format!("a {{ {inner} }}"));
+        let joined = format!(
+            "{{ ...f ...g }} fragment f on Query {{ {} }} fragment g on Query {{ {} }}",
+            chain(20, "a"),
+            chain(20, "...f")
+        );
+        assert!(!passes(&joined), "a fragment that fits at the top need not fit below");
         assert!(passes("{ ...unknown }"), "the library says so in its own words");
     }
 

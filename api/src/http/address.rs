@@ -4,32 +4,51 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::ConnectInfo,
-    http::{Extensions, HeaderMap, HeaderName},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue},
 };
 use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of whoever stands in front of the outermost proxy that is trusted. Each proxy adds the address it was asked from
-/// at the end of `X-Forwarded-For`, so the header is read from its end, and no further than those who are trusted to write it.
-pub(in crate::http) fn of(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
-    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(behind(peer.ip(), headers, trusted))
+/// Whoever asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::http) struct Peer {
+    /// The address, where it is known.
+    pub(in crate::http) address: Option<IpAddr>,
+    /// Whether a trusted proxy has passed the request on.
+    pub(in crate::http) through_proxy: bool,
+}
+
+/// Whoever stands in front of the outermost proxy that is trusted. Each proxy adds the address it was asked from at the end of
+/// `X-Forwarded-For`, so the header is read from its end, and no further than those who are trusted to write it.
+pub(in crate::http) fn of(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Peer {
+    let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<SocketAddr>>() else { return Peer::default() };
+    let address = behind(peer.ip(), headers, trusted);
+    Peer { address: Some(address), through_proxy: is_trusted(peer.ip().to_canonical(), trusted) }
+}
+
+fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
-    let values = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-    let told: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let values: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
     let mut address = peer.to_canonical();
-    for told in told.into_iter().rev() {
-        if !is_trusted(address) {
+    // What cannot be read ends the walk: what stands before it may be anybody's.
+    for told in values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b',')) {
+        if !is_trusted(address, trusted) {
             break;
         }
-        let Ok(before) = told.parse::<IpAddr>() else { break };
+        let Some(before) = read(told) else { break };
         address = before.to_canonical();
     }
     address
+}
+
+/// An address as proxies write it, some with a port.
+fn read(told: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(told).ok()?.trim();
+    text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|place| place.ip()))
 }
 
 #[cfg(test)]
@@ -37,10 +56,15 @@ mod tests {
     use super::*;
 
     fn found(peer: &str, forwarded: &[&str]) -> String {
+        let bytes: Vec<&[u8]> = forwarded.iter().map(|text| text.as_bytes()).collect();
+        found_in(peer, &bytes)
+    }
+
+    fn found_in(peer: &str, forwarded: &[&[u8]]) -> String {
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append(FORWARDED_FOR, value.parse().unwrap());
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(value).unwrap());
         }
         behind(peer.parse().unwrap(), &headers, &trusted).to_string()
     }
@@ -59,5 +83,9 @@ mod tests {
         assert_eq!(found("::ffff:10.0.0.1", &["2001:db8::1"]), "2001:db8::1");
         assert_eq!(found("10.0.0.1", &["nonsense"]), "10.0.0.1");
         assert_eq!(found("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(found("10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
+        assert_eq!(found("10.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(found_in("10.0.0.1", &[b"1.1.1.1", b"\xff, 198.51.100.1"]), "198.51.100.1");
+        assert_eq!(found_in("10.0.0.1", &[b"1.1.1.1", b"\xff"]), "10.0.0.1", "what stands before is not believed");
     }
 }

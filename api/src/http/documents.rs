@@ -19,6 +19,8 @@ use crate::{config::Safelist, domain::viewer::Viewer, http::request::BadRequest}
 const MOST_REGISTERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(999);
 /// How long a registered document may be, in bytes. A longer one runs, and is not kept.
 const LONGEST_REGISTERED: usize = 16 << 10;
+/// How an identity begins that says that it is a hash.
+const SHA256: &str = "sha256:";
 /// The format of a manifest.
 const FORMAT: &str = "apollo-persisted-query-manifest";
 
@@ -37,6 +39,13 @@ pub enum BadManifest {
     /// Two operations have one identity.
     #[error("KEZDESU_OPERATIONS: the identity {0} is given to two operations")]
     Twice(String),
+}
+
+/// A document, and whether it came with its hash and is not known by it yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http) struct Found {
+    pub(in crate::http) query: String,
+    pub(in crate::http) is_new: bool,
 }
 
 #[derive(Deserialize)]
@@ -97,31 +106,38 @@ impl Documents {
         Ok(documents)
     }
 
-    /// The document that a request means: its own, or the one that is known by the identity it names. A document that comes with
-    /// its SHA-256 is kept.
-    pub(in crate::http) fn find(&self, query: Option<String>, id: Option<&str>) -> Result<String, BadRequest> {
+    /// The document that a request means: its own, or the one that is known by the identity it names.
+    pub(in crate::http) fn find(&self, query: Option<String>, id: Option<&str>) -> Result<Found, BadRequest> {
         match (query, id) {
-            (Some(query), None) => Ok(query),
+            (Some(query), None) => Ok(Found { query, is_new: false }),
             (None, None) => Err(BadRequest::new("\"query\" is missing")),
-            (None, Some(id)) => self.known(id).map(|body| (*body).to_owned()).ok_or(NOT_FOUND),
+            (None, Some(id)) => {
+                let known = self.known(id).map(|body| Found { query: (*body).to_owned(), is_new: false });
+                known.ok_or(NOT_FOUND)
+            }
             (Some(query), Some(id)) => {
                 if self.manifest.get(id).is_some_and(|body| **body == *query) {
-                    return Ok(query);
+                    return Ok(Found { query, is_new: false });
                 }
-                if !sha256(&query).eq_ignore_ascii_case(id) {
+                if !sha256(&query).eq_ignore_ascii_case(id.trim_start_matches(SHA256)) {
                     return Err(BadRequest::new("the hash is not that of the query"));
                 }
-                if query.len() <= LONGEST_REGISTERED {
-                    self.registered.lock().put(id.to_ascii_lowercase(), query.as_str().into());
-                }
-                Ok(query)
+                Ok(Found { query, is_new: true })
             }
+        }
+    }
+
+    /// Keeps a document that came with its hash: once it is known that it may run, so that nobody fills the place with what never does.
+    pub(in crate::http) fn keep(&self, document: &str) {
+        if document.len() <= LONGEST_REGISTERED {
+            self.registered.lock().put(sha256(document), document.into());
         }
     }
 
     fn known(&self, id: &str) -> Option<Arc<str>> {
         let listed = self.manifest.get(id).cloned();
-        listed.or_else(|| self.registered.lock().get(&id.to_ascii_lowercase()).cloned())
+        let hash = id.trim_start_matches(SHA256).to_ascii_lowercase();
+        listed.or_else(|| self.registered.lock().get(&hash).cloned())
     }
 
     /// Whether a caller may run a document: everybody where there is no safelist, else staff anything and the public what is listed.
@@ -163,12 +179,14 @@ mod tests {
         let documents = Documents::default();
         let text = |n: usize| format!("{{ a{n} }}");
         for n in 0..=MOST_REGISTERED.get() {
-            documents.find(Some(text(n)), Some(&sha256(&text(n)))).unwrap();
+            assert!(documents.find(Some(text(n)), Some(&sha256(&text(n)))).unwrap().is_new);
+            documents.keep(&text(n));
         }
-        assert_eq!(documents.find(None, Some(&sha256(&text(0)))), Err(NOT_FOUND));
-        assert_eq!(documents.find(None, Some(&sha256(&text(1)).to_uppercase())), Ok(text(1)));
+        let known = |text: &str| documents.find(None, Some(&sha256(text).to_uppercase())).map(|found| found.query);
+        assert_eq!(known(&text(0)), Err(NOT_FOUND));
+        assert_eq!(known(&text(1)), Ok(text(1)));
         let long = "x".repeat(LONGEST_REGISTERED + 1);
-        assert_eq!(documents.find(Some(long.clone()), Some(&sha256(&long))), Ok(long.clone()));
-        assert_eq!(documents.find(None, Some(&sha256(&long))), Err(NOT_FOUND));
+        documents.keep(&long);
+        assert_eq!(known(&long), Err(NOT_FOUND));
     }
 }

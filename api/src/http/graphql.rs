@@ -1,7 +1,5 @@
 //! GraphQL over HTTP: one operation a request, by POST; queries also by GET.
 
-use std::net::IpAddr;
-
 use async_graphql::{Request, Response as Answer, ServerError, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
@@ -17,7 +15,9 @@ use crate::{
     auth::Authenticated,
     graphql::{Engine, engine::Caller},
     http::{
-        Door, address, cache,
+        Door,
+        address::{self, Peer},
+        cache,
         negotiate::{Form, form},
         origin,
         request::{self, BadRequest},
@@ -56,6 +56,7 @@ impl IntoResponse for Shut {
         let headers = response.headers_mut();
         let form = if matches!(self.form, Form::Events | Form::Parts) { Form::Json } else { self.form };
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
+        for_nobody_else(headers);
         match self.status {
             StatusCode::METHOD_NOT_ALLOWED => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
@@ -83,9 +84,9 @@ pub(in crate::http) async fn post(State(door): State<Door>, http: HttpRequest) -
             return Shut::new(rejection.status(), "BAD_USER_INPUT", "the request is too large").into_response();
         }
     };
-    let from = address::of(&parts.extensions, &parts.headers, &door.trusted_proxies);
+    let peer = address::of(&parts.extensions, &parts.headers, &door.trusted_proxies);
     match request::parse(&body, &door.documents) {
-        Ok(request) => answer(&door, &parts.headers, from, Asked { request, by_post: true }).await,
+        Ok(request) => answer(&door, &parts.headers, Asked { request, by_post: true, peer }).await,
         Err(bad) => Shut { form: form(&parts.headers).unwrap_or(Form::Json), ..Shut::bad(bad) }.into_response(),
     }
 }
@@ -95,9 +96,9 @@ pub(in crate::http) async fn get(State(door): State<Door>, RawQuery(query): RawQ
     if ws::is_upgrade(http.headers()) {
         return ws::upgrade(door, http);
     }
-    let from = address::of(http.extensions(), http.headers(), &door.trusted_proxies);
+    let peer = address::of(http.extensions(), http.headers(), &door.trusted_proxies);
     match request::from_parameters(query.as_deref().unwrap_or_default(), &door.documents) {
-        Ok(request) => answer(&door, http.headers(), from, Asked { request, by_post: false }).await,
+        Ok(request) => answer(&door, http.headers(), Asked { request, by_post: false, peer }).await,
         Err(bad) => Shut { form: form(http.headers()).unwrap_or(Form::Json), ..Shut::bad(bad) }.into_response(),
     }
 }
@@ -137,10 +138,11 @@ pub(in crate::http) fn introduce(door: &Door, headers: &HeaderMap) -> Result<(Au
 struct Asked {
     request: Request,
     by_post: bool,
+    peer: Peer,
 }
 
-async fn answer(door: &Door, headers: &HeaderMap, from: Option<IpAddr>, asked: Asked) -> Response {
-    let Asked { mut request, by_post } = asked;
+async fn answer(door: &Door, headers: &HeaderMap, asked: Asked) -> Response {
+    let Asked { mut request, by_post, peer } = asked;
     let Some(form) = form(headers) else {
         let why = "the answer comes as application/graphql-response+json, application/json or text/event-stream";
         return Shut::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", why).into_response();
@@ -158,43 +160,56 @@ async fn answer(door: &Door, headers: &HeaderMap, from: Option<IpAddr>, asked: A
         return shut(Shut::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL", message));
     }
     let end = door.auth.end_of(&known);
-    let caller = Caller { viewer: known.viewer, language, address: from };
+    let caller = Caller { viewer: known.viewer, language, address: peer.address };
     if !door.documents.may_run(&caller.viewer, &request.query) {
         let message = text::message(language, "error-not-listed", &[]);
         return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
     }
-    let operation = match Engine::operation(&mut request) {
-        Ok(operation) => operation,
-        // The engine says what is wrong with it.
-        Err(_) => OperationType::Query,
-    };
+    let operation = operation_of(door, &mut request);
     if operation == OperationType::Mutation && !by_post {
         return shut(Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "send mutations by POST"));
     }
-    let streams = operation == OperationType::Subscription;
-    let framing = match form {
-        Form::Events => Some(Framing::Events),
-        Form::Parts if streams => Some(Framing::Parts),
-        _ => None,
-    };
-    if let Some(framing) = framing {
+    let span = tracing::info_span!(target: SPANS, "graphql.request", %operation, name = loggable(request.operation_name.as_deref()));
+    if peer.through_proxy {
+        telemetry::join(&span, headers);
+    }
+    if operation == OperationType::Subscription {
+        let framing = match form {
+            Form::Events => Framing::Events,
+            Form::Parts => Framing::Parts,
+            Form::Json | Form::Response => {
+                let why = "subscribe by WebSocket (graphql-transport-ws), as text/event-stream or as multipart/mixed";
+                return shut(Shut::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", why));
+            }
+        };
         return match streams::last_event_id(headers) {
-            Ok(resume) => streams::stream(door, Streamed { request, framing, resume, end }, caller),
+            Ok(resume) => streams::stream(door, Streamed { request, framing, resume, end, span }, caller),
             Err(bad) => shut(Shut::bad(bad)),
         };
     }
-    if streams {
-        let why = "subscribe by WebSocket (graphql-transport-ws), as text/event-stream or as multipart/mixed";
-        return shut(Shut::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", why));
-    }
-    let form = if form == Form::Parts { Form::Json } else { form };
-    let span = tracing::info_span!(target: SPANS, "graphql.request", %operation, name = loggable(request.operation_name.as_deref()));
-    telemetry::join(&span, headers);
     let answer = run(door, request, &caller, operation).instrument(span).await;
-    let response = render(&answer, form);
+    let response = match form {
+        Form::Events => return streams::single(answer),
+        Form::Parts => render(&answer, Form::Json),
+        Form::Json | Form::Response => render(&answer, form),
+    };
     // All who are anonymous are shown the same.
     let public = !by_post && caller.viewer.person().is_none() && answer.errors.is_empty();
     if public { cache::publicly(response, headers).await } else { response }
+}
+
+/// Which kind of operation may run now; its document is kept under the hash that it came with.
+fn operation_of(door: &Door, request: &mut Request) -> OperationType {
+    match Engine::operation(request) {
+        Ok(operation) => {
+            if request::is_new(request) {
+                door.documents.keep(&request.query);
+            }
+            operation
+        }
+        // The engine says what is wrong with it.
+        Err(_) => OperationType::Query,
+    }
 }
 
 /// A name from outside, short enough for a log.
@@ -208,10 +223,17 @@ async fn run(door: &Door, request: Request, caller: &Caller, operation: Operatio
     // In a task of its own: a client that hangs up does not stop a mutation halfway.
     let (engine, asked) = (door.engine.clone(), caller.clone());
     let work = tokio::spawn(async move { engine.execute(request, &asked).await }.in_current_span());
+    let unfinished = work.abort_handle();
     let answer = match tokio::time::timeout(door.limits.request_timeout, work).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => failure(door, caller.language, "INTERNAL"),
-        Err(_) => failure(door, caller.language, "TIMEOUT"),
+        Err(_) => {
+            // A mutation comes to its end all the same: its key tells which.
+            if operation == OperationType::Query {
+                unfinished.abort();
+            }
+            failure(door, caller.language, "TIMEOUT")
+        }
     };
     let code = code(&answer);
     let seconds = (door.clock.now() - began).to_std().unwrap_or_default().as_secs_f64();
@@ -280,7 +302,12 @@ fn render(answer: &Answer, form: Form) -> Response {
     let mut response = (status, Body::from(json_of(answer))).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
+    for_nobody_else(headers);
+    response
+}
+
+/// Keeps an answer from being shown to others.
+fn for_nobody_else(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Language, Authorization"));
-    response
 }

@@ -4,6 +4,7 @@ mod address;
 mod cache;
 mod documents;
 mod door;
+mod following;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod graphql;

@@ -3,7 +3,15 @@
 use async_graphql::{Request, Variables};
 use serde_json::{Map, Value};
 
-use crate::http::documents::Documents;
+use crate::http::documents::{Documents, Found};
+
+/// Marks a request whose document is to be kept under its hash.
+const IS_NEW: &str = "persistedQueryIsNew";
+
+/// Whether the document of a request came with its hash, and is to be kept if it may run.
+pub(in crate::http) fn is_new(request: &Request) -> bool {
+    request.extensions.contains_key(IS_NEW)
+}
 
 /// What is wrong with a request, in words for whoever builds the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +58,14 @@ pub(in crate::http) fn from_fields(
     };
     let id = match fields.remove("documentId") {
         None | Some(Value::Null) => hash,
-        Some(Value::String(id)) => Some(id.strip_prefix("sha256:").map(str::to_owned).unwrap_or(id)),
+        Some(Value::String(id)) => Some(id),
         Some(_) => return Err(BadRequest::new("\"documentId\" must be a string or null")),
     };
-    let mut request = Request::new(documents.find(query, id.as_deref())?);
+    let Found { query, is_new } = documents.find(query, id.as_deref())?;
+    let mut request = Request::new(query);
+    if is_new {
+        request.extensions.insert(IS_NEW.to_owned(), true.into());
+    }
     match fields.remove("operationName") {
         None | Some(Value::Null) => {}
         Some(Value::String(name)) => request.operation_name = Some(name),

@@ -11,11 +11,12 @@ use axum::{
 };
 use chrono::TimeDelta;
 use futures_util::{FutureExt, StreamExt, stream};
+use tracing::{Instrument as _, Span};
 
 use crate::{
     clock::{Clock, Sleep, sleep},
     graphql::engine::{Answer, Caller},
-    http::{Door, graphql::json_of, negotiate::Form, request::BadRequest},
+    http::{Door, following::Following, graphql::json_of, negotiate::Form, request::BadRequest},
 };
 
 /// How often a silent stream says that it is alive, so that no proxy takes it for dead.
@@ -96,13 +97,23 @@ pub(in crate::http) struct Streamed {
     pub(in crate::http) resume: Option<i64>,
     /// When the caller is no longer known.
     pub(in crate::http) end: Sleep,
+    /// The trace it belongs to.
+    pub(in crate::http) span: Span,
+}
+
+/// One answer as a stream of one event, as whoever asks for nothing but events must be told it.
+pub(in crate::http) fn single(answer: async_graphql::Response) -> Response {
+    let event = Framing::Events.next(&Answer::Plain(Box::new(answer)));
+    answered(Framing::Events, Body::from([&*event, Framing::Events.complete()].concat()))
 }
 
 /// Streams the answers of an operation until it ends, its caller is no longer known, or the service stops.
 pub(in crate::http) fn stream(door: &Door, streamed: Streamed, caller: Caller) -> Response {
-    let Streamed { request, framing, resume, end } = streamed;
+    let Streamed { request, framing, resume, end, span } = streamed;
+    let following = Following::begin(door, request.operation_name.as_deref(), &caller);
     let engine = door.engine.clone();
-    let answers = async move { engine.answers(request, &caller, resume).await }.flatten_stream().boxed();
+    let begun = async move { engine.answers(request, &caller, resume).await }.instrument(span);
+    let answers = begun.flatten_stream().boxed();
     let life = door.life.clone();
     let state = State {
         framing,
@@ -110,6 +121,7 @@ pub(in crate::http) fn stream(door: &Door, streamed: Streamed, caller: Caller) -
         end,
         clock: Arc::clone(&door.clock),
         drain: Box::pin(async move { life.draining().await }),
+        following,
         done: false,
         _open: Open::new(framing),
     };
@@ -118,7 +130,11 @@ pub(in crate::http) fn stream(door: &Door, streamed: Streamed, caller: Caller) -
         Some((bytes, state))
     });
     let body = stream::iter([Bytes::from_static(framing.opening())]).chain(body).map(Ok::<_, Infallible>);
-    let mut response = Body::from_stream(body).into_response();
+    answered(framing, Body::from_stream(body))
+}
+
+fn answered(framing: Framing, body: Body) -> Response {
+    let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.form().content_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -149,6 +165,7 @@ struct State {
     end: Sleep,
     drain: Sleep,
     clock: Arc<dyn Clock>,
+    following: Following,
     done: bool,
     _open: Open,
 }
@@ -167,9 +184,13 @@ impl State {
             () = alive => return Some(Bytes::from_static(self.framing.alive())),
         };
         Some(match answer {
-            Some(answer) => self.framing.next(&answer),
+            Some(answer) => {
+                self.following.events += 1;
+                self.framing.next(&answer)
+            }
             None => {
                 self.done = true;
+                self.following.reason = "complete";
                 Bytes::from_static(self.framing.complete())
             }
         })

@@ -71,7 +71,7 @@ pub(in crate::http) fn upgrade(door: Door, mut request: Request<Body>) -> Respon
     let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("?").to_owned());
     let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let language = text::negotiate(language);
-    let address = address::of(request.extensions(), headers, &door.trusted_proxies);
+    let address = address::of(request.extensions(), headers, &door.trusted_proxies).address;
     let guest = session::Guest { authorization, language, address };
     let upgraded = hyper::upgrade::on(&mut request);
     let life = door.life.clone();

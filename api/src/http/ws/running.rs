@@ -8,7 +8,6 @@ use std::{
 
 use async_graphql::{Request, Response, parser::types::OperationType};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use futures_util::{
     FutureExt, Stream, StreamExt,
     future::BoxFuture,
@@ -18,14 +17,14 @@ use serde_json::{Value, json};
 use tracing::Instrument as _;
 
 use crate::{
-    clock::Clock,
     graphql::{
         Engine,
         engine::{Answer, Caller},
     },
     http::{
         Door,
-        graphql::{errors_of, is_request_error, json_of, loggable},
+        following::Following,
+        graphql::{errors_of, is_request_error, json_of},
         ws::wire::Batch,
     },
     telemetry::SPANS,
@@ -119,19 +118,11 @@ impl Running {
         caller: &Caller,
         door: &Door,
     ) -> Operation {
-        let Door { engine, clock, .. } = door;
         let json = Value::String(id.clone()).to_string();
-        let run = Run {
-            id: Arc::new(Id { plain: id, json }),
-            name: loggable(request.operation_name.as_deref()),
-            viewer: if caller.viewer.person().is_some() { "person" } else { "anonymous" },
-            began: clock.now(),
-            clock: Arc::clone(clock),
-            events: 0,
-            reason: "stopped",
-        };
-        let span = tracing::info_span!(target: SPANS, "graphql.socket", name = run.name);
-        let (engine, caller) = (engine.clone(), caller.clone());
+        let following = Following::begin(door, request.operation_name.as_deref(), caller);
+        let run = Run { id: Arc::new(Id { plain: id, json }), following };
+        let span = tracing::info_span!(target: SPANS, "graphql.socket", name = run.following.name);
+        let (engine, caller) = (door.engine.clone(), caller.clone());
         let streams = matches!(Engine::operation(&mut request), Ok(OperationType::Subscription));
         // Boxed, so that what only the beginning needs is gone afterwards.
         let begun: BoxFuture<'static, BoxStream<'static, Answer>> = if streams {
@@ -172,15 +163,10 @@ impl Running {
     }
 }
 
-/// One run of an operation. Says how it ended, however it did.
+/// One run of an operation.
 struct Run {
     id: Arc<Id>,
-    name: Option<String>,
-    viewer: &'static str,
-    began: DateTime<Utc>,
-    clock: Arc<dyn Clock>,
-    events: u64,
-    reason: &'static str,
+    following: Following,
 }
 
 impl Run {
@@ -195,15 +181,15 @@ impl Run {
             let out = Out { id: Arc::clone(&run.id), what };
             match out.what {
                 What::Next(_) => {
-                    run.events += 1;
+                    run.following.events += 1;
                     Some((out, Some((run, answers))))
                 }
                 What::Error(_) => {
-                    run.reason = "refused";
+                    run.following.reason = "refused";
                     Some((out, None))
                 }
                 What::Complete => {
-                    run.reason = "complete";
+                    run.following.reason = "complete";
                     Some((out, None))
                 }
             }
@@ -211,18 +197,11 @@ impl Run {
     }
 
     fn plain(&self, answer: &Response, streams: bool) -> What {
-        let refused = self.events == 0 && streams && answer.data == async_graphql::Value::Null && answer.is_err();
+        let refused =
+            self.following.events == 0 && streams && answer.data == async_graphql::Value::Null && answer.is_err();
         if refused || is_request_error(answer) {
             return What::Error(errors_of(answer));
         }
         What::Next(json_of(answer).into())
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        let ms = (self.clock.now() - self.began).num_milliseconds();
-        let Self { name, viewer, events, reason, .. } = self;
-        tracing::info!(name, viewer, events, ms, reason, "graphql.subscription");
     }
 }

@@ -20,9 +20,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::{
     clock::{Sleep, sleep},
     domain::viewer::Viewer,
-    graphql::engine::Caller,
+    graphql::{Engine, engine::Caller},
     http::{
         Door,
+        request::is_new,
         ws::{
             close::Close,
             gate::{Gate, Refusal, Word},
@@ -237,7 +238,10 @@ impl Session {
             Word::Subscribe(id, request) if !self.door.documents.may_run(&self.caller.viewer, &request.query) => {
                 Some(self.refuse(&id, Refusal::NotListed))
             }
-            Word::Subscribe(id, request) => {
+            Word::Subscribe(id, mut request) => {
+                if is_new(&request) && Engine::operation(&mut request).is_ok() {
+                    self.door.documents.keep(&request.query);
+                }
                 self.begin(id, *request);
                 None
             }
