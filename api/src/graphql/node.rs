@@ -30,7 +30,8 @@ impl GlobalId {
         if let Some(code) = text.strip_prefix("region_") {
             return code.parse().ok().map(Self::Region);
         }
-        let id: TypeSafeId<DynamicType> = text.parse().ok()?;
+        // The library cuts a text at a byte, so it panics where that is inside a letter.
+        let id: TypeSafeId<DynamicType> = Some(text).filter(|text| text.is_ascii())?.parse().ok()?;
         let uuid = id.uuid();
         match text.split_once('_')?.0 {
             "mtg" => Some(Self::Meeting(MeetingId(uuid))),
@@ -124,5 +125,6 @@ mod tests {
         ] {
             assert_eq!(GlobalId::parse(text), None, "{text}");
         }
+        assert_eq!(GlobalId::parse(&format!("{}_01h455vb4pex5vsknk084sn02q", "ж".repeat(64))), None);
     }
 }
