@@ -33,7 +33,8 @@ impl GlobalId {
         // The library cuts a text at a byte, so it panics where that is inside a letter.
         let id: TypeSafeId<DynamicType> = Some(text).filter(|text| text.is_ascii())?.parse().ok()?;
         let uuid = id.uuid();
-        match text.split_once('_')?.0 {
+        // All that stands before the number, which may hold underscores.
+        match id.type_prefix() {
             "mtg" => Some(Self::Meeting(MeetingId(uuid))),
             "brd" => Some(Self::Broadcast(BroadcastId(uuid))),
             "cmt" => Some(Self::Comment(CommentId(uuid))),
@@ -122,6 +123,7 @@ mod tests {
             "region_75111000x",
             "user_01h455vb4pex5vsknk084sn02q",
             "_01h455vb4pex5vsknk084sn02q",
+            "mtg_cmt_01h455vb4pex5vsknk084sn02q",
         ] {
             assert_eq!(GlobalId::parse(text), None, "{text}");
         }
