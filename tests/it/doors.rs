@@ -98,10 +98,20 @@ async fn an_operation_that_asks_for_too_much_is_refused_before_it_runs() {
     let wide = "{ regions(first: 100) { nodes { children(first: 100) { nodes { descendants(first: 100) { nodes { code } } } } } } }";
     let aliases =
         format!("{{ {} }}", (0..60).map(|n| format!("a{n}: viewer {{ subject }}")).collect::<Vec<_>>().join(" "));
-    let names = format!("{{ {} }}", "__typename ".repeat(6000));
-    for query in [deep.as_str(), wide, &aliases, &names] {
+    let names = format!("{{ {} }}", "__typename ".repeat(5500));
+    // Shorter than a kilobyte or two each: they would take the stack of the parser, or a worker for as long as it is let.
+    let nested = format!("{{ a(b: {}1{}) }}", "{a:".repeat(300), "}".repeat(300));
+    let doubling: String =
+        (0..30).map(|n| format!("fragment f{n} on Query {{ ...f{} ...f{} }} ", n + 1, n + 1)).collect();
+    let doubling = format!("{{ ...f0 }} {doubling} fragment f30 on Query {{ viewer {{ subject }} }}");
+    for query in [deep.as_str(), wide, &aliases, &names, &nested, &doubling] {
         assert_eq!(town.stranger().error(query, json!({})).await, "COST_EXCEEDED", "{}", &query[..40]);
+        let mut socket = town.stranger().socket().await;
+        socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
+        let refused = socket.hear().await;
+        assert_eq!(refused["payload"][0]["extensions"]["code"], "COST_EXCEEDED", "{refused}");
     }
+    town.stranger().query(WHO, json!({})).await;
 }
 
 #[tokio::test]
