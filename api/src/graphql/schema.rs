@@ -1,5 +1,7 @@
 //! The schema: roots, limits, and the SDL that is served.
 
+use std::sync::LazyLock;
+
 use async_graphql::{MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use crate::graphql::{
@@ -51,7 +53,13 @@ pub fn sdl() -> String {
 
 /// The SDL for those who generate code for clients: without what only gateways use, at which their tools stop.
 #[must_use]
-pub fn client_sdl() -> String {
+pub fn client_sdl() -> &'static str {
+    // To write it takes a schema, and anybody may ask.
+    static SDL: LazyLock<String> = LazyLock::new(without_gateways);
+    &SDL
+}
+
+fn without_gateways() -> String {
     const TYPES: [&str; 3] = ["scalar _Any", "union _Entity", "type _Service"];
     const FIELDS: [&str; 2] = ["\t_entities(", "\t_service:"];
     let sdl = exported(SDLExportOptions::new());

@@ -41,11 +41,11 @@ pub enum BadManifest {
     Twice(String),
 }
 
-/// A document, and whether it came with its hash and is not known by it yet.
+/// A document, and the hash that it came with, by which it is to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::http) struct Found {
     pub(in crate::http) query: String,
-    pub(in crate::http) is_new: bool,
+    pub(in crate::http) hash: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -109,35 +109,35 @@ impl Documents {
     /// The document that a request means: its own, or the one that is known by the identity it names.
     pub(in crate::http) fn find(&self, query: Option<String>, id: Option<&str>) -> Result<Found, BadRequest> {
         match (query, id) {
-            (Some(query), None) => Ok(Found { query, is_new: false }),
+            (Some(query), None) => Ok(Found { query, hash: None }),
             (None, None) => Err(BadRequest::new("\"query\" is missing")),
             (None, Some(id)) => {
-                let known = self.known(id).map(|body| Found { query: (*body).to_owned(), is_new: false });
+                let known = self.known(id).map(|body| Found { query: (*body).to_owned(), hash: None });
                 known.ok_or(NOT_FOUND)
             }
             (Some(query), Some(id)) => {
                 if self.manifest.get(id).is_some_and(|body| **body == *query) {
-                    return Ok(Found { query, is_new: false });
+                    return Ok(Found { query, hash: None });
                 }
-                if !sha256(&query).eq_ignore_ascii_case(id.trim_start_matches(SHA256)) {
+                let hash = sha256(&query);
+                if !hash.eq_ignore_ascii_case(hash_in(id)) {
                     return Err(BadRequest::new("the hash is not that of the query"));
                 }
-                Ok(Found { query, is_new: true })
+                Ok(Found { query, hash: Some(hash) })
             }
         }
     }
 
     /// Keeps a document that came with its hash: once it is known that it may run, so that nobody fills the place with what never does.
-    pub(in crate::http) fn keep(&self, document: &str) {
+    pub(in crate::http) fn keep(&self, hash: &str, document: &str) {
         if document.len() <= LONGEST_REGISTERED {
-            self.registered.lock().put(sha256(document), document.into());
+            self.registered.lock().put(hash.to_owned(), document.into());
         }
     }
 
     fn known(&self, id: &str) -> Option<Arc<str>> {
         let listed = self.manifest.get(id).cloned();
-        let hash = id.trim_start_matches(SHA256).to_ascii_lowercase();
-        listed.or_else(|| self.registered.lock().get(&hash).cloned())
+        listed.or_else(|| self.registered.lock().get(&hash_in(id).to_ascii_lowercase()).cloned())
     }
 
     /// Whether a caller may run a document: everybody where there is no safelist, else staff anything and the public what is listed.
@@ -147,6 +147,10 @@ impl Documents {
             Safelist::Public => !viewer.is_public() || self.listed.contains(document),
         }
     }
+}
+
+fn hash_in(id: &str) -> &str {
+    id.strip_prefix(SHA256).unwrap_or(id)
 }
 
 fn sha256(text: &str) -> String {
@@ -179,14 +183,14 @@ mod tests {
         let documents = Documents::default();
         let text = |n: usize| format!("{{ a{n} }}");
         for n in 0..=MOST_REGISTERED.get() {
-            assert!(documents.find(Some(text(n)), Some(&sha256(&text(n)))).unwrap().is_new);
-            documents.keep(&text(n));
+            let hash = documents.find(Some(text(n)), Some(&sha256(&text(n)))).unwrap().hash;
+            documents.keep(&hash.unwrap(), &text(n));
         }
         let known = |text: &str| documents.find(None, Some(&sha256(text).to_uppercase())).map(|found| found.query);
         assert_eq!(known(&text(0)), Err(NOT_FOUND));
         assert_eq!(known(&text(1)), Ok(text(1)));
         let long = "x".repeat(LONGEST_REGISTERED + 1);
-        documents.keep(&long);
+        documents.keep(&sha256(&long), &long);
         assert_eq!(known(&long), Err(NOT_FOUND));
     }
 }

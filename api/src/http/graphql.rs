@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use crate::{
     auth::Authenticated,
-    graphql::{Engine, engine::Caller},
+    graphql::engine::Caller,
     http::{
         Door,
         address::{self, Peer},
@@ -165,7 +165,8 @@ async fn answer(door: &Door, headers: &HeaderMap, asked: Asked) -> Response {
         let message = text::message(language, "error-not-listed", &[]);
         return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
     }
-    let operation = operation_of(door, &mut request);
+    // The engine says what is wrong with one that cannot be run.
+    let operation = request::operation(&mut request, &door.documents).unwrap_or(OperationType::Query);
     if operation == OperationType::Mutation && !by_post {
         return shut(Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "send mutations by POST"));
     }
@@ -196,20 +197,6 @@ async fn answer(door: &Door, headers: &HeaderMap, asked: Asked) -> Response {
     // All who are anonymous are shown the same.
     let public = !by_post && caller.viewer.person().is_none() && answer.errors.is_empty();
     if public { cache::publicly(response, headers).await } else { response }
-}
-
-/// Which kind of operation may run now; its document is kept under the hash that it came with.
-fn operation_of(door: &Door, request: &mut Request) -> OperationType {
-    match Engine::operation(request) {
-        Ok(operation) => {
-            if request::is_new(request) {
-                door.documents.keep(&request.query);
-            }
-            operation
-        }
-        // The engine says what is wrong with it.
-        Err(_) => OperationType::Query,
-    }
 }
 
 /// A name from outside, short enough for a log.

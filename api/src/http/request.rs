@@ -1,16 +1,27 @@
 //! Reading a GraphQL request from what a client sent.
 
-use async_graphql::{Request, Variables};
+use async_graphql::{Request, ServerError, Variables, parser::types::OperationType};
 use serde_json::{Map, Value};
 
-use crate::http::documents::{Documents, Found};
+use crate::{
+    graphql::Engine,
+    http::documents::{Documents, Found},
+};
 
-/// Marks a request whose document is to be kept under its hash.
-const IS_NEW: &str = "persistedQueryIsNew";
+/// Where a request holds the hash by which its document is to be kept.
+const HASH: &str = "persistedQueryHash";
 
-/// Whether the document of a request came with its hash, and is to be kept if it may run.
-pub(in crate::http) fn is_new(request: &Request) -> bool {
-    request.extensions.contains_key(IS_NEW)
+/// Which kind of operation a request that is allowed would run. A document that came with its hash is kept, now that it is known
+/// to be one.
+///
+/// # Errors
+/// When the document is too large, cannot be parsed, or does not say which operation to run.
+pub(in crate::http) fn operation(request: &mut Request, documents: &Documents) -> Result<OperationType, ServerError> {
+    let operation = Engine::operation(request)?;
+    if let Some(async_graphql::Value::String(hash)) = request.extensions.get(HASH) {
+        documents.keep(hash, &request.query);
+    }
+    Ok(operation)
 }
 
 /// What is wrong with a request, in words for whoever builds the client.
@@ -61,10 +72,10 @@ pub(in crate::http) fn from_fields(
         Some(Value::String(id)) => Some(id),
         Some(_) => return Err(BadRequest::new("\"documentId\" must be a string or null")),
     };
-    let Found { query, is_new } = documents.find(query, id.as_deref())?;
+    let Found { query, hash } = documents.find(query, id.as_deref())?;
     let mut request = Request::new(query);
-    if is_new {
-        request.extensions.insert(IS_NEW.to_owned(), true.into());
+    if let Some(hash) = hash {
+        request.extensions.insert(HASH.to_owned(), hash.into());
     }
     match fields.remove("operationName") {
         None | Some(Value::Null) => {}

@@ -46,7 +46,6 @@ impl App {
         if comment.author_key == author_key(viewer) {
             return Err(Refused::Invalid { field: "commentId", why: Invalid::OwnComment }.into());
         }
-        let subject = &locked.allowed.person.subject;
         let new = if up { tx.cast_vote(id, subject, now).await? } else { tx.retract_vote(id, subject).await? };
         if !new {
             return Ok(comment);

@@ -20,10 +20,9 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::{
     clock::{Sleep, sleep},
     domain::viewer::Viewer,
-    graphql::{Engine, engine::Caller},
+    graphql::engine::Caller,
     http::{
-        Door,
-        request::is_new,
+        Door, request,
         ws::{
             close::Close,
             gate::{Gate, Refusal, Word},
@@ -239,9 +238,8 @@ impl Session {
                 Some(self.refuse(&id, Refusal::NotListed))
             }
             Word::Subscribe(id, mut request) => {
-                if is_new(&request) && Engine::operation(&mut request).is_ok() {
-                    self.door.documents.keep(&request.query);
-                }
+                // The engine says what is wrong with one that cannot be run.
+                let _ = request::operation(&mut request, &self.door.documents);
                 self.begin(id, *request);
                 None
             }
