@@ -53,7 +53,8 @@ supergraph: deps
 # The gateway tests with routers that are built from their crates first, which takes long. Hive Router needs Rust 1.97: where
 # the usual one is older, say for example ROUTER_CARGO="cargo +nightly".
 ROUTER_CARGO ?= $(CARGO)
-test-routers: deps
+test-routers:
+	@./.ci/deps protobuf-compiler libprotobuf-dev
 	$(ROUTER_CARGO) install hive-router --version =0.3.10 --locked --features graphiql --root target/tools
 	$(ROUTER_CARGO) install apollo-router --version =2.17.0 --locked --root target/tools
 	$(CARGO) build --locked --bin kezdesu --bin kezdesu-agency
