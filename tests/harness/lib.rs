@@ -4,6 +4,7 @@
 
 mod actors;
 mod databases;
+mod events;
 mod graph;
 mod lossy;
 mod node;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use actors::{Actor, id_of, refusal};
 pub use databases::{Databases, databases};
+pub use events::Events;
 pub use graph::{AGENCY, Graph, supergraph};
 pub use lossy::{Loses, Lossy};
 pub use node::{NodeProcess, checkout, node, node_dir, try_node};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Graph, Loses, Lossy, NodeProcess, Town, Wire, id_of,
+    Actor, Events, Graph, Live, Loses, Lossy, NodeProcess, Town, Wire, id_of,
     outside::{HOST, now, person, stranger},
     scenes,
 };
@@ -157,38 +157,91 @@ async fn what_hive_gateway_loses_when_its_connection_breaks_is_resumed() {
     assert_eq!(bodies(&followers.trustful), ["Сұрақ 0", "Соңы"]);
 }
 
-/// Follows as somebody who reads nothing until everything has passed the gateway, and by the rule from then on. Everything
-/// comes once and in order; gives how many holes were met on the way.
-pub(crate) async fn holes_of_a_slow_reader(graph: &Graph, gateway: &str) -> usize {
-    const EVENTS: i64 = 1_000;
-    let (staff, meeting) = graph.live_meeting("AFTER").await;
-    // An event of 60 kB: a few hundred of them are more than the buffers of a connection hold.
-    let large: String = (0..30).map(|n| format!("b{n}: body ")).collect();
-    let query = format!(
-        "subscription($id: ID!, $after: Int) {{ comments(meetingId: $id, after: $after) {{ seq prev kind comment {{ {large} }} }} }}"
-    );
-    let stranger = stranger(gateway);
-    let follow = async |after: i64| stranger.follow(&query, json!({ "id": meeting, "after": after })).await;
-    let position = |event: &Value, name: &str| event[name].as_i64().expect("a position");
-    let (mut slow, mut other) = (follow(0).await, follow(0).await);
-    for live in [&mut slow, &mut other] {
-        assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+/// How many events pass somebody who reads nothing. One is of 60 kB: all of them are far more than a gateway and the buffers of
+/// a connection are meant to hold.
+const PASS: i64 = 1_000;
+
+/// How somebody follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    WebSocket,
+    ServerSentEvents,
+}
+
+enum Stream {
+    Live(Live),
+    Events(Events),
+}
+
+/// Somebody who follows by the rule of the contract.
+struct Reader {
+    who: Actor,
+    door: Door,
+    meeting: String,
+    stream: Stream,
+    seen: i64,
+    holes: usize,
+}
+
+impl Reader {
+    /// Follows through a gateway.
+    async fn of(gateway: &str, door: Door, meeting: &str) -> Self {
+        let who = stranger(gateway);
+        let stream = Self::follow(&who, door, meeting, 0).await;
+        let mut reader = Self { who, door, meeting: meeting.to_owned(), stream, seen: 0, holes: 0 };
+        // Only who has been told so is sure to be subscribed.
+        assert_eq!(reader.event().await.expect("it begins")["kind"], "SUBSCRIBED");
+        reader
     }
-    import(graph, &staff, &meeting, EVENTS).await;
-    while position(&other.next().await, "seq") < EVENTS {}
-    let (mut seen, mut holes) = (0, 0);
-    while seen < EVENTS {
-        let event = slow.next().await;
-        let (seq, prev) = (position(&event, "seq"), position(&event, "prev"));
-        if prev > seen {
-            holes += 1;
-            slow = follow(seen).await;
-        } else if seq > seen {
-            assert_eq!(seq, seen + 1);
-            seen = seq;
+
+    async fn follow(who: &Actor, door: Door, meeting: &str, after: i64) -> Stream {
+        let large: String = (0..30).map(|n| format!("b{n}: body ")).collect();
+        let query = format!(
+            "subscription($id: ID!, $after: Int) {{ comments(meetingId: $id, after: $after) {{ seq prev kind comment {{ {large} }} }} }}"
+        );
+        let variables = json!({ "id": meeting, "after": after });
+        match door {
+            Door::WebSocket => Stream::Live(who.follow(&query, variables).await),
+            Door::ServerSentEvents => Stream::Events(Events::of(who, &query, variables).await),
         }
     }
-    holes
+
+    async fn event(&mut self) -> Option<Value> {
+        match &mut self.stream {
+            Stream::Live(live) => live.try_next().await,
+            Stream::Events(events) => events.try_next().await,
+        }
+    }
+
+    /// Reads until everything has come, each event once and in order; resumes at a hole or a cut.
+    async fn reads_everything(&mut self) {
+        while self.seen < PASS {
+            let event = self.event().await;
+            let position = |name: &str| event.as_ref().map(|event| event[name].as_i64().expect("a position"));
+            let hole = position("prev").is_some_and(|prev| prev > self.seen);
+            self.holes += usize::from(hole);
+            match position("seq") {
+                Some(seq) if !hole && seq > self.seen => {
+                    assert_eq!(seq, self.seen + 1);
+                    self.seen = seq;
+                }
+                Some(_) if !hole => {}
+                _ => self.stream = Self::follow(&self.who, self.door, &self.meeting, self.seen).await,
+            }
+        }
+    }
+}
+
+/// Follows through this door as somebody who reads nothing until everything has passed the gateway, and by the rule from then
+/// on. Everything comes once and in order; gives how many holes were met on the way.
+pub(crate) async fn holes_of_a_slow_reader(graph: &Graph, gateway: &str, door: Door) -> usize {
+    let (staff, meeting) = graph.live_meeting("AFTER").await;
+    let mut slow = Reader::of(gateway, door, &meeting).await;
+    let mut other = Reader::of(gateway, Door::WebSocket, &meeting).await;
+    import(graph, &staff, &meeting, PASS).await;
+    other.reads_everything().await;
+    slow.reads_everything().await;
+    slow.holes
 }
 
 /// Brings so many long comments from a broadcast.
@@ -212,5 +265,5 @@ async fn import(graph: &Graph, staff: &Actor, meeting: &str, count: i64) {
 async fn a_slow_reader_behind_hive_gateway_ends_with_everything() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.hive_gateway().await;
-    assert_eq!(holes_of_a_slow_reader(&graph, &gateway.host).await, 0);
+    assert_eq!(holes_of_a_slow_reader(&graph, &gateway.host, Door::WebSocket).await, 0);
 }

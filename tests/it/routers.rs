@@ -10,7 +10,7 @@ use harness::{Graph, NodeProcess, checkout};
 
 use crate::{
     gateways::{follows_and_enriches, goes_over_both_subgraphs, passes_on_who_asks},
-    loss::holes_of_a_slow_reader,
+    loss::{Door, holes_of_a_slow_reader},
 };
 
 /// The program: named by the environment, or in a place where programs are.
@@ -75,10 +75,17 @@ async fn hive_router_follows_over_http_where_no_websocket_is_configured() {
     follows_and_enriches(&graph, &router.host).await;
 }
 
-/// It keeps a bounded number of events for a slow reader, and loses older ones.
+/// Over HTTP it waits for the reader, keeps a bounded number of events meanwhile, and loses older ones.
 #[tokio::test]
-async fn a_slow_reader_behind_hive_router_sees_holes_and_ends_with_everything() {
+async fn a_slow_reader_of_hive_router_over_http_sees_holes_and_ends_with_everything() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
-    let holes = holes_of_a_slow_reader(&graph, &router.host).await;
+    let holes = holes_of_a_slow_reader(&graph, &router.host, Door::ServerSentEvents).await;
     assert!(holes > 0, "the control lost nothing, so nothing was shown");
+}
+
+/// Over WebSocket it does not wait for the reader: what it loses, it loses by having no time.
+#[tokio::test]
+async fn a_slow_reader_of_hive_router_over_websocket_ends_with_everything() {
+    let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
+    holes_of_a_slow_reader(&graph, &router.host, Door::WebSocket).await;
 }

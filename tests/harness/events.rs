@@ -1,0 +1,41 @@
+//! A client of server-sent events.
+
+use reqwest::Response;
+use serde_json::{Value, json};
+
+use crate::{Actor, PATIENCE};
+
+/// A subscription over server-sent events.
+pub struct Events {
+    answer: Response,
+    /// What has come and makes no whole event yet.
+    rest: Vec<u8>,
+}
+
+impl Events {
+    /// Begins a subscription. It reads no more than what is asked for, so that whoever asks for nothing is slow.
+    pub async fn of(actor: &Actor, query: &str, variables: Value) -> Self {
+        let body = json!({ "query": query, "variables": variables });
+        let answer = actor.request().header("accept", "text/event-stream").json(&body).send().await;
+        let answer = answer.expect("the service answers");
+        assert_eq!(answer.status(), 200);
+        Self { answer, rest: Vec::new() }
+    }
+
+    /// The next event, the only field of its data; none where the stream is closed or broken.
+    pub async fn try_next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(end) = self.rest.windows(2).position(|two| two == b"\n\n") {
+                let event: Vec<u8> = self.rest.drain(..end + 2).collect();
+                let event = String::from_utf8(event).expect("text");
+                // What has no data keeps the connection, or ends the subscription.
+                let Some(data) = event.lines().find_map(|line| line.strip_prefix("data: ")) else { continue };
+                let answer: Value = serde_json::from_str(data).expect("JSON");
+                assert!(answer.get("errors").is_none(), "{answer}");
+                return answer["data"].as_object().expect("data").values().next().cloned();
+            }
+            let chunk = tokio::time::timeout(PATIENCE, self.answer.chunk()).await.expect("something comes");
+            self.rest.extend_from_slice(&chunk.ok()??);
+        }
+    }
+}
