@@ -3,7 +3,6 @@ error-forbidden = You are not allowed to do this.
 error-bad-input = The argument "{ $field }" is malformed.
 error-not-found = There is no such thing.
 error-cost-exceeded = The operation asks for too much at once.
-error-rate-limited = Too many requests. Try again in { $seconds } s.
 error-timeout = The answer took too long.
 error-internal = Something went wrong on our side. Quote { $errorId } when you report it.
 error-token = The token is not valid.

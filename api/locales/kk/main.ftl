@@ -3,7 +3,6 @@ error-forbidden = Бұған құқығыңыз жоқ.
 error-bad-input = «{ $field }» аргументі қате берілген.
 error-not-found = Мұндай нысан жоқ.
 error-cost-exceeded = Сұрау бір жолда тым көп нәрсе талап етеді.
-error-rate-limited = Сұраулар тым көп. { $seconds } с кейін қайталаңыз.
 error-timeout = Жауап тым ұзаққа созылды.
 error-internal = Біздің жағымызда қате болды. Хабарласқанда мынаны айтыңыз: { $errorId }.
 error-token = Токен жарамсыз.

@@ -3,7 +3,6 @@ error-forbidden = У вас нет на это права.
 error-bad-input = Аргумент «{ $field }» указан неверно.
 error-not-found = Такого объекта нет.
 error-cost-exceeded = Запрос требует слишком многого за один раз.
-error-rate-limited = Слишком много запросов. Повторите через { $seconds } с.
 error-timeout = Ответ занял слишком много времени.
 error-internal = Произошла ошибка на нашей стороне. При обращении назовите { $errorId }.
 error-token = Токен недействителен.

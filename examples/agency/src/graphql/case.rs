@@ -49,6 +49,7 @@ impl CaseObject {
     }
 
     /// What the agency's staff noted; null where there is nothing, and for everybody else.
+    #[graphql(tag = "internal")]
     async fn internal_note(&self, ctx: &Context<'_>) -> Option<&str> {
         match ctx.viewer() {
             Viewer::Officer { .. } => self.0.note.as_deref(),

@@ -101,6 +101,7 @@ pub(in crate::graphql) struct Mutation;
 #[Object]
 impl Mutation {
     /// Opens a case; for the agency's staff.
+    #[graphql(tag = "internal")]
     async fn open_case(
         &self,
         ctx: &Context<'_>,
@@ -112,6 +113,7 @@ impl Mutation {
     }
 
     /// Brings a case into another state; for the agency's staff.
+    #[graphql(tag = "internal")]
     async fn move_case(
         &self,
         ctx: &Context<'_>,

@@ -25,6 +25,7 @@ pub(in crate::graphql) struct Query;
 #[Object]
 impl Query {
     /// The case with this number; null where there is none.
+    #[graphql(tag = "public")]
     async fn case(
         &self,
         ctx: &Context<'_>,
@@ -35,7 +36,7 @@ impl Query {
     }
 
     /// The agency's cases, the newest first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    #[graphql(tag = "public", complexity = "page_cost(first, child_complexity)")]
     async fn cases(
         &self,
         ctx: &Context<'_>,
