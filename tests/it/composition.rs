@@ -90,7 +90,9 @@ async fn a_contract_for_the_public_holds_what_the_public_needs_and_no_more() {
         assert!(has_field(&whole, name, field) && !has_field(&contract, name, field), "{name}.{field} is internal");
     }
     // What only internal fields lead to goes with them.
-    for name in ["ImportCommentsInput", "ImportCommentsPayload", "ModerateCommentsInput", "PlanMeetingInput", "OpenCaseInput"] {
+    for name in
+        ["ImportCommentsInput", "ImportCommentsPayload", "ModerateCommentsInput", "PlanMeetingInput", "OpenCaseInput"]
+    {
         assert!(whole.contains(name) && !contract.contains(name), "{name} is internal");
     }
 }

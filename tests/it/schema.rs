@@ -86,6 +86,21 @@ fn argument(one: &InputValueDefinition) -> String {
     format!("{}: {}{default}", one.name.node, one.ty.node)
 }
 
+/// How a gateway and a client may treat a type: by which keys, whether others may serve it too, and what it implements.
+fn standing(definition: &TypeDefinition) -> BTreeSet<String> {
+    let directives = definition.directives.iter().map(|directive| &directive.node);
+    let keys = directives.filter(|directive| matches!(directive.name.node.as_str(), "key" | "shareable")).map(|own| {
+        let fields = own.arguments.iter().map(|(_, value)| value.node.to_string());
+        format!("@{}({})", own.name.node, fields.collect::<String>())
+    });
+    let implements = match &definition.kind {
+        TypeKind::Object(object) => object.implements.as_slice(),
+        TypeKind::Interface(interface) => interface.implements.as_slice(),
+        _ => &[],
+    };
+    keys.chain(implements.iter().map(|name| name.node.to_string())).collect()
+}
+
 /// What the contract says that is served otherwise, or not at all.
 fn differences(contract: &ServiceDocument, served: &ServiceDocument) -> (Vec<String>, BTreeSet<String>) {
     let (mut wrong, mut later) = (Vec::new(), BTreeSet::new());
@@ -96,6 +111,8 @@ fn differences(contract: &ServiceDocument, served: &ServiceDocument) -> (Vec<Str
             later.insert(kind.to_owned());
             continue;
         };
+        let missing = &standing(wanted) - &standing(own);
+        wrong.extend(missing.iter().map(|one| format!("{kind}: {one}")));
         for field in fields(wanted) {
             let path = format!("{kind}.{}", field.name.node);
             let Some(served) = fields(own).into_iter().find(|served| served.name == field.name) else {

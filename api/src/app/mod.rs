@@ -116,7 +116,7 @@ impl App {
     /// # Errors
     /// When the stored code is not one.
     pub fn host_of(&self, meeting: &meeting::Model) -> Result<Host, StoreError> {
-        Ok(self.host(meeting.host_code.parse().map_err(|_| StoreError::Corrupt("classifier code"))?))
+        Ok(self.host(code_of(&meeting.host_code)?))
     }
 
     /// Which comments of a meeting the viewer may see.
@@ -152,4 +152,12 @@ impl App {
     pub(in crate::app) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
+}
+
+/// A code as it is stored.
+///
+/// # Errors
+/// When it is not one.
+pub fn code_of(stored: &str) -> Result<KatoCode, StoreError> {
+    stored.parse().map_err(|_| StoreError::Corrupt("classifier code"))
 }

@@ -139,7 +139,8 @@ impl<'a> Scene<'a> for Context<'a> {
     {
         let mut path = self.path_node;
         while let Some(node) = path {
-            if matches!(node.segment, QueryPathSegment::Index(_)) {
+            // What references name is a list too, though the library gives its items no index.
+            if matches!(node.segment, QueryPathSegment::Index(_) | QueryPathSegment::Name("_entities")) {
                 return self.batch().load_one(key).await;
             }
             path = node.parent.copied();

@@ -17,6 +17,7 @@ pub mod node;
 pub mod page;
 mod query;
 pub mod questions;
+mod references;
 pub mod refusal;
 pub mod regions;
 pub mod scalars;

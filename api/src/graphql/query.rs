@@ -170,4 +170,10 @@ impl Query {
         let Some(GlobalId::Comment(id)) = GlobalId::parse(&id) else { return Ok(None) };
         Ok(ctx.batch().load_one(id).await?.map(Comment))
     }
+
+    #[graphql(entity)]
+    async fn broadcast_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Broadcast>> {
+        let Some(GlobalId::Broadcast(id)) = GlobalId::parse(&id) else { return Ok(None) };
+        Ok(ctx.batch().load_one(id).await?.map(Broadcast))
+    }
 }

@@ -9,8 +9,8 @@ use crate::graphql::{
     limits::{DEEPEST_SELECTION, Limited},
     meetings::MeetingSubscription,
     mutation::Mutation,
-    query::Query,
     questions::QuestionSubscription,
+    references::Root,
     time_split::TimeSplitSubscription,
 };
 
@@ -20,15 +20,15 @@ use crate::graphql::{
 pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubscription);
 
 /// The schema of the public API.
-pub type ApiSchema = Schema<Query, Mutation, Subscription>;
+pub type ApiSchema = Schema<Root, Mutation, Subscription>;
 
 /// How deep an operation may go.
 pub const DEEPEST: usize = 15;
 /// What an operation may cost: every item of a list costs its children.
 pub const MOST_COST: usize = 10_000;
 
-pub(in crate::graphql) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query, Mutation::default(), Subscription::default())
+pub(in crate::graphql) fn builder() -> SchemaBuilder<Root, Mutation, Subscription> {
+    Schema::build(Root, Mutation::default(), Subscription::default())
         .enable_federation()
         .enable_subscription_in_federation()
         .extension(Limited)

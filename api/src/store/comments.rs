@@ -7,10 +7,11 @@ use entities::{
     comment::{self, Column},
     enums::{CommentKind, CommentState},
     ids::{BroadcastId, CommentId, MeetingId},
+    meeting,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, JoinType, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, LikeExpr},
 };
 
@@ -48,6 +49,16 @@ pub struct CommentFilter {
     pub label: Option<String>,
     /// In which order.
     pub order: CommentOrder,
+}
+
+/// A comment, with whose akim holds its meeting.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Hosted {
+    /// The comment.
+    #[sea_orm(nested)]
+    pub comment: comment::Model,
+    /// Code of the unit.
+    pub host_code: String,
 }
 
 /// Sort key of a comment in a list: its votes (used only where they are the order) and its first position.
@@ -165,6 +176,21 @@ impl Store {
     /// When the database fails.
     pub(crate) async fn comments_by_id(&self, ids: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
         Ok(comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?)
+    }
+
+    /// The comments with these ids and the hosts of their meetings, on which depends who may see them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hosted_comments(&self, ids: &[CommentId]) -> Result<Vec<Hosted>, StoreError> {
+        let meeting = comment::Entity::belongs_to(meeting::Entity).from(Column::MeetingId).to(meeting::Column::Id);
+        Ok(comment::Entity::find()
+            .column(meeting::Column::HostCode)
+            .join(JoinType::InnerJoin, meeting.into())
+            .filter(Column::Id.is_in(ids.iter().copied()))
+            .into_model::<Hosted>()
+            .all(self.reader())
+            .await?)
     }
 
     /// A window on the comments of a meeting that a scope and a filter let through.

@@ -15,23 +15,25 @@ pub use import::{ImportComments, Imported, ImportedComment};
 pub use moderate::{Moderate, Moderation};
 pub use post::PostComment;
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use chrono::{DateTime, Utc};
 use entities::{
     comment,
     enums::{CommentState, MeetingPhase},
-    ids::{CommentId, MeetingId},
+    ids::CommentId,
     meeting,
 };
 
 use crate::{
-    app::{ActError, App, Refused},
+    app::{ActError, App, Refused, code_of},
     domain::{
         comment::{WrongState, can_moderate, event_kinds},
         feed::{FeedName, NewEvent},
         policy::{self, Action, Allowed, authorize},
         viewer::Viewer,
     },
-    store::{StoreError, Tx},
+    store::{StoreError, Tx, comments::Hosted},
 };
 
 impl From<WrongState> for ActError {
@@ -76,19 +78,22 @@ impl App {
         viewer: &Viewer,
         ids: &[CommentId],
     ) -> Result<Vec<comment::Model>, StoreError> {
-        let mut rows = self.store.comments_by_id(ids).await?;
-        let mut meetings: Vec<MeetingId> = rows.iter().map(|row| row.meeting_id).collect();
-        meetings.sort_unstable();
-        meetings.dedup();
-        let meetings = self.store.meetings_by_id(&meetings).await?;
-        let mut scopes = std::collections::HashMap::new();
-        for meeting in &meetings {
-            scopes.insert(meeting.id, self.comment_scope(viewer, meeting)?);
+        let rows = self.store.hosted_comments(ids).await?;
+        let mut scopes = HashMap::new();
+        let mut visible = Vec::with_capacity(rows.len());
+        for Hosted { comment, host_code } in rows {
+            let scope = match scopes.entry(host_code) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let host = self.host(code_of(new.key())?);
+                    new.insert(policy::comment_scope(viewer, &host.scope()))
+                }
+            };
+            if scope.allows(comment.state, comment.author_key.as_deref()) {
+                visible.push(comment);
+            }
         }
-        rows.retain(|row| {
-            scopes.get(&row.meeting_id).is_some_and(|scope| scope.allows(row.state, row.author_key.as_deref()))
-        });
-        Ok(rows)
+        Ok(visible)
     }
 
     /// Locks the meeting of a comment, then reads the comment as it stands. What the viewer may not see is not there.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entities::{broadcast, ids::MeetingId, kato, meeting};
+use entities::{broadcast, ids::MeetingId, meeting};
 
 use crate::{
+    app::code_of,
     connection,
     domain::{
         announcement,
@@ -25,10 +26,7 @@ use crate::{
         regions::Region,
         time_split::TimeSplit,
     },
-    store::{
-        StoreError,
-        meetings::{MeetingCursor, MeetingFilter},
-    },
+    store::meetings::{MeetingCursor, MeetingFilter},
 };
 
 /// A meeting of an akim with the population.
@@ -132,9 +130,8 @@ pub struct ModerationSettings {
 impl Meeting {
     /// A unit as it was when the meeting was, or is, to be held.
     fn unit(&self, ctx: &Context<'_>, code: &str) -> ApiResult<Region> {
-        let code: kato::KatoCode = code.parse().map_err(|_| StoreError::Corrupt("classifier code"))?;
         let date = announcement::date(self.0.planned_start);
-        let found = ctx.app().atlas.load().unit_on(code, date);
+        let found = ctx.app().atlas.load().unit_on(code_of(code)?, date);
         found.and_then(|(tree, node)| Region::at(tree, node)).ok_or(ApiError::NotFound)
     }
 

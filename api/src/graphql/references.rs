@@ -1,0 +1,46 @@
+//! How references of federation that name nothing are answered.
+
+use std::borrow::Cow;
+
+use async_graphql::{
+    ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult, Value,
+    parser::types::Field, registry::Registry, resolver_utils::resolve_container,
+};
+
+use crate::graphql::query::Query;
+
+/// The root of all queries. A reference that names nothing, or is none, is null in its place: the library makes it the error of
+/// all that come with it.
+pub struct Root;
+
+impl ContainerType for Root {
+    async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        Query.resolve_field(ctx).await
+    }
+
+    async fn find_entity(&self, ctx: &Context<'_>, reference: &Value) -> ServerResult<Option<Value>> {
+        let found = match reference {
+            Value::Object(parts) if matches!(parts.get("__typename"), Some(Value::String(_))) => {
+                Query.find_entity(ctx, reference).await?
+            }
+            _ => None,
+        };
+        Ok(Some(found.unwrap_or(Value::Null)))
+    }
+}
+
+impl OutputType for Root {
+    fn type_name() -> Cow<'static, str> {
+        Query::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Query::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, _field: &Positioned<Field>) -> ServerResult<Value> {
+        resolve_container(ctx, self).await
+    }
+}
+
+impl ObjectType for Root {}
