@@ -61,6 +61,12 @@ pub enum Regions {
         /// The day from which the edition holds; today unless told.
         #[arg(long)]
         dated: Option<NaiveDate>,
+        /// End up to so many units, where more end than in any year: without it such a file is taken for one that was cut off.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        allow_ending: usize,
+        /// Take a day that is more than a year ahead.
+        #[arg(long)]
+        allow_far: bool,
     },
 }
 

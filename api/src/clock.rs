@@ -19,6 +19,8 @@ use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::domain::announcement;
+
 /// A wait for a moment of some clock.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -40,7 +42,7 @@ pub fn sleep(clock: &dyn Clock, span: TimeDelta) -> Sleep {
 /// The calendar date in Asia/Almaty, by which the decree's duties are judged.
 #[must_use]
 pub fn almaty_date(at: DateTime<Utc>) -> NaiveDate {
-    at.with_timezone(&chrono_tz::Asia::Almaty).date_naive()
+    announcement::date(at)
 }
 
 /// Production time: the wall clock at the start of the process plus monotonic time since.

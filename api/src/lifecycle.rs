@@ -7,12 +7,24 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Says when to stop, and waits for what still runs.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
+    announced: CancellationToken,
     drain: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Lifecycle {
+    /// Says that the end is near, so that whoever sends us work sends it elsewhere. What still comes is taken.
+    pub fn announce_end(&self) {
+        self.announced.cancel();
+    }
+
+    /// Whether the end is near, or has begun.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.announced.is_cancelled() || self.drain.is_cancelled()
+    }
+
     /// Begins the end: nothing new is taken, sockets are closed, what is under way is finished.
     pub fn begin_drain(&self) {
         self.drain.cancel();
@@ -80,6 +92,17 @@ mod tests {
         life.spawn("dies", async { panic!("for the test") });
         life.draining().await;
         life.finish().await;
+    }
+
+    #[tokio::test]
+    async fn an_announced_end_has_not_begun() {
+        let life = Lifecycle::default();
+        assert!(!life.is_ending());
+        life.announce_end();
+        assert!(life.is_ending() && !life.is_draining());
+        let other = Lifecycle::default();
+        other.begin_drain();
+        assert!(other.is_ending(), "one that has begun unannounced is an end too");
     }
 
     #[tokio::test]

@@ -3,18 +3,18 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, Utc};
-use tokio::net::TcpListener;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     app::{App, AppParts, rates::Allowances},
     auth::{Authenticator, KeyError},
-    clock::Clock,
+    clock::{Clock, sleep},
     config::{Environment, Settings},
     domain::regions::embedded,
     feed::{Bus, Hub, MemoryBus, RedisBus, SplitBoard},
     graphql::Engine,
-    http::{BadManifest, Documents, Door, Limits, Ops, ops_router, router, serve},
+    http::{BadManifest, Documents, Door, Limits, Ops, Terms, ops_router, router, serve},
     idgen::IdGen,
     jobs,
     lifecycle::Lifecycle,
@@ -47,6 +47,9 @@ pub enum StartError {
     /// The database's schema is not up to date.
     #[error("KEZDESU_DATABASE_URL: the schema is not up to date: run `kezdesu migrate`, or serve with --migrate")]
     NotMigrated,
+    /// The schema is there, and the units are not.
+    #[error("KEZDESU_DATABASE_URL: there are no units yet: run `kezdesu migrate`, or serve with --migrate")]
+    NoUnits,
     /// The keys cannot be had.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -70,7 +73,11 @@ pub struct Service {
     ops_address: SocketAddr,
     app: Arc<App>,
     life: Lifecycle,
-    doors: tokio::task::JoinHandle<()>,
+    lame_duck: TimeDelta,
+    doors: JoinHandle<()>,
+    /// The operator's listener outlasts the others, to say how the end goes.
+    ops_life: Lifecycle,
+    ops_doors: JoinHandle<()>,
 }
 
 /// Opens the database, brings its schema up to date where that is wished, and puts the embedded units there.
@@ -90,6 +97,8 @@ pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartErro
         }
     } else if !store.is_migrated().await? {
         return Err(StartError::NotMigrated);
+    } else if !store.has_units().await? {
+        return Err(StartError::NoUnits);
     }
     Ok(store)
 }
@@ -163,20 +172,23 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         documents: Arc::new(documents),
         allowed_origins: settings.allowed_origins.clone().into(),
         trusted_proxies: settings.trusted_proxies.clone().into(),
+        gateways: settings.gateways.clone().into(),
         pages: development,
         limits: Limits {
             max_body_bytes: settings.max_body_bytes,
             socket_operations: settings.socket_operations,
+            gateway_operations: settings.gateway_operations,
             ..Limits::default()
         },
     };
     let ops = ops_router(Ops { life: life.clone(), store, bus, hub, engine: door.engine.clone(), metrics });
-    let (api_life, ops_life) = (life.clone(), life.clone());
-    let doors = tokio::spawn(async move {
-        tokio::join!(serve(listener, router(door), api_life), serve(ops_listener, ops, ops_life));
-    });
+    let terms = Terms { life: life.clone(), clock: Arc::clone(&door.clock), limits: door.limits };
+    let ops_life = Lifecycle::default();
+    let ops_terms = Terms { life: ops_life.clone(), ..terms.clone() };
+    let doors = tokio::spawn(serve(listener, router(door), terms));
+    let ops_doors = tokio::spawn(serve(ops_listener, ops, ops_terms));
     tracing::info!(%address, %ops_address, "kezdesu serves");
-    Ok(Service { address, ops_address, app, life, doors })
+    Ok(Service { address, ops_address, app, life, lame_duck: settings.lame_duck, doors, ops_life, ops_doors })
 }
 
 impl Service {
@@ -204,12 +216,20 @@ impl Service {
         &self.life
     }
 
-    /// Ends the service: nothing new is taken, sockets are closed, what is under way is finished.
+    /// Ends the service: says that it will, then takes nothing new, closes sockets and finishes what is under way.
     pub async fn stop(self) {
+        self.life.announce_end();
+        tokio::select! {
+            () = sleep(self.app.clock.as_ref(), self.lame_duck) => {}
+            // It has begun by itself.
+            () = self.life.draining() => {}
+        }
         self.life.begin_drain();
         // A listener that has panicked has nothing left to finish.
         let _ = self.doors.await;
         self.life.finish().await;
+        self.ops_life.begin_drain();
+        let _ = self.ops_doors.await;
         self.app.store.close().await;
     }
 }

@@ -44,7 +44,7 @@ export const gatewayConfig = {
         subscriptions: {
           kind: 'ws',
           location: '/graphql',
-          // Subscribers with the same token and language share a socket; that is why KEZDESU_SOCKET_OPERATIONS must be high.
+          // Subscribers with the same token and language share a socket; that is why the service must know it by KEZDESU_GATEWAYS.
           options: {
             connectionParams: {
               authorization: '{context.headers.authorization}',

@@ -61,8 +61,10 @@ pub struct Model {
     pub answered_at: Option<DateTimeUtc>,
     /// The answer.
     pub answer: Option<String>,
-    /// The one it was joined to.
+    /// The one it was joined to. It stays when the author takes a joined comment back: they still see the answer.
     pub merged_into: Option<CommentId>,
+    /// What it was before it was joined; none: it is not, or that is not known.
+    pub merged_state: Option<CommentState>,
 }
 
 /// Rows are joined by hand, in the store.

@@ -10,6 +10,8 @@ mod m0005_comments;
 mod m0006_idempotency;
 mod m0007_withdrawals;
 mod m0008_said_before;
+mod m0009_merges;
+mod m0010_sparse_indexes;
 
 /// All steps, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_idempotency::Migration),
             Box::new(m0007_withdrawals::Migration),
             Box::new(m0008_said_before::Migration),
+            Box::new(m0009_merges::Migration),
+            Box::new(m0010_sparse_indexes::Migration),
         ]
     }
 }

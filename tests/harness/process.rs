@@ -137,12 +137,21 @@ impl Process {
         self.child.kill().await.expect("it can be killed");
     }
 
-    /// Asks the program to end, and gives whether it ended well.
-    pub async fn terminate(mut self) -> bool {
-        let pid = self.child.id().expect("it runs").to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs");
+    /// Asks the program to end.
+    pub async fn ask_to_end(&self) {
+        let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().await.expect("kill runs");
         assert!(asked.success());
+    }
+
+    /// Whether the program ends well, as it was asked to.
+    pub async fn ended(mut self) -> bool {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time");
         ended.expect("it ends").success()
+    }
+
+    /// Asks the program to end, and gives whether it ended well.
+    pub async fn terminate(self) -> bool {
+        self.ask_to_end().await;
+        self.ended().await
     }
 }

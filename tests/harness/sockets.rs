@@ -81,11 +81,17 @@ impl Socket {
 
     /// The code with which the socket is closed; messages on the way are passed over.
     pub async fn closed(&mut self) -> u16 {
+        self.farewell().await.0
+    }
+
+    /// The code and the reason with which the socket is closed; messages on the way are passed over.
+    pub async fn farewell(&mut self) -> (u16, String) {
         loop {
             match self.frame().await {
-                Some(Message::Close(frame)) => return frame.map_or(1005, |frame| frame.code.into()),
+                Some(Message::Close(Some(frame))) => return (frame.code.into(), frame.reason.to_string()),
+                Some(Message::Close(None)) => return (1005, String::new()),
                 Some(_) => {}
-                None => return 1006,
+                None => return (1006, String::new()),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What may be kept between the service and its readers, and how small answers travel.
 
 use harness::{Town, scenes, web};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -9,6 +9,16 @@ const HOST: &str = "751110000";
 fn get(town: &Town, query: &str, variables: &Value) -> RequestBuilder {
     let address = format!("http://{}/graphql", town.host(0));
     web().get(address).query(&[("query", query), ("variables", &variables.to_string())])
+}
+
+/// What says whether and by what an answer is kept: the same with a body or without.
+fn kept_by(answer: &Response) -> [Vec<String>; 3] {
+    ["cache-control", "etag", "vary"].map(|name| {
+        let all = answer.headers().get_all(name).iter().map(|value| value.to_str().unwrap());
+        let mut parts: Vec<_> = all.flat_map(|all| all.split(", ")).map(str::to_lowercase).collect();
+        parts.sort();
+        parts
+    })
 }
 
 fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
@@ -29,9 +39,82 @@ scenes! {
         let changed = get(&town, query, &of).header("if-none-match", &tag).send().await.unwrap();
         assert_eq!(changed.status(), StatusCode::OK, "another answer has another tag");
         assert_ne!(header(&changed, "etag"), tag);
-        for name in ["accept", "accept-language", "authorization"] {
-            assert!(header(&changed, "vary").to_lowercase().contains(name), "{name} chooses the answer");
+    }
+
+    async fn an_answer_is_kept_by_the_same_words_whichever_way_it_is_asked_for(town) {
+        let long = "{ regions(first: 100) { nodes { id code name } } }";
+        for (query, compressed) in [("{ viewer { subject } }", false), (long, true)] {
+            let ask = |method: Method, headers: &[(&str, &str)]| {
+                let address = format!("http://{}/graphql", town.host(0));
+                let request = web().request(method, address).query(&[("query", query)]);
+                headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send()
+            };
+            let plain = ask(Method::GET, &[]).await.unwrap();
+            let [control, tag, vary] = kept_by(&plain);
+            assert_eq!(control, ["max-age=2", "public"]);
+            assert_eq!(vary, ["accept", "accept-encoding", "accept-language", "authorization"]);
+            assert!(matches!(tag.as_slice(), [tag] if tag.starts_with("w/\"")), "{tag:?}");
+            let tag = header(&plain, "etag").to_owned();
+            let strong = tag.trim_start_matches("W/").to_owned();
+            for encoding in ["identity", "gzip", "br"] {
+                let encoded = ask(Method::GET, &[("accept-encoding", encoding)]).await.unwrap();
+                assert_eq!(kept_by(&encoded), kept_by(&plain), "{encoding}");
+                let as_wished = compressed && encoding != "identity";
+                assert_eq!(header(&encoded, "content-encoding"), if as_wished { encoding } else { "" });
+                let head = ask(Method::HEAD, &[("accept-encoding", encoding)]).await.unwrap();
+                assert_eq!((head.status(), kept_by(&head)), (StatusCode::OK, kept_by(&plain)), "{encoding}");
+                assert_eq!(head.bytes().await.unwrap().len(), 0);
+                for known in ["*", &tag, &strong, &format!("\"a\" , {tag}")] {
+                    for method in [Method::GET, Method::HEAD] {
+                        let headers = [("accept-encoding", encoding), ("if-none-match", known)];
+                        let again = ask(method, &headers).await.unwrap();
+                        assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{known}");
+                        assert_eq!(kept_by(&again), kept_by(&plain), "{encoding} {known}");
+                        assert_eq!((header(&again, "content-type"), header(&again, "content-encoding")), ("", ""));
+                        assert_eq!(again.bytes().await.unwrap().len(), 0);
+                    }
+                }
+            }
+            for unknown in ["", "\"\"", "W/\"other\"", &tag[..tag.len() - 2], "**"] {
+                let whole = ask(Method::GET, &[("if-none-match", unknown)]).await.unwrap();
+                assert_eq!(whole.status(), StatusCode::OK, "{unknown}");
+            }
         }
+    }
+
+    async fn each_language_has_its_own_answer_and_tag(town) {
+        let (query, of) = ("query($code: KatoCode!) { region(code: $code) { name } }", json!({ "code": HOST }));
+        let ask = async |language: &str| {
+            let answer = get(&town, query, &of).header("accept-language", language).send().await.unwrap();
+            let tag = header(&answer, "etag").to_owned();
+            (tag, answer.json::<Value>().await.unwrap()["data"]["region"]["name"].as_str().unwrap().to_owned())
+        };
+        let (kazakh, russian) = (ask("kk").await, ask("ru").await);
+        assert_eq!((kazakh.1.as_str(), russian.1.as_str()), ("Алмалы ауданы", "Алмалинский район"));
+        assert_ne!(kazakh.0, russian.0);
+        assert_eq!(ask("kk").await, kazakh);
+        let other = get(&town, query, &of).header("accept-language", "ru").header("if-none-match", kazakh.0);
+        assert_eq!(other.send().await.unwrap().status(), StatusCode::OK, "what was kept in one is not the other");
+    }
+
+    async fn the_schema_is_kept_until_the_next_release(town) {
+        let ask = |method: Method| web().request(method, format!("http://{}/graphql/schema", town.host(0)));
+        let whole = ask(Method::GET).send().await.unwrap();
+        let [control, tag, vary] = kept_by(&whole);
+        assert_eq!((control, vary), (vec!["max-age=300".to_owned(), "public".to_owned()], vec!["accept-encoding".to_owned()]));
+        assert_eq!(tag.len(), 1);
+        let tag = header(&whole, "etag").to_owned();
+        for encoding in ["identity", "gzip"] {
+            for method in [Method::GET, Method::HEAD] {
+                let again = ask(method).header("accept-encoding", encoding).header("if-none-match", &tag);
+                let again = again.send().await.unwrap();
+                assert_eq!((again.status(), kept_by(&again)), (StatusCode::NOT_MODIFIED, kept_by(&whole)));
+                assert_eq!(again.bytes().await.unwrap().len(), 0);
+            }
+            let encoded = ask(Method::GET).header("accept-encoding", encoding).send().await.unwrap();
+            assert_eq!(kept_by(&encoded), kept_by(&whole), "{encoding}");
+        }
+        assert_eq!(whole.text().await.unwrap(), kezdesu::graphql::client_sdl());
     }
 
     async fn what_is_ones_own_or_failed_is_kept_by_nobody(town) {

@@ -306,3 +306,19 @@ async fn replicas_whose_clocks_are_hours_apart_count_the_same_time() {
         }
     }
 }
+
+/// The operator reads of a bus that was lost, and of its return, once each.
+#[tokio::test]
+async fn a_bus_that_comes_and_goes_is_in_the_log_once() {
+    let (dir, mut redis) = (tempfile::tempdir().unwrap(), Server::redis());
+    let log = dir.path().join("log");
+    let settings = settings(dir.path(), &[("KEZDESU_REDIS_URL", redis.redis_url())]);
+    let program = Process::serve_logging(&settings, "kezdesu=info", &log).await;
+    let said = |what: &str| std::fs::read_to_string(&log).unwrap().matches(what).count();
+    let (here, gone) = ("the bus is connected", "the bus is not connected");
+    until(async || said(here), || (), |times| *times == 1).await;
+    redis.restart("KILL");
+    until(async || said(here), || (), |times| *times == 2).await;
+    assert_eq!((said(gone), has_bus(&program.ops_host).await), (1, true));
+    program.kill().await;
+}

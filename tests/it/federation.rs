@@ -135,6 +135,8 @@ scenes! {
         let much = "query($of: [_Any!]!) { _entities(representations: $of) { ... on Region { children(first: 100) { nodes { code } } } } }";
         assert_eq!(stranger.error(much, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
         assert_eq!(stranger.query(much, json!({ "of": many[..10] })).await["_entities"].as_array().unwrap().len(), 10);
+        let spread = "query($of: [_Any!]!) { ...f ...f } fragment f on Query { _entities(representations: $of) { __typename } }";
+        assert_eq!(stranger.error(spread, json!({ "of": many[..101] })).await, "COST_EXCEEDED", "a spread is one more");
         // Neither by a default value nor in the text.
         let text = format!("[{}]", vec!["{ __typename: \"Region\", code: \"751110000\" }"; 201].join(" "));
         for query in [

@@ -1,10 +1,104 @@
 //! What is sent twice is done once.
 
+use std::collections::BTreeSet;
+
+use async_graphql_parser::{
+    parse_schema,
+    types::{ServiceDocument, TypeKind, TypeSystemDefinition},
+};
 use chrono::TimeDelta;
-use harness::{id_of, refusal, scenes};
-use serde_json::json;
+use harness::{Actor, Town, id_of, refusal, scenes, until};
+use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
+
+/// Mutations that make something new each time they are sent, unless a key says that it is the same wish.
+const CREATE: [&str; 3] = ["addBroadcast", "planMeeting", "postComment"];
+
+/// Mutations that make nothing new when they are sent again: they set something as it is to be, or know what they make by its
+/// identity elsewhere (`importComments`).
+const DO_NOT_CREATE: [&str; 16] = [
+    "announceMeeting",
+    "answerComment",
+    "cancelMeeting",
+    "endMeeting",
+    "importComments",
+    "labelComment",
+    "mergeComments",
+    "moderateComments",
+    "muteAuthor",
+    "rescheduleMeeting",
+    "selectComment",
+    "setModeration",
+    "setStage",
+    "startMeeting",
+    "voteComment",
+    "withdrawComment",
+];
+
+fn kind_of<'a>(schema: &'a ServiceDocument, name: &str) -> &'a TypeKind {
+    let types = schema.definitions.iter().filter_map(|definition| match definition {
+        TypeSystemDefinition::Type(kind) => Some(&kind.node),
+        _ => None,
+    });
+    &types.into_iter().find(|kind| kind.name.node == name).unwrap_or_else(|| panic!("there is no {name}")).kind
+}
+
+#[test]
+fn every_mutation_that_creates_takes_a_key_and_no_other_does() {
+    let schema = parse_schema(kezdesu::graphql::sdl()).unwrap();
+    let TypeKind::Object(mutation) = kind_of(&schema, "Mutation") else { panic!("no object") };
+    let mut reviewed = BTreeSet::new();
+    for field in mutation.fields.iter().map(|field| &field.node) {
+        let name = field.name.node.to_string();
+        let creates = CREATE.contains(&name.as_str());
+        assert_ne!(creates, DO_NOT_CREATE.contains(&name.as_str()), "{name} belongs to exactly one of the two lists");
+        let [argument] = field.arguments.as_slice() else { panic!("{name} takes one input") };
+        let input = argument.node.ty.node.to_string();
+        let TypeKind::InputObject(input) = kind_of(&schema, input.trim_end_matches('!')) else { panic!("no input") };
+        let key = input.fields.iter().find(|field| field.node.name.node == "idempotencyKey");
+        let key = key.map(|key| key.node.ty.node.to_string());
+        assert_eq!(key.as_deref(), creates.then_some("String"), "{name}");
+        reviewed.insert(name);
+    }
+    let lists: BTreeSet<String> = CREATE.iter().chain(&DO_NOT_CREATE).map(|name| (*name).to_owned()).collect();
+    assert_eq!(reviewed, lists, "what is listed is there");
+}
+
+fn plan(town: &Town, key: &str) -> Value {
+    json!({
+        "host": HOST, "region": HOST, "title": { "kk": "Кездесу" }, "origin": "CALENDAR",
+        "plannedStart": town.now() + TimeDelta::days(30), "plannedMinutes": 60, "moderation": "AFTER", "idempotencyKey": key,
+    })
+}
+
+/// Whoever may do what creates, an input for it, and another one.
+fn creating(town: &Town, name: &str, meeting: &str) -> (Actor, Value, Value) {
+    let changed = |input: &Value, field: &str, value: Value| {
+        let mut changed = input.clone();
+        changed[field] = value;
+        changed
+    };
+    match name {
+        "addBroadcast" => {
+            let input =
+                json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1", "idempotencyKey": "k" });
+            let other = changed(&input, "url", json!("https://vk.example/2"));
+            (town.akimat(HOST), input, other)
+        }
+        "planMeeting" => {
+            let input = plan(town, "k");
+            let other = changed(&input, "plannedMinutes", json!(61));
+            (town.akimat(HOST), input, other)
+        }
+        "postComment" => {
+            let input = json!({ "meetingId": meeting, "body": "Жол?", "idempotencyKey": "k" });
+            let other = changed(&input, "body", json!("Су?"));
+            (town.citizen("Ana"), input, other)
+        }
+        other => panic!("nothing is known of {other}"),
+    }
+}
 
 scenes! {
     async fn the_same_key_gives_the_first_result_and_writes_nothing(town) {
@@ -51,5 +145,39 @@ scenes! {
             let payload = ana.act("postComment", json!({ "meetingId": meeting, "body": "Су?", "idempotencyKey": key })).await;
             assert_eq!(payload["refusal"]["field"], "idempotencyKey");
         }
+    }
+
+    async fn the_same_key_with_another_input_is_refused_by_all_that_creates(town) {
+        let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        for name in CREATE {
+            let (actor, input, other) = creating(&town, name, &meeting);
+            let first = actor.act(name, input.clone()).await;
+            assert!(first["refusal"].is_null(), "{name}: {first}");
+            for _ in 0..2 {
+                assert_eq!(refusal(&actor.act(name, other.clone()).await), "KEY_REUSED", "{name}");
+            }
+            assert_eq!(actor.act(name, input).await, first, "{name}: it is still the first one's");
+            let mut free = other;
+            free["idempotencyKey"] = json!("another");
+            let second = actor.act(name, free).await;
+            assert!(second["refusal"].is_null(), "{name}: another key is free: {second}");
+        }
+    }
+
+    async fn a_key_is_forgotten_after_seven_days_and_no_sooner(town) {
+        let staff = town.akimat(HOST);
+        let planned = async |input: &Value| id_of(&staff.act("planMeeting", input.clone()).await["meeting"]);
+        let early = plan(&town, "early");
+        let first = planned(&early).await;
+        town.pass(TimeDelta::hours(1));
+        let late = plan(&town, "late");
+        let second = planned(&late).await;
+        town.pass(TimeDelta::days(7) - TimeDelta::hours(1) - TimeDelta::minutes(1));
+        assert_eq!(planned(&early).await, first);
+        // Minutes pass, an hour at the most, until the first is forgotten; what was claimed an hour later is not.
+        let forgotten = until(|| planned(&early), || town.pass(TimeDelta::minutes(1)), |id| *id != first).await;
+        assert!(forgotten != second, "a new meeting is planned");
+        assert_eq!(planned(&late).await, second, "a key is kept for seven days");
+        assert_eq!(planned(&early).await, forgotten, "the new result is kept under the key");
     }
 }

@@ -1,7 +1,8 @@
 //! Following over real sockets.
 
 use chrono::TimeDelta;
-use harness::{id_of, scenes};
+use harness::{Actor, id_of, scenes};
+use kezdesu::clock::ManualClock;
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -217,5 +218,50 @@ scenes! {
                 break;
             }
         }
+    }
+
+    async fn each_mark_of_the_budget_is_an_event_however_late_it_is_seen(town) {
+        let mut town = town;
+        let (staff, moderator) = (town.akimat(HOST), town.moderator(HOST));
+        // Replicas whose clocks are ahead and stand still: nobody there looks at the budgets between two acts.
+        let mut ahead = Vec::new();
+        for minutes in [12, 16] {
+            let clock = ManualClock::at(town.now() + TimeDelta::minutes(minutes));
+            let replica = town.replica_by(clock).await;
+            ahead.push(town.host(replica));
+        }
+        let mut meetings = Vec::new();
+        for _ in 0..4 {
+            meetings.push(staff.live_meeting(HOST, HOST, town.now(), "AFTER").await);
+        }
+        let stage = async |at: usize, meeting: usize, stage: &str| {
+            let input = json!({ "meetingId": meetings[meeting], "stage": stage });
+            assert!(moderator.at(ahead[at].clone()).act("setStage", input).await["refusal"].is_null());
+        };
+        let end = async |staff: &Actor, meeting: usize| {
+            assert!(staff.act("endMeeting", json!({ "meetingId": meetings[meeting] })).await["refusal"].is_null());
+        };
+        let later = staff.at(ahead[1].clone());
+        stage(1, 0, "QUESTIONS").await;
+        end(&later, 0).await;
+        end(&later, 1).await;
+        stage(0, 2, "BREAK").await;
+        stage(1, 2, "PRESENTATION").await;
+        end(&later, 2).await;
+        // Both marks of the last are passed in one look, and it may end before anybody looks.
+        town.pass(TimeDelta::minutes(16));
+        end(&staff, 3).await;
+        let mut live = town.stranger().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
+        let mut heard = vec![Vec::new(); 4];
+        while heard[3].last().is_none_or(|kind| kind != "ENDED") {
+            let event = live.next().await;
+            let Some(at) = meetings.iter().position(|id| event["meeting"]["id"] == json!(id)) else { continue };
+            heard[at].push(event["kind"].as_str().unwrap().to_owned());
+        }
+        let after = |kinds: &[&'static str]| [&["PLANNED", "ANNOUNCED", "STARTED"][..], kinds].concat();
+        assert_eq!(heard[0], after(&["STAGE", "STAGE", "STAGE", "ENDED"]), "two marks and a change");
+        assert_eq!(heard[1], after(&["STAGE", "STAGE", "ENDED"]), "two marks at the end");
+        assert_eq!(heard[2], after(&["STAGE", "STAGE", "STAGE", "ENDED"]), "a mark and two changes");
+        assert_eq!(heard[3], after(&["STAGE", "STAGE", "ENDED"]), "two marks at once");
     }
 }

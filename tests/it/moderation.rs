@@ -1,6 +1,8 @@
 //! The moderator's work on the queue.
 
+use chrono::TimeDelta;
 use harness::{id_of, refusal, scenes};
+use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -18,7 +20,8 @@ scenes! {
         assert_eq!(refusal(&moderator.act("moderateComments", input).await), "WRONG_STATE");
         assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0, "none was approved");
         let approved = moderator.moderate("APPROVE", &[&ids[1], &ids[2], &ids[1]]).await;
-        assert_eq!(approved.as_array().unwrap().len(), 3);
+        let states: Vec<_> = approved.as_array().unwrap().iter().map(|one| &one["state"]).collect();
+        assert_eq!(states, ["PUBLISHED"; 3], "also what is named twice is shown as it is");
         let head = moderator.meeting(&meeting).await["commentsHead"].clone();
         moderator.moderate("APPROVE", &[&ids[1], &ids[2]]).await;
         assert_eq!(moderator.meeting(&meeting).await["commentsHead"], head, "what is approved stays so, without an event");
@@ -73,7 +76,7 @@ scenes! {
         for comment in [&one, &two] {
             dana.act("voteComment", json!({ "commentId": comment })).await;
         }
-        ana.act("voteComment", json!({ "commentId": two })).await;
+        town.citizen("Erlan").act("voteComment", json!({ "commentId": two })).await;
         let merged = moderator.act("mergeComments", json!({ "into": one, "commentIds": [two] })).await["comment"].clone();
         assert_eq!(merged["votes"], 2, "each voter counts once");
         assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 1);
@@ -105,5 +108,56 @@ scenes! {
             input["meetingId"] = json!(meeting);
             assert_eq!(refusal(&moderator.act("setModeration", input).await), "INVALID", "{change}");
         }
+    }
+
+    async fn a_hundred_thousand_labels_keep_nobody_waiting(town) {
+        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let id = id_of(&ana.post(&meeting, "Жол?").await);
+        let labelled = |count: usize| json!({ "commentId": id, "labels": (0..count).map(|n| format!("l{n}")).collect::<Vec<_>>() });
+        // As many as the door lets through.
+        let many = labelled(15_000);
+        // What is too much is refused though nobody else gets in: none of it is looked at behind the lock.
+        let Some(GlobalId::Meeting(locked)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
+        let tx = town.service(0).app().store.begin().await.unwrap();
+        tx.lock_meeting(locked).await.unwrap();
+        let refused = moderator.act("labelComment", many.clone()).await;
+        assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("INVALID", Some("labels")));
+        let long = json!({ "meetingId": meeting, "blockedWords": ["ж".repeat(2000)] });
+        assert_eq!(refusal(&moderator.act("setModeration", long).await), "TOO_LONG");
+        let hide = json!({ "commentIds": [id], "action": "HIDE", "reason": "ж".repeat(2000) });
+        assert_eq!(refusal(&moderator.act("moderateComments", hide).await), "TOO_LONG");
+        for (act, mut input) in [
+            ("cancelMeeting", json!({ "reason": " " })),
+            ("rescheduleMeeting", json!({ "reason": " ", "plannedStart": town.now() + TimeDelta::days(1) })),
+            ("addBroadcast", json!({ "platform": "VK", "url": "vk" })),
+        ] {
+            input["meetingId"] = json!(meeting);
+            assert_eq!(refusal(&staff.act(act, input).await), "INVALID", "{act}");
+        }
+        drop(tx);
+        let (refused, posted) = tokio::join!(moderator.act("labelComment", many), ana.post(&meeting, "Су?"));
+        assert_eq!((refusal(&refused).as_str(), posted["state"].as_str()), ("INVALID", Some("PUBLISHED")));
+        let (refused, posted) = tokio::join!(moderator.try_act("labelComment", labelled(100_000)), ana.post(&meeting, "Жарық?"));
+        assert_eq!((&refused["errors"][0]["extensions"]["code"], &posted["state"]), (&json!("COST_EXCEEDED"), &json!("PUBLISHED")));
+        let few = json!({ "commentId": id, "labels": vec!["жол"; 1000] });
+        assert_eq!(moderator.act("labelComment", few).await["comment"]["labels"], json!(["жол"]));
+    }
+
+    async fn whose_author_nobody_knows_cannot_be_muted(town) {
+        let (staff, moderator, connector) = (town.akimat(HOST), town.moderator(HOST), town.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let add = json!({ "meetingId": meeting, "platform": "TELEVISION", "url": "https://tv.example/live" });
+        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let one = json!({ "externalId": "a", "authorName": "Көрермен", "body": "Жол?", "postedAt": town.now() });
+        connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await;
+        let id = id_of(&moderator.comments(&meeting, json!({})).await[0]);
+        let head = moderator.meeting(&meeting).await["commentsHead"].clone();
+        for minutes in [10, 0] {
+            let refused = moderator.act("muteAuthor", json!({ "commentId": id, "minutes": minutes })).await;
+            assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("INVALID", Some("commentId")));
+            assert_eq!(refused["refusal"]["message"], "The platform did not say who wrote this, so its author cannot be muted.");
+        }
+        assert_eq!(moderator.meeting(&meeting).await["commentsHead"], head);
     }
 }

@@ -163,3 +163,21 @@ fn the_dashboard_shows_every_figure_and_no_other() {
         Command::new("grep").args(["-rhoE", "\"kezdesu_[a-z_]+\""]).arg(root().join("api/src")).output().unwrap();
     assert_eq!(shown, figures(&String::from_utf8(sources.stdout).unwrap()));
 }
+
+#[tokio::test]
+async fn the_demonstration_does_not_run_in_earnest() {
+    let dir = tempfile::tempdir().unwrap();
+    for environment in ["development", "production"] {
+        let settings = harness::outside::settings(dir.path(), &[("KEZDESU_ENVIRONMENT", environment.to_owned())]);
+        let output = tokio::process::Command::new(Process::program())
+            .arg("demo")
+            .env_clear()
+            .envs(settings)
+            .output()
+            .await
+            .unwrap();
+        let says = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && says.contains("invents meetings and people"), "{says}");
+        assert!(!dir.path().join("kezdesu.db").exists(), "it was told before anything was opened");
+    }
+}

@@ -1,7 +1,7 @@
 //! How often a person and an address may post and vote.
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, Town, id_of, refusal, web};
+use harness::{Actor, Engine, Socket, Town, id_of, web};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -15,52 +15,155 @@ async fn town(person: &str, address: &str) -> Town {
     Town::with(Engine::Embedded, &limits).await
 }
 
-/// Posts as a proxy passes it on, and gives the payload.
-async fn post_from(author: &Actor, meeting: &str, body: &str, forwarded: &str) -> Value {
-    let query = "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } refusal { code retryAfterMs } } }";
-    let input = json!({ "meetingId": meeting, "body": body });
-    let request = web().post(format!("http://{}/graphql", author.host));
-    let request = request.bearer_auth(author.token.as_ref().expect("a token")).header("x-forwarded-for", forwarded);
-    let answer = request.json(&json!({ "query": query, "variables": { "input": input } })).send().await.unwrap();
-    answer.json::<Value>().await.unwrap()["data"]["postComment"].clone()
+/// What is counted, each for itself, with an input for it.
+#[derive(Clone, Copy, Debug)]
+enum Counted {
+    Post,
+    Vote,
 }
 
-#[tokio::test]
-async fn a_person_who_posts_too_often_is_told_how_long_to_wait() {
-    let town = town("3", "0").await;
-    let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
-    let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-    for n in 0..3 {
-        ana.post(&meeting, &format!("№ {n}")).await;
+impl Counted {
+    /// The operation, over a meeting and somebody else's comment at it.
+    fn operation(self, scene: &Scene) -> Value {
+        let (query, input) = match self {
+            Self::Post => (
+                "mutation($input: PostCommentInput!) { done: postComment(input: $input) { comment { id } refusal { code retryAfterMs } } }",
+                json!({ "meetingId": scene.meeting, "body": "Жол?" }),
+            ),
+            Self::Vote => (
+                "mutation($input: VoteCommentInput!) { done: voteComment(input: $input) { comment { id } refusal { code retryAfterMs } } }",
+                json!({ "commentId": scene.comment }),
+            ),
+        };
+        json!({ "query": query, "variables": { "input": input } })
     }
-    let input = json!({ "meetingId": meeting, "body": "№ 3" });
-    let refused = ana.act("postComment", input.clone()).await;
-    assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["retryAfterMs"]), ("TOO_FAST", &json!(20_000)));
-    let other = id_of(&town.citizen("Ben").post(&meeting, "Көрші").await);
-    let vote = ana.act("voteComment", json!({ "commentId": other })).await;
-    assert!(vote["refusal"].is_null(), "votes are counted for themselves: {vote}");
-    town.pass(TimeDelta::milliseconds(20_000));
-    assert!(ana.act("postComment", input).await["refusal"].is_null());
-    for _ in 0..2 {
-        ana.act("voteComment", json!({ "commentId": other })).await;
+
+    fn other(self) -> Self {
+        match self {
+            Self::Post => Self::Vote,
+            Self::Vote => Self::Post,
+        }
     }
-    ana.act("voteComment", json!({ "commentId": other })).await;
-    assert_eq!(refusal(&ana.act("voteComment", json!({ "commentId": other })).await), "TOO_FAST");
 }
 
-#[tokio::test]
-async fn an_address_is_counted_as_its_trusted_proxies_tell_it() {
-    let town = town("0", "2").await;
+/// A live meeting at which two have asked.
+struct Scene {
+    town: Town,
+    meeting: String,
+    comment: String,
+}
+
+async fn scene(person: &str, address: &str) -> Scene {
+    let town = town(person, address).await;
     let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
-    let people: Vec<_> = ["Ana", "Ben", "Dana"].map(|name| town.citizen(name)).into();
-    let code = |payload: Value| payload["refusal"]["code"].as_str().map(str::to_owned);
-    for one in &people[..2] {
-        assert_eq!(code(post_from(one, &meeting, "Жол?", "203.0.113.7").await), None);
+    let comment = id_of(&town.citizen("Zere").post(&meeting, "Көрші").await);
+    // What that has counted is forgotten again.
+    town.pass(TimeDelta::minutes(1));
+    Scene { town, meeting, comment }
+}
+
+/// Where an operation is sent: over HTTP or a socket, as a proxy passes it on from an address.
+enum Door<'a> {
+    Http(&'a str),
+    Socket(Box<Socket>),
+}
+
+impl Door<'_> {
+    async fn socket(actor: &Actor, forwarded: &str) -> Self {
+        let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
+        let mut socket = Socket::try_open(&actor.host, &headers).await.expect("it opens");
+        let token = format!("Bearer {}", actor.token.as_deref().expect("a token"));
+        socket.say(&json!({ "type": "connection_init", "payload": { "authorization": token } })).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+        Self::Socket(Box::new(socket))
     }
-    let third = post_from(&people[2], &meeting, "Жол?", "203.0.113.7").await;
-    assert_eq!((code(third.clone()).as_deref(), &third["refusal"]["retryAfterMs"]), (Some("TOO_FAST"), &json!(30_000)));
-    // What a client writes before its proxy's word changes nothing.
-    let forged = post_from(&people[2], &meeting, "Жол?", "198.51.100.9, 203.0.113.7").await;
-    assert_eq!(code(forged).as_deref(), Some("TOO_FAST"));
-    assert_eq!(code(post_from(&people[2], &meeting, "Жол?", "203.0.113.8").await), None);
+
+    /// How long the author is told to wait; none where it is done.
+    async fn wait(&mut self, author: &Actor, operation: Value) -> Option<u64> {
+        let answer = match self {
+            Self::Http(forwarded) => {
+                let request =
+                    web().post(format!("http://{}/graphql", author.host)).header("x-forwarded-for", *forwarded);
+                let request = request.bearer_auth(author.token.as_deref().expect("a token"));
+                request.json(&operation).send().await.unwrap().json::<Value>().await.unwrap()
+            }
+            Self::Socket(socket) => {
+                socket.say(&json!({ "id": "1", "type": "subscribe", "payload": operation })).await;
+                let next = socket.hear().await;
+                assert_eq!(socket.hear().await, json!({ "id": "1", "type": "complete" }));
+                next["payload"].clone()
+            }
+        };
+        let done = &answer["data"]["done"];
+        if done["refusal"].is_null() {
+            assert!(done["comment"]["id"].is_string(), "{answer}");
+            return None;
+        }
+        assert_eq!((&done["comment"], &done["refusal"]["code"]), (&Value::Null, &json!("TOO_FAST")), "{answer}");
+        Some(done["refusal"]["retryAfterMs"].as_u64().unwrap_or_else(|| panic!("how long? {answer}")))
+    }
+}
+
+#[tokio::test]
+async fn whoever_posts_or_votes_too_often_is_told_how_long_to_wait_at_every_door() {
+    for what in [Counted::Post, Counted::Vote] {
+        let scene = scene("3", "0").await;
+        let (ana, ben) = (scene.town.citizen("Ana"), scene.town.citizen("Ben"));
+        let operation = what.operation(&scene);
+        let mut doors = [Door::Http("203.0.113.7"), Door::socket(&ana, "203.0.113.8").await];
+        for n in 0..3 {
+            let operation = distinct(&operation, n);
+            assert_eq!(doors[n % 2].wait(&ana, operation).await, None, "{what:?} {n}");
+        }
+        for door in &mut doors {
+            assert_eq!(
+                door.wait(&ana, distinct(&operation, 3)).await,
+                Some(20_000),
+                "{what:?}: all doors count together"
+            );
+        }
+        assert_eq!(doors[1].wait(&ana, what.other().operation(&scene)).await, None, "each is counted for itself");
+        assert_eq!(Door::Http("203.0.113.7").wait(&ben, distinct(&operation, 4)).await, None, "and each person");
+        scene.town.pass(TimeDelta::milliseconds(19_999));
+        for door in &mut doors {
+            assert_eq!(door.wait(&ana, distinct(&operation, 5)).await, Some(1), "{what:?}");
+        }
+        scene.town.pass(TimeDelta::milliseconds(1));
+        assert_eq!(doors[1].wait(&ana, distinct(&operation, 6)).await, None, "{what:?}");
+        assert_eq!(doors[0].wait(&ana, distinct(&operation, 7)).await, Some(20_000), "{what:?}");
+    }
+}
+
+/// The same operation with another text, where it has one.
+fn distinct(operation: &Value, n: usize) -> Value {
+    let mut operation = operation.clone();
+    if let Some(body) = operation["variables"]["input"].get_mut("body") {
+        *body = json!(format!("№ {n}"));
+    }
+    operation
+}
+
+#[tokio::test]
+async fn an_address_is_counted_as_its_trusted_proxies_tell_it_at_every_door() {
+    for what in [Counted::Post, Counted::Vote] {
+        let scene = scene("0", "2").await;
+        let operation = what.operation(&scene);
+        let people: Vec<_> = (0..4).map(|n| scene.town.citizen(&format!("Guest {n}"))).collect();
+        assert_eq!(Door::Http("203.0.113.7").wait(&people[0], operation.clone()).await, None);
+        assert_eq!(Door::socket(&people[1], "203.0.113.7").await.wait(&people[1], operation.clone()).await, None);
+        let mut third = [Door::Http("203.0.113.7"), Door::socket(&people[2], "203.0.113.7").await];
+        // What a client writes before its proxy's word changes nothing.
+        let mut forged =
+            [Door::Http("198.51.100.9, 203.0.113.7"), Door::socket(&people[2], "198.51.100.9, 203.0.113.7").await];
+        for door in third.iter_mut().chain(&mut forged) {
+            assert_eq!(door.wait(&people[2], operation.clone()).await, Some(30_000), "{what:?}");
+        }
+        let other = what.other().operation(&scene);
+        assert_eq!(third[1].wait(&people[2], other).await, None, "each is counted for itself");
+        assert_eq!(Door::Http("203.0.113.8").wait(&people[2], operation.clone()).await, None, "and each address");
+        scene.town.pass(TimeDelta::milliseconds(29_999));
+        assert_eq!(third[1].wait(&people[3], operation.clone()).await, Some(1), "{what:?}");
+        scene.town.pass(TimeDelta::milliseconds(1));
+        assert_eq!(third[0].wait(&people[3], operation.clone()).await, None, "{what:?}");
+    }
 }

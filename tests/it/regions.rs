@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use harness::scenes;
+use kezdesu::app::regions::{ImportError, ImportOptions};
 use serde_json::json;
 
 /// The district that the product carries whole.
@@ -22,7 +23,7 @@ scenes! {
     async fn the_whole_classifier_is_paged_searched_and_descended_without_the_database(town) {
         let Some(book) = real() else { return };
         let app = town.service(0).app();
-        app.import_regions(&book, kezdesu::app::regions::ImportOptions::default()).await.unwrap();
+        app.import_regions(&book, ImportOptions::default()).await.unwrap();
         // From here on nothing can be asked of the database.
         app.store.close().await;
         let query = "query($after: String) { regions(first: 100, after: $after) { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }";
@@ -108,7 +109,8 @@ scenes! {
             let file = dir.path().join("kato.csv");
             std::fs::write(&file, format!("{head}{text}")).unwrap();
             let dated = Some(dated.parse().unwrap());
-            let options = kezdesu::app::regions::ImportOptions { dry_run: false, dated };
+            // These editions have a few units for all of the country.
+            let options = ImportOptions { dated, allow_ending: 1000, ..ImportOptions::default() };
             town.service(0).app().import_regions(&file, options).await
         };
         let unit = async |code: &str| {
@@ -138,5 +140,52 @@ scenes! {
         assert_eq!(import(old, "2026-05-01").await.unwrap().difference.added.len(), 1);
         let back = json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": "2026-05-01", "validTo": null });
         assert_eq!(unit("103230000").await, back, "what had ended may come back");
+    }
+
+    async fn a_file_that_was_cut_off_is_no_edition(town) {
+        // Two oblasts, each with ten districts of nine okrugs.
+        let mut lines = vec!["te,ab,cd,ef,hij,k,name_kaz,name_rus,nn".to_owned()];
+        let mut add = |ab: &str, cd: &str, ef: &str, names: String| {
+            let number = lines.len();
+            lines.push(format!("{ab}{cd}{ef}000,{ab},{cd},{ef},000,2,{names},{number}"));
+        };
+        for ab in ["10", "11"] {
+            add(ab, "00", "00", format!("Облыс {ab} облысы,область {ab}"));
+            for cd in (32..52).step_by(2).map(|cd| cd.to_string()) {
+                add(ab, &cd, "00", format!("Аудан {cd} ауданы,Район {cd} район"));
+                for ef in (30..39).map(|ef| ef.to_string()) {
+                    add(ab, &cd, &ef, format!("Округ {ef} а.о.,Округ {ef} с.о."));
+                }
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let import = async |text: &str, dated: &str, allow_ending: usize| {
+            let file = dir.path().join("kato.csv");
+            std::fs::write(&file, text).unwrap();
+            let options = ImportOptions { dated: Some(dated.parse().unwrap()), allow_ending, ..ImportOptions::default() };
+            town.service(0).app().import_regions(&file, options).await
+        };
+        let count = async || town.stranger().query("{ regions { totalCount } }", json!({})).await["regions"]["totalCount"].clone();
+        import(&lines.join("\n"), "2026-01-01", 1000).await.unwrap();
+        assert_eq!(count().await, 202);
+        for rows in 80..=195 {
+            let cut = import(&lines[..=rows].join("\n"), "2026-02-01", 0).await.unwrap_err();
+            assert!(matches!(cut, ImportError::TooManyEnd(_)), "{rows} rows: {cut}");
+        }
+        let cut = import(&lines[..=100].join("\n"), "2026-02-01", 101).await.unwrap_err().to_string();
+        let reason = "the edition would end 102 of 202 units, 110000000 with all that is in it among them: is the file whole? \
+                      If it is, allow 102 units to end";
+        assert_eq!(cut, reason);
+        let whole = lines.join("\n");
+        let inside = import(&whole[..whole.len() - 12], "2026-02-01", 1000).await.unwrap_err();
+        assert_eq!(inside.to_string(), "row 203: the file ends in the middle of the row: it was cut off");
+        let far = import(&whole, "2027-03-04", 0).await.unwrap_err();
+        assert!(matches!(far, ImportError::FarAhead(_)), "{far}");
+        assert_eq!(count().await, 202, "nothing was changed");
+        assert_eq!(town.service(0).app().store.count_editions().await.unwrap(), 1);
+        // A few end in any year, and more where somebody has looked at them.
+        assert_eq!(import(&lines[..=196].join("\n"), "2026-02-01", 0).await.unwrap().difference.ended.len(), 6);
+        assert_eq!(import(&lines[..=100].join("\n"), "2026-03-01", 96).await.unwrap().difference.ended.len(), 96);
+        assert_eq!(count().await, 100);
     }
 }

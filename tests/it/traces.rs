@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use harness::{
     Process, id_of,
     outside::{HOST, now, person, settings},
-    web,
+    until, web,
 };
 use serde_json::json;
 use tokio::{
@@ -70,6 +70,17 @@ async fn a_request_is_traced_as_part_of_its_callers_trace() {
     let holds = |part: &[u8]| heard.windows(part.len()).any(|window| window == part);
     assert!(holds(b"graphql.request") && holds(b"store.tx") && holds(b"WhoAmI"));
     assert!(holds(&trace), "the span belongs to the caller's trace");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn samples_are_summed_up_though_nobody_reads_the_metrics() {
+    let dir = tempfile::tempdir().unwrap();
+    let (collector, heard) = collector().await;
+    let program = Process::serve(&settings(dir.path(), &[("KEZDESU_OTLP", collector)])).await;
+    // The job is traced, and nothing else of it can be seen from outside.
+    let holds = async || heard.lock().await.windows(10).any(|window| window == b"histograms");
+    until(holds, || {}, |found| *found).await;
+    assert!(program.terminate().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

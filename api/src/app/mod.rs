@@ -3,6 +3,7 @@
 //! `now` is read once, at the start of an act. One transaction holds the rows, their events and the idempotency key; the bus
 //! is told after the commit, and nothing is answered before it.
 
+pub mod apart;
 pub mod meetings;
 pub mod once;
 pub mod questions;
@@ -14,7 +15,7 @@ pub mod time_split;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::{kato::KatoCode, meeting};
 
 pub use refused::{ActError, Refused};
@@ -31,6 +32,9 @@ use crate::{
     idgen::IdGen,
     store::{Store, StoreError, Tx},
 };
+
+/// How long the database may take to say the time, and be believed.
+const SURE: TimeDelta = TimeDelta::milliseconds(200);
 
 /// What every act works with.
 pub struct App {
@@ -134,8 +138,11 @@ impl App {
     pub async fn set_clock(&self) -> Result<(), StoreError> {
         let asked = self.now();
         if let Some(shared) = self.store.time().await? {
-            // As of the middle of the question.
-            self.clock.correct(asked + (self.now() - asked) / 2 - shared);
+            let took = self.now() - asked;
+            // As of the middle of the question: a slow answer says too little of when it was given.
+            if took <= SURE {
+                self.clock.correct(asked + took / 2 - shared);
+            }
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ const LONGEST_KEY: usize = 200;
 /// A caller's key with everything that says what it stands for.
 ///
 /// # Errors
-/// Refused when the key is empty or too long.
+/// Refused when the key is empty, too long, or holds a control character.
 pub fn once(
     subject: &str,
     operation: &'static str,
@@ -28,6 +28,10 @@ pub fn once(
     let Some(key) = key else { return Ok(None) };
     if key.is_empty() {
         return Err(Refused::Invalid { field: "idempotencyKey", why: Invalid::Empty }.into());
+    }
+    // PostgreSQL takes no NUL, and a statement that fails for one fails for all whose posts go with it.
+    if key.chars().any(char::is_control) {
+        return Err(Refused::Invalid { field: "idempotencyKey", why: Invalid::ControlCharacter }.into());
     }
     if key.len() > LONGEST_KEY {
         return Err(Refused::TooLong { field: "idempotencyKey", max: LONGEST_KEY }.into());

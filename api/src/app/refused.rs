@@ -2,7 +2,7 @@
 //!
 //! The public API has one vocabulary of refusals, so the acts share one too; each is data a person can act on.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entities::enums::{CommentState, MeetingPhase};
 
 use crate::store::StoreError;
@@ -103,6 +103,13 @@ pub enum Invalid {
     },
     /// It lies in the past.
     InPast,
+    /// It does not lie in the days in which it can.
+    Dates {
+        /// The first.
+        from: NaiveDate,
+        /// The last.
+        to: NaiveDate,
+    },
     /// It is not a web address.
     Url,
     /// There is no such unit.
@@ -115,6 +122,8 @@ pub enum Invalid {
     IntoItself,
     /// Nobody votes for their own comment.
     OwnComment,
+    /// Nobody knows who wrote it.
+    UnknownAuthor,
 }
 
 /// Which rule of the decree is broken.

@@ -4,14 +4,17 @@ use chrono::{DateTime, Utc};
 use entities::{meeting, stage_segment};
 
 use crate::{
-    app::{App, meetings::life_event},
+    app::{App, apart::apart, meetings::life_event},
     clock::almaty_date,
     domain::{
-        feed::{EventKind, FeedName},
+        feed::{EventKind, FeedName, NewEvent},
         time_split::{Plan, Segment, Sums, sums},
     },
     store::StoreError,
 };
+
+/// Of how many meetings the stretches are read at once.
+const LOOK: usize = 500;
 
 /// Stored stretches as the rule sees them.
 #[must_use]
@@ -28,24 +31,24 @@ impl App {
     }
 
     /// Records for every live meeting that its presentation has reached 80 % or 100 % of its budget: once, however many
-    /// replicas look.
+    /// replicas look. Each meeting is judged by itself.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn watch_budgets(&self) -> Result<(), StoreError> {
-        let meetings = self.store.meetings_within_budget().await?;
-        let ids: Vec<_> = meetings.iter().map(|meeting| meeting.id).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let rows = self.store.segments_of(&ids).await?;
-        for meeting in meetings {
-            let own: Vec<_> = rows.iter().filter(|row| row.meeting_id == meeting.id).cloned().collect();
-            if marks(&meeting, &self.sums(&meeting, &own, self.now())).is_some() {
-                self.mark_budget(&meeting).await?;
+        for meetings in self.store.meetings_within_budget().await?.chunks(LOOK) {
+            let ids: Vec<_> = meetings.iter().map(|meeting| meeting.id).collect();
+            let rows = self.store.segments_of(&ids).await?;
+            for meeting in meetings {
+                apart("budgets", meeting.id.0, self.watch_budget(meeting, &rows)).await?;
             }
         }
         Ok(())
+    }
+
+    async fn watch_budget(&self, meeting: &meeting::Model, rows: &[stage_segment::Model]) -> Result<(), StoreError> {
+        let own: Vec<_> = rows.iter().filter(|row| row.meeting_id == meeting.id).cloned().collect();
+        if is_new(meeting, &self.sums(meeting, &own, self.now())) { self.mark_budget(meeting).await } else { Ok(()) }
     }
 
     async fn mark_budget(&self, seen: &meeting::Model) -> Result<(), StoreError> {
@@ -53,20 +56,33 @@ impl App {
         let mut tx = self.store.begin().await?;
         let Some(mut meeting) = tx.lock_meeting(seen.id).await? else { return Ok(()) };
         let rows = tx.segments(seen.id).await?;
-        let Some((warned, exceeded)) = marks(&meeting, &self.sums(&meeting, &rows, now)) else { return Ok(()) };
-        (meeting.warned_at, meeting.exceeded_at) = (warned, exceeded);
-        tx.save_meeting(meeting.clone()).await?;
-        tx.record(FeedName::Meetings, now, &[life_event(meeting.id, EventKind::Stage, None)]).await?;
+        let events = self.reach(&mut meeting, &rows, now);
+        if events.is_empty() {
+            return Ok(());
+        }
+        tx.save_meeting(meeting).await?;
+        tx.record(FeedName::Meetings, now, &events).await?;
         self.commit(tx).await
+    }
+
+    /// Notes on a meeting, which the caller saves, what marks its presentation has reached by a moment: an event for each, in their
+    /// order.
+    pub(in crate::app) fn reach(
+        &self,
+        meeting: &mut meeting::Model,
+        rows: &[stage_segment::Model],
+        now: DateTime<Utc>,
+    ) -> Vec<NewEvent> {
+        let sums = self.sums(meeting, rows, now);
+        let marks = [(&mut meeting.warned_at, sums.warned_at), (&mut meeting.exceeded_at, sums.exceeded_at)];
+        let new = marks.into_iter().filter(|(noted, reached)| noted.is_none() && reached.is_some());
+        let new = new.map(|(noted, reached)| *noted = reached).count();
+        vec![life_event(meeting.id, EventKind::Stage, None); new]
     }
 }
 
-/// When 80 % and 100 % of the budget were reached.
-type Marks = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
-
-/// The marks a meeting should carry, if it does not carry them yet.
-fn marks(meeting: &meeting::Model, sums: &Sums) -> Option<Marks> {
-    let warned = meeting.warned_at.or(sums.warned_at);
-    let exceeded = meeting.exceeded_at.or(sums.exceeded_at);
-    (warned != meeting.warned_at || exceeded != meeting.exceeded_at).then_some((warned, exceeded))
+/// Whether a mark is reached that the meeting does not carry yet.
+fn is_new(meeting: &meeting::Model, sums: &Sums) -> bool {
+    (meeting.warned_at.is_none() && sums.warned_at.is_some())
+        || (meeting.exceeded_at.is_none() && sums.exceeded_at.is_some())
 }

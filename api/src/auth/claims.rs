@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use entities::kato::KatoCode;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::viewer::{Person, Role, Viewer};
+use crate::{
+    auth::keys::Print,
+    domain::viewer::{Person, Role, Viewer},
+};
 
 /// A verified caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +21,10 @@ pub struct Authenticated {
 /// What must hold for as long as a caller is known by a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// The key that has signed it.
+    /// The name of the key that has signed it.
     pub(in crate::auth) kid: String,
+    /// Which key that was.
+    pub(in crate::auth) print: Print,
     /// Whose it is.
     pub(in crate::auth) subject: String,
     /// When it was issued, where it says so.

@@ -15,7 +15,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use crate::{
     auth::{
         claims::{Audience, Claims, role_name},
-        keys::{Key, KeyError, Keys},
+        keys::{Key, KeyError, Keys, Print},
     },
     config::Settings,
     domain::viewer::Role,
@@ -85,7 +85,7 @@ pub fn mint(settings: &Settings, request: &TokenRequest, now: DateTime<Utc>) -> 
 /// The development key as the only key.
 pub(in crate::auth) fn keys(settings: &Settings) -> Result<Keys, KeyError> {
     let key = DecodingKey::from_secret(&secret(&settings.data_dir)?);
-    Ok(Keys::from([(KID.to_owned(), Key { algorithm: Algorithm::HS256, key })]))
+    Ok(Keys::from([(KID.to_owned(), Key { algorithm: Algorithm::HS256, key, print: Print::default() })]))
 }
 
 /// Reads the secret, or makes it: two processes that start at once end up with the same.

@@ -5,9 +5,11 @@ mod dev_key;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod keys;
+mod source;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod wanted;
 
 pub use claims::{AuthRefused, Authenticated, Token};
 pub use dev_key::{MintError, TokenRequest, mint, parse_ttl};

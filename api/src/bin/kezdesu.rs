@@ -58,6 +58,7 @@ async fn run(command: Command) -> Outcome {
             until_told(service).await
         }
         Command::Demo => {
+            demo::allowed(&settings)?;
             let service = start(settings.clone(), Arc::clone(&clock), true).await?;
             say(&demo::start(&service, &settings, clock).await?)?;
             until_told(service).await
@@ -72,12 +73,13 @@ async fn run(command: Command) -> Outcome {
             let until = service::withdraw_tokens(&store, clock.as_ref(), &subject).await?;
             say(&format!("tokens issued to {subject} up to {} are withdrawn\n", until.format("%FT%TZ")))
         }
-        Command::Regions(Regions::Import { file, dry_run, dated }) => {
+        Command::Regions(Regions::Import { file, dry_run, dated, allow_ending, allow_far }) => {
             let store = service::open(&settings, false).await?;
             let ids: Arc<dyn IdGen> = RandomIds::start();
             let bus = one_shot_bus(&settings, &clock)?;
             let app = service::app(&settings, store, bus, clock, ids).await?;
-            say(&app.import_regions(&file, ImportOptions { dry_run, dated }).await?.to_string())
+            let options = ImportOptions { dry_run, dated, allow_ending, allow_far };
+            say(&app.import_regions(&file, options).await?.to_string())
         }
     }
 }

@@ -3,7 +3,9 @@
 mod parse;
 mod secret;
 mod settings;
+mod texts;
 
-pub use parse::{BadSetting, from_environment, load};
+pub use parse::{from_environment, load};
 pub use secret::Secret;
 pub use settings::{Environment, LogFormat, SETTINGS, Safelist, Setting, Settings, settings_table};
+pub use texts::BadSetting;

@@ -1,42 +1,25 @@
 //! From names and texts to checked settings. Every fault is one line that names the setting.
 
-use std::{collections::BTreeMap, net::IpAddr, num::NonZeroU32, path::PathBuf, str::FromStr};
+use std::{net::IpAddr, num::NonZeroU32, path::PathBuf, str::FromStr};
 
+use chrono::TimeDelta;
 use ipnet::IpNet;
 use url::Url;
 
 use crate::{
-    config::{Environment, LogFormat, SETTINGS, Safelist, Secret, Settings},
+    config::{
+        BadSetting, Environment, LogFormat, Safelist, Secret, Settings,
+        texts::{Texts, gather, ours},
+    },
     domain::norms::Norms,
 };
-
-/// Why the settings do not hold. Never shows a value that may be secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadSetting {
-    /// There is no such setting.
-    #[error("{0}: there is no such setting")]
-    Unknown(String),
-    /// A setting is malformed.
-    #[error("{name}: {why}")]
-    Malformed {
-        /// The setting.
-        name: &'static str,
-        /// What it should be.
-        why: &'static str,
-    },
-    /// The file of settings cannot be read.
-    #[error("KEZDESU_CONFIG: the file cannot be read as TOML")]
-    File,
-}
-
-type Texts = BTreeMap<String, String>;
 
 /// Reads the settings of this process.
 ///
 /// # Errors
 /// When one of them does not hold.
 pub fn from_environment() -> Result<Settings, BadSetting> {
-    load(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    load(ours(std::env::vars_os())?)
 }
 
 /// Makes settings of names and texts; names that are not ours are left alone.
@@ -44,28 +27,7 @@ pub fn from_environment() -> Result<Settings, BadSetting> {
 /// # Errors
 /// When one of them does not hold.
 pub fn load(variables: impl IntoIterator<Item = (String, String)>) -> Result<Settings, BadSetting> {
-    let environment: Texts = variables.into_iter().filter(|(name, _)| name.starts_with("KEZDESU_")).collect();
-    let mut texts = match environment.get("KEZDESU_CONFIG") {
-        Some(path) => file(path)?,
-        None => Texts::new(),
-    };
-    texts.extend(environment);
-    if let Some(unknown) = texts.keys().find(|name| !SETTINGS.iter().any(|one| one.name == name.as_str())) {
-        return Err(BadSetting::Unknown(unknown.clone()));
-    }
-    settings(&texts)
-}
-
-fn file(path: &str) -> Result<Texts, BadSetting> {
-    let text = std::fs::read_to_string(path).map_err(|_| BadSetting::File)?;
-    let table: toml::Table = text.parse().map_err(|_| BadSetting::File)?;
-    let text = |value: toml::Value| match value {
-        toml::Value::String(text) => Ok(text),
-        toml::Value::Integer(number) => Ok(number.to_string()),
-        toml::Value::Boolean(flag) => Ok(flag.to_string()),
-        _ => Err(BadSetting::File),
-    };
-    table.into_iter().map(|(name, value)| Ok((format!("KEZDESU_{}", name.to_uppercase()), text(value)?))).collect()
+    settings(&gather(variables)?)
 }
 
 fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
@@ -76,6 +38,8 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         &[("development", Environment::Development), ("production", Environment::Production)],
         "is development or production",
     )?;
+    // Who builds on the service stops it often, and nobody balances load to it.
+    let lame_duck = if environment == Environment::Production { 5 } else { 0 };
     if environment == Environment::Production && jwks.is_none() {
         return Err(malformed("KEZDESU_JWKS", "is required in production"));
     }
@@ -89,6 +53,7 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         listen: parsed(texts, "KEZDESU_LISTEN", "127.0.0.1:8080", "is an address such as 127.0.0.1:8080")?,
         ops_listen: parsed(texts, "KEZDESU_OPS_LISTEN", "127.0.0.1:9090", "is an address such as 127.0.0.1:9090")?,
         environment,
+        lame_duck: TimeDelta::seconds(number(texts, "KEZDESU_LAME_DUCK", lame_duck, 0..=300)?),
         database_url: database(texts, &data_dir)?,
         data_dir,
         database_connections: number(texts, "KEZDESU_DATABASE_CONNECTIONS", 16, 2..=500)?,
@@ -102,7 +67,9 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         keep_events: number(texts, "KEZDESU_KEEP_EVENTS", 100_000, 100..=i64::MAX)?,
         max_body_bytes: number(texts, "KEZDESU_MAX_BODY_BYTES", 1 << 20, 1024..=1 << 30)?,
         socket_operations: number(texts, "KEZDESU_SOCKET_OPERATIONS", 20, 1..=10_000)?,
-        trusted_proxies: networks(texts)?,
+        gateways: networks(texts, "KEZDESU_GATEWAYS")?,
+        gateway_operations: number(texts, "KEZDESU_GATEWAY_OPERATIONS", 10_000, 1..=10_000)?,
+        trusted_proxies: networks(texts, "KEZDESU_TRUSTED_PROXIES")?,
         person_a_minute: NonZeroU32::new(number(texts, "KEZDESU_PERSON_A_MINUTE", 60, 0..=u32::MAX)?),
         address_a_minute: NonZeroU32::new(number(texts, "KEZDESU_ADDRESS_A_MINUTE", 3000, 0..=u32::MAX)?),
         operations: optional(texts, "KEZDESU_OPERATIONS").map(PathBuf::from),
@@ -121,6 +88,12 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         )?,
         otlp: collector(texts)?,
     };
+    together(&settings)?;
+    Ok(settings)
+}
+
+/// What settings ask of each other.
+fn together(settings: &Settings) -> Result<(), BadSetting> {
     if settings.jwks.is_none() && !(settings.is_embedded() && settings.listen.ip().is_loopback()) {
         let why = "is required unless the database is the embedded one and KEZDESU_LISTEN is a loopback address";
         return Err(malformed("KEZDESU_JWKS", why));
@@ -128,7 +101,7 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
     if settings.safelist == Safelist::Public && settings.operations.is_none() {
         return Err(malformed("KEZDESU_OPERATIONS", "is required with KEZDESU_SAFELIST"));
     }
-    Ok(settings)
+    Ok(())
 }
 
 const fn malformed(name: &'static str, why: &'static str) -> BadSetting {
@@ -207,8 +180,7 @@ fn origins(texts: &Texts) -> Result<Vec<String>, BadSetting> {
         .collect()
 }
 
-fn networks(texts: &Texts) -> Result<Vec<IpNet>, BadSetting> {
-    let name = "KEZDESU_TRUSTED_PROXIES";
+fn networks(texts: &Texts, name: &'static str) -> Result<Vec<IpNet>, BadSetting> {
     let network = |text: String| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let networks = list(texts, name).into_iter().map(network);
     networks.collect::<Result<_, _>>().map_err(|_| malformed(name, "holds addresses or networks such as 10.0.0.0/8"))
@@ -277,6 +249,9 @@ mod tests {
             ("KEZDESU_KEEP_EVENTS", "1"),
             ("KEZDESU_LOG_FORMAT", "xml"),
             ("KEZDESU_TRUSTED_PROXIES", "10.0.0.0/99"),
+            ("KEZDESU_GATEWAYS", "gateway"),
+            ("KEZDESU_GATEWAY_OPERATIONS", "0"),
+            ("KEZDESU_LAME_DUCK", "301"),
             ("KEZDESU_PERSON_A_MINUTE", "-1"),
             ("KEZDESU_SAFELIST", "all"),
             ("KEZDESU_OTLP", "collector"),
@@ -285,6 +260,16 @@ mod tests {
             let text = refusal(&[(name, value)]);
             assert!(text.starts_with(name) && !text.contains("hush") && !text.contains('\n'), "{text}");
         }
+    }
+
+    #[test]
+    fn only_production_says_first_that_it_is_about_to_stop() {
+        let production =
+            ["KEZDESU_JWKS", "KEZDESU_JWT_ISSUER", "KEZDESU_JWT_AUDIENCE"].map(|name| (name, "https://id.example/"));
+        let production = [&production[..], &[("KEZDESU_ENVIRONMENT", "production")]].concat();
+        assert_eq!(with(&[]).unwrap().lame_duck, TimeDelta::zero());
+        assert_eq!(with(&production).unwrap().lame_duck, TimeDelta::seconds(5));
+        assert_eq!(with(&[("KEZDESU_LAME_DUCK", "15")]).unwrap().lame_duck, TimeDelta::seconds(15));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
+use chrono::TimeDelta;
 use ipnet::IpNet;
 
 use crate::{config::Secret, domain::norms::Norms};
@@ -29,6 +30,11 @@ pub const SETTINGS: &[Setting] = &[
         "KEZDESU_ENVIRONMENT",
         "development",
         "`development` or `production`; production has no GraphiQL and no introspection, and needs `KEZDESU_JWKS`.",
+    ),
+    setting(
+        "KEZDESU_LAME_DUCK",
+        "5 in production, else 0",
+        "How many seconds `/readyz` says that the end is near, while everything is still taken, before it begins; 0 to 300.",
     ),
     setting("KEZDESU_DATA_DIR", "./data", "Where the embedded database and the development key lie."),
     setting("KEZDESU_DATABASE_URL", "SQLite in `KEZDESU_DATA_DIR`", "`postgres://…` or `sqlite:…`."),
@@ -60,6 +66,16 @@ pub const SETTINGS: &[Setting] = &[
     setting("KEZDESU_MAX_BODY_BYTES", "1048576", "How large a request may be, 1024 or more."),
     setting("KEZDESU_SOCKET_OPERATIONS", "20", "How many operations a WebSocket may run at once, 1 to 10000."),
     setting(
+        "KEZDESU_GATEWAYS",
+        "none",
+        "Addresses or networks from which only gateways ask, with commas between; the subscribers of one share a socket.",
+    ),
+    setting(
+        "KEZDESU_GATEWAY_OPERATIONS",
+        "10000",
+        "How many operations a gateway's WebSocket may run at once, 1 to 10000.",
+    ),
+    setting(
         "KEZDESU_TRUSTED_PROXIES",
         "none",
         "Networks of the proxies in front, such as `10.0.0.0/8`, with commas between; only they say by `X-Forwarded-For` who asks.",
@@ -87,7 +103,11 @@ pub const SETTINGS: &[Setting] = &[
         "none",
         "Address of an OpenTelemetry collector (OTLP over HTTP), such as `http://collector:4318`.",
     ),
-    setting("KEZDESU_CONFIG", "none", "A TOML file of settings; the environment goes before it."),
+    setting(
+        "KEZDESU_CONFIG",
+        "none",
+        "A TOML file of settings; the environment goes before it, but for variables that are empty.",
+    ),
 ];
 
 /// Whether the service is for those who build on it or for everyone.
@@ -126,6 +146,8 @@ pub struct Settings {
     pub ops_listen: SocketAddr,
     /// For whom the service is.
     pub environment: Environment,
+    /// How long the service says that its end is near before it begins.
+    pub lame_duck: TimeDelta,
     /// Where files lie.
     pub data_dir: PathBuf,
     /// The database.
@@ -152,6 +174,10 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// How many operations a socket may run.
     pub socket_operations: usize,
+    /// Networks from which only gateways ask.
+    pub gateways: Vec<IpNet>,
+    /// How many operations a gateway's socket may run.
+    pub gateway_operations: usize,
     /// Networks of the proxies in front.
     pub trusted_proxies: Vec<IpNet>,
     /// How many posts or votes a person may send a minute; none: any number.

@@ -20,7 +20,7 @@ use crate::{
     },
     auth::{MintError, TokenRequest, mint},
     clock::Clock,
-    config::Settings,
+    config::{Environment, Settings},
     domain::viewer::{Person, Role, Viewer},
     graphql::node::GlobalId,
     service::Service,
@@ -32,12 +32,28 @@ const HOST: &str = "751110000";
 /// Why there is no demonstration.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
+    /// The database may be one that people rely on.
+    #[error(
+        "the demonstration invents meetings and people: it runs neither in production nor where KEZDESU_JWKS is set"
+    )]
+    InEarnest,
     /// An act failed.
     #[error("the demonstration's meetings cannot be made")]
     Act(#[from] ActError),
     /// There are no tokens.
     #[error(transparent)]
     Tokens(#[from] MintError),
+}
+
+/// Whether there may be a demonstration: asked before anything is opened.
+///
+/// # Errors
+/// When the service is meant in earnest.
+pub fn allowed(settings: &Settings) -> Result<(), DemoError> {
+    if settings.environment == Environment::Production || settings.jwks.is_some() {
+        return Err(DemoError::InEarnest);
+    }
+    Ok(())
 }
 
 /// Makes the meetings, lets the people come, and says where to look.
@@ -67,7 +83,7 @@ pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>
     Ok(format!(
         "Kezdesu demo\n\n  explorer   http://{address}/\n  endpoint   http://{address}/graphql  (WebSocket at the same path)\n  \
          operator   http://{}\n\nA meeting is live: {id}\n\nFollow its questions (paste into the explorer):\n\n  subscription {{\n    \
-         comments(meetingId: \"{id}\") {{ seq kind comment {{ receipt body state votes }} }}\n  }}\n\nFirst query:\n\n  \
+         comments(meetingId: \"{id}\") {{ seq prev kind comment {{ receipt body state votes }} }}\n  }}\n\nFirst query:\n\n  \
          curl -s http://{address}/graphql -H 'content-type: application/json' \\\n    \
          -d '{{\"query\":\"{{ meeting(id: \\\"{id}\\\") {{ title {{ kk }} phase timeSplit {{ stage presentationMs budgetMs }} }} }}\"}}'\n\n\
          Tokens for 8 hours (header: Authorization: Bearer …):\n\n  CITIZEN\n  {citizen}\n\n  MODERATOR and AKIMAT of {HOST}\n  {moderator}\n\n\

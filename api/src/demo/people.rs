@@ -12,7 +12,7 @@ use entities::{
 use crate::{
     app::{
         ActError, App,
-        questions::{Moderate, Moderation, PostComment},
+        questions::{Moderate, Moderation, PostComment, Sent},
     },
     clock::sleep,
     demo::{questions::QUESTIONS, viewer},
@@ -61,9 +61,10 @@ async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), ActErr
     let language = if *language == "kk" { Language::Kk } else { Language::Ru };
     // The same question again would be refused, and rightly.
     let body = if index < round { (*body).to_owned() } else { format!("{body} ({})", index / round + 1) };
-    let post = PostComment { meeting, body, kind: CommentKind::Question, language, author_name: None };
+    let (kind, language) = (CommentKind::Question, Some(language));
+    let post = PostComment { meeting, body, kind, language, author_name: None };
     let author = viewer(&format!("demo-{}", index % round), name, &[Role::Citizen], None);
-    app.post_comment(&author, post, None, None).await?;
+    app.post_comment(&author, post, Sent { key: None, language: Language::Kk, from: None }).await?;
     Ok(())
 }
 

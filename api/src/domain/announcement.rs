@@ -1,15 +1,17 @@
 //! When a meeting has to be announced (p. 3.4): 14 or 7 days before its date, by the host's kind, in Asia/Almaty dates.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Offset as _, TimeZone as _, Utc};
 use chrono_tz::Asia::Almaty;
 use entities::enums::RegionKind;
 
 use crate::domain::norms::Norms;
 
-/// The calendar date of a moment, by which the decree's terms run.
+/// The calendar date of a moment in Asia/Almaty, by which the decree's terms run. At the end of time, where Almaty's date cannot be
+/// written any more, it is the one in UTC: every stored moment has a date.
 #[must_use]
 pub fn date(at: DateTime<Utc>) -> NaiveDate {
-    at.with_timezone(&Almaty).date_naive()
+    let utc = at.naive_utc();
+    utc.checked_add_offset(Almaty.offset_from_utc_datetime(&utc).fix()).unwrap_or(utc).date()
 }
 
 /// The last date on which a meeting can be announced in time; none where the host's kind owes no meetings.
@@ -43,6 +45,14 @@ mod tests {
         assert!(!in_time(&norms, RegionKind::District, start, last + chrono::TimeDelta::milliseconds(1)));
         assert!(in_time(&norms, RegionKind::RuralOkrug, start, at("2026-03-09T18:59:59Z")));
         assert!(!in_time(&norms, RegionKind::RuralOkrug, start, at("2026-03-09T19:00:00Z")));
+    }
+
+    #[test]
+    fn every_moment_has_a_date() {
+        assert_eq!(date(DateTime::<Utc>::MAX_UTC), NaiveDate::MAX);
+        assert_eq!(date(DateTime::<Utc>::MIN_UTC), NaiveDate::MIN);
+        assert!(in_time(&Norms::default(), RegionKind::Oblast, DateTime::<Utc>::MAX_UTC, at("2026-03-02T04:00:00Z")));
+        assert_eq!(due(&Norms::default(), RegionKind::Oblast, DateTime::<Utc>::MIN_UTC), None);
     }
 
     #[test]

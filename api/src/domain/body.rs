@@ -1,11 +1,17 @@
 //! The text of a comment: what it may hold, how it is folded for search, how its number is shown.
 
+use std::collections::HashSet;
+
 use entities::{enums::Language, ids::MeetingId};
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
 /// How many characters a comment may have.
 pub const LONGEST_BODY: usize = 1000;
+/// How many different words can be looked for at once. Each is a condition in the database's statement, which nests by them.
+pub const MOST_SEARCHED: usize = 20;
+/// How many characters a text that is looked for may have.
+pub const LONGEST_SEARCH: usize = 200;
 
 /// Why a text cannot be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,17 +35,38 @@ pub fn said_digest(meeting: MeetingId, author: &str, body: &str) -> i64 {
     hash.finalize().iter().take(8).fold(0, |sum: i64, byte| (sum << 8) | i64::from(*byte))
 }
 
-/// A text in composed form and trimmed, of 1 to `max` characters, in any script, without control characters.
+/// A text in composed form and trimmed, of 1 to `max` characters, in any script, without control characters. Where a line was
+/// broken or a tab set, it has a space.
 ///
 /// # Errors
 /// When it is not such a text.
 pub fn line(text: &str, max: usize) -> Result<String, BadText> {
+    let parts = text.split(['\n', '\r', '\t']).map(str::trim).filter(|part| !part.is_empty());
+    checked(&parts.collect::<Vec<_>>().join(" "), max, is_control)
+}
+
+/// As [`line`], but with the lines that it was written in, and at most one empty one between two.
+///
+/// # Errors
+/// When it is not such a text.
+pub fn lines(text: &str, max: usize) -> Result<String, BadText> {
+    let mut kept: Vec<String> = Vec::new();
+    for line in text.replace("\r\n", "\n").split(['\n', '\r']) {
+        let line = line.replace('\t', " ").trim_end().to_owned();
+        if !(line.is_empty() && kept.last().is_some_and(String::is_empty)) {
+            kept.push(line);
+        }
+    }
+    checked(&kept.join("\n"), max, |c| c != '\n' && is_control(c))
+}
+
+fn checked(text: &str, max: usize, forbidden: impl Fn(char) -> bool) -> Result<String, BadText> {
     let composed: String = text.nfc().collect();
     let trimmed = composed.trim();
-    if trimmed.is_empty() {
+    if !trimmed.chars().any(is_visible) {
         return Err(BadText::Empty);
     }
-    if trimmed.chars().any(is_control) {
+    if trimmed.chars().any(forbidden) {
         return Err(BadText::ControlCharacter);
     }
     if trimmed.chars().nth(max).is_some() {
@@ -53,7 +80,7 @@ pub fn line(text: &str, max: usize) -> Result<String, BadText> {
 pub fn tidy(text: &str, max: usize) -> Option<String> {
     let composed: String = text.nfc().map(|c| if is_control(c) { ' ' } else { c }).collect();
     let trimmed = composed.trim();
-    if trimmed.is_empty() {
+    if !trimmed.chars().any(is_visible) {
         return None;
     }
     if trimmed.chars().nth(max).is_none() {
@@ -61,6 +88,15 @@ pub fn tidy(text: &str, max: usize) -> Option<String> {
     }
     let kept: String = trimmed.chars().take(max.saturating_sub(1)).collect();
     Some(format!("{}…", kept.trim_end()))
+}
+
+/// Whether a text that has this is more than an empty place on the screen. What cannot be shown at all is refused elsewhere.
+fn is_visible(c: char) -> bool {
+    let hidden = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}');
+    !hidden && !c.is_whitespace()
 }
 
 fn is_control(c: char) -> bool {
@@ -99,10 +135,21 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// The words to look for, folded.
+/// The words of a text, folded, each once.
 #[must_use]
-pub fn search_words(text: &str) -> Vec<String> {
-    fold(text).split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+pub fn words(text: &str) -> Vec<String> {
+    let mut seen = HashSet::new();
+    fold(text).split(' ').filter(|word| !word.is_empty() && seen.insert(*word)).map(str::to_owned).collect()
+}
+
+/// The words to look for; none where that is more than can be looked for at once.
+#[must_use]
+pub fn search_words(text: &str) -> Option<Vec<String>> {
+    // Measured first: whatever is longer is not even folded.
+    if text.chars().nth(LONGEST_SEARCH).is_some() {
+        return None;
+    }
+    Some(words(text)).filter(|words| words.len() <= MOST_SEARCHED)
 }
 
 /// The number of a comment as its author can quote it.
@@ -144,10 +191,45 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_line_is_a_space_but_in_an_answer() {
+        assert_eq!(line("Жол\r\n\n қашан\tжөнделеді?\n", 40).unwrap(), "Жол қашан жөнделеді?");
+        assert_eq!(
+            lines(" Бірінші \r\n\r\n\n екінші\tсөз \rүшінші\n\n", 40).unwrap(),
+            "Бірінші\n\n екінші сөз\nүшінші"
+        );
+        assert_eq!(lines("а\u{0}б", 40), Err(BadText::ControlCharacter));
+        assert_eq!(lines("а\n".repeat(21).as_str(), 40), Err(BadText::TooLong { max: 40 }));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_nothing() {
+        for nothing in ["\u{200b}\u{200b}", " \u{3164}\u{2800} \u{feff}", "\u{ad}\n\u{fe0f}"] {
+            assert_eq!(line(nothing, 40), Err(BadText::Empty));
+            assert_eq!(lines(nothing, 40), Err(BadText::Empty));
+            assert_eq!(tidy(nothing, 40), None);
+        }
+        assert_eq!(
+            line("👨\u{200d}👩\u{200d}👧", 40).unwrap(),
+            "👨\u{200d}👩\u{200d}👧",
+            "what joins two is not nothing"
+        );
+    }
+
+    #[test]
     fn a_name_is_found_however_it_is_typed() {
         assert_eq!(fold("Қарағанды облысы"), fold("КАРАГАНДЫ  ОБЛЫСЫ"));
         assert_eq!(fold("Үлкен-Өзен"), "улкен озен");
         assert_eq!(fold("село Берёзовка"), fold("село березовка"));
+    }
+
+    #[test]
+    fn what_is_looked_for_has_an_end() {
+        let different = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(search_words(&different(MOST_SEARCHED)).map(|words| words.len()), Some(MOST_SEARCHED));
+        assert_eq!(search_words(&different(MOST_SEARCHED + 1)), None);
+        assert_eq!(search_words(&"Су ".repeat(40)), Some(vec!["су".to_owned()]), "the same word is one");
+        assert_eq!(search_words(&"ә".repeat(LONGEST_SEARCH)).map(|words| words.len()), Some(1));
+        assert_eq!(search_words(&"ә".repeat(LONGEST_SEARCH + 1)), None);
     }
 
     proptest! {
@@ -156,6 +238,9 @@ mod tests {
             if let Ok(accepted) = line(&text, 40) {
                 prop_assert_eq!(line(&accepted, 40), Ok(accepted.clone()));
                 prop_assert!(accepted.chars().count() <= 40);
+            }
+            if let Ok(accepted) = lines(&text, 40) {
+                prop_assert_eq!(lines(&accepted, 40), Ok(accepted));
             }
             if let Some(tidied) = tidy(&text, 40) {
                 prop_assert_eq!(line(&tidied, 40), Ok(tidied.clone()));

@@ -131,14 +131,65 @@ pub const fn take_in(state: CommentState) -> Result<(), WrongState> {
     }
 }
 
-/// The author takes a comment back, or it was deleted on its platform.
+/// Whether a comment in this state is on its way to no answer, and what is joined to it with it.
+#[must_use]
+pub const fn is_gone(state: CommentState) -> bool {
+    take_in(state).is_err()
+}
+
+/// A moderator lets a joined comment stand by itself again. `into` is the state of the one it was joined to, and `was` its own
+/// before. What it was is not known of old ones: those wait.
+///
+/// # Errors
+/// When the one it was joined to may still be answered.
+pub fn part(into: Option<CommentState>, was: Option<CommentState>) -> Result<CommentState, WrongState> {
+    if into.is_none_or(is_gone) {
+        Ok(was.unwrap_or(CommentState::Pending))
+    } else {
+        Err(WrongState(CommentState::Merged))
+    }
+}
+
+/// What a joined comment becomes when the one it was joined to is taken back. It is what it was, unless a moderator had taken
+/// that one down, and it too: then it waits.
+#[must_use]
+pub fn left_alone(into: CommentState, was: Option<CommentState>) -> CommentState {
+    if is_gone(into) { CommentState::Pending } else { was.unwrap_or(CommentState::Pending) }
+}
+
+/// The author takes a comment back.
 ///
 /// # Errors
 /// When it has been answered or taken down.
 pub const fn withdraw(state: CommentState) -> Step {
     match state {
-        CommentState::Pending | CommentState::Published | CommentState::Selected => Ok(Some(CommentState::Withdrawn)),
+        CommentState::Pending | CommentState::Published | CommentState::Selected | CommentState::Merged => {
+            Ok(Some(CommentState::Withdrawn))
+        }
         CommentState::Withdrawn => Ok(None),
+        _ => Err(WrongState(state)),
+    }
+}
+
+/// A comment was deleted on its platform. What a moderator has taken down goes too: nobody may bring it back.
+///
+/// # Errors
+/// When it has been answered: what was heard stays.
+pub const fn delete(state: CommentState) -> Step {
+    match state {
+        CommentState::Rejected | CommentState::Hidden => Ok(Some(CommentState::Withdrawn)),
+        _ => withdraw(state),
+    }
+}
+
+/// What a comment becomes whose text changes on its platform. `held`: the new text waits for a moderator whatever the mode.
+///
+/// # Errors
+/// When it is being answered or was, or stands no more by itself: it stays as it was heard or judged.
+pub const fn edit(state: CommentState, mode: ModerationMode, held: bool) -> Result<CommentState, WrongState> {
+    match state {
+        CommentState::Published if !held => Ok(first_state(mode)),
+        CommentState::Pending | CommentState::Published => Ok(CommentState::Pending),
         _ => Err(WrongState(state)),
     }
 }
@@ -191,9 +242,53 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_shown_what_they_were_not_shown_before_it_was_joined() {
+        for into in CommentState::ALL {
+            for was in [None, Some(CommentState::Pending)] {
+                assert_eq!(left_alone(*into, was), CommentState::Pending, "{into:?}");
+            }
+            let public = left_alone(*into, Some(CommentState::Published)) == CommentState::Published;
+            assert_eq!(public, take_in(*into).is_ok(), "{into:?}");
+            let parted = part(Some(*into), Some(CommentState::Published));
+            assert_eq!(
+                parted.is_ok(),
+                take_in(*into).is_err(),
+                "it is joined to one of them or stands alone: {into:?}"
+            );
+        }
+        assert_eq!(part(Some(CommentState::Hidden), None), Ok(CommentState::Pending));
+    }
+
+    #[test]
+    fn what_its_author_has_deleted_elsewhere_is_restored_by_nobody() {
+        for state in CommentState::ALL {
+            match delete(*state) {
+                Ok(next) => {
+                    let gone = next.unwrap_or(*state);
+                    assert_eq!(restore(gone, true), Err(WrongState(gone)));
+                }
+                Err(WrongState(state)) => assert_eq!(state, CommentState::Answered),
+            }
+        }
+    }
+
+    #[test]
+    fn an_edit_makes_nothing_public_that_was_not() {
+        for state in CommentState::ALL {
+            for mode in [ModerationMode::Before, ModerationMode::After] {
+                for held in [false, true] {
+                    if edit(*state, mode, held) == Ok(CommentState::Published) {
+                        assert_eq!((*state, mode, held), (CommentState::Published, ModerationMode::After, false));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_step_that_is_already_taken_changes_nothing() {
         for state in CommentState::ALL {
-            for step in [approve, reject, hide, select, withdraw] {
+            for step in [approve, reject, hide, select, withdraw, delete] {
                 if let Ok(Some(next)) = step(*state) {
                     assert_eq!(step(next), Ok(None), "{state:?}");
                 }

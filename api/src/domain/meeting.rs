@@ -1,6 +1,6 @@
 //! The phases of a meeting's life, and what each allows.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Months, Utc};
 use entities::enums::MeetingPhase;
 
 use crate::domain::announcement;
@@ -9,6 +9,8 @@ use crate::domain::announcement;
 pub const LEAST_MINUTES: i32 = 10;
 /// The longest meeting that can be planned, in minutes.
 pub const MOST_MINUTES: i32 = 720;
+/// How far ahead a meeting can be planned: five years.
+pub const FURTHEST_START: Months = Months::new(60);
 /// How many characters a title or venue may have.
 pub const LONGEST_TITLE: usize = 300;
 /// How many characters a reason may have.

@@ -155,7 +155,19 @@ pub fn comment_scope(viewer: &Viewer, scope: &MeetingScope<'_>) -> CommentScope 
 /// The key under which what the viewer writes is kept; none for the anonymous.
 #[must_use]
 pub fn author_key(viewer: &Viewer) -> Option<String> {
-    viewer.subject().map(|subject| format!("sub:{subject}"))
+    viewer.subject().map(author_of)
+}
+
+/// The key under which what a person writes is kept.
+#[must_use]
+pub fn author_of(subject: &str) -> String {
+    format!("sub:{subject}")
+}
+
+/// The person behind a key; none for an account elsewhere.
+#[must_use]
+pub fn person_of(author_key: &str) -> Option<&str> {
+    author_key.strip_prefix("sub:")
 }
 
 /// The whole rule book as text: every action for every role, by where the role's region lies.

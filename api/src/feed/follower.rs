@@ -106,7 +106,9 @@ impl Follower {
         }
         let page = loop {
             match self.kept.tail.page(&self.store, self.cursor).await {
-                Ok(page) => break page,
+                Ok(page) if page.removals == self.kept.tail.removals() => break page,
+                // Read together with others who began before something was taken from the public.
+                Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(error = error.chain(), "a follower cannot catch up");
                     sleep(self.clock.as_ref(), RETRY).await;

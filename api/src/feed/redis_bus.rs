@@ -80,13 +80,8 @@ impl RedisBus {
                 }
             };
             let up = matches!(sent, Ok(Ok(())));
-            if self.connected.swap(up, Ordering::Relaxed) != up {
-                if up {
-                    tracing::info!("the bus is connected");
-                    let _ = self.heard.send(Heard::Missed);
-                } else {
-                    tracing::warn!("the bus is not connected: live delivery falls back to a look a second");
-                }
+            if note(&self.connected, up) && up {
+                let _ = self.heard.send(Heard::Missed);
             }
         }
     }
@@ -135,9 +130,8 @@ impl RedisBus {
             .await
             .map_err(|_| RedisError::from((redis::ErrorKind::Io, "no answer")))??;
         manager.subscribe(&self.channel).await?;
-        self.connected.store(true, Ordering::Relaxed);
+        note(&self.connected, true);
         let _ = self.heard.send(Heard::Missed);
-        tracing::info!("the bus is connected");
         Ok(manager)
     }
 
@@ -167,14 +161,25 @@ impl Bus for RedisBus {
     }
 }
 
+/// Remembers whether the bus is connected, and says so where that is new; gives whether it is.
+fn note(connected: &AtomicBool, up: bool) -> bool {
+    let new = connected.swap(up, Ordering::Relaxed) != up;
+    match (new, up) {
+        (true, true) => tracing::info!("the bus is connected"),
+        (true, false) => tracing::warn!("the bus is not connected: live delivery falls back to a look a second"),
+        (false, _) => {}
+    }
+    new
+}
+
 fn hear(push: &PushInfo, heard: &broadcast::Sender<Heard>, connected: &AtomicBool) {
     let word = match push.kind {
         PushKind::Disconnection => {
-            connected.store(false, Ordering::Relaxed);
+            note(connected, false);
             Heard::Missed
         }
         PushKind::Subscribe => {
-            connected.store(true, Ordering::Relaxed);
+            note(connected, true);
             Heard::Missed
         }
         PushKind::Message => match push.data.last() {

@@ -183,8 +183,19 @@ impl Tail {
 }
 
 impl Ring {
+    /// Takes the next event. One that is known already is passed over; where some that lie between were forgotten before they
+    /// could be read, the ring begins anew, and whoever has not come so far is behind it.
     fn push(&mut self, entry: Entry) {
         let Entry { event, subject, .. } = entry;
+        let next = self.begins_after + i64::try_from(self.events.len()).unwrap_or(i64::MAX) + 1;
+        if event.seq < next {
+            return;
+        }
+        if event.seq > next {
+            self.events.clear();
+            self.subjects.clear();
+            self.begins_after = event.seq - 1;
+        }
         if let Some(subject) = subject {
             self.subjects.insert(event.subject, (event.seq, subject));
         }

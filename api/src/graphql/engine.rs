@@ -20,10 +20,11 @@ use crate::{
         context::{Asked, Asker, Rooms},
         error::finish,
         groups::{Group, GroupKey, Groups, Rendered},
-        limits::parsed,
+        limits::{keep_declared, parsed, too_much},
         live::{Moment, ResumeAfter, Turn},
         loaders::Batch,
         meetings::Heads,
+        outline::Outline,
         schema::{ApiSchema, schema},
     },
 };
@@ -48,6 +49,8 @@ pub enum Answer {
         /// The position after which the stream can be resumed.
         position: Option<i64>,
     },
+    /// The end of a stream whose follower was too slow: what comes next is no longer kept.
+    Behind,
 }
 
 /// Who asks, and in which language.
@@ -70,8 +73,13 @@ impl Engine {
     }
 
     /// Runs a query or a mutation.
-    pub async fn execute(&self, request: Request, caller: &Caller) -> Response {
+    pub async fn execute(&self, mut request: Request, caller: &Caller) -> Response {
+        let wished = request.operation_name.clone();
+        let outline = parsed(&mut request).ok().and_then(|document| Outline::of(document, wished.as_deref()));
         let mut response = self.schema.execute(self.with_data(request, caller).0).await;
+        if let Some(outline) = outline {
+            outline.complete(&mut response);
+        }
         self.finish(&mut response, caller.language);
         response
     }
@@ -85,10 +93,18 @@ impl Engine {
         resume: Option<i64>,
     ) -> BoxStream<'static, Answer> {
         let plain = |response| Answer::Plain(Box::new(response));
-        let Ok(document) = parsed(&mut request).cloned() else {
-            return stream::iter([plain(self.execute(request, caller).await)]).boxed();
+        let document = match Self::operation(&mut request) {
+            Ok(OperationType::Subscription) => parsed(&mut request).cloned(),
+            _ => return stream::iter([plain(self.execute(request, caller).await)]).boxed(),
         };
+        let Ok(document) = document else { return stream::empty().boxed() };
+        keep_declared(&mut request, &document);
         let key = GroupKey::new(&request, &document, caller.language, caller.viewer.person().is_none());
+        if !key.can_be_followed() {
+            let mut response = Response::from_errors(vec![too_much()]);
+            self.finish(&mut response, caller.language);
+            return stream::iter([plain(response)]).boxed();
+        }
         let variables = request.variables.clone();
         let place = Arc::new(Mutex::new(None));
         let (mut request, _) = self.with_data(request, caller);
@@ -105,6 +121,9 @@ impl Engine {
         let showing = Showing { engine: self.clone(), group, caller: caller.clone(), moments };
         stream::unfold(showing, |mut showing| async move {
             let moment = showing.moments.next().await?;
+            if matches!(moment, Moment::Behind) {
+                return Some((Answer::Behind, showing));
+            }
             let position = moment.position();
             let Showing { engine, group, caller, .. } = &showing;
             let json = show(engine, group, caller, &moment).await;
@@ -152,6 +171,7 @@ impl Engine {
         let (request, asked) = self.with_data(group.request(), caller);
         let mut answers = self.schema.execute_stream(request.data(Turn::Render(moment.clone())));
         let mut response = answers.next().await.unwrap_or_default();
+        group.outline.complete(&mut response);
         self.finish(&mut response, caller.language);
         (serde_json::to_vec(&response).unwrap_or_default().into(), asked)
     }

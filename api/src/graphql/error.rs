@@ -4,10 +4,13 @@
 
 use std::{error::Error as StdError, sync::Arc};
 
-use async_graphql::{ErrorExtensionValues, Response, ServerError};
+use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError, Value};
 use entities::enums::Language;
 
 use crate::{feed::NoSuchFeed, idgen::IdGen, store::StoreError, text};
+
+/// By this extension a scalar names the message that says what is wrong with a value. It goes no further than [`finish`].
+pub const MESSAGE: &str = "message";
 
 /// An error of the API. Without `Display` on purpose: async-graphql turns every `Display` type into client text
 /// through `?`.
@@ -21,6 +24,22 @@ pub enum ApiError {
     BadInput {
         /// Path of the argument.
         field: String,
+    },
+    /// The document cannot be parsed.
+    Syntax,
+    /// The operation does not fit the schema.
+    Misfit {
+        /// What does not, in the library's words.
+        detail: Option<String>,
+    },
+    /// It is not clear which operation to run.
+    WhichOperation,
+    /// A value is not of its type.
+    BadValue {
+        /// The message that says how it is written.
+        message: String,
+        /// What it should have been, in the library's words.
+        detail: Option<String>,
     },
     /// There is no such thing for this caller.
     NotFound,
@@ -40,14 +59,40 @@ impl ApiError {
         Self::BadInput { field: field.to_owned() }
     }
 
+    /// The error at places of the document.
+    #[must_use]
+    pub fn at(self, locations: Vec<Pos>) -> ServerError {
+        let async_graphql::Error { message, source, extensions } = self.into();
+        ServerError { message, source, locations, path: Vec::new(), extensions }
+    }
+
     const fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
-            Self::BadInput { .. } => "BAD_USER_INPUT",
+            Self::BadInput { .. }
+            | Self::Syntax
+            | Self::Misfit { .. }
+            | Self::WhichOperation
+            | Self::BadValue { .. } => "BAD_USER_INPUT",
             Self::NotFound => "NOT_FOUND",
             Self::TooCostly => "COST_EXCEEDED",
             Self::Internal(_) => "INTERNAL",
+        }
+    }
+
+    fn message(&self) -> &str {
+        match self {
+            Self::Unauthenticated => "error-unauthenticated",
+            Self::Forbidden => "error-forbidden",
+            Self::BadInput { .. } => "error-bad-input",
+            Self::Syntax => "error-syntax",
+            Self::Misfit { .. } => "error-misfit",
+            Self::WhichOperation => "error-which-operation",
+            Self::BadValue { message, .. } => message,
+            Self::NotFound => "error-not-found",
+            Self::TooCostly => "error-cost-exceeded",
+            Self::Internal(_) => "error-internal",
         }
     }
 }
@@ -80,50 +125,93 @@ impl From<ApiError> for async_graphql::Error {
 /// behind an `errorId` that the log knows.
 pub fn finish(response: &mut Response, language: Language, ids: &dyn IdGen, now: chrono::DateTime<chrono::Utc>) {
     for error in &mut response.errors {
-        match error.source::<ApiError>().cloned() {
-            Some(cause) => word(error, &cause, language, || ids.next(now).simple().to_string()),
-            None => classify(error, language),
-        }
+        let cause = error.source::<ApiError>().cloned().unwrap_or_else(|| of_the_library(error));
+        word(error, &cause, language, || ids.next(now).simple().to_string());
     }
 }
 
 fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: impl FnOnce() -> String) {
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", cause.code());
-    error.message = match cause {
-        ApiError::Unauthenticated => text::message(language, "error-unauthenticated", &[]),
-        ApiError::Forbidden => text::message(language, "error-forbidden", &[]),
+    let mut args = Vec::new();
+    match cause {
         ApiError::BadInput { field } => {
             extensions.set("field", field.as_str());
-            text::message(language, "error-bad-input", &[("field", field.clone().into())])
+            args.push(("field", field.clone().into()));
         }
-        ApiError::NotFound => text::message(language, "error-not-found", &[]),
-        ApiError::TooCostly => text::message(language, "error-cost-exceeded", &[]),
+        ApiError::Misfit { detail: Some(detail) } | ApiError::BadValue { detail: Some(detail), .. } => {
+            extensions.set("detail", detail.as_str());
+        }
         ApiError::Internal(source) => {
             let id = fresh();
             tracing::error!(error_id = %id, error = chain(source.as_ref()), "an operation failed");
             extensions.set("errorId", id.as_str());
-            text::message(language, "error-internal", &[("errorId", id.into())])
+            args.push(("errorId", id.into()));
         }
-    };
+        _ => {}
+    }
+    error.message = text::message(language, cause.message(), &args);
     error.extensions = Some(extensions);
 }
 
-/// Errors of the library itself: the document or its variables are wrong, or too much was asked.
-fn classify(error: &mut ServerError, language: Language) {
-    if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
-        return;
+/// How the library begins when an operation goes beyond its limits. It has no codes for them.
+const LIMITS: &[&str] =
+    &["Query is too", "Query is nested too deep", "The recursion depth", "The number of directives"];
+/// How it begins when it does not know which operation to run.
+const CHOICES: &[&str] = &["Unknown operation named", "Operation name required"];
+/// How it begins when a value is not of its type, with the type next.
+const VALUES: &[&str] = &["Failed to parse \"", "Expected input type \""];
+/// The same with the place next, from the validation.
+const PLACES: &[&str] = &["Invalid value for argument", "Invalid default value"];
+/// How it begins when it says nothing of what was sent but the names in the document.
+const NAMES: &[&str] = &[
+    "Cannot ",
+    "Directive ",
+    "Duplicate ",
+    "Field ",
+    "Fields ",
+    "Fragment ",
+    "Schema is not configured",
+    "There can only be one ",
+    "Unknown ",
+    "Variable ",
+];
+/// After these words the library shows what was sent.
+const SHOWN_AFTER: &[&str] = &["does not contain the value", "unknown field"];
+/// How long a detail may be: names are as long as a client makes them.
+const LONGEST_DETAIL: usize = 400;
+
+/// What the library means by an error of its own. Its words are no contract: what is not known here is told in general, and none
+/// of the words get out.
+fn of_the_library(error: &ServerError) -> ApiError {
+    let words = error.message.as_str();
+    let begins = |known: &[&str]| known.iter().any(|known| words.starts_with(known));
+    let named = error.extensions.as_ref().and_then(|extensions| extensions.get(MESSAGE));
+    if let Some(Value::String(message)) = named {
+        return ApiError::BadValue { message: message.clone(), detail: up_to_type(words) };
     }
-    let mut extensions = ErrorExtensionValues::default();
-    // The library has no codes for its limits, only words; a test of the limits holds these.
-    let limits = ["Query is too", "Query is nested too deep", "The recursion depth"];
-    if limits.iter().any(|words| error.message.starts_with(words)) {
-        extensions.set("code", "COST_EXCEEDED");
-        error.message = text::message(language, "error-cost-exceeded", &[]);
-    } else {
-        extensions.set("code", "BAD_USER_INPUT");
+    let value = |detail| ApiError::BadValue { message: "error-value".to_owned(), detail };
+    match () {
+        () if begins(LIMITS) => ApiError::TooCostly,
+        () if begins(CHOICES) => ApiError::WhichOperation,
+        () if begins(VALUES) => value(up_to_type(words)),
+        () if begins(PLACES) => value(without_values(words)),
+        () if begins(NAMES) => ApiError::Misfit { detail: without_values(words) },
+        () => ApiError::Misfit { detail: None },
     }
-    error.extensions = Some(extensions);
+}
+
+/// The words up to the name of a type, the first thing in quotes. What was sent follows.
+fn up_to_type(words: &str) -> Option<String> {
+    let (end, _) = words.match_indices('"').nth(1)?;
+    words.get(..=end).map(str::to_owned)
+}
+
+/// The words up to where they would show what was sent.
+fn without_values(words: &str) -> Option<String> {
+    let ends = SHOWN_AFTER.iter().filter_map(|shown| words.find(shown).map(|at| at + shown.len()));
+    let end = ends.min().unwrap_or(words.len());
+    words.get(..end).filter(|words| words.len() <= LONGEST_DETAIL).map(str::to_owned)
 }
 
 fn chain(error: &(dyn StdError + Send + Sync)) -> String {
@@ -134,4 +222,37 @@ fn chain(error: &(dyn StdError + Send + Sync)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(words: &str) -> Option<String> {
+        match of_the_library(&ServerError::new(words, None)) {
+            ApiError::Misfit { detail } | ApiError::BadValue { detail, .. } => detail,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_detail_names_what_is_in_the_schema_and_shows_no_value() {
+        for (words, kept) in [
+            (r#"Unknown field "a" on type "Query"."#, Some(r#"Unknown field "a" on type "Query"."#)),
+            (r#"Failed to parse "Date": secret"#, Some(r#"Failed to parse "Date""#)),
+            (r#"Expected input type "Int", found "secret"."#, Some(r#"Expected input type "Int""#)),
+            (
+                r#"Invalid value for argument "a", enumeration type "E" does not contain the value "secret""#,
+                Some(r#"Invalid value for argument "a", enumeration type "E" does not contain the value"#),
+            ),
+            (
+                r#"Invalid default value for argument: "a", unknown field "secret" of type "T""#,
+                Some(r#"Invalid default value for argument: "a", unknown field"#),
+            ),
+            ("Words that nobody knows: secret", None),
+        ] {
+            assert_eq!(detail(words).as_deref(), kept);
+        }
+        assert_eq!(detail(&format!("Unknown field \"{}\"", "x".repeat(500))), None);
+    }
 }

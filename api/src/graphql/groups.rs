@@ -19,10 +19,12 @@ use entities::enums::Language;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use crate::graphql::live::Same;
+use crate::graphql::{live::Same, outline::Outline};
 
 /// How long a rendering is shown to others: what it tells beside its event may change.
 const FRESH: TimeDelta = TimeDelta::seconds(1);
+/// How many bytes an operation that is followed may have, with its variables.
+const MOST_BYTES: usize = 16 << 10;
 /// How many renderings a group holds at most.
 const MOST: usize = 1024;
 
@@ -51,6 +53,12 @@ impl GroupKey {
             language,
             anonymous,
         }
+    }
+
+    /// Whether the operation is small enough to be kept for a follower and run at each event.
+    #[must_use]
+    pub const fn can_be_followed(&self) -> bool {
+        self.query.len() + self.variables.len() <= MOST_BYTES
     }
 }
 
@@ -92,6 +100,8 @@ pub struct Group {
     operation: Option<String>,
     variables: Variables,
     document: ExecutableDocument,
+    /// What every answer must look like.
+    pub outline: Outline,
     shown: Mutex<Shown>,
 }
 
@@ -152,6 +162,7 @@ impl Groups {
             operation: key.operation.clone(),
             variables: variables.clone(),
             document: document.clone(),
+            outline: Outline::of(document, key.operation.as_deref()).unwrap_or_default(),
             shown: Mutex::default(),
         });
         if known.groups.len() >= known.sweep_at {

@@ -1,7 +1,7 @@
 //! What an operation may ask for, checked before it is validated: the library's own limits come too late or not at all.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,18 +14,21 @@ use async_graphql::{
     parser::types::{ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet},
 };
 
-use crate::graphql::{schema::MOST_COST, shape::Shape};
+use crate::graphql::{error::ApiError, schema::MOST_COST, shape::Shape};
 
 /// How many tokens a document may have.
 pub const MOST_TOKENS: usize = 5_000;
 /// How deep the brackets of a document may nest, those of values included.
 pub const MOST_NESTED: usize = 64;
+const LARGEST: Shape = Shape { tokens: MOST_TOKENS, depth: MOST_NESTED };
 /// How many selections an operation may make, with its fragments written out.
 pub const MOST_SELECTIONS: usize = 1_000;
 /// How many aliases a document may have.
 pub const MOST_ALIASES: usize = 50;
 /// How many references can be resolved at once.
 const MOST_REPRESENTATIONS: usize = 200;
+/// How many values the variables of an operation may hold.
+const MOST_VALUES: usize = 20_000;
 /// How deep selections may nest, with fragments written out.
 pub const DEEPEST_SELECTION: usize = 32;
 
@@ -55,16 +58,20 @@ impl Extension for OfRequest {
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
         let mut request = next.run(ctx, request).await?;
-        let given = request.variables.values().map(longest).max().unwrap_or_default();
-        let mut count = Count { longest: given, ..Count::default() };
-        if count.document(parsed(&mut request)?).is_none()
-            || count.aliases > MOST_ALIASES
-            || count.entities * count.longest > MOST_REPRESENTATIONS
-        {
+        let (values, given) = request
+            .variables
+            .values()
+            .map(extent)
+            .fold((0, 0), |(all, most), (count, longest)| (all + count, most.max(longest)));
+        let count = Count { longest: given, ..Count::default() };
+        let Some((Tally { aliases, entities, .. }, longest)) = count.document(parsed(&mut request)?) else {
+            return Err(too_much());
+        };
+        if values > MOST_VALUES || aliases > MOST_ALIASES || entities * longest > MOST_REPRESENTATIONS {
             return Err(too_much());
         }
-        if count.entities > 0 {
-            self.references.store(count.longest, Ordering::Relaxed);
+        if entities > 0 {
+            self.references.store(longest, Ordering::Relaxed);
         }
         Ok(request)
     }
@@ -86,50 +93,79 @@ impl Extension for OfRequest {
 /// # Errors
 /// When it is, or cannot be parsed.
 pub fn parsed(request: &mut Request) -> ServerResult<&ExecutableDocument> {
-    let Shape { tokens, depth } = Shape::of(&request.query);
-    if tokens > MOST_TOKENS || depth > MOST_NESTED { Err(too_much()) } else { request.parsed_query() }
+    if !LARGEST.holds(&request.query) {
+        return Err(too_much());
+    }
+    // The parser shows the line at which it stopped, with all that it holds.
+    request.parsed_query().map_err(|error| ApiError::Syntax.at(error.locations))
 }
 
-/// What a document comes to.
-#[derive(Default)]
-struct Count<'a> {
-    /// How many selections are behind one spread of a fragment, and how deep it was found to fit.
-    fragments: HashMap<&'a Name, (usize, usize)>,
+/// Leaves out of a request the variables that no operation of its document declares.
+pub fn keep_declared(request: &mut Request, document: &ExecutableDocument) {
+    let operations = document.operations.iter();
+    let declared: HashSet<&Name> = operations
+        .flat_map(|(_, operation)| &operation.node.variable_definitions)
+        .map(|definition| &definition.node.name.node)
+        .collect();
+    request.variables.retain(|name, _| declared.contains(name));
+}
+
+/// What selections come to, with their fragments written out.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    selections: usize,
     aliases: usize,
     /// How many fields resolve references.
     entities: usize,
+}
+
+impl Tally {
+    const fn add(&mut self, other: Self) {
+        self.selections += other.selections;
+        self.aliases += other.aliases;
+        self.entities += other.entities;
+    }
+}
+
+/// Counts what a document comes to.
+#[derive(Default)]
+struct Count<'a> {
+    /// What is behind one spread of a fragment, and how deep it was found to fit.
+    fragments: HashMap<&'a Name, (Tally, usize)>,
     longest: usize,
 }
 
 impl<'a> Count<'a> {
-    /// Counts everything; none once there are more selections than may be.
-    fn document(&mut self, document: &'a ExecutableDocument) -> Option<()> {
-        let mut selections = 0;
+    /// What everything comes to, and the length of the longest list; none once there are more selections than may be.
+    fn document(mut self, document: &'a ExecutableDocument) -> Option<(Tally, usize)> {
+        let mut all = Tally::default();
         for (_, operation) in document.operations.iter() {
             for definition in &operation.node.variable_definitions {
-                let default = definition.node.default_value.as_ref().map(|value| &value.node);
-                self.longest = self.longest.max(default.map_or(0, longest));
+                let default = definition.node.default_value.as_ref().map(|value| extent(&value.node));
+                self.longest = self.longest.max(default.map_or(0, |(_, longest)| longest));
             }
-            selections += self.selections(document, &operation.node.selection_set.node, 0)?;
+            all.add(self.selections(document, &operation.node.selection_set.node, 0)?);
         }
         for (name, fragment) in &document.fragments {
             self.fragment(document, name, fragment, 0)?;
         }
-        (selections <= MOST_SELECTIONS).then_some(())
+        (all.selections <= MOST_SELECTIONS).then_some((all, self.longest))
     }
 
-    fn selections(&mut self, document: &'a ExecutableDocument, set: &'a SelectionSet, depth: usize) -> Option<usize> {
+    fn selections(&mut self, document: &'a ExecutableDocument, set: &'a SelectionSet, depth: usize) -> Option<Tally> {
+        let mut all = Tally::default();
         if set.items.is_empty() {
-            return Some(0);
+            return Some(all);
         }
         // Fragments that spread each other end here too.
         let below = Some(depth + 1).filter(|depth| *depth <= DEEPEST_SELECTION)?;
-        let mut count = 0;
         for selection in &set.items {
-            count += 1 + match &selection.node {
+            all.selections += 1;
+            all.add(match &selection.node {
                 Selection::Field(field) => {
-                    self.field(&field.node);
-                    self.selections(document, &field.node.selection_set.node, below)?
+                    let mut tally = self.selections(document, &field.node.selection_set.node, below)?;
+                    tally.add(self.field(&field.node));
+                    tally
                 }
                 Selection::InlineFragment(inline) => {
                     self.selections(document, &inline.node.selection_set.node, below)?
@@ -137,15 +173,15 @@ impl<'a> Count<'a> {
                 Selection::FragmentSpread(spread) => {
                     match document.fragments.get_key_value(&spread.node.fragment_name.node) {
                         Some((name, fragment)) => self.fragment(document, name, fragment, below)?,
-                        None => 0,
+                        None => Tally::default(),
                     }
                 }
-            };
-            if count > MOST_SELECTIONS {
+            });
+            if all.selections > MOST_SELECTIONS {
                 return None;
             }
         }
-        Some(count)
+        Some(all)
     }
 
     fn fragment(
@@ -154,42 +190,42 @@ impl<'a> Count<'a> {
         name: &'a Name,
         fragment: &'a Positioned<FragmentDefinition>,
         depth: usize,
-    ) -> Option<usize> {
+    ) -> Option<Tally> {
         if let Some((known, fits)) = self.fragments.get(name)
             && depth <= *fits
         {
             return Some(*known);
         }
-        let count = self.selections(document, &fragment.node.selection_set.node, depth)?;
-        self.fragments.insert(name, (count, depth));
-        Some(count)
+        let tally = self.selections(document, &fragment.node.selection_set.node, depth)?;
+        self.fragments.insert(name, (tally, depth));
+        Some(tally)
     }
 
-    fn field(&mut self, field: &Field) {
-        self.aliases += usize::from(field.alias.is_some());
-        self.entities += usize::from(field.name.node == "_entities");
+    fn field(&mut self, field: &Field) -> Tally {
         for (_, argument) in &field.arguments {
             let constant = argument.node.clone().into_const_with(|_| Ok::<_, ()>(Value::Null));
-            self.longest = self.longest.max(constant.as_ref().map_or(0, longest));
+            self.longest = self.longest.max(constant.as_ref().map_or(0, |value| extent(value).1));
         }
+        let entities = usize::from(field.name.node == "_entities");
+        Tally { selections: 0, aliases: usize::from(field.alias.is_some()), entities }
     }
 }
 
-/// The length of the longest list in a value.
-fn longest(value: &Value) -> usize {
+/// How many values a value holds, and the length of the longest list in it.
+fn extent(value: &Value) -> (usize, usize) {
+    let all = |values: &mut dyn Iterator<Item = &Value>, longest: usize| {
+        values.map(extent).fold((1, longest), |(all, most), (count, longest)| (all + count, most.max(longest)))
+    };
     match value {
-        Value::List(items) => items.iter().map(longest).max().unwrap_or_default().max(items.len()),
-        Value::Object(fields) => fields.values().map(longest).max().unwrap_or_default(),
-        _ => 0,
+        Value::List(items) => all(&mut items.iter(), items.len()),
+        Value::Object(fields) => all(&mut fields.values(), 0),
+        _ => (1, 0),
     }
 }
 
-fn too_much() -> ServerError {
-    let mut error = ServerError::new("Query is too large.", None);
-    let mut extensions = async_graphql::ErrorExtensionValues::default();
-    extensions.set("code", "COST_EXCEEDED");
-    error.extensions = Some(extensions);
-    error
+/// The refusal of what is too much.
+pub fn too_much() -> ServerError {
+    ApiError::TooCostly.at(Vec::new())
 }
 
 #[cfg(test)]
@@ -199,8 +235,8 @@ mod tests {
     /// Whether the limits let a document through.
     fn passes(query: &str) -> bool {
         let mut request = Request::new(query);
-        let mut count = Count::default();
-        parsed(&mut request).is_ok_and(|document| count.document(document).is_some() && count.aliases <= MOST_ALIASES)
+        let counted = parsed(&mut request).map(|document| Count::default().document(document));
+        matches!(counted, Ok(Some((tally, _))) if tally.aliases <= MOST_ALIASES)
     }
 
     fn doubling(fragments: usize) -> String {

@@ -50,6 +50,8 @@ pub enum Moment {
     Feed(Envelope),
     /// A time split as it stands; whether it is the first of its stream, which nobody else is shown.
     Split(SplitState, bool),
+    /// The end of the stream: what comes next is no longer kept. It is not shown.
+    Behind,
 }
 
 /// What two moments of one group must have in common to be rendered once.
@@ -73,7 +75,7 @@ impl Moment {
                 Signal::Heartbeat => Same::Mark(*seq, None, *at),
                 Signal::Event(kind, entry) => Same::Event(*prev, *seq, *kind, entry.stand),
             }),
-            Self::Split(_, true) => None,
+            Self::Split(_, true) | Self::Behind => None,
             Self::Split(state, false) => Some(Same::Split(state.change, state.tick)),
         }
     }
@@ -83,7 +85,7 @@ impl Moment {
     pub const fn position(&self) -> Option<i64> {
         match self {
             Self::Feed(envelope) => Some(envelope.seq),
-            Self::Split(..) => None,
+            Self::Split(..) | Self::Behind => None,
         }
     }
 }
@@ -152,15 +154,17 @@ where
 {
     let last = follower.began();
     let state = State { follower, clock, see, last, heartbeat: None };
-    stream::unfold(state, |mut state| async move {
-        let envelope = state.next().await?;
-        Some((Moment::Feed(envelope), state))
+    stream::unfold(Some(state), |state| async move {
+        let mut state = state?;
+        let moment = state.next().await?;
+        let goes_on = !matches!(moment, Moment::Behind);
+        Some((moment, goes_on.then_some(state)))
     })
     .boxed()
 }
 
 impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
-    async fn next(&mut self) -> Option<Envelope> {
+    async fn next(&mut self) -> Option<Moment> {
         let Some(heartbeat) = &mut self.heartbeat else {
             self.heartbeat = Some(sleep(self.clock.as_ref(), HEARTBEAT));
             return Some(self.mark(Signal::Subscribed(self.follower.recovered())));
@@ -168,7 +172,10 @@ impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
         loop {
             let entry = tokio::select! {
                 biased;
-                entry = self.follower.next() => entry?,
+                entry = self.follower.next() => match entry {
+                    Some(entry) => entry,
+                    None => return Some(Moment::Behind),
+                },
                 () = &mut *heartbeat => {
                     *heartbeat = sleep(self.clock.as_ref(), HEARTBEAT);
                     return Some(self.mark(Signal::Heartbeat));
@@ -178,7 +185,8 @@ impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
                 Sight::Shown(kind) => {
                     let (prev, seq) = (self.last, entry.event.seq);
                     self.last = seq;
-                    return Some(Envelope { seq, prev, at: entry.at(), signal: Signal::Event(kind, entry) });
+                    let at = entry.at();
+                    return Some(Moment::Feed(Envelope { seq, prev, at, signal: Signal::Event(kind, entry) }));
                 }
                 Sight::Skipped => {}
                 Sight::Ended => return None,
@@ -187,7 +195,8 @@ impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
     }
 
     /// A message of no event. Its moment is a whole second, so that all who are told the same are told it at once.
-    fn mark(&self, signal: Signal) -> Envelope {
-        Envelope { seq: self.last, prev: self.last, at: self.clock.now().trunc_subsecs(0), signal }
+    fn mark(&self, signal: Signal) -> Moment {
+        let at = self.clock.now().trunc_subsecs(0);
+        Moment::Feed(Envelope { seq: self.last, prev: self.last, at, signal })
     }
 }

@@ -6,6 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::dataloader::Loader;
+use chrono::{DateTime, Utc};
 use entities::{
     broadcast, comment,
     ids::{BroadcastId, CommentId, MeetingId},
@@ -14,7 +15,7 @@ use entities::{
 
 use crate::{
     app::App,
-    domain::{comment::is_public, viewer::Viewer},
+    domain::{comment::is_public, policy::author_key, viewer::Viewer},
     graphql::{context::Asked, error::ApiError},
 };
 
@@ -53,6 +54,10 @@ pub struct SegmentsOf(pub MeetingId);
 /// Whether the viewer has voted for a comment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VotedFor(pub CommentId);
+
+/// Until when the viewer may not write at a meeting, if that was ever said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MutedAt(pub MeetingId);
 
 impl Loader<MeetingId> for Batch {
     type Value = Arc<meeting::Model>;
@@ -133,5 +138,17 @@ impl Loader<VotedFor> for Batch {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let voted = self.app.store.voted(&ids, subject).await?;
         Ok(voted.into_iter().map(|id| (VotedFor(id), ())).collect())
+    }
+}
+
+impl Loader<MutedAt> for Batch {
+    type Value = DateTime<Utc>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[MutedAt]) -> Result<HashMap<MutedAt, Self::Value>, ApiError> {
+        let Some(author) = author_key(self.viewer()) else { return Ok(HashMap::new()) };
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let muted = self.app.store.muted_at(&ids, &author).await?;
+        Ok(muted.into_iter().map(|(id, until)| (MutedAt(id), until)).collect())
     }
 }

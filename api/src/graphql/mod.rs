@@ -14,6 +14,7 @@ pub mod localized;
 pub mod meetings;
 mod mutation;
 pub mod node;
+pub mod outline;
 pub mod page;
 mod query;
 pub mod questions;

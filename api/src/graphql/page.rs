@@ -4,6 +4,7 @@ use async_graphql::SimpleObject;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
+    domain::body::search_words,
     graphql::error::{ApiError, ApiResult},
     store::page::{Cut, Window},
 };
@@ -18,6 +19,37 @@ pub const LARGEST_PAGE: i32 = 100;
 pub fn page_cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
     let items = first.or(last).unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
     usize::try_from(items).unwrap_or(1).saturating_mul(child.max(1)).saturating_add(1)
+}
+
+/// The wishes of a list of enum values, each once: they become parameters of the database's statement, and are looked through for each
+/// unit.
+#[must_use]
+pub fn each_once<G: Into<E>, E: PartialEq>(wishes: Vec<G>) -> Vec<E> {
+    let mut once = Vec::new();
+    for wish in wishes.into_iter().map(Into::into) {
+        if !once.contains(&wish) {
+            once.push(wish);
+        }
+    }
+    once
+}
+
+/// The words that a list is searched for.
+///
+/// # Errors
+/// `BAD_USER_INPUT` when there are more than can be looked for at once.
+pub fn wanted_words(search: Option<&str>, field: &str) -> ApiResult<Vec<String>> {
+    search.map_or_else(|| Ok(Vec::new()), |text| search_words(text).ok_or_else(|| ApiError::bad(field)))
+}
+
+/// What it costs to ask the database once more, beside what comes of it: a field that does is no cheap one, however little it
+/// gives.
+pub const STATEMENT: usize = 30;
+
+/// What a page of a list costs that is read for each object by itself.
+#[must_use]
+pub fn read_cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+    page_cost(first, last, child).saturating_add(STATEMENT)
 }
 
 /// The four arguments of a connection.
@@ -179,9 +211,22 @@ macro_rules! connection {
             }
 
             /// How many items the whole list has. Counted only when asked for.
+            #[graphql(complexity = 10)]
             async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> $crate::graphql::error::ApiResult<i32> {
                 self.counter.count(ctx).await
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_are_kept_once_in_their_order() {
+        let wishes: Vec<u8> = [3, 1, 3, 2, 1].repeat(10_000);
+        assert_eq!(each_once::<u8, u32>(wishes), [3, 1, 2]);
+        assert_eq!(each_once::<u8, u32>(Vec::new()), [0_u32; 0]);
+    }
 }

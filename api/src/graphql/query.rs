@@ -13,7 +13,7 @@ use crate::{
         error::{ApiError, ApiResult},
         meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list},
         node::{GlobalId, meeting_id},
-        page::{PageArgs, page_cost},
+        page::{PageArgs, page_cost, read_cost},
         questions::Comment,
         regions::{Region, RegionConnection, kinds_of, select},
         scalars::{Date, KatoCode},
@@ -99,7 +99,7 @@ impl Query {
         #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
         #[graphql(
             desc = "Only units with names that begin with these words, in Kazakh or Russian; Kazakh letters may \
-                          be typed as Russian ones."
+                          be typed as Russian ones. At most 20 words of 200 characters together."
         )]
         search: Option<String>,
         #[graphql(desc = "Only units with, or without, an akim.")] has_akim: Option<bool>,
@@ -131,7 +131,7 @@ impl Query {
     }
 
     /// Meetings, by their planned beginning, earliest first.
-    #[graphql(tag = "public", complexity = "page_cost(first, last, child_complexity)")]
+    #[graphql(tag = "public", complexity = "read_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn meetings(
         &self,

@@ -161,12 +161,16 @@ fn invalid(why: Invalid) -> (&'static str, Args) {
         Invalid::Range { min, max } => ("refusal-range", vec![("min", min.into()), ("max", max.into())]),
         Invalid::TooMany { max } => ("refusal-too-many", vec![("max", max.into())]),
         Invalid::InPast => ("refusal-start-in-past", vec![]),
+        Invalid::Dates { from, to } => {
+            ("refusal-range", vec![("min", from.to_string().into()), ("max", to.to_string().into())])
+        }
         Invalid::Url => ("refusal-url-invalid", vec![]),
         Invalid::UnknownRegion => ("refusal-unknown-region", vec![]),
         Invalid::NoAkim => ("refusal-host-without-akim", vec![]),
         Invalid::OtherMeeting => ("refusal-other-meeting", vec![]),
         Invalid::IntoItself => ("refusal-merge-into-itself", vec![]),
         Invalid::OwnComment => ("refusal-own-comment-vote", vec![]),
+        Invalid::UnknownAuthor => ("refusal-unknown-author", vec![]),
     }
 }
 

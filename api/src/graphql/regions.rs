@@ -15,7 +15,7 @@ use crate::{
         localized::LocalizedText,
         meetings::{MeetingConnection, MeetingFilterInput, list},
         node::GlobalId,
-        page::{Cursor, Page, PageArgs, page_cost},
+        page::{Cursor, Page, PageArgs, each_once, page_cost, read_cost, wanted_words},
         scalars::{Date, KatoCode},
     },
     store::page::Cut,
@@ -81,8 +81,9 @@ impl Region {
 /// A page of the units of a tree that a selection lets through.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` when the window is malformed.
+/// `BAD_USER_INPUT` when the window is malformed, or too much is looked for.
 pub fn select(tree: &Arc<Tree>, selection: &Selection<'_>, page: PageArgs) -> ApiResult<RegionConnection> {
+    wanted_words(selection.search, "search")?;
     let window = page.window::<kato::KatoCode>()?;
     let slice = tree.page(
         selection,
@@ -93,10 +94,10 @@ pub fn select(tree: &Arc<Tree>, selection: &Selection<'_>, page: PageArgs) -> Ap
     Ok(RegionConnection::new(Page::new(cut, |region| region.unit.code, |region| region), Counted(slice.total)))
 }
 
-/// Kinds as the domain knows them.
+/// Kinds as the domain knows them, each once.
 #[must_use]
 pub fn kinds_of(kinds: Option<Vec<RegionKind>>) -> Option<Vec<entities::enums::RegionKind>> {
-    kinds.map(|kinds| kinds.into_iter().map(Into::into).collect())
+    kinds.map(each_once)
 }
 
 /// A unit of the classifier of administrative-territorial objects (КАТО).
@@ -189,7 +190,7 @@ impl Region {
     }
 
     /// Meetings held in the unit or below it, earliest first.
-    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    #[graphql(complexity = "read_cost(first, None, child_complexity)")]
     async fn meetings(
         &self,
         ctx: &Context<'_>,

@@ -65,6 +65,12 @@ impl TimeSplit {
     }
 }
 
+/// Milliseconds as the API shows them. An `Int` of GraphQL has 32 bits, and clients refuse a larger one: a meeting that was left live stands
+/// still after 24.8 days instead of being unreadable.
+fn ms(span: i64) -> i32 {
+    i32::try_from(span).unwrap_or(if span < 0 { i32::MIN } else { i32::MAX })
+}
+
 /// How the time of a meeting is split between presentation and questions (p. 3.3), at one moment of server time.
 #[Object]
 impl TimeSplit {
@@ -89,33 +95,33 @@ impl TimeSplit {
     }
 
     /// The planned time in milliseconds.
-    async fn planned_ms(&self) -> i64 {
-        self.sums.planned_ms
+    async fn planned_ms(&self) -> i32 {
+        ms(self.sums.planned_ms)
     }
 
     /// The presentation's share of the planned time in milliseconds, by the norms in force on the meeting's date.
-    async fn budget_ms(&self) -> i64 {
-        self.sums.budget_ms
+    async fn budget_ms(&self) -> i32 {
+        ms(self.sums.budget_ms)
     }
 
     /// Time spent on the presentation, in milliseconds.
-    async fn presentation_ms(&self) -> i64 {
-        self.sums.presentation_ms
+    async fn presentation_ms(&self) -> i32 {
+        ms(self.sums.presentation_ms)
     }
 
     /// Time spent on questions and answers, in milliseconds.
-    async fn questions_ms(&self) -> i64 {
-        self.sums.questions_ms
+    async fn questions_ms(&self) -> i32 {
+        ms(self.sums.questions_ms)
     }
 
     /// Time spent on breaks, in milliseconds.
-    async fn break_ms(&self) -> i64 {
-        self.sums.break_ms
+    async fn break_ms(&self) -> i32 {
+        ms(self.sums.break_ms)
     }
 
     /// What is left of the budget in milliseconds; negative once it is exceeded.
-    async fn budget_left_ms(&self) -> i64 {
-        self.sums.budget_left_ms()
+    async fn budget_left_ms(&self) -> i32 {
+        ms(self.sums.budget_left_ms())
     }
 
     /// The part of the planned time that the presentation has taken: 0.25 is one quarter.
@@ -163,7 +169,7 @@ impl TimeSplitSubscription {
         let app = Arc::clone(ctx.app());
         let show = move |moment| match moment {
             Moment::Split(state, _) => Some(TimeSplit::now(&app, state.meeting, state.segments)),
-            Moment::Feed(_) => None,
+            Moment::Feed(_) | Moment::Behind => None,
         };
         if let Some(rendered) = rendered(ctx, &show) {
             return Ok(rendered);

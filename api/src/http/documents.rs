@@ -24,9 +24,6 @@ const SHA256: &str = "sha256:";
 /// The format of a manifest.
 const FORMAT: &str = "apollo-persisted-query-manifest";
 
-/// What the clients of the persisted-query protocol wait for, to the letter.
-const NOT_FOUND: BadRequest = BadRequest { code: "PERSISTED_QUERY_NOT_FOUND", message: "PersistedQueryNotFound" };
-
 /// Why a manifest is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum BadManifest {
@@ -110,10 +107,10 @@ impl Documents {
     pub(in crate::http) fn find(&self, query: Option<String>, id: Option<&str>) -> Result<Found, BadRequest> {
         match (query, id) {
             (Some(query), None) => Ok(Found { query, hash: None }),
-            (None, None) => Err(BadRequest::new("\"query\" is missing")),
+            (None, None) => Err(BadRequest::new("request-no-query")),
             (None, Some(id)) => {
                 let known = self.known(id).map(|body| Found { query: (*body).to_owned(), hash: None });
-                known.ok_or(NOT_FOUND)
+                known.ok_or(BadRequest::UnknownHash)
             }
             (Some(query), Some(id)) => {
                 if self.manifest.get(id).is_some_and(|body| **body == *query) {
@@ -121,7 +118,7 @@ impl Documents {
                 }
                 let hash = sha256(&query);
                 if !hash.eq_ignore_ascii_case(hash_in(id)) {
-                    return Err(BadRequest::new("the hash is not that of the query"));
+                    return Err(BadRequest::new("request-hash"));
                 }
                 Ok(Found { query, hash: Some(hash) })
             }
@@ -187,10 +184,10 @@ mod tests {
             documents.keep(&hash.unwrap(), &text(n));
         }
         let known = |text: &str| documents.find(None, Some(&sha256(text).to_uppercase())).map(|found| found.query);
-        assert_eq!(known(&text(0)), Err(NOT_FOUND));
+        assert_eq!(known(&text(0)), Err(BadRequest::UnknownHash));
         assert_eq!(known(&text(1)), Ok(text(1)));
         let long = "x".repeat(LONGEST_REGISTERED + 1);
         documents.keep(&sha256(&long), &long);
-        assert_eq!(known(&long), Err(NOT_FOUND));
+        assert_eq!(known(&long), Err(BadRequest::UnknownHash));
     }
 }

@@ -1,6 +1,6 @@
 //! What every door works with.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
@@ -24,6 +24,8 @@ pub struct Door {
     pub documents: Arc<Documents>,
     /// Networks of the proxies in front, which say from where a request comes.
     pub trusted_proxies: Arc<[IpNet]>,
+    /// Networks from which only gateways ask.
+    pub gateways: Arc<[IpNet]>,
     /// Origins of web pages that may come in, beside the service's own.
     pub allowed_origins: Arc<[String]>,
     /// Whether there are pages for those who build on the API.
@@ -39,16 +41,24 @@ pub struct Limits {
     pub max_body_bytes: usize,
     /// How many operations a socket may run at once.
     pub socket_operations: usize,
+    /// How many that of a gateway may, which its subscribers share.
+    pub gateway_operations: usize,
     /// How large a message on a socket may be, in bytes.
     pub max_message_bytes: usize,
     /// How long a socket may take to introduce itself.
     pub init_timeout: TimeDelta,
     /// How often a socket is asked whether it is there.
     pub ping_every: TimeDelta,
-    /// How long a socket may take no byte.
+    /// How long a peer may take no byte of what it is sent.
     pub stall: TimeDelta,
     /// How long a query or mutation may take.
-    pub request_timeout: std::time::Duration,
+    pub request_timeout: Duration,
+    /// How long the head of a request may take to come, counted from the connection for its first.
+    pub head_timeout: Duration,
+    /// How long the body of a request may take to come.
+    pub body_timeout: TimeDelta,
+    /// How long a connection may wait for its next request: longer than proxies keep theirs.
+    pub idle_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -56,11 +66,15 @@ impl Default for Limits {
         Self {
             max_body_bytes: 1 << 20,
             socket_operations: 20,
+            gateway_operations: 10_000,
             max_message_bytes: 64 << 10,
             init_timeout: TimeDelta::seconds(10),
             ping_every: TimeDelta::seconds(25),
             stall: TimeDelta::seconds(10),
-            request_timeout: std::time::Duration::from_secs(30),
+            request_timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(10),
+            body_timeout: TimeDelta::seconds(10),
+            idle_timeout: Duration::from_secs(75),
         }
     }
 }

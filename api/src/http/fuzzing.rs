@@ -11,6 +11,7 @@ use std::{
 };
 
 use async_graphql::Request;
+use entities::enums::Language;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, protocol::Role};
 use url::form_urlencoded::Serializer;
@@ -73,7 +74,7 @@ impl Peer {
             match self.gate.hear(line) {
                 Ok(word) => begun |= self.heard(line, word),
                 Err(close) => {
-                    self.closed(&close);
+                    self.closed(line, &close);
                     break;
                 }
             }
@@ -119,13 +120,18 @@ impl Peer {
         false
     }
 
-    fn closed(&self, close: &Close) {
-        let frame = close.frame();
-        assert!(frame.reason.len() <= LONGEST_REASON && (4400..4500).contains(&u16::from(frame.code)), "{frame:?}");
+    fn closed(&self, line: &str, close: &Close) {
+        for language in Language::ALL {
+            let frame = close.frame(*language);
+            assert!(frame.reason.len() <= LONGEST_REASON && (4400..4500).contains(&u16::from(frame.code)), "{frame:?}");
+        }
         match close {
             Close::Unauthorized => assert!(!self.introduced),
             Close::TooManyInits => assert!(self.introduced),
-            Close::Duplicate(id) => assert!(self.running.contains(id)),
+            Close::Duplicate => {
+                let said: Value = serde_json::from_str(line).unwrap_or_default();
+                assert!(said["id"].as_str().is_some_and(|id| self.running.contains(id)));
+            }
             other => assert_eq!(*other, Close::BadMessage),
         }
     }

@@ -1,23 +1,26 @@
 //! GraphQL over HTTP: one operation a request, by POST; queries also by GET.
 
-use async_graphql::{Request, Response as Answer, ServerError, parser::types::OperationType};
+use async_graphql::{Request, Response as Answer, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, RawQuery, Request as HttpRequest, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use entities::enums::Language;
 use serde_json::{Value, json};
-use tracing::Instrument as _;
 
 use crate::{
     auth::Authenticated,
+    clock::sleep,
     graphql::engine::Caller,
     http::{
         Door,
         address::{self, Peer},
+        answering::{self, Single},
         cache,
+        lines::{self, Refused},
+        link::Link,
         negotiate::{Form, form},
         origin,
         request::{self, BadRequest},
@@ -34,23 +37,27 @@ pub(in crate::http) struct Shut {
     code: &'static str,
     message: String,
     form: Form,
+    /// The kind of viewer, once it was introduced.
+    viewer: Option<&'static str>,
 }
 
 impl Shut {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), form: Form::Json }
+    fn new(status: StatusCode, code: &'static str, message: &str, language: Language) -> Self {
+        Self { status, code, message: text::message(language, message, &[]), form: Form::Json, viewer: None }
     }
 
-    fn bad(BadRequest { code, message }: BadRequest) -> Self {
-        // Clients of persisted queries wait for an answer, not for a failure.
-        let status = if code == "BAD_USER_INPUT" { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        Self::new(status, code, message)
+    fn bad(bad: BadRequest, language: Language) -> Self {
+        let status = match bad {
+            BadRequest::Malformed { .. } => StatusCode::BAD_REQUEST,
+            // Clients of persisted queries wait for an answer, not for a failure.
+            BadRequest::UnknownDocument | BadRequest::UnknownHash => StatusCode::OK,
+        };
+        Self { status, code: bad.code(), message: bad.words(language), form: Form::Json, viewer: None }
     }
 }
 
 impl IntoResponse for Shut {
     fn into_response(self) -> Response {
-        metrics::counter!("kezdesu_requests_total", "code" => self.code).increment(1);
         let body = json!({ "errors": [{ "message": self.message, "extensions": { "code": self.code } }] });
         let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();
@@ -58,6 +65,10 @@ impl IntoResponse for Shut {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
         for_nobody_else(headers);
         match self.status {
+            // What was not read of the request would be taken for the next one.
+            StatusCode::REQUEST_TIMEOUT => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             StatusCode::METHOD_NOT_ALLOWED => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
             }
@@ -66,46 +77,73 @@ impl IntoResponse for Shut {
             }
             _ => {}
         }
+        response.extensions_mut().insert(Refused { code: self.code, viewer: self.viewer });
         response
     }
 }
 
 /// An operation over POST.
 pub(in crate::http) async fn post(State(door): State<Door>, http: HttpRequest) -> Response {
+    let began = door.clock.now();
+    let response = posted(&door, http).await;
+    lines::tell_refused(&response, &door, "post", began);
+    response
+}
+
+async fn posted(door: &Door, http: HttpRequest) -> Response {
     let (parts, body) = http.into_parts();
+    let language = language(&parts.headers);
+    let shut = |status, message| Shut::new(status, "BAD_USER_INPUT", message, language).into_response();
     if !is_json(&parts.headers) {
-        let why = "send the request as application/json";
-        return Shut::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_USER_INPUT", why).into_response();
+        return shut(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request-content-type");
     }
     let whole = HttpRequest::from_parts(parts.clone(), body);
-    let body: Bytes = match Bytes::from_request(whole, &door).await {
-        Ok(body) => body,
-        Err(rejection) => {
-            return Shut::new(rejection.status(), "BAD_USER_INPUT", "the request is too large").into_response();
+    let body = tokio::select! {
+        biased;
+        body = Bytes::from_request(whole, door) => body,
+        () = sleep(door.clock.as_ref(), door.limits.body_timeout) => {
+            return Shut::new(StatusCode::REQUEST_TIMEOUT, "TIMEOUT", "request-too-slow", language).into_response();
         }
     };
-    let peer = address::of(&parts.extensions, &parts.headers, &door.trusted_proxies);
+    let body: Bytes = match body {
+        Ok(body) => body,
+        Err(rejection) => return shut(rejection.status(), "request-too-large"),
+    };
     match request::parse(&body, &door.documents) {
-        Ok(request) => answer(&door, &parts.headers, Asked { request, by_post: true, peer }).await,
-        Err(bad) => Shut { form: form(&parts.headers).unwrap_or(Form::Json), ..Shut::bad(bad) }.into_response(),
+        Ok(request) => answer(door, &parts.headers, Asked::of(door, request, &parts, true)).await,
+        Err(bad) => {
+            Shut { form: form(&parts.headers).unwrap_or(Form::Json), ..Shut::bad(bad, language) }.into_response()
+        }
     }
 }
 
 /// A query over GET, or the beginning of a WebSocket.
 pub(in crate::http) async fn get(State(door): State<Door>, RawQuery(query): RawQuery, http: HttpRequest) -> Response {
+    let began = door.clock.now();
     if ws::is_upgrade(http.headers()) {
-        return ws::upgrade(door, http);
+        let response = ws::upgrade(door.clone(), http);
+        lines::tell_refused(&response, &door, "websocket", began);
+        return response;
     }
-    let peer = address::of(http.extensions(), http.headers(), &door.trusted_proxies);
-    match request::from_parameters(query.as_deref().unwrap_or_default(), &door.documents) {
-        Ok(request) => answer(&door, http.headers(), Asked { request, by_post: false, peer }).await,
-        Err(bad) => Shut { form: form(http.headers()).unwrap_or(Form::Json), ..Shut::bad(bad) }.into_response(),
-    }
+    let (parts, _) = http.into_parts();
+    let response = match request::from_parameters(query.as_deref().unwrap_or_default(), &door.documents) {
+        Ok(request) => answer(&door, &parts.headers, Asked::of(&door, request, &parts, false)).await,
+        Err(bad) => {
+            let language = language(&parts.headers);
+            Shut { form: form(&parts.headers).unwrap_or(Form::Json), ..Shut::bad(bad, language) }.into_response()
+        }
+    };
+    lines::tell_refused(&response, &door, "get", began);
+    response
 }
 
 /// Any other method.
-pub(in crate::http) async fn other() -> Response {
-    Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "use GET or POST").into_response()
+pub(in crate::http) async fn other(State(door): State<Door>, headers: HeaderMap) -> Response {
+    let (began, language) = (door.clock.now(), language(&headers));
+    let shut = Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "request-method", language);
+    let response = shut.into_response();
+    lines::tell_refused(&response, &door, "other", began);
+    response
 }
 
 /// Whether the content type is JSON: none that a page of another origin could send without asking.
@@ -120,16 +158,23 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Who asks, and in which language.
-pub(in crate::http) fn introduce(door: &Door, headers: &HeaderMap) -> Result<(Authenticated, Language), Shut> {
-    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
-    let language = text::negotiate(text(header::ACCEPT_LANGUAGE));
-    match door.auth.authenticate(text(header::AUTHORIZATION)) {
-        Ok(known) => Ok((known, language)),
+/// A header as text; one that is none is what nobody can mean.
+fn told(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+}
+
+/// The language in which an answer is wished.
+fn language(headers: &HeaderMap) -> Language {
+    text::negotiate(told(headers, header::ACCEPT_LANGUAGE))
+}
+
+/// Who asks.
+fn introduce(door: &Door, headers: &HeaderMap, language: Language) -> Result<Authenticated, Shut> {
+    match door.auth.authenticate(told(headers, header::AUTHORIZATION)) {
+        Ok(known) => Ok(known),
         Err(refused) => {
             tracing::debug!(reason = %refused, "a token was refused");
-            let message = text::message(language, "error-token", &[]);
-            Err(Shut::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message))
+            Err(Shut::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "error-token", language))
         }
     }
 }
@@ -139,38 +184,48 @@ struct Asked {
     request: Request,
     by_post: bool,
     peer: Peer,
+    /// The connection it came on.
+    link: Link,
+}
+
+impl Asked {
+    fn of(door: &Door, request: Request, parts: &Parts, by_post: bool) -> Self {
+        let peer = address::of(&parts.extensions, &parts.headers, &door.trusted_proxies);
+        Self { request, by_post, peer, link: parts.extensions.get().cloned().unwrap_or_default() }
+    }
 }
 
 async fn answer(door: &Door, headers: &HeaderMap, asked: Asked) -> Response {
-    let Asked { mut request, by_post, peer } = asked;
+    let Asked { mut request, by_post, peer, link } = asked;
+    let language = language(headers);
     let Some(form) = form(headers) else {
-        let why = "the answer comes as application/graphql-response+json, application/json or text/event-stream";
-        return Shut::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", why).into_response();
+        return Shut::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", "request-accept", language).into_response();
     };
     let shut = |shut: Shut| Shut { form, ..shut }.into_response();
     if !origin::is_allowed(headers, &door.allowed_origins) {
-        return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", "this origin is not allowed"));
+        return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", "request-origin", language));
     }
-    let (known, language) = match introduce(door, headers) {
-        Ok(introduced) => introduced,
+    let known = match introduce(door, headers, language) {
+        Ok(known) => known,
         Err(refused) => return shut(refused),
     };
     if door.life.is_draining() {
-        let message = text::message(language, "error-draining", &[]);
-        return shut(Shut::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL", message));
+        return shut(Shut::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL", "error-draining", language));
     }
     let end = door.auth.end_of(&known);
     let caller = Caller { viewer: known.viewer, language, address: peer.address };
+    let viewer = Some(lines::kind(&caller.viewer));
+    let shut = |shut: Shut| Shut { form, viewer, ..shut }.into_response();
     if !door.documents.may_run(&caller.viewer, &request.query) {
-        let message = text::message(language, "error-not-listed", &[]);
-        return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
+        return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", "error-not-listed", language));
     }
     // The engine says what is wrong with one that cannot be run.
     let operation = request::operation(&mut request, &door.documents).unwrap_or(OperationType::Query);
     if operation == OperationType::Mutation && !by_post {
-        return shut(Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "send mutations by POST"));
+        return shut(Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "request-mutation", language));
     }
-    let span = tracing::info_span!(target: SPANS, "graphql.request", %operation, name = loggable(request.operation_name.as_deref()));
+    let name = lines::name(&mut request);
+    let span = tracing::info_span!(target: SPANS, "graphql.request", %operation, name);
     if peer.through_proxy {
         telemetry::join(&span, headers);
     }
@@ -179,86 +234,24 @@ async fn answer(door: &Door, headers: &HeaderMap, asked: Asked) -> Response {
             Form::Events => Framing::Events,
             Form::Parts => Framing::Parts,
             Form::Json | Form::Response => {
-                let why = "subscribe by WebSocket (graphql-transport-ws), as text/event-stream or as multipart/mixed";
-                return shut(Shut::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", why));
+                return shut(Shut::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", "request-subscription", language));
             }
         };
         return match streams::last_event_id(headers) {
-            Ok(resume) => streams::stream(door, Streamed { request, framing, resume, end, span }, caller),
-            Err(bad) => shut(Shut::bad(bad)),
+            Ok(resume) => streams::stream(door, Streamed { request, name, framing, resume, end, link, span }, caller),
+            Err(bad) => shut(Shut::bad(bad, language)),
         };
     }
-    let answer = run(door, request, &caller, operation).instrument(span).await;
+    // All who are anonymous are shown the same.
+    let public = !by_post && caller.viewer.person().is_none();
+    let through = if by_post { "post" } else { "get" };
+    let answer = answering::answer(door, Single { request, operation, name, caller, through, span }).await;
     let response = match form {
-        Form::Events => return streams::single(answer),
+        Form::Events => return streams::single(&answer),
         Form::Parts => render(&answer, Form::Json),
         Form::Json | Form::Response => render(&answer, form),
     };
-    // All who are anonymous are shown the same.
-    let public = !by_post && caller.viewer.person().is_none() && answer.errors.is_empty();
-    if public { cache::publicly(response, headers).await } else { response }
-}
-
-/// A name from outside, short enough for a log.
-pub(in crate::http) fn loggable(name: Option<&str>) -> Option<String> {
-    name.map(|name| name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect())
-}
-
-async fn run(door: &Door, request: Request, caller: &Caller, operation: OperationType) -> Answer {
-    let began = door.clock.now();
-    let name = loggable(request.operation_name.as_deref());
-    // In a task of its own: a client that hangs up does not stop a mutation halfway.
-    let (engine, asked) = (door.engine.clone(), caller.clone());
-    let work = tokio::spawn(async move { engine.execute(request, &asked).await }.in_current_span());
-    let unfinished = work.abort_handle();
-    let answer = match tokio::time::timeout(door.limits.request_timeout, work).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => failure(door, caller.language, "INTERNAL"),
-        Err(_) => {
-            // A mutation comes to its end all the same: its key tells which.
-            if operation == OperationType::Query {
-                unfinished.abort();
-            }
-            failure(door, caller.language, "TIMEOUT")
-        }
-    };
-    let code = code(&answer);
-    let seconds = (door.clock.now() - began).to_std().unwrap_or_default().as_secs_f64();
-    metrics::counter!("kezdesu_requests_total", "code" => code.clone()).increment(1);
-    metrics::histogram!("kezdesu_request_seconds", "operation" => operation.to_string()).record(seconds);
-    let viewer = if caller.viewer.person().is_some() { "person" } else { "anonymous" };
-    tracing::info!(%operation, name, viewer, code, ms = seconds * 1000.0, "graphql.request");
-    answer
-}
-
-fn failure(door: &Door, language: Language, code: &'static str) -> Answer {
-    let mut extensions = async_graphql::ErrorExtensionValues::default();
-    extensions.set("code", code);
-    let message = if code == "TIMEOUT" {
-        text::message(language, "error-timeout", &[])
-    } else {
-        let id = door.ids.next(door.clock.now()).simple().to_string();
-        tracing::error!(error_id = %id, "an operation has panicked");
-        extensions.set("errorId", id.as_str());
-        text::message(language, "error-internal", &[("errorId", id.into())])
-    };
-    let mut error = ServerError::new(message, None);
-    error.extensions = Some(extensions);
-    // With a path, so that it is not taken for a fault of the request.
-    error.path = vec![async_graphql::PathSegment::Field("operation".to_owned())];
-    Answer::from_errors(vec![error])
-}
-
-/// The code of the first error; `OK` where there is none.
-pub(in crate::http) fn code(answer: &Answer) -> String {
-    let code = answer.errors.first().map(|error| {
-        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code").cloned());
-        code.and_then(|code| match code {
-            async_graphql::Value::String(code) => Some(code),
-            _ => None,
-        })
-    });
-    code.map_or_else(|| "OK".to_owned(), |code| code.unwrap_or_else(|| "INTERNAL".to_owned()))
+    if public && answer.errors.is_empty() { cache::publicly(response, headers).await } else { response }
 }
 
 /// Whether an answer says that the request itself was wrong, and nothing was run.

@@ -1,6 +1,7 @@
 //! The doors: HTTP, server-sent events and WebSocket at one path, the operator's listener, and the pages.
 
 mod address;
+mod answering;
 mod cache;
 mod documents;
 mod door;
@@ -8,6 +9,9 @@ mod following;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod graphql;
+mod headers;
+mod lines;
+mod link;
 mod negotiate;
 mod ops;
 mod origin;
@@ -20,43 +24,39 @@ mod ws;
 pub use documents::{BadManifest, Documents};
 pub use door::{Door, Limits};
 pub use ops::{Ops, ops_router};
-pub use serve::serve;
+pub use serve::{Terms, serve};
+
+use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, header},
-    middleware::map_request,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderValue, header},
+    middleware::{Next, from_fn_with_state, map_request},
+    response::Response,
     routing::get,
 };
-use tower_http::{
-    compression::{
-        CompressionLayer,
-        predicate::{NotForContentType, Predicate, SizeAbove},
-    },
-    cors::CorsLayer,
-    set_header::SetResponseHeaderLayer,
+use tower_http::compression::{
+    CompressionLayer,
+    predicate::{NotForContentType, Predicate, SizeAbove},
 };
+
+use crate::auth::Authenticator;
 
 /// The API with its pages.
 pub fn router(door: Door) -> Router {
     let limit = DefaultBodyLimit::max(door.limits.max_body_bytes);
-    let cors = cors(&door.allowed_origins);
-    let safe = |name: HeaderName, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
-    Router::new()
-        .route("/graphql", get(graphql::get).post(graphql::post).fallback(graphql::other))
+    let with_key = from_fn_with_state(Arc::clone(&door.auth), with_key);
+    let doors = get(graphql::get).post(graphql::post).fallback(graphql::other).layer(with_key);
+    let router = Router::new()
+        .route("/graphql", doors)
         .route("/", get(pages::explorer))
         .route("/assets/{name}", get(pages::asset))
         .route("/graphql/schema", get(pages::schema))
         .layer(limit)
         .layer(compression())
-        .layer(map_request(negotiate::sure_encodings))
-        .layer(cors)
-        .layer(safe(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(safe(header::REFERRER_POLICY, "no-referrer"))
-        .layer(safe(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(safe(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
-        .with_state(door)
+        .layer(map_request(negotiate::sure_encodings));
+    headers::guarded(origin::shared(router, &door.allowed_origins)).with_state(door)
 }
 
 /// Smaller answers than this gain nothing.
@@ -69,16 +69,11 @@ fn compression() -> CompressionLayer<impl Predicate> {
     CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING).and(streams).and(parts))
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
-    if origins.is_empty() {
-        return CorsLayer::new();
+/// Lets a request whose token names a key that is not known yet wait a moment for it.
+async fn with_key(State(auth): State<Arc<Authenticator>>, request: Request, next: Next) -> Response {
+    let authorization = request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str);
+    if auth.lacks_key_of(authorization.and_then(Result::ok)) {
+        auth.look_for_key().await;
     }
-    CorsLayer::new().allow_origin(origins).allow_methods([http::Method::GET, http::Method::POST]).allow_headers([
-        header::CONTENT_TYPE,
-        header::AUTHORIZATION,
-        header::ACCEPT,
-        header::ACCEPT_LANGUAGE,
-        HeaderName::from_static("last-event-id"),
-    ])
+    next.run(request).await
 }

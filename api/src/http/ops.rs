@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     feed::{Bus, Hub},
     graphql::Engine,
+    http::headers,
     lifecycle::Lifecycle,
     store::Store,
 };
@@ -38,17 +39,17 @@ pub struct Ops {
 
 /// Health, readiness, metrics.
 pub fn ops_router(ops: Ops) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(ops)
+        .route("/metrics", get(metrics));
+    headers::guarded(router).with_state(ops)
 }
 
-/// Ready while the database answers and the end has not begun. Without the bus the service goes on, a second slower.
+/// Ready while the database answers and the end is not near. Without the bus the service goes on, a second slower.
 async fn ready(State(ops): State<Ops>) -> Response {
     let database = ops.store.ping().await.is_ok();
-    let (bus, draining) = (ops.bus.is_connected(), ops.life.is_draining());
+    let (bus, draining) = (ops.bus.is_connected(), ops.life.is_ending());
     let ready = database && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let checks = json!({ "database": database, "bus": bus, "draining": draining });

@@ -2,15 +2,18 @@
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 
-use crate::{graphql::client_sdl, http::Door};
+use crate::{
+    graphql::client_sdl,
+    http::{Door, cache},
+};
 
 /// The explorer loads nothing from elsewhere and talks to this service only.
 const EXPLORER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; \
-                               img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'";
+                               img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
@@ -47,6 +50,7 @@ pub(in crate::http) async fn asset(State(door): State<Door>, Path(name): Path<St
 }
 
 /// The SDL, for code generators: in production too, where nothing can be asked of the schema itself.
-pub(in crate::http) async fn schema() -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], client_sdl()).into_response()
+pub(in crate::http) async fn schema(asked: HeaderMap) -> Response {
+    let sdl = ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], client_sdl()).into_response();
+    cache::until_released(sdl, &asked).await
 }

@@ -1,11 +1,13 @@
 //! Reading a GraphQL request from what a client sent.
 
 use async_graphql::{Request, ServerError, Variables, parser::types::OperationType};
+use entities::enums::Language;
 use serde_json::{Map, Value};
 
 use crate::{
     graphql::Engine,
     http::documents::{Documents, Found},
+    text,
 };
 
 /// Where a request holds the hash by which its document is to be kept.
@@ -24,19 +26,49 @@ pub(in crate::http) fn operation(request: &mut Request, documents: &Documents) -
     Ok(operation)
 }
 
-/// What is wrong with a request, in words for whoever builds the client.
+/// What is wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) struct BadRequest {
-    /// For programs.
-    pub(in crate::http) code: &'static str,
-    /// For people.
-    pub(in crate::http) message: &'static str,
+pub(in crate::http) enum BadRequest {
+    /// It is malformed.
+    Malformed {
+        /// The message that says in which way.
+        message: &'static str,
+        /// The field that is, where the message names one.
+        field: &'static str,
+    },
+    /// It names a document by an id that is not known.
+    UnknownDocument,
+    /// It names a document by a hash that is not known yet.
+    UnknownHash,
 }
 
 impl BadRequest {
     /// A malformed request.
     pub(in crate::http) const fn new(message: &'static str) -> Self {
-        Self { code: "BAD_USER_INPUT", message }
+        Self::in_field(message, "")
+    }
+
+    /// A request with a malformed field.
+    const fn in_field(message: &'static str, field: &'static str) -> Self {
+        Self::Malformed { message, field }
+    }
+
+    /// For programs.
+    pub(in crate::http) const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "BAD_USER_INPUT",
+            Self::UnknownDocument | Self::UnknownHash => "PERSISTED_QUERY_NOT_FOUND",
+        }
+    }
+
+    /// For people.
+    pub(in crate::http) fn words(self, language: Language) -> String {
+        match self {
+            Self::Malformed { message, field } => text::message(language, message, &[("field", field.into())]),
+            Self::UnknownDocument => text::message(language, "request-unknown-document", &[]),
+            // What the clients of automatic persisted queries wait for, to the letter.
+            Self::UnknownHash => "PersistedQueryNotFound".to_owned(),
+        }
     }
 }
 
@@ -44,11 +76,9 @@ impl BadRequest {
 pub(in crate::http) fn parse(body: &[u8], documents: &Documents) -> Result<Request, BadRequest> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => from_fields(fields, documents),
-        Ok(Value::Array(_)) => {
-            Err(BadRequest::new("batches of operations are not taken: send one operation a request"))
-        }
-        Ok(_) => Err(BadRequest::new("the request must be a JSON object")),
-        Err(_) => Err(BadRequest::new("the request is not well-formed JSON")),
+        Ok(Value::Array(_)) => Err(BadRequest::new("request-batch")),
+        Ok(_) => Err(BadRequest::new("request-object")),
+        Err(_) => Err(BadRequest::new("request-json")),
     }
 }
 
@@ -59,20 +89,21 @@ pub(in crate::http) fn from_fields(
 ) -> Result<Request, BadRequest> {
     let query = match fields.remove("query") {
         Some(Value::String(query)) => Some(query),
-        Some(_) => return Err(BadRequest::new("\"query\" must be a string")),
+        Some(_) => return Err(BadRequest::in_field("request-text-field", "query")),
         None => None,
     };
     let hash = match fields.remove("extensions") {
         None | Some(Value::Null) => None,
         Some(Value::Object(mut extensions)) => persisted(extensions.remove("persistedQuery"))?,
-        Some(_) => return Err(BadRequest::new("\"extensions\" must be an object or null")),
+        Some(_) => return Err(BadRequest::in_field("request-object-field", "extensions")),
     };
-    let id = match fields.remove("documentId") {
-        None | Some(Value::Null) => hash,
-        Some(Value::String(id)) => Some(id),
-        Some(_) => return Err(BadRequest::new("\"documentId\" must be a string or null")),
+    let (id, unknown) = match fields.remove("documentId") {
+        None | Some(Value::Null) => (hash, BadRequest::UnknownHash),
+        Some(Value::String(id)) => (Some(id), BadRequest::UnknownDocument),
+        Some(_) => return Err(BadRequest::in_field("request-text-field", "documentId")),
     };
-    let Found { query, hash } = documents.find(query, id.as_deref())?;
+    let found = documents.find(query, id.as_deref());
+    let Found { query, hash } = found.map_err(|bad| if bad == BadRequest::UnknownHash { unknown } else { bad })?;
     let mut request = Request::new(query);
     if let Some(hash) = hash {
         request.extensions.insert(HASH.to_owned(), hash.into());
@@ -80,12 +111,12 @@ pub(in crate::http) fn from_fields(
     match fields.remove("operationName") {
         None | Some(Value::Null) => {}
         Some(Value::String(name)) => request.operation_name = Some(name),
-        Some(_) => return Err(BadRequest::new("\"operationName\" must be a string or null")),
+        Some(_) => return Err(BadRequest::in_field("request-text-field", "operationName")),
     }
     match fields.remove("variables") {
         None | Some(Value::Null) => {}
         Some(variables @ Value::Object(_)) => request.variables = Variables::from_json(variables),
-        Some(_) => return Err(BadRequest::new("\"variables\" must be an object or null")),
+        Some(_) => return Err(BadRequest::in_field("request-object-field", "variables")),
     }
     Ok(request)
 }
@@ -95,7 +126,7 @@ fn persisted(extension: Option<Value>) -> Result<Option<String>, BadRequest> {
     let Some(extension) = extension.filter(|extension| !extension.is_null()) else { return Ok(None) };
     match (extension.get("version").and_then(Value::as_u64), extension.get("sha256Hash")) {
         (Some(1), Some(Value::String(hash))) => Ok(Some(hash.clone())),
-        _ => Err(BadRequest::new("\"persistedQuery\" must have version 1 and a \"sha256Hash\"")),
+        _ => Err(BadRequest::new("request-persisted-query")),
     }
 }
 
@@ -106,11 +137,15 @@ pub(in crate::http) fn from_parameters(query: &str, documents: &Documents) -> Re
         let value = match name.as_ref() {
             "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
             "variables" | "extensions" if value.is_empty() => Value::Null,
-            "variables" | "extensions" => serde_json::from_str(&value)
-                .map_err(|_| BadRequest::new("\"variables\" and \"extensions\" must be JSON objects"))?,
+            "variables" => json(&value, "variables")?,
+            "extensions" => json(&value, "extensions")?,
             _ => continue,
         };
         fields.insert(name.into_owned(), value);
     }
     from_fields(fields, documents)
+}
+
+fn json(text: &str, field: &'static str) -> Result<Value, BadRequest> {
+    serde_json::from_str(text).map_err(|_| BadRequest::in_field("request-object-field", field))
 }

@@ -1,7 +1,7 @@
 //! Streams over plain HTTP, one operation a connection: server-sent events (graphql-sse, distinct connections) and multipart
 //! (`multipart/mixed; subscriptionSpec=1.0`). Both resume as the WebSocket door does.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_graphql::Request;
 use axum::{
@@ -10,17 +10,32 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::TimeDelta;
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::abortable,
+    stream::{self, AbortHandle},
+};
+use tokio::sync::mpsc;
 use tracing::{Instrument as _, Span};
 
 use crate::{
     clock::{Clock, Sleep, sleep},
     graphql::engine::{Answer, Caller},
-    http::{Door, following::Following, graphql::json_of, negotiate::Form, request::BadRequest},
+    http::{
+        Door,
+        answering::code,
+        following::{Following, Reason},
+        graphql::json_of,
+        link::Link,
+        negotiate::Form,
+        request::BadRequest,
+    },
 };
 
 /// How often a silent stream says that it is alive, so that no proxy takes it for dead.
 const ALIVE: TimeDelta = TimeDelta::seconds(12);
+/// How long the last word may wait for its reader.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How the answers of a stream are framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,15 +69,11 @@ impl Framing {
     }
 
     /// A part ends with the boundary of the next: only then does a reader know that it is whole.
-    fn next(self, answer: &Answer) -> Bytes {
-        let (json, position) = match answer {
-            Answer::Plain(response) => (json_of(response).into(), None),
-            Answer::Rendered { json, position } => (json.clone(), *position),
-        };
+    fn next(self, json: &[u8], position: Option<i64>) -> Bytes {
         let position = position.map_or_else(String::new, |position| format!("id: {position}\n"));
         let parts: &[&[u8]] = match self {
-            Self::Events => &[b"event: next\ndata: ", &json, b"\n", position.as_bytes(), b"\n"],
-            Self::Parts => &[b"\r\ncontent-type: application/json\r\n\r\n{\"payload\":", &json, b"}\r\n--graphql"],
+            Self::Events => &[b"event: next\ndata: ", json, b"\n", position.as_bytes(), b"\n"],
+            Self::Parts => &[b"\r\ncontent-type: application/json\r\n\r\n{\"payload\":", json, b"}\r\n--graphql"],
         };
         parts.concat().into()
     }
@@ -87,47 +98,57 @@ pub(in crate::http) fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>,
     let Some(value) = headers.get(HeaderName::from_static("last-event-id")) else { return Ok(None) };
     let position = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|position| *position >= 0_i64);
     // To begin anew instead would be a hole that nobody sees.
-    position.map(Some).ok_or(BadRequest::new("\"Last-Event-ID\" must be the id of an event of this stream"))
+    position.map(Some).ok_or(BadRequest::new("request-last-event-id"))
 }
 
 /// What is streamed, and from where on.
 pub(in crate::http) struct Streamed {
     pub(in crate::http) request: Request,
+    /// The operation's name, as it is logged.
+    pub(in crate::http) name: Option<String>,
     pub(in crate::http) framing: Framing,
     pub(in crate::http) resume: Option<i64>,
     /// When the caller is no longer known.
     pub(in crate::http) end: Sleep,
+    /// The connection it goes over.
+    pub(in crate::http) link: Link,
     /// The trace it belongs to.
     pub(in crate::http) span: Span,
 }
 
 /// One answer as a stream of one event, as whoever asks for nothing but events must be told it.
-pub(in crate::http) fn single(answer: async_graphql::Response) -> Response {
-    let event = Framing::Events.next(&Answer::Plain(Box::new(answer)));
+pub(in crate::http) fn single(answer: &async_graphql::Response) -> Response {
+    let event = Framing::Events.next(&json_of(answer), None);
     answered(Framing::Events, Body::from([&*event, Framing::Events.complete()].concat()))
 }
 
 /// Streams the answers of an operation until it ends, its caller is no longer known, or the service stops.
 pub(in crate::http) fn stream(door: &Door, streamed: Streamed, caller: Caller) -> Response {
-    let Streamed { request, framing, resume, end, span } = streamed;
-    let following = Following::begin(door, request.operation_name.as_deref(), &caller);
+    let Streamed { request, name, framing, resume, end, link, span } = streamed;
+    let following = Following::begin(door, framing.name(), name, &caller.viewer, link.fate());
     let engine = door.engine.clone();
     let begun = async move { engine.answers(request, &caller, resume).await }.instrument(span);
-    let answers = begun.flatten_stream().boxed();
     let life = door.life.clone();
-    let state = State {
+    let source = Source {
         framing,
-        answers,
+        answers: begun.flatten_stream().boxed(),
         end,
-        clock: Arc::clone(&door.clock),
         drain: Box::pin(async move { life.draining().await }),
+        clock: Arc::clone(&door.clock),
         following,
-        done: false,
         _open: Open::new(framing),
     };
-    let body = stream::unfold(state, |mut state| async move {
-        let bytes = state.next().await?;
-        Some((bytes, state))
+    let (room, filled) = mpsc::channel(1);
+    let (work, handle) = abortable(source.run(room, link));
+    // In a task of its own, which looks after the end also while the body waits for its reader.
+    door.life.track(async move {
+        // Where it was stopped the client has hung up.
+        let _ = work.await;
+    });
+    let reading = Reading { filled, _work: Stopped(handle) };
+    let body = stream::unfold(reading, |mut reading| async move {
+        let bytes = reading.filled.recv().await?;
+        Some((bytes, reading))
     });
     let body = stream::iter([Bytes::from_static(framing.opening())]).chain(body).map(Ok::<_, Infallible>);
     answered(framing, Body::from_stream(body))
@@ -159,40 +180,78 @@ impl Drop for Open {
     }
 }
 
-struct State {
+/// What the body of the answer reads from. With it the work ends.
+struct Reading {
+    filled: mpsc::Receiver<Bytes>,
+    _work: Stopped,
+}
+
+/// Stops a work when it is dropped.
+struct Stopped(AbortHandle);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Where what is streamed comes from.
+struct Source {
     framing: Framing,
     answers: stream::BoxStream<'static, Answer>,
     end: Sleep,
     drain: Sleep,
     clock: Arc<dyn Clock>,
     following: Following,
-    done: bool,
     _open: Open,
 }
 
-impl State {
-    async fn next(&mut self) -> Option<Bytes> {
-        if self.done {
-            return None;
+impl Source {
+    async fn run(mut self, room: mpsc::Sender<Bytes>, link: Link) {
+        if let Some(reason) = self.fill(&room).await {
+            self.following.end(reason);
         }
-        let alive = sleep(self.clock.as_ref(), ALIVE);
-        let answer = tokio::select! {
-            biased;
-            () = &mut self.end => None,
-            () = &mut self.drain => None,
-            answer = self.answers.next() => answer,
-            () = alive => return Some(Bytes::from_static(self.framing.alive())),
-        };
-        Some(match answer {
-            Some(answer) => {
-                self.following.events += 1;
-                self.framing.next(&answer)
+        // A reader that is there takes the last word at once. Real time, as at the end of a socket.
+        let last = room.send(Bytes::from_static(self.framing.complete()));
+        if tokio::time::timeout(FAREWELL, last).await.is_err() {
+            link.cut();
+        }
+    }
+
+    /// Fills the room with one thing after the other, each made only once there is room for it. Gives why that is over, unless the
+    /// connection is.
+    async fn fill(&mut self, room: &mpsc::Sender<Bytes>) -> Option<Reason> {
+        loop {
+            let place = tokio::select! {
+                biased;
+                () = &mut self.end => return Some(Reason::Token),
+                () = &mut self.drain => return Some(Reason::Draining),
+                place = room.reserve() => place,
+            };
+            let place = place.ok()?;
+            let alive = sleep(self.clock.as_ref(), ALIVE);
+            let answer = tokio::select! {
+                biased;
+                () = &mut self.end => return Some(Reason::Token),
+                () = &mut self.drain => return Some(Reason::Draining),
+                answer = self.answers.next() => answer,
+                () = alive => {
+                    place.send(Bytes::from_static(self.framing.alive()));
+                    continue;
+                }
+            };
+            match answer {
+                None => return Some(Reason::Complete),
+                Some(Answer::Behind) => return Some(Reason::Behind),
+                Some(Answer::Rendered { json, position }) => {
+                    self.following.events += 1;
+                    place.send(self.framing.next(&json, position));
+                }
+                Some(Answer::Plain(refusal)) => {
+                    self.following.refuse(code(&refusal));
+                    place.send(self.framing.next(&json_of(&refusal), None));
+                }
             }
-            None => {
-                self.done = true;
-                self.following.reason = "complete";
-                Bytes::from_static(self.framing.complete())
-            }
-        })
+        }
     }
 }

@@ -7,17 +7,19 @@ use tokio::sync::broadcast::error::RecvError;
 use tracing::Instrument as _;
 
 use crate::{
-    app::App,
+    app::{App, apart::apart},
     auth::Authenticator,
     clock::sleep,
     feed::{Bus, Heard},
     lifecycle::Lifecycle,
     store::StoreError,
-    telemetry::SPANS,
+    telemetry::{self, SPANS},
 };
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
+/// How often the samples of histograms are summed up: until then each is kept, and nobody may ever read the metrics.
+const SAMPLES_LAST: TimeDelta = TimeDelta::seconds(5);
 /// How long idempotency keys are remembered.
 const KEYS_LAST: TimeDelta = TimeDelta::days(7);
 
@@ -31,6 +33,12 @@ pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &
         Ok(())
     });
     every(life, app, "clock", MINUTE, |app| async move { app.set_clock().await });
+    every(life, app, "histograms", SAMPLES_LAST, |_| async {
+        if let Some(metrics) = telemetry::metrics() {
+            metrics.run_upkeep();
+        }
+        Ok(())
+    });
     life.spawn("regions", watch_regions(Arc::clone(app), Arc::clone(bus)));
     life.spawn("withdrawals", watch_withdrawals(Arc::clone(app), Arc::clone(auth)));
     life.spawn("keys", refresh_keys(Arc::clone(app), Arc::clone(auth)));
@@ -60,9 +68,13 @@ fn every<F>(
 
 async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
     for feed in app.store.long_feeds(keep_events).await? {
-        let tx = app.store.begin().await?;
-        tx.trim_feed(&feed, keep_events).await?;
-        tx.commit().await?;
+        let trim = async {
+            let tx = app.store.begin().await?;
+            tx.trim_feed(&feed, keep_events).await?;
+            tx.commit().await?;
+            Ok(())
+        };
+        apart("retention", &feed, trim).await?;
     }
     let tx = app.store.begin().await?;
     tx.forget_keys(app.clock.now() - KEYS_LAST).await?;
@@ -74,6 +86,8 @@ async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
 async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
     let mut heard = bus.listen();
     let mut known = None;
+    // Outside the loop: a busy bus would put it off for ever.
+    let mut next_look = sleep(app.clock.as_ref(), MINUTE);
     loop {
         let look = tokio::select! {
             word = heard.recv() => match word {
@@ -81,11 +95,12 @@ async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
                 Ok(Heard::Regions | Heard::Missed) | Err(RecvError::Lagged(_)) => true,
                 Err(RecvError::Closed) => return,
             },
-            () = sleep(app.clock.as_ref(), MINUTE) => true,
+            () = &mut next_look => true,
         };
         if !look {
             continue;
         }
+        next_look = sleep(app.clock.as_ref(), MINUTE);
         let result = async {
             let count = app.store.count_editions().await?;
             if known != Some(count) {
@@ -119,11 +134,18 @@ async fn watch_withdrawals(app: Arc<App>, auth: Arc<Authenticator>) {
     }
 }
 
+/// Reads the keys anew every minute, and at once where a token names one that is not known.
 async fn refresh_keys(app: Arc<App>, auth: Arc<Authenticator>) {
     loop {
-        sleep(app.clock.as_ref(), MINUTE).await;
+        let wanted = tokio::select! {
+            () = sleep(app.clock.as_ref(), MINUTE) => false,
+            () = auth.key_is_wanted() => true,
+        };
         if let Err(error) = auth.refresh().await {
             tracing::warn!(%error, "the keys cannot be read anew: the old ones stay");
+        }
+        if wanted {
+            auth.key_was_looked_for();
         }
     }
 }

@@ -16,7 +16,10 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{comment::PUBLIC_STATES, policy::CommentScope},
+    domain::{
+        comment::{PUBLIC_STATES, is_gone},
+        policy::CommentScope,
+    },
     store::{
         Store, StoreError, Tx,
         page::{Cut, Window},
@@ -116,7 +119,7 @@ impl Tx {
         Ok(rows.into_iter().collect())
     }
 
-    /// What was said, by whom, under these digests, and was not taken back.
+    /// What was said, by whom, under these digests, and was neither taken back nor joined to what is gone.
     ///
     /// # Errors
     /// When the database fails.
@@ -126,12 +129,29 @@ impl Tx {
     ) -> Result<HashSet<(String, String)>, StoreError> {
         let said = comment::Entity::find()
             .select_only()
-            .columns([Column::AuthorKey, Column::Body])
+            .columns([Column::AuthorKey, Column::Body, Column::MergedInto])
             .filter(Column::SaidDigest.is_in(padded(digests)))
             .filter(Column::AuthorKey.is_not_null())
             .filter(Column::State.ne(CommentState::Withdrawn));
-        let rows: Vec<(String, String)> = said.into_tuple().all(self.inner()).await?;
-        Ok(rows.into_iter().collect())
+        let rows: Vec<(String, String, Option<CommentId>)> = said.into_tuple().all(self.inner()).await?;
+        let joined: Vec<CommentId> = rows.iter().filter_map(|(.., into)| *into).collect();
+        let into = if joined.is_empty() { Vec::new() } else { self.comments_by_id(&joined).await? };
+        let gone = |id| into.iter().any(|row| row.id == id && is_gone(row.state));
+        let said = rows.into_iter().filter(|(.., into)| !into.is_some_and(gone));
+        Ok(said.map(|(author, body, _)| (author, body)).collect())
+    }
+
+    /// What is joined to a comment, and was not taken back, in its order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn joined_to(&self, into: CommentId) -> Result<Vec<comment::Model>, StoreError> {
+        Ok(comment::Entity::find()
+            .filter(Column::MergedInto.eq(into))
+            .filter(Column::State.eq(CommentState::Merged))
+            .order_by_asc(Column::PostedSeq)
+            .all(self.inner())
+            .await?)
     }
 
     /// Adds comments.

@@ -59,6 +59,8 @@ pub struct Store {
     engine: Engine,
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// For questions about the database itself, which are not to wait behind what everybody asks of it.
+    watch: DatabaseConnection,
     statements: Arc<AtomicU64>,
 }
 
@@ -91,7 +93,7 @@ impl Store {
         let statements = Arc::default();
         let counted = |pool| counted(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), &statements);
         let (read, write) = (counted(read), counted(write));
-        Ok(Self { engine: Engine::Sqlite, read, write, statements })
+        Ok(Self { engine: Engine::Sqlite, watch: read.clone(), read, write, statements })
     }
 
     async fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
@@ -109,8 +111,9 @@ impl Store {
             ])
         });
         let statements = Arc::default();
+        let watch = Database::connect(options.clone().max_connections(1).to_owned()).await?;
         let connection = counted(Database::connect(options).await?, &statements);
-        Ok(Self { engine: Engine::Postgres, read: connection.clone(), write: connection, statements })
+        Ok(Self { engine: Engine::Postgres, read: connection.clone(), write: connection, watch, statements })
     }
 
     /// How many statements were run.
@@ -151,7 +154,7 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(self.read.execute_unprepared("SELECT 1").await.map(drop)?)
+        Ok(self.watch.execute_unprepared("SELECT 1").await.map(drop)?)
     }
 
     /// The time by the database's clock, which all replicas share; none where there is but one process.
@@ -163,7 +166,7 @@ impl Store {
             return Ok(None);
         }
         let ask = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS now");
-        let row = self.read.query_one_raw(ask).await?.ok_or(StoreError::Corrupt("time"))?;
+        let row = self.watch.query_one_raw(ask).await?.ok_or(StoreError::Corrupt("time"))?;
         Ok(Some(row.try_get("", "now")?))
     }
 
@@ -184,6 +187,7 @@ impl Store {
         // A failure to say good-bye changes nothing for anyone.
         let _ = self.write.clone().close().await;
         let _ = self.read.clone().close().await;
+        let _ = self.watch.clone().close().await;
     }
 }
 

@@ -159,6 +159,14 @@ impl Store {
         read(self.reader()).await
     }
 
+    /// Whether any unit is there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_units(&self) -> Result<bool, StoreError> {
+        Ok(region_version::Entity::find().one(self.reader()).await?.is_some())
+    }
+
     /// How many editions have been imported: rises whenever the units change.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! Votes and mutes.
+//! Votes and mutes. A vote stays with the comment it was cast for. One for a comment that was joined to another counts for that
+//! one too, each person's once, for as long as they are joined.
 
 use std::collections::HashMap;
 
@@ -9,17 +10,27 @@ use entities::{
     muted_author,
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict,
+    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement},
 };
 
-use crate::store::{Store, StoreError, Tx, shapes::padded};
+use crate::{
+    domain::policy::{author_of, person_of},
+    store::{Store, StoreError, Tx, shapes::padded},
+};
 
 impl Tx {
-    /// Casts a vote; whether it is a new one.
+    /// Casts a vote; whether it is a new one, also among those for what was joined to the comment.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn cast_vote(&self, comment: CommentId, subject: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let earlier = comment_vote::Entity::find()
+            .filter(comment_vote::Column::CommentId.in_subquery(joint(comment)))
+            .filter(comment_vote::Column::Subject.eq(subject));
+        if earlier.one(self.inner()).await?.is_some() {
+            return Ok(false);
+        }
         let row = comment_vote::ActiveModel {
             comment_id: Set(comment),
             subject: Set(subject.to_owned()),
@@ -30,36 +41,33 @@ impl Tx {
         Ok(written > 0)
     }
 
-    /// Takes a vote back; whether there was one.
+    /// Takes a vote back, also from what was joined to the comment; whether there was one.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn retract_vote(&self, comment: CommentId, subject: &str) -> Result<bool, StoreError> {
-        let gone = comment_vote::Entity::delete_by_id((comment, subject.to_owned())).exec(self.inner()).await?;
+        let gone = comment_vote::Entity::delete_many()
+            .filter(comment_vote::Column::CommentId.in_subquery(joint(comment)))
+            .filter(comment_vote::Column::Subject.eq(subject))
+            .exec(self.inner())
+            .await?;
         Ok(gone.rows_affected > 0)
     }
 
-    /// Adds the voters of one comment to those of another, each person once, and gives the new count.
+    /// How many people want a comment answered, or something that was joined to it. Its author is not one of them, whatever they
+    /// voted for before it was joined.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn join_votes(&self, from: CommentId, into: CommentId) -> Result<i32, StoreError> {
-        let voters =
-            comment_vote::Entity::find().filter(comment_vote::Column::CommentId.eq(from)).all(self.inner()).await?;
-        for chunk in voters.chunks(300) {
-            let rows = chunk.iter().map(|vote| comment_vote::ActiveModel {
-                comment_id: Set(into),
-                subject: Set(vote.subject.clone()),
-                voted_at: Set(vote.voted_at),
-            });
-            comment_vote::Entity::insert_many(rows)
-                .on_conflict(keep_first())
-                .exec_without_returning(self.inner())
-                .await?;
-        }
-        let count =
-            comment_vote::Entity::find().filter(comment_vote::Column::CommentId.eq(into)).count(self.inner()).await?;
-        i32::try_from(count).map_err(|_| StoreError::Corrupt("count of votes"))
+    pub async fn joint_votes(&self, into: &comment::Model) -> Result<i32, StoreError> {
+        let author = into.author_key.as_deref().and_then(person_of);
+        let voters = comment_vote::Entity::find()
+            .select_only()
+            .column_as(Expr::col(comment_vote::Column::Subject).count_distinct(), "voters")
+            .filter(comment_vote::Column::CommentId.in_subquery(joint(into.id)))
+            .filter(Condition::all().add_option(author.map(|author| comment_vote::Column::Subject.ne(author))));
+        let voters: Option<i64> = voters.into_tuple().one(self.inner()).await?;
+        i32::try_from(voters.unwrap_or_default()).map_err(|_| StoreError::Corrupt("count of votes"))
     }
 
     /// Until when an author may not write at a meeting, if a mute was ever set.
@@ -98,17 +106,50 @@ impl Tx {
 }
 
 impl Store {
-    /// Which of these comments a person has voted for.
+    /// Which of these comments a person has voted for, or for something that was joined to them and is not theirs.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn voted(&self, comments: &[CommentId], subject: &str) -> Result<Vec<CommentId>, StoreError> {
-        let rows = comment_vote::Entity::find()
-            .filter(comment_vote::Column::CommentId.is_in(comments.iter().copied()))
+        let vote = comment::Entity::belongs_to(comment_vote::Entity)
+            .from(comment::Column::Id)
+            .to(comment_vote::Column::CommentId);
+        let into =
+            comment::Entity::belongs_to(comment::Entity).from(comment::Column::MergedInto).to(comment::Column::Id);
+        let asked = |column: comment::Column| column.is_in(comments.iter().copied());
+        let rows: Vec<(CommentId, Option<CommentId>, Option<String>)> = comment::Entity::find()
+            .select_only()
+            .columns([comment::Column::Id, comment::Column::MergedInto])
+            .column_as(Expr::col(("into", comment::Column::AuthorKey)), "into_author")
+            .join(JoinType::InnerJoin, vote.into())
+            .join_as(JoinType::LeftJoin, into.into(), "into")
             .filter(comment_vote::Column::Subject.eq(subject))
+            .filter(Condition::any().add(asked(comment::Column::Id)).add(asked(comment::Column::MergedInto)))
+            .into_tuple()
             .all(self.reader())
             .await?;
-        Ok(rows.into_iter().map(|row| row.comment_id).collect())
+        let own = author_of(subject);
+        let counted = |(id, into, author): (_, Option<_>, Option<String>)| {
+            [Some(id), into.filter(|_| author.as_deref() != Some(own.as_str()))]
+        };
+        Ok(rows.into_iter().flat_map(counted).flatten().collect())
+    }
+
+    /// At which of these meetings an author may not write, and until when.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn muted_at(
+        &self,
+        meetings: &[MeetingId],
+        author_key: &str,
+    ) -> Result<Vec<(MeetingId, DateTime<Utc>)>, StoreError> {
+        let rows = muted_author::Entity::find()
+            .filter(muted_author::Column::MeetingId.is_in(meetings.iter().copied()))
+            .filter(muted_author::Column::AuthorKey.eq(author_key))
+            .all(self.reader())
+            .await?;
+        Ok(rows.into_iter().map(|row| (row.meeting_id, row.until)).collect())
     }
 
     /// Comments whose count of votes changed, and was last an event at `moment` or before.
@@ -124,6 +165,15 @@ impl Store {
             .all(self.reader())
             .await?)
     }
+}
+
+/// A comment and what was joined to it.
+fn joint(comment: CommentId) -> SelectStatement {
+    Query::select()
+        .column(comment::Column::Id)
+        .from(comment::Entity)
+        .cond_where(Condition::any().add(comment::Column::Id.eq(comment)).add(comment::Column::MergedInto.eq(comment)))
+        .to_owned()
 }
 
 fn keep_first() -> OnConflict {

@@ -65,9 +65,21 @@ fn named(tag: &str) -> Option<Language> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        path::Path,
+    };
+
+    use entities::enums::{CommentState, MeetingPhase};
 
     use super::*;
+
+    /// The files, in the order of [`Language::ALL`].
+    const FILES: [&str; 3] = [
+        include_str!("../../locales/kk/main.ftl"),
+        include_str!("../../locales/ru/main.ftl"),
+        include_str!("../../locales/en/main.ftl"),
+    ];
 
     /// Keys of a file with the names of their arguments.
     fn keys(file: &str) -> BTreeMap<&str, BTreeSet<&str>> {
@@ -81,11 +93,56 @@ mod tests {
             .collect()
     }
 
+    /// How keys go on that are made while the product runs.
+    fn endings(beginning: &str) -> Vec<&'static str> {
+        match beginning {
+            "meeting-phase-" => MeetingPhase::ALL.iter().map(|phase| phase.as_str()).collect(),
+            "comment-state-" => CommentState::ALL.iter().map(|state| state.as_str()).collect(),
+            _ => panic!("which keys begin with {beginning:?}?"),
+        }
+    }
+
+    /// Everything in quotes that looks like a key with one of these first words.
+    fn quoted(code: &str, first_words: &BTreeSet<&str>) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for text in code.split('"') {
+            let Some((first, _)) = text.split_once('-') else { continue };
+            let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
+            match text.strip_suffix("{}") {
+                _ if !first_words.contains(first) => {}
+                Some(beginning) if plain(beginning) => {
+                    found.extend(endings(beginning).iter().map(|ending| format!("{beginning}{ending}")));
+                }
+                None if plain(text) => {
+                    found.insert(text.to_owned());
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The code of the product without its tests.
+    fn code(dir: &Path) -> String {
+        let mut all = String::new();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.ends_with("tests") {
+                continue;
+            }
+            if path.is_dir() {
+                all.push_str(&code(&path));
+            } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                all.push_str(text.split("#[cfg(test)]\nmod tests {").next().unwrap());
+            }
+        }
+        all
+    }
+
     #[test]
     fn every_message_is_there_in_three_languages_with_the_same_arguments() {
-        let kk = keys(include_str!("../../locales/kk/main.ftl"));
-        let ru = keys(include_str!("../../locales/ru/main.ftl"));
-        let en = keys(include_str!("../../locales/en/main.ftl"));
+        let [kk, ru, en] = FILES.map(keys);
         assert!(kk.len() > 50);
         assert_eq!(kk, ru);
         assert_eq!(kk, en);
@@ -93,8 +150,20 @@ mod tests {
             let args: Vec<_> = args.into_iter().map(|name| (leak(name), FluentValue::from(7))).collect();
             let texts: Vec<_> = Language::ALL.iter().map(|language| message(*language, key, &args)).collect();
             assert!(texts.iter().all(|text| text != key && !text.contains('$') && !text.contains('{')), "{texts:?}");
-            assert!(texts[0] != texts[2] && texts[1] != texts[2], "{key} is not translated");
+            let different: BTreeSet<_> = texts.iter().collect();
+            assert_eq!(different.len(), texts.len(), "{key} is the same in two languages: {texts:?}");
+            let cyrillic = texts.iter().map(|text| text.contains(|c| ('\u{400}'..'\u{530}').contains(&c)));
+            assert_eq!(cyrillic.collect::<Vec<_>>(), [true, true, false], "{key} is not translated: {texts:?}");
         }
+    }
+
+    #[test]
+    fn the_messages_are_those_that_the_product_uses() {
+        let known: BTreeSet<_> = keys(FILES[0]).into_keys().map(str::to_owned).collect();
+        let first_words = known.iter().filter_map(|key| Some(key.split_once('-')?.0)).collect();
+        let used = quoted(&code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")), &first_words);
+        assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "used nowhere");
+        assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "used, and not there");
     }
 
     fn leak(name: &str) -> &'static str {

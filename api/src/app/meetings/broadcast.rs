@@ -54,7 +54,18 @@ impl App {
         key: Option<&str>,
     ) -> Result<meeting::Model, ActError> {
         let now = self.now();
+        viewer.person().ok_or(ActError::Unauthenticated)?;
         let once = once(viewer.subject().unwrap_or_default(), "addBroadcast", key, &add)?;
+        if add.url.len() > LONGEST_URL {
+            return Err(Refused::TooLong { field: "url", max: LONGEST_URL }.into());
+        }
+        let url =
+            Url::parse(add.url.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        // The library would drop some control characters and write others as escapes.
+        let url = url
+            .filter(|_| !add.url.trim().contains(char::is_control))
+            .ok_or(Refused::Invalid { field: "url", why: Invalid::Url })?;
+        let external_id = add.external_id.map(|id| text("externalId", &id, LONGEST_TITLE)).transpose()?;
         let id = BroadcastId(self.ids.next(now));
         let tx = self.store.begin().await?;
         let repeat = tx.first_time(once.as_ref(), id.0, now).await?;
@@ -63,13 +74,6 @@ impl App {
             return Ok(meeting);
         }
         step(&meeting, None, Step::AddBroadcast)?;
-        if add.url.len() > LONGEST_URL {
-            return Err(Refused::TooLong { field: "url", max: LONGEST_URL }.into());
-        }
-        let url =
-            Url::parse(add.url.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        let url = url.ok_or(Refused::Invalid { field: "url", why: Invalid::Url })?;
-        let external_id = add.external_id.map(|id| text("externalId", &id, LONGEST_TITLE)).transpose()?;
         let there = tx.broadcasts(meeting.id).await?.len();
         if there >= MOST_BROADCASTS {
             return Err(Refused::Invalid { field: "meetingId", why: Invalid::TooMany { max: MOST_BROADCASTS } }.into());

@@ -32,12 +32,14 @@ impl App {
     /// # Errors
     /// Refused when the meeting has begun, or no reason is given.
     pub async fn cancel_meeting(&self, viewer: &Viewer, cancel: Cancel) -> Result<meeting::Model, ActError> {
+        viewer.person().ok_or(ActError::Unauthenticated)?;
+        let reason = reason(Some(&cancel.reason), LONGEST_REASON)?;
         let tx = self.store.begin().await?;
         let (mut meeting, allowed) = self.lock::<policy::CancelMeeting>(&tx, viewer, cancel.meeting).await?;
         if !step(&meeting, cancel.version, Step::Cancel)? {
             return Ok(meeting);
         }
-        meeting.cancel_reason = Some(reason(Some(&cancel.reason), LONGEST_REASON)?);
+        meeting.cancel_reason = Some(reason);
         meeting.phase = MeetingPhase::Cancelled;
         Ok(self.save(tx, meeting, EventKind::Cancelled, &allowed.person.subject).await?)
     }

@@ -15,14 +15,16 @@ pub use plan::{PlanMeeting, Title};
 pub use reschedule::Reschedule;
 pub use settings::SetModeration;
 
+use chrono::{DateTime, Utc};
 use entities::{ids::MeetingId, meeting};
 
 use crate::{
     app::{ActError, App, Refused, refused::Invalid},
+    clock::almaty_date,
     domain::{
         body::{BadText, line},
         feed::{EventKind, FeedName, NewEvent},
-        meeting::{Step, WrongPhase, allows},
+        meeting::{FURTHEST_START, Step, WrongPhase, allows},
         policy::{Action, Allowed, Denied, authorize},
         viewer::Viewer,
     },
@@ -71,6 +73,20 @@ pub(in crate::app) const fn in_range(field: &'static str, value: i32, min: i32, 
         return Ok(());
     }
     Err(Refused::Invalid { field, why: Invalid::Range { min: i64_of(min), max: i64_of(max) } })
+}
+
+/// Checks the moment at which a meeting is to begin: it is still to come, and not beyond what anybody plans.
+pub(in crate::app) fn upcoming(start: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refused> {
+    let invalid = |why| Err(Refused::Invalid { field: "plannedStart", why });
+    if start < now {
+        return invalid(Invalid::InPast);
+    }
+    match now.checked_add_months(FURTHEST_START) {
+        Some(furthest) if start > furthest => {
+            invalid(Invalid::Dates { from: almaty_date(now), to: almaty_date(furthest) })
+        }
+        _ => Ok(()),
+    }
 }
 
 #[expect(clippy::as_conversions, reason = "widening, in a const")]

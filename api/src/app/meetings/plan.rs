@@ -11,7 +11,7 @@ use entities::{
 use crate::{
     app::{
         ActError, App, Refused,
-        meetings::{in_range, life_event, text},
+        meetings::{in_range, life_event, text, upcoming},
         once::once,
         refused::{Breach, Invalid},
     },
@@ -86,12 +86,15 @@ impl App {
         let now = self.now();
         let person = authorize::<policy::PlanMeeting>(viewer, &self.host(plan.host).scope())?.person;
         let once = once(&person.subject, "planMeeting", key, &plan)?;
-        let row = self.draft(&plan, &person.subject, now)?;
+        let id = MeetingId(self.ids.next(now));
+        let judged = self.draft(id, &plan, &person.subject, now);
         let mut tx = self.store.begin().await?;
-        if let Some(first) = tx.first_time(once.as_ref(), row.id.0, now).await? {
+        if let Some(first) = tx.first_time(once.as_ref(), id.0, now).await? {
             let first = tx.lock_meeting(MeetingId(first)).await?;
             return first.ok_or_else(|| Refused::NotFound { field: "idempotencyKey" }.into());
         }
+        // Not before: what was planned once is planned, though it could not be planned now.
+        let row = judged?;
         tx.insert_meeting(row.clone()).await?;
         tx.create_feed(&FeedName::Comments(row.id)).await?;
         let event = life_event(row.id, EventKind::Planned, Some(&person.subject));
@@ -100,20 +103,24 @@ impl App {
         Ok(row)
     }
 
-    fn draft(&self, plan: &PlanMeeting, subject: &str, now: DateTime<Utc>) -> Result<meeting::Model, ActError> {
+    fn draft(
+        &self,
+        id: MeetingId,
+        plan: &PlanMeeting,
+        subject: &str,
+        now: DateTime<Utc>,
+    ) -> Result<meeting::Model, ActError> {
         let title = plan.title.checked("title")?;
         let venue = plan.venue.as_ref().map(|venue| venue.checked("venue")).transpose()?;
         in_range("plannedMinutes", plan.planned_minutes, LEAST_MINUTES, MOST_MINUTES)?;
-        if plan.planned_start < now {
-            return Err(Refused::Invalid { field: "plannedStart", why: Invalid::InPast }.into());
-        }
+        upcoming(plan.planned_start, now)?;
         let off_calendar_reason = off_calendar_reason(plan)?;
         self.check_coverage(plan)?;
         let words: Vec<&str> = title.words().chain(venue.iter().flat_map(Title::words)).collect();
         let search = fold(&words.join(" "));
         let (venue_kk, venue_ru, venue_en) = venue.map_or((None, None, None), |v| (Some(v.kk), v.ru, v.en));
         Ok(meeting::Model {
-            id: MeetingId(self.ids.next(now)),
+            id,
             region_code: plan.region.to_string(),
             host_code: plan.host.to_string(),
             title_kk: title.kk,

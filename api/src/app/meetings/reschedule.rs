@@ -5,9 +5,8 @@ use entities::{ids::MeetingId, meeting};
 
 use crate::{
     app::{
-        ActError, App, Refused,
-        meetings::{in_range, reason, step},
-        refused::Invalid,
+        ActError, App,
+        meetings::{in_range, reason, step, upcoming},
     },
     domain::{
         feed::EventKind,
@@ -39,6 +38,8 @@ impl App {
     /// Refused when the meeting has begun, or the new time has passed.
     pub async fn reschedule_meeting(&self, viewer: &Viewer, to: Reschedule) -> Result<meeting::Model, ActError> {
         let now = self.now();
+        viewer.person().ok_or(ActError::Unauthenticated)?;
+        let reason = reason(Some(&to.reason), LONGEST_REASON)?;
         let tx = self.store.begin().await?;
         let (mut meeting, allowed) = self.lock::<policy::RescheduleMeeting>(&tx, viewer, to.meeting).await?;
         step(&meeting, to.version, Step::Reschedule)?;
@@ -46,10 +47,8 @@ impl App {
             in_range("plannedMinutes", minutes, LEAST_MINUTES, MOST_MINUTES)?;
             meeting.planned_minutes = minutes;
         }
-        if to.planned_start < now {
-            return Err(Refused::Invalid { field: "plannedStart", why: Invalid::InPast }.into());
-        }
-        meeting.reschedule_reason = Some(reason(Some(&to.reason), LONGEST_REASON)?);
+        upcoming(to.planned_start, now)?;
+        meeting.reschedule_reason = Some(reason);
         meeting.date_announced_at =
             date_announced_at(meeting.date_announced_at, meeting.planned_start, to.planned_start, now);
         meeting.planned_start = to.planned_start;

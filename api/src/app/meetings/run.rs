@@ -31,12 +31,12 @@ impl App {
         stage: Stage,
     ) -> Result<meeting::Model, ActError> {
         let now = self.now();
-        let tx = self.store.begin().await?;
+        let mut tx = self.store.begin().await?;
         let (mut meeting, allowed) = self.lock::<policy::RunMeeting>(&tx, viewer, id).await?;
         if !step(&meeting, None, Step::Start)? {
             return Ok(meeting);
         }
-        self.turn(&tx, id, Some(stage), now).await?;
+        self.turn(&mut tx, &mut meeting, Some(stage), now).await?;
         for mut broadcast in tx.broadcasts(id).await? {
             broadcast.started_at = Some(now);
             tx.save_broadcast(broadcast).await?;
@@ -52,10 +52,10 @@ impl App {
     /// Refused when the meeting is not live.
     pub async fn set_stage(&self, viewer: &Viewer, id: MeetingId, stage: Stage) -> Result<meeting::Model, ActError> {
         let now = self.now();
-        let tx = self.store.begin().await?;
-        let (meeting, allowed) = self.lock::<policy::RunMeeting>(&tx, viewer, id).await?;
+        let mut tx = self.store.begin().await?;
+        let (mut meeting, allowed) = self.lock::<policy::RunMeeting>(&tx, viewer, id).await?;
         step(&meeting, None, Step::SetStage)?;
-        if self.turn(&tx, id, Some(stage), now).await?.is_none() {
+        if self.turn(&mut tx, &mut meeting, Some(stage), now).await?.is_none() {
             return Ok(meeting);
         }
         Ok(self.save(tx, meeting, EventKind::Stage, &allowed.person.subject).await?)
@@ -67,12 +67,12 @@ impl App {
     /// Refused when the meeting is not live.
     pub async fn end_meeting(&self, viewer: &Viewer, id: MeetingId) -> Result<meeting::Model, ActError> {
         let now = self.now();
-        let tx = self.store.begin().await?;
+        let mut tx = self.store.begin().await?;
         let (mut meeting, allowed) = self.lock::<policy::RunMeeting>(&tx, viewer, id).await?;
         if !step(&meeting, None, Step::End)? {
             return Ok(meeting);
         }
-        let ended = self.turn(&tx, id, None, now).await?.map_or(now, |change| change.at);
+        let ended = self.turn(&mut tx, &mut meeting, None, now).await?.map_or(now, |change| change.at);
         for mut broadcast in tx.broadcasts(id).await? {
             broadcast.ended_at = Some(ended);
             tx.save_broadcast(broadcast).await?;
@@ -83,32 +83,39 @@ impl App {
     }
 
     /// Ends the stage that runs and begins another, at one moment. The comment feed stays locked until the end of the
-    /// transaction, so that its position says which comments fell into which stage.
+    /// transaction, so that its position says which comments fell into which stage. Marks of the budget that the presentation
+    /// has reached until then and nobody has recorded are recorded with it.
     async fn turn(
         &self,
-        tx: &Tx,
-        id: MeetingId,
+        tx: &mut Tx,
+        meeting: &mut meeting::Model,
         to: Option<Stage>,
         now: DateTime<Utc>,
     ) -> Result<Option<Change>, StoreError> {
-        let rows = tx.segments(id).await?;
+        let id = meeting.id;
+        let mut rows = tx.segments(id).await?;
         let Some(turn) = change(&segments_of(&rows), to, now) else { return Ok(None) };
-        let last = rows.last();
-        if let Some(open) = last.filter(|segment| segment.ended_at.is_none()) {
-            tx.save_segment(stage_segment::Model { ended_at: Some(turn.at), ..open.clone() }).await?;
+        let ordinal = rows.last().map_or(0, |segment| segment.ordinal) + 1;
+        if let Some(open) = rows.last_mut().filter(|segment| segment.ended_at.is_none()) {
+            open.ended_at = Some(turn.at);
+            tx.save_segment(open.clone()).await?;
         }
         let from_seq = tx.lock_feed(&FeedName::Comments(id)).await?;
         if let Some(stage) = to {
             tx.insert_segment(stage_segment::Model {
                 id: SegmentId(self.ids.next(now)),
                 meeting_id: id,
-                ordinal: last.map_or(0, |segment| segment.ordinal) + 1,
+                ordinal,
                 stage,
                 started_at: turn.at,
                 ended_at: None,
                 from_seq,
             })
             .await?;
+        }
+        let marks = self.reach(meeting, &rows, turn.at);
+        if !marks.is_empty() {
+            tx.record(FeedName::Meetings, now, &marks).await?;
         }
         Ok(Some(turn))
     }

@@ -41,29 +41,33 @@ impl App {
     /// # Errors
     /// Refused when the meeting is closed or cancelled, or a setting is out of range.
     pub async fn set_moderation(&self, viewer: &Viewer, set: SetModeration) -> Result<meeting::Model, ActError> {
+        viewer.person().ok_or(ActError::Unauthenticated)?;
+        // All before the lock: whoever posts waits for what is done behind it.
+        if let Some(seconds) = set.slow_mode_seconds {
+            in_range("slowModeSeconds", seconds, 0, SLOWEST_MODE)?;
+        }
+        let blocked_words = set.blocked_words.as_deref().map(checked).transpose()?;
         let tx = self.store.begin().await?;
         let (mut meeting, allowed) = self.lock::<policy::SetModeration>(&tx, viewer, set.meeting).await?;
         step(&meeting, set.version, Step::SetModeration)?;
         let before = meeting.clone();
         meeting.moderation = set.mode.unwrap_or(meeting.moderation);
-        if let Some(seconds) = set.slow_mode_seconds {
-            in_range("slowModeSeconds", seconds, 0, SLOWEST_MODE)?;
-            meeting.slow_mode_seconds = seconds;
-        }
+        meeting.slow_mode_seconds = set.slow_mode_seconds.unwrap_or(meeting.slow_mode_seconds);
         meeting.accepting_comments = set.accepting_comments.unwrap_or(meeting.accepting_comments);
-        if let Some(words) = set.blocked_words {
-            if words.len() > MOST_WORDS {
-                return Err(
-                    Refused::Invalid { field: "blockedWords", why: Invalid::TooMany { max: MOST_WORDS } }.into()
-                );
-            }
-            let words = words.iter().map(|word| text("blockedWords", word, LONGEST_WORD));
-            let words = words.collect::<Result<Vec<_>, _>>()?;
-            meeting.blocked_words = serde_json::to_string(&words).map_err(|_| StoreError::Corrupt("list of words"))?;
-        }
+        meeting.blocked_words = blocked_words.unwrap_or(meeting.blocked_words);
         if meeting == before {
             return Ok(meeting);
         }
         Ok(self.save(tx, meeting, EventKind::Changed, &allowed.person.subject).await?)
     }
+}
+
+/// Words that no comment may hold, as they are stored.
+fn checked(words: &[String]) -> Result<String, ActError> {
+    if words.len() > MOST_WORDS {
+        return Err(Refused::Invalid { field: "blockedWords", why: Invalid::TooMany { max: MOST_WORDS } }.into());
+    }
+    let words = words.iter().map(|word| text("blockedWords", word, LONGEST_WORD));
+    let words = words.collect::<Result<Vec<_>, _>>()?;
+    Ok(serde_json::to_string(&words).map_err(|_| StoreError::Corrupt("list of words"))?)
 }

@@ -1,8 +1,8 @@
 //! The door for connectors: comments from broadcast platforms, deduplicated, in their order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::{
     broadcast, comment,
     enums::{CommentKind, CommentState, MeetingPhase},
@@ -15,13 +15,15 @@ use crate::{
         ActError, App, Refused,
         questions::{
             change_event, not_live,
+            part::part_all,
             post::{LONGEST_NAME, words},
         },
         refused::Invalid,
     },
+    clock::almaty_date,
     domain::{
         body::{LONGEST_BODY, fold, guess_language, said_digest, tidy},
-        comment::{first_state, withdraw},
+        comment::{delete, edit, first_state},
         feed::{FeedName, NewEvent},
         policy,
         viewer::Viewer,
@@ -34,6 +36,10 @@ use crate::{
 const MOST: usize = 500;
 /// How long an identity on a platform may be.
 const LONGEST_ID: usize = 300;
+/// How long ago a comment can have been posted: somebody may import what was said at a meeting that stayed live.
+const OLDEST: TimeDelta = TimeDelta::days(366);
+/// How far a platform's clock may be ahead.
+const NEWEST: TimeDelta = TimeDelta::days(1);
 
 /// Comments of one broadcast.
 #[derive(Clone, Debug)]
@@ -83,9 +89,10 @@ struct Import<'a> {
     blocked: BlockedWords,
     actor: &'a str,
     now: DateTime<Utc>,
+    /// Authors who may not write now.
+    muted: HashSet<String>,
     known: HashMap<String, comment::Model>,
     fresh: Vec<comment::Model>,
-    touched: Vec<CommentId>,
     events: Vec<NewEvent>,
     done: Imported,
 }
@@ -106,6 +113,11 @@ impl App {
             let why = Invalid::Range { min: 1, max: 300 };
             return Err(Refused::Invalid { field: "comments.externalId", why }.into());
         }
+        let (oldest, newest) = (now - OLDEST, now + NEWEST);
+        if import.comments.iter().any(|one| !(oldest..=newest).contains(&one.posted_at)) {
+            let why = Invalid::Dates { from: almaty_date(oldest), to: almaty_date(newest) };
+            return Err(Refused::Invalid { field: "comments.postedAt", why }.into());
+        }
         let mut tx = self.store.begin().await?;
         let (meeting, allowed) = self.lock::<policy::ImportComments>(&tx, viewer, import.meeting).await?;
         let broadcasts = tx.broadcasts(meeting.id).await?;
@@ -117,6 +129,11 @@ impl App {
         }
         let ids: Vec<String> = import.comments.iter().map(|one| one.external_id.clone()).collect();
         let known = tx.imported(broadcast.id, &ids).await?;
+        let wrote =
+            import.comments.iter().filter_map(|one| Some(key_on(broadcast, one.author_external_id.as_deref()?)));
+        let authors: HashSet<String> = wrote.chain(known.iter().filter_map(|row| row.author_key.clone())).collect();
+        let muted = tx.muted_until(meeting.id, &authors.into_iter().collect::<Vec<_>>()).await?;
+        let muted = muted.into_iter().filter(|(_, until)| *until > now).map(|(author, _)| author).collect();
         let known = known.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect();
         let mut under_way = Import {
             meeting: &meeting,
@@ -124,9 +141,9 @@ impl App {
             blocked: BlockedWords::new(&words(&meeting)),
             actor: &allowed.person.subject,
             now,
+            muted,
             known,
             fresh: Vec::new(),
-            touched: Vec::new(),
             events: Vec::new(),
             done: Imported::default(),
         };
@@ -145,31 +162,27 @@ impl Import<'_> {
     async fn take(&mut self, one: ImportedComment, tx: &Tx, fresh: impl FnOnce() -> CommentId) -> Result<(), ActError> {
         let body = tidy(&one.body, LONGEST_BODY);
         match (self.known.get(&one.external_id).cloned(), body) {
-            (Some(row), _) if one.deleted => self.remove(row),
-            (Some(row), Some(body)) if row.body != body => self.edit(row, body),
+            (Some(row), _) if one.deleted => self.remove(row, tx).await?,
+            (Some(row), Some(body)) if row.body != body => self.edit(row, body, tx).await?,
             // Deleted before it was ever seen, or nothing in it to show.
             (None, None) => self.done.duplicates += 1,
             (None, Some(_)) if one.deleted => self.done.duplicates += 1,
-            (None, Some(body)) => self.add(one, body, tx, fresh()).await?,
+            (None, Some(body)) => self.add(one, body, fresh()),
             (Some(_), _) => self.done.duplicates += 1,
         }
         Ok(())
     }
 
-    async fn add(&mut self, one: ImportedComment, body: String, tx: &Tx, id: CommentId) -> Result<(), ActError> {
+    /// Whether a text waits for a moderator whatever the mode: its author cannot be told what would be refused.
+    fn held(&self, author_key: Option<&str>, author_name: &str, body: &str) -> bool {
+        author_key.is_some_and(|key| self.muted.contains(key)) || self.blocked.are_in(&format!("{author_name} {body}"))
+    }
+
+    fn add(&mut self, one: ImportedComment, body: String, id: CommentId) {
         let platform = self.broadcast.platform;
-        let author_key = one.author_external_id.map(|author| format!("{}:{author}", platform.as_str()));
+        let author_key = one.author_external_id.map(|author| key_on(self.broadcast, &author));
         let author_name = tidy(&one.author_name, LONGEST_NAME).unwrap_or_else(|| platform.as_str().to_owned());
-        let muted = match &author_key {
-            Some(key) => tx
-                .muted_until(self.meeting.id, std::slice::from_ref(key))
-                .await?
-                .values()
-                .any(|until| *until > self.now),
-            None => false,
-        };
-        // Its author cannot be told, so what would be refused waits for a moderator instead.
-        let held = muted || self.blocked.are_in(&format!("{author_name} {body}"));
+        let held = self.held(author_key.as_deref(), &author_name, &body);
         let state = if held { CommentState::Pending } else { first_state(self.meeting.moderation) };
         let row = comment::Model {
             id,
@@ -197,24 +210,20 @@ impl Import<'_> {
             answered_at: None,
             answer: None,
             merged_into: None,
+            merged_state: None,
         };
         self.events.push(change_event(id, None, state, Some(self.actor)));
         self.fresh.push(row.clone());
         self.known.insert(one.external_id, row);
         self.done.imported += 1;
-        Ok(())
     }
 
-    /// A text that changes after it was approved waits anew; what is being answered, or was, stays as it was heard.
-    fn edit(&mut self, mut row: comment::Model, body: String) {
-        let next = match row.state {
-            CommentState::Pending => CommentState::Pending,
-            CommentState::Published if self.blocked.are_in(&body) => CommentState::Pending,
-            CommentState::Published => first_state(self.meeting.moderation),
-            _ => {
-                self.done.duplicates += 1;
-                return;
-            }
+    /// A text that changes after it was approved waits anew, and so does one that would have waited when it was new.
+    async fn edit(&mut self, mut row: comment::Model, body: String, tx: &Tx) -> Result<(), ActError> {
+        let held = self.held(row.author_key.as_deref(), &row.author_name, &body);
+        let Ok(next) = edit(row.state, self.meeting.moderation, held) else {
+            self.done.duplicates += 1;
+            return Ok(());
         };
         let before = row.state;
         row.search = fold(&format!("{body} {}", row.author_name));
@@ -223,30 +232,41 @@ impl Import<'_> {
         row.body = body;
         row.state = next;
         self.done.changed += 1;
-        self.follow(row, before);
+        self.follow(row, before, tx).await
     }
 
-    fn remove(&mut self, mut row: comment::Model) {
+    async fn remove(&mut self, mut row: comment::Model, tx: &Tx) -> Result<(), ActError> {
         let before = row.state;
-        match withdraw(row.state) {
-            Ok(Some(next)) => {
-                row.state = next;
-                self.done.removed += 1;
-                self.follow(row, before);
-            }
-            Ok(None) | Err(_) => self.done.duplicates += 1,
+        let Ok(Some(next)) = delete(before) else {
+            self.done.duplicates += 1;
+            return Ok(());
+        };
+        row.state = next;
+        self.done.removed += 1;
+        let parted = part_all(tx, &mut row, before).await?;
+        self.follow(row, before, tx).await?;
+        for row in parted {
+            self.note(row, CommentState::Merged);
         }
+        Ok(())
     }
 
-    fn follow(&mut self, row: comment::Model, before: CommentState) {
-        self.events.push(change_event(row.id, Some(before), row.state, Some(self.actor)));
-        if let Some(fresh) = self.fresh.iter_mut().find(|fresh| fresh.id == row.id) {
-            fresh.clone_from(&row);
-        } else if !self.touched.contains(&row.id) {
-            self.touched.push(row.id);
+    /// Writes what has become of a comment, or keeps it for later where it is new itself.
+    async fn follow(&mut self, row: comment::Model, before: CommentState, tx: &Tx) -> Result<(), ActError> {
+        match self.fresh.iter_mut().find(|fresh| fresh.id == row.id) {
+            Some(fresh) => fresh.clone_from(&row),
+            None => tx.save_comment(row.clone()).await?,
         }
-        if let Some(id) = row.external_id.clone() {
-            self.known.insert(id, row);
+        self.note(row, before);
+        Ok(())
+    }
+
+    /// Notes the event of a written change. What was known of the comment is known anew: it may come once more.
+    fn note(&mut self, row: comment::Model, before: CommentState) {
+        self.events.push(change_event(row.id, Some(before), row.state, Some(self.actor)));
+        let known = row.external_id.as_ref().and_then(|id| self.known.get_mut(id));
+        if let Some(known) = known.filter(|known| known.id == row.id) {
+            *known = row;
         }
     }
 
@@ -264,10 +284,12 @@ impl Import<'_> {
             row.posted_seq = first + i64::try_from(place).unwrap_or_default();
         }
         tx.insert_comments(self.fresh).await?;
-        for row in self.known.into_values().filter(|row| self.touched.contains(&row.id)) {
-            tx.save_comment(row).await?;
-        }
         tx.save_meeting(meeting::Model { last_receipt: receipt, ..self.meeting.clone() }).await?;
         Ok(true)
     }
+}
+
+/// The key under which what an account wrote is kept.
+fn key_on(broadcast: &broadcast::Model, author: &str) -> String {
+    format!("{}:{author}", broadcast.platform.as_str())
 }

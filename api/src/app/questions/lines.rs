@@ -97,19 +97,30 @@ async fn serve(app: Arc<App>, meeting: MeetingId) {
         let (drafts, tellers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.draft, waiting.outcome)).unzip();
         metrics::histogram!("kezdesu_posts_per_commit").record(f64::from(u32::try_from(drafts.len()).unwrap_or(0)));
-        match app.post_together(meeting, &drafts).await {
-            Ok(outcomes) => {
-                for (teller, outcome) in tellers.into_iter().zip(outcomes) {
-                    // Whoever hung up is told by the key when they ask again.
-                    let _ = teller.send(outcome);
-                }
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                for teller in tellers {
-                    let _ = teller.send(Err(ActError::Store(StoreError::Shared(Arc::clone(&error)))));
-                }
-            }
+        let outcomes = match app.post_together(meeting, &drafts).await {
+            // Nothing was written, and only one of them may be to blame.
+            Err(error) if drafts.len() > 1 && error.is_of_data() => each_alone(app, meeting, &drafts).await,
+            Err(error) => failed(error, drafts.len()),
+            Ok(outcomes) => outcomes,
+        };
+        for (teller, outcome) in tellers.into_iter().zip(outcomes) {
+            // Whoever hung up is told by the key when they ask again.
+            let _ = teller.send(outcome);
         }
     }
+}
+
+async fn each_alone(app: &App, meeting: MeetingId, drafts: &[Draft]) -> Vec<Outcome> {
+    let mut outcomes = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let alone = app.post_together(meeting, std::slice::from_ref(draft)).await;
+        outcomes.extend(alone.unwrap_or_else(|error| failed(error, 1)));
+    }
+    outcomes
+}
+
+/// What so many are told whom one failure has stopped.
+fn failed(error: StoreError, count: usize) -> Vec<Outcome> {
+    let error = Arc::new(error);
+    std::iter::repeat_with(|| Err(ActError::Store(StoreError::Shared(Arc::clone(&error))))).take(count).collect()
 }

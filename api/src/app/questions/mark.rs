@@ -29,21 +29,23 @@ impl App {
         labels: &[String],
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
-        let tx = self.store.begin().await?;
-        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
-        moderated(&locked.meeting)?;
+        viewer.person().ok_or(ActError::Unauthenticated)?;
+        // All before the lock: whoever posts waits for what is done behind it.
         let mut kept: Vec<String> = Vec::new();
         for label in labels {
             let label = text("labels", label, LONGEST_LABEL)?;
             if !kept.contains(&label) {
                 kept.push(label);
             }
+            if kept.len() > MOST_LABELS {
+                return Err(Refused::Invalid { field: "labels", why: Invalid::TooMany { max: MOST_LABELS } }.into());
+            }
         }
-        if kept.len() > MOST_LABELS {
-            return Err(Refused::Invalid { field: "labels", why: Invalid::TooMany { max: MOST_LABELS } }.into());
-        }
-        let mut comment = locked.comment;
         let labels = serde_json::to_string(&kept).map_err(|_| StoreError::Corrupt("list of labels"))?;
+        let tx = self.store.begin().await?;
+        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
+        moderated(&locked.meeting)?;
+        let mut comment = locked.comment;
         if comment.labels == labels {
             return Ok(comment);
         }

@@ -19,8 +19,8 @@ use crate::{
 const MOST: usize = 100;
 
 impl App {
-    /// Joins comments to one that asks the same. Their votes become its votes, each person's once; their authors see its
-    /// answer through `mergedInto`.
+    /// Joins comments to one that asks the same. Their votes count for it, each person's once and its author's not; their authors
+    /// see its answer through `mergedInto`.
     ///
     /// # Errors
     /// Refused as a whole when one of the comments does not allow it.
@@ -42,19 +42,27 @@ impl App {
             return Err(invalid(Invalid::IntoItself).into());
         }
         let tx = self.store.begin().await?;
-        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, into).await?;
+        let locked = self.lock_named::<policy::ModerateComments>(&tx, viewer, into, "into").await?;
         moderated(&locked.meeting)?;
         let mut target = locked.comment;
         take_in(target.state)?;
         let actor = Some(locked.allowed.person.subject.as_str());
         let found = tx.comments_by_id(ids).await?;
+        let here = |id: &CommentId| found.iter().any(|row| row.id == *id && row.meeting_id == locked.meeting.id);
+        let elsewhere: Vec<CommentId> = ids.iter().copied().filter(|id| !here(id)).collect();
+        if !elsewhere.is_empty() {
+            // Not with a transaction in hand: this reads with a connection of its own.
+            drop(tx);
+            // Of what lies elsewhere only those hear who may see it.
+            let seen = self.visible_comments(viewer, &elsewhere).await?;
+            let all_seen = elsewhere.iter().all(|id| seen.iter().any(|row| row.id == *id));
+            let hidden = Refused::NotFound { field: "commentIds" };
+            return Err(if all_seen { invalid(Invalid::OtherMeeting) } else { hidden }.into());
+        }
         let (mut rows, mut events) = (Vec::new(), Vec::new());
         for id in ids {
             let mut row =
                 found.iter().find(|row| row.id == *id).ok_or(Refused::NotFound { field: "commentIds" })?.clone();
-            if row.meeting_id != locked.meeting.id {
-                return Err(invalid(Invalid::OtherMeeting).into());
-            }
             if row.state == CommentState::Merged && row.merged_into == Some(into)
                 || rows.iter().any(|one: &comment::Model| one.id == row.id)
             {
@@ -62,18 +70,23 @@ impl App {
             }
             let next = merge(row.state)?;
             events.push(change_event(row.id, Some(row.state), next, actor));
+            row.merged_state = Some(row.state);
             row.state = next;
             row.merged_into = Some(into);
-            target.votes = tx.join_votes(row.id, into).await?;
+            // What is joined to it comes along.
+            for joined in tx.joined_to(row.id).await? {
+                events.push(change_event(joined.id, Some(joined.state), joined.state, actor));
+            }
             tx.repoint_merged(row.id, into).await?;
+            tx.save_comment(row.clone()).await?;
             rows.push(row);
         }
         if events.is_empty() {
             return Ok(target);
         }
         events.push(change_event(into, Some(target.state), target.state, actor));
-        rows.push(target.clone());
-        self.save_comments(tx, &rows, &events, now).await?;
+        target.votes = tx.joint_votes(&target).await?;
+        self.save_comments(tx, std::slice::from_ref(&target), &events, now).await?;
         Ok(target)
     }
 }

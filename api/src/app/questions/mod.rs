@@ -6,6 +6,7 @@ mod mark;
 mod merge;
 mod moderate;
 mod mute;
+mod part;
 mod post;
 mod select;
 mod votes;
@@ -13,7 +14,7 @@ mod withdraw;
 
 pub use import::{ImportComments, Imported, ImportedComment};
 pub use moderate::{Moderate, Moderation};
-pub use post::PostComment;
+pub use post::{PostComment, Sent};
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -103,10 +104,21 @@ impl App {
         viewer: &'v Viewer,
         id: CommentId,
     ) -> Result<Locked<'v, A>, ActError> {
+        self.lock_named(tx, viewer, id, "commentId").await
+    }
+
+    /// The same for a comment that another part of the input names.
+    async fn lock_named<'v, A: Action>(
+        &self,
+        tx: &Tx,
+        viewer: &'v Viewer,
+        id: CommentId,
+        field: &'static str,
+    ) -> Result<Locked<'v, A>, ActError> {
         if viewer.person().is_none() {
             return Err(ActError::Unauthenticated);
         }
-        let missing = || Refused::NotFound { field: "commentId" };
+        let missing = || Refused::NotFound { field };
         let found = tx.comments_by_id(&[id]).await?.pop().ok_or_else(missing)?;
         let meeting = tx.lock_meeting(found.meeting_id).await?.ok_or_else(missing)?;
         let comment = tx.comments_by_id(&[id]).await?.pop().ok_or_else(missing)?;

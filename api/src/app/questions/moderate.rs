@@ -1,16 +1,19 @@
 //! Approving, rejecting, hiding and restoring comments: all of a batch, or none.
 
-use entities::{comment, ids::CommentId};
+use entities::{comment, enums::CommentState, ids::CommentId};
 
 use crate::{
     app::{
         ActError, App, Refused,
         meetings::reason,
-        questions::{change_event, moderated},
+        questions::{
+            change_event, moderated,
+            part::{joined_to, part},
+        },
         refused::Invalid,
     },
     domain::{
-        comment::{LONGEST_REASON, approve, hide, reject, restore},
+        comment::{self as rules, LONGEST_REASON, approve, hide, reject, restore},
         policy,
         viewer::Viewer,
     },
@@ -28,7 +31,7 @@ pub enum Moderation {
     Reject,
     /// Take it down, with a reason.
     Hide,
-    /// Bring it back.
+    /// Bring it back: also what was joined to a comment that nobody can see any more.
     Restore,
 }
 
@@ -54,42 +57,72 @@ impl App {
         decision: Moderate,
     ) -> Result<Vec<comment::Model>, ActError> {
         let now = self.now();
+        viewer.person().ok_or(ActError::Unauthenticated)?;
         if decision.comments.len() > MOST {
             return Err(Refused::Invalid { field: "commentIds", why: Invalid::TooMany { max: MOST } }.into());
         }
         let Some(first) = decision.comments.first() else {
             return Err(Refused::Invalid { field: "commentIds", why: Invalid::Empty }.into());
         };
-        let tx = self.store.begin().await?;
-        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, *first).await?;
-        moderated(&locked.meeting)?;
         let reason = match decision.action {
             Moderation::Reject | Moderation::Hide => Some(reason(decision.reason.as_deref(), LONGEST_REASON)?),
             Moderation::Approve | Moderation::Restore => None,
         };
+        let tx = self.store.begin().await?;
+        let locked = self.lock_named::<policy::ModerateComments>(&tx, viewer, *first, "commentIds").await?;
+        moderated(&locked.meeting)?;
         let found = tx.comments_by_id(&decision.comments).await?;
-        let actor = &locked.allowed.person.subject;
-        let (mut rows, mut changed, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        // As they stand before the decision, so that it is the same in whatever order it names them.
+        let targets = joined_to(&tx, &found).await?;
+        let actor = Some(locked.allowed.person.subject.as_str());
+        let (mut changed, mut events) = (Vec::<comment::Model>::new(), Vec::new());
+        let mut left = Vec::new();
         for id in &decision.comments {
             let row = found.iter().find(|row| row.id == *id && row.meeting_id == locked.meeting.id);
-            let mut row = row.ok_or(Refused::NotFound { field: "commentIds" })?.clone();
-            let next = match decision.action {
-                Moderation::Approve => approve(row.state)?,
-                Moderation::Reject => reject(row.state)?,
-                Moderation::Hide => hide(row.state)?,
-                Moderation::Restore => restore(row.state, row.answered_at.is_some())?,
-            };
-            if let Some(next) = next.filter(|_| !changed.iter().any(|one: &comment::Model| one.id == *id)) {
-                events.push(change_event(row.id, Some(row.state), next, Some(actor)));
-                row.state = next;
-                row.state_reason.clone_from(&reason);
-                changed.push(row.clone());
+            let row = row.ok_or(Refused::NotFound { field: "commentIds" })?;
+            let target = row.merged_into.and_then(|into| targets.get(&into));
+            let Some(next) = decided(decision.action, row, target)? else { continue };
+            if changed.iter().any(|one| one.id == *id) {
+                continue;
             }
-            rows.push(row);
+            let mut row = row.clone();
+            events.push(change_event(row.id, Some(row.state), next, actor));
+            row.state_reason.clone_from(&reason);
+            if row.state == CommentState::Merged {
+                part(&tx, &mut row, next).await?;
+                left.extend(target.cloned());
+            }
+            row.state = next;
+            changed.push(row);
+        }
+        for target in left {
+            // Its votes are fewer now, also where it comes back itself.
+            let votes = tx.joint_votes(&target).await?;
+            match changed.iter_mut().find(|row| row.id == target.id) {
+                Some(row) => row.votes = votes,
+                None => {
+                    events.push(change_event(target.id, Some(target.state), target.state, actor));
+                    changed.push(comment::Model { votes, ..target });
+                }
+            }
         }
         if !events.is_empty() {
             self.save_comments(tx, &changed, &events, now).await?;
         }
-        Ok(rows)
+        let as_it_is = |id: &CommentId| changed.iter().chain(&found).find(|row| row.id == *id).cloned();
+        Ok(decision.comments.iter().filter_map(as_it_is).collect())
+    }
+}
+
+/// Where a decision leads; none where the comment is there already.
+fn decided(action: Moderation, row: &comment::Model, target: Option<&comment::Model>) -> rules::Step {
+    match action {
+        Moderation::Approve => approve(row.state),
+        Moderation::Reject => reject(row.state),
+        Moderation::Hide => hide(row.state),
+        Moderation::Restore if row.state == CommentState::Merged => {
+            rules::part(target.map(|target| target.state), row.merged_state).map(Some)
+        }
+        Moderation::Restore => restore(row.state, row.answered_at.is_some()),
     }
 }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use entities::{comment, ids::CommentId};
 
 use crate::{
-    app::{ActError, App, meetings::in_range, questions::moderated},
+    app::{ActError, App, Refused, meetings::in_range, questions::moderated, refused::Invalid},
     domain::{
         feed::{EventKind, FeedName, NewEvent},
         meeting::LONGEST_MUTE,
@@ -17,22 +17,22 @@ impl App {
     /// Keeps the author of a comment from writing at its meeting for some minutes; 0 lets them write again.
     ///
     /// # Errors
-    /// Refused when the time is out of range.
+    /// Refused when the time is out of range, or nobody knows who the author is.
     pub async fn mute_author(&self, viewer: &Viewer, id: CommentId, minutes: i32) -> Result<comment::Model, ActError> {
         let now = self.now();
         in_range("minutes", minutes, 0, LONGEST_MUTE)?;
         let mut tx = self.store.begin().await?;
         let locked = self.lock_comment::<policy::MuteAuthor>(&tx, viewer, id).await?;
         moderated(&locked.meeting)?;
-        // Whose author is not known cannot be told from others.
-        if let Some(author) = &locked.comment.author_key {
-            tx.mute(locked.meeting.id, author, now + TimeDelta::minutes(minutes.into())).await?;
-            // For the moderators only: the public is not told of it.
-            let actor = Some(locked.allowed.person.subject.clone());
-            let event = NewEvent { subject: id.0, kind: EventKind::Changed, public_kind: None, actor };
-            tx.record(FeedName::Comments(locked.meeting.id), now, &[event]).await?;
-            self.commit(tx).await?;
-        }
+        let Some(author) = &locked.comment.author_key else {
+            return Err(Refused::Invalid { field: "commentId", why: Invalid::UnknownAuthor }.into());
+        };
+        tx.mute(locked.meeting.id, author, now + TimeDelta::minutes(minutes.into())).await?;
+        // For the moderators only: the public is not told of it.
+        let actor = Some(locked.allowed.person.subject.clone());
+        let event = NewEvent { subject: id.0, kind: EventKind::Changed, public_kind: None, actor };
+        tx.record(FeedName::Comments(locked.meeting.id), now, &[event]).await?;
+        self.commit(tx).await?;
         Ok(locked.comment)
     }
 }

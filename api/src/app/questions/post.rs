@@ -48,10 +48,21 @@ pub struct PostComment {
     pub body: String,
     /// What the author wants.
     pub kind: CommentKind,
-    /// The language it is asked in.
-    pub language: Language,
+    /// The language it is in; the one it was sent in unless told.
+    pub language: Option<Language>,
     /// The name shown; the one of the token unless told.
     pub author_name: Option<String>,
+}
+
+/// How a comment was sent. What is no part of the comment may differ when it is sent again.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The key under which it is posted once.
+    pub key: Option<&'a str>,
+    /// The language of the request.
+    pub language: Language,
+    /// From which address, where that is known.
+    pub from: Option<IpAddr>,
 }
 
 impl App {
@@ -64,18 +75,18 @@ impl App {
         self: &Arc<Self>,
         viewer: &Viewer,
         post: PostComment,
-        key: Option<&str>,
-        from: Option<IpAddr>,
+        sent: Sent<'_>,
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
         let person = viewer.person().ok_or(ActError::Unauthenticated)?;
-        self.rates.count(Counted::Post, &person.subject, from)?;
+        self.rates.count(Counted::Post, &person.subject, sent.from)?;
         let author = author_key(viewer).ok_or(ActError::Unauthenticated)?;
-        let once = once(&person.subject, "postComment", key, &post)?;
+        let once = once(&person.subject, "postComment", sent.key, &post)?;
         let body = line(&post.body, LONGEST_BODY).map_err(|bad| bad_text("body", bad))?;
         let name = text("authorName", post.author_name.as_deref().unwrap_or(&person.name), LONGEST_NAME)?;
         let id = CommentId(self.ids.next(now));
         let PostComment { meeting, kind, language, .. } = post;
+        let language = language.unwrap_or(sent.language);
         let draft = Draft { id, now, viewer: viewer.clone(), author, once, kind, language, body, name };
         self.lines.post(self, meeting, draft).await
     }
@@ -137,12 +148,13 @@ impl App {
         Ok(outcomes)
     }
 
-    /// Whether the viewer could post at a meeting now, by the same rule as a refusal. Slow mode is not looked at: it passes.
+    /// Whether the viewer, who is muted until that moment, could post at a meeting now, by the same rule as a refusal. Slow mode is
+    /// not looked at: it passes.
     #[must_use]
-    pub fn can_post(&self, viewer: &Viewer, meeting: &meeting::Model) -> bool {
+    pub fn can_post(&self, viewer: &Viewer, meeting: &meeting::Model, muted: Option<DateTime<Utc>>) -> bool {
         let allowed =
             self.host_of(meeting).is_ok_and(|host| authorize::<policy::PostComment>(viewer, &host.scope()).is_ok());
-        allowed && open_floor(meeting).is_ok()
+        allowed && open_floor(meeting).is_ok() && muted.is_none_or(|until| until <= self.now())
     }
 }
 
@@ -279,6 +291,7 @@ impl<'a> Floor<'a> {
             answered_at: None,
             answer: None,
             merged_into: None,
+            merged_state: None,
         }
     }
 }

@@ -9,10 +9,11 @@ use entities::{
 use crate::{
     app::{
         ActError, App, Refused,
-        meetings::text,
+        meetings::bad_text,
         questions::{change_event, moderated},
     },
     domain::{
+        body::lines,
         comment::{LONGEST_ANSWER, answer, select},
         policy,
         viewer::Viewer,
@@ -60,7 +61,8 @@ impl App {
         words: Option<&str>,
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
-        let words = words.map(|words| text("answer", words, LONGEST_ANSWER)).transpose()?;
+        let words =
+            words.map(|words| lines(words, LONGEST_ANSWER).map_err(|bad| bad_text("answer", bad))).transpose()?;
         let tx = self.store.begin().await?;
         let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
         moderated(&locked.meeting)?;

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entities::{comment, ids::CommentId};
 
 use crate::{
-    app::{ActError, App, Refused, questions::not_live, rates::Counted, refused::Invalid},
+    app::{ActError, App, Refused, apart::apart, questions::not_live, rates::Counted, refused::Invalid},
     domain::{
         comment::{is_public, vote},
         feed::{EventKind, FeedName, NewEvent},
@@ -70,19 +70,23 @@ impl App {
     pub async fn show_votes(&self) -> Result<(), StoreError> {
         let now = self.now();
         for seen in self.store.unshown_votes(now - SHOWN_EVERY, LOOK).await? {
-            let mut tx = self.store.begin().await?;
-            tx.lock_meeting(seen.meeting_id).await?;
-            let Some(mut comment) = tx.comments_by_id(&[seen.id]).await?.pop() else { continue };
-            if !comment.votes_unshown || !due(&comment, now) {
-                continue;
-            }
-            comment.votes_unshown = false;
-            comment.votes_shown_at = Some(now);
-            tx.save_comment(comment.clone()).await?;
-            tx.record(FeedName::Comments(comment.meeting_id), now, &[counted(&comment)]).await?;
-            self.commit(tx).await?;
+            apart("votes", seen.id.0, self.show_count(&seen, now)).await?;
         }
         Ok(())
+    }
+
+    async fn show_count(&self, seen: &comment::Model, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        tx.lock_meeting(seen.meeting_id).await?;
+        let Some(mut comment) = tx.comments_by_id(&[seen.id]).await?.pop() else { return Ok(()) };
+        if !comment.votes_unshown || !due(&comment, now) {
+            return Ok(());
+        }
+        comment.votes_unshown = false;
+        comment.votes_shown_at = Some(now);
+        tx.save_comment(comment.clone()).await?;
+        tx.record(FeedName::Comments(comment.meeting_id), now, &[counted(&comment)]).await?;
+        self.commit(tx).await
     }
 }
 

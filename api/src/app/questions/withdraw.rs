@@ -1,11 +1,11 @@
 //! Taking one's own comment back.
 
-use entities::{comment, ids::CommentId};
+use entities::{comment, enums::CommentState, ids::CommentId};
 
 use crate::{
     app::{
         ActError, App,
-        questions::{change_event, moderated},
+        questions::{change_event, moderated, part::part_all},
     },
     domain::{
         comment::withdraw,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl App {
-    /// Takes a comment back; only its author can.
+    /// Takes a comment back; only its author can. What others asked and was joined to it stands by itself again.
     ///
     /// # Errors
     /// Refused when the comment has been answered or taken down.
@@ -28,10 +28,15 @@ impl App {
         }
         moderated(&locked.meeting)?;
         let mut comment = locked.comment;
-        let Some(next) = withdraw(comment.state)? else { return Ok(comment) };
-        let event = change_event(id, Some(comment.state), next, Some(&locked.allowed.person.subject));
+        let before = comment.state;
+        let Some(next) = withdraw(before)? else { return Ok(comment) };
         comment.state = next;
-        self.save_comments(tx, std::slice::from_ref(&comment), &[event], now).await?;
+        let actor = Some(locked.allowed.person.subject.as_str());
+        let mut events = vec![change_event(id, Some(before), next, actor)];
+        for row in part_all(&tx, &mut comment, before).await? {
+            events.push(change_event(row.id, Some(CommentState::Merged), row.state, actor));
+        }
+        self.save_comments(tx, std::slice::from_ref(&comment), &events, now).await?;
         Ok(comment)
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use entities::{enums::RegionKind, kato::KatoCode};
 use sha2::{Digest, Sha256};
 
@@ -19,7 +19,7 @@ use crate::{
         },
     },
     clock::almaty_date,
-    domain::regions::{Names, NotNewer, Unit, difference},
+    domain::regions::{Names, NotNewer, TooManyEnd, Unit, difference},
     store::{StoreError, regions::NewEdition},
 };
 
@@ -30,7 +30,14 @@ pub struct ImportOptions {
     pub dry_run: bool,
     /// From which day the edition holds; today unless told.
     pub dated: Option<NaiveDate>,
+    /// How many units it may end; none unless told, but for the few that end in any year.
+    pub allow_ending: usize,
+    /// Whether its day may be more than a year ahead.
+    pub allow_far: bool,
 }
+
+/// How far ahead an edition may be dated: nothing older is taken once it is there.
+const AHEAD: Days = Days::new(366);
 
 /// Why an edition was not imported. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +48,14 @@ pub enum ImportError {
     /// The edition is older than what is there.
     #[error(transparent)]
     NotNewer(#[from] NotNewer),
+    /// The edition is dated far ahead.
+    #[error(
+        "the edition is dated {0}, more than a year ahead: no edition before that day would be taken any more. Allow a far date if it is meant"
+    )]
+    FarAhead(NaiveDate),
+    /// The edition ends too much.
+    #[error(transparent)]
+    TooManyEnd(#[from] TooManyEnd),
     /// The database failed.
     #[error("the edition cannot be stored")]
     Store(#[from] StoreError),
@@ -105,10 +120,15 @@ impl App {
     /// Imports an edition in one transaction, and lets every replica know. The same edition again changes nothing.
     ///
     /// # Errors
-    /// When the file is broken, the edition is not newer than what is there, or the database fails.
+    /// When the file is broken, the edition is not newer than what is there, is dated far ahead or ends too much, or the
+    /// database fails.
     pub async fn import_regions(&self, file: &Path, options: ImportOptions) -> Result<ImportReport, ImportError> {
         let now = self.now();
-        let dated = options.dated.unwrap_or_else(|| almaty_date(now));
+        let today = almaty_date(now);
+        let dated = options.dated.unwrap_or(today);
+        if !options.allow_far && today.checked_add_days(AHEAD).is_some_and(|last| dated > last) {
+            return Err(ImportError::FarAhead(dated));
+        }
         let (units, doubts) = read_edition(file)?;
         let tx = self.store.begin().await?;
         tx.lock_regions().await?;
@@ -116,6 +136,7 @@ impl App {
         let atlas = tx.atlas().await?;
         let current = atlas.at(NaiveDate::MAX);
         let changes = difference(current, units.clone(), dated, newest)?;
+        changes.ends_few(current, options.allow_ending)?;
         if !options.dry_run && !changes.is_empty() {
             let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let edition =

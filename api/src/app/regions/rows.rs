@@ -55,6 +55,12 @@ pub enum BadFile {
     /// There are no rows.
     #[error("the file holds no units")]
     Empty,
+    /// The last row of a CSV is not whole.
+    #[error("row {line}: the file ends in the middle of the row: it was cut off")]
+    CutOff {
+        /// The row.
+        line: usize,
+    },
     /// A code is malformed, or its parts do not make it up.
     #[error("row {line}: \"{code}\" is not a classifier code of nine digits that its parts make up")]
     Code {
@@ -129,7 +135,13 @@ pub(in crate::app::regions) fn from_workbook(bytes: &[u8]) -> Result<Vec<Row>, B
 
 /// Reads the rows of a CSV.
 pub(in crate::app::regions) fn from_csv(bytes: &[u8]) -> Result<Vec<Row>, BadFile> {
-    rows(&comma_separated(bytes)?)
+    let cells = comma_separated(bytes)?;
+    // A workbook that was cut off is no archive; a CSV looks like a shorter one.
+    let last = cells.iter().rev().find(|(_, cells)| !is_blank(cells));
+    match (cells.first(), last) {
+        (Some((_, heading)), Some((line, last))) if last.len() < heading.len() => Err(BadFile::CutOff { line: *line }),
+        _ => rows(&cells),
+    }
 }
 
 fn comma_separated(bytes: &[u8]) -> Result<Vec<Cells>, BadFile> {
@@ -161,7 +173,7 @@ fn rows(cells: &[Cells]) -> Result<Vec<Row>, BadFile> {
     let mut rows = Vec::with_capacity(body.len());
     for (line, cells) in body {
         let line = *line;
-        if cells.iter().all(|cell| cell.trim().is_empty()) {
+        if is_blank(cells) {
             continue;
         }
         let cell = |name| place.get(name).and_then(|at| cells.get(*at)).map_or("", |cell| cell.trim());
@@ -182,6 +194,10 @@ fn rows(cells: &[Cells]) -> Result<Vec<Row>, BadFile> {
         rows.push(row);
     }
     if rows.is_empty() { Err(BadFile::Empty) } else { Ok(rows) }
+}
+
+fn is_blank(cells: &[String]) -> bool {
+    cells.iter().all(|cell| cell.trim().is_empty())
 }
 
 /// A name without stray spaces, leftovers of an old 8-bit font, and the quotes of a quoted beginning.

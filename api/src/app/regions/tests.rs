@@ -98,6 +98,26 @@ fn the_embedded_units_are_those_of_the_real_classifier() {
     }
 }
 
+#[test]
+fn the_real_classifier_cut_at_any_row_is_no_edition() {
+    let Some(file) = real("kato-2026-07-17.csv") else { return };
+    let text = std::fs::read_to_string(file).unwrap();
+    let whole = rows::from_csv(text.as_bytes()).unwrap();
+    let now = Tree::build(edition(&whole).unwrap().0).unwrap();
+    let day = "2026-08-01".parse().unwrap();
+    // Around the middle, within the largest unit, and up to the last unit of the first level.
+    let cuts = (7_795..7_800).chain((4_900..6_500).step_by(400)).chain([15_400, 15_571, 15_580, 15_588]);
+    for cut in cuts {
+        let units = edition(&whole[..cut]).unwrap().0;
+        let changes = difference(&now, units, day, Some(day)).unwrap();
+        assert_eq!(changes.ended.len(), whole.len() - cut);
+        let refused = changes.ends_few(&now, 0).unwrap_err();
+        assert!(refused.first_level.is_some(), "{cut} rows: {refused}");
+    }
+    let same = difference(&now, edition(&whole).unwrap().0, day, Some(day)).unwrap();
+    assert_eq!(same.ends_few(&now, 0), Ok(()));
+}
+
 const HEAD: &str = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n";
 const OBLAST: &str = "100000000,10,00,00,000,0,Абай облысы,область Абай,1\n";
 const DISTRICT: &str = "103200000,10,32,00,000,2,Абай ауданы,Абайский район,2\n";
@@ -144,6 +164,10 @@ fn a_broken_file_is_refused_by_row_and_reason() {
         refusal(&format!("{HEAD}{OBLAST}{DISTRICT}\n\n1032,10,32,30,000,2,А,А,1\n")),
         "row 6: \"1032\" is not a classifier code of nine digits that its parts make up",
         "blank lines are counted"
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}{OBLAST}103200000,10,32,00,000,2,Абай ауданы,Абайский\n \n")),
+        "row 3: the file ends in the middle of the row: it was cut off"
     );
     assert_eq!(
         refusal(&format!("{HEAD}{OBLAST}100010000,10,00,10,000,0,А,А,1\n")),

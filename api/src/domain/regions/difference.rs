@@ -28,7 +28,36 @@ pub struct NotNewer {
     pub newest: NaiveDate,
 }
 
+/// The edition ends so much that its file is more likely to have been cut off.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the edition would end {ended} of {there} units{}: is the file whole? If it is, allow {ended} units to end",
+    .first_level.map_or_else(String::new, |code| format!(", {code} with all that is in it among them"))
+)]
+pub struct TooManyEnd {
+    /// How many units it would end.
+    pub ended: usize,
+    /// How many there are.
+    pub there: usize,
+    /// The first of those of the first level that it would end.
+    pub first_level: Option<KatoCode>,
+}
+
+/// Of so many units one may end without a word: reforms of a year end fewer.
+const ONE_OF: usize = 33;
+
 impl Difference {
+    /// Whether what ends is no more than an ordinary edition ends, or than is `allowed`.
+    ///
+    /// # Errors
+    /// When more than three per cent of the units would end, or one of the first level, and it is not allowed.
+    pub fn ends_few(&self, current: &Tree, allowed: usize) -> Result<(), TooManyEnd> {
+        let (ended, there) = (self.ended.len(), current.len());
+        let first_level = self.ended.iter().find(|unit| unit.parent.is_none()).map(|unit| unit.code);
+        let is_ordinary = first_level.is_none() && ended.saturating_mul(ONE_OF) <= there;
+        if is_ordinary || ended <= allowed { Ok(()) } else { Err(TooManyEnd { ended, there, first_level }) }
+    }
+
     /// Whether nothing changes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -10,7 +10,7 @@ mod unit;
 
 pub use atlas::{Atlas, Version};
 pub use coverage::{covered_units, covers_as_host};
-pub use difference::{Difference, NotNewer, difference};
+pub use difference::{Difference, NotNewer, TooManyEnd, difference};
 pub use embedded::embedded;
 pub use tree::{BadTree, Bounds, Node, Query, Slice, Tree};
 pub use unit::{Names, Unit};

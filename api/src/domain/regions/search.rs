@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    body::{fold, search_words},
+    body::{fold, words},
     regions::{Node, Unit},
 };
 
@@ -26,7 +26,7 @@ pub(in crate::domain::regions) struct Needles(Vec<String>);
 impl Needles {
     /// The words of a text; none where it holds no word, and so asks for nothing.
     pub(in crate::domain::regions) fn of(text: &str) -> Option<Self> {
-        let words: Vec<_> = search_words(text).into_iter().map(|word| format!(" {word}")).collect();
+        let words: Vec<_> = words(text).into_iter().map(|word| format!(" {word}")).collect();
         (!words.is_empty()).then_some(Self(words))
     }
 

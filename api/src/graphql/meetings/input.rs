@@ -6,13 +6,13 @@ use chrono_tz::Asia::Almaty;
 
 use crate::{
     app::meetings::{AddBroadcast, Announce, Cancel, PlanMeeting, Reschedule, SetModeration, Title},
-    domain::body::search_words,
     graphql::{
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform, Stage},
         error::{ApiError, ApiResult},
         localized::LocalizedTextInput,
         node::meeting_id,
-        scalars::{Date, KatoCode},
+        page::{each_once, wanted_words},
+        scalars::{Date, KatoCode, Timestamp},
     },
     store::meetings::MeetingFilter,
 };
@@ -33,7 +33,7 @@ pub struct MeetingFilterInput {
     pub from: Option<Date>,
     /// Planned for this date in Asia/Almaty or earlier.
     pub to: Option<Date>,
-    /// With these words in a title or the venue.
+    /// With these words in a title or the venue; at most 20 words of 200 characters together.
     pub search: Option<String>,
 }
 
@@ -41,19 +41,19 @@ impl MeetingFilterInput {
     /// The filter as the store knows it.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when a date is out of range.
+    /// `BAD_USER_INPUT` when a date is out of range, or too much is looked for.
     pub fn parse(self) -> ApiResult<MeetingFilter> {
         Ok(MeetingFilter {
             region: self.region.map(|code| code.0),
             host: self.host.map(|code| code.0),
-            phases: self.phases.map(|phases| phases.into_iter().map(Into::into).collect()),
+            phases: self.phases.map(each_once),
             origin: self.origin.map(Into::into),
             from: self.from.map(|date| midnight(date, "filter.from")).transpose()?,
             until: self
                 .to
                 .map(|date| midnight(Date(date.0.succ_opt().ok_or_else(|| ApiError::bad("filter.to"))?), "filter.to"))
                 .transpose()?,
-            words: self.search.as_deref().map(search_words).unwrap_or_default(),
+            words: wanted_words(self.search.as_deref(), "filter.search")?,
         })
     }
 }
@@ -84,7 +84,7 @@ pub struct PlanMeetingInput {
     /// Where exactly.
     pub venue: Option<LocalizedTextInput>,
     /// When it is to begin.
-    pub planned_start: DateTime<Utc>,
+    pub planned_start: Timestamp,
     /// How long it is to last, 10 to 720 minutes.
     pub planned_minutes: i32,
     /// When comments become public.
@@ -105,17 +105,12 @@ impl PlanMeetingInput {
             origin: self.origin.into(),
             off_calendar_reason: self.off_calendar_reason,
             venue: self.venue.map(title),
-            planned_start: millis(self.planned_start),
+            planned_start: self.planned_start.0,
             planned_minutes: self.planned_minutes,
             moderation: self.moderation.unwrap_or(ModerationMode::Before).into(),
         };
         (plan, self.idempotency_key)
     }
-}
-
-/// Moments are kept in whole milliseconds.
-fn millis(at: DateTime<Utc>) -> DateTime<Utc> {
-    chrono::SubsecRound::trunc_subsecs(at, 3)
 }
 
 /// A meeting to be announced.
@@ -147,7 +142,7 @@ pub struct RescheduleMeetingInput {
     /// The meeting.
     pub meeting_id: ID,
     /// When it is to begin.
-    pub planned_start: DateTime<Utc>,
+    pub planned_start: Timestamp,
     /// How long it is to last, in minutes; as before unless told.
     pub planned_minutes: Option<i32>,
     /// Why.
@@ -163,7 +158,7 @@ impl RescheduleMeetingInput {
     /// `BAD_USER_INPUT` when the identity is malformed.
     pub fn parse(self) -> ApiResult<Reschedule> {
         let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
-        let (planned_start, planned_minutes) = (millis(self.planned_start), self.planned_minutes);
+        let (planned_start, planned_minutes) = (self.planned_start.0, self.planned_minutes);
         Ok(Reschedule { meeting, planned_start, planned_minutes, reason: self.reason, version: self.version })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use entities::{broadcast, ids::MeetingId, meeting};
 
 use crate::{
@@ -17,11 +17,11 @@ use crate::{
         context::Scene,
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform},
         error::{ApiError, ApiResult},
-        loaders::{BroadcastsOf, SegmentsOf},
+        loaders::{BroadcastsOf, MutedAt, SegmentsOf},
         localized::LocalizedText,
         meetings::Heads,
         node::GlobalId,
-        page::{Cursor, Page, PageArgs, page_cost},
+        page::{Cursor, Page, PageArgs, read_cost},
         questions::{CommentConnection, CommentFilterInput, list as list_comments},
         regions::Region,
         time_split::TimeSplit,
@@ -56,7 +56,9 @@ impl Cursor for MeetingCursor {
 
     fn read(text: &str) -> Option<Self> {
         let (start, id) = text.split_once('.')?;
-        Some((DateTime::from_timestamp_millis(start.parse().ok()?)?, MeetingId(id.parse().ok()?)))
+        let start = DateTime::from_timestamp_millis(start.parse().ok()?)?;
+        // Earlier years are made up, and not every database knows them.
+        Some((start, MeetingId(id.parse().ok()?))).filter(|_| start.year() > 0)
     }
 }
 
@@ -258,7 +260,7 @@ impl Meeting {
     }
 
     /// Its comments that the viewer may see: public ones, their own, or all for those who run the meeting.
-    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[graphql(complexity = "read_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn comments(
         &self,
@@ -269,7 +271,7 @@ impl Meeting {
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> ApiResult<CommentConnection> {
-        let filter = filter.unwrap_or_default().parse();
+        let filter = filter.unwrap_or_default().parse()?;
         Heads::before_list(ctx, self.0.id).await?;
         list_comments(ctx, &self.0, filter, PageArgs { first, after, last, before }).await
     }
@@ -286,8 +288,10 @@ impl Meeting {
     }
 
     /// Whether the viewer could post a comment now, by the same rule as a refusal.
-    async fn viewer_can_post(&self, ctx: &Context<'_>) -> bool {
-        ctx.app().can_post(ctx.viewer(), &self.0)
+    async fn viewer_can_post(&self, ctx: &Context<'_>) -> ApiResult<bool> {
+        let (app, viewer) = (ctx.app(), ctx.viewer());
+        // Whoever could not post anyway need not be looked for among the muted.
+        Ok(app.can_post(viewer, &self.0, None) && app.can_post(viewer, &self.0, ctx.load(MutedAt(self.0.id)).await?))
     }
 
     /// Whether the viewer may moderate its comments.

@@ -1,16 +1,16 @@
 //! What question operations take.
 
 use async_graphql::{Enum, ID, InputObject};
-use chrono::{DateTime, Utc};
-use entities::enums;
 
 use crate::{
     app::questions::{ImportComments, ImportedComment, Moderate, Moderation, PostComment},
-    domain::body::search_words,
+    domain::{body::line, comment::LONGEST_LABEL},
     graphql::{
         enums::{CommentKind, CommentOrder, CommentState, Language},
-        error::ApiResult,
+        error::{ApiError, ApiResult},
         node::{broadcast_id, comment_id, meeting_id},
+        page::{each_once, wanted_words},
+        scalars::Timestamp,
     },
     store::comments::CommentFilter,
 };
@@ -23,7 +23,7 @@ pub struct CommentFilterInput {
     pub states: Option<Vec<CommentState>>,
     /// Of one of these kinds.
     pub kinds: Option<Vec<CommentKind>>,
-    /// With these words in the body or the author's name.
+    /// With these words in the body or the author's name; at most 20 words of 200 characters together.
     pub search: Option<String>,
     /// With this label.
     pub label: Option<String>,
@@ -33,15 +33,18 @@ pub struct CommentFilterInput {
 
 impl CommentFilterInput {
     /// The filter as the store knows it.
-    #[must_use]
-    pub fn parse(self) -> CommentFilter {
-        CommentFilter {
-            states: self.states.map(|states| states.into_iter().map(Into::into).collect()),
-            kinds: self.kinds.map(|kinds| kinds.into_iter().map(Into::into).collect()),
-            words: self.search.as_deref().map(search_words).unwrap_or_default(),
-            label: self.label,
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when too much is looked for, or the label is one that no comment can have.
+    pub fn parse(self) -> ApiResult<CommentFilter> {
+        let label = |label: String| line(&label, LONGEST_LABEL).map_err(|_| ApiError::bad("filter.label"));
+        Ok(CommentFilter {
+            states: self.states.map(each_once),
+            kinds: self.kinds.map(each_once),
+            words: wanted_words(self.search.as_deref(), "filter.search")?,
+            label: self.label.map(label).transpose()?,
             order: self.order_by.map(Into::into).unwrap_or_default(),
-        }
+        })
     }
 }
 
@@ -50,7 +53,7 @@ impl CommentFilterInput {
 pub struct PostCommentInput {
     /// The meeting.
     pub meeting_id: ID,
-    /// What is said: 1 to 1,000 characters after trimming, without control characters.
+    /// What is said: 1 to 1,000 characters after trimming, without control characters; broken lines become one.
     pub body: String,
     /// What the author wants.
     #[graphql(default_with = "Some(CommentKind::Question)")]
@@ -68,12 +71,12 @@ impl PostCommentInput {
     ///
     /// # Errors
     /// `BAD_USER_INPUT` when the identity is malformed.
-    pub fn parse(self, language: enums::Language) -> ApiResult<(PostComment, Option<String>)> {
+    pub fn parse(self) -> ApiResult<(PostComment, Option<String>)> {
         let post = PostComment {
             meeting: meeting_id(&self.meeting_id, "input.meetingId")?,
             body: self.body,
             kind: self.kind.unwrap_or(CommentKind::Question).into(),
-            language: self.language.map_or(language, Into::into),
+            language: self.language.map(Into::into),
             author_name: self.author_name,
         };
         Ok((post, self.idempotency_key))
@@ -103,7 +106,7 @@ pub struct ImportedCommentInput {
     /// What was said; may be left out where it is deleted. Longer texts are cut, control characters become spaces.
     pub body: Option<String>,
     /// When, by the platform's clock.
-    pub posted_at: DateTime<Utc>,
+    pub posted_at: Timestamp,
     /// Whether the platform has deleted it.
     #[graphql(default_with = "Some(false)")]
     pub deleted: Option<bool>,
@@ -120,7 +123,7 @@ impl ImportCommentsInput {
             author_external_id: one.author_external_id,
             author_name: one.author_name,
             body: one.body.unwrap_or_default(),
-            posted_at: chrono::SubsecRound::trunc_subsecs(one.posted_at, 3),
+            posted_at: one.posted_at.0,
             deleted: one.deleted.unwrap_or(false),
         };
         Ok(ImportComments {
@@ -196,7 +199,7 @@ pub struct SelectCommentInput {
 pub struct AnswerCommentInput {
     /// The comment.
     pub comment_id: ID,
-    /// The answer in writing, at most 5,000 characters.
+    /// The answer in writing, at most 5,000 characters, in the lines it is written in.
     pub answer: Option<String>,
 }
 

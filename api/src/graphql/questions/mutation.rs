@@ -6,7 +6,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use entities::comment;
 
 use crate::{
-    app::ActError,
+    app::{ActError, questions::Sent},
     graphql::{
         context::Scene,
         error::ApiResult,
@@ -74,8 +74,9 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The comment.")] input: PostCommentInput,
     ) -> ApiResult<CommentPayload> {
-        let (post, key) = input.parse(ctx.language())?;
-        comment(ctx, ctx.app().post_comment(ctx.viewer(), post, key.as_deref(), ctx.address()).await)
+        let (post, key) = input.parse()?;
+        let sent = Sent { key: key.as_deref(), language: ctx.language(), from: ctx.address() };
+        comment(ctx, ctx.app().post_comment(ctx.viewer(), post, sent).await)
     }
 
     /// Imports comments from a broadcast platform, at most 500: known ones are updated, never doubled. For connectors.

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         comment::is_public,
         feed::{EventKind, FeedName},
-        policy::CommentScope,
+        policy::{CommentScope, author_key},
     },
     feed::{Entry, Subject},
     graphql::{
@@ -25,7 +25,7 @@ use crate::{
 /// Which comments a subscriber follows.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommentView {
-    /// What is public.
+    /// What is public, and what becomes of one's own.
     Public,
     /// Everything, for those who may moderate the meeting.
     #[graphql(tag = "internal")]
@@ -105,6 +105,16 @@ fn public_sight(entry: &Entry) -> Sight {
     }
 }
 
+/// What a subscriber with this key as an author is shown of an event: of their own comments everything, as lists show them.
+fn sight(entry: &Entry, own: Option<&str>) -> Sight {
+    match &entry.subject {
+        Some(Subject::Comment(row)) if own.is_some() && row.author_key.as_deref() == own => {
+            Sight::Shown(entry.event.kind)
+        }
+        _ => public_sight(entry),
+    }
+}
+
 /// Following live questions.
 #[derive(Default)]
 pub struct QuestionSubscription;
@@ -119,7 +129,7 @@ impl QuestionSubscription {
         #[graphql(desc = "The meeting.")] meeting_id: ID,
         #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
         #[graphql(
-            desc = "PUBLIC, or MODERATION for those who may moderate the meeting.",
+            desc = "PUBLIC, with what becomes of one's own comments; or MODERATION for those who may moderate the meeting.",
             default_with = "Some(CommentView::Public)"
         )]
         view: Option<CommentView>,
@@ -133,6 +143,7 @@ impl QuestionSubscription {
         let meeting = Arc::clone(follower.meeting().ok_or(ApiError::NotFound)?);
         let app = Arc::clone(ctx.app());
         let viewer = ctx.viewer().clone();
+        let own = author_key(&viewer);
         let sees_all = {
             let app = Arc::clone(&app);
             move || matches!(app.comment_scope(&viewer, &meeting), Ok(CommentScope::Everything))
@@ -141,7 +152,7 @@ impl QuestionSubscription {
             return Err(ApiError::Forbidden);
         }
         let see = move |entry: &Entry| match view {
-            CommentView::Public => public_sight(entry),
+            CommentView::Public => sight(entry, own.as_deref()),
             CommentView::Moderation if !sees_all() => Sight::Ended,
             CommentView::Moderation if entry.subject.is_none() => Sight::Skipped,
             CommentView::Moderation => Sight::Shown(entry.event.kind),

@@ -1,6 +1,9 @@
 //! Why a socket is closed, as the protocol numbers it.
 
+use entities::enums::Language;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+
+use crate::text;
 
 /// Why a socket is closed. Reasons stay under 123 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub(in crate::http) enum Close {
     /// No introduction in time.
     InitTimeout,
     /// An id that is in use.
-    Duplicate(String),
+    Duplicate,
     /// A second introduction.
     TooManyInits,
     /// A message larger than is allowed.
@@ -29,20 +32,23 @@ pub(in crate::http) enum Close {
 }
 
 impl Close {
-    pub(in crate::http) fn frame(&self) -> CloseFrame {
-        let (code, reason) = match self {
-            Self::BadMessage => (4400, "Bad message".to_owned()),
-            Self::Unauthorized => (4401, "Unauthorized".to_owned()),
-            Self::Forbidden => (4403, "Forbidden".to_owned()),
-            Self::InitTimeout => (4408, "Connection initialisation timeout".to_owned()),
-            Self::Duplicate(id) => {
-                (4409, format!("Subscriber for {} already exists", id.chars().take(20).collect::<String>()))
+    /// The close as it goes out: in English with the words of the protocol. An id in them would be what the client sent.
+    pub(in crate::http) fn frame(&self, language: Language) -> CloseFrame {
+        let (code, message) = match self {
+            Self::BadMessage => (4400, "close-bad-message"),
+            Self::Unauthorized => (4401, "close-unauthorized"),
+            Self::Forbidden => (4403, "close-forbidden"),
+            Self::InitTimeout => (4408, "close-init-timeout"),
+            Self::Duplicate => (4409, "close-duplicate"),
+            Self::TooManyInits => (4429, "close-too-many-inits"),
+            Self::TooLarge => (1009, "close-too-large"),
+            Self::Gone => (1001, "close-gone"),
+            // For programs.
+            Self::Restart { retry_after_ms } => {
+                let reason = format!("{{\"retryAfterMs\":{retry_after_ms}}}");
+                return CloseFrame { code: CloseCode::from(1012), reason: reason.into() };
             }
-            Self::TooManyInits => (4429, "Too many initialisation requests".to_owned()),
-            Self::TooLarge => (1009, "The message is too large".to_owned()),
-            Self::Gone => (1001, "No answer".to_owned()),
-            Self::Restart { retry_after_ms } => (1012, format!("{{\"retryAfterMs\":{retry_after_ms}}}")),
         };
-        CloseFrame { code: CloseCode::from(code), reason: reason.into() }
+        CloseFrame { code: CloseCode::from(code), reason: text::message(language, message, &[]).into() }
     }
 }

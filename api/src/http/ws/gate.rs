@@ -101,7 +101,7 @@ impl<T> Gate<T> {
         let id = id(&mut message)?;
         let Some(Value::Object(payload)) = message.remove("payload") else { return Err(Close::BadMessage) };
         if self.running.contains_key(&id) {
-            return Err(Close::Duplicate(id));
+            return Err(Close::Duplicate);
         }
         if self.running.len() >= self.most {
             return Ok(Word::Refuse(id, Refusal::TooMany));
@@ -178,7 +178,7 @@ mod tests {
         let mut gate = open();
         assert!(matches!(gate.hear(SUBSCRIBE), Ok(Word::Subscribe(..))));
         gate.begin("1".to_owned(), ());
-        assert_eq!(gate.hear(SUBSCRIBE).unwrap_err(), Close::Duplicate("1".to_owned()));
+        assert_eq!(gate.hear(SUBSCRIBE).unwrap_err(), Close::Duplicate);
         gate.begin("2".to_owned(), ());
         let third = SUBSCRIBE.replace("\"1\"", "\"3\"");
         assert!(matches!(gate.hear(&third), Ok(Word::Refuse(_, Refusal::TooMany))));

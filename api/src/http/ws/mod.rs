@@ -28,7 +28,7 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    http::{Door, address, origin},
+    http::{Door, address, lines::Refused, link::Link, origin},
     text,
 };
 
@@ -50,33 +50,44 @@ fn names(headers: &HeaderMap, name: header::HeaderName, wished: &str) -> bool {
 /// Turns a request into a socket, once everything about it holds.
 pub(in crate::http) fn upgrade(door: Door, mut request: Request<Body>) -> Response {
     let headers = request.headers();
+    let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = text::negotiate(language);
+    let shut = |status, code, message| {
+        let mut response = (status, format!("{}\n", text::message(language, message, &[]))).into_response();
+        response.extensions_mut().insert(Refused { code, viewer: None });
+        response
+    };
     if !origin::is_allowed(headers, &door.allowed_origins) {
-        return (StatusCode::FORBIDDEN, "this origin is not allowed\n").into_response();
+        return shut(StatusCode::FORBIDDEN, "FORBIDDEN", "request-origin");
     }
     if door.life.is_draining() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the service is restarting\n").into_response();
+        return shut(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL", "error-draining");
     }
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
     if !version || !names(headers, header::CONNECTION, "upgrade") {
-        let wished = [(header::SEC_WEBSOCKET_VERSION, "13")];
-        return (StatusCode::UPGRADE_REQUIRED, wished, "WebSocket version 13 is spoken here\n").into_response();
+        let mut response = shut(StatusCode::UPGRADE_REQUIRED, "BAD_USER_INPUT", "socket-version");
+        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return response;
     }
     if !names(headers, header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL) {
-        return (StatusCode::BAD_REQUEST, "the subprotocol graphql-transport-ws is spoken here\n").into_response();
+        return shut(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", "socket-protocol");
     }
     let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
-        return (StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing\n").into_response();
+        return shut(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", "socket-key");
     };
     let accept = derive_accept_key(key.as_bytes());
     let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("?").to_owned());
-    let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = text::negotiate(language);
     let address = address::of(request.extensions(), headers, &door.trusted_proxies).address;
-    let guest = session::Guest { authorization, language, address };
+    let limits = &door.limits;
+    let is_gateway = address::is_through(request.extensions(), headers, &door.trusted_proxies, &door.gateways);
+    let operations = if is_gateway { limits.gateway_operations } else { limits.socket_operations };
+    let guest = session::Guest { authorization, language, address, operations };
+    let link: Link = request.extensions().get().cloned().unwrap_or_default();
     let upgraded = hyper::upgrade::on(&mut request);
     let life = door.life.clone();
     life.track(async move {
         let Ok(connection) = upgraded.await else { return };
+        link.upgrade();
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)

@@ -23,13 +23,17 @@ use crate::{
     },
     http::{
         Door,
-        following::Following,
+        answering::{self, Single, code},
+        following::{Fate, Following, Reason},
         graphql::{errors_of, is_request_error, json_of},
+        lines,
         ws::wire::Batch,
     },
     telemetry::SPANS,
 };
 
+/// What this door is called in the log.
+pub(in crate::http) const DOOR: &str = "websocket";
 /// How many messages are written at once at most.
 const MOST_MESSAGES: usize = 64;
 /// How many bytes are written at once, about.
@@ -105,6 +109,8 @@ impl Drop for Operation {
 /// The operations of a socket. Most sockets run one, which needs no bookkeeping.
 #[derive(Default)]
 pub(in crate::http) struct Running {
+    /// Why they end when the socket does.
+    pub(in crate::http) fate: Fate,
     first: Option<BoxStream<'static, Out>>,
     others: SelectAll<BoxStream<'static, Out>>,
 }
@@ -119,20 +125,23 @@ impl Running {
         door: &Door,
     ) -> Operation {
         let json = Value::String(id.clone()).to_string();
-        let following = Following::begin(door, request.operation_name.as_deref(), caller);
-        let run = Run { id: Arc::new(Id { plain: id, json }), following };
-        let span = tracing::info_span!(target: SPANS, "graphql.socket", name = run.following.name);
-        let (engine, caller) = (door.engine.clone(), caller.clone());
-        let streams = matches!(Engine::operation(&mut request), Ok(OperationType::Subscription));
+        let id = Arc::new(Id { plain: id, json });
+        // The engine says what is wrong with one that cannot be run.
+        let operation = Engine::operation(&mut request).unwrap_or(OperationType::Query);
+        let name = lines::name(&mut request);
+        let span = tracing::info_span!(target: SPANS, "graphql.socket", %operation, name);
+        let caller = caller.clone();
         // Boxed, so that what only the beginning needs is gone afterwards.
-        let begun: BoxFuture<'static, BoxStream<'static, Answer>> = if streams {
-            async move { engine.answers(request, &caller, None).await }.instrument(span).boxed()
+        let begun: BoxFuture<'static, (Run, BoxStream<'static, Answer>)> = if operation == OperationType::Subscription {
+            let following = Following::begin(door, DOOR, name, &caller.viewer, self.fate.clone());
+            let (run, engine) = (Run { id, following: Some(following) }, door.engine.clone());
+            async move { (run, engine.answers(request, &caller, None).await) }.instrument(span).boxed()
         } else {
-            // In a task of its own: a socket that closes does not stop a mutation halfway.
-            let work = tokio::spawn(async move { engine.execute(request, &caller).await }.instrument(span));
-            async move { stream::iter(work.await.ok().map(|answer| Answer::Plain(Box::new(answer)))).boxed() }.boxed()
+            let answer = answering::answer(door, Single { request, operation, name, caller, through: DOOR, span });
+            let run = Run { id, following: None };
+            async move { (run, stream::iter([Answer::Plain(Box::new(answer.await))]).boxed()) }.boxed()
         };
-        let outs = begun.map(move |answers| run.outs(answers, streams)).flatten_stream();
+        let outs = begun.map(|(run, answers)| run.outs(answers)).flatten_stream();
         let (outs, handle) = abortable(outs);
         match &mut self.first {
             Some(_) => self.others.push(outs.boxed()),
@@ -166,42 +175,48 @@ impl Running {
 /// One run of an operation.
 struct Run {
     id: Arc<Id>,
-    following: Following,
+    /// What is logged of it once it has ended; none for what is answered once.
+    following: Option<Following>,
 }
 
 impl Run {
-    fn outs(self, answers: BoxStream<'static, Answer>, streams: bool) -> impl Stream<Item = Out> + Send + 'static {
+    fn outs(self, answers: BoxStream<'static, Answer>) -> impl Stream<Item = Out> + Send + 'static {
         stream::unfold(Some((self, answers)), move |state| async move {
             let (mut run, mut answers) = state?;
             let what = match answers.next().await {
-                Some(Answer::Rendered { json, .. }) => What::Next(json),
-                Some(Answer::Plain(answer)) => run.plain(&answer, streams),
-                None => What::Complete,
+                Some(Answer::Rendered { json, .. }) => run.rendered(json),
+                Some(Answer::Plain(answer)) => run.plain(&answer),
+                Some(Answer::Behind) => run.over(Reason::Behind),
+                None => run.over(Reason::Complete),
             };
             let out = Out { id: Arc::clone(&run.id), what };
-            match out.what {
-                What::Next(_) => {
-                    run.following.events += 1;
-                    Some((out, Some((run, answers))))
-                }
-                What::Error(_) => {
-                    run.following.reason = "refused";
-                    Some((out, None))
-                }
-                What::Complete => {
-                    run.following.reason = "complete";
-                    Some((out, None))
-                }
-            }
+            let goes_on = !out.is_last();
+            Some((out, goes_on.then_some((run, answers))))
         })
     }
 
-    fn plain(&self, answer: &Response, streams: bool) -> What {
-        let refused =
-            self.following.events == 0 && streams && answer.data == async_graphql::Value::Null && answer.is_err();
-        if refused || is_request_error(answer) {
+    fn rendered(&mut self, json: Bytes) -> What {
+        if let Some(following) = &mut self.following {
+            following.events += 1;
+        }
+        What::Next(json)
+    }
+
+    /// The only answer of what is answered once, or why a subscription is not begun.
+    fn plain(&mut self, answer: &Response) -> What {
+        if let Some(following) = &mut self.following {
+            following.refuse(code(answer));
+        }
+        if self.following.is_some() || is_request_error(answer) {
             return What::Error(errors_of(answer));
         }
         What::Next(json_of(answer).into())
+    }
+
+    fn over(&mut self, reason: Reason) -> What {
+        if let Some(following) = &mut self.following {
+            following.end(reason);
+        }
+        What::Complete
     }
 }

@@ -15,18 +15,21 @@ use async_graphql::{ErrorExtensionValues, Request, ServerError};
 use entities::enums::Language;
 use futures_util::{FutureExt, SinkExt, StreamExt, task::AtomicWaker};
 use serde_json::json;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{Error, Message, protocol::CloseFrame};
 
 use crate::{
     clock::{Sleep, sleep},
     domain::viewer::Viewer,
     graphql::engine::Caller,
     http::{
-        Door, request,
+        Door,
+        following::Reason,
+        lines::{self, Line},
+        request,
         ws::{
             close::Close,
             gate::{Gate, Refusal, Word},
-            running::{Operation, Out, Running, batch},
+            running::{DOOR, Operation, Out, Running, batch},
             wire::{Batch, Socket, write},
         },
     },
@@ -97,6 +100,8 @@ pub(in crate::http) struct Guest {
     pub(in crate::http) language: Language,
     /// Its address.
     pub(in crate::http) address: Option<IpAddr>,
+    /// How many operations it may run at once.
+    pub(in crate::http) operations: usize,
 }
 
 /// What a socket has to do next.
@@ -121,7 +126,7 @@ pub(in crate::http) async fn run(door: Door, mut socket: Socket, guest: Guest) {
     metrics::gauge!("kezdesu_sockets").increment(1.0);
     let life = door.life.clone();
     let session = Session {
-        gate: Gate::new(door.limits.socket_operations, Arc::clone(&door.documents)),
+        gate: Gate::new(guest.operations, Arc::clone(&door.documents)),
         running: Running::default(),
         caller: Caller { viewer: Viewer::Anonymous, language: guest.language, address: guest.address },
         authorization: guest.authorization,
@@ -132,18 +137,23 @@ pub(in crate::http) async fn run(door: Door, mut socket: Socket, guest: Guest) {
         reads_first: false,
         door,
     };
-    if let End::Said(close) = session.serve(&mut socket).await {
-        farewell(socket, &close).await;
+    if let Some(close) = session.serve(&mut socket).await {
+        farewell(socket, close).await;
     }
     metrics::gauge!("kezdesu_sockets").decrement(1.0);
 }
 
 impl Session {
-    async fn serve(mut self, socket: &mut Socket) -> End {
+    /// Serves to the end, and gives the words with which the socket is to be closed.
+    async fn serve(mut self, socket: &mut Socket) -> Option<CloseFrame> {
         loop {
             let done = match poll_fn(|cx| self.poll_work(socket, cx)).await {
-                Work::Drain => Err(End::Said(self.restart())),
+                Work::Drain => {
+                    self.running.fate.decide(Reason::Draining);
+                    Err(End::Said(self.restart()))
+                }
                 Work::Deadline => {
+                    self.running.fate.decide(Reason::Token);
                     Err(End::Said(if self.gate.is_open() { Close::Forbidden } else { Close::InitTimeout }))
                 }
                 Work::Ping if self.unanswered >= 2 => Err(End::Said(Close::Gone)),
@@ -173,8 +183,10 @@ impl Session {
                     self.write(socket, &batch(&outs)).await
                 }
             };
-            if let Err(end) = done {
-                return end;
+            match done {
+                Ok(()) => {}
+                Err(End::Said(close)) => return Some(close.frame(self.caller.language)),
+                Err(End::Silent) => return None,
             }
         }
     }
@@ -211,12 +223,19 @@ impl Session {
             biased;
             result = written => result.map_err(|_| End::Silent),
             () = stall => {
+                self.running.fate.decide(Reason::SlowReader);
                 metrics::counter!("kezdesu_slow_readers_total").increment(1);
                 tracing::info!("a socket was closed: its reader is too slow");
                 Err(End::Silent)
             }
-            () = poll_fn(|cx| self.deadline.poll(cx)) => Err(End::Silent),
-            () = poll_fn(|cx| self.drain.poll(cx)) => Err(End::Silent),
+            () = poll_fn(|cx| self.deadline.poll(cx)) => {
+                self.running.fate.decide(Reason::Token);
+                Err(End::Silent)
+            }
+            () = poll_fn(|cx| self.drain.poll(cx)) => {
+                self.running.fate.decide(Reason::Draining);
+                Err(End::Silent)
+            }
         }
     }
 
@@ -255,6 +274,7 @@ impl Session {
     }
 
     fn introduce(&mut self, authorization: Option<String>, language: Option<&str>) -> Result<String, Close> {
+        self.caller.language = language.and_then(text::wished).unwrap_or(self.caller.language);
         let authorization = authorization.or_else(|| self.authorization.take());
         let known = self.door.auth.authenticate(authorization.as_deref()).map_err(|refused| {
             tracing::debug!(reason = %refused, "a token was refused");
@@ -262,17 +282,20 @@ impl Session {
         })?;
         self.deadline = Alarm::new(self.door.auth.end_of(&known));
         self.caller.viewer = known.viewer;
-        self.caller.language = language.and_then(text::wished).unwrap_or(self.caller.language);
         self.gate.open();
         Ok(json!({ "type": "connection_ack" }).to_string())
     }
 
     fn refuse(&self, id: &str, refusal: Refusal) -> String {
+        let language = self.caller.language;
         let (code, words) = match refusal {
-            Refusal::Bad(bad) => (bad.code, bad.message.to_owned()),
-            Refusal::NotListed => ("FORBIDDEN", text::message(self.caller.language, "error-not-listed", &[])),
-            Refusal::TooMany => ("COST_EXCEEDED", text::message(self.caller.language, "error-cost-exceeded", &[])),
+            Refusal::Bad(bad) => (bad.code(), bad.words(language)),
+            Refusal::NotListed => ("FORBIDDEN", text::message(language, "error-not-listed", &[])),
+            Refusal::TooMany => ("COST_EXCEEDED", text::message(language, "error-cost-exceeded", &[])),
         };
+        let viewer = lines::kind(&self.caller.viewer);
+        let line = Line { door: DOOR, operation: None, name: None, viewer, code };
+        lines::tell(&line, &self.door, self.door.clock.now());
         let mut error = ServerError::new(words, None);
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", code);
@@ -293,9 +316,9 @@ impl Session {
 }
 
 /// Says why, and waits a moment for the peer to have heard it.
-async fn farewell(mut socket: Socket, close: &Close) {
+async fn farewell(mut socket: Socket, close: CloseFrame) {
     let part = async {
-        if socket.send(Message::Close(Some(close.frame()))).await.is_ok() {
+        if socket.send(Message::Close(Some(close))).await.is_ok() {
             while let Some(Ok(_)) = socket.next().await {}
         }
     };

@@ -1,0 +1,100 @@
+//! Running a query or a mutation to its one answer, whichever door it came through.
+
+use std::{future::Future, panic::AssertUnwindSafe};
+
+use async_graphql::{
+    ErrorExtensionValues, PathSegment, Request, Response as Answer, ServerError, parser::types::OperationType,
+};
+use entities::enums::Language;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
+
+use crate::{
+    graphql::engine::Caller,
+    http::{
+        Door,
+        lines::{self, Line},
+    },
+    text,
+};
+
+/// A query or a mutation.
+pub(in crate::http) struct Single {
+    pub(in crate::http) request: Request,
+    pub(in crate::http) operation: OperationType,
+    pub(in crate::http) name: Option<String>,
+    pub(in crate::http) caller: Caller,
+    /// The door it came through.
+    pub(in crate::http) through: &'static str,
+    /// The trace it belongs to.
+    pub(in crate::http) span: Span,
+}
+
+/// Begins an operation, and gives its answer. In a task of its own: a client that hangs up neither stops a mutation halfway nor
+/// takes its line out of the log. A query that nobody waits for any longer ends there.
+pub(in crate::http) fn answer(door: &Door, asked: Single) -> impl Future<Output = Answer> + Send + 'static {
+    let (tell, told) = oneshot::channel();
+    let (span, language) = (asked.span.clone(), asked.caller.language);
+    tokio::spawn(run(door.clone(), asked, tell).instrument(span));
+    let door = door.clone();
+    async move { told.await.unwrap_or_else(|_| failure(&door, language, "INTERNAL")) }
+}
+
+async fn run(door: Door, asked: Single, mut tell: oneshot::Sender<Answer>) {
+    let Single { request, operation, name, caller, through, .. } = asked;
+    let began = door.clock.now();
+    let mut executed = Box::pin(AssertUnwindSafe(door.engine.execute(request, &caller)).catch_unwind());
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(door.limits.request_timeout, &mut executed) => Some(ended),
+        () = tell.closed(), if operation != OperationType::Mutation => None,
+    };
+    let (answer, finished) = match ended {
+        Some(Ok(Ok(answer))) => (answer, true),
+        Some(Ok(Err(_))) => (failure(&door, caller.language, "INTERNAL"), true),
+        Some(Err(_)) => (failure(&door, caller.language, "TIMEOUT"), false),
+        None => (failure(&door, caller.language, "CANCELLED"), false),
+    };
+    let seconds = (door.clock.now() - began).to_std().unwrap_or_default().as_secs_f64();
+    metrics::histogram!("kezdesu_request_seconds", "operation" => operation.to_string()).record(seconds);
+    let (operation_name, code) = (operation.to_string(), code(&answer));
+    let viewer = lines::kind(&caller.viewer);
+    let line = Line { door: through, operation: Some(&operation_name), name: name.as_deref(), viewer, code: &code };
+    lines::tell(&line, &door, began);
+    // Whoever has hung up wants no answer.
+    let _ = tell.send(answer);
+    if !finished && operation == OperationType::Mutation {
+        // It comes to its end all the same: its key tells which.
+        let _ = executed.await;
+    }
+}
+
+fn failure(door: &Door, language: Language, code: &'static str) -> Answer {
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code);
+    let message = if code != "INTERNAL" {
+        text::message(language, "error-timeout", &[])
+    } else {
+        let id = door.ids.next(door.clock.now()).simple().to_string();
+        tracing::error!(error_id = %id, "an operation has panicked");
+        extensions.set("errorId", id.as_str());
+        text::message(language, "error-internal", &[("errorId", id.into())])
+    };
+    let mut error = ServerError::new(message, None);
+    error.extensions = Some(extensions);
+    // With a path, so that it is not taken for a fault of the request.
+    error.path = vec![PathSegment::Field("operation".to_owned())];
+    Answer::from_errors(vec![error])
+}
+
+/// The code of the first error; `OK` where there is none.
+pub(in crate::http) fn code(answer: &Answer) -> String {
+    let code = answer.errors.first().map(|error| {
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code").cloned());
+        code.and_then(|code| match code {
+            async_graphql::Value::String(code) => Some(code),
+            _ => None,
+        })
+    });
+    code.map_or_else(|| "OK".to_owned(), |code| code.unwrap_or_else(|| "INTERNAL".to_owned()))
+}

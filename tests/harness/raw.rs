@@ -1,0 +1,85 @@
+//! A client that says and reads no more than what a test tells it to.
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
+
+use crate::{Actor, PATIENCE};
+
+/// How much of what comes lies with the client before it reads.
+const WINDOW: u32 = 32 << 10;
+
+/// A bare connection.
+pub struct Raw {
+    connection: TcpStream,
+    heard: Vec<u8>,
+}
+
+impl Raw {
+    /// Connects.
+    pub async fn to(host: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(WINDOW).expect("a small window");
+        let connection = socket.connect(host.parse().expect("an address")).await.expect("somebody listens");
+        Self { connection, heard: Vec::new() }
+    }
+
+    /// Posts an operation of somebody's, and reads nothing of the answer.
+    pub async fn post(actor: &Actor, accept: &str, body: &Value) -> Self {
+        let (mut raw, body) = (Self::to(&actor.host).await, body.to_string());
+        let token = actor.token.as_ref().map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\naccept: {accept}\r\n{token}\
+             content-length: {}\r\n\r\n",
+            actor.host,
+            body.len()
+        );
+        raw.say(&[head.as_bytes(), body.as_bytes()].concat()).await;
+        raw
+    }
+
+    /// Says something.
+    pub async fn say(&mut self, bytes: &[u8]) {
+        self.connection.write_all(bytes).await.expect("it is taken");
+    }
+
+    /// Reads up to and with these bytes, and gives them with all before them.
+    pub async fn hear_until(&mut self, end: &[u8]) -> Vec<u8> {
+        let mut looked_at = 0;
+        let found = async {
+            loop {
+                let from = usize::saturating_sub(looked_at, end.len());
+                if let Some(at) = self.heard[from..].windows(end.len()).position(|bytes| bytes == end) {
+                    return self.heard.drain(..from + at + end.len()).collect();
+                }
+                looked_at = self.heard.len();
+                let count = self.connection.read_buf(&mut self.heard).await.expect("it goes on");
+                assert_ne!(count, 0, "closed after {:?}", String::from_utf8_lossy(&self.heard));
+            }
+        };
+        if let Ok(found) = tokio::time::timeout(PATIENCE, found).await {
+            return found;
+        }
+        let tail = &self.heard[self.heard.len().saturating_sub(200)..];
+        panic!("{} bytes came, with this at their end: {:?}", self.heard.len(), String::from_utf8_lossy(tail));
+    }
+
+    /// Reads so many bytes.
+    pub async fn hear(&mut self, count: usize) -> Vec<u8> {
+        while self.heard.len() < count {
+            let read = tokio::time::timeout(PATIENCE, self.connection.read_buf(&mut self.heard)).await;
+            assert_ne!(read.expect("something comes").expect("it goes on"), 0, "closed");
+        }
+        self.heard.drain(..count).collect()
+    }
+
+    /// Reads until the connection is closed or broken.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.heard);
+        // What has come before it broke counts.
+        let _ = tokio::time::timeout(PATIENCE, self.connection.read_to_end(&mut rest)).await.expect("it is closed");
+        rest
+    }
+}

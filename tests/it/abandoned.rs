@@ -1,0 +1,53 @@
+//! Operations that nobody waits for any longer.
+
+use harness::{
+    Process, Socket,
+    outside::{settings, stranger},
+    until, web,
+};
+use serde_json::json;
+
+/// As much as one operation may ask of the database.
+const HEAVY: &str =
+    "{ regions(first: 100) { nodes { a: meetings(first: 1) { totalCount } b: meetings(first: 1) { totalCount } } } }";
+const TIMES: usize = 20;
+
+/// How many operations have ended so.
+async fn ended(program: &Process, code: &str) -> usize {
+    let figures = web().get(format!("http://{}/metrics", program.ops_host)).send().await.unwrap().text().await.unwrap();
+    let name = format!("kezdesu_requests_total{{code=\"{code}\"}} ");
+    figures.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_query_ends_when_its_client_wants_no_more_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings(dir.path(), &[])).await;
+    let mut socket = Socket::open(&program.host).await;
+    socket.say(&json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.hear().await["type"], "connection_ack");
+    for n in 0..TIMES {
+        let id = n.to_string();
+        socket.say(&json!({ "id": id, "type": "subscribe", "payload": { "query": HEAVY } })).await;
+        socket.say(&json!({ "id": id, "type": "complete" })).await;
+    }
+    let all =
+        until(async || ended(&program, "CANCELLED").await + ended(&program, "OK").await, || (), |all| *all == TIMES);
+    all.await;
+    let cancelled = ended(&program, "CANCELLED").await;
+    assert!(cancelled > TIMES / 2, "{cancelled} of {TIMES} went no further");
+    program.kill().await;
+}
+
+#[tokio::test]
+async fn a_query_ends_when_its_client_hangs_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings(dir.path(), &[])).await;
+    for _ in 0..TIMES {
+        let raw = harness::Raw::post(&stranger(&program.host), "application/json", &json!({ "query": HEAVY })).await;
+        drop(raw);
+    }
+    // Of some the service hears nothing before they are gone, and nothing is begun.
+    until(async || ended(&program, "CANCELLED").await, || (), |cancelled| *cancelled > 0).await;
+    program.kill().await;
+}

@@ -1,0 +1,359 @@
+//! Whatever is said to a client is said in its language, and repeats nothing of what it sent.
+
+use std::collections::BTreeSet;
+
+use harness::{Actor, Engine, Live, Socket, Town, scenes, web};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+const WHO: &str = "{ viewer { subject } }";
+const LANGUAGES: [&str; 3] = ["kk", "ru", "en"];
+/// What a client sends and must never see again.
+const CANARY: &str = "secretcanary";
+/// A document that ends too early.
+const BROKEN: &str = "{ viewer { secretcanary";
+const NOWHERE: &str = "mtg_00000000000000000000000000";
+
+/// Three texts for one thing must differ, those for people must not be in Latin letters, and none may hold what was sent.
+fn check(what: &str, texts: &[String]) {
+    let different: BTreeSet<_> = texts.iter().collect();
+    assert_eq!(different.len(), LANGUAGES.len(), "{what}: the same in two languages: {texts:?}");
+    for (language, text) in LANGUAGES.iter().zip(texts) {
+        assert!(!text.contains(CANARY), "{what}: repeats what was sent: {text}");
+        let cyrillic = text.contains(|c| ('\u{400}'..'\u{530}').contains(&c));
+        assert_eq!(cyrillic, *language != "en", "{what}: not in {language}: {text}");
+    }
+}
+
+/// The JSON in an answer, whichever way it is framed.
+fn json_in(body: &str) -> Value {
+    let framed = body.find('{').map(|at| &body[at..]).unwrap_or_else(|| panic!("no JSON: {body}"));
+    let first = serde_json::Deserializer::from_str(framed).into_iter::<Value>().next();
+    let answer = first.expect("JSON").unwrap_or_else(|error| panic!("{error}: {body}"));
+    answer.get("payload").cloned().unwrap_or(answer)
+}
+
+/// Sends a request in each language; gives the last answer, whose error must have this code.
+async fn refused(what: &str, code: &str, request: impl Fn() -> RequestBuilder) -> Value {
+    let mut texts = Vec::new();
+    let mut last = Value::Null;
+    for language in LANGUAGES {
+        let answer = request().header("accept-language", language).send().await.expect("the service answers");
+        let body = answer.text().await.expect("a body");
+        assert!(!body.contains(CANARY), "{what}: repeats what was sent: {body}");
+        last = json_in(&body)["errors"][0].take();
+        assert_eq!(last["extensions"]["code"], code, "{what}: {body}");
+        texts.push(last["message"].as_str().expect("a message").to_owned());
+    }
+    check(what, &texts);
+    last
+}
+
+fn address(town: &Town) -> String {
+    format!("http://{}/graphql", town.host(0))
+}
+
+/// A request by POST.
+fn post(town: &Town, body: &Value) -> RequestBuilder {
+    web().post(address(town)).json(body)
+}
+
+/// A socket that introduced itself with this header and this payload.
+async fn introduced(host: &str, header: Option<&str>, payload: &Value) -> Socket {
+    let mut headers = vec![("sec-websocket-protocol", "graphql-transport-ws")];
+    headers.extend(header.map(|wish| ("accept-language", wish)));
+    let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");
+    socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
+    assert_eq!(socket.hear().await["type"], "connection_ack");
+    socket
+}
+
+#[tokio::test]
+async fn a_request_that_is_none_is_refused_in_the_language_of_its_headers() {
+    let town = Town::start(Engine::Embedded).await;
+    let body = json!({ "query": WHO, "variables": { "a": CANARY } }).to_string();
+    let as_json = |body: String| web().post(address(&town)).header("content-type", "application/json").body(body);
+    refused("no content type", "BAD_USER_INPUT", || web().post(address(&town)).body(body.clone())).await;
+    let form = || web().post(address(&town)).header("content-type", "text/plain").body(body.clone());
+    refused("a form's content type", "BAD_USER_INPUT", form).await;
+    refused("another method", "BAD_USER_INPUT", || web().put(address(&town)).body(CANARY)).await;
+    refused("too large", "BAD_USER_INPUT", || as_json(CANARY.repeat(100_000))).await;
+    let canary = json!(CANARY);
+    for body in [
+        format!("{{\"query\":\"{CANARY}"),
+        canary.to_string(),
+        json!([canary]).to_string(),
+        json!({ "secretcanary": 1 }).to_string(),
+        json!({ "query": [canary] }).to_string(),
+        json!({ "query": WHO, "variables": canary }).to_string(),
+        json!({ "query": WHO, "extensions": canary }).to_string(),
+        json!({ "query": WHO, "operationName": [canary] }).to_string(),
+        json!({ "documentId": [canary] }).to_string(),
+        json!({ "extensions": { "persistedQuery": canary } }).to_string(),
+        json!({ "query": WHO, "documentId": canary }).to_string(),
+    ] {
+        refused(&body, "BAD_USER_INPUT", || as_json(body.clone())).await;
+    }
+    let unknown = json!({ "documentId": canary });
+    refused("an unknown id", "PERSISTED_QUERY_NOT_FOUND", || post(&town, &unknown)).await;
+    for (name, value) in [("variables", CANARY), ("extensions", CANARY), ("a", CANARY)] {
+        refused(name, "BAD_USER_INPUT", || web().get(address(&town)).query(&[(name, value)])).await;
+    }
+    let asks = json!({ "query": WHO });
+    let accept = || post(&town, &asks).header("accept", "text/secretcanary");
+    refused("nothing that we have", "BAD_USER_INPUT", accept).await;
+    let foreign = || post(&town, &asks).header("origin", "https://secretcanary.example");
+    refused("another origin", "FORBIDDEN", foreign).await;
+    refused("a bad token", "UNAUTHENTICATED", || post(&town, &asks).bearer_auth(CANARY)).await;
+    let act = "mutation { endMeeting(input: { meetingId: \"secretcanary\" }) { refusal { code } } }";
+    refused("a mutation by GET", "BAD_USER_INPUT", || web().get(address(&town)).query(&[("query", act)])).await;
+    let follow = json!({ "query": "subscription { meetings { seq } }" });
+    refused("a subscription as JSON", "BAD_USER_INPUT", || post(&town, &follow)).await;
+    let resumed = || post(&town, &follow).header("accept", "text/event-stream").header("last-event-id", CANARY);
+    refused("an id of no event", "BAD_USER_INPUT", resumed).await;
+
+    // Clients compare this one to the letter.
+    let hash = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": CANARY } } });
+    let answer = post(&town, &hash).header("accept-language", "ru").send().await.unwrap().text().await.unwrap();
+    assert!(answer.contains("\"PersistedQueryNotFound\"") && !answer.contains(CANARY), "{answer}");
+}
+
+#[tokio::test]
+async fn an_operation_that_cannot_be_run_is_refused_in_the_language_of_its_headers() {
+    let town = Town::start(Engine::Embedded).await;
+    let deep = format!("{{ region(code: \"{HOST}\") {}{{ name }}{} }}", "{ parent ".repeat(20), "}".repeat(20));
+    let aliases = (0..60).map(|n| format!("a{n}: viewer {{ subject }} ")).collect::<String>();
+    let directives = "@include(if: true) ".repeat(20);
+    let wide = "{ regions(first: 100) { nodes { children(first: 100) { nodes { descendants(first: 100) { nodes { code } } } } } } }";
+    let several = "query A { viewer { subject } } query B { viewer { subject } }";
+    let plan = "mutation($input: PlanMeetingInput!) { planMeeting(input: $input) { refusal { code } } }";
+    let planned = |start: &Value| {
+        let input = json!({
+            "host": HOST, "region": HOST, "title": { "kk": "Кездесу" }, "origin": "CALENDAR", "plannedStart": start,
+            "plannedMinutes": 60, "moderation": "AFTER",
+        });
+        json!({ "input": input })
+    };
+    for (code, query, variables) in [
+        ("COST_EXCEEDED", deep.as_str(), json!({})),
+        ("COST_EXCEEDED", &format!("{{ {aliases} }}"), json!({})),
+        ("COST_EXCEEDED", &format!("{{ viewer {{ subject {directives} }} }}"), json!({})),
+        ("COST_EXCEEDED", wide, json!({})),
+        ("BAD_USER_INPUT", several, json!({})),
+        ("BAD_USER_INPUT", "{ region(code: secretcanary) { name } }", json!({})),
+        ("BAD_USER_INPUT", "{ region(code: \"secretcanary\") { name } }", json!({})),
+        ("BAD_USER_INPUT", "{ regions(asOf: \"secretcanary\") { totalCount } }", json!({})),
+        ("BAD_USER_INPUT", "{ regions(kinds: [secretcanary]) { totalCount } }", json!({})),
+        ("BAD_USER_INPUT", "{ regions(first: \"secretcanary\") { totalCount } }", json!({})),
+        ("BAD_USER_INPUT", "query($n: Int) { regions(first: $n) { totalCount } }", json!({ "n": CANARY })),
+        ("BAD_USER_INPUT", "query($k: [RegionKind!]) { regions(kinds: $k) { totalCount } }", json!({ "k": [CANARY] })),
+        (
+            "BAD_USER_INPUT",
+            "query($k: [RegionKind!] = [secretcanary]) { regions(kinds: $k) { totalCount } }",
+            json!({}),
+        ),
+        ("BAD_USER_INPUT", plan, json!({ "input": { "secretcanary": CANARY } })),
+        ("BAD_USER_INPUT", plan, planned(&json!(CANARY))),
+        ("BAD_USER_INPUT", "{ regions(after: \"secretcanary\") { totalCount } }", json!({})),
+        ("BAD_USER_INPUT", "{ regions(first: 1000) { totalCount } }", json!({})),
+        ("BAD_USER_INPUT", "{ meeting(id: \"secretcanary\") { phase } }", json!({})),
+        ("BAD_USER_INPUT", "query($id: ID!) { meeting(id: $id) { phase } }", json!({})),
+    ] {
+        let body = json!({ "query": query, "variables": variables });
+        refused(query, code, || post(&town, &body)).await;
+    }
+    let named = json!({ "query": WHO, "operationName": CANARY });
+    refused("an unknown operation", "BAD_USER_INPUT", || post(&town, &named)).await;
+    let act = format!("mutation {{ endMeeting(input: {{ meetingId: \"{NOWHERE}\" }}) {{ refusal {{ code }} }} }}");
+    refused("not signed in", "UNAUTHENTICATED", || post(&town, &json!({ "query": act }))).await;
+    let follow = format!("subscription {{ comments(meetingId: \"{NOWHERE}\") {{ seq }} }}");
+    let absent = || post(&town, &json!({ "query": follow })).header("accept", "text/event-stream");
+    refused("a stream of nothing", "NOT_FOUND", absent).await;
+
+    // What developers need stays: the place, and the names in the library's words.
+    let typo = json!({ "query": "{ viewer { subjekt } }" });
+    let error = refused("an unknown field", "BAD_USER_INPUT", || post(&town, &typo)).await;
+    assert_eq!(error["locations"], json!([{ "line": 1, "column": 12 }]));
+    let detail = error["extensions"]["detail"].as_str().expect("a detail");
+    assert!(detail.starts_with("Unknown field \"subjekt\" on type \"Viewer\"."), "{detail}");
+    let date = json!({ "query": "{ regions(asOf: \"secretcanary\") { totalCount } }" });
+    let error = refused("a date", "BAD_USER_INPUT", || post(&town, &date)).await;
+    assert_eq!(error["message"], "A date is written YYYY-MM-DD, in the years 1900 to 9999.");
+    assert_eq!(error["extensions"]["detail"], "Failed to parse \"Date\"");
+}
+
+#[tokio::test]
+async fn a_syntax_error_says_where_and_shows_nothing_of_the_document() {
+    let town = Town::start(Engine::Embedded).await;
+    let body = json!({ "query": BROKEN });
+    let forms = ["application/json", "application/graphql-response+json", "text/event-stream"];
+    for accept in forms.into_iter().chain(["multipart/mixed; subscriptionSpec=1.0"]) {
+        let by_get = || web().get(address(&town)).query(&[("query", BROKEN)]).header("accept", accept);
+        for error in [
+            refused(accept, "BAD_USER_INPUT", || post(&town, &body).header("accept", accept)).await,
+            refused(accept, "BAD_USER_INPUT", by_get).await,
+        ] {
+            assert_eq!(error["message"], "The operation cannot be read: its syntax is wrong.");
+            assert_eq!(error["locations"], json!([{ "line": 1, "column": 24 }]));
+            assert_eq!(error["extensions"], json!({ "code": "BAD_USER_INPUT" }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_socket_refuses_in_its_language() {
+    let town = Town::with(Engine::Embedded, &[("KEZDESU_SOCKET_OPERATIONS", "1")]).await;
+    let host = town.host(0);
+    let follow = json!({ "query": "subscription { meetings { seq kind } }" });
+    let unknown_meeting = format!("subscription {{ comments(meetingId: \"{NOWHERE}\") {{ seq }} }}");
+    for (code, payload) in [
+        ("BAD_USER_INPUT", json!({ "query": BROKEN })),
+        ("BAD_USER_INPUT", json!({ "query": [CANARY] })),
+        ("BAD_USER_INPUT", json!({ "query": WHO, "operationName": CANARY })),
+        ("BAD_USER_INPUT", json!({ "query": "subscription { timeSplit(meetingId: \"secretcanary\") { stage } }" })),
+        ("BAD_USER_INPUT", json!({ "query": "subscription { meetings(region: \"secretcanary\") { seq } }" })),
+        ("PERSISTED_QUERY_NOT_FOUND", json!({ "documentId": CANARY })),
+        ("NOT_FOUND", json!({ "query": unknown_meeting })),
+        ("COST_EXCEEDED", follow.clone()),
+    ] {
+        let mut texts = Vec::new();
+        for language in LANGUAGES {
+            let mut socket = introduced(&host, None, &json!({ "language": language })).await;
+            if code == "COST_EXCEEDED" {
+                socket.say(&json!({ "id": "first", "type": "subscribe", "payload": follow })).await;
+                assert_eq!(socket.hear().await["id"], "first");
+            }
+            socket.say(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
+            let refused = socket.hear().await;
+            assert!(!refused.to_string().contains(CANARY), "{refused}");
+            let error = &refused["payload"][0];
+            assert_eq!((&refused["type"], &error["extensions"]["code"]), (&json!("error"), &json!(code)), "{refused}");
+            texts.push(error["message"].as_str().expect("a message").to_owned());
+        }
+        check(&payload.to_string(), &texts);
+    }
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_with_a_reason_in_its_language() {
+    let town = Town::start(Engine::Embedded).await;
+    let host = town.host(0);
+    let ours = ("sec-websocket-protocol", "graphql-transport-ws");
+    let twice =
+        json!({ "id": CANARY, "type": "subscribe", "payload": { "query": "subscription { meetings { seq } }" } });
+    let init = json!({ "type": "connection_init", "payload": {} });
+    let forged = json!({ "type": "connection_init", "payload": { "authorization": "Bearer secretcanary" } });
+    for (code, messages) in [
+        (4400, vec![json!({ "type": CANARY })]),
+        (4401, vec![twice.clone()]),
+        (4403, vec![forged]),
+        (4409, vec![init.clone(), twice.clone(), twice]),
+        (4429, vec![init.clone(), init]),
+    ] {
+        let mut reasons = Vec::new();
+        for language in LANGUAGES {
+            let mut socket = Socket::try_open(&host, &[ours, ("accept-language", language)]).await.expect("it opens");
+            for message in &messages {
+                socket.say(message).await;
+            }
+            let (closed, reason) = socket.farewell().await;
+            assert_eq!(closed, code, "{reason}");
+            reasons.push(reason);
+        }
+        check(&code.to_string(), &reasons);
+    }
+    let forged = json!({ "authorization": "Bearer x", "language": "ru" });
+    let mut socket = Socket::try_open(&host, &[ours, ("accept-language", "en")]).await.expect("it opens");
+    socket.say(&json!({ "type": "connection_init", "payload": forged })).await;
+    let reason = socket.farewell().await.1;
+    assert!(reason.starts_with("Токен"), "the payload goes before the header: {reason}");
+}
+
+#[tokio::test]
+async fn a_socket_that_does_not_open_says_why_in_the_language_of_its_headers() {
+    let town = Town::start(Engine::Embedded).await;
+    let upgrade = || {
+        let request = web().get(address(&town)).header("connection", "upgrade").header("upgrade", "websocket");
+        request.header("sec-websocket-version", "13")
+    };
+    let ours = || upgrade().header("sec-websocket-protocol", "graphql-transport-ws");
+    let requests: [(u16, &dyn Fn() -> RequestBuilder); 4] = [
+        (403, &|| ours().header("origin", "https://secretcanary.example")),
+        (400, &|| upgrade().header("sec-websocket-protocol", CANARY)),
+        (400, &ours),
+        (426, &|| {
+            let request = web().get(address(&town)).header("connection", "upgrade").header("upgrade", "websocket");
+            request.header("sec-websocket-version", CANARY)
+        }),
+    ];
+    for (status, request) in requests {
+        let mut texts = Vec::new();
+        for language in LANGUAGES {
+            let answer = request().header("accept-language", language).send().await.expect("the service answers");
+            assert_eq!(answer.status(), status);
+            texts.push(answer.text().await.expect("a text"));
+        }
+        check(&status.to_string(), &texts);
+    }
+}
+
+#[tokio::test]
+async fn the_payload_of_a_socket_goes_before_its_headers_and_those_before_what_is_usual() {
+    let town = Town::start(Engine::Embedded).await;
+    for (header, payload, word) in [
+        (None, json!({}), "Сұрауды"),
+        (Some("ru"), json!({}), "Запрос"),
+        (Some("de;q=0.9, en;q=0.5, ru;q=0.8"), json!({}), "Запрос"),
+        (Some("ru"), json!({ "language": "en" }), "The operation"),
+        (Some("ru"), json!({ "language": "de, kk;q=0.2, en-GB;q=0.7" }), "The operation"),
+        (Some("ru"), json!({ "language": "de" }), "Запрос"),
+        (Some("ru"), json!({ "language": 7 }), "Запрос"),
+    ] {
+        let mut socket = introduced(&town.host(0), header, &payload).await;
+        socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": BROKEN } })).await;
+        let refused = socket.hear().await;
+        let message = refused["payload"][0]["message"].as_str().expect("a message");
+        assert!(message.starts_with(word), "{header:?}, {payload}: {message}");
+    }
+}
+
+/// Follows names of places with the comments of a meeting, in the language of this header and this payload.
+async fn follow_names(actor: &Actor, meeting: &str, header: Option<&str>, payload: &Value) -> Live {
+    let query =
+        "subscription($id: ID!) { comments(meetingId: $id) { kind comment { body meeting { region { name } } } } }";
+    let socket = introduced(&actor.host, header, payload).await;
+    let mut live = socket.follow(query, json!({ "id": meeting })).await;
+    assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+    live
+}
+
+scenes! {
+    async fn followers_of_one_stream_are_each_shown_it_in_their_language(town) {
+        let (staff, ana, stranger) = (town.akimat(HOST), town.citizen("Ana"), town.stranger());
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let names = "query($code: KatoCode!) { region(code: $code) { kk: name(language: KK) ru: name(language: RU) } }";
+        let names = stranger.query(names, json!({ "code": HOST })).await["region"].clone();
+        assert_ne!(names["kk"], names["ru"]);
+        let mut lives = Vec::new();
+        for (language, header, payload) in [
+            ("kk", None, json!({ "language": "kk" })),
+            ("ru", None, json!({ "language": "ru" })),
+            ("kk", Some("kk"), json!({})),
+            ("ru", Some("ru"), json!({})),
+            ("ru", Some("kk"), json!({ "language": "ru-RU" })),
+            ("kk", None, json!({})),
+        ] {
+            lives.push((&names[language], follow_names(&stranger, &meeting, header, &payload).await));
+        }
+        // Time stands still: a rendering that was shared would be shown to all.
+        for body in ["Бір", "Екі", "Үш"] {
+            ana.post(&meeting, body).await;
+            for (name, live) in &mut lives {
+                let event = live.next().await;
+                assert_eq!(event["comment"]["body"], body);
+                assert_eq!(event["comment"]["meeting"]["region"]["name"], **name);
+            }
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The log: one line for each operation and one for each ended subscription, whichever door it came through, and nothing in it
+//! that a client could have written.
+
+use chrono::TimeDelta;
+use harness::{
+    Actor, Process, Raw, Socket, Tokens,
+    outside::{now, person, settings, stranger},
+    token_claims, until, web,
+};
+use kezdesu::store::Store;
+use serde_json::{Map, Value, json};
+use tokio::process::Command;
+
+use crate::slow::{EVENTS, PARTS, all_of, bare_socket, figure, flood, frame, pour, stuck};
+
+const WHO: &str = "query Who { viewer { subject } }";
+
+/// What a program logs, beside whatever else it writes.
+struct Log {
+    dir: tempfile::TempDir,
+    settings: Vec<(String, String)>,
+}
+
+/// A program that logs in this format.
+async fn logging(format: &str) -> (Process, Log) {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path(), &[("KEZDESU_LOG_FORMAT", format.to_owned())]);
+    let program = Process::serve_logging(&settings, "info", &dir.path().join("log")).await;
+    (program, Log { dir, settings })
+}
+
+impl Log {
+    fn text(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).expect("a log")
+    }
+
+    /// The fields of all lines with this message, each with a time that was checked and taken out.
+    fn lines(&self, message: &str) -> Vec<Value> {
+        let text = self.text();
+        // The last line may be being written.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let fields = lines.filter(|line| line["fields"]["message"] == message).map(|line| line["fields"].clone());
+        fields
+            .map(|fields| {
+                let Value::Object(mut fields) = fields else { panic!("no fields") };
+                fields.remove("message");
+                assert!(fields.remove("ms").and_then(|ms| ms.as_i64()).is_some_and(|ms| (0..60_000).contains(&ms)));
+                Value::Object(fields)
+            })
+            .collect()
+    }
+
+    /// The lines of ended subscriptions, once there are so many.
+    async fn ended(&self, count: usize) -> Vec<Value> {
+        until(async || self.lines("graphql.subscription"), || (), |lines| lines.len() >= count).await
+    }
+}
+
+fn told(door: &str, operation: &str, name: Option<&str>, who: (&str, &str)) -> Value {
+    let mut line = Map::new();
+    for (field, value) in [("door", Some(door)), ("operation", Some(operation)), ("name", name)] {
+        // What is not known is left out.
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            line.insert(field.to_owned(), json!(value));
+        }
+    }
+    line.insert("viewer".to_owned(), json!(who.0));
+    line.insert("code".to_owned(), json!(who.1));
+    Value::Object(line)
+}
+
+/// A subscription of somebody's that had a name and came to an end.
+fn subscription(door: &str, viewer: &str, code: &str, reason: &str) -> Value {
+    json!({ "door": door, "name": "All", "viewer": viewer, "code": code, "reason": reason })
+}
+
+/// A line without the number of events, which must be at least this.
+fn with_events(mut line: Value, least: u64) -> Value {
+    let events = line.as_object_mut().and_then(|fields| fields.remove("events"));
+    assert!(events.as_ref().and_then(Value::as_u64).is_some_and(|events| events >= least), "{line} {events:?}");
+    line
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_operation_leaves_one_line() {
+    let (program, log) = logging("json").await;
+    let host = program.host.clone();
+    let (ana, nobody) = (person(&host, "ana", &["CITIZEN"]), stranger(&host));
+    let address = format!("http://{host}/graphql");
+    let mut expected = Vec::new();
+
+    ana.query(WHO, json!({})).await;
+    expected.push(told("post", "query", Some("Who"), ("person", "OK")));
+    ana.query("{ viewer { subject } }", json!({})).await;
+    expected.push(told("post", "query", None, ("person", "OK")));
+    let two = json!({ "query": format!("{WHO} query Other {{ viewer {{ roles }} }}"), "operationName": "Other" });
+    nobody.request().json(&two).send().await.unwrap();
+    expected.push(told("post", "query", Some("Other"), ("anonymous", "OK")));
+    let end =
+        "mutation End { endMeeting(input: { meetingId: \"mtg_00000000000000000000000000\" }) { refusal { code } } }";
+    nobody.error(end, json!({})).await;
+    expected.push(told("post", "mutation", Some("End"), ("anonymous", "UNAUTHENTICATED")));
+    nobody.error("query Typo { nothing }", json!({})).await;
+    expected.push(told("post", "query", Some("Typo"), ("anonymous", "BAD_USER_INPUT")));
+    nobody
+        .request()
+        .header("accept", EVENTS)
+        .json(&json!({ "query": WHO }))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    expected.push(told("post", "query", Some("Who"), ("anonymous", "OK")));
+    web().get(&address).query(&[("query", WHO)]).send().await.unwrap();
+    expected.push(told("get", "query", Some("Who"), ("anonymous", "OK")));
+
+    let mut socket = ana.socket().await;
+    for (query, line) in [
+        (WHO, told("websocket", "query", Some("Who"), ("person", "OK"))),
+        (end, told("websocket", "mutation", Some("End"), ("person", "OK"))),
+        ("query Typo { nothing }", told("websocket", "query", Some("Typo"), ("person", "BAD_USER_INPUT"))),
+        ("", told("websocket", "query", None, ("person", "BAD_USER_INPUT"))),
+    ] {
+        socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
+        while socket.hear().await["type"] == "next" {}
+        expected.push(line);
+    }
+    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": 1 } })).await;
+    assert_eq!(socket.hear().await["type"], "error");
+    expected.push(told("websocket", "", None, ("person", "BAD_USER_INPUT")));
+
+    assert_eq!(log.lines("graphql.request"), expected);
+    let count = |code: &str| expected.iter().filter(|line| line["code"] == code).count().to_string();
+    for code in ["OK", "BAD_USER_INPUT", "UNAUTHENTICATED"] {
+        let name = format!("kezdesu_requests_total{{code=\"{code}\"}}");
+        assert_eq!(figure(&program, &name).await, count(code), "{code}");
+    }
+    assert_eq!(log.lines("graphql.subscription"), [] as [Value; 0]);
+    assert!(program.terminate().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_turned_away_leaves_one_line() {
+    let (program, log) = logging("json").await;
+    let host = program.host.clone();
+    let address = format!("http://{host}/graphql");
+    let post = || web().post(&address);
+    let who = json!({ "query": WHO });
+    let mut expected = Vec::new();
+    let json = "application/json";
+    for (request, status, door, viewer, code) in [
+        (post().bearer_auth("no.token.this").json(&who), 401, "post", "unknown", "UNAUTHENTICATED"),
+        (post().header("origin", "https://evil.example").json(&who), 403, "post", "unknown", "FORBIDDEN"),
+        (
+            web().get(&address).query(&[("query", "mutation M { endMeeting }")]),
+            405,
+            "get",
+            "anonymous",
+            "BAD_USER_INPUT",
+        ),
+        (web().put(&address), 405, "other", "unknown", "BAD_USER_INPUT"),
+        (post().header("accept", "text/html").json(&who), 406, "post", "unknown", "BAD_USER_INPUT"),
+        (post().header("content-type", json).body("x".repeat(2 << 20)), 413, "post", "unknown", "BAD_USER_INPUT"),
+        (post().body("{}"), 415, "post", "unknown", "BAD_USER_INPUT"),
+        (post().header("content-type", json).body("{"), 400, "post", "unknown", "BAD_USER_INPUT"),
+        (web().get(&address), 400, "get", "unknown", "BAD_USER_INPUT"),
+        (
+            post().json(&json!({ "query": "subscription S { meetings { kind } }" })),
+            400,
+            "post",
+            "anonymous",
+            "BAD_USER_INPUT",
+        ),
+    ] {
+        assert_eq!(request.send().await.unwrap().status(), status);
+        expected.push(told(door, "", None, (viewer, code)));
+    }
+    for (header, status, code) in [
+        (("sec-websocket-protocol", "graphql-ws"), 400, "BAD_USER_INPUT"),
+        (("origin", "https://evil.example"), 403, "FORBIDDEN"),
+    ] {
+        assert_eq!(Socket::try_open(&host, &[header]).await.map(drop), Err(status));
+        expected.push(told("websocket", "", None, ("unknown", code)));
+    }
+    assert_eq!(log.lines("graphql.request"), expected);
+    let name = "kezdesu_requests_total{code=\"BAD_USER_INPUT\"}";
+    assert_eq!(figure(&program, name).await, "9");
+    assert!(program.terminate().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_subscription_leaves_one_line_that_says_why_it_ended() {
+    let (program, log) = logging("json").await;
+    let host = program.host.clone();
+    let staff = person(&host, "staff", &["AKIMAT", "CONNECTOR"]);
+    let meeting = flood(&staff).await;
+    let follows = async |actor: &Actor| {
+        let mut socket = actor.socket().await;
+        socket.say(&json!({ "id": "1", "type": "subscribe", "payload": all_of(&meeting) })).await;
+        assert_eq!(socket.hear().await["type"], "next");
+        socket
+    };
+    let mut seen = 0;
+    let mut said = async |log: &Log, expected: &[Value], least: u64| {
+        let lines = log.ended(seen + expected.len()).await;
+        let mut new: Vec<_> = lines[seen..].iter().map(|line| with_events(line.clone(), least).to_string()).collect();
+        let mut expected: Vec<_> = expected.iter().map(Value::to_string).collect();
+        new.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(new, expected);
+        seen = lines.len();
+    };
+
+    let unknown = all_of("mtg_00000000000000000000000000");
+    let mut socket = staff.socket().await;
+    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": unknown })).await;
+    assert_eq!(socket.hear().await["type"], "error");
+    said(&log, &[subscription("websocket", "person", "NOT_FOUND", "error")], 0).await;
+    for (accept, door) in [(EVENTS, "sse"), (PARTS, "multipart")] {
+        stranger(&host).request().header("accept", accept).json(&unknown).send().await.unwrap().text().await.unwrap();
+        said(&log, &[subscription(door, "anonymous", "NOT_FOUND", "error")], 0).await;
+    }
+
+    let mut socket = follows(&staff).await;
+    socket.say(&json!({ "id": "1", "type": "complete" })).await;
+    said(&log, &[subscription("websocket", "person", "OK", "client")], 1).await;
+    drop(follows(&stranger(&host)).await);
+    said(&log, &[subscription("websocket", "anonymous", "OK", "client")], 1).await;
+    for (accept, door) in [(EVENTS, "sse"), (PARTS, "multipart")] {
+        drop(stuck(&staff, accept, &meeting).await);
+        said(&log, &[subscription(door, "person", "OK", "client")], 1).await;
+    }
+
+    let all = |viewer, reason| ["websocket", "sse", "multipart"].map(|door| subscription(door, viewer, "OK", reason));
+    let mut claims = token_claims("bek", "Bek", &["CITIZEN"], None, now());
+    claims["exp"] = json!((now() + TimeDelta::seconds(5)).timestamp());
+    let ends = Actor::with_token(&host, Tokens.sign(&claims));
+    let _open = (follows(&ends).await, stuck(&ends, EVENTS, &meeting).await, stuck(&ends, PARTS, &meeting).await);
+    said(&log, &all("person", "token"), 1).await;
+
+    let gone = person(&host, "gone", &["CITIZEN"]);
+    let _open = (follows(&gone).await, stuck(&gone, EVENTS, &meeting).await, stuck(&gone, PARTS, &meeting).await);
+    let mut command = Command::new(Process::program());
+    let settings = log.settings.clone();
+    let done = command.args(["withdraw-tokens", "--subject", "gone"]).envs(settings).output().await.unwrap();
+    assert!(done.status.success(), "{done:?}");
+    said(&log, &all("person", "token"), 1).await;
+
+    let nobody = stranger(&host);
+    let _open = (
+        stuck_socket(&host, &meeting).await,
+        stuck(&nobody, EVENTS, &meeting).await,
+        stuck(&nobody, PARTS, &meeting).await,
+    );
+    said(&log, &all("anonymous", "slow_reader"), 1).await;
+
+    // More than the service holds at hand for those who follow.
+    let long = flood(&staff).await;
+    pour(&staff, &long).await;
+    pour(&staff, &long).await;
+    let mut late =
+        [stuck_socket(&host, &long).await, stuck(&nobody, EVENTS, &long).await, stuck(&nobody, PARTS, &long).await];
+    forget(&log).await;
+    let ends = [&b"\"type\":\"complete\""[..], b"event: complete\ndata:\n\n", b"\r\n4\r\n--\r\n"];
+    for (reader, end) in late.iter_mut().zip(ends) {
+        reader.hear_until(end).await;
+    }
+    said(&log, &all("anonymous", "behind"), 1).await;
+
+    let _open = (follows(&nobody).await, stuck(&nobody, EVENTS, &meeting).await, stuck(&nobody, PARTS, &meeting).await);
+    assert!(program.terminate().await);
+    said(&log, &all("anonymous", "draining"), 1).await;
+    assert_eq!(log.ended(0).await.len(), seen, "and none twice");
+}
+
+/// Somebody who begins to follow over a socket and then reads nothing more.
+async fn stuck_socket(host: &str, meeting: &str) -> Raw {
+    let mut raw = bare_socket(host).await;
+    let message = json!({ "id": "1", "type": "subscribe", "payload": all_of(meeting) });
+    raw.say(&frame(0x81, message.to_string().as_bytes())).await;
+    raw.hear_until(b"\"seq\":0").await;
+    raw
+}
+
+/// Forgets what happened in long feeds, but for the newest events, as the service does from time to time.
+async fn forget(log: &Log) {
+    let url = format!("sqlite:{}", log.dir.path().join("kezdesu.db").display());
+    let store = Store::connect(&url, 1).await.expect("the database of the program");
+    for feed in store.long_feeds(1_000).await.unwrap() {
+        let tx = store.begin().await.unwrap();
+        tx.trim_feed(&feed, 10).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_writes_nothing_into_the_log() {
+    let name = format!("x\r\nforged\u{1b}[31m\u{2028}\"}}{}", "y".repeat(100));
+    let written = format!("xforged31m{}", "y".repeat(54));
+    for format in ["text", "json"] {
+        let (program, log) = logging(format).await;
+        let nobody = stranger(&program.host);
+        let subscription = "subscription { meetings { kind } }";
+        for (accept, query) in [("application/json", WHO), (EVENTS, WHO), (EVENTS, subscription), (PARTS, subscription)]
+        {
+            let body = json!({ "query": query, "operationName": name });
+            nobody.request().header("accept", accept).json(&body).send().await.unwrap().text().await.unwrap();
+        }
+        let mut socket = nobody.socket().await;
+        for query in [WHO, subscription] {
+            let payload = json!({ "query": query, "operationName": name });
+            socket.say(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
+            assert_eq!(socket.hear().await["type"], "error");
+        }
+        assert!(program.terminate().await);
+        let text = log.text();
+        assert_eq!(text.lines().filter(|line| line.contains(&written)).count(), 6, "{format}: {text}");
+        assert!(
+            !text.contains("\u{1b}[31m") && !text.contains('\u{2028}') && !text.contains("[31m"),
+            "{format}: {text}"
+        );
+        assert!(text.lines().all(|line| !line.starts_with("forged") && !line.is_empty()), "{format}: {text}");
+    }
+}

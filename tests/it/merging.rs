@@ -1,0 +1,322 @@
+//! What becomes of questions that were joined, when the one they were joined to does not stay.
+
+use harness::{Actor, Town, id_of, refusal, scenes};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+/// A meeting with a moderator and voters.
+struct Hall {
+    staff: Actor,
+    moderator: Actor,
+    voters: Vec<Actor>,
+    meeting: String,
+}
+
+impl Hall {
+    async fn open(town: &Town, mode: &str) -> Self {
+        let staff = town.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), mode).await;
+        let voters = (0..5).map(|n| town.citizen(&format!("Voter {n}"))).collect();
+        Self { staff, moderator: town.moderator(HOST), voters, meeting }
+    }
+
+    async fn vote(&self, voters: &[usize], id: &str) {
+        for voter in voters {
+            done(&self.voters[*voter].act("voteComment", json!({ "commentId": id })).await);
+        }
+    }
+
+    async fn merge(&self, ids: &[&str], into: &str) -> Value {
+        done(&self.moderator.act("mergeComments", json!({ "into": into, "commentIds": ids })).await)
+    }
+
+    /// A comment as somebody sees it.
+    async fn seen_by(&self, actor: &Actor, id: &str) -> Value {
+        let all = actor.comments(&self.meeting, json!({})).await;
+        all.into_iter().find(|comment| comment["id"] == id).unwrap_or_default()
+    }
+
+    /// State and votes of a comment, and whether it is joined to another.
+    async fn stand(&self, id: &str) -> (String, i64, bool) {
+        let seen = self.seen_by(&self.moderator, id).await;
+        (seen["state"].as_str().unwrap().to_owned(), seen["votes"].as_i64().unwrap(), seen["mergedInto"].is_object())
+    }
+
+    async fn try_moderate(&self, action: &str, ids: &[&str]) -> Value {
+        self.moderator.act("moderateComments", json!({ "commentIds": ids, "action": action, "reason": "себеп" })).await
+    }
+
+    /// A broadcast, and a connector's way to say what became of comments on it.
+    async fn broadcast(&self, town: &Town) -> Wire {
+        let add = json!({ "meetingId": self.meeting, "platform": "VK", "url": "https://vk.example/live" });
+        let broadcast = id_of(&self.staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        Wire { connector: town.connector(HOST), meeting: self.meeting.clone(), broadcast, posted: json!(town.now()) }
+    }
+}
+
+struct Wire {
+    connector: Actor,
+    meeting: String,
+    broadcast: String,
+    posted: Value,
+}
+
+impl Wire {
+    async fn import(&self, comments: &[(&str, &str, bool)]) -> Value {
+        let one = |(id, body, deleted): &(&str, &str, bool)| {
+            json!({ "externalId": id, "authorExternalId": format!("account of {id}"), "authorName": "Марат", "body": body,
+                    "postedAt": self.posted, "deleted": deleted })
+        };
+        let comments: Vec<_> = comments.iter().map(one).collect();
+        let input = json!({ "meetingId": self.meeting, "broadcastId": self.broadcast, "comments": comments });
+        self.connector.act("importComments", input).await
+    }
+}
+
+fn done(payload: &Value) -> Value {
+    assert!(payload["refusal"].is_null(), "{payload}");
+    payload["comment"].clone()
+}
+
+fn stands(state: &str, votes: i64, joined: bool) -> (String, i64, bool) {
+    (state.to_owned(), votes, joined)
+}
+
+async fn withdraw(author: &Actor, id: &str) -> Value {
+    done(&author.act("withdrawComment", json!({ "commentId": id })).await)
+}
+
+scenes! {
+    async fn what_was_joined_comes_back_with_its_own_votes_when_the_other_is_taken_back(town) {
+        let (ana, ben, dana) = (town.citizen("Ana"), town.citizen("Ben"), town.citizen("Dana"));
+        let hall = Hall::open(&town, "AFTER").await;
+        let one = ana.post(&hall.meeting, "Жол қашан?").await;
+        let (a, b, c) = (id_of(&one), id_of(&ben.post(&hall.meeting, "Жолды қашан жөндейсіз?").await), id_of(&dana.post(&hall.meeting, "Жол ше?").await));
+        hall.vote(&[0, 1], &a).await;
+        hall.vote(&[1, 2], &b).await;
+        hall.vote(&[0, 3], &c).await;
+        assert_eq!(hall.merge(&[&c], &a).await["votes"], 3);
+        let mut queue = hall.moderator.follow_comments(&hall.meeting, None, "MODERATION").await;
+        assert_eq!(hall.merge(&[&a], &b).await["votes"], 4, "each voter counts once, however long the way");
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            told.push(queue.next().await["commentId"].clone());
+        }
+        assert_eq!(told, [json!(a), json!(c), json!(b)], "what was joined before has come along");
+        hall.vote(&[4], &b).await;
+        let mut live = town.stranger().follow_comments(&hall.meeting, None, "PUBLIC").await;
+        assert_eq!(withdraw(&ben, &b).await["state"], "WITHDRAWN");
+        let mut events = Vec::new();
+        for _ in 0..3 {
+            let event = live.next().await;
+            events.push((event["kind"].as_str().unwrap().to_owned(), event["commentId"].as_str().unwrap().to_owned(), event["comment"]["votes"].clone()));
+        }
+        let event = |kind: &str, id: &str, votes: Value| (kind.to_owned(), id.to_owned(), votes);
+        assert_eq!(events, [event("REMOVED", &b, Value::Null), event("POSTED", &a, json!(2)), event("POSTED", &c, json!(2))]);
+        assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 2, false));
+        assert_eq!(hall.stand(&c).await, stands("PUBLISHED", 2, false));
+        let back = hall.seen_by(&ana, &a).await;
+        assert_eq!((&back["receipt"], &back["postedAt"]), (&one["receipt"], &one["postedAt"]));
+        for (voter, voted) in [(0, true), (1, true), (2, false), (3, false), (4, false)] {
+            assert_eq!(hall.seen_by(&hall.voters[voter], &a).await["viewerHasVoted"], voted, "voter {voter}");
+        }
+        assert_eq!(refusal(&ana.act("postComment", json!({ "meetingId": hall.meeting, "body": "Жол қашан?" })).await), "DUPLICATE");
+        assert_eq!(hall.merge(&[&c], &a).await["votes"], 3, "what was joined once can be joined again");
+    }
+
+    async fn what_nobody_had_approved_waits_again_when_it_comes_back(town) {
+        let (ana, ben, dana) = (town.citizen("Ana"), town.citizen("Ben"), town.citizen("Dana"));
+        let hall = Hall::open(&town, "BEFORE").await;
+        let mut ids = Vec::new();
+        for (author, body) in [(&ana, "Бір"), (&ben, "Екі"), (&dana, "Үш")] {
+            ids.push(id_of(&author.post(&hall.meeting, body).await));
+        }
+        hall.moderator.moderate("APPROVE", &[&ids[0], &ids[2]]).await;
+        hall.merge(&[&ids[0], &ids[1]], &ids[2]).await;
+        // Whatever the mode is by then, only what was public is public.
+        hall.moderator.act("setModeration", json!({ "meetingId": hall.meeting, "mode": "AFTER" })).await;
+        withdraw(&dana, &ids[2]).await;
+        assert_eq!(hall.stand(&ids[0]).await, stands("PUBLISHED", 0, false));
+        assert_eq!(hall.stand(&ids[1]).await, stands("PENDING", 0, false));
+        assert_eq!(town.stranger().comments(&hall.meeting, json!({})).await.len(), 1);
+    }
+
+    async fn what_was_joined_comes_back_when_the_other_is_deleted_on_its_platform(town) {
+        let ana = town.citizen("Ana");
+        let hall = Hall::open(&town, "AFTER").await;
+        let wire = hall.broadcast(&town).await;
+        let own = id_of(&ana.post(&hall.meeting, "Жол?").await);
+        for first in ["joined", "target"] {
+            let (joined, target) = (format!("joined {first}"), format!("target {first}"));
+            wire.import(&[(&joined, "Жол қашан?", false), (&target, "Жол ше?", false)]).await;
+            let all = hall.moderator.comments(&hall.meeting, json!({ "orderBy": "NEWEST" })).await;
+            let (b, a) = (id_of(&all[0]), id_of(&all[1]));
+            hall.merge(&[&a, &own], &b).await;
+            // Both are deleted, in one import and in either order.
+            let mut deleted = [(joined.as_str(), "", true), (target.as_str(), "", true)];
+            if first == "target" {
+                deleted.reverse();
+            }
+            assert_eq!(wire.import(&deleted).await["removed"], 2);
+            assert_eq!((hall.stand(&a).await.0, hall.stand(&b).await.0), ("WITHDRAWN".to_owned(), "WITHDRAWN".to_owned()), "{first}");
+            assert_eq!(hall.stand(&own).await, stands("PUBLISHED", 0, false), "{first}");
+        }
+        wire.import(&[("c", "Көпір?", false), ("d", "Көпір ше?", false)]).await;
+        let all = hall.moderator.comments(&hall.meeting, json!({ "orderBy": "NEWEST" })).await;
+        let (d, c) = (id_of(&all[0]), id_of(&all[1]));
+        hall.merge(&[&c, &own], &d).await;
+        hall.moderator.moderate("HIDE", &[&d]).await;
+        assert_eq!(wire.import(&[("d", "", true)]).await["removed"], 1);
+        assert_eq!(hall.stand(&c).await, stands("PENDING", 0, false), "a moderator had taken it down with the other");
+        assert_eq!(wire.import(&[("c", "", true)]).await["removed"], 1);
+        assert_eq!(hall.stand(&own).await, stands("PENDING", 0, false));
+    }
+
+    async fn what_was_joined_to_what_is_hidden_can_be_restored_and_said_again(town) {
+        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
+        let hall = Hall::open(&town, "AFTER").await;
+        let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
+        let again = json!({ "meetingId": hall.meeting, "body": "Жол қашан?" });
+        hall.vote(&[0, 1], &a).await;
+        hall.vote(&[1, 2], &b).await;
+        for order in [[&a, &b], [&b, &a]] {
+            hall.merge(&[&a], &b).await;
+            assert_eq!(refusal(&hall.try_moderate("RESTORE", &[&a]).await), "WRONG_STATE", "the other can still be seen");
+            assert_eq!(refusal(&ana.act("postComment", again.clone()).await), "DUPLICATE");
+            hall.moderator.moderate("HIDE", &[&b]).await;
+            let restored = hall.moderator.moderate("RESTORE", &order.map(String::as_str)).await;
+            assert!(restored.as_array().unwrap().iter().all(|one| one["state"] == "PUBLISHED" && one["votes"] == 2), "{restored}");
+            assert_eq!((hall.stand(&a).await, hall.stand(&b).await), (stands("PUBLISHED", 2, false), stands("PUBLISHED", 2, false)));
+        }
+        let mut queue = hall.moderator.follow_comments(&hall.meeting, None, "MODERATION").await;
+        hall.merge(&[&a], &b).await;
+        hall.moderator.moderate("HIDE", &[&b]).await;
+        hall.moderator.moderate("RESTORE", &[&a]).await;
+        let mut last = Vec::new();
+        for id in [&a, &b, &b, &a, &b] {
+            let event = queue.next().await;
+            assert_eq!(event["commentId"], json!(id), "{event}");
+            last.push((event["comment"]["state"].clone(), event["comment"]["votes"].clone()));
+        }
+        assert_eq!(last[3..], [(json!("PUBLISHED"), json!(2)), (json!("HIDDEN"), json!(2))], "both have changed");
+        assert_eq!(hall.stand(&b).await, stands("HIDDEN", 2, false));
+        hall.moderator.moderate("RESTORE", &[&b]).await;
+        hall.merge(&[&a], &b).await;
+        hall.moderator.moderate("HIDE", &[&b]).await;
+        assert_eq!(done(&ana.act("postComment", again).await)["state"], "PUBLISHED", "nobody can see what was said");
+    }
+
+    async fn an_author_does_not_vote_for_their_own_through_another(town) {
+        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
+        let hall = Hall::open(&town, "AFTER").await;
+        let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
+        done(&ben.act("voteComment", json!({ "commentId": a })).await);
+        hall.vote(&[0], &a).await;
+        assert_eq!(hall.merge(&[&a], &b).await["votes"], 1, "one person besides the author wants it");
+        assert_eq!(hall.seen_by(&ben, &b).await["viewerHasVoted"], false);
+        assert_eq!(hall.seen_by(&hall.voters[0], &b).await["viewerHasVoted"], true);
+        withdraw(&ben, &b).await;
+        assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 2, false));
+        assert_eq!(hall.seen_by(&ben, &a).await["viewerHasVoted"], true);
+        assert_eq!(done(&ben.act("voteComment", json!({ "commentId": a, "up": false })).await)["votes"], 1);
+    }
+
+    async fn a_person_has_one_vote_for_what_is_joined(town) {
+        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
+        let hall = Hall::open(&town, "AFTER").await;
+        let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
+        hall.vote(&[0, 1], &a).await;
+        hall.vote(&[1], &b).await;
+        hall.merge(&[&a], &b).await;
+        let vote = async |voter: usize, up: bool| done(&hall.voters[voter].act("voteComment", json!({ "commentId": b, "up": up })).await);
+        assert_eq!(vote(0, true).await["votes"], 2, "they have voted for it already");
+        let gone = vote(1, false).await;
+        assert_eq!((&gone["votes"], &gone["viewerHasVoted"]), (&json!(1), &json!(false)));
+        assert_eq!(vote(1, false).await["votes"], 1);
+        assert_eq!(vote(0, false).await["votes"], 0);
+        assert_eq!(vote(0, true).await["votes"], 1);
+        withdraw(&ben, &b).await;
+        assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 0, false), "what was taken back stays taken back");
+    }
+
+    async fn whoever_takes_a_joined_question_back_still_sees_the_answer(town) {
+        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
+        let hall = Hall::open(&town, "AFTER").await;
+        let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
+        hall.vote(&[0], &a).await;
+        hall.merge(&[&a], &b).await;
+        assert_eq!(withdraw(&ana, &a).await["state"], "WITHDRAWN");
+        assert_eq!(hall.stand(&b).await, stands("PUBLISHED", 1, false), "others still want it answered");
+        hall.moderator.act("answerComment", json!({ "commentId": b, "answer": "Мамырда" })).await;
+        assert_eq!(hall.seen_by(&ana, &a).await["mergedInto"]["answer"], "Мамырда");
+
+        let (c, d) = (id_of(&ana.post(&hall.meeting, "Көпір?").await), id_of(&ben.post(&hall.meeting, "Көпір ше?").await));
+        hall.merge(&[&c], &d).await;
+        withdraw(&ana, &c).await;
+        withdraw(&ben, &d).await;
+        assert_eq!(hall.stand(&c).await.0, "WITHDRAWN", "their own word counts, not what becomes of the other");
+    }
+
+    async fn a_question_elsewhere_is_not_betrayed(town) {
+        let hall = Hall::open(&town, "AFTER").await;
+        let admin = town.somebody("Staff", &["ADMIN"], None);
+        let far = admin.live_meeting("103200000", "103230000", town.now(), "BEFORE").await;
+        let ana = town.citizen("Ana");
+        let into = id_of(&ana.post(&hall.meeting, "Жол?").await);
+        let secret = id_of(&ana.post(&far, "Құпия").await);
+        let merge = async |id: &str| hall.moderator.act("mergeComments", json!({ "into": into, "commentIds": [id] })).await;
+        let hidden = merge(&secret).await;
+        assert_eq!((refusal(&hidden), &hidden), ("NOT_FOUND".to_owned(), &merge("cmt_00000000000000000000000000").await));
+        for (act, input, field) in [
+            ("mergeComments", json!({ "into": secret, "commentIds": [into] }), "into"),
+            ("moderateComments", json!({ "commentIds": [secret, into], "action": "APPROVE" }), "commentIds"),
+            ("moderateComments", json!({ "commentIds": [into, secret], "action": "APPROVE" }), "commentIds"),
+            ("labelComment", json!({ "commentId": secret, "labels": [] }), "commentId"),
+        ] {
+            let refused = hall.moderator.act(act, input).await;
+            assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("NOT_FOUND", Some(field)), "{act}");
+        }
+        let other = id_of(&ana.post(&far, "Ашық").await);
+        admin.moderate("APPROVE", &[&other]).await;
+        assert_eq!(refusal(&merge(&other).await), "INVALID", "this one everybody can see");
+        for ids in [[&secret, &other], [&other, &secret]] {
+            let both = hall.moderator.act("mergeComments", json!({ "into": into, "commentIds": ids })).await;
+            assert_eq!(both, hidden, "nor beside one that can be seen");
+        }
+    }
+
+    async fn nothing_is_lost_where_many_act_at_once_on_two_replicas(town) {
+        let mut town = town;
+        let second = town.replica().await;
+        let there = town.host(second);
+        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
+        let hall = Hall::open(&town, "AFTER").await;
+        let moderator = hall.moderator.at(there.clone());
+        for round in 0..12 {
+            let (a, b) = (id_of(&ana.post(&hall.meeting, &format!("Жол {round}?")).await), id_of(&ben.post(&hall.meeting, &format!("Көпір {round}?")).await));
+            hall.vote(&[0, 1], &a).await;
+            hall.vote(&[1, 2], &b).await;
+            let (here, other) = (json!({ "into": b, "commentIds": [a] }), json!({ "into": a, "commentIds": [b] }));
+            let (withdrawn, hidden) = (json!({ "commentId": b }), json!({ "commentIds": [b], "action": "HIDE", "reason": "себеп" }));
+            let ben = ben.at(there.clone());
+            tokio::join!(
+                async { hall.moderator.act("mergeComments", here).await },
+                async { moderator.act("mergeComments", other).await },
+                async { if round % 2 == 0 { ben.act("withdrawComment", withdrawn).await } else { moderator.act("moderateComments", hidden).await } },
+            );
+            let (one, two) = (hall.stand(&a).await, hall.stand(&b).await);
+            let alone = |stand: &(String, i64, bool)| !stand.2 && ["PUBLISHED", "HIDDEN", "WITHDRAWN"].contains(&stand.0.as_str());
+            match (one.0.as_str(), two.0.as_str()) {
+                // Taken back while joined: it is one person's word, and the other goes on.
+                ("PUBLISHED", "MERGED" | "WITHDRAWN") if two.2 => assert_eq!(one.1, 3, "{round}: {one:?} {two:?}"),
+                ("MERGED", "HIDDEN") if one.2 => assert_eq!(two.1, 3, "{round}: {one:?} {two:?}"),
+                _ => assert!(alone(&one) && alone(&two) && one.1 == 2, "{round}: {one:?} {two:?}"),
+            }
+            if one.0 == "MERGED" {
+                hall.moderator.moderate("RESTORE", &[&a]).await;
+                assert_eq!((hall.stand(&a).await, hall.stand(&b).await.1), (stands("PUBLISHED", 2, false), 2));
+            }
+        }
+    }
+}

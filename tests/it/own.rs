@@ -1,0 +1,50 @@
+//! What an author hears of their own comments while following a meeting as everybody does.
+
+use harness::{Live, Town, id_of, scenes};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+/// Kind, position and position before of the next event but heartbeats.
+async fn told(live: &mut Live, town: &Town) -> (String, i64, i64) {
+    let event = live.next_event_in(town).await;
+    let position = |name: &str| event[name].as_i64().expect("a position");
+    (event["kind"].as_str().expect("a kind").to_owned(), position("seq"), position("prev"))
+}
+
+scenes! {
+    async fn an_author_is_told_what_becomes_of_their_own_and_nobody_else_is(town) {
+        let (staff, ana, ben) = (town.akimat(HOST), town.citizen("Ana"), town.citizen("Ben"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+        let moderator = town.moderator(HOST);
+        let mut own = ana.follow_comments(&meeting, None, "PUBLIC").await;
+        let mut stranger = town.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+        let first = id_of(&ana.post(&meeting, "Жол?").await);
+        moderator.moderate("REJECT", &[&first]).await;
+        let second = id_of(&ana.post(&meeting, "Су?").await);
+        moderator.moderate("APPROVE", &[&second]).await;
+        moderator.moderate("HIDE", &[&second]).await;
+        let last = id_of(&ben.post(&meeting, "Жарық?").await);
+        moderator.moderate("APPROVE", &[&last]).await;
+        let rejected = |event: &Value| event["comment"]["state"] == "REJECTED";
+        assert_eq!(told(&mut own, &town).await, ("POSTED".to_owned(), 1, 0));
+        assert!(rejected(&own.next_event_in(&town).await));
+        for (kind, seq, prev) in [("POSTED", 3, 2), ("CHANGED", 4, 3), ("CHANGED", 5, 4), ("POSTED", 7, 5)] {
+            assert_eq!(told(&mut own, &town).await, (kind.to_owned(), seq, prev));
+        }
+        loop {
+            let event = stranger.next_event_in(&town).await;
+            assert!(event["commentId"] != json!(first), "nobody hears of what was never public: {event}");
+            if event["commentId"] == json!(last) {
+                break;
+            }
+            assert!(event["kind"] == "REMOVED" || event["comment"]["body"] == "Су?", "{event}");
+        }
+        let mut again = ana.follow_comments(&meeting, Some(0), "PUBLIC").await;
+        let mut resumed = Vec::new();
+        for _ in 0..6 {
+            resumed.push(again.next_event_in(&town).await["seq"].clone());
+        }
+        assert_eq!(resumed, [1, 2, 3, 4, 5, 7].map(Value::from), "the same when coming back");
+    }
+}
