@@ -18,7 +18,7 @@ scenes! {
         let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
         let moderator = town.moderator(HOST);
         let mut own = ana.follow_comments(&meeting, None, "PUBLIC").await;
-        let mut stranger = town.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+        let mut dana = town.citizen("Dana").follow_comments(&meeting, None, "PUBLIC").await;
         let first = id_of(&ana.post(&meeting, "Жол?").await);
         moderator.moderate("REJECT", &[&first]).await;
         let second = id_of(&ana.post(&meeting, "Су?").await);
@@ -33,7 +33,7 @@ scenes! {
             assert_eq!(told(&mut own, &town).await, (kind.to_owned(), seq, prev));
         }
         loop {
-            let event = stranger.next_event_in(&town).await;
+            let event = dana.next_event_in(&town).await;
             assert!(event["commentId"] != json!(first), "nobody hears of what was never public: {event}");
             if event["commentId"] == json!(last) {
                 break;

@@ -28,6 +28,8 @@ pub enum Signal {
     Heartbeat,
     /// Something happened to a subject.
     Event(EventKind, Entry),
+    /// Something happened to a subject that is the subscriber's own, and that others may not see so.
+    Own(EventKind, Entry),
 }
 
 /// One message of a feed.
@@ -70,10 +72,11 @@ impl Moment {
     #[must_use]
     pub fn same(&self) -> Option<Same> {
         match self {
+            Self::Feed(Envelope { signal: Signal::Own(..), .. }) => None,
             Self::Feed(Envelope { seq, prev, at, signal }) => Some(match signal {
                 Signal::Subscribed(recovered) => Same::Mark(*seq, Some(*recovered), *at),
                 Signal::Heartbeat => Same::Mark(*seq, None, *at),
-                Signal::Event(kind, entry) => Same::Event(*prev, *seq, *kind, entry.stand),
+                Signal::Event(kind, entry) | Signal::Own(kind, entry) => Same::Event(*prev, *seq, *kind, entry.stand),
             }),
             Self::Split(_, true) | Self::Behind => None,
             Self::Split(state, false) => Some(Same::Split(state.change, state.tick)),
@@ -133,6 +136,8 @@ pub fn hand_over<T: OutputType + Send + 'static>(
 pub enum Sight {
     /// The event, as of this kind.
     Shown(EventKind),
+    /// The event, as of this kind, in a way that is the subscriber's alone.
+    Own(EventKind),
     /// Nothing.
     Skipped,
     /// The subscriber may no longer follow at all.
@@ -181,16 +186,15 @@ impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
                     return Some(self.mark(Signal::Heartbeat));
                 }
             };
-            match (self.see)(&entry) {
-                Sight::Shown(kind) => {
-                    let (prev, seq) = (self.last, entry.event.seq);
-                    self.last = seq;
-                    let at = entry.at();
-                    return Some(Moment::Feed(Envelope { seq, prev, at, signal: Signal::Event(kind, entry) }));
-                }
-                Sight::Skipped => {}
+            let (prev, seq, at) = (self.last, entry.event.seq, entry.at());
+            let signal = match (self.see)(&entry) {
+                Sight::Shown(kind) => Signal::Event(kind, entry),
+                Sight::Own(kind) => Signal::Own(kind, entry),
+                Sight::Skipped => continue,
                 Sight::Ended => return None,
-            }
+            };
+            self.last = seq;
+            return Some(Moment::Feed(Envelope { seq, prev, at, signal }));
         }
     }
 

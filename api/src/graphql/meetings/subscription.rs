@@ -74,7 +74,7 @@ impl MeetingEvent {
         let (kind, recovered, meeting) = match signal {
             Signal::Subscribed(recovered) => (MeetingEventKind::Subscribed, recovered, None),
             Signal::Heartbeat => (MeetingEventKind::Heartbeat, None, None),
-            Signal::Event(kind, entry) => {
+            Signal::Event(kind, entry) | Signal::Own(kind, entry) => {
                 let meeting = match entry.subject {
                     Some(Subject::Meeting(row)) => Some(Meeting(row)),
                     _ => None,

@@ -78,7 +78,7 @@ impl CommentEvent {
         Some(match signal {
             Signal::Subscribed(recovered) => Self { recovered, ..plain(CommentEventKind::Subscribed) },
             Signal::Heartbeat => plain(CommentEventKind::Heartbeat),
-            Signal::Event(kind, entry) => {
+            Signal::Event(kind, entry) | Signal::Own(kind, entry) => {
                 let kind = match kind {
                     EventKind::Posted => CommentEventKind::Posted,
                     EventKind::Removed => CommentEventKind::Removed,
@@ -107,11 +107,14 @@ fn public_sight(entry: &Entry) -> Sight {
 
 /// What a subscriber with this key as an author is shown of an event: of their own comments everything, as lists show them.
 fn sight(entry: &Entry, own: Option<&str>) -> Sight {
-    match &entry.subject {
-        Some(Subject::Comment(row)) if own.is_some() && row.author_key.as_deref() == own => {
-            Sight::Shown(entry.event.kind)
-        }
-        _ => public_sight(entry),
+    let is_own = match &entry.subject {
+        Some(Subject::Comment(row)) => own.is_some() && row.author_key.as_deref() == own,
+        _ => false,
+    };
+    match public_sight(entry) {
+        Sight::Shown(kind) if !is_own || kind == entry.event.kind => Sight::Shown(kind),
+        _ if is_own => Sight::Own(entry.event.kind),
+        other => other,
     }
 }
 
