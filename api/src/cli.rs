@@ -39,7 +39,7 @@ pub enum Command {
     /// Withdraw every token that somebody has been issued until now.
     WithdrawTokens {
         /// Whose: the `sub` of the tokens.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         subject: String,
     },
     /// Print the schema of the API.
@@ -102,7 +102,9 @@ impl From<TokenArgs> for TokenRequest {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_uppercase())).map_err(|_| "no such role".to_owned())
+    let roles = || Role::ALL.iter().filter_map(|role| Some(serde_json::to_value(role).ok()?.as_str()?.to_owned()));
+    serde_json::from_value(serde_json::Value::String(text.to_uppercase()))
+        .map_err(|_| format!("the roles are {}", roles().collect::<Vec<_>>().join(", ")))
 }
 
 fn code(text: &str) -> Result<KatoCode, String> {

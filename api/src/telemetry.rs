@@ -1,9 +1,9 @@
 //! Logs, traces and metrics.
 
-use std::sync::OnceLock;
+use std::{io::IsTerminal, sync::OnceLock};
 
 use http::HeaderMap;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::{propagation::TextMapPropagator as _, trace::TracerProvider as _};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
@@ -60,7 +60,8 @@ pub fn start(settings: &Settings) -> Result<Telemetry, BadCollector> {
 /// Lines of the log. Spans are not for it: a line says everything by itself.
 fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(settings: &Settings) -> impl Layer<S> + use<S> {
     let wished = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let lines = match settings.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
@@ -96,7 +97,11 @@ pub fn metrics() -> Option<PrometheusHandle> {
     HANDLE
         .get_or_init(|| {
             let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-            PrometheusBuilder::new().set_buckets(&buckets).ok()?.install_recorder().ok()
+            let posts = Matcher::Full("kezdesu_posts_per_commit".to_owned());
+            let builder = PrometheusBuilder::new().set_buckets(&buckets).ok()?;
+            // As many as go together at most, and the halves of that.
+            let builder = builder.set_buckets_for_metric(posts, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]).ok()?;
+            builder.install_recorder().ok()
         })
         .clone()
 }

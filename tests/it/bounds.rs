@@ -145,7 +145,7 @@ scenes! {
             assert_eq!(outcome(&moved), expected, "{start}");
             let imported = held.import(&town, json!({ "postedAt": start }));
             let imported = outcome(&staff.send(&mutation("importComments"), json!({ "input": imported })).await);
-            let expected = if expected.starts_with("BAD") { expected } else { "INVALID comments.postedAt" };
+            let expected = if expected.starts_with("BAD") { expected } else { "INVALID comments.0.postedAt" };
             assert_eq!(imported, expected, "{start}");
         }
         let far = staff.act("rescheduleMeeting", to(json!(furthest + TimeDelta::days(2)))).await;

@@ -55,11 +55,15 @@ fn texts(held: &Held, town: &Town) -> Vec<(&'static str, Value, &'static str)> {
             json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/2", "externalId": NUL }),
             "INVALID externalId",
         ),
-        ("setModeration", json!({ "meetingId": meeting, "blockedWords": [NUL] }), "INVALID blockedWords"),
+        ("setModeration", json!({ "meetingId": meeting, "blockedWords": ["сөз", NUL] }), "INVALID blockedWords.1"),
         ("postComment", json!({ "meetingId": meeting, "body": NUL }), "INVALID body"),
         ("postComment", json!({ "meetingId": meeting, "body": "Су", "authorName": NUL }), "INVALID authorName"),
-        ("importComments", held.import(town, json!({ "externalId": NUL })), "INVALID comments.externalId"),
-        ("importComments", held.import(town, json!({ "authorExternalId": NUL })), "INVALID comments.externalId"),
+        ("importComments", held.import(town, json!({ "externalId": NUL })), "INVALID comments.0.externalId"),
+        (
+            "importComments",
+            held.import(town, json!({ "authorExternalId": NUL })),
+            "INVALID comments.0.authorExternalId",
+        ),
         // Their authors cannot be asked again, so these are tidied.
         ("importComments", held.import(town, json!({ "body": NUL, "externalId": "2" })), ""),
         ("importComments", held.import(town, json!({ "authorName": NUL, "externalId": "3" })), ""),

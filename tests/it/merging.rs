@@ -270,8 +270,8 @@ scenes! {
         assert_eq!((refusal(&hidden), &hidden), ("NOT_FOUND".to_owned(), &merge("cmt_00000000000000000000000000").await));
         for (act, input, field) in [
             ("mergeComments", json!({ "into": secret, "commentIds": [into] }), "into"),
-            ("moderateComments", json!({ "commentIds": [secret, into], "action": "APPROVE" }), "commentIds"),
-            ("moderateComments", json!({ "commentIds": [into, secret], "action": "APPROVE" }), "commentIds"),
+            ("moderateComments", json!({ "commentIds": [secret, into], "action": "APPROVE" }), "commentIds.0"),
+            ("moderateComments", json!({ "commentIds": [into, secret], "action": "APPROVE" }), "commentIds.1"),
             ("labelComment", json!({ "commentId": secret, "labels": [] }), "commentId"),
         ] {
             let refused = hall.moderator.act(act, input).await;

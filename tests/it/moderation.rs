@@ -8,6 +8,16 @@ use serde_json::{Value, json};
 const HOST: &str = "751110000";
 
 scenes! {
+    async fn a_word_that_would_block_nothing_or_not_what_it_says_is_refused(town) {
+        let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let moderator = town.moderator(HOST);
+        for bad in ["*", " * ", "*сөз", "сө*з", "сөз**", "?!"] {
+            let words = json!({ "meetingId": meeting, "blockedWords": ["жақсы*", "екі сөз", bad] });
+            let refused = moderator.act("setModeration", words).await;
+            assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("INVALID", &json!("blockedWords.2")), "{bad}");
+        }
+    }
+
     async fn a_batch_is_decided_as_a_whole_or_not_at_all(town) {
         let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
@@ -17,7 +27,8 @@ scenes! {
         }
         moderator.moderate("REJECT", &[&ids[0]]).await;
         let input = json!({ "commentIds": ids, "action": "APPROVE" });
-        assert_eq!(refusal(&moderator.act("moderateComments", input).await), "WRONG_STATE");
+        let refused = moderator.act("moderateComments", input).await;
+        assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("WRONG_STATE", &json!("commentIds.0")));
         assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0, "none was approved");
         let approved = moderator.moderate("APPROVE", &[&ids[1], &ids[2], &ids[1]]).await;
         let states: Vec<_> = approved.as_array().unwrap().iter().map(|one| &one["state"]).collect();

@@ -165,6 +165,27 @@ fn the_dashboard_shows_every_figure_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_second_demonstration_on_the_same_data_ends_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = [("KEZDESU_DATA_DIR".to_owned(), dir.path().display().to_string())];
+    let phases = async |demo: &Process| {
+        let all = harness::outside::stranger(&demo.host)
+            .query("{ meetings { nodes { phase } } }", serde_json::json!({}))
+            .await;
+        let mut phases: Vec<_> =
+            all["meetings"]["nodes"].as_array().unwrap().iter().map(|one| one["phase"].to_string()).collect();
+        phases.sort();
+        phases
+    };
+    let (first, _) = Process::demo(&settings).await;
+    assert_eq!(phases(&first).await, ["\"ANNOUNCED\"", "\"LIVE\"", "\"PLANNED\""]);
+    first.kill().await;
+    let (second, _) = Process::demo(&settings).await;
+    assert_eq!(phases(&second).await, ["\"ANNOUNCED\"", "\"ENDED\"", "\"LIVE\"", "\"PLANNED\""]);
+    second.kill().await;
+}
+
+#[tokio::test]
 async fn the_demonstration_does_not_run_in_earnest() {
     let dir = tempfile::tempdir().unwrap();
     for environment in ["development", "production"] {

@@ -68,6 +68,7 @@ refusal-range = This must be from { $min } to { $max }.
 refusal-start-in-past = This lies in the past.
 refusal-too-many = At most { $max } are allowed.
 refusal-url-invalid = This is not an http or https address.
+refusal-no-word = A blocked word has letters or digits, and a * only at its end.
 refusal-other-meeting = This belongs to another meeting.
 refusal-merge-into-itself = A comment cannot be merged into itself.
 refusal-own-comment-vote = You cannot vote for your own comment.

@@ -68,6 +68,7 @@ refusal-range = { $min } мен { $max } аралығында болуы кер�
 refusal-start-in-past = Бұл уақыт өтіп кеткен.
 refusal-too-many = { $max } данадан аспауы керек.
 refusal-url-invalid = Бұл http немесе https мекенжайы емес.
+refusal-no-word = Тыйым салынған сөзде әріп немесе цифр болады, ал * белгісі тек соңында тұрады.
 refusal-other-meeting = Бұл басқа кездесуге жатады.
 refusal-merge-into-itself = Сұрақты өзімен біріктіруге болмайды.
 refusal-own-comment-vote = Өз сұрағыңызға дауыс бере алмайсыз.

@@ -68,6 +68,7 @@ refusal-range = Допускается от { $min } до { $max }.
 refusal-start-in-past = Это время уже прошло.
 refusal-too-many = Допускается не больше { $max }.
 refusal-url-invalid = Это не адрес http или https.
+refusal-no-word = В запрещённом слове есть буквы или цифры, а знак * — только в конце.
 refusal-other-meeting = Это относится к другой встрече.
 refusal-merge-into-itself = Вопрос нельзя объединить с самим собой.
 refusal-own-comment-vote = За свой вопрос голосовать нельзя.

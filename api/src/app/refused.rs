@@ -78,6 +78,23 @@ pub enum Refused {
     },
     /// The author has already said the same.
     Duplicate,
+    /// One of a list is refused, and all with it.
+    One {
+        /// Name of the list.
+        list: &'static str,
+        /// Which of its items, from 0.
+        index: usize,
+        /// Why.
+        cause: Box<Self>,
+    },
+}
+
+impl Refused {
+    /// The refusal of one item of a list.
+    #[must_use]
+    pub fn of(self, list: &'static str, index: usize) -> Self {
+        Self::One { list, index, cause: Box::new(self) }
+    }
 }
 
 /// What is wrong with a part of the input.
@@ -112,6 +129,8 @@ pub enum Invalid {
     },
     /// It is not a web address.
     Url,
+    /// It is no word that could be blocked.
+    NoWord,
     /// There is no such unit.
     UnknownRegion,
     /// The unit has no akim.

@@ -116,7 +116,7 @@ fn parsed<T: FromStr>(texts: &Texts, name: &'static str, default: &str, why: &'s
     optional(texts, name).as_deref().unwrap_or(default).parse().map_err(|_| malformed(name, why))
 }
 
-fn number<T: FromStr + PartialOrd>(
+fn number<T: FromStr + PartialOrd + ToString>(
     texts: &Texts,
     name: &'static str,
     default: T,
@@ -124,7 +124,8 @@ fn number<T: FromStr + PartialOrd>(
 ) -> Result<T, BadSetting> {
     let Some(text) = optional(texts, name) else { return Ok(default) };
     let value = text.parse().ok().filter(|value| range.contains(value));
-    value.ok_or_else(|| malformed(name, "is a whole number in the range that the handbook gives"))
+    let (least, most) = (range.start().to_string(), range.end().to_string());
+    value.ok_or(BadSetting::Number { name, least, most })
 }
 
 fn one_of<T: Copy>(
@@ -198,10 +199,13 @@ fn collector(texts: &Texts) -> Result<Option<String>, BadSetting> {
 fn log(texts: &Texts) -> Result<String, BadSetting> {
     let name = "KEZDESU_LOG";
     let filter = optional(texts, name).unwrap_or_else(|| "info".to_owned());
-    match tracing_subscriber::EnvFilter::try_new(&filter) {
-        Ok(_) => Ok(filter),
-        Err(_) => Err(malformed(name, "is a filter such as info or kezdesu=debug,warn")),
+    // A single word that is no level would be taken for a part of the program, and all else would be silent.
+    let says_how_much =
+        |part: &str| part.contains('=') || part.trim().parse::<tracing::level_filters::LevelFilter>().is_ok();
+    if tracing_subscriber::EnvFilter::try_new(&filter).is_ok() && filter.split(',').all(says_how_much) {
+        return Ok(filter);
     }
+    Err(malformed(name, "is a filter such as info or kezdesu=debug,warn"))
 }
 
 fn norms(texts: &Texts) -> Result<Norms, BadSetting> {
@@ -256,6 +260,7 @@ mod tests {
             ("KEZDESU_SAFELIST", "all"),
             ("KEZDESU_OTLP", "collector"),
             ("KEZDESU_LOG", "kezdesu=loudest"),
+            ("KEZDESU_LOG", "loud"),
         ] {
             let text = refusal(&[(name, value)]);
             assert!(text.starts_with(name) && !text.contains("hush") && !text.contains('\n'), "{text}");

@@ -29,6 +29,16 @@ pub enum BadSetting {
         /// What it should be.
         why: &'static str,
     },
+    /// A number is none, or too small or large.
+    #[error("{name}: is a whole number from {least} to {most}")]
+    Number {
+        /// The setting.
+        name: &'static str,
+        /// The least it may be.
+        least: String,
+        /// The most it may be.
+        most: String,
+    },
     /// A setting in the file is a list or a table.
     #[error(
         "{0}: in the file of settings a value is a text, a whole number, true or false; a list is a text with commas between"

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use entities::{
-    enums::{MeetingOrigin, ModerationMode, OutreachChannel, Platform, Stage},
+    enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform, Stage},
     ids::MeetingId,
 };
 
@@ -24,6 +24,7 @@ use crate::{
     domain::viewer::{Person, Role, Viewer},
     graphql::node::GlobalId,
     service::Service,
+    store::{meetings::MeetingFilter, page::Window},
 };
 
 /// The unit whose akim holds the demonstration's meetings.
@@ -124,13 +125,14 @@ async fn meetings(app: &App, staff: &Viewer) -> Result<MeetingId, ActError> {
         channels: vec![OutreachChannel::OfficialSite, OutreachChannel::SocialNetworks],
         version: None,
     };
+    let earlier = end_earlier(app, staff).await?;
     let mut live = None;
     for (kk, ru, days) in [
         ("Көктемгі кездесу", "Весенняя встреча", 60),
         ("Ауданның даму жоспары", "План развития района", 20),
         ("Әкімнің халықпен кездесуі", "Встреча акима с населением", 0),
     ] {
-        let Some(plan) = plan(kk, ru, days) else { continue };
+        let Some(plan) = plan(kk, ru, days).filter(|_| days == 0 || !earlier) else { continue };
         let meeting = app.plan_meeting(staff, plan, None).await?.id;
         if days < 60 {
             app.announce_meeting(staff, announce(meeting)).await?;
@@ -145,4 +147,16 @@ async fn meetings(app: &App, staff: &Viewer) -> Result<MeetingId, ActError> {
         }
     }
     live.ok_or(ActError::Forbidden)
+}
+
+/// Ends what an earlier demonstration on the same data has left live; whether there was one.
+async fn end_earlier(app: &App, staff: &Viewer) -> Result<bool, ActError> {
+    let filter = MeetingFilter { host: HOST.parse().ok(), ..MeetingFilter::default() };
+    let window = Window { after: None, before: None, limit: 1000, backward: true };
+    let rows = app.store.meetings(&filter, &window).await?.rows;
+    let earlier: Vec<_> = rows.into_iter().filter(|row| Some(row.created_by.as_str()) == staff.subject()).collect();
+    for row in earlier.iter().filter(|row| row.phase == MeetingPhase::Live) {
+        app.end_meeting(staff, row.id).await?;
+    }
+    Ok(!earlier.is_empty())
 }

@@ -34,6 +34,14 @@ impl BlockedWords {
         Self(blocked.filter(|blocked| !blocked.parts.is_empty()).collect())
     }
 
+    /// Whether this blocks anything at all, and no more than it says: a `*` stands at the end of a word, and of a word.
+    #[must_use]
+    pub fn is_word(word: &str) -> bool {
+        let word = word.trim();
+        let stem = word.strip_suffix('*').unwrap_or(word);
+        !stem.contains('*') && !skeletons(stem).is_empty()
+    }
+
     /// Whether a text holds any of them.
     #[must_use]
     pub fn are_in(&self, text: &str) -> bool {

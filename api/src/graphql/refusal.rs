@@ -52,7 +52,7 @@ pub struct Refusal {
     pub code: RefusalCode,
     /// The reason in the caller's language, for people.
     pub message: String,
-    /// Which part of the input it is about.
+    /// Which part of the input it is about: a name, or the list's with the place of the item, for example `commentIds.3`.
     pub field: Option<String>,
     /// Paragraph of the decree that forbids it.
     pub norm: Option<String>,
@@ -84,6 +84,11 @@ impl Refusal {
     /// A refusal in the caller's language.
     #[must_use]
     pub fn new(refused: &Refused, language: Language) -> Self {
+        if let Refused::One { list, index, cause } = refused {
+            let cause = Self::new(cause, language);
+            let part = cause.field.as_deref().and_then(|field| field.strip_prefix(list)).unwrap_or_default();
+            return Self { field: Some(format!("{list}.{index}{part}")), ..cause };
+        }
         let (code, key, args) = words(refused, language);
         let plain = Self {
             code,
@@ -112,13 +117,15 @@ impl Refusal {
             | Refused::WrongState { .. }
             | Refused::CommentsClosed
             | Refused::BlockedWord
-            | Refused::Duplicate => plain,
+            | Refused::Duplicate
+            | Refused::One { .. } => plain,
         }
     }
 }
 
 fn words(refused: &Refused, language: Language) -> (RefusalCode, &'static str, Args) {
     match refused {
+        Refused::One { cause, .. } => words(cause, language),
         Refused::Invalid { why, .. } => {
             let (key, args) = invalid(*why);
             (RefusalCode::Invalid, key, args)
@@ -165,6 +172,7 @@ fn invalid(why: Invalid) -> (&'static str, Args) {
             ("refusal-range", vec![("min", from.to_string().into()), ("max", to.to_string().into())])
         }
         Invalid::Url => ("refusal-url-invalid", vec![]),
+        Invalid::NoWord => ("refusal-no-word", vec![]),
         Invalid::UnknownRegion => ("refusal-unknown-region", vec![]),
         Invalid::NoAkim => ("refusal-host-without-akim", vec![]),
         Invalid::OtherMeeting => ("refusal-other-meeting", vec![]),

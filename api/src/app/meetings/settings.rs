@@ -5,15 +5,16 @@ use entities::{enums::ModerationMode, ids::MeetingId, meeting};
 use crate::{
     app::{
         ActError, App, Refused,
-        meetings::{in_range, step, text},
+        meetings::{bad_text, in_range, step},
         refused::Invalid,
     },
     domain::{
+        body::line,
         feed::EventKind,
         meeting::{SLOWEST_MODE, Step},
         policy,
         viewer::Viewer,
-        words::{LONGEST_WORD, MOST_WORDS},
+        words::{BlockedWords, LONGEST_WORD, MOST_WORDS},
     },
     store::StoreError,
 };
@@ -67,7 +68,14 @@ fn checked(words: &[String]) -> Result<String, ActError> {
     if words.len() > MOST_WORDS {
         return Err(Refused::Invalid { field: "blockedWords", why: Invalid::TooMany { max: MOST_WORDS } }.into());
     }
-    let words = words.iter().map(|word| text("blockedWords", word, LONGEST_WORD));
-    let words = words.collect::<Result<Vec<_>, _>>()?;
+    let word = |(index, word): (usize, &String)| {
+        let word = line(word, LONGEST_WORD).map_err(|bad| bad_text("blockedWords", bad));
+        let word = word.and_then(|word| match BlockedWords::is_word(&word) {
+            true => Ok(word),
+            false => Err(Refused::Invalid { field: "blockedWords", why: Invalid::NoWord }),
+        });
+        word.map_err(|refused| refused.of("blockedWords", index))
+    };
+    let words = words.iter().enumerate().map(word).collect::<Result<Vec<_>, _>>()?;
     Ok(serde_json::to_string(&words).map_err(|_| StoreError::Corrupt("list of words"))?)
 }

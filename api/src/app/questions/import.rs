@@ -108,15 +108,19 @@ impl App {
             return Err(Refused::Invalid { field: "comments", why: Invalid::TooMany { max: MOST } }.into());
         }
         let bad = |id: &str| id.is_empty() || id.len() > LONGEST_ID || id.contains('\0');
-        if import.comments.iter().any(|one| bad(&one.external_id) || one.author_external_id.as_deref().is_some_and(bad))
-        {
-            let why = Invalid::Range { min: 1, max: 300 };
-            return Err(Refused::Invalid { field: "comments.externalId", why }.into());
-        }
         let (oldest, newest) = (now - OLDEST, now + NEWEST);
-        if import.comments.iter().any(|one| !(oldest..=newest).contains(&one.posted_at)) {
-            let why = Invalid::Dates { from: almaty_date(oldest), to: almaty_date(newest) };
-            return Err(Refused::Invalid { field: "comments.postedAt", why }.into());
+        for (index, one) in import.comments.iter().enumerate() {
+            let refuse = |field, why| Err(Refused::Invalid { field, why }.of("comments", index).into());
+            if bad(&one.external_id) {
+                return refuse("comments.externalId", Invalid::Range { min: 1, max: 300 });
+            }
+            if one.author_external_id.as_deref().is_some_and(bad) {
+                return refuse("comments.authorExternalId", Invalid::Range { min: 1, max: 300 });
+            }
+            if !(oldest..=newest).contains(&one.posted_at) {
+                let why = Invalid::Dates { from: almaty_date(oldest), to: almaty_date(newest) };
+                return refuse("comments.postedAt", why);
+            }
         }
         let mut tx = self.store.begin().await?;
         let (meeting, allowed) = self.lock::<policy::ImportComments>(&tx, viewer, import.meeting).await?;

@@ -50,17 +50,17 @@ impl App {
         let found = tx.comments_by_id(ids).await?;
         let here = |id: &CommentId| found.iter().any(|row| row.id == *id && row.meeting_id == locked.meeting.id);
         let elsewhere: Vec<CommentId> = ids.iter().copied().filter(|id| !here(id)).collect();
-        if !elsewhere.is_empty() {
+        if let Some(index) = ids.iter().position(|id| !here(id)) {
             // Not with a transaction in hand: this reads with a connection of its own.
             drop(tx);
             // Of what lies elsewhere only those hear who may see it.
             let seen = self.visible_comments(viewer, &elsewhere).await?;
             let all_seen = elsewhere.iter().all(|id| seen.iter().any(|row| row.id == *id));
             let hidden = Refused::NotFound { field: "commentIds" };
-            return Err(if all_seen { invalid(Invalid::OtherMeeting) } else { hidden }.into());
+            return Err(if all_seen { invalid(Invalid::OtherMeeting) } else { hidden }.of("commentIds", index).into());
         }
         let (mut rows, mut events) = (Vec::new(), Vec::new());
-        for id in ids {
+        for (index, id) in ids.iter().enumerate() {
             let mut row =
                 found.iter().find(|row| row.id == *id).ok_or(Refused::NotFound { field: "commentIds" })?.clone();
             if row.state == CommentState::Merged && row.merged_into == Some(into)
@@ -68,7 +68,7 @@ impl App {
             {
                 continue;
             }
-            let next = merge(row.state)?;
+            let next = merge(row.state).map_err(|wrong| wrong.refused().of("commentIds", index))?;
             events.push(change_event(row.id, Some(row.state), next, actor));
             row.merged_state = Some(row.state);
             row.state = next;

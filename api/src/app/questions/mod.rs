@@ -37,9 +37,16 @@ use crate::{
     store::{StoreError, Tx, comments::Hosted},
 };
 
+impl WrongState {
+    /// The refusal of the act.
+    const fn refused(self) -> Refused {
+        Refused::WrongState { state: self.0 }
+    }
+}
+
 impl From<WrongState> for ActError {
-    fn from(WrongState(state): WrongState) -> Self {
-        Refused::WrongState { state }.into()
+    fn from(wrong: WrongState) -> Self {
+        wrong.refused().into()
     }
 }
 

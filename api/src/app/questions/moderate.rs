@@ -69,7 +69,7 @@ impl App {
             Moderation::Approve | Moderation::Restore => None,
         };
         let tx = self.store.begin().await?;
-        let locked = self.lock_named::<policy::ModerateComments>(&tx, viewer, *first, "commentIds").await?;
+        let locked = self.lock_named::<policy::ModerateComments>(&tx, viewer, *first, "commentIds.0").await?;
         moderated(&locked.meeting)?;
         let found = tx.comments_by_id(&decision.comments).await?;
         // As they stand before the decision, so that it is the same in whatever order it names them.
@@ -77,11 +77,12 @@ impl App {
         let actor = Some(locked.allowed.person.subject.as_str());
         let (mut changed, mut events) = (Vec::<comment::Model>::new(), Vec::new());
         let mut left = Vec::new();
-        for id in &decision.comments {
+        for (index, id) in decision.comments.iter().enumerate() {
             let row = found.iter().find(|row| row.id == *id && row.meeting_id == locked.meeting.id);
-            let row = row.ok_or(Refused::NotFound { field: "commentIds" })?;
+            let row = row.ok_or_else(|| Refused::NotFound { field: "commentIds" }.of("commentIds", index))?;
             let target = row.merged_into.and_then(|into| targets.get(&into));
-            let Some(next) = decided(decision.action, row, target)? else { continue };
+            let step = decided(decision.action, row, target);
+            let Some(next) = step.map_err(|wrong| wrong.refused().of("commentIds", index))? else { continue };
             if changed.iter().any(|one| one.id == *id) {
                 continue;
             }
