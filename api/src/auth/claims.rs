@@ -109,18 +109,18 @@ impl Audience {
 const LONGEST_SUBJECT: usize = 255;
 
 impl Claims {
-    pub(in crate::auth) fn person(self) -> Result<Person, AuthRefused> {
+    pub(in crate::auth) fn person(&self) -> Result<Person, AuthRefused> {
         if self.sub.is_empty() || self.sub.len() > LONGEST_SUBJECT || self.sub.chars().any(char::is_control) {
             return Err(AuthRefused::BadClaim);
         }
         let region: Option<KatoCode> =
-            self.region.map(|code| code.parse()).transpose().map_err(|_| AuthRefused::BadClaim)?;
+            self.region.as_ref().map(|code| code.parse()).transpose().map_err(|_| AuthRefused::BadClaim)?;
         let named = |name: &String| Role::ALL.into_iter().find(|role| role_name(*role) == name);
         let mut roles: Vec<Role> = self.roles.iter().filter_map(named).collect();
         roles.sort_unstable();
         roles.dedup();
-        let name = self.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| self.sub.clone());
-        Ok(Person { subject: self.sub, name, roles, region, agency: self.agency })
+        let name = self.name.as_ref().filter(|name| !name.trim().is_empty()).unwrap_or(&self.sub).clone();
+        Ok(Person { subject: self.sub.clone(), name, roles, region, agency: self.agency.clone() })
     }
 }
 

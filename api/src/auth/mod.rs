@@ -5,6 +5,7 @@ mod dev_key;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod keys;
+mod seen;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -152,6 +152,26 @@ async fn a_token_ends_on_the_second_by_the_injected_clock() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_seen_is_judged_again() {
+    let bench = bench().await;
+    let token = sign(&header(), &claims());
+    for _ in 0..2 {
+        assert!(bench.auth.authenticate(Some(&token)).is_ok());
+    }
+    let forged = format!("{}{}", &token[..token.len() - 2], if token.ends_with("AA") { "BA" } else { "AA" });
+    for _ in 0..2 {
+        assert_eq!(
+            bench.auth.authenticate(Some(&forged)).unwrap_err(),
+            AuthRefused::BadSignature,
+            "as often as it comes"
+        );
+    }
+    let subject = claims()["sub"].as_str().unwrap().to_owned();
+    bench.auth.withdraw([(subject, noon() + TimeDelta::hours(1))].into());
+    assert_eq!(bench.auth.authenticate(Some(&token)).unwrap_err(), AuthRefused::Withdrawn);
+}
+
+#[tokio::test]
 async fn the_development_key_is_made_once_and_only_where_it_may_be() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(&[("KEZDESU_DATA_DIR", dir.path().to_str().unwrap())]);

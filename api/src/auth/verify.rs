@@ -13,6 +13,7 @@ use crate::{
         claims::{Claims, Token},
         dev_key,
         keys::{Key, KeyError, Keys},
+        seen::Seen,
         source::Source,
         wanted::Wanted,
     },
@@ -34,6 +35,7 @@ pub struct Authenticator {
     /// Told when keys or withdrawals have changed, so that those who are known by a token look whether it still holds.
     changed: watch::Sender<()>,
     wanted: Wanted,
+    seen: Seen,
     issuer: String,
     audience: String,
     clock: Arc<dyn Clock>,
@@ -56,6 +58,7 @@ impl Authenticator {
             withdrawn: ArcSwap::default(),
             changed: watch::Sender::default(),
             wanted: Wanted::default(),
+            seen: Seen::default(),
             issuer: settings.jwt_issuer.clone(),
             audience: settings.jwt_audience.clone(),
             clock,
@@ -156,7 +159,7 @@ impl Authenticator {
         if algorithm != key.algorithm {
             return Err(AuthRefused::WrongAlgorithm);
         }
-        let claims = verify(token, key)?;
+        let claims = self.seen.claims(token, key.print, || verify(token, key))?;
         let (now, expires_at) = (self.clock.now(), moment(claims.exp)?);
         if claims.iss != self.issuer {
             return Err(AuthRefused::WrongIssuer);
