@@ -1,12 +1,12 @@
 //! Statements over many values, in few shapes: a database plans a shape once, and a new count of values would be a new shape.
 
-/// The largest shape.
-const MOST: usize = 128;
+/// The shapes, the largest first: so many that a count falls into few parts, and so few that each is soon planned for good.
+const SHAPES: [usize; 14] = [128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 
-/// Parts of 128, 64, 32, … 1, as many as are needed.
+/// Parts in these shapes, as few as there can be.
 pub(in crate::store) fn parts<T>(mut values: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = if values.len() >= MOST { MOST } else { (values.len() + 1).next_power_of_two() / 2 };
+        let size = SHAPES.into_iter().find(|shape| *shape <= values.len()).unwrap_or_default();
         let (part, rest) = values.split_at_checked(size).filter(|(part, _)| !part.is_empty())?;
         values = rest;
         Some(part)
@@ -32,8 +32,8 @@ mod tests {
             let values: Vec<usize> = (0..count).collect();
             let parts: Vec<&[usize]> = parts(&values).collect();
             assert_eq!(parts.concat(), values);
-            assert!(parts.iter().all(|part| part.len().is_power_of_two() && part.len() <= MOST), "{count}");
-            assert!(parts.len() <= count / MOST + 7, "{count} in {} parts", parts.len());
+            assert!(parts.iter().all(|part| SHAPES.contains(&part.len())), "{count}");
+            assert!(parts.len() <= count / SHAPES[0] + 4, "{count} in {} parts", parts.len());
         }
     }
 
