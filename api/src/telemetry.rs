@@ -91,6 +91,22 @@ pub fn join(span: &Span, headers: &HeaderMap) {
     }
 }
 
+/// Says what each metric is, and begins those that count from nothing: a dashboard must see that nothing has happened.
+fn describe() {
+    metrics::describe_counter!("kezdesu_requests_total", "Queries, mutations and requests turned away, by their code.");
+    metrics::describe_histogram!("kezdesu_request_seconds", "How long queries and mutations took.");
+    metrics::describe_gauge!("kezdesu_sockets", "Open WebSockets.");
+    metrics::describe_gauge!("kezdesu_streams", "Open streams over HTTP, by their door.");
+    metrics::describe_gauge!("kezdesu_followed_feeds", "Feeds that somebody follows here.");
+    metrics::describe_gauge!("kezdesu_bus_connected", "Whether the bus is there: 1 or 0.");
+    metrics::describe_gauge!("kezdesu_groups", "Different renderings that followers share.");
+    metrics::describe_counter!("kezdesu_slow_readers_total", "Connections closed because their reader was too slow.");
+    metrics::describe_histogram!("kezdesu_posts_per_commit", "Posts that were committed together.");
+    metrics::describe_counter!("kezdesu_statements_total", "Statements to the database.");
+    metrics::gauge!("kezdesu_sockets").increment(0.0);
+    metrics::counter!("kezdesu_slow_readers_total").increment(0);
+}
+
 /// The metrics of this process, as Prometheus reads them.
 pub fn metrics() -> Option<PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -101,7 +117,9 @@ pub fn metrics() -> Option<PrometheusHandle> {
             let builder = PrometheusBuilder::new().set_buckets(&buckets).ok()?;
             // As many as go together at most, and the halves of that.
             let builder = builder.set_buckets_for_metric(posts, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]).ok()?;
-            builder.install_recorder().ok()
+            let handle = builder.install_recorder().ok()?;
+            describe();
+            Some(handle)
         })
         .clone()
 }

@@ -248,7 +248,11 @@ async fn the_operator_sees_health_readiness_and_figures() {
     assert_eq!(get("/healthz").await, (200, "ok\n".to_owned()));
     let (status, text) = get("/readyz").await;
     assert_eq!((status, serde_json::from_str::<Value>(&text).unwrap()["ready"].as_bool()), (200, Some(true)));
-    assert!(get("/metrics").await.1.contains("kezdesu_requests_total{code=\"OK\"}"));
+    let figures = get("/metrics").await.1;
+    assert!(figures.contains("kezdesu_requests_total{code=\"OK\"}"));
+    for name in ["kezdesu_sockets", "kezdesu_slow_readers_total", "kezdesu_requests_total"] {
+        assert!(figures.contains(&format!("# HELP {name} ")), "{figures}");
+    }
     let page = harness::web().get(format!("http://{}/", town.host(0))).send().await.unwrap();
     let page = page.text().await.unwrap();
     assert!(!page.contains("https://"), "the explorer needs no other host");

@@ -1,7 +1,7 @@
 //! What a gateway asks: references are resolved in one go, by the same permissions as everything else.
 
 use chrono::TimeDelta;
-use harness::{Actor, Town, id_of, scenes};
+use harness::{Actor, Engine, Town, id_of, scenes};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -146,4 +146,24 @@ scenes! {
             assert_eq!(stranger.error(&query, json!({})).await, "COST_EXCEEDED");
         }
     }
+}
+
+/// What a gateway asks is answered where introspection is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_is_served_in_production_too() {
+    let town = Town::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
+    let stranger = town.stranger();
+    let service = stranger.query("{ _service { sdl } }", json!({})).await;
+    let sdl = service["_service"]["sdl"].as_str().unwrap();
+    for part in [
+        "type Subscription",
+        "type Broadcast implements Node @key(fields: \"id\")",
+        "@link(",
+        "@tag(name: \"internal\")",
+    ] {
+        assert!(sdl.contains(part), "{part}");
+    }
+    let region = json!([{ "__typename": "Region", "code": HOST }]);
+    assert_eq!(resolve(&stranger, region).await[0]["code"], HOST);
+    assert!(stranger.query("{ __schema { queryType { name } } }", json!({})).await["__schema"].is_null());
 }

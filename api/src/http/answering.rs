@@ -32,11 +32,11 @@ pub(in crate::http) struct Single {
 }
 
 /// Begins an operation, and gives its answer. In a task of its own: a client that hangs up neither stops a mutation halfway nor
-/// takes its line out of the log. A query that nobody waits for any longer ends there.
+/// takes its line out of the log, and neither does the end of the service. A query that nobody waits for any longer ends there.
 pub(in crate::http) fn answer(door: &Door, asked: Single) -> impl Future<Output = Answer> + Send + 'static {
     let (tell, told) = oneshot::channel();
     let (span, language) = (asked.span.clone(), asked.caller.language);
-    tokio::spawn(run(door.clone(), asked, tell).instrument(span));
+    door.life.track(run(door.clone(), asked, tell).instrument(span));
     let door = door.clone();
     async move { told.await.unwrap_or_else(|_| failure(&door, language, "INTERNAL")) }
 }

@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use async_graphql::parser::parse_query;
 use lru::LruCache;
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -33,6 +34,9 @@ pub enum BadManifest {
     /// It is not a manifest.
     #[error("KEZDESU_OPERATIONS: the file is not a manifest of persisted operations, version 1")]
     Malformed,
+    /// An operation is none.
+    #[error("KEZDESU_OPERATIONS: what the identity {0} is given to cannot be parsed")]
+    Document(String),
     /// Two operations have one identity.
     #[error("KEZDESU_OPERATIONS: the identity {0} is given to two operations")]
     Twice(String),
@@ -94,6 +98,9 @@ impl Documents {
         }
         let mut documents = Self { safelist, ..Self::default() };
         for Operation { id, body } in read.operations {
+            if parse_query(&body).is_err() {
+                return Err(BadManifest::Document(id));
+            }
             let body: Arc<str> = body.into();
             documents.listed.insert(Arc::clone(&body));
             if documents.manifest.insert(id.clone(), Arc::clone(&body)).is_some_and(|other| other != body) {
@@ -133,7 +140,7 @@ impl Documents {
     }
 
     fn known(&self, id: &str) -> Option<Arc<str>> {
-        let listed = self.manifest.get(id).cloned();
+        let listed = self.manifest.get(id).or_else(|| self.manifest.get(hash_in(id))).cloned();
         listed.or_else(|| self.registered.lock().get(&hash_in(id).to_ascii_lowercase()).cloned())
     }
 
@@ -161,6 +168,8 @@ fn sha256(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -173,6 +182,18 @@ mod tests {
             "operations":[{"id":"a","body":"{x}"},{"id":"a","body":"{y}"}]}"#;
         assert!(parse(twice).unwrap_err().ends_with("the identity a is given to two operations"));
         assert!(parse(&twice.replace("{y}", "{x}")).is_ok());
+        let none = parse(&twice.replace("{y}", "{{{")).unwrap_err();
+        assert!(none.ends_with("what the identity a is given to cannot be parsed"), "{none}");
+    }
+
+    #[test]
+    fn a_hash_is_found_whether_or_not_it_says_that_it_is_one() {
+        let hash = sha256("{x}");
+        let manifest = json!({ "format": FORMAT, "version": 1, "operations": [{ "id": hash, "body": "{x}" }] });
+        let documents = Documents::parse(manifest.to_string().as_bytes(), Safelist::Off).unwrap();
+        for id in [hash.clone(), format!("{SHA256}{hash}")] {
+            assert_eq!(documents.find(None, Some(&id)).map(|found| found.query).as_deref(), Ok("{x}"));
+        }
     }
 
     #[test]

@@ -121,9 +121,25 @@ enum End {
     Silent,
 }
 
+/// Counts the open sockets.
+struct Open;
+
+impl Open {
+    fn new() -> Self {
+        metrics::gauge!("kezdesu_sockets").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!("kezdesu_sockets").decrement(1.0);
+    }
+}
+
 /// Runs a socket to its end.
 pub(in crate::http) async fn run(door: Door, mut socket: Socket, guest: Guest) {
-    metrics::gauge!("kezdesu_sockets").increment(1.0);
+    let _open = Open::new();
     let life = door.life.clone();
     let session = Session {
         gate: Gate::new(guest.operations, Arc::clone(&door.documents)),
@@ -140,7 +156,6 @@ pub(in crate::http) async fn run(door: Door, mut socket: Socket, guest: Guest) {
     if let Some(close) = session.serve(&mut socket).await {
         farewell(socket, close).await;
     }
-    metrics::gauge!("kezdesu_sockets").decrement(1.0);
 }
 
 impl Session {
