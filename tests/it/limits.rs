@@ -11,13 +11,9 @@ use serde_json::{Value, json};
 
 const WHO: &str = "{ viewer { subject } }";
 
-async fn embedded() -> Town {
-    Town::start(Engine::Embedded).await
-}
-
 #[tokio::test]
 async fn an_operation_that_asks_for_too_much_is_refused_before_it_runs() {
-    let town = embedded().await;
+    let town = Town::start(Engine::Embedded).await;
     let deep = format!(
         "{}code{}",
         "{ region(code: \"100000000\") ".to_owned() + &"{ parent ".repeat(20) + "{",
@@ -74,7 +70,7 @@ fn brackets(depth: usize) -> String {
 
 #[tokio::test]
 async fn just_so_much_is_answered_and_one_more_is_not() {
-    let town = embedded().await;
+    let town = Town::start(Engine::Embedded).await;
     let limits: [(&str, usize, OfSize); 8] = [
         ("tokens", 5_000, &tokens),
         ("brackets", 64, &brackets),
@@ -162,7 +158,7 @@ fn reaching(kind: &str, selection: &str) -> String {
 
 #[tokio::test]
 async fn every_page_costs_as_many_times_its_items_as_it_is_long() {
-    let town = embedded().await;
+    let town = Town::start(Engine::Embedded).await;
     let schema = parse_schema(kezdesu::graphql::sdl()).unwrap();
     let fields = fields(&schema);
     let pages = paged(&fields);
@@ -214,7 +210,7 @@ async fn every_page_costs_as_many_times_its_items_as_it_is_long() {
 
 #[tokio::test]
 async fn operations_are_taken_one_at_a_time() {
-    let town = embedded().await;
+    let town = Town::start(Engine::Embedded).await;
     let post = async |body: Value| {
         let answer = town.stranger().request().json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
@@ -233,7 +229,7 @@ async fn operations_are_taken_one_at_a_time() {
 
 #[tokio::test]
 async fn a_body_may_be_just_so_large() {
-    let town = embedded().await;
+    let town = Town::start(Engine::Embedded).await;
     let post = async |bytes: usize| {
         let body = json!({ "query": WHO }).to_string();
         let body = format!("{body}{}", " ".repeat(bytes - body.len()));
@@ -245,7 +241,7 @@ async fn a_body_may_be_just_so_large() {
 
 #[tokio::test]
 async fn a_message_on_a_socket_may_be_just_so_large() {
-    let town = embedded().await;
+    let town = Town::start(Engine::Embedded).await;
     let ping = |bytes: usize| {
         let around = json!({ "type": "ping", "payload": { "a": "" } }).to_string().len();
         json!({ "type": "ping", "payload": { "a": "x".repeat(bytes - around) } })
@@ -262,7 +258,7 @@ async fn a_message_on_a_socket_may_be_just_so_large() {
 
 #[tokio::test]
 async fn a_socket_runs_twenty_operations_at_once_unless_told_otherwise() {
-    let town = embedded().await;
+    let town = Town::start(Engine::Embedded).await;
     let mut socket = town.stranger().socket().await;
     for id in 1..=21 {
         let payload = json!({ "query": "subscription { meetings { kind } }" });

@@ -48,7 +48,12 @@ impl App {
 
     async fn watch_budget(&self, meeting: &meeting::Model, rows: &[stage_segment::Model]) -> Result<(), StoreError> {
         let own: Vec<_> = rows.iter().filter(|row| row.meeting_id == meeting.id).cloned().collect();
-        if is_new(meeting, &self.sums(meeting, &own, self.now())) { self.mark_budget(meeting).await } else { Ok(()) }
+        // Seen without a lock, and judged anew behind it.
+        if self.reach(&mut meeting.clone(), &own, self.now()).is_empty() {
+            Ok(())
+        } else {
+            self.mark_budget(meeting).await
+        }
     }
 
     async fn mark_budget(&self, seen: &meeting::Model) -> Result<(), StoreError> {
@@ -79,10 +84,4 @@ impl App {
         let new = new.map(|(noted, reached)| *noted = reached).count();
         vec![life_event(meeting.id, EventKind::Stage, None); new]
     }
-}
-
-/// Whether a mark is reached that the meeting does not carry yet.
-fn is_new(meeting: &meeting::Model, sums: &Sums) -> bool {
-    (meeting.warned_at.is_none() && sums.warned_at.is_some())
-        || (meeting.exceeded_at.is_none() && sums.exceeded_at.is_some())
 }

@@ -1,5 +1,7 @@
 //! Joining comments that ask the same.
 
+use std::collections::HashMap;
+
 use entities::{comment, enums::CommentState, ids::CommentId};
 
 use crate::{
@@ -47,10 +49,11 @@ impl App {
         let mut target = locked.comment;
         take_in(target.state)?;
         let actor = Some(locked.allowed.person.subject.as_str());
-        let found = tx.comments_by_id(ids).await?;
-        let here = |id: &CommentId| found.iter().any(|row| row.id == *id && row.meeting_id == locked.meeting.id);
-        let elsewhere: Vec<CommentId> = ids.iter().copied().filter(|id| !here(id)).collect();
-        if let Some(index) = ids.iter().position(|id| !here(id)) {
+        let found = tx.comments_by_id(ids).await?.into_iter();
+        let here = found.filter(|row| row.meeting_id == locked.meeting.id);
+        let mut here: HashMap<_, _> = here.map(|row| (row.id, row)).collect();
+        let elsewhere: Vec<CommentId> = ids.iter().copied().filter(|id| !here.contains_key(id)).collect();
+        if let Some(index) = ids.iter().position(|id| !here.contains_key(id)) {
             // Not with a transaction in hand: this reads with a connection of its own.
             drop(tx);
             // Of what lies elsewhere only those hear who may see it.
@@ -59,13 +62,11 @@ impl App {
             let hidden = Refused::NotFound { field: "commentIds" };
             return Err(if all_seen { invalid(Invalid::OtherMeeting) } else { hidden }.of("commentIds", index).into());
         }
-        let (mut rows, mut events) = (Vec::new(), Vec::new());
+        let mut events = Vec::new();
         for (index, id) in ids.iter().enumerate() {
-            let mut row =
-                found.iter().find(|row| row.id == *id).ok_or(Refused::NotFound { field: "commentIds" })?.clone();
-            if row.state == CommentState::Merged && row.merged_into == Some(into)
-                || rows.iter().any(|one: &comment::Model| one.id == row.id)
-            {
+            // One that is named twice is joined once.
+            let Some(mut row) = here.remove(id) else { continue };
+            if row.state == CommentState::Merged && row.merged_into == Some(into) {
                 continue;
             }
             let next = merge(row.state).map_err(|wrong| wrong.refused().of("commentIds", index))?;
@@ -78,8 +79,7 @@ impl App {
                 events.push(change_event(joined.id, Some(joined.state), joined.state, actor));
             }
             tx.repoint_merged(row.id, into).await?;
-            tx.save_comment(row.clone()).await?;
-            rows.push(row);
+            tx.save_comment(row).await?;
         }
         if events.is_empty() {
             return Ok(target);
