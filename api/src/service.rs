@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    app::{App, AppParts, rates::Allowances},
+    app::{App, AppParts, rates::RateLimits},
     auth::{Authenticator, KeyError},
     clock::{Clock, sleep},
     config::{Environment, Settings},
@@ -128,8 +128,14 @@ pub async fn app(
     ids: Arc<dyn IdGen>,
 ) -> Result<Arc<App>, StartError> {
     let atlas = ArcSwap::from_pointee(store.atlas().await?);
-    let allowed = Allowances { person: settings.person_a_minute, address: settings.address_a_minute };
-    Ok(App::new(AppParts { store, clock, ids, atlas, norms: settings.norms.clone(), bus, allowed }))
+    let limits = RateLimits {
+        person: settings.person_a_minute,
+        address: settings.address_a_minute,
+        person_cost: settings.person_cost_a_minute,
+        address_cost: settings.address_cost_a_minute,
+        gateways: settings.gateways.clone(),
+    };
+    Ok(App::new(AppParts { store, clock, ids, atlas, norms: settings.norms.clone(), bus, limits }))
 }
 
 fn bus(settings: &Settings, clock: &Arc<dyn Clock>, life: &Lifecycle) -> Result<Arc<dyn Bus>, StartError> {

@@ -14,7 +14,10 @@ use tracing_subscriber::{
     EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
 };
 
-use crate::config::{LogFormat, Settings};
+use crate::{
+    app::rates::LimitScope,
+    config::{LogFormat, Settings},
+};
 
 /// Libraries that would write what they carry into the log when it is turned up.
 const TALKATIVE: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "h2", "reqwest", "rustls"];
@@ -103,7 +106,11 @@ fn describe() {
     metrics::describe_counter!("kezdesu_slow_readers_total", "Connections closed because their reader was too slow.");
     metrics::describe_histogram!("kezdesu_posts_per_commit", "Posts that were committed together.");
     metrics::describe_counter!("kezdesu_statements_total", "Statements to the database.");
+    metrics::describe_counter!("kezdesu_rate_limited_total", "Refusals RATE_LIMITED, by whose limit was reached.");
     metrics::gauge!("kezdesu_sockets").increment(0.0);
+    for scope in [LimitScope::Person, LimitScope::Address, LimitScope::Service] {
+        metrics::counter!("kezdesu_rate_limited_total", "scope" => scope.name()).increment(0);
+    }
     metrics::counter!("kezdesu_slow_readers_total").increment(0);
 }
 

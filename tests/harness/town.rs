@@ -66,6 +66,8 @@ impl Town {
             // A few people do in a scene what a crowd does outside.
             ("KEZDESU_PERSON_A_MINUTE".to_owned(), "0".to_owned()),
             ("KEZDESU_ADDRESS_A_MINUTE".to_owned(), "0".to_owned()),
+            ("KEZDESU_PERSON_COST_A_MINUTE".to_owned(), "0".to_owned()),
+            ("KEZDESU_ADDRESS_COST_A_MINUTE".to_owned(), "0".to_owned()),
         ];
         let mut redis = None;
         if engine == Engine::Production {

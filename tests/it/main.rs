@@ -5,6 +5,7 @@ mod agency;
 mod answers;
 mod architecture;
 mod bounds;
+mod budgets;
 mod caching;
 mod canary;
 mod chaos;

@@ -1,4 +1,4 @@
-//! How often a person and an address may post and vote.
+//! How often a person and an address may post, vote and change anything else.
 
 use chrono::TimeDelta;
 use harness::{Actor, Engine, Socket, Town, id_of, web};
@@ -20,6 +20,7 @@ async fn town(person: &str, address: &str) -> Town {
 enum Counted {
     Post,
     Vote,
+    Other,
 }
 
 impl Counted {
@@ -27,11 +28,16 @@ impl Counted {
     fn operation(self, scene: &Scene) -> Value {
         let (query, input) = match self {
             Self::Post => (
-                "mutation($input: PostCommentInput!) { done: postComment(input: $input) { comment { id } refusal { code retryAfterMs } } }",
+                "mutation($input: PostCommentInput!) { done: postComment(input: $input) { refusal { code } } }",
                 json!({ "meetingId": scene.meeting, "body": "Жол?" }),
             ),
             Self::Vote => (
-                "mutation($input: VoteCommentInput!) { done: voteComment(input: $input) { comment { id } refusal { code retryAfterMs } } }",
+                "mutation($input: VoteCommentInput!) { done: voteComment(input: $input) { refusal { code } } }",
+                json!({ "commentId": scene.comment }),
+            ),
+            // Whoever may not do it is counted too.
+            Self::Other => (
+                "mutation($input: WithdrawCommentInput!) { done: withdrawComment(input: $input) { refusal { code } } }",
                 json!({ "commentId": scene.comment }),
             ),
         };
@@ -41,7 +47,8 @@ impl Counted {
     fn other(self) -> Self {
         match self {
             Self::Post => Self::Vote,
-            Self::Vote => Self::Post,
+            Self::Vote => Self::Other,
+            Self::Other => Self::Post,
         }
     }
 }
@@ -89,24 +96,28 @@ impl Door<'_> {
             }
             Self::Socket(socket) => {
                 socket.say(&json!({ "id": "1", "type": "subscribe", "payload": operation })).await;
-                let next = socket.hear().await;
-                assert_eq!(socket.hear().await, json!({ "id": "1", "type": "complete" }));
-                next["payload"].clone()
+                let heard = socket.hear().await;
+                if heard["type"] == "error" {
+                    json!({ "errors": heard["payload"] })
+                } else {
+                    assert_eq!(socket.hear().await, json!({ "id": "1", "type": "complete" }));
+                    heard["payload"].clone()
+                }
             }
         };
-        let done = &answer["data"]["done"];
-        if done["refusal"].is_null() {
-            assert!(done["comment"]["id"].is_string(), "{answer}");
+        let Some(limit) = answer["errors"].get(0).map(|error| &error["extensions"]) else {
+            assert!(answer["data"]["done"].is_object(), "{answer}");
             return None;
-        }
-        assert_eq!((&done["comment"], &done["refusal"]["code"]), (&Value::Null, &json!("TOO_FAST")), "{answer}");
-        Some(done["refusal"]["retryAfterMs"].as_u64().unwrap_or_else(|| panic!("how long? {answer}")))
+        };
+        assert_eq!(limit["code"], "RATE_LIMITED", "{answer}");
+        assert!(answer.get("data").is_none(), "nothing of it was run: {answer}");
+        Some(limit["retryAfterMs"].as_u64().unwrap_or_else(|| panic!("how long? {answer}")))
     }
 }
 
 #[tokio::test]
-async fn whoever_posts_or_votes_too_often_is_told_how_long_to_wait_at_every_door() {
-    for what in [Counted::Post, Counted::Vote] {
+async fn limits_the_mutations_of_a_person_at_every_door() {
+    for what in [Counted::Post, Counted::Vote, Counted::Other] {
         let scene = scene("3", "0").await;
         let (ana, ben) = (scene.town.citizen("Ana"), scene.town.citizen("Ben"));
         let operation = what.operation(&scene);
@@ -144,8 +155,8 @@ fn distinct(operation: &Value, n: usize) -> Value {
 }
 
 #[tokio::test]
-async fn an_address_is_counted_as_its_trusted_proxies_tell_it_at_every_door() {
-    for what in [Counted::Post, Counted::Vote] {
+async fn limits_the_mutations_of_an_address_as_trusted_proxies_tell_it() {
+    for what in [Counted::Post, Counted::Vote, Counted::Other] {
         let scene = scene("0", "2").await;
         let operation = what.operation(&scene);
         let people: Vec<_> = (0..4).map(|n| scene.town.citizen(&format!("Guest {n}"))).collect();
@@ -166,4 +177,40 @@ async fn an_address_is_counted_as_its_trusted_proxies_tell_it_at_every_door() {
         scene.town.pass(TimeDelta::milliseconds(1));
         assert_eq!(third[0].wait(&people[3], operation.clone()).await, None, "{what:?}");
     }
+}
+
+#[tokio::test]
+async fn counts_each_mutation_of_a_document() {
+    let scene = scene("3", "0").await;
+    let ana = scene.town.citizen("Ana");
+    let post = |n: usize| {
+        format!(
+            "p{n}: postComment(input: {{ meetingId: \"{}\", body: \"№ {n}\" }}) {{ refusal {{ code }} }}",
+            scene.meeting
+        )
+    };
+    let document = |first: usize, posts: usize| {
+        let fields: Vec<_> = (first..first + posts).map(post).collect();
+        format!("mutation {{ ...all }} fragment all on Mutation {{ {} }}", fields.join(" "))
+    };
+    assert_eq!(ana.error(&document(0, 4), json!({})).await, "COST_EXCEEDED", "more than a minute's worth never fits");
+    let done = ana.query(&document(0, 2), json!({})).await;
+    assert!(done["p0"]["refusal"].is_null() && done["p1"]["refusal"].is_null(), "{done}");
+    assert_eq!(ana.error(&document(2, 2), json!({})).await, "RATE_LIMITED");
+    assert_eq!(ana.comments(&scene.meeting, json!({})).await.len(), 3, "nothing of what was refused was run");
+    let done = ana.query(&document(2, 1), json!({})).await;
+    assert!(done["p2"]["refusal"].is_null(), "{done}");
+}
+
+#[tokio::test]
+async fn slow_mode_alone_is_the_refusal_too_fast() {
+    let scene = scene("2", "0").await;
+    let (ana, moderator) = (scene.town.citizen("Ana"), scene.town.moderator(HOST));
+    moderator.act("setModeration", json!({ "meetingId": scene.meeting, "slowModeSeconds": 30 })).await;
+    let first = ana.act("postComment", json!({ "meetingId": scene.meeting, "body": "Бір" })).await;
+    assert!(first["refusal"].is_null(), "{first}");
+    let second = ana.act("postComment", json!({ "meetingId": scene.meeting, "body": "Екі" })).await;
+    assert_eq!(second["refusal"]["code"], "TOO_FAST", "{second}");
+    let third = ana.try_act("postComment", json!({ "meetingId": scene.meeting, "body": "Үш" })).await;
+    assert_eq!(third["errors"][0]["extensions"]["code"], "RATE_LIMITED", "{third}");
 }

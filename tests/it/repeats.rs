@@ -80,7 +80,7 @@ scenes! {
                 language: None,
                 author_name: None,
             };
-            let sent = Sent { key: None, language: entities::enums::Language::Kk, from: None };
+            let sent = Sent { key: None, language: entities::enums::Language::Kk };
             async move { app.post_comment(&Viewer::Person(person), post, sent).await.is_ok() }
         }));
         let expected: Vec<bool> = (0..40).map(|n| n % 8 != 0 || town.engine == Engine::Embedded).collect();

@@ -60,8 +60,8 @@ impl App {
     /// An app over its collaborators.
     #[must_use]
     pub fn new(with: AppParts) -> Arc<Self> {
-        let AppParts { store, clock, ids, atlas, norms, bus, allowed } = with;
-        let rates = rates::Rates::new(allowed, &clock);
+        let AppParts { store, clock, ids, atlas, norms, bus, limits } = with;
+        let rates = rates::Rates::new(limits, &clock);
         Arc::new(Self { store, clock, ids, atlas, norms, bus, rates, lines: questions::lines::Lines::default() })
     }
 }
@@ -81,7 +81,7 @@ pub struct AppParts {
     /// Tells the replicas that a feed has grown.
     pub bus: Arc<dyn Bus>,
     /// How often a person and an address may act.
-    pub allowed: rates::Allowances,
+    pub limits: rates::RateLimits,
 }
 
 /// The units above a meeting's host, and the host: what a permission is judged by.

@@ -1,4 +1,4 @@
-//! How often a person, and an address, may post and vote at one replica.
+//! Rate limits of a person and of an address at one replica: mutations by kind, and the cost of all operations.
 
 use std::{
     hash::Hash,
@@ -15,25 +15,80 @@ use governor::{
     nanos::Nanos,
     state::keyed::HashMapStateStore,
 };
+use ipnet::IpNet;
 
-use crate::{app::Refused, clock::Clock};
+use crate::clock::Clock;
 
 /// What is counted, each for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Counted {
+pub enum MutationKind {
     /// A comment is posted.
     Post,
     /// A vote is cast or taken back.
     Vote,
+    /// Any other mutation.
+    Other,
 }
 
-/// How many posts, and how many votes, are taken a minute; none: any number. As many may come at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Allowances {
-    /// From one person.
+/// How much is taken a minute; none: any amount. As much may come at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Mutations of each kind from one person.
     pub person: Option<NonZeroU32>,
-    /// From one address: a network of phones may share it.
+    /// Mutations of each kind from one address: a network of phones may share it.
     pub address: Option<NonZeroU32>,
+    /// Cost units of one person's operations.
+    pub person_cost: Option<NonZeroU32>,
+    /// Cost units of one address's operations.
+    pub address_cost: Option<NonZeroU32>,
+    /// Networks of gateways, which ask for everybody behind them: their addresses are not limited.
+    pub gateways: Vec<IpNet>,
+}
+
+/// Whose limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitScope {
+    /// That of the signed-in person.
+    Person,
+    /// That of the address.
+    Address,
+    /// That of the replica, whoever asks.
+    Service,
+}
+
+impl LimitScope {
+    /// The scope as clients are told it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Person => "PERSON",
+            Self::Address => "ADDRESS",
+            Self::Service => "SERVICE",
+        }
+    }
+}
+
+/// Why something is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitReached {
+    /// Not now.
+    Until {
+        /// Whose limit was reached.
+        scope: LimitScope,
+        /// How long to wait.
+        retry_after: TimeDelta,
+    },
+    /// Never: it is more than may come at once.
+    Never,
+}
+
+/// Who sends something.
+#[derive(Clone, Copy, Debug)]
+pub struct Requester<'a> {
+    /// The subject of the token; none where there was no token.
+    pub subject: Option<&'a str>,
+    /// The address, where that is known.
+    pub address: Option<IpAddr>,
 }
 
 /// The injected clock as the limiter reads it.
@@ -49,53 +104,108 @@ impl Ticks for Injected {
     }
 }
 
-type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, Injected, NoOpMiddleware<Nanos>>;
+/// Token buckets, one a key.
+struct Buckets<K: Clone + Eq + Hash>(Option<RateLimiter<K, HashMapStateStore<K>, Injected, NoOpMiddleware<Nanos>>>);
 
-/// Counts posts and votes.
+impl<K: Clone + Eq + Hash> Buckets<K> {
+    fn new(a_minute: Option<NonZeroU32>, clock: &Injected) -> Self {
+        let limiter =
+            |a_minute| RateLimiter::new(Quota::per_minute(a_minute), HashMapStateStore::default(), clock.clone());
+        Self(a_minute.map(limiter))
+    }
+
+    fn take(&self, key: impl FnOnce() -> K, tokens: NonZeroU32, scope: LimitScope) -> Result<(), LimitReached> {
+        let Some(limiter) = &self.0 else { return Ok(()) };
+        match limiter.check_key_n(&key(), tokens) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => {
+                let wait = until.earliest_possible().duration_since(limiter.clock().now());
+                let retry_after = TimeDelta::nanoseconds(u64::from(wait).try_into().unwrap_or(i64::MAX));
+                Err(LimitReached::Until { scope, retry_after })
+            }
+            Err(_) => Err(LimitReached::Never),
+        }
+    }
+
+    fn forget_idle(&self) {
+        if let Some(limiter) = &self.0 {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+    }
+}
+
+/// The rate limits of one replica.
 pub struct Rates {
-    person: Option<Limiter<(Counted, String)>>,
-    address: Option<Limiter<(Counted, IpAddr)>>,
-    clock: Injected,
+    person: Buckets<(MutationKind, String)>,
+    address: Buckets<(MutationKind, IpAddr)>,
+    person_cost: Buckets<String>,
+    address_cost: Buckets<IpAddr>,
+    gateways: Vec<IpNet>,
 }
 
 impl Rates {
-    /// Counts by these allowances.
+    /// Limits by these numbers.
     #[must_use]
-    pub fn new(allowed: Allowances, clock: &Arc<dyn Clock>) -> Self {
+    pub fn new(limits: RateLimits, clock: &Arc<dyn Clock>) -> Self {
         let clock = Injected(Arc::clone(clock));
-        Self { person: limiter(allowed.person, &clock), address: limiter(allowed.address, &clock), clock }
+        Self {
+            person: Buckets::new(limits.person, &clock),
+            address: Buckets::new(limits.address, &clock),
+            person_cost: Buckets::new(limits.person_cost, &clock),
+            address_cost: Buckets::new(limits.address_cost, &clock),
+            gateways: limits.gateways,
+        }
     }
 
-    /// Counts an act, unless there were too many.
-    pub(in crate::app) fn count(&self, what: Counted, subject: &str, from: Option<IpAddr>) -> Result<(), Refused> {
-        self.one(self.person.as_ref(), || (what, subject.to_owned()))?;
-        match from {
-            Some(address) => self.one(self.address.as_ref(), || (what, network(address))),
+    /// Counts mutations of a kind, all or none for each of the person and the address.
+    ///
+    /// # Errors
+    /// When there were too many.
+    pub fn count(&self, kind: MutationKind, times: usize, from: Requester<'_>) -> Result<(), LimitReached> {
+        let Some(times) = tokens(times) else { return Ok(()) };
+        if let Some(subject) = from.subject {
+            self.person.take(|| (kind, subject.to_owned()), times, LimitScope::Person)?;
+        }
+        match self.limited(from.address) {
+            Some(network) => self.address.take(|| (kind, network), times, LimitScope::Address),
             None => Ok(()),
         }
     }
 
-    fn one<K: Clone + Eq + Hash>(&self, limiter: Option<&Limiter<K>>, key: impl FnOnce() -> K) -> Result<(), Refused> {
-        let Some(limiter) = limiter else { return Ok(()) };
-        limiter.check_key(&key()).map_err(|until| {
-            let wait = until.earliest_possible().duration_since(self.clock.now());
-            Refused::TooFast { retry_after: TimeDelta::nanoseconds(u64::from(wait).try_into().unwrap_or(i64::MAX)) }
-        })
+    /// Charges cost units to the person and the address.
+    ///
+    /// # Errors
+    /// When one of them has too few left.
+    pub fn charge(&self, units: usize, from: Requester<'_>) -> Result<(), LimitReached> {
+        let Some(units) = tokens(units) else { return Ok(()) };
+        if let Some(subject) = from.subject {
+            self.person_cost.take(|| subject.to_owned(), units, LimitScope::Person)?;
+        }
+        match self.limited(from.address) {
+            Some(network) => self.address_cost.take(|| network, units, LimitScope::Address),
+            None => Ok(()),
+        }
+    }
+
+    /// The address as it is limited; none where it is not.
+    fn limited(&self, address: Option<IpAddr>) -> Option<IpAddr> {
+        let address = address?.to_canonical();
+        let is_gateway = self.gateways.iter().any(|network| network.contains(&address));
+        (!is_gateway).then(|| network(address))
     }
 
     /// Forgets those who have been quiet for long enough to begin anew.
     pub fn forget(&self) {
-        if let Some(limiter) = &self.person {
-            limiter.retain_recent();
-        }
-        if let Some(limiter) = &self.address {
-            limiter.retain_recent();
-        }
+        self.person.forget_idle();
+        self.address.forget_idle();
+        self.person_cost.forget_idle();
+        self.address_cost.forget_idle();
     }
 }
 
-fn limiter<K: Clone + Eq + Hash>(a_minute: Option<NonZeroU32>, clock: &Injected) -> Option<Limiter<K>> {
-    Some(RateLimiter::new(Quota::per_minute(a_minute?), HashMapStateStore::default(), clock.clone()))
+fn tokens(count: usize) -> Option<NonZeroU32> {
+    NonZeroU32::new(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// What counts as one address: of IPv6 the network, since a household has as many addresses in it as it likes.
@@ -111,34 +221,87 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
 
-    fn waits(result: &Result<(), Refused>) -> Option<i64> {
+    const POST: MutationKind = MutationKind::Post;
+
+    fn rates(limits: RateLimits) -> (Rates, Arc<ManualClock>) {
+        let clock = ManualClock::at("2026-03-02T04:00:00Z".parse().unwrap());
+        let injected: Arc<dyn Clock> = clock.clone();
+        (Rates::new(limits, &injected), clock)
+    }
+
+    fn requester<'a>(subject: &'a str, address: &str) -> Requester<'a> {
+        Requester { subject: Some(subject), address: Some(address.parse().unwrap()) }
+    }
+
+    fn wait_ms(result: Result<(), LimitReached>) -> Option<(LimitScope, i64)> {
         match result {
-            Err(Refused::TooFast { retry_after }) => Some(retry_after.num_milliseconds()),
+            Err(LimitReached::Until { scope, retry_after }) => Some((scope, retry_after.num_milliseconds())),
             _ => None,
         }
     }
 
     #[test]
-    fn whoever_is_too_fast_is_told_how_long_to_wait_and_may_go_on_then() {
-        let clock = ManualClock::at("2026-03-02T04:00:00Z".parse().unwrap());
-        let allowed = Allowances { person: NonZeroU32::new(60), address: NonZeroU32::new(100) };
-        let injected: Arc<dyn Clock> = clock.clone();
-        let rates = Rates::new(allowed, &injected);
-        let from = Some("2001:db8::1".parse().unwrap());
+    fn tells_how_long_to_wait_and_lets_go_on_then() {
+        let limits = RateLimits { person: NonZeroU32::new(60), address: NonZeroU32::new(100), ..RateLimits::default() };
+        let (rates, clock) = rates(limits);
+        let ana = requester("ana", "2001:db8::1");
         for _ in 0..60 {
-            assert!(rates.count(Counted::Post, "ana", from).is_ok());
+            assert!(rates.count(POST, 1, ana).is_ok());
         }
-        assert_eq!(waits(&rates.count(Counted::Post, "ana", from)), Some(1000));
-        assert!(rates.count(Counted::Vote, "ana", from).is_ok(), "votes are counted for themselves");
+        assert_eq!(wait_ms(rates.count(POST, 1, ana)), Some((LimitScope::Person, 1000)));
+        assert!(rates.count(MutationKind::Vote, 1, ana).is_ok(), "votes are counted for themselves");
+        assert!(rates.count(MutationKind::Other, 1, ana).is_ok(), "and so is the rest");
         clock.advance(TimeDelta::milliseconds(999));
-        assert_eq!(waits(&rates.count(Counted::Post, "ana", from)), Some(1));
+        assert_eq!(wait_ms(rates.count(POST, 1, ana)), Some((LimitScope::Person, 1)));
         clock.advance(TimeDelta::milliseconds(1));
-        assert!(rates.count(Counted::Post, "ana", from).is_ok());
-        let neighbour = Some("2001:db8::2".parse().unwrap());
-        let others = (0..60).map(|n| rates.count(Counted::Post, &format!("guest {n}"), neighbour));
+        assert!(rates.count(POST, 1, ana).is_ok());
+        let others = (0..60).map(|n| rates.count(POST, 1, requester(&format!("guest {n}"), "2001:db8::2")));
         assert_eq!(others.filter(Result::is_ok).count(), 40, "the network is counted too");
         clock.advance(TimeDelta::minutes(2));
         rates.forget();
-        assert_eq!(rates.person.as_ref().unwrap().len(), 0);
+        assert_eq!(rates.person.0.as_ref().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn charges_cost_units_to_the_person_and_the_address() {
+        let limits = RateLimits {
+            person_cost: NonZeroU32::new(600),
+            address_cost: NonZeroU32::new(1000),
+            ..RateLimits::default()
+        };
+        let (rates, clock) = rates(limits);
+        let (ana, ben) = (requester("ana", "192.0.2.1"), requester("ben", "::ffff:192.0.2.1"));
+        assert_eq!(rates.charge(601, ana), Err(LimitReached::Never), "it would be too much at any time");
+        assert!(rates.charge(600, ana).is_ok());
+        assert_eq!(wait_ms(rates.charge(20, ana)), Some((LimitScope::Person, 2000)));
+        assert!(rates.charge(400, ben).is_ok());
+        assert_eq!(wait_ms(rates.charge(100, ben)), Some((LimitScope::Address, 6000)), "mapped addresses are the same");
+        assert!(rates.charge(600, requester("cyd", "192.0.2.2")).is_ok());
+        clock.advance(TimeDelta::minutes(2));
+        assert!(rates.charge(600, ana).is_ok());
+        clock.advance(TimeDelta::minutes(2));
+        rates.forget();
+        assert!(rates.person_cost.0.as_ref().unwrap().is_empty() && rates.address_cost.0.as_ref().unwrap().is_empty());
+    }
+
+    #[test]
+    fn does_not_limit_the_address_of_a_gateway() {
+        let limits = RateLimits {
+            address: NonZeroU32::new(1),
+            address_cost: NonZeroU32::new(10),
+            person_cost: NonZeroU32::new(15),
+            gateways: vec!["192.0.2.0/24".parse().unwrap()],
+            ..RateLimits::default()
+        };
+        let (rates, _) = rates(limits);
+        let gateway = Requester { subject: None, address: Some("192.0.2.9".parse().unwrap()) };
+        for _ in 0..5 {
+            assert!(rates.charge(10, gateway).is_ok() && rates.count(POST, 1, gateway).is_ok());
+        }
+        assert!(rates.charge(10, requester("ana", "192.0.2.9")).is_ok());
+        assert_eq!(
+            wait_ms(rates.charge(10, requester("ana", "192.0.2.9"))).map(|(scope, _)| scope),
+            Some(LimitScope::Person)
+        );
     }
 }

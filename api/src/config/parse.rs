@@ -72,6 +72,13 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         trusted_proxies: networks(texts, "KEZDESU_TRUSTED_PROXIES")?,
         person_a_minute: NonZeroU32::new(number(texts, "KEZDESU_PERSON_A_MINUTE", 60, 0..=u32::MAX)?),
         address_a_minute: NonZeroU32::new(number(texts, "KEZDESU_ADDRESS_A_MINUTE", 3000, 0..=u32::MAX)?),
+        person_cost_a_minute: NonZeroU32::new(number(texts, "KEZDESU_PERSON_COST_A_MINUTE", 200_000, 0..=u32::MAX)?),
+        address_cost_a_minute: NonZeroU32::new(number(
+            texts,
+            "KEZDESU_ADDRESS_COST_A_MINUTE",
+            1_000_000,
+            0..=u32::MAX,
+        )?),
         operations: optional(texts, "KEZDESU_OPERATIONS").map(PathBuf::from),
         safelist: one_of(
             texts,
@@ -257,6 +264,8 @@ mod tests {
             ("KEZDESU_GATEWAY_OPERATIONS", "0"),
             ("KEZDESU_LAME_DUCK", "301"),
             ("KEZDESU_PERSON_A_MINUTE", "-1"),
+            ("KEZDESU_PERSON_COST_A_MINUTE", "many"),
+            ("KEZDESU_ADDRESS_COST_A_MINUTE", "-1"),
             ("KEZDESU_SAFELIST", "all"),
             ("KEZDESU_OTLP", "collector"),
             ("KEZDESU_LOG", "kezdesu=loudest"),

@@ -83,12 +83,22 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "KEZDESU_PERSON_A_MINUTE",
         "60",
-        "How many posts, and how many votes, a person may send a minute at one replica; 0 is any number.",
+        "How many posts, how many votes, and how many other mutations a person may send a minute at one replica; 0 is any number.",
     ),
     setting(
         "KEZDESU_ADDRESS_A_MINUTE",
         "3000",
         "The same for an address: many phones of one network may share it. Behind a proxy set `KEZDESU_TRUSTED_PROXIES`.",
+    ),
+    setting(
+        "KEZDESU_PERSON_COST_A_MINUTE",
+        "200000",
+        "How many cost units a person's operations may come to a minute at one replica, and at once; 0 is any number.",
+    ),
+    setting(
+        "KEZDESU_ADDRESS_COST_A_MINUTE",
+        "1000000",
+        "The same for an address; the addresses of `KEZDESU_GATEWAYS` are not limited.",
     ),
     setting("KEZDESU_OPERATIONS", "none", "A file of persisted operations, in the format of Apollo's manifest."),
     setting(
@@ -180,10 +190,14 @@ pub struct Settings {
     pub gateway_operations: usize,
     /// Networks of the proxies in front.
     pub trusted_proxies: Vec<IpNet>,
-    /// How many posts or votes a person may send a minute; none: any number.
+    /// How many posts, votes or other mutations a person may send a minute; none: any number.
     pub person_a_minute: Option<NonZeroU32>,
     /// The same for an address.
     pub address_a_minute: Option<NonZeroU32>,
+    /// How many cost units a person's operations may come to a minute; none: any number.
+    pub person_cost_a_minute: Option<NonZeroU32>,
+    /// The same for an address.
+    pub address_cost_a_minute: Option<NonZeroU32>,
     /// A file of persisted operations.
     pub operations: Option<PathBuf>,
     /// Whose operations must be listed in it.

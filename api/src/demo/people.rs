@@ -64,7 +64,7 @@ async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), ActErr
     let (kind, language) = (CommentKind::Question, Some(language));
     let post = PostComment { meeting, body, kind, language, author_name: None };
     let author = viewer(&format!("demo-{}", index % round), name, &[Role::Citizen], None);
-    app.post_comment(&author, post, Sent { key: None, language: Language::Kk, from: None }).await?;
+    app.post_comment(&author, post, Sent { key: None, language: Language::Kk }).await?;
     Ok(())
 }
 
@@ -93,7 +93,7 @@ async fn answer(app: &Arc<App>, staff: &Viewer, meeting: MeetingId) -> Result<()
 async fn vote(app: &Arc<App>, meeting: MeetingId, step: u64) -> Result<(), ActError> {
     let voter = viewer(&format!("demo-voter-{step}"), "Тұрғын", &[Role::Citizen], None);
     for comment in some(app, meeting, CommentState::Published, CommentOrder::Newest).await?.iter().take(2) {
-        app.vote_comment(&voter, comment.id, true, None).await?;
+        app.vote_comment(&voter, comment.id, true).await?;
     }
     Ok(())
 }

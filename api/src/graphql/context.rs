@@ -16,7 +16,7 @@ use async_graphql::{
 use entities::enums::Language;
 
 use crate::{
-    app::App,
+    app::{App, rates::Requester},
     domain::viewer::Viewer,
     feed::{Hub, SplitBoard},
     graphql::{
@@ -69,6 +69,12 @@ impl Asker {
     pub const fn new(viewer: Viewer, language: Language, address: Option<IpAddr>, asked: Asked) -> Self {
         Self { viewer, asked, language, address }
     }
+
+    /// The caller as the rate limits know it. What is charged is not part of the answer, so nobody has asked who it is.
+    #[must_use]
+    pub fn requester(&self) -> Requester<'_> {
+        Requester { subject: self.viewer.subject(), address: self.address }
+    }
 }
 
 /// Access to what a resolver works with.
@@ -81,8 +87,6 @@ pub trait Scene<'a> {
     fn viewer(&self) -> &'a Viewer;
     /// The language of the answer.
     fn language(&self) -> Language;
-    /// From which address it is asked, where that is known.
-    fn address(&self) -> Option<IpAddr>;
     /// The position after which a stream begins: where the door says so, else as its argument says.
     fn after(&self, argument: Option<i64>) -> Option<i64>;
     /// The heads of comment feeds that this operation has read.
@@ -114,10 +118,6 @@ impl<'a> Scene<'a> for Context<'a> {
 
     fn language(&self) -> Language {
         self.data_unchecked::<Asker>().language
-    }
-
-    fn address(&self) -> Option<IpAddr> {
-        self.data_unchecked::<Asker>().address
     }
 
     fn after(&self, argument: Option<i64>) -> Option<i64> {

@@ -5,12 +5,24 @@
 use std::{error::Error as StdError, sync::Arc};
 
 use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError, Value};
+use chrono::TimeDelta;
 use entities::enums::Language;
 
-use crate::{feed::NoSuchFeed, idgen::IdGen, store::StoreError, text};
+use crate::{
+    app::rates::{LimitReached, LimitScope},
+    feed::NoSuchFeed,
+    idgen::IdGen,
+    store::StoreError,
+    text,
+};
 
 /// By this extension a scalar names the message that says what is wrong with a value. It goes no further than [`finish`].
 pub const MESSAGE: &str = "message";
+
+/// The code of what is refused because too much comes at a time.
+pub const RATE_LIMITED: &str = "RATE_LIMITED";
+/// The extension that says how many milliseconds to wait.
+pub const RETRY_AFTER: &str = "retryAfterMs";
 
 /// An error of the API. Without `Display` on purpose: async-graphql turns every `Display` type into client text
 /// through `?`.
@@ -45,6 +57,13 @@ pub enum ApiError {
     NotFound,
     /// The answer would be too large.
     TooCostly,
+    /// The caller, or everybody together, asks for too much at a time.
+    RateLimited {
+        /// Whose limit was reached.
+        scope: LimitScope,
+        /// How long to wait.
+        retry_after: TimeDelta,
+    },
     /// Something broke underneath.
     Internal(Arc<dyn StdError + Send + Sync>),
 }
@@ -77,6 +96,7 @@ impl ApiError {
             | Self::BadValue { .. } => "BAD_USER_INPUT",
             Self::NotFound => "NOT_FOUND",
             Self::TooCostly => "COST_EXCEEDED",
+            Self::RateLimited { .. } => RATE_LIMITED,
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -92,6 +112,8 @@ impl ApiError {
             Self::BadValue { message, .. } => message,
             Self::NotFound => "error-not-found",
             Self::TooCostly => "error-cost-exceeded",
+            Self::RateLimited { scope: LimitScope::Service, .. } => "error-overloaded",
+            Self::RateLimited { .. } => "error-rate-limited",
             Self::Internal(_) => "error-internal",
         }
     }
@@ -100,6 +122,15 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::Internal(Arc::new(error))
+    }
+}
+
+impl From<LimitReached> for ApiError {
+    fn from(limit: LimitReached) -> Self {
+        match limit {
+            LimitReached::Until { scope, retry_after } => Self::RateLimited { scope, retry_after },
+            LimitReached::Never => Self::TooCostly,
+        }
     }
 }
 
@@ -142,6 +173,15 @@ fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: im
         ApiError::Misfit { detail: Some(detail) } | ApiError::BadValue { detail: Some(detail), .. } => {
             extensions.set("detail", detail.as_str());
         }
+        ApiError::RateLimited { scope, retry_after } => {
+            // Rounded up, so that whoever waits for so long has waited for long enough.
+            let wait =
+                retry_after.num_microseconds().map_or(i64::MAX, |micros| micros.max(0).saturating_add(999) / 1000);
+            extensions.set(RETRY_AFTER, wait);
+            extensions.set("scope", scope.name());
+            args.push(("seconds", (wait.saturating_add(999) / 1000).into()));
+            metrics::counter!("kezdesu_rate_limited_total", "scope" => scope.name()).increment(1);
+        }
         ApiError::Internal(source) => {
             let id = fresh();
             tracing::error!(error_id = %id, error = chain(source.as_ref()), "an operation failed");
@@ -152,6 +192,36 @@ fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: im
     }
     error.message = text::message(language, cause.message(), &args);
     error.extensions = Some(extensions);
+}
+
+/// Why nothing was run: too much comes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Whether the limit is that of the replica, whoever asks.
+    pub of_service: bool,
+    /// How many seconds to wait.
+    pub retry_after_seconds: u64,
+}
+
+/// Returns the rate limit by which a finished answer was refused as a whole, or `None` if it was not.
+#[must_use]
+pub fn rate_limit(answer: &Response) -> Option<RateLimit> {
+    if answer.data != Value::Null {
+        return None;
+    }
+    let limits = answer.errors.iter().map(|error| {
+        let extensions = error.extensions.as_ref()?;
+        let is = |name, value: &str| matches!(extensions.get(name), Some(Value::String(text)) if text == value);
+        let wait = match extensions.get(RETRY_AFTER) {
+            Some(Value::Number(wait)) => wait.as_u64(),
+            _ => None,
+        };
+        is("code", RATE_LIMITED).then(|| RateLimit {
+            of_service: is("scope", LimitScope::Service.name()),
+            retry_after_seconds: wait.unwrap_or_default().div_ceil(1000).max(1),
+        })
+    });
+    limits.collect::<Option<Vec<_>>>()?.into_iter().max_by_key(|limit| limit.retry_after_seconds)
 }
 
 /// How the library begins when an operation goes beyond its limits. It has no codes for them.

@@ -82,9 +82,10 @@ impl Extension for OfRequest {
         ctx: &ExtensionContext<'_>,
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
-        let result = next.run(ctx).await?;
+        let mut result = next.run(ctx).await?;
         let references = self.references.load(Ordering::Relaxed).max(1);
-        if result.complexity.saturating_mul(references) > MOST_COST { Err(vec![too_much()]) } else { Ok(result) }
+        result.complexity = result.complexity.saturating_mul(references);
+        if result.complexity > MOST_COST { Err(vec![too_much()]) } else { Ok(result) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The public API: translation only. What a resolver decides, a use case or a rule decides for it.
 
+pub mod budgets;
 pub mod context;
 pub mod engine;
 pub mod enums;

@@ -35,7 +35,7 @@ pub enum RefusalCode {
     CommentsClosed,
     /// The text is too long.
     TooLong,
-    /// Slow mode, or too much from one person or address: `retryAfterMs` says how long to wait.
+    /// Slow mode: `retryAfterMs` says how long to wait.
     TooFast,
     /// The text holds a word that is blocked at this meeting.
     BlockedWord,

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use async_graphql::{MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use crate::graphql::{
+    budgets::Budgeted,
     context::Rooms,
     limits::{DEEPEST_SELECTION, Limited},
     meetings::MeetingSubscription,
@@ -31,6 +32,8 @@ pub(in crate::graphql) fn builder() -> SchemaBuilder<Root, Mutation, Subscriptio
     Schema::build(Root, Mutation::default(), Subscription::default())
         .enable_federation()
         .enable_subscription_in_federation()
+        // The outer one: it charges what the inner one lets through.
+        .extension(Budgeted)
         .extension(Limited)
         .limit_depth(DEEPEST)
         .limit_complexity(MOST_COST)

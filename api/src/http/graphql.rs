@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use crate::{
     auth::Authenticated,
     clock::sleep,
-    graphql::engine::Caller,
+    graphql::{
+        engine::Caller,
+        error::{RateLimit, rate_limit},
+    },
     http::{
         Door,
         address::{self, Peer},
@@ -278,9 +281,19 @@ pub(in crate::http) fn errors_of(answer: &Answer) -> Value {
 
 fn render(answer: &Answer, form: Form) -> Response {
     let failed = form == Form::Response && is_request_error(answer);
-    let status = if failed { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let limited = rate_limit(answer);
+    let status = match limited {
+        // Also where every well-formed request is answered with 200: a balancer must see it, and nothing was run.
+        Some(RateLimit { of_service: true, .. }) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(_) if failed => StatusCode::TOO_MANY_REQUESTS,
+        _ if failed => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    };
     let mut response = (status, Body::from(json_of(answer))).into_response();
     let headers = response.headers_mut();
+    if let Some(RateLimit { retry_after_seconds, .. }) = limited {
+        headers.insert(header::RETRY_AFTER, retry_after_seconds.into());
+    }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
     for_nobody_else(headers);
     response

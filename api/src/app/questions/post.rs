@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    net::IpAddr,
     sync::Arc,
 };
 
@@ -20,7 +19,6 @@ use crate::{
         meetings::{bad_text, text},
         once::once,
         questions::{change_event, not_live},
-        rates::Counted,
     },
     domain::{
         body::{LONGEST_BODY, fold, line, said_digest},
@@ -61,8 +59,6 @@ pub struct Sent<'a> {
     pub key: Option<&'a str>,
     /// The language of the request.
     pub language: Language,
-    /// From which address, where that is known.
-    pub from: Option<IpAddr>,
 }
 
 impl App {
@@ -70,7 +66,7 @@ impl App {
     /// if it were alone, in the order in which they came.
     ///
     /// # Errors
-    /// Refused when the floor is closed to the author, the text breaks a rule, or so much comes from the author or the address.
+    /// Refused when the floor is closed to the author or the text breaks a rule.
     pub async fn post_comment(
         self: &Arc<Self>,
         viewer: &Viewer,
@@ -79,7 +75,6 @@ impl App {
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
         let person = viewer.person().ok_or(ActError::Unauthenticated)?;
-        self.rates.count(Counted::Post, &person.subject, sent.from)?;
         let author = author_key(viewer).ok_or(ActError::Unauthenticated)?;
         let once = once(&person.subject, "postComment", sent.key, &post)?;
         let body = line(&post.body, LONGEST_BODY).map_err(|bad| bad_text("body", bad))?;

@@ -1,12 +1,10 @@
 //! Voting for a comment. A count becomes an event at most once a second.
 
-use std::net::IpAddr;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{comment, ids::CommentId};
 
 use crate::{
-    app::{ActError, App, Refused, apart::apart, questions::not_live, rates::Counted, refused::Invalid},
+    app::{ActError, App, Refused, apart::apart, questions::not_live, refused::Invalid},
     domain::{
         comment::{is_public, vote},
         feed::{EventKind, FeedName, NewEvent},
@@ -25,17 +23,10 @@ impl App {
     /// Votes for a comment, or takes the vote back. One vote a person, however often sent.
     ///
     /// # Errors
-    /// Refused when the meeting is not live, the comment is not waiting in public, or so much comes from the voter or the address.
-    pub async fn vote_comment(
-        &self,
-        viewer: &Viewer,
-        id: CommentId,
-        up: bool,
-        from: Option<IpAddr>,
-    ) -> Result<comment::Model, ActError> {
+    /// Refused when the meeting is not live, or the comment is not waiting in public.
+    pub async fn vote_comment(&self, viewer: &Viewer, id: CommentId, up: bool) -> Result<comment::Model, ActError> {
         let now = self.now();
         let subject = viewer.subject().ok_or(ActError::Unauthenticated)?;
-        self.rates.count(Counted::Vote, subject, from)?;
         let mut tx = self.store.begin().await?;
         let locked = self.lock_comment::<policy::PostComment>(&tx, viewer, id).await?;
         if let Some(refused) = not_live(&locked.meeting) {

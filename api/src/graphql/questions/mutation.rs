@@ -75,7 +75,7 @@ impl QuestionMutation {
         #[graphql(desc = "The comment.")] input: PostCommentInput,
     ) -> ApiResult<CommentPayload> {
         let (post, key) = input.parse()?;
-        let sent = Sent { key: key.as_deref(), language: ctx.language(), from: ctx.address() };
+        let sent = Sent { key: key.as_deref(), language: ctx.language() };
         comment(ctx, ctx.app().post_comment(ctx.viewer(), post, sent).await)
     }
 
@@ -105,7 +105,7 @@ impl QuestionMutation {
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
         let up = input.up.unwrap_or(true);
-        comment(ctx, ctx.app().vote_comment(ctx.viewer(), id, up, ctx.address()).await)
+        comment(ctx, ctx.app().vote_comment(ctx.viewer(), id, up).await)
     }
 
     /// Takes one's own comment back.

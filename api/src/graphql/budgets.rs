@@ -1,0 +1,143 @@
+//! Charges what an operation costs to its caller before it runs, over whichever transport it came.
+
+use std::{
+    any::TypeId,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_graphql::{
+    Request, ServerError, ServerResult, ValidationResult,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation},
+    parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
+};
+
+use crate::{
+    app::rates::MutationKind,
+    graphql::{
+        context::{Asker, Rooms},
+        error::ApiError,
+        limits::{parsed, too_much},
+        live::Turn,
+    },
+};
+
+/// What a subscription may cost at each of its events.
+pub const MOST_EVENT_COST: usize = 500;
+/// What an operation costs at least, valid or not.
+const LEAST_COST: usize = 5;
+/// How many bytes of a document cost one unit, valid or not.
+const BYTES_A_UNIT: usize = 64;
+
+/// Charges callers, as an extension of the schema.
+pub struct Budgeted;
+
+impl ExtensionFactory for Budgeted {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::<OfRequest>::default()
+    }
+}
+
+/// How many mutations of each kind one request makes.
+#[derive(Default)]
+struct OfRequest {
+    posts: AtomicUsize,
+    votes: AtomicUsize,
+    others: AtomicUsize,
+}
+
+#[async_graphql::async_trait::async_trait]
+impl Extension for OfRequest {
+    async fn prepare_request(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        if is_rendering(request.data.get(&TypeId::of::<Turn>()).and_then(|turn| turn.downcast_ref())) {
+            return next.run(ctx, request).await;
+        }
+        let asker = request.data.get(&TypeId::of::<Asker>()).and_then(|asker| asker.downcast_ref::<Asker>());
+        if let (Some(rooms), Some(asker)) = (ctx.data_opt::<Rooms>(), asker) {
+            // What is refused further on has cost its reading.
+            let reading = LEAST_COST + request.query.len() / BYTES_A_UNIT;
+            rooms.app.rates.charge(reading, asker.requester()).map_err(|limit| ApiError::from(limit).at(Vec::new()))?;
+        }
+        let mut request = next.run(ctx, request).await?;
+        let name = request.operation_name.clone();
+        self.list(parsed(&mut request)?, name.as_deref());
+        Ok(request)
+    }
+
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let result = next.run(ctx).await?;
+        let turn = ctx.data_opt::<Turn>();
+        if is_rendering(turn) {
+            return Ok(result);
+        }
+        if turn.is_some() && result.complexity > MOST_EVENT_COST {
+            return Err(vec![too_much()]);
+        }
+        if let (Some(rooms), Some(asker)) = (ctx.data_opt::<Rooms>(), ctx.data_opt::<Asker>()) {
+            let (rates, requester) = (&rooms.app.rates, asker.requester());
+            let counted = self.kinds().into_iter().try_for_each(|(kind, times)| rates.count(kind, times, requester));
+            let charged = counted.and_then(|()| rates.charge(result.complexity, requester));
+            charged.map_err(|limit| vec![ApiError::from(limit).at(Vec::new())])?;
+        }
+        Ok(result)
+    }
+}
+
+/// Whether a subscription is executed for one of its events, and so was paid for when it began.
+const fn is_rendering(turn: Option<&Turn>) -> bool {
+    matches!(turn, Some(Turn::Render(_)))
+}
+
+impl OfRequest {
+    /// Counts the mutations of the operation that is to run. The document has passed the limits, so its fragments end.
+    fn list(&self, document: &ExecutableDocument, name: Option<&str>) {
+        let mut operations = document.operations.iter();
+        let chosen = operations.find(|(known, _)| name.is_none() || known.map(async_graphql::Name::as_str) == name);
+        if let Some((_, operation)) = chosen
+            && operation.node.ty == OperationType::Mutation
+        {
+            self.list_fields(document, &operation.node.selection_set.node);
+        }
+    }
+
+    fn list_fields(&self, document: &ExecutableDocument, set: &SelectionSet) {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let count = match field.node.name.node.as_str() {
+                        "postComment" => &self.posts,
+                        "voteComment" => &self.votes,
+                        name if name.starts_with("__") => continue,
+                        _ => &self.others,
+                    };
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                Selection::InlineFragment(inline) => self.list_fields(document, &inline.node.selection_set.node),
+                Selection::FragmentSpread(spread) => {
+                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
+                        self.list_fields(document, &fragment.node.selection_set.node);
+                    }
+                }
+            }
+        }
+    }
+
+    fn kinds(&self) -> [(MutationKind, usize); 3] {
+        [
+            (MutationKind::Post, self.posts.load(Ordering::Relaxed)),
+            (MutationKind::Vote, self.votes.load(Ordering::Relaxed)),
+            (MutationKind::Other, self.others.load(Ordering::Relaxed)),
+        ]
+    }
+}
