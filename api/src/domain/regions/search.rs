@@ -1,73 +1,126 @@
 //! Finding units by name: every word that is looked for begins a word of a name, in Kazakh or in Russian.
 //!
-//! A list of all words that occur leads to the few units that can match, so that a search does not read every name.
+//! An index of all words leads to the units; no name is read. A set of units has one bit for each, so that a word which nearly
+//! every name holds costs as little as a rare one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use crate::domain::{
     body::{fold, words},
     regions::{Node, Unit},
 };
 
-/// The words of a unit's names, folded, each with a space before it.
-#[derive(Clone, Debug)]
-pub(in crate::domain::regions) struct Haystack(String);
-
-impl Haystack {
-    pub(in crate::domain::regions) fn of(unit: &Unit) -> Self {
-        Self(format!(" {} {}", fold(&unit.names.kk), fold(&unit.names.ru)))
-    }
-}
-
-/// What is looked for: folded words, each with a space before it.
+/// What is looked for: folded words, none of which begins another.
 #[derive(Clone, Debug)]
 pub(in crate::domain::regions) struct Needles(Vec<String>);
 
 impl Needles {
     /// The words of a text; none where it holds no word, and so asks for nothing.
     pub(in crate::domain::regions) fn of(text: &str) -> Option<Self> {
-        let words: Vec<_> = words(text).into_iter().map(|word| format!(" {word}")).collect();
+        let mut words = words(text);
+        // In order a word stands directly before those that it begins, and each of them asks for more.
+        words.sort_unstable();
+        let next: Vec<_> = words.iter().skip(1).cloned().map(Some).chain([None]).collect();
+        let needed = words.into_iter().zip(next);
+        let words: Vec<_> = needed
+            .filter(|(word, next)| !next.as_ref().is_some_and(|next| next.starts_with(word.as_str())))
+            .map(|(word, _)| word)
+            .collect();
         (!words.is_empty()).then_some(Self(words))
     }
+}
 
-    pub(in crate::domain::regions) fn are_in(&self, haystack: &Haystack) -> bool {
-        self.0.iter().all(|needle| haystack.0.contains(needle.as_str()))
+/// A set of units.
+#[derive(Clone, Debug)]
+pub(in crate::domain::regions) struct Found(Vec<u64>);
+
+impl Found {
+    fn none(units: usize) -> Self {
+        Self(vec![0; units.div_ceil(64)])
+    }
+
+    fn add(&mut self, Node(at): Node) {
+        if let Some(bits) = self.0.get_mut(at / 64) {
+            *bits |= 1 << (at % 64);
+        }
+    }
+
+    fn keep(&mut self, other: &Self) {
+        for (bits, others) in self.0.iter_mut().zip(&other.0) {
+            *bits &= others;
+        }
+    }
+
+    pub(in crate::domain::regions) fn holds(&self, Node(at): Node) -> bool {
+        self.0.get(at / 64).is_some_and(|bits| bits & (1 << (at % 64)) != 0)
+    }
+
+    /// The units in a range, in tree order.
+    pub(in crate::domain::regions) fn within(&self, range: Range<usize>) -> impl Iterator<Item = Node> {
+        let blocks = range.start / 64..range.end.div_ceil(64).min(self.0.len()).max(range.start / 64);
+        let first = blocks.start;
+        let blocks = self.0.get(blocks).unwrap_or_default().iter().enumerate();
+        let all = blocks.flat_map(move |(block, bits)| {
+            let bits = std::iter::successors(Some(*bits).filter(|bits| *bits != 0), |bits| {
+                Some(bits & (bits - 1)).filter(|bits| *bits != 0)
+            });
+            bits.map(move |bits| (first + block) * 64 + usize::try_from(bits.trailing_zeros()).unwrap_or_default())
+        });
+        all.filter(move |at| range.contains(at)).map(Node)
     }
 }
 
 /// All words of all names in their order, each with the units whose names hold it.
 #[derive(Clone, Debug)]
-pub(in crate::domain::regions) struct Words(Vec<(Box<str>, Vec<Node>)>);
+pub(in crate::domain::regions) struct Words {
+    words: Vec<(Box<str>, Vec<Node>)>,
+    units: usize,
+}
 
 impl Words {
-    /// The words of the names, which stand in tree order.
-    pub(in crate::domain::regions) fn of<'a>(names: impl Iterator<Item = (Node, &'a Haystack)>) -> Self {
-        let mut words: BTreeMap<&str, Vec<Node>> = BTreeMap::new();
-        for (node, haystack) in names {
-            for word in haystack.0.split_whitespace() {
-                let nodes = words.entry(word).or_default();
-                if nodes.last() != Some(&node) {
-                    nodes.push(node);
+    /// The words of the names of units, which stand in tree order.
+    pub(in crate::domain::regions) fn of<'a>(units: impl Iterator<Item = (Node, &'a Unit)>) -> Self {
+        let mut words: BTreeMap<Box<str>, Vec<Node>> = BTreeMap::new();
+        let mut count = 0;
+        for (node, unit) in units {
+            count += 1;
+            for name in [&unit.names.kk, &unit.names.ru] {
+                for word in fold(name).split_whitespace() {
+                    match words.get_mut(word) {
+                        Some(nodes) if nodes.last() == Some(&node) => {}
+                        Some(nodes) => nodes.push(node),
+                        None => {
+                            words.insert(word.into(), vec![node]);
+                        }
+                    }
                 }
             }
         }
-        Self(words.into_iter().map(|(word, nodes)| (word.into(), nodes)).collect())
+        Self { words: words.into_iter().collect(), units: count }
     }
 
-    /// The units that hold the rarest of the needles, in tree order; whether they hold the others is still to be seen. None
-    /// where there would be more than `limit`, and reading every name is faster.
-    pub(in crate::domain::regions) fn candidates(&self, needles: &Needles, limit: usize) -> Option<Vec<Node>> {
-        let with = |needle: &String| {
-            let begin = needle.trim_start();
-            let from = self.0.partition_point(|(word, _)| &**word < begin);
-            let rest = self.0.get(from..).unwrap_or_default();
-            rest.get(..rest.partition_point(|(word, _)| word.starts_with(begin))).unwrap_or_default()
-        };
-        let size = |words: &&[(Box<str>, Vec<Node>)]| words.iter().map(|(_, nodes)| nodes.len()).sum::<usize>();
-        let rarest = needles.0.iter().map(with).min_by_key(size).filter(|words| size(words) <= limit)?;
-        let mut nodes: Vec<Node> = rarest.iter().flat_map(|(_, nodes)| nodes).copied().collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        Some(nodes)
+    /// The units in whose names each of the needles begins a word.
+    pub(in crate::domain::regions) fn find(&self, Needles(needles): &Needles) -> Found {
+        let mut all: Option<Found> = None;
+        for needle in needles {
+            let mut found = Found::none(self.units);
+            for (_, nodes) in self.beginning_with(needle) {
+                nodes.iter().for_each(|node| found.add(*node));
+            }
+            all = Some(match all {
+                None => found,
+                Some(mut all) => {
+                    all.keep(&found);
+                    all
+                }
+            });
+        }
+        all.unwrap_or_else(|| Found::none(self.units))
+    }
+
+    fn beginning_with(&self, needle: &str) -> &[(Box<str>, Vec<Node>)] {
+        let from = self.words.partition_point(|(word, _)| &**word < needle);
+        let rest = self.words.get(from..).unwrap_or_default();
+        rest.get(..rest.partition_point(|(word, _)| word.starts_with(needle))).unwrap_or_default()
     }
 }

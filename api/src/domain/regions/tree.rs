@@ -9,12 +9,12 @@ use entities::{enums::RegionKind, kato::KatoCode};
 
 use crate::domain::regions::{
     Unit,
-    search::{Haystack, Needles, Words},
+    search::{Needles, Words},
 };
 
 /// A place in a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Node(usize);
+pub struct Node(pub(in crate::domain::regions) usize);
 
 /// Why units do not make a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,6 @@ struct Place {
     parent: Option<Node>,
     /// The first place after everything below.
     end: usize,
-    haystack: Haystack,
 }
 
 /// The units of one time.
@@ -45,6 +44,8 @@ pub struct Tree {
     places: Vec<Place>,
     by_code: HashMap<KatoCode, Node>,
     words: Words,
+    /// What selections ask of each unit, close together: a selection may look at all of them.
+    traits: Vec<(RegionKind, bool)>,
 }
 
 /// Which units are wanted. Every part that is given must hold.
@@ -60,6 +61,13 @@ pub struct Query<'a> {
     pub has_akim: Option<bool>,
     /// With names that hold these words.
     pub search: Option<&'a str>,
+}
+
+impl Query<'_> {
+    /// Whether everything within is let through.
+    const fn takes_all(&self) -> bool {
+        self.parent.is_none() && self.kinds.is_none() && self.has_akim.is_none() && self.search.is_none()
+    }
 }
 
 /// Where a page of units lies.
@@ -113,8 +121,7 @@ impl Tree {
             if by_code.insert(unit.code, node).is_some() {
                 return Err(BadTree::Doubled(unit.code));
             }
-            let haystack = Haystack::of(&unit);
-            places.push(Place { unit, parent, end: node.0 + 1, haystack });
+            places.push(Place { unit, parent, end: node.0 + 1 });
         }
         // From the back, so that every unit knows its end before it lengthens its parent's.
         for index in (0..places.len()).rev() {
@@ -124,8 +131,9 @@ impl Tree {
                 above.end = above.end.max(end);
             }
         }
-        let words = Words::of(places.iter().enumerate().map(|(index, place)| (Node(index), &place.haystack)));
-        Ok(Self { places, by_code, words })
+        let words = Words::of(places.iter().enumerate().map(|(index, place)| (Node(index), &place.unit)));
+        let traits = places.iter().map(|place| (place.unit.kind, place.unit.has_akim)).collect();
+        Ok(Self { places, by_code, words, traits })
     }
 
     /// How many units there are.
@@ -201,46 +209,70 @@ impl Tree {
 
     /// A page of what a query lets through, in order.
     #[must_use]
-    pub fn page(&self, query: &Query<'_>, Bounds { after, before, limit, backward }: Bounds) -> Slice {
+    pub fn page(&self, query: &Query<'_>, bounds: Bounds) -> Slice {
+        if query.takes_all() {
+            let range = self.range(query);
+            return self.cut(range.len(), |at| Node(range.start + at), bounds);
+        }
         let all = self.select(query);
-        let code = |node: &Node| self.places.get(node.0).map(|place| place.unit.code);
-        let begin = after.map_or(0, |after| all.partition_point(|node| code(node) <= Some(after)));
-        let end = before.map_or(all.len(), |before| all.partition_point(|node| code(node) < Some(before)));
-        let window = all.get(begin..end.max(begin)).unwrap_or_default();
-        let cut = window.len().saturating_sub(limit);
-        let nodes = if backward { window.get(cut..) } else { window.get(..window.len() - cut) };
+        self.cut(all.len(), |at| all.get(at).copied().unwrap_or(Node(usize::MAX)), bounds)
+    }
+
+    /// Cuts a page out of `total` places in order, of which `node` gives each.
+    fn cut(&self, total: usize, node: impl Fn(usize) -> Node, bounds: Bounds) -> Slice {
+        let Bounds { after, before, limit, backward } = bounds;
+        let code = |at: usize| self.places.get(node(at).0).map(|place| place.unit.code);
+        let begin = after.map_or(0, |after| partition_point(total, |at| code(at) <= Some(after)));
+        let end = before.map_or(total, |before| partition_point(total, |at| code(at) < Some(before))).max(begin);
+        let cut = (end - begin).saturating_sub(limit);
+        let shown = if backward { begin + cut..end } else { begin..end - cut };
         let (has_next, has_previous) =
-            if backward { (end < all.len(), cut > 0 || begin > 0) } else { (cut > 0 || end < all.len(), begin > 0) };
-        Slice { nodes: nodes.unwrap_or_default().to_vec(), has_next, has_previous, total: all.len() }
+            if backward { (end < total, cut > 0 || begin > 0) } else { (cut > 0 || end < total, begin > 0) };
+        Slice { nodes: shown.map(node).collect(), has_next, has_previous, total }
     }
 
     /// Everything that a query lets through, in order.
     #[must_use]
     pub fn select(&self, query: &Query<'_>) -> Vec<Node> {
-        let range = match query.within.or(query.parent).map(|code| self.get(code)) {
+        let range = self.range(query);
+        let parent = query.parent.map(|code| self.get(code));
+        let found = query.search.and_then(Needles::of).map(|needles| self.words.find(&needles));
+        let wanted = |node: &Node| {
+            self.traits.get(node.0).is_some_and(|(kind, has_akim)| {
+                query.kinds.is_none_or(|kinds| kinds.contains(kind))
+                    && query.has_akim.is_none_or(|has| *has_akim == has)
+                    && parent.is_none_or(|parent| self.parent(*node) == parent)
+            })
+        };
+        // What is looked at: the children, the units that the words lead to, or all in the range.
+        match (parent.flatten(), query.within, &found) {
+            (Some(parent), None, found) => {
+                let found = |node: &Node| found.as_ref().is_none_or(|found| found.holds(*node));
+                self.children(parent).filter(found).filter(wanted).collect()
+            }
+            (_, _, Some(found)) => found.within(range).filter(wanted).collect(),
+            (_, _, None) => range.map(Node).filter(wanted).collect(),
+        }
+    }
+
+    /// Where that lies which a query lets through.
+    fn range(&self, query: &Query<'_>) -> Range<usize> {
+        match query.within.or(query.parent).map(|code| self.get(code)) {
             None => 0..self.places.len(),
             Some(None) => 0..0,
             Some(Some(node)) => self.below(node),
-        };
-        let parent = query.parent.map(|code| self.get(code));
-        let needles = query.search.and_then(Needles::of);
-        let wanted = |node: &Node| {
-            self.places.get(node.0).is_some_and(|place| {
-                parent.is_none_or(|parent| place.parent == parent)
-                    && query.kinds.is_none_or(|kinds| kinds.contains(&place.unit.kind))
-                    && query.has_akim.is_none_or(|has| place.unit.has_akim == has)
-                    && needles.as_ref().is_none_or(|needles| needles.are_in(&place.haystack))
-            })
-        };
-        // What is read: the children, the units that a rare word leads to, or all in the range.
-        if let (Some(parent), None) = (parent.flatten(), query.within) {
-            return self.children(parent).filter(wanted).collect();
-        }
-        match needles.as_ref().and_then(|needles| self.words.candidates(needles, range.len() / 4)) {
-            Some(found) => found.into_iter().filter(|node| range.contains(&node.0)).filter(wanted).collect(),
-            None => range.map(Node).filter(wanted).collect(),
         }
     }
+}
+
+/// The first of `count` places for which a condition no longer holds, as of a sorted slice.
+fn partition_point(count: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut from, mut to) = (0, count);
+    while from < to {
+        let middle = from + (to - from) / 2;
+        if holds(middle) { from = middle + 1 } else { to = middle }
+    }
+    from
 }
 
 #[cfg(test)]

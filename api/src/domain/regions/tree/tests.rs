@@ -122,6 +122,26 @@ proptest! {
 }
 
 #[test]
+fn finds_words_that_every_name_holds() {
+    // As many units as the country has, in whose names twenty words begin with twenty letters.
+    let letters: Vec<char> = "абвгдежзийклмнопрсту".chars().collect();
+    let unit = |n: usize| {
+        let code = format!("{:09}", 100_000_000 + n);
+        let name: String = letters.iter().map(|letter| format!("{letter}{n} ")).collect();
+        unit(&code, None, RegionKind::Locality, &name)
+    };
+    let tree = Tree::build((0..16_000).map(unit).collect()).unwrap();
+    let words: String = letters.iter().map(|letter| format!("{letter} ")).collect();
+    let began = std::time::Instant::now();
+    for _ in 0..20 {
+        let bounds = Bounds { after: None, before: None, limit: 1, backward: false };
+        let query = Query { search: Some(&words), ..Query::default() };
+        assert_eq!(tree.page(&query, bounds).total, 16_000);
+    }
+    println!("a search of twenty words, each in every name: {:?}", began.elapsed() / 20);
+}
+
+#[test]
 fn what_is_no_tree_is_refused_by_code() {
     let root = unit("100000000", None, RegionKind::Oblast, "Абай облысы");
     let code = |text: &str| text.parse::<KatoCode>().unwrap();
