@@ -14,7 +14,7 @@ use crate::{
     domain::regions::embedded,
     feed::{Bus, Hub, MemoryBus, RedisBus, SplitBoard},
     graphql::Engine,
-    http::{BadManifest, Documents, Door, Limits, Ops, Terms, ops_router, router, serve},
+    http::{BadManifest, Documents, Door, Limits, Ops, Places, Terms, ops_router, router, serve},
     idgen::IdGen,
     jobs,
     lifecycle::Lifecycle,
@@ -179,6 +179,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         allowed_origins: settings.allowed_origins.clone().into(),
         trusted_proxies: settings.trusted_proxies.clone().into(),
         gateways: settings.gateways.clone().into(),
+        places: Places::new(settings.concurrent_operations),
         pages: development,
         limits: Limits {
             max_body_bytes: settings.max_body_bytes,

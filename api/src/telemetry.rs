@@ -107,6 +107,9 @@ fn describe() {
     metrics::describe_histogram!("kezdesu_posts_per_commit", "Posts that were committed together.");
     metrics::describe_counter!("kezdesu_statements_total", "Statements to the database.");
     metrics::describe_counter!("kezdesu_rate_limited_total", "Refusals RATE_LIMITED, by whose limit was reached.");
+    metrics::describe_gauge!("kezdesu_operations_running", "Queries and mutations that have a place.");
+    metrics::describe_gauge!("kezdesu_operations_waiting", "Queries and mutations that wait for a place.");
+    metrics::describe_gauge!("kezdesu_answer_bytes", "Memory of the answers that are made or not yet taken.");
     metrics::gauge!("kezdesu_sockets").increment(0.0);
     for scope in [LimitScope::Person, LimitScope::Address, LimitScope::Service] {
         metrics::counter!("kezdesu_rate_limited_total", "scope" => scope.name()).increment(0);

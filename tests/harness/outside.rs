@@ -42,6 +42,7 @@ pub fn settings(dir: &Path, more: &[(&str, String)]) -> Vec<(String, String)> {
         ("KEZDESU_ADDRESS_A_MINUTE", "0".to_owned()),
         ("KEZDESU_PERSON_COST_A_MINUTE", "0".to_owned()),
         ("KEZDESU_ADDRESS_COST_A_MINUTE", "0".to_owned()),
+        ("KEZDESU_CONCURRENT_OPERATIONS", "0".to_owned()),
     ];
     pairs.extend_from_slice(more);
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

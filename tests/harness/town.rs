@@ -68,6 +68,7 @@ impl Town {
             ("KEZDESU_ADDRESS_A_MINUTE".to_owned(), "0".to_owned()),
             ("KEZDESU_PERSON_COST_A_MINUTE".to_owned(), "0".to_owned()),
             ("KEZDESU_ADDRESS_COST_A_MINUTE".to_owned(), "0".to_owned()),
+            ("KEZDESU_CONCURRENT_OPERATIONS".to_owned(), "0".to_owned()),
         ];
         let mut redis = None;
         if engine == Engine::Production {

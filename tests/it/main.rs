@@ -36,6 +36,7 @@ mod merging;
 mod moderation;
 mod operating;
 mod origins;
+mod overload;
 mod own;
 mod permissions;
 mod persisted;

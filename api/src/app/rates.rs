@@ -105,17 +105,24 @@ impl Ticks for Injected {
 }
 
 /// Token buckets, one a key.
-struct Buckets<K: Clone + Eq + Hash>(Option<RateLimiter<K, HashMapStateStore<K>, Injected, NoOpMiddleware<Nanos>>>);
+struct Buckets<K: Clone + Eq + Hash> {
+    limiter: Option<Limiter<K>>,
+    /// How long one token takes to come back.
+    a_token: TimeDelta,
+}
+
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, Injected, NoOpMiddleware<Nanos>>;
 
 impl<K: Clone + Eq + Hash> Buckets<K> {
     fn new(a_minute: Option<NonZeroU32>, clock: &Injected) -> Self {
         let limiter =
             |a_minute| RateLimiter::new(Quota::per_minute(a_minute), HashMapStateStore::default(), clock.clone());
-        Self(a_minute.map(limiter))
+        let a_token = a_minute.map_or(0, |a_minute| 60_000_000_000 / i64::from(a_minute.get()));
+        Self { limiter: a_minute.map(limiter), a_token: TimeDelta::nanoseconds(a_token) }
     }
 
     fn take(&self, key: impl FnOnce() -> K, tokens: NonZeroU32, scope: LimitScope) -> Result<(), LimitReached> {
-        let Some(limiter) = &self.0 else { return Ok(()) };
+        let Some(limiter) = &self.limiter else { return Ok(()) };
         match limiter.check_key_n(&key(), tokens) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(until)) => {
@@ -127,8 +134,19 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
         }
     }
 
+    /// The limit for whoever has to pay so many tokens more before the next attempt.
+    fn after_paying(&self, tokens: usize, limit: LimitReached) -> LimitReached {
+        match limit {
+            LimitReached::Until { scope, retry_after } => {
+                let more = self.a_token * i32::try_from(tokens).unwrap_or(i32::MAX);
+                LimitReached::Until { scope, retry_after: retry_after + more }
+            }
+            LimitReached::Never => limit,
+        }
+    }
+
     fn forget_idle(&self) {
-        if let Some(limiter) = &self.0 {
+        if let Some(limiter) = &self.limiter {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -173,17 +191,22 @@ impl Rates {
         }
     }
 
-    /// Charges cost units to the person and the address.
+    /// Charges cost units to the person and the address. What was paid for this attempt already is to be paid again at the next,
+    /// so whoever is refused is told to wait for that too.
     ///
     /// # Errors
     /// When one of them has too few left.
-    pub fn charge(&self, units: usize, from: Requester<'_>) -> Result<(), LimitReached> {
+    pub fn charge(&self, units: usize, paid: usize, from: Requester<'_>) -> Result<(), LimitReached> {
         let Some(units) = tokens(units) else { return Ok(()) };
         if let Some(subject) = from.subject {
-            self.person_cost.take(|| subject.to_owned(), units, LimitScope::Person)?;
+            let taken = self.person_cost.take(|| subject.to_owned(), units, LimitScope::Person);
+            taken.map_err(|limit| self.person_cost.after_paying(paid, limit))?;
         }
         match self.limited(from.address) {
-            Some(network) => self.address_cost.take(|| network, units, LimitScope::Address),
+            Some(network) => {
+                let taken = self.address_cost.take(|| network, units, LimitScope::Address);
+                taken.map_err(|limit| self.address_cost.after_paying(paid, limit))
+            }
             None => Ok(()),
         }
     }
@@ -259,7 +282,7 @@ mod tests {
         assert_eq!(others.filter(Result::is_ok).count(), 40, "the network is counted too");
         clock.advance(TimeDelta::minutes(2));
         rates.forget();
-        assert_eq!(rates.person.0.as_ref().unwrap().len(), 0);
+        assert_eq!(rates.person.limiter.as_ref().unwrap().len(), 0);
     }
 
     #[test]
@@ -271,17 +294,26 @@ mod tests {
         };
         let (rates, clock) = rates(limits);
         let (ana, ben) = (requester("ana", "192.0.2.1"), requester("ben", "::ffff:192.0.2.1"));
-        assert_eq!(rates.charge(601, ana), Err(LimitReached::Never), "it would be too much at any time");
-        assert!(rates.charge(600, ana).is_ok());
-        assert_eq!(wait_ms(rates.charge(20, ana)), Some((LimitScope::Person, 2000)));
-        assert!(rates.charge(400, ben).is_ok());
-        assert_eq!(wait_ms(rates.charge(100, ben)), Some((LimitScope::Address, 6000)), "mapped addresses are the same");
-        assert!(rates.charge(600, requester("cyd", "192.0.2.2")).is_ok());
+        assert_eq!(rates.charge(601, 0, ana), Err(LimitReached::Never), "it would be too much at any time");
+        assert!(rates.charge(600, 0, ana).is_ok());
+        assert_eq!(wait_ms(rates.charge(20, 0, ana)), Some((LimitScope::Person, 2000)));
+        let again = rates.charge(20, 10, ana);
+        assert_eq!(wait_ms(again), Some((LimitScope::Person, 3000)), "the reading is to be paid again");
+        assert!(rates.charge(400, 0, ben).is_ok());
+        assert_eq!(
+            wait_ms(rates.charge(100, 0, ben)),
+            Some((LimitScope::Address, 6000)),
+            "mapped addresses are the same"
+        );
+        assert!(rates.charge(600, 0, requester("cyd", "192.0.2.2")).is_ok());
         clock.advance(TimeDelta::minutes(2));
-        assert!(rates.charge(600, ana).is_ok());
+        assert!(rates.charge(600, 0, ana).is_ok());
         clock.advance(TimeDelta::minutes(2));
         rates.forget();
-        assert!(rates.person_cost.0.as_ref().unwrap().is_empty() && rates.address_cost.0.as_ref().unwrap().is_empty());
+        assert!(
+            rates.person_cost.limiter.as_ref().unwrap().is_empty()
+                && rates.address_cost.limiter.as_ref().unwrap().is_empty()
+        );
     }
 
     #[test]
@@ -296,11 +328,11 @@ mod tests {
         let (rates, _) = rates(limits);
         let gateway = Requester { subject: None, address: Some("192.0.2.9".parse().unwrap()) };
         for _ in 0..5 {
-            assert!(rates.charge(10, gateway).is_ok() && rates.count(POST, 1, gateway).is_ok());
+            assert!(rates.charge(10, 0, gateway).is_ok() && rates.count(POST, 1, gateway).is_ok());
         }
-        assert!(rates.charge(10, requester("ana", "192.0.2.9")).is_ok());
+        assert!(rates.charge(10, 0, requester("ana", "192.0.2.9")).is_ok());
         assert_eq!(
-            wait_ms(rates.charge(10, requester("ana", "192.0.2.9"))).map(|(scope, _)| scope),
+            wait_ms(rates.charge(10, 0, requester("ana", "192.0.2.9"))).map(|(scope, _)| scope),
             Some(LimitScope::Person)
         );
     }

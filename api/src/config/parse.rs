@@ -1,6 +1,11 @@
 //! From names and texts to checked settings. Every fault is one line that names the setting.
 
-use std::{net::IpAddr, num::NonZeroU32, path::PathBuf, str::FromStr};
+use std::{
+    net::IpAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
@@ -70,15 +75,11 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         gateways: networks(texts, "KEZDESU_GATEWAYS")?,
         gateway_operations: number(texts, "KEZDESU_GATEWAY_OPERATIONS", 10_000, 1..=10_000)?,
         trusted_proxies: networks(texts, "KEZDESU_TRUSTED_PROXIES")?,
-        person_a_minute: NonZeroU32::new(number(texts, "KEZDESU_PERSON_A_MINUTE", 60, 0..=u32::MAX)?),
-        address_a_minute: NonZeroU32::new(number(texts, "KEZDESU_ADDRESS_A_MINUTE", 3000, 0..=u32::MAX)?),
-        person_cost_a_minute: NonZeroU32::new(number(texts, "KEZDESU_PERSON_COST_A_MINUTE", 200_000, 0..=u32::MAX)?),
-        address_cost_a_minute: NonZeroU32::new(number(
-            texts,
-            "KEZDESU_ADDRESS_COST_A_MINUTE",
-            1_000_000,
-            0..=u32::MAX,
-        )?),
+        person_a_minute: limit(texts, "KEZDESU_PERSON_A_MINUTE", 60)?,
+        address_a_minute: limit(texts, "KEZDESU_ADDRESS_A_MINUTE", 3000)?,
+        person_cost_a_minute: limit(texts, "KEZDESU_PERSON_COST_A_MINUTE", 200_000)?,
+        address_cost_a_minute: limit(texts, "KEZDESU_ADDRESS_COST_A_MINUTE", 1_000_000)?,
+        concurrent_operations: NonZeroUsize::new(number(texts, "KEZDESU_CONCURRENT_OPERATIONS", 256, 0..=65_535)?),
         operations: optional(texts, "KEZDESU_OPERATIONS").map(PathBuf::from),
         safelist: one_of(
             texts,
@@ -87,12 +88,7 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
             "is off or public",
         )?,
         log: log(texts)?,
-        log_format: one_of(
-            texts,
-            "KEZDESU_LOG_FORMAT",
-            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
-            "is text or json",
-        )?,
+        log_format: log_format(texts)?,
         otlp: collector(texts)?,
     };
     together(&settings)?;
@@ -133,6 +129,16 @@ fn number<T: FromStr + PartialOrd + ToString>(
     let value = text.parse().ok().filter(|value| range.contains(value));
     let (least, most) = (range.start().to_string(), range.end().to_string());
     value.ok_or(BadSetting::Number { name, least, most })
+}
+
+/// How much is taken a minute; 0 is any amount.
+fn limit(texts: &Texts, name: &'static str, default: u32) -> Result<Option<NonZeroU32>, BadSetting> {
+    number(texts, name, default, 0..=u32::MAX).map(NonZeroU32::new)
+}
+
+fn log_format(texts: &Texts) -> Result<LogFormat, BadSetting> {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    one_of(texts, "KEZDESU_LOG_FORMAT", &formats, "is text or json")
 }
 
 fn one_of<T: Copy>(
@@ -266,6 +272,7 @@ mod tests {
             ("KEZDESU_PERSON_A_MINUTE", "-1"),
             ("KEZDESU_PERSON_COST_A_MINUTE", "many"),
             ("KEZDESU_ADDRESS_COST_A_MINUTE", "-1"),
+            ("KEZDESU_CONCURRENT_OPERATIONS", "65536"),
             ("KEZDESU_SAFELIST", "all"),
             ("KEZDESU_OTLP", "collector"),
             ("KEZDESU_LOG", "kezdesu=loudest"),

@@ -1,6 +1,10 @@
 //! What can be set.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+};
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
@@ -100,6 +104,11 @@ pub const SETTINGS: &[Setting] = &[
         "1000000",
         "The same for an address; the addresses of `KEZDESU_GATEWAYS` are not limited.",
     ),
+    setting(
+        "KEZDESU_CONCURRENT_OPERATIONS",
+        "256",
+        "How many queries, and how many mutations, run at once at one replica, up to 65535; 0 is any number.",
+    ),
     setting("KEZDESU_OPERATIONS", "none", "A file of persisted operations, in the format of Apollo's manifest."),
     setting(
         "KEZDESU_SAFELIST",
@@ -198,6 +207,8 @@ pub struct Settings {
     pub person_cost_a_minute: Option<NonZeroU32>,
     /// The same for an address.
     pub address_cost_a_minute: Option<NonZeroU32>,
+    /// How many queries, and how many mutations, run at once; none: any number.
+    pub concurrent_operations: Option<NonZeroUsize>,
     /// A file of persisted operations.
     pub operations: Option<PathBuf>,
     /// Whose operations must be listed in it.

@@ -1,11 +1,8 @@
 //! Charges what an operation costs to its caller before it runs, over whichever transport it came.
 
-use std::{
-    any::TypeId,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use async_graphql::{
@@ -15,12 +12,13 @@ use async_graphql::{
 };
 
 use crate::{
-    app::rates::MutationKind,
+    app::rates::{MutationKind, Rates, Requester},
     graphql::{
         context::{Asker, Rooms},
-        error::ApiError,
+        error::{ApiError, ApiResult},
         limits::{parsed, too_much},
         live::Turn,
+        meter::AnswerMemory,
     },
 };
 
@@ -30,6 +28,21 @@ pub const MOST_EVENT_COST: usize = 500;
 const LEAST_COST: usize = 5;
 /// How many bytes of a document cost one unit, valid or not.
 const BYTES_A_UNIT: usize = 64;
+
+/// Takes an operation in: charges its reading, since what is refused further on has been read.
+///
+/// # Errors
+/// `RATE_LIMITED` when the caller has too few units left, or the answers under way hold too much memory.
+pub fn admit(request: &Request, from: Requester<'_>, rates: &Rates, memory: &AnswerMemory) -> ApiResult<Paid> {
+    memory.check()?;
+    let reading = LEAST_COST + request.query.len() / BYTES_A_UNIT;
+    rates.charge(reading, 0, from)?;
+    Ok(Paid(reading))
+}
+
+/// How many units an operation has paid before it was validated.
+#[derive(Clone, Copy, Debug)]
+pub struct Paid(usize);
 
 /// Charges callers, as an extension of the schema.
 pub struct Budgeted;
@@ -56,15 +69,6 @@ impl Extension for OfRequest {
         request: Request,
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
-        if is_rendering(request.data.get(&TypeId::of::<Turn>()).and_then(|turn| turn.downcast_ref())) {
-            return next.run(ctx, request).await;
-        }
-        let asker = request.data.get(&TypeId::of::<Asker>()).and_then(|asker| asker.downcast_ref::<Asker>());
-        if let (Some(rooms), Some(asker)) = (ctx.data_opt::<Rooms>(), asker) {
-            // What is refused further on has cost its reading.
-            let reading = LEAST_COST + request.query.len() / BYTES_A_UNIT;
-            rooms.app.rates.charge(reading, asker.requester()).map_err(|limit| ApiError::from(limit).at(Vec::new()))?;
-        }
         let mut request = next.run(ctx, request).await?;
         let name = request.operation_name.clone();
         self.list(parsed(&mut request)?, name.as_deref());
@@ -86,8 +90,9 @@ impl Extension for OfRequest {
         }
         if let (Some(rooms), Some(asker)) = (ctx.data_opt::<Rooms>(), ctx.data_opt::<Asker>()) {
             let (rates, requester) = (&rooms.app.rates, asker.requester());
+            let paid = ctx.data_opt::<Paid>().map_or(0, |paid| paid.0);
             let counted = self.kinds().into_iter().try_for_each(|(kind, times)| rates.count(kind, times, requester));
-            let charged = counted.and_then(|()| rates.charge(result.complexity, requester));
+            let charged = counted.and_then(|()| rates.charge(result.complexity.saturating_sub(paid), paid, requester));
             charged.map_err(|limit| vec![ApiError::from(limit).at(Vec::new())])?;
         }
         Ok(result)

@@ -24,6 +24,7 @@ use crate::{
         live::ResumeAfter,
         loaders::Batch,
         meetings::Heads,
+        meter::{AnswerMemory, Meter},
     },
 };
 
@@ -35,6 +36,8 @@ pub struct Rooms {
     pub hub: Arc<Hub>,
     /// The running time splits.
     pub splits: Arc<SplitBoard>,
+    /// What all answers hold.
+    pub memory: AnswerMemory,
 }
 
 /// Remembers whether anything asked who the viewer is: what was rendered without asking is the same for every viewer.
@@ -89,6 +92,13 @@ pub trait Scene<'a> {
     fn language(&self) -> Language;
     /// The position after which a stream begins: where the door says so, else as its argument says.
     fn after(&self, argument: Option<i64>) -> Option<i64>;
+    /// What this operation has used.
+    fn meter(&self) -> &'a Meter;
+    /// A long text of the answer, counted.
+    fn text<T: AsRef<str>>(&self, text: T) -> ApiResult<T> {
+        self.meter().text(text.as_ref().len())?;
+        Ok(text)
+    }
     /// The heads of comment feeds that this operation has read.
     fn heads(&self) -> &'a Heads;
     /// What batches the look-ups of this request.
@@ -122,6 +132,10 @@ impl<'a> Scene<'a> for Context<'a> {
 
     fn after(&self, argument: Option<i64>) -> Option<i64> {
         self.data_opt::<ResumeAfter>().map(|after| after.0).or(argument)
+    }
+
+    fn meter(&self) -> &'a Meter {
+        self.data_unchecked::<Arc<Meter>>()
     }
 
     fn heads(&self) -> &'a Heads {

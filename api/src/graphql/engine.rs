@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use async_graphql::{
-    Request, Response, ServerError,
+    Request, Response, ServerError, Value,
     dataloader::DataLoader,
     parser::types::{DocumentOperations, OperationType},
 };
@@ -11,19 +11,22 @@ use bytes::Bytes;
 use entities::enums::Language;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use parking_lot::Mutex;
+use serde_json::json;
 
 use crate::{
-    app::App,
+    app::{App, rates::Requester},
     domain::viewer::Viewer,
     feed::{Hub, SplitBoard},
     graphql::{
+        budgets::{Paid, admit},
         context::{Asked, Asker, Rooms},
-        error::finish,
+        error::{ApiError, ApiResult, RateLimit, finish, rate_limit},
         groups::{Group, GroupKey, Groups, Rendered},
         limits::{keep_declared, parsed, too_much},
         live::{Moment, ResumeAfter, Turn},
         loaders::Batch,
         meetings::Heads,
+        meter::{AnswerMemory, Meter, serialise},
         outline::Outline,
         schema::{ApiSchema, schema},
     },
@@ -35,6 +38,7 @@ pub struct Engine {
     schema: ApiSchema,
     app: Arc<App>,
     groups: Arc<Groups>,
+    memory: AnswerMemory,
 }
 
 /// An answer of an operation.
@@ -53,6 +57,42 @@ pub enum Answer {
     Behind,
 }
 
+/// The one answer of a query or a mutation, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The response as JSON; without `data` where nothing was run.
+    pub json: Bytes,
+    /// Its errors.
+    pub errors: Vec<ServerError>,
+    /// Whether the request itself was wrong, and nothing was run.
+    pub is_request_error: bool,
+    /// The rate limit by which it was refused as a whole.
+    pub limit: Option<RateLimit>,
+}
+
+impl Answered {
+    /// The answer as that of a stream.
+    #[must_use]
+    pub fn into_answer(self) -> Answer {
+        if self.is_request_error {
+            return Answer::Plain(Box::new(Response::from_errors(self.errors)));
+        }
+        Answer::Rendered { json: self.json, position: None }
+    }
+}
+
+/// Whether an answer says that the request itself was wrong, and nothing was run.
+#[must_use]
+pub fn is_request_error(answer: &Response) -> bool {
+    answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// An answer of errors only, as JSON without `data`.
+#[must_use]
+pub fn errors_json(answer: &Response) -> Vec<u8> {
+    serde_json::to_vec(&json!({ "errors": answer.errors })).unwrap_or_default()
+}
+
 /// Who asks, and in which language.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -68,15 +108,26 @@ impl Engine {
     /// The API over an app and its feeds.
     #[must_use]
     pub fn new(app: Arc<App>, hub: Arc<Hub>, splits: Arc<SplitBoard>, introspection: bool) -> Self {
-        let rooms = Rooms { app: Arc::clone(&app), hub, splits };
-        Self { schema: schema(rooms, introspection), app, groups: Arc::default() }
+        let memory = AnswerMemory::default();
+        let rooms = Rooms { app: Arc::clone(&app), hub, splits, memory: memory.clone() };
+        Self { schema: schema(rooms, introspection), app, groups: Arc::default(), memory }
     }
 
     /// Runs a query or a mutation.
     pub async fn execute(&self, mut request: Request, caller: &Caller) -> Response {
+        let paid = match self.admit(&request, caller) {
+            Ok(paid) => paid,
+            Err(refused) => return self.refused(refused, caller.language),
+        };
+        let is_query = matches!(Self::operation(&mut request), Ok(OperationType::Query));
         let wished = request.operation_name.clone();
         let outline = parsed(&mut request).ok().and_then(|document| Outline::of(document, wished.as_deref()));
-        let mut response = self.schema.execute(self.with_data(request, caller).0).await;
+        let (request, _, meter) = self.with_data(request, caller);
+        let mut response = self.schema.execute(request.data(paid)).await;
+        // What a mutation has done is told, as far as there is room for it.
+        if let Some(stopped) = meter.stopped().filter(|_| is_query) {
+            return self.refused(stopped, caller.language);
+        }
         if let Some(outline) = outline {
             outline.complete(&mut response);
         }
@@ -98,6 +149,10 @@ impl Engine {
             _ => return stream::iter([plain(self.execute(request, caller).await)]).boxed(),
         };
         let Ok(document) = document else { return stream::empty().boxed() };
+        let paid = match self.admit(&request, caller) {
+            Ok(paid) => paid,
+            Err(refused) => return stream::iter([plain(self.refused(refused, caller.language))]).boxed(),
+        };
         keep_declared(&mut request, &document);
         let key = GroupKey::new(&request, &document, caller.language, caller.viewer.person().is_none());
         if !key.can_be_followed() {
@@ -107,8 +162,8 @@ impl Engine {
         }
         let variables = request.variables.clone();
         let place = Arc::new(Mutex::new(None));
-        let (mut request, _) = self.with_data(request, caller);
-        request = request.data(Turn::Begin(Arc::clone(&place)));
+        let (mut request, ..) = self.with_data(request, caller);
+        request = request.data(paid).data(Turn::Begin(Arc::clone(&place)));
         if let Some(after) = resume {
             request = request.data(ResumeAfter(after));
         }
@@ -130,6 +185,47 @@ impl Engine {
             Some((Answer::Rendered { json, position }, showing))
         })
         .boxed()
+    }
+
+    /// What an operation is told for which there is no room.
+    #[must_use]
+    pub fn overloaded(&self, language: Language) -> Response {
+        self.refused(ApiError::overloaded(), language)
+    }
+
+    fn admit(&self, request: &Request, caller: &Caller) -> ApiResult<Paid> {
+        let from = Requester { subject: caller.viewer.subject(), address: caller.address };
+        admit(request, from, &self.app.rates, &self.memory)
+    }
+
+    /// The answer of an operation that is refused as a whole.
+    fn refused(&self, refusal: ApiError, language: Language) -> Response {
+        let mut response = Response::from_errors(vec![refusal.at(Vec::new())]);
+        self.finish(&mut response, language);
+        response
+    }
+
+    /// Makes a finished answer ready to be sent: serialised, and counted as held until its peer has taken it.
+    #[must_use]
+    pub fn answered(&self, mut response: Response, language: Language) -> Answered {
+        let json = match is_request_error(&response) {
+            true => None,
+            false => Some(self.json(&mut response, language)),
+        };
+        // One that has become too long is an error now.
+        let json = json.filter(|_| !is_request_error(&response)).unwrap_or_else(|| errors_json(&response).into());
+        Answered {
+            is_request_error: is_request_error(&response),
+            limit: rate_limit(&response),
+            errors: response.errors,
+            json,
+        }
+    }
+
+    /// The memory that answers hold.
+    #[must_use]
+    pub const fn memory(&self) -> &AnswerMemory {
+        &self.memory
     }
 
     /// How many groups of followers are shown the same.
@@ -159,21 +255,35 @@ impl Engine {
         found.ok_or_else(|| ServerError::new("The operation to run is not known by that name.", None))
     }
 
-    fn with_data(&self, request: Request, caller: &Caller) -> (Request, Asked) {
+    fn with_data(&self, request: Request, caller: &Caller) -> (Request, Asked, Arc<Meter>) {
         let asked = Asked::default();
-        let batch = Batch::new(Arc::clone(&self.app), caller.viewer.clone(), asked.clone());
+        let meter = Arc::new(Meter::new(&self.memory));
+        let batch = Batch::new(Arc::clone(&self.app), caller.viewer.clone(), asked.clone(), Arc::clone(&meter));
         let asker = Asker::new(caller.viewer.clone(), caller.language, caller.address, asked.clone());
-        (request.data(asker).data(Heads::default()).data(DataLoader::new(batch, tokio::spawn)), asked)
+        let request = request.data(asker).data(Arc::clone(&meter)).data(Heads::default());
+        (request.data(DataLoader::new(batch, tokio::spawn)), asked, meter)
     }
 
     /// Executes the operation of a group for one moment.
     async fn render(&self, group: &Group, caller: &Caller, moment: &Moment) -> (Bytes, Asked) {
-        let (request, asked) = self.with_data(group.request(), caller);
+        let (request, asked, meter) = self.with_data(group.request(), caller);
         let mut answers = self.schema.execute_stream(request.data(Turn::Render(moment.clone())));
         let mut response = answers.next().await.unwrap_or_default();
         group.outline.complete(&mut response);
         self.finish(&mut response, caller.language);
-        (serde_json::to_vec(&response).unwrap_or_default().into(), asked)
+        if let Some(stopped) = meter.stopped() {
+            response = self.refused(stopped, caller.language);
+        }
+        (self.json(&mut response, caller.language), asked)
+    }
+
+    /// Serialises a finished response. One that is too long becomes an error.
+    fn json(&self, response: &mut Response, language: Language) -> Bytes {
+        let json = serialise(response).unwrap_or_else(|too_long| {
+            *response = self.refused(too_long, language);
+            serialise(response).unwrap_or_default()
+        });
+        self.memory.hold(json)
     }
 
     fn finish(&self, response: &mut Response, language: Language) {

@@ -78,6 +78,12 @@ impl ApiError {
         Self::BadInput { field: field.to_owned() }
     }
 
+    /// What is told while the replica has no room for one operation more.
+    #[must_use]
+    pub const fn overloaded() -> Self {
+        Self::RateLimited { scope: LimitScope::Service, retry_after: TimeDelta::seconds(1) }
+    }
+
     /// The error at places of the document.
     #[must_use]
     pub fn at(self, locations: Vec<Pos>) -> ServerError {

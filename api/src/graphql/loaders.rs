@@ -16,7 +16,12 @@ use entities::{
 use crate::{
     app::App,
     domain::{comment::is_public, policy::author_key, viewer::Viewer},
-    graphql::{context::Asked, error::ApiError},
+    graphql::{
+        context::Asked,
+        error::{ApiError, ApiResult},
+        meter::{Meter, comment_bytes, meeting_bytes},
+    },
+    store::Store,
 };
 
 /// The look-ups of one request.
@@ -24,13 +29,20 @@ pub struct Batch {
     app: Arc<App>,
     viewer: Viewer,
     asked: Asked,
+    meter: Arc<Meter>,
 }
 
 impl Batch {
     /// Look-ups for one viewer.
     #[must_use]
-    pub const fn new(app: Arc<App>, viewer: Viewer, asked: Asked) -> Self {
-        Self { app, viewer, asked }
+    pub const fn new(app: Arc<App>, viewer: Viewer, asked: Asked, meter: Arc<Meter>) -> Self {
+        Self { app, viewer, asked, meter }
+    }
+
+    /// The database, for one statement.
+    fn store(&self) -> ApiResult<&Store> {
+        self.meter.statement()?;
+        Ok(&self.app.store)
     }
 
     fn viewer(&self) -> &Viewer {
@@ -64,7 +76,8 @@ impl Loader<MeetingId> for Batch {
     type Error = ApiError;
 
     async fn load(&self, ids: &[MeetingId]) -> Result<HashMap<MeetingId, Self::Value>, ApiError> {
-        let rows = self.app.store.meetings_by_id(ids).await?;
+        let rows = self.store()?.meetings_by_id(ids).await?;
+        self.meter.rows(rows.iter().map(meeting_bytes).sum())?;
         Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
     }
 }
@@ -74,7 +87,7 @@ impl Loader<BroadcastId> for Batch {
     type Error = ApiError;
 
     async fn load(&self, ids: &[BroadcastId]) -> Result<HashMap<BroadcastId, Self::Value>, ApiError> {
-        let rows = self.app.store.broadcasts_by_id(ids).await?;
+        let rows = self.store()?.broadcasts_by_id(ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }
@@ -84,7 +97,9 @@ impl Loader<CommentId> for Batch {
     type Error = ApiError;
 
     async fn load(&self, ids: &[CommentId]) -> Result<HashMap<CommentId, Self::Value>, ApiError> {
+        self.meter.statement()?;
         let rows = self.app.visible_comments(self.viewer(), ids).await?;
+        self.meter.rows(rows.iter().map(comment_bytes).sum())?;
         Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
     }
 }
@@ -95,7 +110,8 @@ impl Loader<InPublic> for Batch {
 
     async fn load(&self, keys: &[InPublic]) -> Result<HashMap<InPublic, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = self.app.store.comments_by_id(&ids).await?;
+        let rows = self.store()?.comments_by_id(&ids).await?;
+        self.meter.rows(rows.iter().map(comment_bytes).sum())?;
         let public = rows.into_iter().filter(|row| is_public(row.state));
         Ok(public.map(|row| (InPublic(row.id), Arc::new(row))).collect())
     }
@@ -108,7 +124,7 @@ impl Loader<BroadcastsOf> for Batch {
     async fn load(&self, keys: &[BroadcastsOf]) -> Result<HashMap<BroadcastsOf, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<_, Self::Value> = HashMap::new();
-        for row in self.app.store.broadcasts_of(&ids).await? {
+        for row in self.store()?.broadcasts_of(&ids).await? {
             found.entry(BroadcastsOf(row.meeting_id)).or_default().push(row);
         }
         Ok(found)
@@ -122,7 +138,7 @@ impl Loader<SegmentsOf> for Batch {
     async fn load(&self, keys: &[SegmentsOf]) -> Result<HashMap<SegmentsOf, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for row in self.app.store.segments_of(&ids).await? {
+        for row in self.store()?.segments_of(&ids).await? {
             found.entry(SegmentsOf(row.meeting_id)).or_default().push(row);
         }
         Ok(found.into_iter().map(|(key, rows)| (key, Arc::new(rows))).collect())
@@ -136,7 +152,7 @@ impl Loader<VotedFor> for Batch {
     async fn load(&self, keys: &[VotedFor]) -> Result<HashMap<VotedFor, ()>, ApiError> {
         let Some(subject) = self.viewer().subject() else { return Ok(HashMap::new()) };
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let voted = self.app.store.voted(&ids, subject).await?;
+        let voted = self.store()?.voted(&ids, subject).await?;
         Ok(voted.into_iter().map(|id| (VotedFor(id), ())).collect())
     }
 }
@@ -148,7 +164,7 @@ impl Loader<MutedAt> for Batch {
     async fn load(&self, keys: &[MutedAt]) -> Result<HashMap<MutedAt, Self::Value>, ApiError> {
         let Some(author) = author_key(self.viewer()) else { return Ok(HashMap::new()) };
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let muted = self.app.store.muted_at(&ids, &author).await?;
+        let muted = self.store()?.muted_at(&ids, &author).await?;
         Ok(muted.into_iter().map(|(id, until)| (MutedAt(id), until)).collect())
     }
 }

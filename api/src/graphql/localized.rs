@@ -1,6 +1,8 @@
 //! Text in the languages of the product.
 
-use async_graphql::{InputObject, SimpleObject};
+use async_graphql::{Context, InputObject, SimpleObject};
+
+use crate::graphql::{context::Scene, error::ApiResult};
 
 /// A text in Kazakh and, where given, in Russian and English.
 #[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,16 @@ impl LocalizedText {
     #[must_use]
     pub fn of(kk: Option<&String>, ru: Option<&String>, en: Option<&String>) -> Option<Self> {
         kk.map(|kk| Self { kk: kk.clone(), ru: ru.cloned(), en: en.cloned() })
+    }
+
+    /// Counts the text as part of the answer, in all its languages.
+    ///
+    /// # Errors
+    /// When the answer becomes too long.
+    pub fn counted(self, ctx: &Context<'_>) -> ApiResult<Self> {
+        let others: usize = [&self.ru, &self.en].into_iter().flatten().map(String::len).sum();
+        ctx.meter().text(self.kk.len() + others)?;
+        Ok(self)
     }
 }
 

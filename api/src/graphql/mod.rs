@@ -13,6 +13,7 @@ pub mod live;
 pub mod loaders;
 pub mod localized;
 pub mod meetings;
+pub mod meter;
 mod mutation;
 pub mod node;
 pub mod outline;

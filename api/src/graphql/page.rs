@@ -4,7 +4,7 @@ use async_graphql::SimpleObject;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
-    domain::body::search_words,
+    domain::body::{MOST_SEARCHED, search_words},
     graphql::error::{ApiError, ApiResult},
     store::page::{Cut, Window},
 };
@@ -45,6 +45,24 @@ pub fn wanted_words(search: Option<&str>, field: &str) -> ApiResult<Vec<String>>
 /// What it costs to ask the database once more, beside what comes of it: a field that does is no cheap one, however little it
 /// gives.
 pub const STATEMENT: usize = 30;
+
+/// What it costs to look for words in the names of units, which are in memory.
+#[must_use]
+pub fn names_cost(search: Option<&str>) -> usize {
+    words_cost(search, 10, 5)
+}
+
+/// What it costs to look for words in the texts of a list: the database reads the whole list for each page and each count.
+#[must_use]
+pub fn texts_cost(search: Option<&str>) -> usize {
+    words_cost(search, 50, 20)
+}
+
+fn words_cost(search: Option<&str>, any: usize, each: usize) -> usize {
+    // More words than can be looked for are refused, whatever they cost.
+    let words = search.map_or(0, |text| text.split_whitespace().take(MOST_SEARCHED + 1).count());
+    if search.is_some() { each.saturating_mul(words).saturating_add(any) } else { 0 }
+}
 
 /// What a page of a list costs that is read for each object by itself.
 #[must_use]
@@ -161,10 +179,10 @@ impl<T> Page<T> {
     }
 }
 
-/// Declares the connection and edge types of one node type.
+/// Declares the connection and edge types of one node type. The last argument is what it costs to count the list.
 #[macro_export]
 macro_rules! connection {
-    ($connection:ident, $edge:ident, $node:ty, $counter:ty, $what:literal) => {
+    ($connection:ident, $edge:ident, $node:ty, $counter:ty, $what:literal, $count_cost:literal) => {
         #[doc = concat!("One of a list of ", $what, ", with its place in the list.")]
         #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
@@ -211,7 +229,7 @@ macro_rules! connection {
             }
 
             /// How many items the whole list has. Counted only when asked for.
-            #[graphql(complexity = 10)]
+            #[graphql(complexity = $count_cost)]
             async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> $crate::graphql::error::ApiResult<i32> {
                 self.counter.count(ctx).await
             }

@@ -13,7 +13,7 @@ use crate::{
         error::{ApiError, ApiResult},
         meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list},
         node::{GlobalId, meeting_id},
-        page::{PageArgs, page_cost, read_cost},
+        page::{PageArgs, names_cost, page_cost, read_cost},
         questions::Comment,
         regions::{Region, RegionConnection, kinds_of, select},
         scalars::{Date, KatoCode},
@@ -90,7 +90,10 @@ impl Query {
     }
 
     /// Units of the classifier, in its order: each unit before those below it.
-    #[graphql(tag = "public", complexity = "page_cost(first, last, child_complexity)")]
+    #[graphql(
+        tag = "public",
+        complexity = "page_cost(first, last, child_complexity).saturating_add(names_cost(search.as_deref()))"
+    )]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn regions(
         &self,
@@ -116,7 +119,7 @@ impl Query {
         let parent = parent.map(|code| code.0);
         let (kinds, search) = (kinds.as_deref(), search.as_deref());
         let selection = Selection { parent, within: None, kinds, has_akim, search };
-        select(&tree, &selection, PageArgs { first, after, last, before })
+        select(ctx, &tree, &selection, PageArgs { first, after, last, before }).await
     }
 
     /// The meeting with this identity.
@@ -126,12 +129,16 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The identity.")] id: ID,
     ) -> ApiResult<Option<Meeting>> {
+        ctx.meter().statement()?;
         let found = ctx.app().store.meetings_by_id(&[meeting_id(&id, "id")?]).await?.pop();
         Ok(found.map(|row| Meeting(Arc::new(row))))
     }
 
     /// Meetings, by their planned beginning, earliest first.
-    #[graphql(tag = "public", complexity = "read_cost(first, last, child_complexity)")]
+    #[graphql(
+        tag = "public",
+        complexity = "read_cost(first, last, child_complexity).saturating_add(MeetingFilterInput::cost(&filter))"
+    )]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn meetings(
         &self,

@@ -29,7 +29,7 @@ pub struct Region {
     unit: crate::domain::regions::Unit,
 }
 
-connection!(RegionConnection, RegionEdge, Region, Counted, "units");
+connection!(RegionConnection, RegionEdge, Region, Counted, "units", 10);
 
 /// A count that is known.
 #[derive(Clone, Copy)]
@@ -82,13 +82,16 @@ impl Region {
 ///
 /// # Errors
 /// `BAD_USER_INPUT` when the window is malformed, or too much is looked for.
-pub fn select(tree: &Arc<Tree>, selection: &Selection<'_>, page: PageArgs) -> ApiResult<RegionConnection> {
+pub async fn select(
+    ctx: &Context<'_>,
+    tree: &Arc<Tree>,
+    selection: &Selection<'_>,
+    page: PageArgs,
+) -> ApiResult<RegionConnection> {
     wanted_words(selection.search, "search")?;
     let window = page.window::<kato::KatoCode>()?;
-    let slice = tree.page(
-        selection,
-        Bounds { after: window.after, before: window.before, limit: window.limit, backward: window.backward },
-    );
+    let bounds = Bounds { after: window.after, before: window.before, limit: window.limit, backward: window.backward };
+    let slice = ctx.meter().slice(|| tree.page(selection, bounds)).await;
     let rows: Vec<_> = slice.nodes.into_iter().filter_map(|node| Region::at(Arc::clone(tree), node)).collect();
     let cut = Cut { rows, has_next: slice.has_next, has_previous: slice.has_previous };
     Ok(RegionConnection::new(Page::new(cut, |region| region.unit.code, |region| region), Counted(slice.total)))
@@ -157,26 +160,28 @@ impl Region {
     #[graphql(complexity = "page_cost(first, None, child_complexity)")]
     async fn children(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
         #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
     ) -> ApiResult<RegionConnection> {
         let kinds = kinds_of(kinds);
         let selection = Selection { parent: Some(self.unit.code), kinds: kinds.as_deref(), ..Selection::default() };
-        select(&self.tree, &selection, PageArgs::forward(first, after))
+        select(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
     }
 
     /// All units below, in the classifier's order: each unit before those below it.
     #[graphql(complexity = "page_cost(first, None, child_complexity)")]
     async fn descendants(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
         #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
     ) -> ApiResult<RegionConnection> {
         let kinds = kinds_of(kinds);
         let selection = Selection { within: Some(self.unit.code), kinds: kinds.as_deref(), ..Selection::default() };
-        select(&self.tree, &selection, PageArgs::forward(first, after))
+        select(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
     }
 
     /// First day of this state of the unit; null: since before the first import.
@@ -190,7 +195,9 @@ impl Region {
     }
 
     /// Meetings held in the unit or below it, earliest first.
-    #[graphql(complexity = "read_cost(first, None, child_complexity)")]
+    #[graphql(
+        complexity = "read_cost(first, None, child_complexity).saturating_add(MeetingFilterInput::cost(&filter))"
+    )]
     async fn meetings(
         &self,
         ctx: &Context<'_>,

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    graphql::engine::Caller,
+    graphql::engine::{Answered, Caller},
     http::{
         Door,
         lines::{self, Line},
@@ -33,18 +33,33 @@ pub(in crate::http) struct Single {
 
 /// Begins an operation, and gives its answer. In a task of its own: a client that hangs up neither stops a mutation halfway nor
 /// takes its line out of the log, and neither does the end of the service. A query that nobody waits for any longer ends there.
-pub(in crate::http) fn answer(door: &Door, asked: Single) -> impl Future<Output = Answer> + Send + 'static {
+pub(in crate::http) fn answer(door: &Door, asked: Single) -> impl Future<Output = Answered> + Send + 'static {
     let (tell, told) = oneshot::channel();
     let (span, language) = (asked.span.clone(), asked.caller.language);
     door.life.track(run(door.clone(), asked, tell).instrument(span));
     let door = door.clone();
-    async move { told.await.unwrap_or_else(|_| failure(&door, language, "INTERNAL")) }
+    async move { told.await.unwrap_or_else(|_| door.engine.answered(failure(&door, language, "INTERNAL"), language)) }
 }
 
-async fn run(door: Door, asked: Single, mut tell: oneshot::Sender<Answer>) {
+async fn run(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>) {
     let Single { request, operation, name, caller, through, .. } = asked;
     let began = door.clock.now();
-    let mut executed = Box::pin(AssertUnwindSafe(door.engine.execute(request, &caller)).catch_unwind());
+    let place = tokio::select! {
+        place = door.places.take(operation, door.clock.as_ref()) => Some(place),
+        () = tell.closed() => None,
+    };
+    let busy = match &place {
+        Some(Ok(_)) => None,
+        Some(Err(_)) => Some(door.engine.overloaded(caller.language)),
+        None => Some(failure(&door, caller.language, "CANCELLED")),
+    };
+    let executed = async {
+        match busy {
+            Some(busy) => busy,
+            None => door.engine.execute(request, &caller).await,
+        }
+    };
+    let mut executed = Box::pin(AssertUnwindSafe(executed).catch_unwind());
     let ended = tokio::select! {
         ended = tokio::time::timeout(door.limits.request_timeout, &mut executed) => Some(ended),
         () = tell.closed(), if operation != OperationType::Mutation => None,
@@ -55,9 +70,10 @@ async fn run(door: Door, asked: Single, mut tell: oneshot::Sender<Answer>) {
         Some(Err(_)) => (failure(&door, caller.language, "TIMEOUT"), false),
         None => (failure(&door, caller.language, "CANCELLED"), false),
     };
+    let answer = door.engine.answered(answer, caller.language);
     let seconds = (door.clock.now() - began).to_std().unwrap_or_default().as_secs_f64();
     metrics::histogram!("kezdesu_request_seconds", "operation" => operation.to_string()).record(seconds);
-    let (operation_name, code) = (operation.to_string(), code(&answer));
+    let (operation_name, code) = (operation.to_string(), code(&answer.errors));
     let viewer = lines::kind(&caller.viewer);
     let line = Line { door: through, operation: Some(&operation_name), name: name.as_deref(), viewer, code: &code };
     lines::tell(&line, &door, began);
@@ -67,6 +83,7 @@ async fn run(door: Door, asked: Single, mut tell: oneshot::Sender<Answer>) {
         // It comes to its end all the same: its key tells which.
         let _ = executed.await;
     }
+    drop(place);
 }
 
 fn failure(door: &Door, language: Language, code: &'static str) -> Answer {
@@ -88,8 +105,8 @@ fn failure(door: &Door, language: Language, code: &'static str) -> Answer {
 }
 
 /// The code of the first error; `OK` where there is none.
-pub(in crate::http) fn code(answer: &Answer) -> String {
-    let code = answer.errors.first().map(|error| {
+pub(in crate::http) fn code(errors: &[ServerError]) -> String {
+    let code = errors.first().map(|error| {
         let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code").cloned());
         code.and_then(|code| match code {
             async_graphql::Value::String(code) => Some(code),

@@ -5,7 +5,14 @@ use std::{sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use ipnet::IpNet;
 
-use crate::{auth::Authenticator, clock::Clock, graphql::Engine, http::Documents, idgen::IdGen, lifecycle::Lifecycle};
+use crate::{
+    auth::Authenticator,
+    clock::Clock,
+    graphql::Engine,
+    http::{Documents, Places},
+    idgen::IdGen,
+    lifecycle::Lifecycle,
+};
 
 /// What a door works with.
 #[derive(Clone)]
@@ -30,6 +37,8 @@ pub struct Door {
     pub allowed_origins: Arc<[String]>,
     /// Whether there are pages for those who build on the API.
     pub pages: bool,
+    /// How many operations run at once.
+    pub places: Places,
     /// How much a caller may ask for.
     pub limits: Limits,
 }

@@ -1,6 +1,6 @@
 //! GraphQL over HTTP: one operation a request, by POST; queries also by GET.
 
-use async_graphql::{Request, Response as Answer, parser::types::OperationType};
+use async_graphql::{Request, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, RawQuery, Request as HttpRequest, State},
@@ -8,14 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use entities::enums::Language;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     auth::Authenticated,
     clock::sleep,
     graphql::{
-        engine::Caller,
-        error::{RateLimit, rate_limit},
+        engine::{Answered, Caller},
+        error::RateLimit,
     },
     http::{
         Door,
@@ -249,49 +249,27 @@ async fn answer(door: &Door, headers: &HeaderMap, asked: Asked) -> Response {
     let public = !by_post && caller.viewer.person().is_none();
     let through = if by_post { "post" } else { "get" };
     let answer = answering::answer(door, Single { request, operation, name, caller, through, span }).await;
+    let cached = public && answer.errors.is_empty();
     let response = match form {
-        Form::Events => return streams::single(&answer),
-        Form::Parts => render(&answer, Form::Json),
-        Form::Json | Form::Response => render(&answer, form),
+        Form::Events => return streams::single(&answer.json),
+        Form::Parts => render(answer, Form::Json),
+        Form::Json | Form::Response => render(answer, form),
     };
-    if public && answer.errors.is_empty() { cache::publicly(response, headers).await } else { response }
+    if cached { cache::publicly(response, headers).await } else { response }
 }
 
-/// Whether an answer says that the request itself was wrong, and nothing was run.
-pub(in crate::http) fn is_request_error(answer: &Answer) -> bool {
-    answer.data == async_graphql::Value::Null
-        && !answer.errors.is_empty()
-        && answer.errors.iter().all(|error| error.path.is_empty())
-}
-
-/// The answer as JSON. Where nothing was run there is no `data`.
-pub(in crate::http) fn json_of(answer: &Answer) -> Vec<u8> {
-    let bytes = if is_request_error(answer) {
-        serde_json::to_vec(&json!({ "errors": errors_of(answer) }))
-    } else {
-        serde_json::to_vec(answer)
-    };
-    bytes.unwrap_or_default()
-}
-
-/// The errors of an answer as JSON.
-pub(in crate::http) fn errors_of(answer: &Answer) -> Value {
-    serde_json::to_value(&answer.errors).unwrap_or_default()
-}
-
-fn render(answer: &Answer, form: Form) -> Response {
-    let failed = form == Form::Response && is_request_error(answer);
-    let limited = rate_limit(answer);
-    let status = match limited {
+fn render(answer: Answered, form: Form) -> Response {
+    let failed = form == Form::Response && answer.is_request_error;
+    let status = match answer.limit {
         // Also where every well-formed request is answered with 200: a balancer must see it, and nothing was run.
         Some(RateLimit { of_service: true, .. }) => StatusCode::SERVICE_UNAVAILABLE,
         Some(_) if failed => StatusCode::TOO_MANY_REQUESTS,
         _ if failed => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    let mut response = (status, Body::from(json_of(answer))).into_response();
+    let mut response = (status, Body::from(answer.json)).into_response();
     let headers = response.headers_mut();
-    if let Some(RateLimit { retry_after_seconds, .. }) = limited {
+    if let Some(RateLimit { retry_after_seconds, .. }) = answer.limit {
         headers.insert(header::RETRY_AFTER, retry_after_seconds.into());
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));

@@ -16,6 +16,7 @@ mod negotiate;
 mod ops;
 mod origin;
 mod pages;
+mod places;
 mod request;
 mod serve;
 mod streams;
@@ -24,6 +25,7 @@ mod ws;
 pub use documents::{BadManifest, Documents};
 pub use door::{Door, Limits};
 pub use ops::{Ops, ops_router};
+pub use places::Places;
 pub use serve::{Terms, serve};
 
 use std::sync::Arc;

@@ -63,6 +63,8 @@ async fn metrics(State(ops): State<Ops>) -> Response {
     metrics::counter!("kezdesu_statements_total").absolute(ops.store.statements());
     metrics::gauge!("kezdesu_bus_connected").set(if ops.bus.is_connected() { 1.0 } else { 0.0 });
     metrics::gauge!("kezdesu_groups").set(f64::from(u32::try_from(ops.engine.groups()).unwrap_or(u32::MAX)));
+    let held = u32::try_from(ops.engine.memory().held()).unwrap_or(u32::MAX);
+    metrics::gauge!("kezdesu_answer_bytes").set(f64::from(held));
     handle.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }

@@ -20,12 +20,14 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     clock::{Clock, Sleep, sleep},
-    graphql::engine::{Answer, Caller},
+    graphql::{
+        engine::{Answer, Caller, errors_json},
+        meter::AnswerMemory,
+    },
     http::{
         Door,
         answering::code,
         following::{Following, Reason},
-        graphql::json_of,
         link::Link,
         negotiate::Form,
         request::BadRequest,
@@ -69,13 +71,13 @@ impl Framing {
     }
 
     /// A part ends with the boundary of the next: only then does a reader know that it is whole.
-    fn next(self, json: &[u8], position: Option<i64>) -> Bytes {
+    fn next(self, json: &[u8], position: Option<i64>) -> Vec<u8> {
         let position = position.map_or_else(String::new, |position| format!("id: {position}\n"));
         let parts: &[&[u8]] = match self {
             Self::Events => &[b"event: next\ndata: ", json, b"\n", position.as_bytes(), b"\n"],
             Self::Parts => &[b"\r\ncontent-type: application/json\r\n\r\n{\"payload\":", json, b"}\r\n--graphql"],
         };
-        parts.concat().into()
+        parts.concat()
     }
 
     const fn alive(self) -> &'static [u8] {
@@ -117,8 +119,8 @@ pub(in crate::http) struct Streamed {
 }
 
 /// One answer as a stream of one event, as whoever asks for nothing but events must be told it.
-pub(in crate::http) fn single(answer: &async_graphql::Response) -> Response {
-    let event = Framing::Events.next(&json_of(answer), None);
+pub(in crate::http) fn single(json: &[u8]) -> Response {
+    let event = Framing::Events.next(json, None);
     answered(Framing::Events, Body::from([&*event, Framing::Events.complete()].concat()))
 }
 
@@ -135,6 +137,7 @@ pub(in crate::http) fn stream(door: &Door, streamed: Streamed, caller: Caller) -
         end,
         drain: Box::pin(async move { life.draining().await }),
         clock: Arc::clone(&door.clock),
+        memory: door.engine.memory().clone(),
         following,
         _open: Open::new(framing),
     };
@@ -202,6 +205,7 @@ struct Source {
     end: Sleep,
     drain: Sleep,
     clock: Arc<dyn Clock>,
+    memory: AnswerMemory,
     following: Following,
     _open: Open,
 }
@@ -245,11 +249,11 @@ impl Source {
                 Some(Answer::Behind) => return Some(Reason::Behind),
                 Some(Answer::Rendered { json, position }) => {
                     self.following.events += 1;
-                    place.send(self.framing.next(&json, position));
+                    place.send(self.memory.hold(self.framing.next(&json, position)));
                 }
                 Some(Answer::Plain(refusal)) => {
-                    self.following.refuse(code(&refusal));
-                    place.send(self.framing.next(&json_of(&refusal), None));
+                    self.following.refuse(code(&refusal.errors));
+                    place.send(self.framing.next(&errors_json(&refusal), None).into());
                 }
             }
         }

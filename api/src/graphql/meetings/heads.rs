@@ -31,6 +31,7 @@ impl Heads {
     pub async fn of(ctx: &Context<'_>, meeting: MeetingId) -> ApiResult<i64> {
         let cell = Arc::clone(ctx.heads().0.lock().entry(meeting).or_default());
         let read = cell.get_or_try_init(|| async {
+            ctx.meter().statement()?;
             let extent = ctx.app().store.feed_extent(&FeedName::Comments(meeting)).await?;
             ApiResult::Ok(extent.map_or(0, |extent| extent.head))
         });

@@ -11,7 +11,7 @@ use crate::{
         error::{ApiError, ApiResult},
         localized::LocalizedTextInput,
         node::meeting_id,
-        page::{each_once, wanted_words},
+        page::{each_once, texts_cost, wanted_words},
         scalars::{Date, KatoCode, Timestamp},
     },
     store::meetings::MeetingFilter,
@@ -38,6 +38,12 @@ pub struct MeetingFilterInput {
 }
 
 impl MeetingFilterInput {
+    /// What the filter adds to the cost of a list.
+    #[must_use]
+    pub fn cost(filter: &Option<Self>) -> usize {
+        filter.as_ref().map_or(0, |filter| texts_cost(filter.search.as_deref()))
+    }
+
     /// The filter as the store knows it.
     ///
     /// # Errors

@@ -20,8 +20,9 @@ use crate::{
         loaders::{BroadcastsOf, MutedAt, SegmentsOf},
         localized::LocalizedText,
         meetings::Heads,
+        meter::meeting_bytes,
         node::GlobalId,
-        page::{Cursor, Page, PageArgs, read_cost},
+        page::{Cursor, Page, PageArgs, STATEMENT, read_cost},
         questions::{CommentConnection, CommentFilterInput, list as list_comments},
         regions::Region,
         time_split::TimeSplit,
@@ -33,7 +34,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Meeting(pub Arc<meeting::Model>);
 
-connection!(MeetingConnection, MeetingEdge, Meeting, Counter, "meetings");
+connection!(MeetingConnection, MeetingEdge, Meeting, Counter, "meetings", "STATEMENT");
 
 /// Counts the meetings of a list.
 pub struct Counter(MeetingFilter);
@@ -44,6 +45,7 @@ impl Counter {
     /// # Errors
     /// When the database fails.
     pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
+        ctx.meter().statement()?;
         let count = ctx.app().store.count_meetings(&self.0).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
@@ -68,7 +70,9 @@ impl Cursor for MeetingCursor {
 /// `BAD_USER_INPUT` when the window is malformed.
 pub async fn list(ctx: &Context<'_>, filter: MeetingFilter, page: PageArgs) -> ApiResult<MeetingConnection> {
     let window = page.window()?;
+    ctx.meter().statement()?;
     let cut = ctx.app().store.meetings(&filter, &window).await?;
+    ctx.meter().rows(cut.rows.iter().map(meeting_bytes).sum())?;
     let page = Page::new(cut, |row| (row.planned_start, row.id), |row| Meeting(Arc::new(row)));
     Ok(MeetingConnection::new(page, Counter(filter)))
 }
@@ -90,8 +94,8 @@ impl Broadcast {
     }
 
     /// Address to watch.
-    async fn url(&self) -> &str {
-        &self.0.url
+    async fn url(&self, ctx: &Context<'_>) -> ApiResult<&str> {
+        ctx.text(self.0.url.as_str())
     }
 
     /// Identity on the platform.
@@ -161,8 +165,9 @@ impl Meeting {
     }
 
     /// Title.
-    async fn title(&self) -> LocalizedText {
+    async fn title(&self, ctx: &Context<'_>) -> ApiResult<LocalizedText> {
         LocalizedText { kk: self.0.title_kk.clone(), ru: self.0.title_ru.clone(), en: self.0.title_en.clone() }
+            .counted(ctx)
     }
 
     /// From the calendar or outside it.
@@ -171,13 +176,14 @@ impl Meeting {
     }
 
     /// Why it is held outside the calendar (p. 3.1).
-    async fn off_calendar_reason(&self) -> Option<&str> {
-        self.0.off_calendar_reason.as_deref()
+    async fn off_calendar_reason(&self, ctx: &Context<'_>) -> ApiResult<Option<&str>> {
+        self.0.off_calendar_reason.as_deref().map(|reason| ctx.text(reason)).transpose()
     }
 
     /// Where exactly.
-    async fn venue(&self) -> Option<LocalizedText> {
-        LocalizedText::of(self.0.venue_kk.as_ref(), self.0.venue_ru.as_ref(), self.0.venue_en.as_ref())
+    async fn venue(&self, ctx: &Context<'_>) -> ApiResult<Option<LocalizedText>> {
+        let venue = LocalizedText::of(self.0.venue_kk.as_ref(), self.0.venue_ru.as_ref(), self.0.venue_en.as_ref());
+        venue.map(|venue| venue.counted(ctx)).transpose()
     }
 
     /// When it is to begin.
@@ -224,13 +230,13 @@ impl Meeting {
     }
 
     /// Why it was cancelled.
-    async fn cancel_reason(&self) -> Option<&str> {
-        self.0.cancel_reason.as_deref()
+    async fn cancel_reason(&self, ctx: &Context<'_>) -> ApiResult<Option<&str>> {
+        self.0.cancel_reason.as_deref().map(|reason| ctx.text(reason)).transpose()
     }
 
     /// Why it was last moved.
-    async fn reschedule_reason(&self) -> Option<&str> {
-        self.0.reschedule_reason.as_deref()
+    async fn reschedule_reason(&self, ctx: &Context<'_>) -> ApiResult<Option<&str>> {
+        self.0.reschedule_reason.as_deref().map(|reason| ctx.text(reason)).transpose()
     }
 
     /// Its online broadcasts (p. 3.2), in the order they were added.
@@ -248,9 +254,10 @@ impl Meeting {
 
     /// How its comments are moderated.
     async fn moderation(&self, ctx: &Context<'_>) -> ApiResult<ModerationSettings> {
-        let words = self
-            .may::<policy::SeeSettings>(ctx)?
-            .then(|| serde_json::from_str(&self.0.blocked_words).unwrap_or_default());
+        let words = match self.may::<policy::SeeSettings>(ctx)? {
+            true => Some(serde_json::from_str(ctx.text(self.0.blocked_words.as_str())?).unwrap_or_default()),
+            false => None,
+        };
         Ok(ModerationSettings {
             mode: self.0.moderation.into(),
             slow_mode_seconds: self.0.slow_mode_seconds,
@@ -260,7 +267,9 @@ impl Meeting {
     }
 
     /// Its comments that the viewer may see: public ones, their own, or all for those who run the meeting.
-    #[graphql(complexity = "read_cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "read_cost(first, last, child_complexity).saturating_add(CommentFilterInput::cost(&filter))"
+    )]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn comments(
         &self,

@@ -9,7 +9,7 @@ use crate::{
         enums::{CommentKind, CommentOrder, CommentState, Language},
         error::{ApiError, ApiResult},
         node::{broadcast_id, comment_id, meeting_id},
-        page::{each_once, wanted_words},
+        page::{each_once, texts_cost, wanted_words},
         scalars::Timestamp,
     },
     store::comments::CommentFilter,
@@ -32,6 +32,14 @@ pub struct CommentFilterInput {
 }
 
 impl CommentFilterInput {
+    /// What the filter adds to the cost of a list.
+    #[must_use]
+    pub fn cost(filter: &Option<Self>) -> usize {
+        let Some(filter) = filter else { return 0 };
+        let label = if filter.label.is_some() { texts_cost(Some("label")) } else { 0 };
+        texts_cost(filter.search.as_deref()).saturating_add(label)
+    }
+
     /// The filter as the store knows it.
     ///
     /// # Errors

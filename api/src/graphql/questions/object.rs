@@ -15,8 +15,9 @@ use crate::{
         error::{ApiError, ApiResult},
         loaders::{InPublic, SegmentsOf, VotedFor},
         meetings::Meeting,
+        meter::comment_bytes,
         node::GlobalId,
-        page::{Cursor, Page, PageArgs},
+        page::{Cursor, Page, PageArgs, STATEMENT},
     },
     store::comments::{CommentCursor, CommentFilter},
 };
@@ -25,7 +26,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Comment(pub Arc<comment::Model>);
 
-connection!(CommentConnection, CommentEdge, Comment, Counter, "comments");
+connection!(CommentConnection, CommentEdge, Comment, Counter, "comments", "STATEMENT");
 
 /// Counts the comments of a list.
 pub struct Counter {
@@ -40,6 +41,7 @@ impl Counter {
     /// # Errors
     /// When the database fails.
     pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
+        ctx.meter().statement()?;
         let count = ctx.app().store.count_comments(self.meeting, &self.scope, &self.filter).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
@@ -69,7 +71,9 @@ pub async fn list(
     let window = page.window()?;
     let app = ctx.app();
     let scope = app.comment_scope(ctx.viewer(), meeting)?;
+    ctx.meter().statement()?;
     let cut = app.store.comments(meeting.id, &scope, &filter, &window).await?;
+    ctx.meter().rows(cut.rows.iter().map(comment_bytes).sum())?;
     let page = Page::new(cut, |row| (row.votes, row.posted_seq), |row| Comment(Arc::new(row)));
     Ok(CommentConnection::new(page, Counter { meeting: meeting.id, scope, filter }))
 }
@@ -99,8 +103,8 @@ impl Comment {
     }
 
     /// What was said.
-    async fn body(&self) -> &str {
-        &self.0.body
+    async fn body(&self, ctx: &Context<'_>) -> ApiResult<&str> {
+        ctx.text(self.0.body.as_str())
     }
 
     /// The language it was asked in.
@@ -109,8 +113,8 @@ impl Comment {
     }
 
     /// Name of the author, as shown.
-    async fn author_name(&self) -> &str {
-        &self.0.author_name
+    async fn author_name(&self, ctx: &Context<'_>) -> ApiResult<&str> {
+        ctx.text(self.0.author_name.as_str())
     }
 
     /// Where it was posted; null: through this API.
@@ -124,8 +128,8 @@ impl Comment {
     }
 
     /// Why it was rejected or hidden.
-    async fn state_reason(&self) -> Option<&str> {
-        self.0.state_reason.as_deref()
+    async fn state_reason(&self, ctx: &Context<'_>) -> ApiResult<Option<&str>> {
+        self.0.state_reason.as_deref().map(|reason| ctx.text(reason)).transpose()
     }
 
     /// How many people want it answered.
@@ -134,8 +138,8 @@ impl Comment {
     }
 
     /// Moderators' labels.
-    async fn labels(&self) -> Vec<String> {
-        serde_json::from_str(&self.0.labels).unwrap_or_default()
+    async fn labels(&self, ctx: &Context<'_>) -> ApiResult<Vec<String>> {
+        Ok(serde_json::from_str(ctx.text(self.0.labels.as_str())?).unwrap_or_default())
     }
 
     /// When it was posted.
@@ -163,8 +167,8 @@ impl Comment {
     }
 
     /// The answer in writing; null where it was only given aloud.
-    async fn answer(&self) -> Option<&str> {
-        self.0.answer.as_deref()
+    async fn answer(&self, ctx: &Context<'_>) -> ApiResult<Option<&str>> {
+        self.0.answer.as_deref().map(|answer| ctx.text(answer)).transpose()
     }
 
     /// The comment that this one was merged into; null where that is not for the viewer.

@@ -25,7 +25,6 @@ use crate::{
         Door,
         answering::{self, Single, code},
         following::{Fate, Following, Reason},
-        graphql::{errors_of, is_request_error, json_of},
         lines,
         ws::wire::Batch,
     },
@@ -139,7 +138,7 @@ impl Running {
         } else {
             let answer = answering::answer(door, Single { request, operation, name, caller, through: DOOR, span });
             let run = Run { id, following: None };
-            async move { (run, stream::iter([Answer::Plain(Box::new(answer.await))]).boxed()) }.boxed()
+            async move { (run, stream::iter([answer.await.into_answer()]).boxed()) }.boxed()
         };
         let outs = begun.map(|(run, answers)| run.outs(answers)).flatten_stream();
         let (outs, handle) = abortable(outs);
@@ -202,15 +201,12 @@ impl Run {
         What::Next(json)
     }
 
-    /// The only answer of what is answered once, or why a subscription is not begun.
+    /// Why an operation is not begun.
     fn plain(&mut self, answer: &Response) -> What {
         if let Some(following) = &mut self.following {
-            following.refuse(code(answer));
+            following.refuse(code(&answer.errors));
         }
-        if self.following.is_some() || is_request_error(answer) {
-            return What::Error(errors_of(answer));
-        }
-        What::Next(json_of(answer).into())
+        What::Error(serde_json::to_value(&answer.errors).unwrap_or_default())
     }
 
     fn over(&mut self, reason: Reason) -> What {

@@ -132,13 +132,9 @@ fn finds_words_that_every_name_holds() {
     };
     let tree = Tree::build((0..16_000).map(unit).collect()).unwrap();
     let words: String = letters.iter().map(|letter| format!("{letter} ")).collect();
-    let began = std::time::Instant::now();
-    for _ in 0..20 {
-        let bounds = Bounds { after: None, before: None, limit: 1, backward: false };
-        let query = Query { search: Some(&words), ..Query::default() };
-        assert_eq!(tree.page(&query, bounds).total, 16_000);
-    }
-    println!("a search of twenty words, each in every name: {:?}", began.elapsed() / 20);
+    let bounds = Bounds { after: None, before: None, limit: 1, backward: false };
+    let query = Query { search: Some(&words), ..Query::default() };
+    assert_eq!(tree.page(&query, bounds).total, 16_000);
 }
 
 #[test]

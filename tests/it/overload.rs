@@ -1,0 +1,149 @@
+//! What holds while too much is asked: answers end at a size, operations at so many statements, and those beyond the
+//! replica's places are refused early.
+
+use std::fmt::Write as _;
+
+use chrono::TimeDelta;
+use harness::{Actor, Engine, Town, id_of, until};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+const HOST: &str = "751110000";
+const RESPONSE: &str = "application/graphql-response+json";
+
+fn code(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
+}
+
+/// Sends a query and gives the status, `Retry-After` and the answer.
+async fn send(actor: &Actor, accept: &str, query: &str, variables: Value) -> (u16, Option<String>, Value) {
+    let body = json!({ "query": query, "variables": variables });
+    let answer = actor.request().header("accept", accept).json(&body).send().await.unwrap();
+    let wait = answer.headers().get("retry-after").map(|wait| wait.to_str().unwrap().to_owned());
+    (answer.status().as_u16(), wait, answer.json().await.unwrap())
+}
+
+/// Sends a query over a new socket and gives the type of the message that answers it, and its payload.
+async fn over_socket(actor: &Actor, query: &str) -> (String, Value) {
+    let mut socket = actor.socket().await;
+    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
+    let said = socket.hear().await;
+    (said["type"].as_str().unwrap().to_owned(), said["payload"].clone())
+}
+
+/// A live meeting with answered comments of the greatest length.
+async fn long_answers(town: &Town, count: usize) -> String {
+    let staff = town.akimat(HOST);
+    let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    let ana = town.citizen("Ana");
+    let moderator = town.moderator(HOST);
+    for n in 0..count {
+        let comment = id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await);
+        let selected = moderator.act("selectComment", json!({ "commentId": comment })).await;
+        assert!(selected["refusal"].is_null(), "{selected}");
+        let answer = json!({ "commentId": comment, "answer": "ә".repeat(5_000) });
+        let answered = moderator.act("answerComment", answer).await;
+        assert!(answered["refusal"].is_null(), "{answered}");
+    }
+    meeting
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stops_an_answer_that_grows_beyond_two_megabytes() {
+    let town = Town::start(Engine::Embedded).await;
+    let meeting = long_answers(&town, 10).await;
+    let stranger = town.stranger();
+    let query = |aliases: usize| {
+        let mut fields = String::new();
+        (0..aliases).for_each(|n| write!(fields, "a{n}: answer ").unwrap());
+        format!("{{ meeting(id: \"{meeting}\") {{ comments(first: 100) {{ nodes {{ {fields} }} }} }} }}")
+    };
+    let (status, _, answer) = send(&stranger, RESPONSE, &query(15), json!({})).await;
+    assert!(status == 200 && answer.get("errors").is_none(), "a megabyte and a half: {status}");
+    let (status, _, answer) = send(&stranger, RESPONSE, &query(49), json!({})).await;
+    assert_eq!((status, code(&answer), answer["errors"].as_array().unwrap().len()), (400, "COST_EXCEEDED", 1));
+    assert!(answer.get("data").is_none(), "no part of it is sent");
+    let (kind, payload) = over_socket(&stranger, &query(49)).await;
+    assert_eq!((kind.as_str(), &payload[0]["extensions"]["code"]), ("error", &json!("COST_EXCEEDED")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stops_an_answer_that_is_long_by_its_names_alone() {
+    let town = Town::start(Engine::Embedded).await;
+    let stranger = town.stranger();
+    let query = |length: usize| {
+        let mut fields = String::new();
+        (0..40).for_each(|n| write!(fields, "a{n}{}: code ", "x".repeat(length)).unwrap());
+        format!("{{ regions(first: 100) {{ nodes {{ {fields} }} }} }}")
+    };
+    let (status, _, answer) = send(&stranger, RESPONSE, &query(300), json!({})).await;
+    assert!(status == 200 && answer.get("errors").is_none(), "{status}");
+    let (status, _, answer) = send(&stranger, RESPONSE, &query(700), json!({})).await;
+    assert_eq!((status, code(&answer)), (400, "COST_EXCEEDED"));
+    let (kind, payload) = over_socket(&stranger, &query(700)).await;
+    assert_eq!((kind.as_str(), &payload[0]["extensions"]["code"]), ("error", &json!("COST_EXCEEDED")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bounds_the_statements_of_one_operation() {
+    let town = Town::start(Engine::Embedded).await;
+    let stranger = town.stranger();
+    let each = "meetings(first: 1) { totalCount }";
+    let query = |regions: usize, times: usize| {
+        let mut fields = String::new();
+        (0..times).for_each(|n| write!(fields, "a{n}: {each} ").unwrap());
+        format!("{{ regions(first: {regions}) {{ nodes {{ {fields} }} }} }}")
+    };
+    let store = &town.service(0).app().store;
+    let before = store.statements();
+    stranger.query(&query(25, 2), json!({})).await;
+    // A few are of jobs.
+    assert!((100..=120).contains(&(store.statements() - before)), "{} statements", store.statements() - before);
+    let before = store.statements();
+    let (status, _, answer) = send(&stranger, RESPONSE, &query(60, 2), json!({})).await;
+    assert_eq!((status, code(&answer)), (400, "COST_EXCEEDED"), "{answer:.300}");
+    assert!(store.statements() - before <= 120, "{} statements", store.statements() - before);
+}
+
+/// Whether a mutation was done; else the status, `Retry-After`, code and scope of its refusal.
+type Outcome = Result<(), (u16, Option<String>, String, String)>;
+
+/// Posts a comment.
+async fn post(actor: Actor, meeting: String) -> Outcome {
+    let query = "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } } }";
+    let input = json!({ "meetingId": meeting, "body": "Жол?" });
+    let (status, wait, answer) = send(&actor, "application/json", query, json!({ "input": input })).await;
+    if answer["data"]["postComment"]["comment"]["id"].is_string() {
+        return Ok(());
+    }
+    let scope = answer["errors"][0]["extensions"]["scope"].as_str().unwrap_or_default().to_owned();
+    Err((status, wait, code(&answer).to_owned(), scope))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refuses_mutations_beyond_the_places_and_goes_on_answering_queries() {
+    let town = Town::with(Engine::Embedded, &[("KEZDESU_CONCURRENT_OPERATIONS", "2")]).await;
+    let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    // Whoever writes next waits for this one.
+    let writer = town.service(0).app().store.begin().await.unwrap();
+    let mut posts = JoinSet::new();
+    for n in 0..3 {
+        posts.spawn(post(town.citizen(&format!("Guest {n}")), meeting.clone()));
+    }
+    let ask = || {
+        let answered = posts.try_join_next();
+        async { answered }
+    };
+    let refused = until(ask, || town.pass(TimeDelta::milliseconds(500)), Option::is_some).await;
+    let refused = refused.unwrap().unwrap().unwrap_err();
+    let expected = (503, Some("1".to_owned()), "RATE_LIMITED".to_owned(), "SERVICE".to_owned());
+    assert_eq!(refused, expected, "one has no place");
+    let seen = town.stranger().query("{ regions(first: 1) { totalCount } }", json!({})).await;
+    assert!(seen["regions"]["totalCount"].is_i64(), "queries have places of their own");
+    assert!(posts.try_join_next().is_none(), "the two that have a place still wait for the writer");
+    drop(writer);
+    while let Some(posted) = posts.join_next().await {
+        assert_eq!(posted.unwrap(), Ok(()));
+    }
+    assert_eq!(post(town.citizen("Late"), meeting).await, Ok(()), "and whoever was refused may come again");
+}
