@@ -98,23 +98,31 @@ pub fn join(span: &Span, headers: &HeaderMap) {
 fn describe() {
     metrics::describe_counter!("kezdesu_requests_total", "Queries, mutations and requests turned away, by their code.");
     metrics::describe_histogram!("kezdesu_request_seconds", "How long queries and mutations took.");
+    metrics::describe_gauge!("kezdesu_connections", "Open connections to the API.");
+    metrics::describe_counter!("kezdesu_connections_refused_total", "Connections refused, by their reason.");
     metrics::describe_gauge!("kezdesu_sockets", "Open WebSockets.");
     metrics::describe_gauge!("kezdesu_streams", "Open streams over HTTP, by their door.");
     metrics::describe_gauge!("kezdesu_followed_feeds", "Feeds that somebody follows here.");
     metrics::describe_gauge!("kezdesu_bus_connected", "Whether the bus is there: 1 or 0.");
     metrics::describe_gauge!("kezdesu_groups", "Different renderings that followers share.");
     metrics::describe_counter!("kezdesu_slow_readers_total", "Connections closed because their reader was too slow.");
+    metrics::describe_counter!("kezdesu_socket_floods_total", "WebSockets closed because they sent too many messages.");
     metrics::describe_histogram!("kezdesu_posts_per_commit", "Posts that were committed together.");
     metrics::describe_counter!("kezdesu_statements_total", "Statements to the database.");
     metrics::describe_counter!("kezdesu_rate_limited_total", "Refusals RATE_LIMITED, by whose limit was reached.");
     metrics::describe_gauge!("kezdesu_operations_running", "Queries and mutations that have a place.");
     metrics::describe_gauge!("kezdesu_operations_waiting", "Queries and mutations that wait for a place.");
     metrics::describe_gauge!("kezdesu_answer_bytes", "Memory of the answers that are made or not yet taken.");
+    for reason in ["full", "address"] {
+        metrics::counter!("kezdesu_connections_refused_total", "reason" => reason).increment(0);
+    }
+    metrics::gauge!("kezdesu_connections").increment(0.0);
     metrics::gauge!("kezdesu_sockets").increment(0.0);
     for scope in [LimitScope::Person, LimitScope::Address, LimitScope::Service] {
         metrics::counter!("kezdesu_rate_limited_total", "scope" => scope.name()).increment(0);
     }
     metrics::counter!("kezdesu_slow_readers_total").increment(0);
+    metrics::counter!("kezdesu_socket_floods_total").increment(0);
 }
 
 /// The metrics of this process, as Prometheus reads them.

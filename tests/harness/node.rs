@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -58,6 +59,27 @@ pub async fn try_node(script: &str, args: &[&str]) -> (ExitStatus, String, Strin
     let (out, err) = (text_of(&out), text_of(&err));
     let status = ended.unwrap_or_else(|_| panic!("node {script} {args:?} does not end\n{out}\n{err}"));
     (status, out, err)
+}
+
+/// Runs a script of `tests/python` to its end in the environment that `make deps` makes, and gives what it says on standard output. None,
+/// said loudly, where there is no such environment.
+///
+/// # Panics
+/// Where it fails or takes longer than two minutes.
+pub async fn python(script: &str, args: &[&str]) -> Option<String> {
+    let interpreter = checkout().join("target/python/bin/python");
+    if !interpreter.is_file() {
+        // Not by a macro, whose output the test runner would keep.
+        let _ = writeln!(std::io::stderr(), "SKIPPED {script}: target/python is missing (make deps)");
+        return None;
+    }
+    let path = checkout().join("tests/python").join(script);
+    let mut command = tokio::process::Command::new(interpreter);
+    let running = command.arg(path).args(args).env("PYTHONDONTWRITEBYTECODE", "1").kill_on_drop(true).output();
+    let output = tokio::time::timeout(LIMIT, running).await.expect("it ends").expect("it runs");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "python {script} {args:?} ended with {}\n{out}\n{err}", output.status);
+    Some(out.into_owned())
 }
 
 /// A script or another program that serves until it is dropped.

@@ -12,6 +12,7 @@ use crate::{Actor, PATIENCE};
 const WINDOW: u32 = 32 << 10;
 
 /// A bare connection.
+#[derive(Debug)]
 pub struct Raw {
     connection: TcpStream,
     heard: Vec<u8>,
@@ -45,6 +46,14 @@ impl Raw {
         self.connection.write_all(bytes).await.expect("it is taken");
     }
 
+    /// Says something to whoever may have closed the connection.
+    ///
+    /// # Errors
+    /// When it was closed.
+    pub async fn try_say(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.connection.write_all(bytes).await
+    }
+
     /// Reads up to and with these bytes, and gives them with all before them.
     pub async fn hear_until(&mut self, end: &[u8]) -> Vec<u8> {
         let mut looked_at = 0;
@@ -73,6 +82,26 @@ impl Raw {
             assert_ne!(read.expect("something comes").expect("it goes on"), 0, "closed");
         }
         self.heard.drain(..count).collect()
+    }
+
+    /// Reads so many bytes. None where the connection is closed or broken before they have come.
+    pub async fn try_hear(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.heard.len() < count {
+            let read = tokio::time::timeout(PATIENCE, self.connection.read_buf(&mut self.heard)).await;
+            if !matches!(read.expect("something comes, or it ends"), Ok(1..)) {
+                return None;
+            }
+        }
+        Some(self.heard.drain(..count).collect())
+    }
+
+    /// Says the same again and again, reading nothing, until the connection is closed or broken. Gives how many bytes were taken.
+    pub async fn flood(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while let Ok(count @ 1..) = self.connection.write(&bytes[taken % bytes.len()..]).await {
+            taken += count;
+        }
+        taken
     }
 
     /// Reads until the connection is closed or broken.

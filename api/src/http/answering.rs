@@ -34,14 +34,23 @@ pub(in crate::http) struct Single {
 /// Begins an operation, and gives its answer. In a task of its own: a client that hangs up neither stops a mutation halfway nor
 /// takes its line out of the log, and neither does the end of the service. A query that nobody waits for any longer ends there.
 pub(in crate::http) fn answer(door: &Door, asked: Single) -> impl Future<Output = Answered> + Send + 'static {
+    answer_holding(door, asked, ())
+}
+
+/// Does the same, and drops `held` as soon as the operation's work has ended, which may be after its answer or its client's patience.
+pub(in crate::http) fn answer_holding<T: Send + 'static>(
+    door: &Door,
+    asked: Single,
+    held: T,
+) -> impl Future<Output = Answered> + Send + 'static {
     let (tell, told) = oneshot::channel();
     let (span, language) = (asked.span.clone(), asked.caller.language);
-    door.life.track(run(door.clone(), asked, tell).instrument(span));
+    door.life.track(run(door.clone(), asked, tell, held).instrument(span));
     let door = door.clone();
     async move { told.await.unwrap_or_else(|_| door.engine.answered(failure(&door, language, "INTERNAL"), language)) }
 }
 
-async fn run(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>) {
+async fn run<T>(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>, held: T) {
     let Single { request, operation, name, caller, through, .. } = asked;
     let began = door.clock.now();
     let place = tokio::select! {
@@ -77,13 +86,15 @@ async fn run(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>) {
     let viewer = lines::kind(&caller.viewer);
     let line = Line { door: through, operation: Some(&operation_name), name: name.as_deref(), viewer, code: &code };
     lines::tell(&line, &door, began);
+    let goes_on = !finished && operation == OperationType::Mutation;
+    // Whatever has ended gives back what it held before its client can ask for more.
+    let rest = goes_on.then_some((executed, held, place));
     // Whoever has hung up wants no answer.
     let _ = tell.send(answer);
-    if !finished && operation == OperationType::Mutation {
+    if let Some((executed, _held, _place)) = rest {
         // It comes to its end all the same: its key tells which.
         let _ = executed.await;
     }
-    drop(place);
 }
 
 fn failure(door: &Door, language: Language, code: &'static str) -> Answer {

@@ -126,7 +126,7 @@ impl Peer {
             assert!(frame.reason.len() <= LONGEST_REASON && (4400..4500).contains(&u16::from(frame.code)), "{frame:?}");
         }
         match close {
-            Close::Unauthorized => assert!(!self.introduced),
+            Close::Unauthorized | Close::Forbidden => assert!(!self.introduced),
             Close::TooManyInits => assert!(self.introduced),
             Close::Duplicate => {
                 let said: Value = serde_json::from_str(line).unwrap_or_default();

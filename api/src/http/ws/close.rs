@@ -22,6 +22,12 @@ pub(in crate::http) enum Close {
     TooManyInits,
     /// A message larger than is allowed.
     TooLarge,
+    /// A frame that breaks the rules of WebSocket.
+    BadFrame,
+    /// A text that is not UTF-8.
+    BadText,
+    /// More messages than an honest client sends.
+    TooFast,
     /// The peer is not there any more.
     Gone,
     /// The service restarts. Clients come back, spread out.
@@ -42,6 +48,9 @@ impl Close {
             Self::Duplicate => (4409, "close-duplicate"),
             Self::TooManyInits => (4429, "close-too-many-inits"),
             Self::TooLarge => (1009, "close-too-large"),
+            Self::BadFrame => (1002, "close-bad-frame"),
+            Self::BadText => (1007, "close-bad-text"),
+            Self::TooFast => (1008, "close-too-fast"),
             Self::Gone => (1001, "close-gone"),
             // For programs.
             Self::Restart { retry_after_ms } => {

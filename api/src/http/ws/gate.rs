@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use crate::http::{
     Documents,
     request::{BadRequest, from_fields},
-    ws::close::Close,
+    ws::{
+        close::Close,
+        slots::{Slot, Slots},
+    },
 };
 
 /// What a message asks for.
@@ -53,12 +56,15 @@ pub(in crate::http) struct Gate<T> {
     ready: bool,
     most: usize,
     documents: Arc<Documents>,
+    /// By the ids that are in use. A client may use an id again as soon as it has completed it.
     running: HashMap<String, T>,
+    /// Of everything that was begun and has not ended, also of what was completed meanwhile.
+    slots: Slots,
 }
 
 impl<T> Gate<T> {
     pub(in crate::http) fn new(most: usize, documents: Arc<Documents>) -> Self {
-        Self { introduced: false, ready: false, most, documents, running: HashMap::new() }
+        Self { introduced: false, ready: false, most, documents, running: HashMap::new(), slots: Slots::default() }
     }
 
     /// The introduction has been answered.
@@ -68,6 +74,11 @@ impl<T> Gate<T> {
 
     pub(in crate::http) const fn is_open(&self) -> bool {
         self.ready
+    }
+
+    /// Takes a slot for an operation, to be held until its work has ended.
+    pub(in crate::http) fn slot(&self) -> Slot {
+        self.slots.take()
     }
 
     pub(in crate::http) fn begin(&mut self, id: String, operation: T) {
@@ -103,7 +114,7 @@ impl<T> Gate<T> {
         if self.running.contains_key(&id) {
             return Err(Close::Duplicate);
         }
-        if self.running.len() >= self.most {
+        if self.running.len().max(self.slots.taken()) >= self.most {
             return Ok(Word::Refuse(id, Refusal::TooMany));
         }
         Ok(match from_fields(payload, &self.documents) {
@@ -119,12 +130,26 @@ fn init(mut message: Map<String, Value>) -> Result<Word, Close> {
         Some(Value::Object(payload)) => payload,
         Some(_) => return Err(Close::BadMessage),
     };
-    let mut text = |name: &str| match payload.remove(name) {
-        Some(Value::String(text)) => Some(text),
+    let language = match payload.remove("language") {
+        Some(Value::String(language)) => Some(language),
         _ => None,
     };
-    let authorization = text("authorization").or_else(|| text("Authorization"));
-    Ok(Word::Init { authorization, language: text("language") })
+    Ok(Word::Init { authorization: authorization(payload)?, language })
+}
+
+/// Returns the authorization, in whatever case its name is written. Null is none. What is no text, or is given twice and differs, is
+/// refused: its sender means to be somebody, and must not be served as nobody.
+fn authorization(payload: Map<String, Value>) -> Result<Option<String>, Close> {
+    let mut found = None;
+    let given = payload.into_iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    for (_, value) in given {
+        match value {
+            Value::Null => {}
+            Value::String(text) if found.as_ref().is_none_or(|before| *before == text) => found = Some(text),
+            _ => return Err(Close::Forbidden),
+        }
+    }
+    Ok(found)
 }
 
 fn id(message: &mut Map<String, Value>) -> Result<String, Close> {
@@ -153,6 +178,54 @@ mod tests {
         assert_eq!(gate.hear(SUBSCRIBE).unwrap_err(), Close::Unauthorized);
         let mut gate = open();
         assert_eq!(gate.hear(r#"{"type":"connection_init"}"#).unwrap_err(), Close::TooManyInits);
+    }
+
+    #[test]
+    fn refuses_an_authorization_that_is_no_text_or_given_twice() {
+        let hear = |payload: &str| {
+            let mut gate = Gate::<()>::new(2, Arc::default());
+            gate.hear(&format!(r#"{{"type":"connection_init","payload":{payload}}}"#))
+        };
+        for payload in [
+            r#"{"authorization":7}"#,
+            r#"{"authorization":true}"#,
+            r#"{"authorization":["Bearer x"]}"#,
+            r#"{"authorization":{"token":"x"}}"#,
+            r#"{"Authorization":7}"#,
+            r#"{"AUTHORIZATION":["Bearer x"]}"#,
+            r#"{"authorization":"Bearer x","Authorization":"Bearer y"}"#,
+            r#"{"authorization":"Bearer x","Authorization":7}"#,
+        ] {
+            assert_eq!(hear(payload).unwrap_err(), Close::Forbidden, "{payload}");
+        }
+        let told = |payload: &str| match hear(payload) {
+            Ok(Word::Init { authorization, .. }) => authorization,
+            other => panic!("{payload}: {other:?}"),
+        };
+        for payload in ["null", "{}", r#"{"authorization":null}"#, r#"{"authorization":null,"language":7}"#] {
+            assert_eq!(told(payload), None, "{payload}");
+        }
+        for payload in [
+            r#"{"authorization":"Bearer x"}"#,
+            r#"{"AuthoriZation":"Bearer x"}"#,
+            r#"{"authorization":"Bearer x","Authorization":"Bearer x"}"#,
+            r#"{"authorization":null,"Authorization":"Bearer x"}"#,
+        ] {
+            assert_eq!(told(payload).as_deref(), Some("Bearer x"), "{payload}");
+        }
+    }
+
+    #[test]
+    fn counts_an_operation_until_its_work_has_ended() {
+        let mut gate = open();
+        let work = gate.slot();
+        gate.begin("1".to_owned(), ());
+        gate.end("1");
+        let more = gate.slot();
+        assert!(matches!(gate.hear(SUBSCRIBE), Ok(Word::Refuse(_, Refusal::TooMany))), "the first goes on");
+        drop(work);
+        assert!(matches!(gate.hear(SUBSCRIBE), Ok(Word::Subscribe(..))), "its id is free too");
+        drop(more);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! The WebSocket door, `graphql-transport-ws`: our own, because the library's lets in too much (docs/decisions).
 
+mod alarm;
 mod close;
+mod farewell;
 mod gate;
+mod pace;
 mod running;
 mod session;
+mod slots;
 mod wire;
 
 #[cfg(any(test, fuzzing))]
@@ -36,6 +40,8 @@ use crate::{
 const PROTOCOL: &str = "graphql-transport-ws";
 /// A small buffer: the library's own costs over a hundred kilobytes a connection. Larger messages are read in parts.
 const BUFFER: usize = 2 << 10;
+/// How much the library may queue of its own. It queues no more than a pong and a Close, since each is flushed before the next read.
+const MOST_QUEUED: usize = 1 << 10;
 
 /// Whether a request wants to become a WebSocket.
 pub(in crate::http) fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -91,6 +97,7 @@ pub(in crate::http) fn upgrade(door: Door, mut request: Request<Body>) -> Respon
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
+            .max_write_buffer_size(MOST_QUEUED)
             .max_message_size(Some(door.limits.max_message_bytes))
             .max_frame_size(Some(door.limits.max_message_bytes));
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(connection), Role::Server, Some(config)).await;

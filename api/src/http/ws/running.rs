@@ -26,7 +26,7 @@ use crate::{
         answering::{self, Single, code},
         following::{Fate, Following, Reason},
         lines,
-        ws::wire::Batch,
+        ws::{slots::Slot, wire::Batch},
     },
     telemetry::SPANS,
 };
@@ -57,6 +57,11 @@ pub(in crate::http) struct Id {
 }
 
 impl Out {
+    /// Whether the operation was refused before it ran.
+    pub(in crate::http) const fn is_error(&self) -> bool {
+        matches!(self.what, What::Error(_))
+    }
+
     /// Whether the operation has nothing more to say.
     pub(in crate::http) const fn is_last(&self) -> bool {
         !matches!(self.what, What::Next(_))
@@ -97,12 +102,23 @@ pub(in crate::http) fn batch(outs: &[Out]) -> Batch {
 
 /// Stops an operation when it is dropped.
 #[derive(Debug)]
-pub(in crate::http) struct Operation(AbortHandle);
+pub(in crate::http) struct Operation {
+    handle: AbortHandle,
+    /// Of a subscription, which ends at once. A query or mutation takes its slot along.
+    _slot: Option<Slot>,
+}
 
 impl Drop for Operation {
     fn drop(&mut self) {
-        self.0.abort();
+        self.handle.abort();
     }
+}
+
+/// An operation that a client asks for.
+pub(in crate::http) struct Asked {
+    pub(in crate::http) id: String,
+    pub(in crate::http) request: Request,
+    pub(in crate::http) slot: Slot,
 }
 
 /// The operations of a socket. Most sockets run one, which needs no bookkeeping.
@@ -116,13 +132,9 @@ pub(in crate::http) struct Running {
 
 impl Running {
     /// Begins an operation.
-    pub(in crate::http) fn begin(
-        &mut self,
-        id: String,
-        mut request: Request,
-        caller: &Caller,
-        door: &Door,
-    ) -> Operation {
+    pub(in crate::http) fn begin(&mut self, asked: Asked, caller: &Caller, door: &Door) -> Operation {
+        let Asked { id, mut request, slot } = asked;
+        let mut slot = Some(slot);
         let json = Value::String(id.clone()).to_string();
         let id = Arc::new(Id { plain: id, json });
         // The engine says what is wrong with one that cannot be run.
@@ -136,7 +148,8 @@ impl Running {
             let (run, engine) = (Run { id, following: Some(following) }, door.engine.clone());
             async move { (run, engine.answers(request, &caller, None).await) }.instrument(span).boxed()
         } else {
-            let answer = answering::answer(door, Single { request, operation, name, caller, through: DOOR, span });
+            let single = Single { request, operation, name, caller, through: DOOR, span };
+            let answer = answering::answer_holding(door, single, slot.take());
             let run = Run { id, following: None };
             async move { (run, stream::iter([answer.await.into_answer()]).boxed()) }.boxed()
         };
@@ -146,7 +159,7 @@ impl Running {
             Some(_) => self.others.push(outs.boxed()),
             none => *none = Some(outs.boxed()),
         }
-        Operation(handle)
+        Operation { handle, _slot: slot }
     }
 
     /// Everything that is ready, as far as it is written at once. Pending while there is nothing.

@@ -3,22 +3,18 @@
 use std::{
     future::poll_fn,
     net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-    time::Duration,
+    sync::Arc,
+    task::{Context, Poll},
 };
 
 use async_graphql::{ErrorExtensionValues, Request, ServerError};
 use entities::enums::Language;
-use futures_util::{FutureExt, SinkExt, StreamExt, task::AtomicWaker};
+use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
-use tokio_tungstenite::tungstenite::{Error, Message, protocol::CloseFrame};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::{
-    clock::{Sleep, sleep},
+    clock::sleep,
     domain::viewer::Viewer,
     graphql::engine::Caller,
     http::{
@@ -27,53 +23,17 @@ use crate::{
         lines::{self, Line},
         request,
         ws::{
+            alarm::Alarm,
             close::Close,
+            farewell::{End, Farewell},
             gate::{Gate, Refusal, Word},
-            running::{DOOR, Operation, Out, Running, batch},
+            pace::Pace,
+            running::{Asked, DOOR, Operation, Out, Running, batch},
             wire::{Batch, Socket, write},
         },
     },
     text,
 };
-
-/// How long a peer may take to answer a close.
-const FAREWELL: Duration = Duration::from_secs(2);
-
-/// A wait that is looked at only when it has rung: a socket wakes for every event, and its timers lie elsewhere in memory.
-struct Alarm {
-    wait: Sleep,
-    bell: Arc<Bell>,
-}
-
-#[derive(Default)]
-struct Bell {
-    rung: AtomicBool,
-    task: AtomicWaker,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.rung.store(true, Ordering::Release);
-        self.task.wake();
-    }
-}
-
-impl Alarm {
-    fn new(wait: Sleep) -> Self {
-        let bell = Bell { rung: AtomicBool::new(true), task: AtomicWaker::new() };
-        Self { wait, bell: Arc::new(bell) }
-    }
-
-    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if !self.bell.rung.load(Ordering::Acquire) {
-            return Poll::Pending;
-        }
-        self.bell.task.register(cx.waker());
-        self.bell.rung.store(false, Ordering::Release);
-        let waker = Waker::from(Arc::clone(&self.bell));
-        self.wait.poll_unpin(&mut Context::from_waker(&waker))
-    }
-}
 
 struct Session {
     door: Door,
@@ -88,6 +48,8 @@ struct Session {
     ping: Alarm,
     /// Pings that were not answered.
     unanswered: u8,
+    /// How fast the peer may send what makes work for nothing.
+    pace: Pace,
     /// Whose turn it is: what comes in, or what goes out.
     reads_first: bool,
 }
@@ -111,14 +73,6 @@ enum Work {
     Ping,
     Hear(Option<Result<Message, Error>>),
     Say(Vec<Out>),
-}
-
-/// Why a socket ends.
-enum End {
-    /// With these words.
-    Said(Close),
-    /// Without a word: the peer is gone, or a message is stuck halfway.
-    Silent,
 }
 
 /// Counts the open sockets.
@@ -150,17 +104,18 @@ pub(in crate::http) async fn run(door: Door, mut socket: Socket, guest: Guest) {
         deadline: Alarm::new(sleep(door.clock.as_ref(), door.limits.init_timeout)),
         ping: Alarm::new(sleep(door.clock.as_ref(), door.limits.ping_every)),
         unanswered: 0,
+        pace: Pace::of(guest.operations),
         reads_first: false,
         door,
     };
-    if let Some(close) = session.serve(&mut socket).await {
-        farewell(socket, close).await;
+    if let Some(farewell) = session.serve(&mut socket).await {
+        farewell.part(socket).await;
     }
 }
 
 impl Session {
-    /// Serves to the end, and gives the words with which the socket is to be closed.
-    async fn serve(mut self, socket: &mut Socket) -> Option<CloseFrame> {
+    /// Serves to the end, and returns what is then still to be written.
+    async fn serve(mut self, socket: &mut Socket) -> Option<Farewell> {
         loop {
             let done = match poll_fn(|cx| self.poll_work(socket, cx)).await {
                 Work::Drain => {
@@ -179,28 +134,20 @@ impl Session {
                     ping.ping();
                     self.write(socket, &ping).await
                 }
+                // Nothing more is read until the reply is written, so a peer that reads nothing makes nothing pile up.
                 Work::Hear(Some(Ok(frame))) => match self.hear(frame) {
-                    Ok(Some(reply)) => {
-                        let mut batch = Batch::default();
-                        batch.text(&[reply.as_bytes()]);
-                        self.write(socket, &batch).await
-                    }
+                    Ok(Some(reply)) => self.write(socket, &reply).await,
                     Ok(None) => Ok(()),
                     Err(end) => Err(end),
                 },
-                Work::Hear(Some(Err(Error::Capacity(_)))) => Err(End::Said(Close::TooLarge)),
-                // The peer is gone, or sent what is no WebSocket.
-                Work::Hear(Some(Err(_)) | None) => Err(End::Silent),
-                Work::Say(outs) => {
-                    for out in outs.iter().filter(|out| out.is_last()) {
-                        self.gate.end(&out.id.plain);
-                    }
-                    self.write(socket, &batch(&outs)).await
-                }
+                Work::Hear(Some(Err(error))) => Err(End::of(&error)),
+                Work::Hear(None) => Err(End::Silent),
+                Work::Say(outs) => self.say(socket, &outs).await,
             };
             match done {
                 Ok(()) => {}
-                Err(End::Said(close)) => return Some(close.frame(self.caller.language)),
+                Err(End::Said(close)) => return Some(Farewell::Say(close.frame(self.caller.language))),
+                Err(End::Answered) => return Some(Farewell::Answer),
                 Err(End::Silent) => return None,
             }
         }
@@ -254,21 +201,40 @@ impl Session {
         }
     }
 
-    fn hear(&mut self, frame: Message) -> Result<Option<String>, End> {
+    async fn say(&mut self, socket: &mut Socket, outs: &[Out]) -> Result<(), End> {
+        for out in outs.iter().filter(|out| out.is_last()) {
+            self.gate.end(&out.id.plain);
+            if out.is_error() {
+                self.count()?;
+            }
+        }
+        self.write(socket, &batch(outs)).await
+    }
+
+    /// Acts on a frame, and returns what is to be written for it. An empty batch flushes what the library has queued.
+    fn hear(&mut self, frame: Message) -> Result<Option<Batch>, End> {
         self.unanswered = 0;
         match frame {
-            Message::Text(text) => self.obey(&text).map_err(End::Said),
+            Message::Text(text) => self.obey(&text),
             Message::Binary(_) => Err(End::Said(Close::BadMessage)),
-            // The library has answered it.
-            Message::Close(_) => Err(End::Silent),
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
+            Message::Close(_) => Err(End::Answered),
+            Message::Ping(_) => self.count().map(|()| Some(Batch::default())),
+            Message::Pong(_) | Message::Frame(_) => self.count().map(|()| None),
         }
     }
 
-    fn obey(&mut self, text: &str) -> Result<Option<String>, Close> {
-        Ok(match self.gate.hear(text)? {
-            Word::Init { authorization, language } => Some(self.introduce(authorization, language.as_deref())?),
+    fn obey(&mut self, text: &str) -> Result<Option<Batch>, End> {
+        let word = self.gate.hear(text).map_err(End::Said)?;
+        // Operations are counted where they run; those that cannot be run, like everything else.
+        if !matches!(word, Word::Init { .. } | Word::Subscribe(..)) {
+            self.count()?;
+        }
+        let reply = match word {
+            Word::Init { authorization, language } => {
+                Some(self.introduce(authorization, language.as_deref()).map_err(End::Said)?)
+            }
             Word::Subscribe(id, request) if !self.door.documents.may_run(&self.caller.viewer, &request.query) => {
+                self.count()?;
                 Some(self.refuse(&id, Refusal::NotListed))
             }
             Word::Subscribe(id, mut request) => {
@@ -285,7 +251,22 @@ impl Session {
             Word::Ping(None) => Some(json!({ "type": "pong" }).to_string()),
             Word::Ping(Some(payload)) => Some(json!({ "type": "pong", "payload": payload }).to_string()),
             Word::Nothing => None,
-        })
+        };
+        Ok(reply.map(|text| {
+            let mut batch = Batch::default();
+            batch.text(&[text.as_bytes()]);
+            batch
+        }))
+    }
+
+    /// Counts a message that makes work for nothing. A peer that sends more of them than an honest client does is closed.
+    fn count(&mut self) -> Result<(), End> {
+        if self.pace.count(self.door.clock.now()) {
+            return Ok(());
+        }
+        metrics::counter!("kezdesu_socket_floods_total").increment(1);
+        tracing::info!("a socket was closed: it sends too many messages");
+        Err(End::Said(Close::TooFast))
     }
 
     fn introduce(&mut self, authorization: Option<String>, language: Option<&str>) -> Result<String, Close> {
@@ -319,7 +300,8 @@ impl Session {
     }
 
     fn begin(&mut self, id: String, request: Request) {
-        let operation = self.running.begin(id.clone(), request, &self.caller, &self.door);
+        let asked = Asked { id: id.clone(), request, slot: self.gate.slot() };
+        let operation = self.running.begin(asked, &self.caller, &self.door);
         self.gate.begin(id, operation);
     }
 
@@ -328,15 +310,4 @@ impl Session {
         let random = self.door.ids.next(self.door.clock.now()).as_u128();
         Close::Restart { retry_after_ms: u16::try_from(random % 5000).unwrap_or_default() }
     }
-}
-
-/// Says why, and waits a moment for the peer to have heard it.
-async fn farewell(mut socket: Socket, close: CloseFrame) {
-    let part = async {
-        if socket.send(Message::Close(Some(close))).await.is_ok() {
-            while let Some(Ok(_)) = socket.next().await {}
-        }
-    };
-    // A peer that does not answer is gone.
-    let _ = tokio::time::timeout(FAREWELL, part).await;
 }

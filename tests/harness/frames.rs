@@ -1,0 +1,83 @@
+//! A WebSocket by hand: sends any frame, answers nothing by itself, and reads only when it is told to.
+
+use crate::Raw;
+
+/// A bare connection that has become a WebSocket.
+#[derive(Debug)]
+pub struct Frames {
+    /// Its bytes.
+    pub raw: Raw,
+}
+
+impl Frames {
+    /// Opens a socket without introducing anybody.
+    pub async fn open(host: &str) -> Self {
+        Self::try_open(host).await.expect("the door opens")
+    }
+
+    /// Opens a socket; none where that is refused.
+    pub async fn try_open(host: &str) -> Option<Self> {
+        let mut raw = Raw::to(host).await;
+        let head = format!(
+            "GET /graphql HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+             sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n"
+        );
+        // It may have been refused before it could ask.
+        let _ = raw.try_say(head.as_bytes()).await;
+        let answer = raw.hear_until(b"\r\n\r\n").await;
+        answer.starts_with(b"HTTP/1.1 101 ").then_some(Self { raw })
+    }
+
+    /// Opens a socket and introduces a stranger.
+    pub async fn introduced(host: &str) -> Self {
+        let mut frames = Self::open(host).await;
+        frames.send(0x81, br#"{"type":"connection_init"}"#).await;
+        assert_eq!(frames.next().await, Some((0x81, br#"{"type":"connection_ack"}"#.to_vec())));
+        frames
+    }
+
+    /// Sends a frame with this first byte.
+    pub async fn send(&mut self, first: u8, payload: &[u8]) {
+        self.raw.say(&frame(first, payload)).await;
+    }
+
+    /// Reads the next frame: its first byte and its payload. None where the connection ends.
+    pub async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
+        let head = self.raw.try_hear(2).await?;
+        assert!(head[1] < 0x80, "a server masks nothing");
+        let length = match head[1] {
+            126 => self.raw.try_hear(2).await?.into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
+            127 => self.raw.try_hear(8).await?.into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
+            short => usize::from(short),
+        };
+        Some((head[0], self.raw.try_hear(length).await?))
+    }
+
+    /// Reads until a Close, and gives its code: 1005 where it has none, 1006 where the connection ends without one. After a Close the
+    /// connection must end.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match self.next().await {
+                Some((0x88, payload)) => {
+                    assert_eq!(self.next().await, None, "a Close is the last thing that is said");
+                    return payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]));
+                }
+                Some(_) => {}
+                None => return 1006,
+            }
+        }
+    }
+}
+
+/// A frame of a client, under a mask.
+#[must_use]
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
+    let length = match payload.len() {
+        short @ 0..126 => vec![0x80 | short.to_be_bytes()[7]],
+        medium @ 126..65_536 => [&[0x80 | 126], &medium.to_be_bytes()[6..]].concat(),
+        long => [&[0x80 | 127], &long.to_be_bytes()[..]].concat(),
+    };
+    let masked: Vec<u8> = payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+    [&[first], &length[..], &MASK, &masked].concat()
+}
