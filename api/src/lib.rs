@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod feed;
+pub mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod graphql;
@@ -17,6 +18,7 @@ pub mod http;
 pub mod idgen;
 pub mod jobs;
 pub mod lifecycle;
+pub mod network;
 pub mod service;
 pub mod store;
 pub mod telemetry;

@@ -13,8 +13,9 @@ use crate::{
     config::{Environment, Settings},
     domain::regions::embedded,
     feed::{Bus, Hub, MemoryBus, RedisBus, SplitBoard},
+    files,
     graphql::Engine,
-    http::{BadManifest, Documents, Door, Limits, Ops, Places, Terms, ops_router, router, serve},
+    http::{BadManifest, Connections, Documents, Door, Hosts, Limits, Ops, Places, Terms, ops_router, router, serve},
     idgen::IdGen,
     jobs,
     lifecycle::Lifecycle,
@@ -169,6 +170,13 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
 
     let splits = SplitBoard::new(Arc::clone(&hub), store.clone(), Arc::clone(&clock));
     let development = settings.environment == Environment::Development;
+    let trusted_proxies: Arc<[_]> = settings.trusted_proxies.clone().into();
+    let connections = Connections::new(
+        files::limit(),
+        settings.database_connections,
+        settings.address_connections,
+        Arc::clone(&trusted_proxies),
+    );
     let door = Door {
         engine: Engine::new(Arc::clone(&app), Arc::clone(&hub), splits, development),
         auth,
@@ -177,7 +185,9 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         life: life.clone(),
         documents: Arc::new(documents),
         allowed_origins: settings.allowed_origins.clone().into(),
-        trusted_proxies: settings.trusted_proxies.clone().into(),
+        trusted_proxies,
+        hosts: Hosts::new(settings.hosts.as_deref()),
+        connections: Arc::clone(&connections),
         gateways: settings.gateways.clone().into(),
         places: Places::new(settings.concurrent_operations),
         pages: development,
@@ -189,9 +199,10 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         },
     };
     let ops = ops_router(Ops { life: life.clone(), store, bus, hub, engine: door.engine.clone(), metrics });
-    let terms = Terms { life: life.clone(), clock: Arc::clone(&door.clock), limits: door.limits };
+    let clock = Arc::clone(&door.clock);
+    let terms = Terms { life: life.clone(), clock, limits: door.limits, connections: Some(connections) };
     let ops_life = Lifecycle::default();
-    let ops_terms = Terms { life: ops_life.clone(), ..terms.clone() };
+    let ops_terms = Terms { life: ops_life.clone(), connections: None, ..terms.clone() };
     let doors = tokio::spawn(serve(listener, router(door), terms));
     let ops_doors = tokio::spawn(serve(ops_listener, ops, ops_terms));
     tracing::info!(%address, %ops_address, "kezdesu serves");

@@ -48,6 +48,14 @@ impl Process {
         Self::serving(Self::start(&["serve", "--migrate"], settings).await).await
     }
 
+    /// Starts the program with a soft and a hard limit of open files, and waits until it serves.
+    pub async fn serve_within(soft: usize, hard: usize, settings: &[(String, String)]) -> Self {
+        let limited = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" serve --migrate");
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited]).arg(Self::program());
+        Self::serving(Self::begin(Self::with_settings(command, settings)).await).await
+    }
+
     async fn serving((mut process, first): (Self, String)) -> Self {
         let host = first.strip_prefix("listening on http://").expect("where it listens").to_owned();
         let second = tokio::time::timeout(PATIENCE, process.lines.recv()).await.expect("it goes on").expect("text");
@@ -96,8 +104,12 @@ impl Process {
 
     fn command(arguments: &[&str], settings: &[(String, String)]) -> Command {
         let mut command = Command::new(Self::program());
+        command.args(arguments);
+        Self::with_settings(command, settings)
+    }
+
+    fn with_settings(mut command: Command, settings: &[(String, String)]) -> Command {
         command
-            .args(arguments)
             .env_clear()
             .envs(settings.iter().cloned())
             .env("KEZDESU_LISTEN", "127.0.0.1:0")
@@ -130,6 +142,17 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id().expect("it runs")
+    }
+
+    /// How much memory it has, in bytes: now, and at the most since it began.
+    #[must_use]
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it runs");
+        let figure = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a figure");
+            line.trim_end_matches("kB").trim().parse::<u64>().expect("a number") << 10
+        };
+        (figure("VmRSS:"), figure("VmHWM:"))
     }
 
     /// Kills the program as a power cut would.

@@ -10,13 +10,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("auth", &["clock", "config", "domain", "tls"]),
     ("feed", &["clock", "domain", "store"]),
-    ("app", &["clock", "domain", "feed", "idgen", "store"]),
+    ("app", &["clock", "domain", "feed", "idgen", "network", "store"]),
     ("graphql", &["app", "clock", "domain", "feed", "idgen", "store", "text"]),
     ("jobs", &["app", "auth", "clock", "feed", "lifecycle", "store", "telemetry"]),
     ("demo", &["app", "auth", "clock", "config", "domain", "graphql", "service", "store"]),
     (
         "http",
-        &["auth", "clock", "config", "domain", "feed", "graphql", "idgen", "lifecycle", "store", "telemetry", "text"],
+        &[
+            "auth",
+            "clock",
+            "config",
+            "domain",
+            "feed",
+            "graphql",
+            "idgen",
+            "lifecycle",
+            "network",
+            "store",
+            "telemetry",
+            "text",
+        ],
     ),
 ];
 

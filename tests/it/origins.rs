@@ -105,6 +105,57 @@ async fn a_page_that_is_allowed_reads_writes_and_follows_and_others_do_not() {
     }
 }
 
+/// What a page sends that has brought its own name to this address, on each transport, and what the answers are.
+async fn rebound(town: &Town, name: &str) -> Vec<u16> {
+    let (address, host) = (town.host(0), format!("{name}:{}", town.host(0).rsplit(':').next().unwrap()));
+    let origin = format!("http://{host}");
+    let url = format!("http://{address}/graphql");
+    let read = || web().get(&url).header("host", &host).query(&[("query", "{ __typename }")]);
+    let post = web().post(&url).header("host", &host).header("origin", &origin);
+    let follow = json!({ "query": "subscription { meetings { kind } }" });
+    let stream = web().post(&url).header("host", &host).header("origin", &origin).header("accept", "text/event-stream");
+    let page = web().get(format!("http://{address}/graphql/schema")).header("host", &host);
+    let mut statuses = Vec::new();
+    // A browser names no origin where a page reads from its own.
+    for request in [
+        read(),
+        read().header("origin", &origin),
+        post.json(&json!({ "query": "{ __typename }" })),
+        stream.json(&follow),
+        page,
+    ] {
+        statuses.push(request.send().await.unwrap().status().as_u16());
+    }
+    let headers = [PROTOCOL, ("host", host.as_str()), ("origin", origin.as_str())];
+    statuses.push(Socket::try_open(&address, &headers).await.map_or_else(|status| status, |_| 200));
+    statuses
+}
+
+#[tokio::test]
+async fn a_page_that_brings_its_own_name_to_this_address_is_turned_away() {
+    let town = Town::start(Engine::Embedded).await;
+    for name in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example"] {
+        assert_eq!(rebound(&town, name).await, [421; 6], "{name}");
+    }
+    for name in ["localhost", "127.0.0.1", "api-1", "kezdesu.localhost"] {
+        assert_eq!(rebound(&town, name).await, [200; 6], "{name}");
+    }
+    let named = Town::with(Engine::Embedded, &[("KEZDESU_HOSTS", "meetings.example")]).await;
+    assert_eq!(rebound(&named, "meetings.example").await, [200; 6]);
+    assert_eq!(rebound(&named, "evil.example").await, [421; 6]);
+    let production = Town::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
+    assert_eq!(rebound(&production, "meetings.example").await, [200; 6], "its balancer knows the names");
+    let both = [("KEZDESU_ENVIRONMENT", "production"), ("KEZDESU_HOSTS", "meetings.example")];
+    let strict = Town::with(Engine::Embedded, &both).await;
+    assert_eq!(rebound(&strict, "evil.example").await, [421; 6]);
+    assert_eq!(rebound(&strict, "meetings.example").await, [200; 6]);
+    let refused = web().get(format!("http://{}/graphql?query=%7B__typename%7D", strict.host(0)));
+    let refused = refused.header("host", "evil.example").header("accept-language", "en").send().await.unwrap();
+    let said: serde_json::Value = refused.json().await.unwrap();
+    assert_eq!(said["errors"][0]["extensions"], json!({ "code": "FORBIDDEN" }), "{said}");
+    assert!(!said.to_string().contains("evil"), "what was sent is not repeated: {said}");
+}
+
 /// The headers of requests that the handbook for clients names.
 fn documented() -> BTreeSet<String> {
     let text = std::fs::read_to_string(checkout().join("docs/integration.md")).unwrap();

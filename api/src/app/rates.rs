@@ -1,11 +1,6 @@
 //! Rate limits of a person and of an address at one replica: mutations by kind, and the cost of all operations.
 
-use std::{
-    hash::Hash,
-    net::{IpAddr, Ipv6Addr},
-    num::NonZeroU32,
-    sync::Arc,
-};
+use std::{hash::Hash, net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use chrono::TimeDelta;
 use governor::{
@@ -17,7 +12,7 @@ use governor::{
 };
 use ipnet::IpNet;
 
-use crate::clock::Clock;
+use crate::{clock::Clock, network::network};
 
 /// What is counted, each for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -229,14 +224,6 @@ impl Rates {
 
 fn tokens(count: usize) -> Option<NonZeroU32> {
     NonZeroU32::new(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-/// What counts as one address: of IPv6 the network, since a household has as many addresses in it as it likes.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(long) => IpAddr::V6(Ipv6Addr::from_bits(long.to_bits() & !u128::from(u64::MAX))),
-    }
 }
 
 #[cfg(test)]

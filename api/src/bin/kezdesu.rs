@@ -11,15 +11,21 @@ use kezdesu::{
     config::{Settings, from_environment},
     demo,
     feed::{Bus, MemoryBus, RedisBus},
+    files,
     graphql::sdl,
     idgen::{IdGen, RandomIds},
     service::{self, Service, Setup},
     telemetry, tls,
 };
+use tikv_jemallocator::Jemalloc;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+
+/// Gives memory back to the operating system after a burst, by threads of its own. The one of the C library keeps it.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -93,6 +99,7 @@ fn one_shot_bus(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn B
 }
 
 async fn start(settings: Settings, clock: Arc<dyn Clock>, migrate: bool) -> Result<Service, Box<dyn Error>> {
+    files::raise_limit();
     let bind = |name: &'static str, address| async move {
         TcpListener::bind(address).await.map_err(|error| format!("{name}: cannot listen on {address}: {error}"))
     };

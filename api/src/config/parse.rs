@@ -68,6 +68,7 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         jwt_audience: token("KEZDESU_JWT_AUDIENCE", "kezdesu")?,
         jwks,
         allowed_origins: origins(texts)?,
+        hosts: hosts(texts, environment)?,
         norms: norms(texts)?,
         keep_events: number(texts, "KEZDESU_KEEP_EVENTS", 100_000, 100..=i64::MAX)?,
         max_body_bytes: number(texts, "KEZDESU_MAX_BODY_BYTES", 1 << 20, 1024..=1 << 30)?,
@@ -80,6 +81,7 @@ fn settings(texts: &Texts) -> Result<Settings, BadSetting> {
         person_cost_a_minute: limit(texts, "KEZDESU_PERSON_COST_A_MINUTE", 200_000)?,
         address_cost_a_minute: limit(texts, "KEZDESU_ADDRESS_COST_A_MINUTE", 1_000_000)?,
         concurrent_operations: NonZeroUsize::new(number(texts, "KEZDESU_CONCURRENT_OPERATIONS", 256, 0..=65_535)?),
+        address_connections: limit(texts, "KEZDESU_ADDRESS_CONNECTIONS", 15_000)?,
         operations: optional(texts, "KEZDESU_OPERATIONS").map(PathBuf::from),
         safelist: one_of(
             texts,
@@ -194,6 +196,21 @@ fn origins(texts: &Texts) -> Result<Vec<String>, BadSetting> {
         .collect()
 }
 
+/// Returns the host names that are served; `None` is any. A deployment that says nothing stands behind a balancer, which knows its names;
+/// who builds on the service has it on the own machine, where any page could bring its name to it.
+fn hosts(texts: &Texts, environment: Environment) -> Result<Option<Vec<String>>, BadSetting> {
+    let name = "KEZDESU_HOSTS";
+    let names = list(texts, name);
+    if names.iter().any(|host| host == "*") || (names.is_empty() && environment == Environment::Production) {
+        return Ok(None);
+    }
+    let plain = |host: String| match url::Host::parse(&host) {
+        Ok(url::Host::Domain(host)) => Ok(host.trim_end_matches('.').to_owned()),
+        _ => Err(malformed(name, "holds host names such as meetings.example, without a scheme and a port")),
+    };
+    names.into_iter().map(plain).collect::<Result<_, _>>().map(Some)
+}
+
 fn networks(texts: &Texts, name: &'static str) -> Result<Vec<IpNet>, BadSetting> {
     let network = |text: String| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let networks = list(texts, name).into_iter().map(network);
@@ -267,6 +284,10 @@ mod tests {
             ("KEZDESU_LOG_FORMAT", "xml"),
             ("KEZDESU_TRUSTED_PROXIES", "10.0.0.0/99"),
             ("KEZDESU_GATEWAYS", "gateway"),
+            ("KEZDESU_HOSTS", "https://meetings.example"),
+            ("KEZDESU_HOSTS", "meetings.example:8080"),
+            ("KEZDESU_HOSTS", "10.0.0.7"),
+            ("KEZDESU_ADDRESS_CONNECTIONS", "-1"),
             ("KEZDESU_GATEWAY_OPERATIONS", "0"),
             ("KEZDESU_LAME_DUCK", "301"),
             ("KEZDESU_PERSON_A_MINUTE", "-1"),
@@ -291,6 +312,21 @@ mod tests {
         assert_eq!(with(&[]).unwrap().lame_duck, TimeDelta::zero());
         assert_eq!(with(&production).unwrap().lame_duck, TimeDelta::seconds(5));
         assert_eq!(with(&[("KEZDESU_LAME_DUCK", "15")]).unwrap().lame_duck, TimeDelta::seconds(15));
+    }
+
+    #[test]
+    fn only_production_is_reached_under_any_name_unless_told() {
+        let hosts = |more: &[(&str, &str)]| with(more).unwrap().hosts;
+        assert_eq!(hosts(&[]), Some(Vec::new()));
+        assert_eq!(hosts(&[("KEZDESU_HOSTS", "*")]), None);
+        let named = hosts(&[("KEZDESU_HOSTS", "Meetings.Example, кездесу.қаз")]).unwrap();
+        assert_eq!(named, ["meetings.example", "xn--d1abbgn0co.xn--80ao21a"]);
+        let production =
+            ["KEZDESU_JWKS", "KEZDESU_JWT_ISSUER", "KEZDESU_JWT_AUDIENCE"].map(|name| (name, "https://id.example/"));
+        let production = [&production[..], &[("KEZDESU_ENVIRONMENT", "production")]].concat();
+        assert_eq!(hosts(&production), None);
+        let both = [&production[..], &[("KEZDESU_HOSTS", "meetings.example")]].concat();
+        assert_eq!(hosts(&both), Some(vec!["meetings.example".to_owned()]));
     }
 
     #[test]

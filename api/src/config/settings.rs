@@ -58,6 +58,11 @@ pub const SETTINGS: &[Setting] = &[
         "Origins of web pages that may use the API, with commas between; the service's own pages always may.",
     ),
     setting(
+        "KEZDESU_HOSTS",
+        "any in production, else none",
+        "Host names under which the service is reached, with commas between; `*` is any. Addresses, `localhost` and names without a dot always are.",
+    ),
+    setting(
         "KEZDESU_NORM_SETS",
         "decree-2022",
         "Norm sets of the decree that are in force, with commas between: `decree-2022`, `decree-2024`.",
@@ -108,6 +113,11 @@ pub const SETTINGS: &[Setting] = &[
         "KEZDESU_CONCURRENT_OPERATIONS",
         "256",
         "How many queries, and how many mutations, run at once at one replica, up to 65535; 0 is any number.",
+    ),
+    setting(
+        "KEZDESU_ADDRESS_CONNECTIONS",
+        "15000",
+        "How many connections an address may have open, of IPv6 a /64 network; 0 is any number. Behind a proxy set `KEZDESU_TRUSTED_PROXIES`.",
     ),
     setting("KEZDESU_OPERATIONS", "none", "A file of persisted operations, in the format of Apollo's manifest."),
     setting(
@@ -185,6 +195,8 @@ pub struct Settings {
     pub jwt_audience: String,
     /// Origins of web pages that may use the API.
     pub allowed_origins: Vec<String>,
+    /// Host names under which the service is reached; none: any.
+    pub hosts: Option<Vec<String>>,
     /// The norms in force.
     pub norms: Norms,
     /// How many events of a feed are kept.
@@ -209,6 +221,8 @@ pub struct Settings {
     pub address_cost_a_minute: Option<NonZeroU32>,
     /// How many queries, and how many mutations, run at once; none: any number.
     pub concurrent_operations: Option<NonZeroUsize>,
+    /// How many connections an address may have open; none: any number.
+    pub address_connections: Option<NonZeroU32>,
     /// A file of persisted operations.
     pub operations: Option<PathBuf>,
     /// Whose operations must be listed in it.

@@ -9,7 +9,7 @@ use crate::{
     auth::Authenticator,
     clock::Clock,
     graphql::Engine,
-    http::{Documents, Places},
+    http::{Connections, Documents, Hosts, Places},
     idgen::IdGen,
     lifecycle::Lifecycle,
 };
@@ -35,6 +35,10 @@ pub struct Door {
     pub gateways: Arc<[IpNet]>,
     /// Origins of web pages that may come in, beside the service's own.
     pub allowed_origins: Arc<[String]>,
+    /// Host names under which the service is reached.
+    pub hosts: Hosts,
+    /// The open connections.
+    pub connections: Arc<Connections>,
     /// Whether there are pages for those who build on the API.
     pub pages: bool,
     /// How many operations run at once.

@@ -1,10 +1,14 @@
 //! What the log says of operations: never who asked, nor what.
 
 use async_graphql::{Request, parser::types::DocumentOperations};
-use axum::response::Response;
+use axum::{extract::Request as HttpRequest, http::Method, response::Response};
 use chrono::{DateTime, Utc};
 
-use crate::{domain::viewer::Viewer, graphql::limits::parsed, http::Door};
+use crate::{
+    domain::viewer::Viewer,
+    graphql::limits::parsed,
+    http::{Door, ws},
+};
 
 /// How long a name may be.
 const LONGEST_NAME: usize = 64;
@@ -48,6 +52,16 @@ pub(in crate::http) fn tell(line: &Line<'_>, door: &Door, began: DateTime<Utc>) 
     let ms = (door.clock.now() - began).num_milliseconds();
     metrics::counter!("kezdesu_requests_total", "code" => (*code).to_owned()).increment(1);
     tracing::info!(door = through, operation, name, viewer, code, ms, "graphql.request");
+}
+
+/// Returns the door that a request comes to.
+pub(in crate::http) fn door_of(request: &HttpRequest) -> &'static str {
+    match *request.method() {
+        Method::GET if ws::is_upgrade(request.headers()) => "websocket",
+        Method::GET => "get",
+        Method::POST => "post",
+        _ => "other",
+    }
 }
 
 /// Left on the answer of a door that stayed shut.

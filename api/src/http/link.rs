@@ -20,12 +20,19 @@ use tokio::sync::Notify;
 
 use crate::{
     clock::{Clock, Sleep, sleep},
-    http::following::{Fate, Reason},
+    http::{
+        connections::{Counted, CountedAddress},
+        following::{Fate, Reason},
+    },
 };
 
 /// A connection, as those know it who answer on it.
 #[derive(Clone, Default)]
-pub(in crate::http) struct Link(Arc<State>);
+pub(in crate::http) struct Link {
+    state: Arc<State>,
+    /// The place that a request holds which came through a proxy.
+    _place: Option<Arc<CountedAddress>>,
+}
 
 #[derive(Default)]
 struct State {
@@ -41,23 +48,28 @@ struct State {
 }
 
 impl Link {
+    /// Returns the link of a request that holds a place for as long as somebody has this link.
+    pub(in crate::http) fn holding(self, place: CountedAddress) -> Self {
+        Self { _place: Some(Arc::new(place)), ..self }
+    }
+
     /// Ends the connection at once, whatever is still to be written.
     pub(in crate::http) fn cut(&self) {
-        self.0.cut.notify_one();
+        self.state.cut.notify_one();
     }
 
     /// Completes when the connection is to end.
     pub(in crate::http) async fn is_cut(&self) {
-        self.0.cut.notified().await;
+        self.state.cut.notified().await;
     }
 
     /// From now on the connection is watched by the session of its socket.
     pub(in crate::http) fn upgrade(&self) {
-        self.0.upgraded.store(true, Ordering::Relaxed);
+        self.state.upgraded.store(true, Ordering::Relaxed);
     }
 
     pub(in crate::http) fn fate(&self) -> Fate {
-        self.0.fate.clone()
+        self.state.fate.clone()
     }
 }
 
@@ -68,21 +80,28 @@ pub(in crate::http) struct Watched<T> {
     clock: Arc<dyn Clock>,
     stall: TimeDelta,
     stuck: Option<Sleep>,
+    /// The connection's place among the open ones.
+    _counted: Option<Counted>,
 }
 
 impl<T> Watched<T> {
     pub(in crate::http) fn new(bytes: T, link: Link, clock: Arc<dyn Clock>, stall: TimeDelta) -> Self {
-        Self { bytes, link, clock, stall, stuck: None }
+        Self { bytes, link, clock, stall, stuck: None, _counted: None }
+    }
+
+    /// Counts the connection as open until its bytes are dropped, also once it has become a socket.
+    pub(in crate::http) fn counted(self, counted: Option<Counted>) -> Self {
+        Self { _counted: counted, ..self }
     }
 
     fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() || self.link.0.upgraded.load(Ordering::Relaxed) {
+        if written.is_ready() || self.link.state.upgraded.load(Ordering::Relaxed) {
             self.stuck = None;
             return written;
         }
         let stuck = self.stuck.get_or_insert_with(|| sleep(self.clock.as_ref(), self.stall));
         ready!(stuck.poll_unpin(cx));
-        self.link.0.fate.decide(Reason::SlowReader);
+        self.link.state.fate.decide(Reason::SlowReader);
         metrics::counter!("kezdesu_slow_readers_total").increment(1);
         tracing::info!("a connection was closed: its reader is too slow");
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -92,7 +111,7 @@ impl<T> Watched<T> {
 impl<T: Read + Unpin> Read for Watched<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.bytes).poll_read(cx, buffer))?;
-        self.link.0.heard.store(true, Ordering::Relaxed);
+        self.link.state.heard.store(true, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }
@@ -141,11 +160,11 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Wait>> {
-        let first = !self.link.0.waited.swap(true, Ordering::Relaxed);
+        let first = !self.link.state.waited.swap(true, Ordering::Relaxed);
         if first {
             return TokioTimer::new().sleep_until(at);
         }
-        self.link.0.heard.store(false, Ordering::Relaxed);
+        self.link.state.heard.store(false, Ordering::Relaxed);
         let wait = TokioTimer::new().sleep(self.idle);
         Box::pin(HeadWait { link: self.link.clone(), wait, head: Some(self.head) })
     }
@@ -165,7 +184,7 @@ impl Future for HeadWait {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.link.0.heard.load(Ordering::Relaxed)
+        if self.link.state.heard.load(Ordering::Relaxed)
             && let Some(head) = self.head.take()
         {
             self.wait = TokioTimer::new().sleep(head);

@@ -3,6 +3,7 @@
 mod address;
 mod answering;
 mod cache;
+mod connections;
 mod documents;
 mod door;
 mod following;
@@ -22,9 +23,11 @@ mod serve;
 mod streams;
 mod ws;
 
+pub use connections::Connections;
 pub use documents::{BadManifest, Documents};
 pub use door::{Door, Limits};
 pub use ops::{Ops, ops_router};
+pub use origin::Hosts;
 pub use places::Places;
 pub use serve::{Terms, serve};
 
@@ -58,6 +61,9 @@ pub fn router(door: Door) -> Router {
         .layer(limit)
         .layer(compression())
         .layer(map_request(negotiate::sure_encodings));
+    let router = router
+        .layer(from_fn_with_state(door.clone(), connections::count_forwarded))
+        .layer(from_fn_with_state(door.clone(), origin::require_host));
     headers::guarded(origin::shared(router, &door.allowed_origins)).with_state(door)
 }
 

@@ -10,13 +10,18 @@ use hyper::{
     service::{Service as _, service_fn},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
     clock::Clock,
     http::{
-        Limits,
+        Connections, Limits,
+        connections::{Counted, Full},
         link::{HeadTimer, Link, Watched},
     },
     lifecycle::Lifecycle,
@@ -24,8 +29,12 @@ use crate::{
 
 /// How long requests that are under way may take to finish once the end has begun.
 const GRACE: Duration = Duration::from_secs(20);
-/// How long nothing is accepted when there are no more connections to be had.
-const EXHAUSTED: Duration = Duration::from_secs(1);
+/// How long nothing is accepted when the machine has no more connections to give.
+const EXHAUSTED: Duration = Duration::from_millis(50);
+/// How many refused connections are told why at once. Those beyond are closed without a word: each takes a file while it is told.
+const TOLD_AT_ONCE: usize = 32;
+/// How long a refused connection may take to hear why.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
 /// To what the connections of a listener are held.
 #[derive(Clone)]
@@ -36,21 +45,35 @@ pub struct Terms {
     pub clock: Arc<dyn Clock>,
     /// How much a peer may ask for.
     pub limits: Limits,
+    /// How many connections there may be; `None` is any number.
+    pub connections: Option<Arc<Connections>>,
 }
 
 /// Serves until the end begins, then finishes what is under way.
 pub async fn serve(listener: TcpListener, router: Router, terms: Terms) {
     let open = TaskTracker::new();
     let router: Router = router.with_state(());
+    let told = Arc::new(Semaphore::new(TOLD_AT_ONCE));
+    let mut exhausted = false;
     loop {
         let accepted = tokio::select! {
             biased;
             () = terms.life.draining() => break,
             accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, peer)) => drop(open.spawn(connection(stream, peer, router.clone(), terms.clone()))),
-            Err(error) => refused(&error).await,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                exhausted = pause(&error, exhausted).await;
+                continue;
+            }
+        };
+        exhausted = false;
+        match terms.connections.as_ref().map(|connections| connections.admit(peer.ip())).transpose() {
+            Ok(counted) => {
+                drop(open.spawn(connection(Accepted { stream, peer, counted }, router.clone(), terms.clone())))
+            }
+            Err(full) => refuse(stream, full, &told),
         }
     }
     drop(listener);
@@ -61,19 +84,46 @@ pub async fn serve(listener: TcpListener, router: Router, terms: Terms) {
     }
 }
 
-/// Waits where the machine has no connections to give: to ask again at once would only keep it busy.
-async fn refused(error: &std::io::Error) {
+/// Waits where the machine has no connections to give: to ask again at once would only keep it busy. Returns whether it has none.
+async fn pause(error: &std::io::Error, exhausted: bool) -> bool {
     let by_peer = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset];
-    if !by_peer.contains(&error.kind()) {
-        tracing::error!(%error, "a connection cannot be accepted");
-        let _ = tokio::time::timeout(EXHAUSTED, std::future::pending::<()>()).await;
+    if by_peer.contains(&error.kind()) {
+        return exhausted;
     }
+    if !exhausted {
+        tracing::error!(%error, "a connection cannot be accepted");
+    }
+    let _ = tokio::time::timeout(EXHAUSTED, std::future::pending::<()>()).await;
+    true
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, terms: Terms) {
-    let Terms { life, clock, limits } = terms;
+/// Tells a connection that there is no room for it, and closes it.
+fn refuse(mut stream: TcpStream, full: Full, told: &Arc<Semaphore>) {
+    let Ok(permit) = Arc::clone(told).try_acquire_owned() else { return };
+    let telling = async move {
+        if stream.write_all(&full.unasked()).await.is_ok() && stream.shutdown().await.is_ok() {
+            // Closed with its request unread, it would be reset before it has heard why.
+            let mut unread = [0; 512];
+            while matches!(stream.read(&mut unread).await, Ok(1..)) {}
+        }
+        drop(permit);
+    };
+    // Real time: it must not wait on the injected clock.
+    tokio::spawn(tokio::time::timeout(TOLD_WITHIN, telling));
+}
+
+/// A connection that is let in.
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    counted: Option<Counted>,
+}
+
+async fn connection(accepted: Accepted, router: Router, terms: Terms) {
+    let Accepted { stream, peer, counted } = accepted;
+    let Terms { life, clock, limits, .. } = terms;
     let link = Link::default();
-    let bytes = Watched::new(TokioIo::new(stream), link.clone(), clock, limits.stall);
+    let bytes = Watched::new(TokioIo::new(stream), link.clone(), clock, limits.stall).counted(counted);
     let (router, known) = (TowerToHyperService::new(router), link.clone());
     let answers = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -99,11 +149,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, terms: 
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
     use super::*;
     use crate::clock::SystemClock;
+    use axum::routing::get;
 
     const PATIENCE: Duration = Duration::from_secs(30);
     const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -114,7 +162,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, life) = (listener.local_addr().unwrap(), Lifecycle::default());
         let router = Router::new().route("/", get(|| async { "ok" }));
-        tokio::spawn(serve(listener, router, Terms { life: life.clone(), clock: SystemClock::start(), limits }));
+        let clock = SystemClock::start();
+        tokio::spawn(serve(listener, router, Terms { life: life.clone(), clock, limits, connections: None }));
         (address, life)
     }
 

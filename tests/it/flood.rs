@@ -1,0 +1,153 @@
+//! Peers that send and read nothing: the real program keeps its memory, and goes on serving everybody else.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use chrono::TimeDelta;
+use harness::{
+    Actor, Engine, Frames, PATIENCE, Process, frame,
+    outside::{HOST, now, person, settings_on},
+    until,
+};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::slow::figure;
+
+const ATTACKERS: usize = 8;
+const POSTS: usize = 100;
+/// How much the memory may grow under a flood: far less than is sent.
+const GROWTH: u64 = 60 << 20;
+
+/// Peers that send the same again and again and read nothing. One that is cut off comes back.
+struct Flood {
+    tasks: Vec<JoinHandle<()>>,
+    sent: Arc<AtomicUsize>,
+    cut: Arc<AtomicUsize>,
+}
+
+impl Flood {
+    fn begin(host: &str, what: &[u8]) -> Self {
+        let (sent, cut) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let attack = |_| {
+            let (host, what, sent, cut) = (host.to_owned(), what.to_vec(), Arc::clone(&sent), Arc::clone(&cut));
+            tokio::spawn(async move {
+                loop {
+                    let mut socket = Frames::open(&host).await;
+                    sent.fetch_add(socket.raw.flood(&what).await, Ordering::Relaxed);
+                    cut.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        };
+        Self { tasks: (0..ATTACKERS).map(attack).collect(), sent, cut }
+    }
+
+    /// Waits until so many were cut off, and ends. Gives how many bytes were taken of those.
+    async fn end_after(self, cuts: usize) -> usize {
+        until(async || self.cut.load(Ordering::Relaxed), || (), |cut| *cut >= cuts).await;
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+/// How long the median of some posts took.
+async fn median_of_posts(ana: &Actor, meeting: &str, round: &str) -> Duration {
+    let mut times = Vec::new();
+    for n in 0..POSTS {
+        let began = Instant::now();
+        ana.post(meeting, &format!("Сұрақ {round} {n}")).await;
+        times.push(began.elapsed());
+    }
+    times.sort();
+    times[POSTS / 2]
+}
+
+async fn keeps_its_memory(engine: Engine, kind: &str, what: Vec<u8>, as_gateways: bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = settings_on(dir.path(), engine).await;
+    if as_gateways {
+        settings.push(("KEZDESU_GATEWAYS".to_owned(), "127.0.0.0/8".to_owned()));
+    }
+    let program = Process::serve(&settings).await;
+    let staff = person(&program.host, "staff", &["AKIMAT"]);
+    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    let ana = person(&program.host, "ana", &["CITIZEN"]);
+    median_of_posts(&ana, &meeting, "first").await;
+    let quiet = median_of_posts(&ana, &meeting, "quiet").await;
+    let (before, _) = program.memory();
+    let flood = Flood::begin(&program.host, &what);
+    let flooded = median_of_posts(&ana, &meeting, "flooded").await;
+    // A gateway is given up when it has taken nothing for ten seconds; anybody else is closed for the number of messages.
+    let sent = flood.end_after(ATTACKERS).await;
+    let (after, peak) = program.memory();
+    eprintln!(
+        "{engine:?}, flood of {kind}: {} MB sent; memory {} MB before, {} MB at the highest, {} MB after; posts' median {quiet:?} quiet, \
+         {flooded:?} under the flood",
+        sent >> 20,
+        before >> 20,
+        peak >> 20,
+        after >> 20
+    );
+    assert!(peak - before < GROWTH, "{kind}: from {before} to {peak} bytes");
+    let name = if as_gateways { "kezdesu_slow_readers_total" } else { "kezdesu_socket_floods_total" };
+    let counted: usize = figure(&program, name).await.parse().unwrap();
+    assert!(counted >= ATTACKERS / 2, "{kind}: {counted}");
+    tokio::time::timeout(PATIENCE, ana.post(&meeting, "Соңы")).await.expect("it serves");
+    assert!(program.terminate().await);
+}
+
+fn pings() -> Vec<u8> {
+    frame(0x89, &[7; 125]).repeat(64)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_its_memory_under_a_flood_of_pings_embedded() {
+    keeps_its_memory(Engine::Embedded, "pings", pings(), false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_its_memory_under_a_flood_of_pings_production() {
+    keeps_its_memory(Engine::Production, "pings", pings(), false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_its_memory_under_a_gateways_flood_of_pings() {
+    keeps_its_memory(Engine::Embedded, "a gateway's pings", pings(), true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_its_memory_under_a_gateways_flood_of_large_pings_of_the_protocol() {
+    let ping = json!({ "type": "ping", "payload": "a".repeat(60_000) }).to_string();
+    keeps_its_memory(Engine::Embedded, "a gateway's large pings", frame(0x81, ping.as_bytes()), true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gives_memory_back_after_a_crowd() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings_on(dir.path(), Engine::Embedded).await).await;
+    let staff = person(&program.host, "staff", &["AKIMAT"]);
+    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    let ana = person(&program.host, "ana", &["CITIZEN"]);
+    median_of_posts(&ana, &meeting, "before").await;
+    let (before, _) = program.memory();
+    let mut crowd = Vec::new();
+    for _ in 0..1_500 {
+        crowd.push(ana.follow_comments(&meeting, None, "PUBLIC").await);
+    }
+    median_of_posts(&ana, &meeting, "full").await;
+    let (full, _) = program.memory();
+    drop(crowd);
+    let left = until(async || program.memory().0, || (), |left| *left < before + (full - before) / 2).await;
+    eprintln!(
+        "memory: {} MB before a crowd of 1,500, {} MB with it, {} MB after",
+        before >> 20,
+        full >> 20,
+        left >> 20
+    );
+    assert!(program.terminate().await);
+}
