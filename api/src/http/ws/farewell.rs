@@ -10,6 +10,10 @@ use crate::http::ws::{close::Close, wire::Socket};
 
 /// How long a peer may take to answer a close.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How many frames are read until the peer's Close.
+const MOST_FRAMES: usize = 1_000;
+/// How much is read after that, until the peer hangs up. Whoever goes on sending is cut off.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Why a socket ends.
 #[derive(Debug)]
@@ -45,7 +49,7 @@ pub(in crate::http) enum Farewell {
 }
 
 impl Farewell {
-    /// Writes what is left, and reads until the peer hangs up. A peer that takes longer than [`FAREWELL`] is cut off.
+    /// Writes what is left, and reads until the peer hangs up. A peer that takes longer than [`FAREWELL`], or goes on sending, is cut off.
     pub(in crate::http) async fn part(self, mut socket: Socket) {
         let part = async {
             // A queued pong would come after the Close, which must be the last frame.
@@ -56,12 +60,15 @@ impl Farewell {
             if sent.is_err() {
                 return;
             }
-            while let Some(Ok(_)) = socket.next().await {}
+            for _ in 0..MOST_FRAMES {
+                if !matches!(socket.next().await, Some(Ok(_))) {
+                    break;
+                }
+            }
             let bytes = socket.get_mut();
-            // Closed with bytes unread, the connection would be reset, and the Close might never be seen.
-            let mut unread = [0; 512];
             if bytes.shutdown().await.is_ok() {
-                while matches!(bytes.read(&mut unread).await, Ok(1..)) {}
+                // Closed with bytes unread, the connection would be reset, and the Close might never be seen.
+                let _ = tokio::io::copy(&mut bytes.take(MOST_BYTES), &mut tokio::io::sink()).await;
             }
         };
         // Real time: an end must not wait on the injected clock.
