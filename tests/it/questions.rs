@@ -1,7 +1,8 @@
 //! Posting, voting, withdrawing, importing.
 
 use chrono::TimeDelta;
-use harness::{id_of, refusal, scenes};
+use harness::{id_of, refusal, scenes, until};
+use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -151,7 +152,7 @@ scenes! {
         assert_eq!(bodies(&list), ["Бірінші", "Екінші жол"]);
         assert_eq!((list[0]["platform"].as_str(), list[0]["receipt"].as_str()), (Some("YOUTUBE"), Some("Q-0001")));
         let done = import(vec![one("b", "Өзгерді", false), one("a", "", true), one("c", "Үшінші", false), one("d", "", true)]).await;
-        assert_eq!(counts(&done), [1, 1, 1, 1]);
+        assert_eq!(counts(&done), [1, 0, 1, 2]);
         assert_eq!(bodies(&town.stranger().comments(&meeting, json!({})).await), ["Өзгерді", "Үшінші"]);
         let long = "с".repeat(3000);
         import(vec![one("e", &long, false)]).await;
@@ -236,5 +237,41 @@ scenes! {
         let public = town.stranger().comments(&meeting, json!({})).await;
         assert_eq!(bodies(&public), ["Сұрақ answered"], "what was answered stays");
         assert_eq!(import(true).await["removed"], 0);
+    }
+
+    async fn remembers_a_deletion_that_comes_before_its_message(town) {
+        let (staff, moderator, connector) = (town.akimat(HOST), town.moderator(HOST), town.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let mut broadcasts = Vec::new();
+        for place in 0..2 {
+            let add = json!({ "meetingId": meeting, "platform": "VK", "url": format!("https://vk.example/{place}") });
+            broadcasts.push(id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][place]));
+        }
+        let import = async |place: usize, comments: &[(&str, bool)]| {
+            let one = |(id, deleted): &(&str, bool)| {
+                json!({ "externalId": id, "authorName": "Марат", "body": format!("Сұрақ {id}"), "postedAt": town.now(), "deleted": deleted })
+            };
+            let comments: Vec<_> = comments.iter().map(one).collect();
+            let input = json!({ "meetingId": meeting, "broadcastId": broadcasts[place], "comments": comments });
+            let done = connector.act("importComments", input).await;
+            ["imported", "duplicates", "changed", "removed"].map(|name| done[name].as_i64().unwrap())
+        };
+        assert_eq!(import(0, &[("late", true), ("late", true)]).await, [0, 1, 0, 1]);
+        assert_eq!(import(0, &[("late", true)]).await, [0, 1, 0, 0]);
+        assert_eq!(import(0, &[("late", false)]).await, [0, 1, 0, 0]);
+        assert_eq!(import(0, &[("turned", true), ("turned", false)]).await, [0, 1, 0, 1]);
+        assert_eq!(import(0, &[("brief", false), ("brief", true), ("brief", false)]).await, [1, 1, 0, 1]);
+        assert_eq!(bodies(&moderator.comments(&meeting, json!({})).await), ["Сұрақ brief"]);
+        assert!(town.stranger().comments(&meeting, json!({})).await.is_empty());
+        assert_eq!(import(1, &[("late", false)]).await, [1, 0, 0, 0], "another broadcast has ids of its own");
+
+        let Some(GlobalId::Broadcast(broadcast)) = GlobalId::parse(&broadcasts[0]) else { panic!("{broadcasts:?}") };
+        let remembered = async || {
+            let tx = town.service(0).app().store.begin().await.unwrap();
+            tx.deleted_messages(broadcast, &["late".to_owned(), "turned".to_owned()]).await.unwrap().len()
+        };
+        assert_eq!(remembered().await, 2);
+        town.pass(TimeDelta::days(368));
+        until(remembered, || town.pass(TimeDelta::minutes(1)), |count| *count == 0).await;
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tracing::Instrument as _;
 
 use crate::{
-    app::{App, apart::apart},
+    app::{App, apart::apart, questions::DELETIONS_LAST},
     auth::Authenticator,
     clock::sleep,
     feed::{Bus, Heard},
@@ -78,6 +78,7 @@ async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
     }
     let tx = app.store.begin().await?;
     tx.forget_keys(app.clock.now() - KEYS_LAST).await?;
+    tx.forget_deletions(app.clock.now() - DELETIONS_LAST).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! is only for what went wrong underneath.
 
 pub mod comments;
+mod deletions;
 mod error;
 pub mod feeds;
 pub mod idempotency;

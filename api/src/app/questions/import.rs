@@ -40,6 +40,8 @@ const LONGEST_ID: usize = 300;
 const OLDEST: TimeDelta = TimeDelta::days(366);
 /// How far a platform's clock may be ahead.
 const NEWEST: TimeDelta = TimeDelta::days(1);
+/// How long a deletion that came before its message is remembered: for as long as the message can be imported.
+pub(crate) const DELETIONS_LAST: TimeDelta = TimeDelta::days(368);
 
 /// Comments of one broadcast.
 #[derive(Clone, Debug)]
@@ -78,7 +80,7 @@ pub struct Imported {
     pub duplicates: i32,
     /// Comments whose text has changed.
     pub changed: i32,
-    /// Comments that the platform has deleted.
+    /// Comments that the platform has deleted, also before they came.
     pub removed: i32,
 }
 
@@ -92,6 +94,10 @@ struct Import<'a> {
     /// Authors who may not write now.
     muted: HashSet<String>,
     known: HashMap<String, comment::Model>,
+    /// Messages that the platform deleted before they came.
+    deleted: HashSet<String>,
+    /// Those of them that this import tells of.
+    newly_deleted: Vec<String>,
     fresh: Vec<comment::Model>,
     events: Vec<NewEvent>,
     done: Imported,
@@ -133,6 +139,7 @@ impl App {
         }
         let ids: Vec<String> = import.comments.iter().map(|one| one.external_id.clone()).collect();
         let known = tx.imported(broadcast.id, &ids).await?;
+        let deleted = tx.deleted_messages(broadcast.id, &ids).await?;
         let wrote =
             import.comments.iter().filter_map(|one| Some(key_on(broadcast, one.author_external_id.as_deref()?)));
         let authors: HashSet<String> = wrote.chain(known.iter().filter_map(|row| row.author_key.clone())).collect();
@@ -147,6 +154,8 @@ impl App {
             now,
             muted,
             known,
+            deleted,
+            newly_deleted: Vec::new(),
             fresh: Vec::new(),
             events: Vec::new(),
             done: Imported::default(),
@@ -168,11 +177,10 @@ impl Import<'_> {
         match (self.known.get(&one.external_id).cloned(), body) {
             (Some(row), _) if one.deleted => self.remove(row, tx).await?,
             (Some(row), Some(body)) if row.body != body => self.edit(row, body, tx).await?,
-            // Deleted before it was ever seen, or nothing in it to show.
-            (None, None) => self.done.duplicates += 1,
-            (None, Some(_)) if one.deleted => self.done.duplicates += 1,
-            (None, Some(body)) => self.add(one, body, fresh()),
-            (Some(_), _) => self.done.duplicates += 1,
+            (None, _) if one.deleted => self.remember_deletion(one.external_id),
+            (None, Some(body)) if !self.deleted.contains(&one.external_id) => self.add(one, body, fresh()),
+            // Unchanged, deleted before it came, or nothing in it to show.
+            (Some(_) | None, _) => self.done.duplicates += 1,
         }
         Ok(())
     }
@@ -255,6 +263,16 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// Notes the deletion of a message that has not come yet, so that it is not shown when it does.
+    fn remember_deletion(&mut self, external_id: String) {
+        if self.deleted.insert(external_id.clone()) {
+            self.newly_deleted.push(external_id);
+            self.done.removed += 1;
+        } else {
+            self.done.duplicates += 1;
+        }
+    }
+
     /// Writes what has become of a comment, or keeps it for later where it is new itself.
     async fn follow(&mut self, row: comment::Model, before: CommentState, tx: &Tx) -> Result<(), ActError> {
         match self.fresh.iter_mut().find(|fresh| fresh.id == row.id) {
@@ -276,8 +294,9 @@ impl Import<'_> {
 
     /// Writes everything with its events; whether there was anything.
     async fn write(mut self, tx: &mut Tx) -> Result<bool, ActError> {
+        tx.remember_deletions(self.broadcast.id, &self.newly_deleted, self.now).await?;
         if self.events.is_empty() {
-            return Ok(false);
+            return Ok(!self.newly_deleted.is_empty());
         }
         let first = tx.record(FeedName::Comments(self.meeting.id), self.now, &self.events).await?;
         let mut receipt = self.meeting.last_receipt;

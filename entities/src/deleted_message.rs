@@ -1,0 +1,25 @@
+//! Messages of a broadcast that their platform deleted before they were imported.
+
+use sea_orm::entity::prelude::*;
+
+use crate::ids::BroadcastId;
+
+/// One row of `deleted_messages`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "deleted_messages")]
+pub struct Model {
+    /// The broadcast.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub broadcast_id: BroadcastId,
+    /// Identity on the platform.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub external_id: String,
+    /// When the deletion was imported.
+    pub deleted_at: DateTimeUtc,
+}
+
+/// Rows are joined by hand, in the store.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
