@@ -6,6 +6,9 @@ use crate::domain::feed::EventKind;
 
 /// The states in which everybody may see a comment.
 pub const PUBLIC_STATES: [CommentState; 3] = [CommentState::Published, CommentState::Selected, CommentState::Answered];
+/// The state in which the votes for a comment count for the one it was joined to as well. Taken back by its author or deleted on
+/// its platform it asks for nothing any more, and its votes go with it.
+pub const JOINED_STATE: CommentState = CommentState::Merged;
 /// How many characters a reason may have.
 pub const LONGEST_REASON: usize = 500;
 /// How many characters a written answer may have.

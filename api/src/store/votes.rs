@@ -1,11 +1,12 @@
 //! Votes and mutes. A vote stays with the comment it was cast for. One for a comment that was joined to another counts for that
-//! one too, each person's once, for as long as they are joined.
+//! one too, each person's once, for as long as they are joined and the comment is not taken back.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use entities::{
     comment, comment_vote,
+    enums::CommentState,
     ids::{CommentId, MeetingId},
     muted_author,
 };
@@ -15,7 +16,10 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::policy::{author_of, person_of},
+    domain::{
+        comment::JOINED_STATE,
+        policy::{author_of, person_of},
+    },
     store::{Store, StoreError, Tx, shapes::padded},
 };
 
@@ -106,7 +110,7 @@ impl Tx {
 }
 
 impl Store {
-    /// Which of these comments a person has voted for, or for something that was joined to them and is not theirs.
+    /// Which of these comments a person has voted for, or for something that is joined to them and is not theirs.
     ///
     /// # Errors
     /// When the database fails.
@@ -117,9 +121,9 @@ impl Store {
         let into =
             comment::Entity::belongs_to(comment::Entity).from(comment::Column::MergedInto).to(comment::Column::Id);
         let asked = |column: comment::Column| column.is_in(comments.iter().copied());
-        let rows: Vec<(CommentId, Option<CommentId>, Option<String>)> = comment::Entity::find()
+        let rows: Vec<(CommentId, CommentState, Option<CommentId>, Option<String>)> = comment::Entity::find()
             .select_only()
-            .columns([comment::Column::Id, comment::Column::MergedInto])
+            .columns([comment::Column::Id, comment::Column::State, comment::Column::MergedInto])
             .column_as(Expr::col(("into", comment::Column::AuthorKey)), "into_author")
             .join(JoinType::InnerJoin, vote.into())
             .join_as(JoinType::LeftJoin, into.into(), "into")
@@ -129,8 +133,8 @@ impl Store {
             .all(self.reader())
             .await?;
         let own = author_of(subject);
-        let counted = |(id, into, author): (_, Option<_>, Option<String>)| {
-            [Some(id), into.filter(|_| author.as_deref() != Some(own.as_str()))]
+        let counted = |(id, state, into, author): (_, _, Option<_>, Option<String>)| {
+            [Some(id), into.filter(|_| state == JOINED_STATE && author.as_deref() != Some(own.as_str()))]
         };
         Ok(rows.into_iter().flat_map(counted).flatten().collect())
     }
@@ -167,12 +171,13 @@ impl Store {
     }
 }
 
-/// A comment and what was joined to it.
+/// A comment and what is joined to it.
 fn joint(comment: CommentId) -> SelectStatement {
+    let joined = comment::Column::MergedInto.eq(comment).and(comment::Column::State.eq(JOINED_STATE));
     Query::select()
         .column(comment::Column::Id)
         .from(comment::Entity)
-        .cond_where(Condition::any().add(comment::Column::Id.eq(comment)).add(comment::Column::MergedInto.eq(comment)))
+        .cond_where(Condition::any().add(comment::Column::Id.eq(comment)).add(joined))
         .to_owned()
 }
 

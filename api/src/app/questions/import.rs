@@ -15,7 +15,7 @@ use crate::{
         ActError, App, Refused,
         questions::{
             change_event, not_live,
-            part::part_all,
+            part::{left_by, part_all},
             post::{LONGEST_NAME, words},
         },
         refused::Invalid,
@@ -256,7 +256,11 @@ impl Import<'_> {
         row.state = next;
         self.done.removed += 1;
         let parted = part_all(tx, &mut row, before).await?;
-        self.follow(row, before, tx).await?;
+        self.follow(row.clone(), before, tx).await?;
+        if let Some(target) = left_by(tx, &row, before).await? {
+            let state = target.state;
+            self.follow(target, state, tx).await?;
+        }
         for row in parted {
             self.note(row, CommentState::Merged);
         }

@@ -1,11 +1,11 @@
-//! What was joined to a comment stands by itself again, with the votes that were cast for it.
+//! What comments that part from each other become, and how many votes each then has.
 
 use std::collections::HashMap;
 
 use entities::{comment, enums::CommentState, ids::CommentId};
 
 use crate::{
-    domain::comment::left_alone,
+    domain::comment::{JOINED_STATE, left_alone},
     store::{StoreError, Tx},
 };
 
@@ -33,6 +33,19 @@ pub(super) async fn part(tx: &Tx, row: &mut comment::Model, next: CommentState) 
     (row.state, row.merged_state, row.merged_into) = (next, None, None);
     row.votes = tx.joint_votes(row).await?;
     tx.save_comment(row.clone()).await
+}
+
+/// The comment that one was joined to which has just been taken back and written, with the votes that are left. None: it was not
+/// joined, or its votes made no difference.
+pub(super) async fn left_by(
+    tx: &Tx,
+    row: &comment::Model,
+    before: CommentState,
+) -> Result<Option<comment::Model>, StoreError> {
+    let Some(into) = row.merged_into.filter(|_| before == JOINED_STATE) else { return Ok(None) };
+    let Some(target) = tx.comments_by_id(&[into]).await?.pop() else { return Ok(None) };
+    let votes = tx.joint_votes(&target).await?;
+    Ok((votes != target.votes).then_some(comment::Model { votes, ..target }))
 }
 
 /// What comments are joined to, as it stands.

@@ -5,7 +5,10 @@ use entities::{comment, enums::CommentState, ids::CommentId};
 use crate::{
     app::{
         ActError, App,
-        questions::{change_event, moderated, part::part_all},
+        questions::{
+            change_event, moderated,
+            part::{left_by, part_all},
+        },
     },
     domain::{
         comment::withdraw,
@@ -15,7 +18,8 @@ use crate::{
 };
 
 impl App {
-    /// Takes a comment back; only its author can. What others asked and was joined to it stands by itself again.
+    /// Takes a comment back; only its author can. What others asked and was joined to it stands by itself again, and what it was
+    /// joined to itself loses the votes that were cast for it.
     ///
     /// # Errors
     /// Refused when the comment has been answered or taken down.
@@ -36,7 +40,13 @@ impl App {
         for row in part_all(&tx, &mut comment, before).await? {
             events.push(change_event(row.id, Some(CommentState::Merged), row.state, actor));
         }
-        self.save_comments(tx, std::slice::from_ref(&comment), &events, now).await?;
+        tx.save_comment(comment.clone()).await?;
+        let mut rows = vec![comment.clone()];
+        if let Some(target) = left_by(&tx, &comment, before).await? {
+            events.push(change_event(target.id, Some(target.state), target.state, actor));
+            rows.push(target);
+        }
+        self.save_comments(tx, &rows, &events, now).await?;
         Ok(comment)
     }
 }
