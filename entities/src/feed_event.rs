@@ -20,6 +20,8 @@ pub struct Model {
     pub kind: String,
     /// How, for everyone else; none: not for them.
     pub public_kind: Option<String>,
+    /// Whom it is for, beside those who may see everything; none: everyone else as of `public_kind`, and whose subject it is.
+    pub audience: Option<String>,
     /// Subject of whoever did it; none: the service.
     pub actor: Option<String>,
 }

@@ -47,4 +47,29 @@ scenes! {
         }
         assert_eq!(resumed, [1, 2, 3, 4, 5, 7].map(Value::from), "the same when coming back");
     }
+
+    async fn an_author_is_not_told_that_they_are_muted(town) {
+        let (staff, ana, ben) = (town.akimat(HOST), town.citizen("Ana"), town.citizen("Ben"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let moderator = town.moderator(HOST);
+        let mut queue = moderator.follow_comments(&meeting, None, "MODERATION").await;
+        let mut own = ana.follow_comments(&meeting, None, "PUBLIC").await;
+        let mut public = ben.follow_comments(&meeting, None, "PUBLIC").await;
+        let first = id_of(&ana.post(&meeting, "Жол?").await);
+        for minutes in [10, 0] {
+            moderator.act("muteAuthor", json!({ "commentId": first, "minutes": minutes })).await;
+        }
+        moderator.act("labelComment", json!({ "commentId": first, "labels": ["жол"] })).await;
+        let posted = |seq, prev| ("POSTED".to_owned(), seq, prev);
+        let changed = |seq, prev| ("CHANGED".to_owned(), seq, prev);
+        for live in [&mut own, &mut public] {
+            assert_eq!(told(live, &town).await, posted(1, 0));
+            assert_eq!(told(live, &town).await, changed(4, 1), "labels are for everybody");
+        }
+        for expected in [posted(1, 0), changed(2, 1), changed(3, 2), changed(4, 3)] {
+            assert_eq!(told(&mut queue, &town).await, expected);
+        }
+        let mut again = ana.follow_comments(&meeting, Some(1), "PUBLIC").await;
+        assert_eq!(told(&mut again, &town).await, changed(4, 1), "the same when coming back");
+    }
 }

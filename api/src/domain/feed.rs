@@ -90,8 +90,38 @@ impl EventKind {
 
     /// The kind that a stored name means.
     #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    pub fn parse(name: &str) -> Self {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map_or(Self::Unknown, |(kind, _)| *kind)
+    }
+}
+
+/// Whom an event is for, beside those who may see everything of the feed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Everyone, as of its public kind, and whose subject it is.
+    #[default]
+    Everyone,
+    /// Nobody: not even whose subject it is.
+    Staff,
+}
+
+impl Audience {
+    /// The stored name; none: everyone.
+    #[must_use]
+    pub const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Everyone => None,
+            Self::Staff => Some("STAFF"),
+        }
+    }
+
+    /// The audience that a stored name means. One of a later version may be as narrow as any.
+    #[must_use]
+    pub const fn parse(name: Option<&str>) -> Self {
+        match name {
+            None => Self::Everyone,
+            Some(_) => Self::Staff,
+        }
     }
 }
 
@@ -104,6 +134,8 @@ pub struct NewEvent {
     pub kind: EventKind,
     /// How, for everyone else; none: the event is not for them.
     pub public_kind: Option<EventKind>,
+    /// Whom it is for.
+    pub audience: Audience,
     /// Subject of whoever did it; none: the service itself.
     pub actor: Option<String>,
 }
@@ -121,4 +153,6 @@ pub struct Event {
     pub kind: EventKind,
     /// How, for everyone else; none: the event is not for them.
     pub public_kind: Option<EventKind>,
+    /// Whom it is for.
+    pub audience: Audience,
 }

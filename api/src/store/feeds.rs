@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::feed::{Event, EventKind, FeedName, NewEvent},
+    domain::feed::{Audience, Event, EventKind, FeedName, NewEvent},
     store::{Poke, Store, StoreError, Tx, shapes::parts},
 };
 
@@ -65,6 +65,7 @@ impl Tx {
                 subject: Set(event.subject),
                 kind: Set(event.kind.as_str().to_owned()),
                 public_kind: Set(event.public_kind.map(|kind| kind.as_str().to_owned())),
+                audience: Set(event.audience.as_str().map(str::to_owned)),
                 actor: Set(event.actor.clone()),
             });
             feed_event::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
@@ -159,13 +160,15 @@ impl Store {
     }
 }
 
-fn event(row: &feed_event::Model) -> Result<Event, StoreError> {
-    let kind = |name: &str| EventKind::parse(name).ok_or(StoreError::Corrupt("kind of event"));
-    Ok(Event {
+fn event(row: &feed_event::Model) -> Event {
+    let audience = Audience::parse(row.audience.as_deref());
+    let public_kind = row.public_kind.as_deref().filter(|_| audience == Audience::Everyone);
+    Event {
         seq: row.seq,
         at: row.at,
         subject: row.subject,
-        kind: kind(&row.kind)?,
-        public_kind: row.public_kind.as_deref().map(kind).transpose()?,
-    })
+        kind: EventKind::parse(&row.kind),
+        public_kind: public_kind.map(EventKind::parse),
+        audience,
+    }
 }

@@ -23,7 +23,7 @@ use crate::{
     clock::almaty_date,
     domain::{
         body::{BadText, line},
-        feed::{EventKind, FeedName, NewEvent},
+        feed::{Audience, EventKind, FeedName, NewEvent},
         meeting::{FURTHEST_START, Step, WrongPhase, allows},
         policy::{Action, Allowed, Denied, authorize},
         viewer::Viewer,
@@ -96,7 +96,13 @@ const fn i64_of(value: i32) -> i64 {
 
 /// An event of a meeting's life; all of it is public.
 pub(in crate::app) fn life_event(id: MeetingId, kind: EventKind, actor: Option<&str>) -> NewEvent {
-    NewEvent { subject: id.0, kind, public_kind: Some(kind), actor: actor.map(str::to_owned) }
+    NewEvent {
+        subject: id.0,
+        kind,
+        public_kind: Some(kind),
+        audience: Audience::Everyone,
+        actor: actor.map(str::to_owned),
+    }
 }
 
 impl App {

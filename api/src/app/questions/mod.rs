@@ -31,7 +31,7 @@ use crate::{
     app::{ActError, App, Refused, code_of},
     domain::{
         comment::{WrongState, can_moderate, event_kinds},
-        feed::{FeedName, NewEvent},
+        feed::{Audience, FeedName, NewEvent},
         policy::{self, Action, Allowed, authorize},
         viewer::Viewer,
     },
@@ -54,7 +54,7 @@ impl From<WrongState> for ActError {
 /// The event of a comment that has changed from one state to another, or anew.
 fn change_event(id: CommentId, before: Option<CommentState>, after: CommentState, actor: Option<&str>) -> NewEvent {
     let (kind, public_kind) = event_kinds(before, after);
-    NewEvent { subject: id.0, kind, public_kind, actor: actor.map(str::to_owned) }
+    NewEvent { subject: id.0, kind, public_kind, audience: Audience::Everyone, actor: actor.map(str::to_owned) }
 }
 
 /// The refusal of an act that only a live meeting allows.

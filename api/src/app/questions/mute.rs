@@ -6,7 +6,7 @@ use entities::{comment, ids::CommentId};
 use crate::{
     app::{ActError, App, Refused, meetings::in_range, questions::moderated, refused::Invalid},
     domain::{
-        feed::{EventKind, FeedName, NewEvent},
+        feed::{Audience, EventKind, FeedName, NewEvent},
         meeting::LONGEST_MUTE,
         policy,
         viewer::Viewer,
@@ -28,9 +28,10 @@ impl App {
             return Err(Refused::Invalid { field: "commentId", why: Invalid::UnknownAuthor }.into());
         };
         tx.mute(locked.meeting.id, author, now + TimeDelta::minutes(minutes.into())).await?;
-        // For the moderators only: the public is not told of it.
+        // For the moderators only: neither the public nor the author is told of it.
         let actor = Some(locked.allowed.person.subject.clone());
-        let event = NewEvent { subject: id.0, kind: EventKind::Changed, public_kind: None, actor };
+        let event =
+            NewEvent { subject: id.0, kind: EventKind::Changed, public_kind: None, audience: Audience::Staff, actor };
         tx.record(FeedName::Comments(locked.meeting.id), now, &[event]).await?;
         self.commit(tx).await?;
         Ok(locked.comment)

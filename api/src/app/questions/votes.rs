@@ -7,7 +7,7 @@ use crate::{
     app::{ActError, App, Refused, apart::apart, questions::not_live, refused::Invalid},
     domain::{
         comment::{is_public, vote},
-        feed::{EventKind, FeedName, NewEvent},
+        feed::{Audience, EventKind, FeedName, NewEvent},
         policy::{self, author_key},
         viewer::Viewer,
     },
@@ -88,5 +88,5 @@ fn due(comment: &comment::Model, now: DateTime<Utc>) -> bool {
 fn counted(comment: &comment::Model) -> NewEvent {
     let public_kind = is_public(comment.state).then_some(EventKind::Votes);
     // Who voted is nobody's business.
-    NewEvent { subject: comment.id.0, kind: EventKind::Votes, public_kind, actor: None }
+    NewEvent { subject: comment.id.0, kind: EventKind::Votes, public_kind, audience: Audience::Everyone, actor: None }
 }

@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 use crate::{
     domain::{
         comment::is_public,
-        feed::{EventKind, FeedName},
+        feed::{Audience, EventKind, FeedName},
         policy::{CommentScope, author_key},
     },
     feed::{Entry, Subject},
@@ -105,9 +105,11 @@ fn public_sight(entry: &Entry) -> Sight {
     }
 }
 
-/// What a subscriber with this key as an author is shown of an event: of their own comments everything, as lists show them.
+/// What a subscriber with this key as an author is shown of an event: of their own comments everything that is not for moderators
+/// alone, as lists show them.
 fn sight(entry: &Entry, own: Option<&str>) -> Sight {
     let is_own = match &entry.subject {
+        _ if entry.event.audience == Audience::Staff => false,
         Some(Subject::Comment(row)) => own.is_some() && row.author_key.as_deref() == own,
         _ => false,
     };
