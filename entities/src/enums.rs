@@ -1,17 +1,107 @@
-//! Closed sets, stored as text under the names the public API uses.
+//! Sets that are stored as text, under the names the public API uses.
+//!
+//! A later version may have stored a name that this one does not know: while replicas are replaced one by one, and after a return
+//! to an older version. Such a name never fails a read. It reads as `Unknown`, which is no member: it is not in `ALL`, is never
+//! shown, and is never written; or, where the set has a member that means no more than "none of the others", as that one.
 
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
+use sea_orm::{
+    ActiveEnum, ActiveValue, ColIdx, ColumnDef, ColumnType, DbErr, EnumIter, IntoActiveValue, QueryResult, TryGetError,
+    TryGetable,
+    prelude::{ColumnTypeTrait, StringLen},
+    sea_query::{Alias, ArrayType, DynIden, IntoIden, Nullable, Value, ValueType, ValueTypeErr},
+};
 use serde::{Deserialize, Serialize};
 
-macro_rules! text_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-        #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(24))")]
-        pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $text)] #[sea_orm(string_value = $text)] $variant,)*
+/// What is stored as text.
+pub trait Stored {
+    /// Whether this version knows what is stored.
+    fn is_known(&self) -> bool;
+}
+
+impl<T: Stored> Stored for Option<T> {
+    fn is_known(&self) -> bool {
+        self.as_ref().is_none_or(T::is_known)
+    }
+}
+
+/// Reads and writes an enum as text; a name that it does not know is `$unknown`.
+macro_rules! stored_as_text {
+    ($name:ident, $unknown:ident, $is_known:expr) => {
+        impl Stored for $name {
+            fn is_known(&self) -> bool {
+                $is_known(self)
+            }
         }
 
+        impl ActiveEnum for $name {
+            type Value = String;
+            type ValueVec = Vec<String>;
+
+            fn name() -> DynIden {
+                Alias::new(stringify!($name)).into_iden()
+            }
+
+            fn to_value(&self) -> String {
+                self.as_str().to_owned()
+            }
+
+            fn try_from_value(text: &String) -> Result<Self, DbErr> {
+                Ok(text.parse().unwrap_or(Self::$unknown))
+            }
+
+            fn db_type() -> ColumnDef {
+                ColumnType::String(StringLen::N(24)).def()
+            }
+        }
+
+        impl TryGetable for $name {
+            fn try_get_by<I: ColIdx>(row: &QueryResult, column: I) -> Result<Self, TryGetError> {
+                let text = String::try_get_by(row, column)?;
+                Self::try_from_value(&text).map_err(TryGetError::DbErr)
+            }
+        }
+
+        impl ValueType for $name {
+            fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
+                let text = <String as ValueType>::try_from(value)?;
+                Self::try_from_value(&text).map_err(|_| ValueTypeErr)
+            }
+
+            fn type_name() -> String {
+                stringify!($name).to_owned()
+            }
+
+            fn array_type() -> ArrayType {
+                <String as ValueType>::array_type()
+            }
+
+            fn column_type() -> ColumnType {
+                Self::db_type().get_column_type().to_owned().into()
+            }
+        }
+
+        impl Nullable for $name {
+            fn null() -> Value {
+                <String as Nullable>::null()
+            }
+        }
+
+        impl From<$name> for Value {
+            fn from(member: $name) -> Self {
+                member.to_value().into()
+            }
+        }
+
+        impl IntoActiveValue<$name> for $name {
+            fn into_active_value(self) -> ActiveValue<$name> {
+                ActiveValue::set(self)
+            }
+        }
+    };
+}
+
+macro_rules! named_members {
+    ($name:ident { $($variant:ident = $text:literal),* } $(unknown $unknown:ident)?) => {
         impl $name {
             /// Every member, in the order of the public API.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
@@ -19,7 +109,7 @@ macro_rules! text_enum {
             /// The name under which the member is stored and shown.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
+                match self { $(Self::$variant => $text,)* $(Self::$unknown => "UNKNOWN",)? }
             }
         }
 
@@ -30,6 +120,37 @@ macro_rules! text_enum {
                 match text { $($text => Ok(Self::$variant),)* _ => Err(UnknownName) }
             }
         }
+    };
+}
+
+/// A set that no version adds to, or whose unknown names another member stands for.
+macro_rules! text_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? } $(else $fallback:ident)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumIter)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
+        }
+
+        named_members!($name { $($variant = $text),* });
+        $(stored_as_text!($name, $fallback, |_: &Self| true);)?
+    };
+}
+
+/// A set that a later version may add to.
+macro_rules! open_text_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumIter)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
+            /// What a later version has stored.
+            #[serde(skip)]
+            Unknown,
+        }
+
+        named_members!($name { $($variant = $text),* } unknown Unknown);
+        stored_as_text!($name, Unknown, |member: &Self| *member != Self::Unknown);
     };
 }
 
@@ -54,7 +175,7 @@ text_enum! {
         Ru = "RU",
         /// English.
         En = "EN",
-    }
+    } else Kk
 }
 
 text_enum! {
@@ -84,7 +205,7 @@ text_enum! {
         CityProper = "CITY_PROPER",
         /// A place without an akim: village, siding, winter camp.
         Locality = "LOCALITY",
-    }
+    } else Locality
 }
 
 text_enum! {
@@ -98,10 +219,10 @@ text_enum! {
         Town = "TOWN",
         /// A siding, winter camp, farm or the like.
         Other = "OTHER",
-    }
+    } else Other
 }
 
-text_enum! {
+open_text_enum! {
     /// Where a meeting is in its life.
     MeetingPhase {
         /// In the calendar or planned outside it; not announced.
@@ -119,7 +240,7 @@ text_enum! {
     }
 }
 
-text_enum! {
+open_text_enum! {
     /// Whether a meeting comes from the approved calendar.
     MeetingOrigin {
         /// From the year's calendar (p. 2.1).
@@ -129,7 +250,7 @@ text_enum! {
     }
 }
 
-text_enum! {
+open_text_enum! {
     /// What a live meeting spends its time on.
     Stage {
         /// The akim presents; at most one quarter of the planned time (p. 3.3).
@@ -141,7 +262,7 @@ text_enum! {
     }
 }
 
-text_enum! {
+open_text_enum! {
     /// When a comment becomes public.
     ModerationMode {
         /// Once a moderator has approved it.
@@ -151,7 +272,7 @@ text_enum! {
     }
 }
 
-text_enum! {
+open_text_enum! {
     /// Where a meeting is broadcast.
     Platform {
         /// YouTube.
@@ -177,7 +298,7 @@ text_enum! {
     }
 }
 
-text_enum! {
+open_text_enum! {
     /// What the author wants.
     CommentKind {
         /// Asks.
@@ -189,7 +310,7 @@ text_enum! {
     }
 }
 
-text_enum! {
+open_text_enum! {
     /// Where a comment is on its way from the author to the answer.
     CommentState {
         /// Waits for a moderator.

@@ -12,6 +12,7 @@ use kezdesu::{
     idgen::RandomIds,
     service::{self, Service, Setup},
 };
+use sea_orm::{ConnectionTrait as _, Database, DatabaseTransaction, TransactionTrait as _};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -142,6 +143,21 @@ impl Town {
     /// Lets time pass.
     pub fn pass(&self, span: TimeDelta) {
         self.clock.advance(span);
+    }
+
+    /// Changes the database past every replica, as another version or an operator may.
+    pub async fn sql(&self, text: &str) {
+        let connection = Database::connect(self.settings.database_url.reveal()).await.expect("the database answers");
+        connection.execute_unprepared(text).await.expect("the database obeys");
+        connection.close().await.expect("the database lets go");
+    }
+
+    /// Begins a transaction past every replica and keeps it until what is given is dropped: a lock that nobody lets go.
+    pub async fn hold(&self, text: &str) -> DatabaseTransaction {
+        let connection = Database::connect(self.settings.database_url.reveal()).await.expect("the database answers");
+        let held = connection.begin().await.expect("a transaction");
+        held.execute_unprepared(text).await.expect("the database obeys");
+        held
     }
 
     /// Where Redis is, in production.

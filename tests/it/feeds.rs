@@ -71,11 +71,11 @@ scenes! {
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let (app, feed) = (town.service(0).app(), FeedName::Comments(id));
         let hub = Hub::new(app.store.clone(), town.clock.clone());
-        let mut slow = hub.follow(feed, Some(0)).await.unwrap();
-        let mut quick = hub.follow(feed, Some(100)).await.unwrap();
+        let mut slow = hub.follow(feed, Some(0.into())).await.unwrap();
+        let mut quick = hub.follow(feed, Some(100.into())).await.unwrap();
         assert_eq!(quick.next().await.unwrap().event.seq, 101);
         let tx = app.store.begin().await.unwrap();
-        tx.trim_feed(&feed.key(), 300).await.unwrap();
+        tx.trim_feed(&feed, 300).await.unwrap();
         tx.commit().await.unwrap();
         assert!(slow.next().await.is_none(), "what it wants is gone, and it is told");
         // What was read before is whole; after it there is a hole, and no skip.

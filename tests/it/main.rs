@@ -29,6 +29,7 @@ mod inputs;
 mod keys;
 mod kill;
 mod languages;
+mod later_versions;
 mod limits;
 mod live;
 mod logs;

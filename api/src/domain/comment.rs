@@ -28,7 +28,8 @@ pub fn is_public(state: CommentState) -> bool {
 #[must_use]
 pub const fn first_state(mode: ModerationMode) -> CommentState {
     match mode {
-        ModerationMode::Before => CommentState::Pending,
+        // A mode of a later version may be as strict as this one.
+        ModerationMode::Before | ModerationMode::Unknown => CommentState::Pending,
         ModerationMode::After => CommentState::Published,
     }
 }

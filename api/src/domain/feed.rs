@@ -64,6 +64,8 @@ pub enum EventKind {
     Closed,
     /// A meeting was cancelled.
     Cancelled,
+    /// Something that a later version has recorded; shown as a change, and never recorded by this one.
+    Unknown,
 }
 
 impl EventKind {

@@ -5,7 +5,10 @@
 
 use std::{fmt::Write as _, marker::PhantomData};
 
-use entities::{enums::CommentState, kato::KatoCode};
+use entities::{
+    enums::{CommentState, Stored as _},
+    kato::KatoCode,
+};
 
 use crate::domain::{
     comment::is_public,
@@ -132,10 +135,12 @@ pub enum CommentScope {
 }
 
 impl CommentScope {
-    /// Whether a comment in this state by this author may be seen.
+    /// Whether a comment in this state by this author may be seen. What a later version means by a state of its own nobody knows:
+    /// such a comment is not there.
     #[must_use]
     pub fn allows(&self, state: CommentState, author_key: Option<&str>) -> bool {
         match self {
+            _ if !state.is_known() => false,
             Self::Everything => true,
             Self::PublicAndOwn(own) => is_public(state) || author_key == Some(own),
             Self::PublicOnly => is_public(state),

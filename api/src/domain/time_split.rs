@@ -140,7 +140,8 @@ pub fn sums(plan: Plan, segments: &[Segment], now: DateTime<Utc>) -> Sums {
                 sums.presentation_ms += spent;
             }
             Stage::Questions => sums.questions_ms += spent,
-            Stage::Break => sums.break_ms += spent,
+            // Whatever a later version means by a stage of its own, it is neither of those that have a budget.
+            Stage::Break | Stage::Unknown => sums.break_ms += spent,
         }
     }
     sums
@@ -227,7 +228,7 @@ mod tests {
         let mut spend = |stage: Option<Stage>, ms: i64| match stage {
             Some(Stage::Presentation) => totals[0] += ms,
             Some(Stage::Questions) => totals[1] += ms,
-            Some(Stage::Break) => totals[2] += ms,
+            Some(Stage::Break | Stage::Unknown) => totals[2] += ms,
             None => {}
         };
         for press in presses {

@@ -183,7 +183,11 @@ fn hear(push: &PushInfo, heard: &broadcast::Sender<Heard>, connected: &AtomicBoo
             Heard::Missed
         }
         PushKind::Message => match push.data.last() {
-            Some(Value::BulkString(bytes)) => parse(bytes).unwrap_or(Heard::Missed),
+            // What a later version says to its own is not for this one.
+            Some(Value::BulkString(bytes)) => match parse(bytes) {
+                Some(word) => word,
+                None => return,
+            },
             _ => Heard::Missed,
         },
         _ => return,
@@ -198,4 +202,25 @@ fn parse(bytes: &[u8]) -> Option<Heard> {
     }
     let (feed, seq) = text.split_once(' ')?;
     Some(Heard::Poke(Poke { feed: FeedName::from_key(feed)?, seq: seq.parse().ok()? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignores_what_only_a_later_version_says() {
+        let (heard, mut listener) = broadcast::channel(8);
+        for text in ["meetings 7", "receptions:1 5", "weather", "meetings soon", "", "regions"] {
+            let push = PushInfo { kind: PushKind::Message, data: vec![Value::BulkString(text.into())] };
+            hear(&push, &heard, &AtomicBool::new(true));
+        }
+        let not_text = PushInfo { kind: PushKind::Message, data: vec![Value::BulkString(vec![0xff])] };
+        hear(&not_text, &heard, &AtomicBool::new(true));
+        let mut all = Vec::new();
+        while let Ok(word) = listener.try_recv() {
+            all.push(word);
+        }
+        assert_eq!(all, [Heard::Poke(Poke { feed: FeedName::Meetings, seq: 7 }), Heard::Regions]);
+    }
 }

@@ -196,10 +196,17 @@ impl Ring {
             self.subjects.clear();
             self.begins_after = event.seq - 1;
         }
-        if let Some(subject) = subject {
-            self.subjects.insert(event.subject, (event.seq, subject));
+        match subject {
+            Some(subject) => {
+                self.subjects.insert(event.subject, (event.seq, subject));
+            }
+            // It is gone, or what became of it only a later version knows: nobody is shown what it was.
+            None => {
+                self.subjects.remove(&event.subject);
+            }
         }
-        self.removals += u64::from(event.public_kind == Some(EventKind::Removed));
+        // One of an unknown kind may be a removal too.
+        self.removals += u64::from(matches!(event.public_kind, Some(EventKind::Removed | EventKind::Unknown)));
         self.events.push_back(event);
         while self.events.len() > RING {
             let Some(oldest) = self.events.pop_front() else { break };

@@ -13,6 +13,32 @@ macro_rules! remote_enum {
     };
 }
 
+/// A set of which a later version may have stored a member that this one does not know: it is shown as another.
+macro_rules! open_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),* $(,)? } unknown $fallback:ident) => {
+        $(#[$doc])*
+        #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$vdoc])* $variant,)*
+        }
+
+        impl From<entities::enums::$name> for $name {
+            fn from(stored: entities::enums::$name) -> Self {
+                match stored {
+                    $(entities::enums::$name::$variant => Self::$variant,)*
+                    entities::enums::$name::Unknown => Self::$fallback,
+                }
+            }
+        }
+
+        impl From<$name> for entities::enums::$name {
+            fn from(shown: $name) -> Self {
+                match shown { $($name::$variant => Self::$variant,)* }
+            }
+        }
+    };
+}
+
 remote_enum! {
     /// A language of the product. Kazakh is the state language, Russian is used officially beside it, English is for developers.
     "entities::enums::Language" Language {
@@ -69,9 +95,9 @@ remote_enum! {
     }
 }
 
-remote_enum! {
+open_enum! {
     /// Where a meeting is in its life.
-    "entities::enums::MeetingPhase" MeetingPhase {
+    MeetingPhase {
         /// In the calendar or planned outside it; not announced.
         Planned,
         /// Announced to the population (p. 3.4).
@@ -84,44 +110,44 @@ remote_enum! {
         Closed,
         /// Will not be held.
         Cancelled,
-    }
+    } unknown Planned
 }
 
-remote_enum! {
+open_enum! {
     /// Whether a meeting comes from the approved calendar.
-    "entities::enums::MeetingOrigin" MeetingOrigin {
+    MeetingOrigin {
         /// From the year's calendar (p. 2.1).
         Calendar,
         /// Outside the calendar, on demand or when needed (p. 3.1).
         OffCalendar,
-    }
+    } unknown OffCalendar
 }
 
-remote_enum! {
+open_enum! {
     /// What a live meeting spends its time on.
-    "entities::enums::Stage" Stage {
+    Stage {
         /// The akim presents; at most one quarter of the planned time (p. 3.3).
         Presentation,
         /// Questions and answers.
         Questions,
         /// A pause; counts as neither.
         Break,
-    }
+    } unknown Break
 }
 
-remote_enum! {
+open_enum! {
     /// When a comment becomes public.
-    "entities::enums::ModerationMode" ModerationMode {
+    ModerationMode {
         /// Once a moderator has approved it.
         Before,
         /// At once; a moderator may hide it later.
         After,
-    }
+    } unknown Before
 }
 
-remote_enum! {
+open_enum! {
     /// Where a meeting is broadcast.
-    "entities::enums::Platform" Platform {
+    Platform {
         /// YouTube.
         Youtube,
         /// Facebook.
@@ -142,24 +168,24 @@ remote_enum! {
         Videoconference,
         /// Any other platform.
         Other,
-    }
+    } unknown Other
 }
 
-remote_enum! {
+open_enum! {
     /// What the author wants.
-    "entities::enums::CommentKind" CommentKind {
+    CommentKind {
         /// Asks.
         Question,
         /// Proposes.
         Proposal,
         /// Remarks.
         Remark,
-    }
+    } unknown Remark
 }
 
-remote_enum! {
+open_enum! {
     /// Where a comment is on its way from the author to the answer.
-    "entities::enums::CommentState" CommentState {
+    CommentState {
         /// Waits for a moderator.
         Pending,
         /// Public.
@@ -176,7 +202,7 @@ remote_enum! {
         Withdrawn,
         /// Joined to another that asks the same.
         Merged,
-    }
+    } unknown Hidden
 }
 
 remote_enum! {

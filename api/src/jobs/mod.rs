@@ -74,7 +74,7 @@ async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
             tx.commit().await?;
             Ok(())
         };
-        apart("retention", &feed, trim).await?;
+        apart("retention", feed.key(), trim).await?;
     }
     let tx = app.store.begin().await?;
     tx.forget_keys(app.clock.now() - KEYS_LAST).await?;

@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use entities::{
     comment::{self, Column},
-    enums::{CommentKind, CommentState},
+    enums::{CommentKind, CommentState, MeetingPhase, Stored},
     ids::{BroadcastId, CommentId, MeetingId},
     meeting,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, JoinType, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LikeExpr},
+    sea_query::{Expr, ExprTrait, LikeExpr},
 };
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     store::{
         Store, StoreError, Tx,
         page::{Cut, Window},
-        shapes::{padded, parts},
+        shapes::{keep_unknown, padded, parts},
     },
 };
 
@@ -68,12 +68,13 @@ pub struct Hosted {
 pub type CommentCursor = (i32, i64);
 
 impl Tx {
-    /// The comments with these ids, in no order.
+    /// The comments with these ids, in no order. One in a state of a later version is not there.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn comments_by_id(&self, ids: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
-        Ok(comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.inner()).await?)
+        let rows = comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.inner()).await?;
+        Ok(known(rows))
     }
 
     /// The comment that is being answered at a meeting.
@@ -171,7 +172,11 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn save_comment(&self, row: comment::Model) -> Result<(), StoreError> {
-        row.into_active_model().reset_all().update(self.inner()).await?;
+        let mut row = row.into_active_model().reset_all();
+        keep_unknown(&mut row.kind);
+        keep_unknown(&mut row.platform);
+        keep_unknown(&mut row.merged_state);
+        row.update(self.inner()).await?;
         Ok(())
     }
 
@@ -190,12 +195,14 @@ impl Tx {
 }
 
 impl Store {
-    /// The comments with these ids, whoever may see them: for the feed, and for acts that check.
+    /// The comments with these ids, whoever may see them: for the feed, and for acts that check. One in a state of a later version is
+    /// not there.
     ///
     /// # Errors
     /// When the database fails.
     pub(crate) async fn comments_by_id(&self, ids: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
-        Ok(comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?)
+        let rows = comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?;
+        Ok(known(rows))
     }
 
     /// The comments with these ids and the hosts of their meetings, on which depends who may see them.
@@ -208,6 +215,7 @@ impl Store {
             .column(meeting::Column::HostCode)
             .join(JoinType::InnerJoin, meeting.into())
             .filter(Column::Id.is_in(ids.iter().copied()))
+            .filter(meeting::Column::Phase.is_in(MeetingPhase::ALL.iter().copied()))
             .into_model::<Hosted>()
             .all(self.reader())
             .await?)
@@ -254,12 +262,20 @@ impl Store {
     }
 }
 
+fn known(mut rows: Vec<comment::Model>) -> Vec<comment::Model> {
+    rows.retain(|row| row.state.is_known());
+    rows
+}
+
 /// The one place where a scope becomes SQL; `CommentScope::allows` says the same of a row.
 fn scoped(scope: &CommentScope) -> Condition {
     let public = Column::State.is_in(PUBLIC_STATES);
+    let known = Column::State.is_in(CommentState::ALL.iter().copied());
     match scope {
-        CommentScope::Everything => Condition::all(),
-        CommentScope::PublicAndOwn(author) => Condition::any().add(public).add(Column::AuthorKey.eq(author.as_str())),
+        CommentScope::Everything => Condition::all().add(known),
+        CommentScope::PublicAndOwn(author) => {
+            Condition::any().add(public).add(Column::AuthorKey.eq(author.as_str()).and(known))
+        }
         CommentScope::PublicOnly => Condition::all().add(public),
     }
 }

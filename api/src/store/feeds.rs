@@ -78,15 +78,18 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn trim_feed(&self, key: &str, keep: i64) -> Result<(), StoreError> {
-        let Some(row) = feed::Entity::find_by_id(key).lock_exclusive().one(self.inner()).await? else { return Ok(()) };
+    pub async fn trim_feed(&self, name: &FeedName, keep: i64) -> Result<(), StoreError> {
+        let key = name.key();
+        let Some(row) = feed::Entity::find_by_id(key.as_str()).lock_exclusive().one(self.inner()).await? else {
+            return Ok(());
+        };
         let kept_after = Ord::max(row.head - keep, row.kept_after);
         if kept_after == row.kept_after {
             return Ok(());
         }
         feed::Entity::update_many()
             .col_expr(feed::Column::KeptAfter, Expr::value(kept_after))
-            .filter(feed::Column::Name.eq(key))
+            .filter(feed::Column::Name.eq(key.as_str()))
             .exec(self.inner())
             .await?;
         feed_event::Entity::delete_many()
@@ -136,19 +139,19 @@ impl Store {
             .limit(limit)
             .all(self.reader())
             .await?;
-        rows.iter().map(event).collect()
+        Ok(rows.iter().map(event).collect())
     }
 
-    /// Names of the feeds that hold more than `keep` events.
+    /// The feeds that hold more than `keep` events. How long those of a later version are kept is for that one to say.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn long_feeds(&self, keep: i64) -> Result<Vec<String>, StoreError> {
+    pub async fn long_feeds(&self, keep: i64) -> Result<Vec<FeedName>, StoreError> {
         let rows = feed::Entity::find()
             .filter(Expr::col(feed::Column::Head).sub(Expr::col(feed::Column::KeptAfter)).gt(keep))
             .all(self.reader())
             .await?;
-        Ok(rows.into_iter().map(|row| row.name).collect())
+        Ok(rows.iter().filter_map(|row| FeedName::from_key(&row.name)).collect())
     }
 
     /// How many events are kept over all feeds.

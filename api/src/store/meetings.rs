@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entities::{
     broadcast,
-    enums::{MeetingOrigin, MeetingPhase},
+    enums::{MeetingOrigin, MeetingPhase, Stored},
     ids::{BroadcastId, MeetingId},
     kato::KatoCode,
     meeting::{self, Column},
@@ -16,6 +16,7 @@ use sea_orm::{
 use crate::store::{
     Store, StoreError, Tx,
     page::{Cut, Window},
+    shapes::keep_unknown,
 };
 
 /// Which meetings are wanted. Every part that is given must hold.
@@ -41,12 +42,13 @@ pub struct MeetingFilter {
 pub type MeetingCursor = (DateTime<Utc>, MeetingId);
 
 impl Tx {
-    /// A meeting, locked against other changes until the end of the transaction.
+    /// A meeting, locked against other changes until the end of the transaction. One in a phase of a later version is not there.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn lock_meeting(&self, id: MeetingId) -> Result<Option<meeting::Model>, StoreError> {
-        Ok(meeting::Entity::find_by_id(id).lock_exclusive().one(self.inner()).await?)
+        let row = meeting::Entity::find_by_id(id).lock_exclusive().one(self.inner()).await?;
+        Ok(row.filter(|row| row.phase.is_known()))
     }
 
     /// Adds a meeting.
@@ -63,7 +65,10 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn save_meeting(&self, row: meeting::Model) -> Result<(), StoreError> {
-        row.into_active_model().reset_all().update(self.inner()).await?;
+        let mut row = row.into_active_model().reset_all();
+        keep_unknown(&mut row.origin);
+        keep_unknown(&mut row.moderation);
+        row.update(self.inner()).await?;
         Ok(())
     }
 
@@ -93,18 +98,22 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn save_broadcast(&self, row: broadcast::Model) -> Result<(), StoreError> {
-        row.into_active_model().reset_all().update(self.inner()).await?;
+        let mut row = row.into_active_model().reset_all();
+        keep_unknown(&mut row.platform);
+        row.update(self.inner()).await?;
         Ok(())
     }
 }
 
 impl Store {
-    /// The meetings with these ids, in no order.
+    /// The meetings with these ids, in no order. One in a phase of a later version is not there.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn meetings_by_id(&self, ids: &[MeetingId]) -> Result<Vec<meeting::Model>, StoreError> {
-        Ok(meeting::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?)
+        let mut rows = meeting::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?;
+        rows.retain(|row| row.phase.is_known());
+        Ok(rows)
     }
 
     /// A window on the meetings that a filter lets through, earliest first.
@@ -175,7 +184,8 @@ fn condition(filter: &MeetingFilter) -> Condition {
     Condition::all()
         .add_option(region)
         .add_option(filter.host.map(|code| Column::HostCode.eq(code.as_str())))
-        .add_option(filter.phases.as_ref().map(|phases| Column::Phase.is_in(phases.iter().copied())))
+        // One in a phase of a later version is in no list.
+        .add(Column::Phase.is_in(filter.phases.as_deref().unwrap_or(MeetingPhase::ALL).iter().copied()))
         .add_option(filter.origin.map(|origin| Column::Origin.eq(origin)))
         .add_option(filter.from.map(|from| Column::PlannedStart.gte(from)))
         .add_option(filter.until.map(|until| Column::PlannedStart.lt(until)))

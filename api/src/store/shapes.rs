@@ -1,7 +1,18 @@
-//! Statements over many values, in few shapes: a database plans a shape once, and a new count of values would be a new shape.
+//! Statements over many values, in few shapes: a database plans a shape once, and a new count of values would be a new shape. And
+//! rows of a later version: what it has stored, and this one does not know, stays as it is.
+
+use entities::enums::Stored;
+use sea_orm::{ActiveValue, Value};
 
 /// The shapes, the largest first: so many that a count falls into few parts, and so few that each is soon planned for good.
 const SHAPES: [usize; 14] = [128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
+
+/// Leaves a column out of an update where it holds what only a later version knows.
+pub(in crate::store) fn keep_unknown<T: Stored + Into<Value>>(column: &mut ActiveValue<T>) {
+    if column.try_as_ref().is_some_and(|value| !value.is_known()) {
+        *column = ActiveValue::NotSet;
+    }
+}
 
 /// Parts in these shapes, as few as there can be.
 pub(in crate::store) fn parts<T>(mut values: &[T]) -> impl Iterator<Item = &[T]> {

@@ -3,7 +3,7 @@
 use entities::{enums::MeetingPhase, ids::MeetingId, meeting, stage_segment};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Store, StoreError, Tx, shapes::keep_unknown};
 
 impl Tx {
     /// The stretches of a meeting, in order.
@@ -28,7 +28,9 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn save_segment(&self, row: stage_segment::Model) -> Result<(), StoreError> {
-        row.into_active_model().reset_all().update(self.inner()).await?;
+        let mut row = row.into_active_model().reset_all();
+        keep_unknown(&mut row.stage);
+        row.update(self.inner()).await?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{
     broadcast, comment,
-    enums::{CommentKind, CommentState, MeetingPhase},
+    enums::{CommentKind, CommentState, MeetingPhase, Stored as _},
     ids::{BroadcastId, CommentId, MeetingId},
     meeting,
 };
@@ -131,7 +131,8 @@ impl App {
         let mut tx = self.store.begin().await?;
         let (meeting, allowed) = self.lock::<policy::ImportComments>(&tx, viewer, import.meeting).await?;
         let broadcasts = tx.broadcasts(meeting.id).await?;
-        let broadcast = broadcasts.iter().find(|one| one.id == import.broadcast);
+        // One on a platform that only a later version knows is for that one: its authors would be kept under another name here.
+        let broadcast = broadcasts.iter().find(|one| one.id == import.broadcast && one.platform.is_known());
         let broadcast = broadcast.ok_or(Refused::NotFound { field: "broadcastId" })?;
         // What was written in the last seconds of a broadcast comes after its end.
         if let Some(refused) = not_live(&meeting).filter(|_| meeting.phase != MeetingPhase::Ended) {

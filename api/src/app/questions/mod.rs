@@ -64,7 +64,7 @@ fn not_live(meeting: &meeting::Model) -> Option<Refused> {
         MeetingPhase::Planned | MeetingPhase::Announced => {
             Some(Refused::NotLive { opens_at: Some(meeting.planned_start) })
         }
-        MeetingPhase::Ended | MeetingPhase::Closed | MeetingPhase::Cancelled => {
+        MeetingPhase::Ended | MeetingPhase::Closed | MeetingPhase::Cancelled | MeetingPhase::Unknown => {
             Some(Refused::NotLive { opens_at: None })
         }
     }

@@ -214,9 +214,10 @@ impl Meeting {
 
     /// By which ways the population was told (p. 3.4).
     async fn outreach_channels(&self) -> Vec<OutreachChannel> {
-        let channels: Vec<entities::enums::OutreachChannel> =
-            serde_json::from_str(&self.0.channels).unwrap_or_default();
-        channels.into_iter().map(Into::into).collect()
+        let channels: Vec<String> = serde_json::from_str(&self.0.channels).unwrap_or_default();
+        // One that only a later version knows is left out.
+        let known = channels.iter().filter_map(|name| name.parse::<entities::enums::OutreachChannel>().ok());
+        known.map(Into::into).collect()
     }
 
     /// When it began.

@@ -96,7 +96,9 @@ const fn shown(kind: EventKind) -> MeetingEventKind {
         EventKind::Ended => MeetingEventKind::Ended,
         EventKind::Closed => MeetingEventKind::Closed,
         EventKind::Cancelled => MeetingEventKind::Cancelled,
-        EventKind::Posted | EventKind::Changed | EventKind::Removed | EventKind::Votes => MeetingEventKind::Changed,
+        EventKind::Posted | EventKind::Changed | EventKind::Removed | EventKind::Votes | EventKind::Unknown => {
+            MeetingEventKind::Changed
+        }
     }
 }
 
