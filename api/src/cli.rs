@@ -42,6 +42,8 @@ pub enum Command {
         #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         subject: String,
     },
+    /// Begin a new epoch of the feeds, after the database was restored from a backup: whoever followed before reads anew.
+    NewEpoch,
     /// Print the schema of the API.
     Schema,
     /// Serve, with meetings and people to look at.

@@ -117,6 +117,27 @@ pub async fn withdraw_tokens(store: &Store, clock: &dyn Clock, subject: &str) ->
     Ok(now)
 }
 
+/// Gives the feeds a generation where they have none yet.
+async fn begin_epoch(store: &Store, clock: &dyn Clock, ids: &dyn IdGen) -> Result<(), StoreError> {
+    let now = clock.now();
+    let tx = store.begin().await?;
+    tx.begin_epoch(ids.next(now).simple().to_string(), now).await?;
+    tx.commit().await.map(drop)
+}
+
+/// Begins a new generation of the feeds, after the database was restored from a backup, and gives it. Replicas look every second.
+///
+/// # Errors
+/// When the database fails.
+pub async fn new_epoch(store: &Store, clock: &dyn Clock, ids: &dyn IdGen) -> Result<String, StartError> {
+    let now = clock.now();
+    let tx = store.begin().await?;
+    tx.change_epoch(ids.next(now).simple().to_string(), now).await?;
+    tx.commit().await?;
+    tracing::info!("the feeds have a new epoch");
+    Ok(store.feed_epoch().await?)
+}
+
 /// The acts over a database, with the bus that the settings name.
 ///
 /// # Errors
@@ -164,6 +185,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let bus = bus(&settings, &clock, &life)?;
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
     app.set_clock().await?;
+    begin_epoch(&store, clock.as_ref(), ids.as_ref()).await?;
     let hub = Hub::new(store.clone(), Arc::clone(&clock));
     life.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
     jobs::start(&life, &app, &auth, &bus, settings.keep_events);

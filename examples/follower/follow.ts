@@ -65,6 +65,7 @@ interface CommentEvent {
   prev: number;
   kind: 'SUBSCRIBED' | 'HEARTBEAT' | 'POSTED' | 'CHANGED' | 'VOTES' | 'REMOVED';
   recovered: boolean | null;
+  epoch: string | null;
   commentId: string | null;
   comment: Comment | null;
 }
@@ -81,8 +82,9 @@ const list = (fields: string): string =>
     nodes { id ${fields} } pageInfo { hasNextPage endCursor } } } }`;
 
 const events = (fields: string): string =>
-  `subscription Follow($id: ID!, $after: Int, $view: CommentView) { comments(meetingId: $id, after: $after, view: $view) {
-    seq prev kind recovered commentId comment { id ${fields} } } }`;
+  `subscription Follow($id: ID!, $after: Int, $epoch: String, $view: CommentView) {
+    comments(meetingId: $id, after: $after, epoch: $epoch, view: $view) {
+    seq prev kind recovered epoch commentId comment { id ${fields} } } }`;
 
 /**
  * Follows the comments of a meeting until `signal` is aborted or the caller stops iterating.
@@ -93,23 +95,27 @@ const events = (fields: string): string =>
 export async function* follow(options: FollowOptions): AsyncGenerator<Change, void, void> {
   const { signal, renewToken, onCut, backoffMs = backoff } = options;
   let seen: number | undefined;
+  let epoch: string | undefined;
   let tries = 0;
   while (!signal?.aborted) {
     try {
       if (seen === undefined) {
         const change = await listed(options);
         seen = change.seq;
+        epoch = undefined;
         yield change;
       }
-      for await (const event of stream(options, seen)) {
+      for await (const event of stream(options, seen, epoch)) {
         if (event.kind === 'SUBSCRIBED' && event.recovered === false) {
           seen = undefined;
           break;
         }
+        epoch = event.epoch ?? epoch;
         if (event.prev > seen) break;
         // Only what shows that the stream is whole makes the next try the first again.
         if (event.seq > seen || event.kind === 'HEARTBEAT') tries = 0;
         if (event.seq <= seen) continue;
+        // Also of a HEARTBEAT: so far the feed was looked through for this follower.
         seen = event.seq;
         const change = changeOf(event);
         if (change) yield change;
@@ -176,9 +182,9 @@ async function listed({ transport, meetingId: id, fields = '', signal }: FollowO
   }
 }
 
-async function* stream(options: FollowOptions, after: number): AsyncGenerator<CommentEvent, void, void> {
+async function* stream(options: FollowOptions, after: number, epoch?: string): AsyncGenerator<CommentEvent, void, void> {
   const { transport, meetingId: id, fields = '', view = 'PUBLIC', silenceMs = 45_000, signal } = options;
-  const results = transport.iterate({ query: events(fields), variables: { id, after, view } });
+  const results = transport.iterate({ query: events(fields), variables: { id, after, epoch, view } });
   for await (const result of heard(results, silenceMs, signal)) {
     yield (dataOf(result) as { comments: CommentEvent }).comments;
   }

@@ -22,7 +22,7 @@ impl Server {
     /// A PostgreSQL that keeps what it has acknowledged, whatever happens to it.
     #[must_use]
     pub fn postgres() -> Self {
-        Self::postgres_with("-c max_connections=200")
+        Self::postgres_with("-c max_connections=200 -c restore_command=false")
     }
 
     /// A PostgreSQL with these options.
@@ -84,6 +84,12 @@ impl Server {
         self.end();
         self.watchdog = watch(&self.command, self.dir.path());
         assert!(answers(self.port, &mut self.watchdog), "it starts again");
+    }
+
+    /// Ends a PostgreSQL and starts it as after a recovery from a backup: on a timeline of its own, as a promoted standby is.
+    pub fn recover(&mut self) {
+        std::fs::write(self.dir.path().join("data/recovery.signal"), "").expect("a file");
+        self.restart("INT");
     }
 
     fn end(&mut self) {

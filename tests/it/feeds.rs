@@ -85,7 +85,7 @@ scenes! {
             assert_eq!(entry.event.seq, last);
         }
         assert!(last < 500);
-        let mut near = hub.follow(feed, Some(790)).await.unwrap();
+        let mut near = hub.follow(feed, Some(790.into())).await.unwrap();
         for _ in 0..10 {
             assert!(near.next().await.is_some());
         }

@@ -148,9 +148,16 @@ scenes! {
             town.stranger().request().header("accept", "text/event-stream").header("last-event-id", id).json(&body)
         };
         let mut answer = request("1").send().await.unwrap();
-        let text = read_until(&mut answer, "id: 3\n\n").await;
+        let text = read_until(&mut answer, ".3\n\n").await;
         assert!(!text.contains("Бір") && text.contains("Екі") && text.contains("Үш"), "{text}");
-        assert_eq!(request("soon").send().await.unwrap().status(), 400, "an id of no event is not a beginning");
+        let third = text.lines().rfind(|line| line.starts_with("id: ")).unwrap().strip_prefix("id: ").unwrap();
+        let (epoch, _) = third.split_once('.').unwrap();
+        let mut answer = request(&format!("{epoch}.2")).send().await.unwrap();
+        let text = read_until(&mut answer, &format!("id: {third}\n\n")).await;
+        assert!(!text.contains("Екі") && text.contains("Үш"), "{text}");
+        for id in ["soon", "-1", ".", "1.", &format!("{epoch}.-1"), &format!("{epoch}.soon")] {
+            assert_eq!(request(id).send().await.unwrap().status(), 400, "an id of no event is not a beginning: {id}");
+        }
     }
 
     async fn a_router_subscribes_by_multipart(town) {

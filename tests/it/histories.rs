@@ -35,7 +35,10 @@ impl Dice {
 /// What a client shows: it knows nothing but the events it was sent.
 #[derive(Clone, Debug, Default)]
 struct Shown {
+    /// How far it has come.
     last: i64,
+    /// The last event it was shown on this stream, or where the stream began.
+    shown: i64,
     comments: BTreeMap<String, Value>,
 }
 
@@ -44,13 +47,19 @@ impl Shown {
     fn take(&mut self, event: &Value, public: bool) {
         let number = |name: &str| event[name].as_i64().unwrap();
         let (seq, prev) = (number("seq"), number("prev"));
-        assert_eq!(prev, self.last, "a hole or a repeat: {event}");
         match event["kind"].as_str().unwrap() {
-            "SUBSCRIBED" => assert_eq!((seq, event["recovered"].as_bool()), (self.last, Some(true)), "{event}"),
-            "HEARTBEAT" => assert_eq!(seq, self.last, "{event}"),
-            kind => {
-                assert!(seq > self.last, "{event}");
+            "SUBSCRIBED" => {
+                assert_eq!((seq, prev, event["recovered"].as_bool()), (self.last, self.last, Some(true)), "{event}");
+                self.shown = seq;
+            }
+            "HEARTBEAT" => {
+                assert!(prev == self.shown && seq >= self.last, "a hole or a step back: {event}");
                 self.last = seq;
+            }
+            kind => {
+                assert_eq!(prev, self.shown, "a hole or a repeat: {event}");
+                assert!(seq > self.last, "{event}");
+                (self.last, self.shown) = (seq, seq);
                 let id = event["commentId"].as_str().unwrap().to_owned();
                 if kind == "REMOVED" {
                     assert!(event["comment"].is_null(), "{event}");

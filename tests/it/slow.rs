@@ -262,3 +262,37 @@ async fn a_peer_is_asked_every_25_seconds_whether_it_is_there_and_given_up_after
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_that_cannot_begin_is_refused_in_time() {
+    let town = Town::start(Engine::Production).await;
+    let staff = town.akimat(HOST);
+    let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    let stranger = town.stranger();
+    let held = town.hold("LOCK TABLE feed_epoch IN ACCESS EXCLUSIVE MODE").await;
+    let streamed = async |accept: &'static str| {
+        let body = json!({ "query": "subscription { meetings { kind } }" });
+        let answer = stranger.request().header("accept", accept).json(&body).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let all = async {
+        let mut live = stranger.begin_comments(&meeting, None, "PUBLIC").await;
+        tokio::join!(async { live.refused().await }, streamed(EVENTS), streamed(PARTS))
+    };
+    let mut all = std::pin::pin!(all);
+    let (socket, events, parts) = loop {
+        // Not a wait for anything: it only paces the clock.
+        if let Ok(refused) = tokio::time::timeout(Duration::from_millis(25), &mut all).await {
+            break refused;
+        }
+        town.pass(TimeDelta::seconds(1));
+    };
+    assert_eq!(socket, "TIMEOUT");
+    for text in [events, parts] {
+        assert!(text.contains(r#""code":"TIMEOUT""#), "{text}");
+    }
+    drop(held);
+    let mut live = stranger.follow_comments(&meeting, None, "PUBLIC").await;
+    town.citizen("Ana").post(&meeting, "Жол?").await;
+    assert_eq!(live.next().await["kind"], "POSTED");
+}

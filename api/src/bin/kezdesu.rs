@@ -79,6 +79,11 @@ async fn run(command: Command) -> Outcome {
             let until = service::withdraw_tokens(&store, clock.as_ref(), &subject).await?;
             say(&format!("tokens issued to {subject} up to {} are withdrawn\n", until.format("%FT%TZ")))
         }
+        Command::NewEpoch => {
+            let store = service::open(&settings, false).await?;
+            let epoch = service::new_epoch(&store, clock.as_ref(), RandomIds::start().as_ref()).await?;
+            say(&format!("the feeds are in epoch {epoch}\n"))
+        }
         Command::Regions(Regions::Import { file, dry_run, dated, allow_ending, allow_far }) => {
             let store = service::open(&settings, false).await?;
             let ids: Arc<dyn IdGen> = RandomIds::start();

@@ -10,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-/// Reads that are under way, by what they read. Nothing is kept: once a read has ended, the next one begins anew.
+/// Reads that are under way, by what they read. Nothing is kept: once a read has ended, well or not, the next one begins anew.
 pub(in crate::feed) struct Flights<K, V>(Mutex<HashMap<K, Weak<OnceCell<V>>>>);
 
 impl<K, V> Default for Flights<K, V> {
@@ -26,10 +26,11 @@ impl<K, V> fmt::Debug for Flights<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V: Clone> Flights<K, V> {
-    /// Joins the read of `key` that is under way, or begins one. Where it fails, one of those who wait tries again.
-    pub(in crate::feed) async fn join<E, F>(&self, key: K, read: impl FnOnce() -> F) -> Result<V, E>
+    /// Joins the read of `key` that is under way, or begins one. All who wait share its outcome, be it a failure: a database that is
+    /// away is not asked again by each of a crowd. Where whoever reads gives up, one of those who wait reads instead.
+    pub(in crate::feed) async fn join<F>(&self, key: K, read: impl FnOnce() -> F) -> V
     where
-        F: Future<Output = Result<V, E>>,
+        F: Future<Output = V>,
     {
         let flight = {
             let mut flights = self.0.lock();
@@ -41,7 +42,7 @@ impl<K: Copy + Eq + Hash, V: Clone> Flights<K, V> {
                 flight
             }
         };
-        let value = flight.get_or_try_init(read).await.cloned();
+        let value = flight.get_or_init(read).await.clone();
         let mut flights = self.0.lock();
         if flights.get(&key).is_some_and(|known| known.as_ptr() == Arc::as_ptr(&flight)) {
             flights.remove(&key);
@@ -56,22 +57,28 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_crowd_costs_one_read_and_the_next_crowd_another() {
-        let (flights, reads) = (Flights::<u8, usize>::default(), AtomicUsize::new(0));
-        let read = || async {
-            tokio::task::yield_now().await;
-            Ok::<_, ()>(reads.fetch_add(1, Ordering::Relaxed))
-        };
-        let crowd = || futures_util::future::join_all((0..100).map(|_| flights.join(7, read)));
-        assert!(crowd().await.into_iter().all(|seen| seen == Ok(0)));
-        assert!(crowd().await.into_iter().all(|seen| seen == Ok(1)));
+    async fn read(reads: &AtomicUsize) -> Result<usize, usize> {
+        tokio::task::yield_now().await;
+        let read = reads.fetch_add(1, Ordering::Relaxed);
+        if read == 0 { Err(read) } else { Ok(read) }
     }
 
     #[tokio::test]
-    async fn a_failed_read_is_tried_again() {
-        let flights = Flights::<u8, u8>::default();
-        assert_eq!(flights.join(1, || async { Err("down") }).await, Err("down"));
-        assert_eq!(flights.join(1, || async { Ok::<_, &str>(3) }).await, Ok(3));
+    async fn a_crowd_costs_one_read_whether_it_fails_or_not_and_the_next_crowd_another() {
+        let (flights, reads) = (Flights::<u8, Result<usize, usize>>::default(), AtomicUsize::new(0));
+        let crowd = || futures_util::future::join_all((0..100).map(|_| flights.join(7, || read(&reads))));
+        assert!(crowd().await.into_iter().all(|seen| seen == Err(0)), "a failure is shared");
+        assert!(crowd().await.into_iter().all(|seen| seen == Ok(1)), "and not kept");
+        assert!(crowd().await.into_iter().all(|seen| seen == Ok(2)));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_is_given_up_is_taken_over() {
+        let (flights, reads) = (Flights::<u8, Result<usize, usize>>::default(), AtomicUsize::new(1));
+        let mut first = Box::pin(flights.join(1, std::future::pending));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let second = flights.join(1, || read(&reads));
+        drop(first);
+        assert_eq!(second.await, Ok(1));
     }
 }

@@ -49,6 +49,18 @@ impl Follower {
         self.began
     }
 
+    /// The generation of the feed that is followed.
+    #[must_use]
+    pub fn epoch(&self) -> &Arc<str> {
+        &self.kept.tail.epoch
+    }
+
+    /// How far the feed was looked through: the position of the event that came last.
+    #[must_use]
+    pub const fn position(&self) -> i64 {
+        self.cursor
+    }
+
     /// Whether everything after the wished position is still there; none when no position was wished.
     #[must_use]
     pub const fn recovered(&self) -> Option<bool> {
@@ -62,15 +74,15 @@ impl Follower {
     }
 
     /// The next event. Waits as long as there is none; safe to be dropped while it waits. None: the follower was so slow that
-    /// the next event is no longer kept, and a hole must not pass for silence.
+    /// the next event is no longer kept, and a hole must not pass for silence; or the feed is another now, after a restore.
     pub async fn next(&mut self) -> Option<Entry> {
-        loop {
+        while !self.kept.tail.is_over() {
             match self.kept.tail.after(self.cursor) {
                 Found::Event(entry) => return Some(self.take(entry)),
                 Found::Nothing => {
                     let cursor = self.cursor;
                     // The sender lives in the tail, which this follower keeps.
-                    let _ = self.head.wait_for(|head| *head > cursor).await;
+                    let _ = self.head.wait_for(|head| *head > cursor || self.kept.tail.is_over()).await;
                 }
                 Found::Behind => {
                     let entry = self.read_back().await?;
@@ -78,10 +90,14 @@ impl Follower {
                 }
             }
         }
+        None
     }
 
     /// The next event, where it is at hand.
     pub fn next_at_hand(&mut self) -> Option<Entry> {
+        if self.kept.tail.is_over() {
+            return None;
+        }
         match self.kept.tail.after(self.cursor) {
             Found::Event(entry) => Some(self.take(entry)),
             Found::Nothing | Found::Behind => None,
@@ -106,6 +122,7 @@ impl Follower {
         }
         let page = loop {
             match self.kept.tail.page(&self.store, self.cursor).await {
+                _ if self.kept.tail.is_over() => return None,
                 Ok(page) if page.removals == self.kept.tail.removals() => break page,
                 // Read together with others who began before something was taken from the public.
                 Ok(_) => {}

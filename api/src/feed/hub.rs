@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use chrono::TimeDelta;
@@ -17,7 +20,7 @@ use crate::{
         bus::{Bus, Heard},
         flights::Flights,
         follower::Follower,
-        tail::{Tail, read},
+        tail::{Generation, Tail, read},
     },
     store::{Store, StoreError, feeds::Extent},
 };
@@ -28,14 +31,35 @@ const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
 const BACKFILL: i64 = 512;
 
 /// There is no such feed, or it cannot be read now.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum NoSuchFeed {
     /// Nobody has begun it.
     #[error("there is no such feed")]
     Unknown,
     /// The database failed.
     #[error("the feed cannot be read")]
-    Store(#[from] StoreError),
+    Store(#[source] Arc<StoreError>),
+}
+
+impl From<StoreError> for NoSuchFeed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// From where a stream goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// After this position.
+    pub after: i64,
+    /// Of this generation of the feed; none: of whichever there is.
+    pub epoch: Option<String>,
+}
+
+impl From<i64> for Resume {
+    fn from(after: i64) -> Self {
+        Self { after, epoch: None }
+    }
 }
 
 /// The tails of this replica.
@@ -44,7 +68,9 @@ pub struct Hub {
     clock: Arc<dyn Clock>,
     tails: Mutex<HashMap<FeedName, Weak<Kept>>>,
     /// Tails that are being begun.
-    begun: Flights<FeedName, Arc<Kept>>,
+    begun: Flights<FeedName, Result<Arc<Kept>, NoSuchFeed>>,
+    /// Counts the tails.
+    numbers: AtomicU64,
 }
 
 /// A tail that is kept for its followers. With the last of them its pump stops.
@@ -58,7 +84,8 @@ impl Hub {
     /// A hub over the given database.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { store, clock, tails: Mutex::new(HashMap::new()), begun: Flights::default() })
+        let tails = Mutex::new(HashMap::new());
+        Arc::new(Self { store, clock, tails, begun: Flights::default(), numbers: AtomicU64::new(0) })
     }
 
     /// How many feeds are followed on this replica.
@@ -67,19 +94,22 @@ impl Hub {
         self.tails.lock().values().filter(|tail| tail.strong_count() > 0).count()
     }
 
-    /// Follows a feed: from its newest event, or on from `after` where that is still kept. Costs no query where the tail is
-    /// already kept and holds what is asked for.
+    /// Follows a feed: from its newest event, or on from a position where that is of this generation and still kept. Costs no query
+    /// where the tail is already kept and holds what is asked for.
     ///
     /// # Errors
     /// When there is no such feed or the database fails.
-    pub async fn follow(self: &Arc<Self>, feed: FeedName, after: Option<i64>) -> Result<Follower, NoSuchFeed> {
+    pub async fn follow(self: &Arc<Self>, feed: FeedName, resume: Option<Resume>) -> Result<Follower, NoSuchFeed> {
         let kept = self.tail(feed).await?;
         // The head is read after the beginning, which only ever rises with it.
         let (begins_after, head) = (kept.tail.begins_after(), kept.tail.position());
-        let (from, recovered) = match after {
+        let is_other = |epoch: &String| **epoch != *kept.tail.epoch;
+        let (from, recovered) = match resume {
             None => (head, None),
-            Some(after) if (begins_after..=head).contains(&after) => (after, Some(true)),
-            Some(after) => {
+            // What was seen there says nothing of what is here.
+            Some(Resume { epoch, .. }) if epoch.as_ref().is_some_and(is_other) => (head, Some(false)),
+            Some(Resume { after, .. }) if (begins_after..=head).contains(&after) => (after, Some(true)),
+            Some(Resume { after, .. }) => {
                 let extent = self.extent(&kept, after).await?;
                 let whole = (extent.kept_after..=extent.head).contains(&after);
                 (if whole { after } else { extent.head }, Some(whole))
@@ -91,7 +121,8 @@ impl Hub {
     /// How far a feed reaches, for a position that the ring does not know.
     async fn extent(&self, kept: &Kept, after: i64) -> Result<Extent, NoSuchFeed> {
         let feed = kept.tail.feed;
-        let shared = kept.tail.extents.join((), || self.store.feed_extent(&feed)).await?;
+        let read = async || self.store.feed_extent(&feed).await.map_err(Arc::new);
+        let shared = kept.tail.extents.join((), read).await.map_err(NoSuchFeed::Store)?;
         let extent = shared.ok_or(NoSuchFeed::Unknown)?;
         if after <= extent.head {
             return Ok(extent);
@@ -111,6 +142,8 @@ impl Hub {
         if let Some(kept) = self.tails.lock().get(&feed).and_then(Weak::upgrade) {
             return Ok(kept);
         }
+        // Before anything else of it is read: what is read later may be of another, which the next look finds out.
+        let epoch: Arc<str> = self.store.feed_epoch().await?.into();
         let meeting = match feed {
             FeedName::Comments(id) => {
                 let meeting = self.store.meetings_by_id(&[id]).await?.pop().ok_or(NoSuchFeed::Unknown)?;
@@ -122,7 +155,8 @@ impl Hub {
         let begins_after = Ord::max(extent.head - BACKFILL, extent.kept_after);
         let limit = usize::try_from(extent.head - begins_after).unwrap_or_default();
         let entries = if limit == 0 { Vec::new() } else { read(&self.store, &feed, begins_after, limit).await? };
-        let tail = Arc::new(Tail::new(feed, extent.head, meeting));
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let tail = Arc::new(Tail::new(feed, Generation { number, epoch }, extent.head, meeting));
         // Older ones may have been forgotten since the extent was read.
         let begins_after = entries.first().map_or(extent.head, |entry| entry.event.seq - 1);
         tail.prepend(entries, begins_after);
@@ -165,6 +199,19 @@ impl Hub {
         }
     }
 
+    /// Ends the tails of other generations, and with them what follows them: who comes back is told.
+    fn end_all_but(&self, epoch: &str) {
+        self.tails.lock().retain(|feed, tail| {
+            let Some(kept) = tail.upgrade() else { return false };
+            let stays = *kept.tail.epoch == *epoch;
+            if !stays {
+                tracing::warn!(feed = feed.key(), "a feed is another now: those who follow it begin anew");
+                kept.tail.end();
+            }
+            stays
+        });
+    }
+
     fn wake_all(&self) {
         let kept: Vec<_> = self.tails.lock().values().filter_map(Weak::upgrade).collect();
         for kept in kept {
@@ -172,7 +219,8 @@ impl Hub {
         }
     }
 
-    /// One query tells for all tails whether there is anything that no poke has told of.
+    /// One query tells for all tails whether there is anything that no poke has told of, and one whether their generation is over: the
+    /// database was restored or a standby has taken its place.
     async fn look(&self) {
         let names: Vec<FeedName> = {
             let mut tails = self.tails.lock();
@@ -181,6 +229,10 @@ impl Hub {
         };
         if names.is_empty() {
             return;
+        }
+        match self.store.feed_epoch().await {
+            Ok(epoch) => self.end_all_but(&epoch),
+            Err(error) => tracing::warn!(error = error.chain(), "the feeds' epoch cannot be looked at"),
         }
         match self.store.feed_heads(&names).await {
             Ok(heads) => heads.into_iter().for_each(|(feed, head)| self.wake(feed, head)),

@@ -13,7 +13,7 @@ mod tail;
 
 pub use bus::{Bus, Heard, MemoryBus};
 pub use follower::Follower;
-pub use hub::{Hub, NoSuchFeed};
+pub use hub::{Hub, NoSuchFeed, Resume};
 pub use redis_bus::RedisBus;
 pub use split::{SplitBoard, SplitFollower, SplitState};
 pub use tail::{Entry, Stand, Subject};

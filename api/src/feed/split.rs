@@ -40,7 +40,7 @@ pub struct SplitBoard {
     store: Store,
     clock: Arc<dyn Clock>,
     running: Mutex<HashMap<MeetingId, Weak<Ticker>>>,
-    begun: Flights<MeetingId, Arc<Ticker>>,
+    begun: Flights<MeetingId, Result<Arc<Ticker>, NoSuchFeed>>,
     /// Counts the tickers, so that no two count their changes alike.
     tickers: AtomicU64,
 }

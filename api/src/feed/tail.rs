@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use chrono::{DateTime, Utc};
@@ -49,6 +52,8 @@ pub struct Entry {
 /// The state of a feed in which an event is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stand {
+    /// The tail that shows it: what another showed under the same positions may be of another epoch.
+    pub tail: u64,
     /// Position of the newest event with which the subject was read.
     pub read_at: i64,
     /// How many times something has been taken from the public since the tail began.
@@ -58,6 +63,12 @@ pub struct Stand {
 #[derive(Debug)]
 pub(in crate::feed) struct Tail {
     pub(in crate::feed) feed: FeedName,
+    /// Counts the tails of this replica.
+    number: u64,
+    /// The generation of the feed that it holds.
+    pub(in crate::feed) epoch: Arc<str>,
+    /// Whether that generation is over, and with it everything that follows it.
+    over: AtomicBool,
     /// Told to look at the database.
     pub(in crate::feed) wake: Notify,
     /// Position of the newest event that followers can have.
@@ -65,10 +76,18 @@ pub(in crate::feed) struct Tail {
     /// The meeting whose feed it is, as it stood when the tail began: for what never changes, such as its host.
     pub(in crate::feed) meeting: Option<Arc<meeting::Model>>,
     /// Reads of pages that the ring no longer holds.
-    pages: Flights<i64, Arc<Page>>,
+    pages: Flights<i64, Result<Arc<Page>, Arc<StoreError>>>,
     /// Reads of the extent.
-    pub(in crate::feed) extents: Flights<(), Option<Extent>>,
+    pub(in crate::feed) extents: Flights<(), Result<Option<Extent>, Arc<StoreError>>>,
     state: Mutex<Ring>,
+}
+
+/// Which tail it is, of which generation of the feeds.
+pub(in crate::feed) struct Generation {
+    /// Counts the tails of this replica.
+    pub(in crate::feed) number: u64,
+    /// The generation.
+    pub(in crate::feed) epoch: Arc<str>,
 }
 
 /// A page that the ring no longer holds.
@@ -102,10 +121,19 @@ pub(in crate::feed) enum Found {
 }
 
 impl Tail {
-    pub(in crate::feed) fn new(feed: FeedName, head: i64, meeting: Option<Arc<meeting::Model>>) -> Self {
+    pub(in crate::feed) fn new(
+        feed: FeedName,
+        generation: Generation,
+        head: i64,
+        meeting: Option<Arc<meeting::Model>>,
+    ) -> Self {
+        let Generation { number, epoch } = generation;
         let ring = Ring { begins_after: head, ..Ring::default() };
         Self {
             feed,
+            number,
+            epoch,
+            over: AtomicBool::new(false),
             wake: Notify::new(),
             head: watch::Sender::new(head),
             meeting,
@@ -126,6 +154,17 @@ impl Tail {
 
     pub(in crate::feed) fn position(&self) -> i64 {
         *self.head.borrow()
+    }
+
+    /// Whether its generation of the feed is over.
+    pub(in crate::feed) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Ends it, and wakes those who follow it.
+    pub(in crate::feed) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        self.head.send_modify(|_| {});
     }
 
     /// Fills the ring backwards, so that those who come back after a short cut need no database.
@@ -165,7 +204,8 @@ impl Tail {
         let place = usize::try_from(cursor - ring.begins_after).unwrap_or(usize::MAX);
         let Some(event) = ring.events.get(place) else { return Found::Nothing };
         let subject = ring.subjects.get(&event.subject);
-        let stand = Stand { read_at: subject.map_or(event.seq, |(seq, _)| *seq), removals: ring.removals };
+        let stand =
+            Stand { tail: self.number, read_at: subject.map_or(event.seq, |(seq, _)| *seq), removals: ring.removals };
         Found::Event(Entry { event: Arc::clone(event), subject: subject.map(|(_, subject)| subject.clone()), stand })
     }
 
@@ -175,10 +215,13 @@ impl Tail {
         let begins_after = cursor - cursor.rem_euclid(size);
         let read = || async {
             let removals = self.removals();
-            let entries = read(store, &self.feed, begins_after, PAGE).await?;
+            let mut entries = read(store, &self.feed, begins_after, PAGE).await.map_err(Arc::new)?;
+            for entry in &mut entries {
+                entry.stand.tail = self.number;
+            }
             Ok(Arc::new(Page { entries, removals }))
         };
-        self.pages.join(begins_after, read).await
+        self.pages.join(begins_after, read).await.map_err(StoreError::Shared)
     }
 }
 
@@ -249,7 +292,7 @@ pub(in crate::feed) async fn read(
     let entry = |event: Event| Entry {
         subject: subjects.get(&event.subject).cloned(),
         event: Arc::new(event),
-        stand: Stand { read_at, removals: 0 },
+        stand: Stand { tail: 0, read_at, removals: 0 },
     };
     Ok(events.into_iter().map(entry).collect())
 }

@@ -18,7 +18,7 @@ use entities::enums::Language;
 use crate::{
     app::{App, rates::Requester},
     domain::viewer::Viewer,
-    feed::{Hub, SplitBoard},
+    feed::{Hub, Resume, SplitBoard},
     graphql::{
         error::{ApiError, ApiResult},
         live::ResumeAfter,
@@ -90,8 +90,8 @@ pub trait Scene<'a> {
     fn viewer(&self) -> &'a Viewer;
     /// The language of the answer.
     fn language(&self) -> Language;
-    /// The position after which a stream begins: where the door says so, else as its argument says.
-    fn after(&self, argument: Option<i64>) -> Option<i64>;
+    /// From where a stream goes on: where the door says so, else as its arguments say.
+    fn resume(&self, after: Option<i64>, epoch: Option<String>) -> Option<Resume>;
     /// What this operation has used.
     fn meter(&self) -> &'a Meter;
     /// A long text of the answer, counted.
@@ -130,8 +130,9 @@ impl<'a> Scene<'a> for Context<'a> {
         self.data_unchecked::<Asker>().language
     }
 
-    fn after(&self, argument: Option<i64>) -> Option<i64> {
-        self.data_opt::<ResumeAfter>().map(|after| after.0).or(argument)
+    fn resume(&self, after: Option<i64>, epoch: Option<String>) -> Option<Resume> {
+        let known = self.data_opt::<ResumeAfter>().map(|resume| resume.0.clone());
+        known.or_else(|| after.map(|after| Resume { after, epoch }))
     }
 
     fn meter(&self) -> &'a Meter {

@@ -8,6 +8,7 @@ use async_graphql::{
     parser::types::{DocumentOperations, OperationType},
 };
 use bytes::Bytes;
+use chrono::TimeDelta;
 use entities::enums::Language;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use parking_lot::Mutex;
@@ -15,15 +16,16 @@ use serde_json::json;
 
 use crate::{
     app::{App, rates::Requester},
+    clock::sleep,
     domain::viewer::Viewer,
-    feed::{Hub, SplitBoard},
+    feed::{Hub, Resume, SplitBoard},
     graphql::{
         budgets::{Paid, admit},
         context::{Asked, Asker, Rooms},
         error::{ApiError, ApiResult, RateLimit, finish, rate_limit},
         groups::{Group, GroupKey, Groups, Rendered},
         limits::{keep_declared, parsed, too_much},
-        live::{Moment, ResumeAfter, Turn},
+        live::{Moment, Position, ResumeAfter, Turn},
         loaders::Batch,
         meetings::Heads,
         meter::{AnswerMemory, Meter, serialise},
@@ -31,6 +33,9 @@ use crate::{
         schema::{ApiSchema, schema},
     },
 };
+
+/// How long a subscription may take to begin.
+const BEGINS_WITHIN: TimeDelta = TimeDelta::seconds(15);
 
 /// The API over one set of rooms.
 #[derive(Clone)]
@@ -51,9 +56,10 @@ pub enum Answer {
         /// The response as JSON.
         json: Bytes,
         /// The position after which the stream can be resumed.
-        position: Option<i64>,
+        position: Option<Position>,
     },
-    /// The end of a stream whose follower was too slow: what comes next is no longer kept.
+    /// The end of a stream that cannot go on: its follower was so slow that what comes next is no longer kept, or the feed is another
+    /// now.
     Behind,
 }
 
@@ -141,7 +147,7 @@ impl Engine {
         &self,
         mut request: Request,
         caller: &Caller,
-        resume: Option<i64>,
+        resume: Option<Resume>,
     ) -> BoxStream<'static, Answer> {
         let plain = |response| Answer::Plain(Box::new(response));
         let document = match Self::operation(&mut request) {
@@ -155,19 +161,26 @@ impl Engine {
         };
         keep_declared(&mut request, &document);
         let key = GroupKey::new(&request, &document, caller.language, caller.viewer.person().is_none());
-        if !key.can_be_followed() {
+        let Some(key) = key else {
             let mut response = Response::from_errors(vec![too_much()]);
             self.finish(&mut response, caller.language);
             return stream::iter([plain(response)]).boxed();
-        }
+        };
         let variables = request.variables.clone();
         let place = Arc::new(Mutex::new(None));
         let (mut request, ..) = self.with_data(request, caller);
         request = request.data(paid).data(Turn::Begin(Arc::clone(&place)));
-        if let Some(after) = resume {
-            request = request.data(ResumeAfter(after));
+        if let Some(resume) = resume {
+            request = request.data(ResumeAfter(resume));
         }
-        if let Some(mut response) = self.schema.execute_stream(request).next().await {
+        let mut begun = self.schema.execute_stream(request);
+        let refused = tokio::select! {
+            refused = begun.next() => refused,
+            () = sleep(self.app.clock.as_ref(), BEGINS_WITHIN) => {
+                Some(Response::from_errors(vec![ApiError::Timeout.at(Vec::new())]))
+            }
+        };
+        if let Some(mut response) = refused {
             self.finish(&mut response, caller.language);
             return stream::iter([plain(response)]).boxed();
         }

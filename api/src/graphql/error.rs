@@ -64,6 +64,8 @@ pub enum ApiError {
         /// How long to wait.
         retry_after: TimeDelta,
     },
+    /// It took too long.
+    Timeout,
     /// Something broke underneath.
     Internal(Arc<dyn StdError + Send + Sync>),
 }
@@ -103,6 +105,7 @@ impl ApiError {
             Self::NotFound => "NOT_FOUND",
             Self::TooCostly => "COST_EXCEEDED",
             Self::RateLimited { .. } => RATE_LIMITED,
+            Self::Timeout => "TIMEOUT",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -120,6 +123,7 @@ impl ApiError {
             Self::TooCostly => "error-cost-exceeded",
             Self::RateLimited { scope: LimitScope::Service, .. } => "error-overloaded",
             Self::RateLimited { .. } => "error-rate-limited",
+            Self::Timeout => "error-timeout",
             Self::Internal(_) => "error-internal",
         }
     }
@@ -144,7 +148,7 @@ impl From<NoSuchFeed> for ApiError {
     fn from(error: NoSuchFeed) -> Self {
         match error {
             NoSuchFeed::Unknown => Self::NotFound,
-            NoSuchFeed::Store(error) => error.into(),
+            NoSuchFeed::Store(error) => StoreError::Shared(error).into(),
         }
     }
 }

@@ -39,42 +39,41 @@ pub struct GroupKey {
 }
 
 impl GroupKey {
-    /// The group of a request. The variable that only says where to resume makes no difference.
+    /// The group of a request; none where it is too large to be kept for a follower and run at each event. The variables that only
+    /// say where to resume make no difference.
     #[must_use]
-    pub fn new(request: &Request, document: &ExecutableDocument, language: Language, anonymous: bool) -> Self {
-        let mut variables = request.variables.clone();
-        if let Some(name) = resume_variable(request, document) {
-            variables.retain(|known, _| known.as_str() != name);
+    pub fn new(request: &Request, document: &ExecutableDocument, language: Language, anonymous: bool) -> Option<Self> {
+        let text = |variables: &Variables| serde_json::to_string(variables).unwrap_or_default();
+        if request.query.len() + text(&request.variables).len() > MOST_BYTES {
+            return None;
         }
-        Self {
+        let resuming = resume_variables(request, document);
+        let mut variables = request.variables.clone();
+        variables.retain(|known, _| !resuming.iter().any(|name| known.as_str() == name));
+        Some(Self {
             query: request.query.clone(),
             operation: request.operation_name.clone(),
-            variables: serde_json::to_string(&variables).unwrap_or_default(),
+            variables: text(&variables),
             language,
             anonymous,
-        }
-    }
-
-    /// Whether the operation is small enough to be kept for a follower and run at each event.
-    #[must_use]
-    pub const fn can_be_followed(&self) -> bool {
-        self.query.len() + self.variables.len() <= MOST_BYTES
+        })
     }
 }
 
-/// The variable that is the root field's `after`, and nothing else.
-fn resume_variable(request: &Request, document: &ExecutableDocument) -> Option<String> {
+/// The variables that are the root field's `after` and `epoch`, and nothing else.
+fn resume_variables(request: &Request, document: &ExecutableDocument) -> Vec<String> {
     let wished = request.operation_name.as_deref();
     let mut operations = document.operations.iter();
-    let (_, operation) =
-        operations.find(|(name, _)| wished.is_none() || name.map(async_graphql::Name::as_str) == wished)?;
-    let root = operation.node.selection_set.node.items.first()?;
-    let Selection::Field(field) = &root.node else { return None };
-    let argument = field.node.get_argument("after")?;
-    let argument = argument.node.to_string();
-    let name = argument.strip_prefix('$')?;
-    // Its definition and this one use.
-    (uses(&request.query, name) == 2).then(|| name.to_owned())
+    let operation = operations.find(|(name, _)| wished.is_none() || name.map(async_graphql::Name::as_str) == wished);
+    let root = operation.and_then(|(_, operation)| operation.node.selection_set.node.items.first());
+    let Some(Selection::Field(field)) = root.map(|root| &root.node) else { return Vec::new() };
+    let variable = |argument: &str| {
+        let argument = field.node.get_argument(argument)?.node.to_string();
+        let name = argument.strip_prefix('$')?;
+        // Its definition and this one use.
+        (uses(&request.query, name) == 2).then(|| name.to_owned())
+    };
+    ["after", "epoch"].into_iter().filter_map(variable).collect()
 }
 
 /// How often a variable is named in a document. Counting too many only costs sharing.

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use crate::{
     clock::{Clock, Sleep, sleep},
     domain::feed::EventKind,
-    feed::{Entry, Follower, SplitState, Stand},
+    feed::{Entry, Follower, Resume, SplitState, Stand},
 };
 
 /// How often a stream says that it is alive.
@@ -24,7 +24,7 @@ const HEARTBEAT: TimeDelta = TimeDelta::seconds(20);
 pub enum Signal {
     /// The beginning of the stream; whether a wished resume was whole.
     Subscribed(Option<bool>),
-    /// Nothing happened.
+    /// Nothing happened that is shown. The position is how far the feed was looked through.
     Heartbeat,
     /// Something happened to a subject.
     Event(EventKind, Entry),
@@ -41,6 +41,8 @@ pub struct Envelope {
     pub prev: i64,
     /// When it happened.
     pub at: DateTime<Utc>,
+    /// The generation of the feed.
+    pub epoch: Arc<str>,
     /// What it is.
     pub signal: Signal,
 }
@@ -52,15 +54,24 @@ pub enum Moment {
     Feed(Envelope),
     /// A time split as it stands; whether it is the first of its stream, which nobody else is shown.
     Split(SplitState, bool),
-    /// The end of the stream: what comes next is no longer kept. It is not shown.
+    /// The end of the stream: what comes next is no longer kept, or of another generation. It is not shown.
     Behind,
 }
 
+/// Where a stream that was cut goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The generation of the feed.
+    pub epoch: Arc<str>,
+    /// The position in it.
+    pub seq: i64,
+}
+
 /// What two moments of one group must have in common to be rendered once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Same {
-    /// The beginning of a stream or a heartbeat.
-    Mark(i64, Option<Option<bool>>, DateTime<Utc>),
+    /// The beginning of a stream or a heartbeat: at which positions, as what, when, of which generation.
+    Mark(i64, i64, Option<Option<bool>>, DateTime<Utc>, Arc<str>),
     /// An event: between which positions, as of which kind, in which state of the feed.
     Event(i64, i64, EventKind, Stand),
     /// A time split after so many changes and ticks.
@@ -73,9 +84,9 @@ impl Moment {
     pub fn same(&self) -> Option<Same> {
         match self {
             Self::Feed(Envelope { signal: Signal::Own(..), .. }) => None,
-            Self::Feed(Envelope { seq, prev, at, signal }) => Some(match signal {
-                Signal::Subscribed(recovered) => Same::Mark(*seq, Some(*recovered), *at),
-                Signal::Heartbeat => Same::Mark(*seq, None, *at),
+            Self::Feed(Envelope { seq, prev, at, epoch, signal }) => Some(match signal {
+                Signal::Subscribed(recovered) => Same::Mark(*seq, *prev, Some(*recovered), *at, Arc::clone(epoch)),
+                Signal::Heartbeat => Same::Mark(*seq, *prev, None, *at, Arc::clone(epoch)),
                 Signal::Event(kind, entry) | Signal::Own(kind, entry) => Same::Event(*prev, *seq, *kind, entry.stand),
             }),
             Self::Split(_, true) | Self::Behind => None,
@@ -85,9 +96,9 @@ impl Moment {
 
     /// The position after which a stream that was cut here goes on.
     #[must_use]
-    pub const fn position(&self) -> Option<i64> {
+    pub fn position(&self) -> Option<Position> {
         match self {
-            Self::Feed(envelope) => Some(envelope.seq),
+            Self::Feed(Envelope { seq, epoch, .. }) => Some(Position { epoch: Arc::clone(epoch), seq: *seq }),
             Self::Split(..) | Self::Behind => None,
         }
     }
@@ -102,9 +113,9 @@ pub enum Turn {
     Render(Moment),
 }
 
-/// A position that takes the place of the field's `after`.
-#[derive(Clone, Copy, Debug)]
-pub struct ResumeAfter(pub i64);
+/// A position that takes the place of what the field's arguments say.
+#[derive(Clone, Debug)]
+pub struct ResumeAfter(pub Resume);
 
 /// The moment that is being rendered, if this is what the field is executed for.
 pub fn rendered<T: OutputType + Send + 'static>(
@@ -194,13 +205,14 @@ impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
                 Sight::Ended => return None,
             };
             self.last = seq;
-            return Some(Moment::Feed(Envelope { seq, prev, at, signal }));
+            return Some(Moment::Feed(Envelope { seq, prev, at, epoch: Arc::clone(self.follower.epoch()), signal }));
         }
     }
 
     /// A message of no event. Its moment is a whole second, so that all who are told the same are told it at once.
     fn mark(&self, signal: Signal) -> Moment {
         let at = self.clock.now().trunc_subsecs(0);
-        Moment::Feed(Envelope { seq: self.last, prev: self.last, at, signal })
+        let (seq, epoch) = (self.follower.position(), Arc::clone(self.follower.epoch()));
+        Moment::Feed(Envelope { seq, prev: self.last, at, epoch, signal })
     }
 }

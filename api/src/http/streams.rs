@@ -20,8 +20,10 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     clock::{Clock, Sleep, sleep},
+    feed::Resume,
     graphql::{
         engine::{Answer, Caller, errors_json},
+        live::Position,
         meter::AnswerMemory,
     },
     http::{
@@ -71,8 +73,9 @@ impl Framing {
     }
 
     /// A part ends with the boundary of the next: only then does a reader know that it is whole.
-    fn next(self, json: &[u8], position: Option<i64>) -> Vec<u8> {
-        let position = position.map_or_else(String::new, |position| format!("id: {position}\n"));
+    fn next(self, json: &[u8], position: Option<&Position>) -> Vec<u8> {
+        let id = |Position { epoch, seq }: &Position| format!("id: {epoch}.{seq}\n");
+        let position = position.map_or_else(String::new, id);
         let parts: &[&[u8]] = match self {
             Self::Events => &[b"event: next\ndata: ", json, b"\n", position.as_bytes(), b"\n"],
             Self::Parts => &[b"\r\ncontent-type: application/json\r\n\r\n{\"payload\":", json, b"}\r\n--graphql"],
@@ -95,12 +98,16 @@ impl Framing {
     }
 }
 
-/// The position that a browser has seen last, as it says when it comes back.
-pub(in crate::http) fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, BadRequest> {
+/// What a browser has seen last, as it says when it comes back: `epoch.position`, or the position alone as earlier versions told it.
+pub(in crate::http) fn last_event_id(headers: &HeaderMap) -> Result<Option<Resume>, BadRequest> {
     let Some(value) = headers.get(HeaderName::from_static("last-event-id")) else { return Ok(None) };
-    let position = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|position| *position >= 0_i64);
+    let resume = value.to_str().ok().and_then(|text| {
+        let (epoch, position) = text.rsplit_once('.').map_or((None, text), |(epoch, position)| (Some(epoch), position));
+        let after = position.parse().ok().filter(|position| *position >= 0_i64)?;
+        Some(Resume { after, epoch: epoch.map(str::to_owned) })
+    });
     // To begin anew instead would be a hole that nobody sees.
-    position.map(Some).ok_or(BadRequest::new("request-last-event-id"))
+    resume.map(Some).ok_or(BadRequest::new("request-last-event-id"))
 }
 
 /// What is streamed, and from where on.
@@ -109,7 +116,7 @@ pub(in crate::http) struct Streamed {
     /// The operation's name, as it is logged.
     pub(in crate::http) name: Option<String>,
     pub(in crate::http) framing: Framing,
-    pub(in crate::http) resume: Option<i64>,
+    pub(in crate::http) resume: Option<Resume>,
     /// When the caller is no longer known.
     pub(in crate::http) end: Sleep,
     /// The connection it goes over.
@@ -249,7 +256,7 @@ impl Source {
                 Some(Answer::Behind) => return Some(Reason::Behind),
                 Some(Answer::Rendered { json, position }) => {
                     self.following.events += 1;
-                    place.send(self.memory.hold(self.framing.next(&json, position)));
+                    place.send(self.memory.hold(self.framing.next(&json, position.as_ref())));
                 }
                 Some(Answer::Plain(refusal)) => {
                     self.following.refuse(code(&refusal.errors));

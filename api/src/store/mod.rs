@@ -6,6 +6,7 @@
 
 pub mod comments;
 mod deletions;
+mod epoch;
 mod error;
 pub mod feeds;
 pub mod idempotency;

@@ -51,12 +51,13 @@ pub enum MeetingEventKind {
 /// An event of the feed of all meetings.
 ///
 /// A client that has seen events up to N drops those with `seq <= N`. Where `prev > N` it has missed some, and subscribes
-/// again with `after: N`.
+/// again with `after: N` and the `epoch` that SUBSCRIBED told. A HEARTBEAT is an event to it too, and raises N.
 #[derive(SimpleObject)]
 pub struct MeetingEvent {
-    /// Position in the feed; rises from event to event.
+    /// Position in the feed; rises from event to event. With HEARTBEAT: up to which the feed was looked through for this subscriber,
+    /// who goes on after it.
     pub seq: i64,
-    /// Position of the event before it that this subscriber may see.
+    /// Position of the event before it that was shown to this subscriber.
     pub prev: i64,
     /// When it happened.
     pub at: DateTime<Utc>,
@@ -64,25 +65,30 @@ pub struct MeetingEvent {
     pub kind: MeetingEventKind,
     /// With SUBSCRIBED, where `after` was given: whether everything after it follows. If not, read the meetings anew.
     pub recovered: Option<bool>,
+    /// With SUBSCRIBED: which generation of the feed this is. Give it back beside `after`: where the feed is another by then, since the
+    /// database was restored, `recovered` is false.
+    pub epoch: Option<String>,
     /// The meeting as it stands.
     pub meeting: Option<Meeting>,
 }
 
 impl MeetingEvent {
     fn show(moment: Moment) -> Option<Self> {
-        let Moment::Feed(Envelope { seq, prev, at, signal }) = moment else { return None };
-        let (kind, recovered, meeting) = match signal {
-            Signal::Subscribed(recovered) => (MeetingEventKind::Subscribed, recovered, None),
-            Signal::Heartbeat => (MeetingEventKind::Heartbeat, None, None),
+        let Moment::Feed(Envelope { seq, prev, at, epoch, signal }) = moment else { return None };
+        let plain = |kind| Self { seq, prev, at, kind, recovered: None, epoch: None, meeting: None };
+        Some(match signal {
+            Signal::Subscribed(recovered) => {
+                Self { recovered, epoch: Some(epoch.as_ref().to_owned()), ..plain(MeetingEventKind::Subscribed) }
+            }
+            Signal::Heartbeat => plain(MeetingEventKind::Heartbeat),
             Signal::Event(kind, entry) | Signal::Own(kind, entry) => {
                 let meeting = match entry.subject {
                     Some(Subject::Meeting(row)) => Some(Meeting(row)),
                     _ => None,
                 };
-                (shown(kind), None, meeting)
+                Self { meeting, ..plain(shown(kind)) }
             }
-        };
-        Some(Self { seq, prev, at, kind, recovered, meeting })
+        })
     }
 }
 
@@ -115,11 +121,12 @@ impl MeetingSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Only meetings held in this unit or below it.")] region: Option<KatoCode>,
         #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
+        #[graphql(desc = "The `epoch` in which that event was seen, as SUBSCRIBED told it.")] epoch: Option<String>,
     ) -> Result<BoxStream<'static, MeetingEvent>, ApiError> {
         if let Some(rendered) = rendered(ctx, MeetingEvent::show) {
             return Ok(rendered);
         }
-        let follower = ctx.rooms().hub.follow(FeedName::Meetings, ctx.after(after)).await?;
+        let follower = ctx.rooms().hub.follow(FeedName::Meetings, ctx.resume(after, epoch)).await?;
         let see = move |entry: &Entry| match (&entry.subject, entry.event.public_kind) {
             (Some(Subject::Meeting(row)), Some(kind))
                 if region.is_none_or(|region| lies_in(&row.region_code, region.0)) =>

@@ -52,12 +52,13 @@ pub enum CommentEventKind {
 /// An event of a meeting's comment feed.
 ///
 /// A client that has seen events up to N drops those with `seq <= N`. Where `prev > N` it has missed some, and subscribes
-/// again with `after: N`.
+/// again with `after: N` and the `epoch` that SUBSCRIBED told. A HEARTBEAT is an event to it too, and raises N.
 #[derive(SimpleObject)]
 pub struct CommentEvent {
-    /// Position in the feed; rises from event to event.
+    /// Position in the feed; rises from event to event. With HEARTBEAT: up to which the feed was looked through for this subscriber,
+    /// who goes on after it.
     pub seq: i64,
-    /// Position of the event before it that this subscriber may see.
+    /// Position of the event before it that was shown to this subscriber.
     pub prev: i64,
     /// When it happened.
     pub at: DateTime<Utc>,
@@ -65,6 +66,9 @@ pub struct CommentEvent {
     pub kind: CommentEventKind,
     /// With SUBSCRIBED, where `after` was given: whether everything after it follows. If not, read the comments anew.
     pub recovered: Option<bool>,
+    /// With SUBSCRIBED: which generation of the feed this is. Give it back beside `after`: where the feed is another by then, since the
+    /// database was restored, `recovered` is false.
+    pub epoch: Option<String>,
     /// Which comment it happened to.
     pub comment_id: Option<ID>,
     /// The comment as it stands; null with REMOVED.
@@ -73,10 +77,12 @@ pub struct CommentEvent {
 
 impl CommentEvent {
     fn show(moment: Moment) -> Option<Self> {
-        let Moment::Feed(Envelope { seq, prev, at, signal }) = moment else { return None };
-        let plain = |kind| Self { seq, prev, at, kind, recovered: None, comment_id: None, comment: None };
+        let Moment::Feed(Envelope { seq, prev, at, epoch, signal }) = moment else { return None };
+        let plain = |kind| Self { seq, prev, at, kind, recovered: None, epoch: None, comment_id: None, comment: None };
         Some(match signal {
-            Signal::Subscribed(recovered) => Self { recovered, ..plain(CommentEventKind::Subscribed) },
+            Signal::Subscribed(recovered) => {
+                Self { recovered, epoch: Some(epoch.as_ref().to_owned()), ..plain(CommentEventKind::Subscribed) }
+            }
             Signal::Heartbeat => plain(CommentEventKind::Heartbeat),
             Signal::Event(kind, entry) | Signal::Own(kind, entry) => {
                 let kind = match kind {
@@ -128,11 +134,13 @@ pub struct QuestionSubscription;
 #[Subscription]
 impl QuestionSubscription {
     /// Follows the comments of a meeting: from now on, or on from a position.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn comments(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The meeting.")] meeting_id: ID,
         #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
+        #[graphql(desc = "The `epoch` in which that event was seen, as SUBSCRIBED told it.")] epoch: Option<String>,
         #[graphql(
             desc = "PUBLIC, with what becomes of one's own comments; or MODERATION for those who may moderate the meeting.",
             default_with = "Some(CommentView::Public)"
@@ -144,7 +152,7 @@ impl QuestionSubscription {
         }
         let id = self::meeting_id(&meeting_id, "meetingId")?;
         let view = view.unwrap_or(CommentView::Public);
-        let follower = ctx.rooms().hub.follow(FeedName::Comments(id), ctx.after(after)).await?;
+        let follower = ctx.rooms().hub.follow(FeedName::Comments(id), ctx.resume(after, epoch)).await?;
         let meeting = Arc::clone(follower.meeting().ok_or(ApiError::NotFound)?);
         let app = Arc::clone(ctx.app());
         let viewer = ctx.viewer().clone();
