@@ -317,7 +317,8 @@ struct Showing {
 /// A moment as JSON: rendered by the first of the group that comes to it, unless it is each member's own.
 async fn show(engine: &Engine, group: &Group, caller: &Caller, moment: &Moment) -> Bytes {
     let Some(same) = moment.same() else { return engine.render(group, caller, moment).await.0 };
-    let place = group.place(same, engine.app.clock.now());
+    let now = engine.app.clock.now();
+    let place = group.place(same.clone(), now);
     let mut own = None;
     let rendered = place.get_or_init(|| async {
         let (json, asked) = engine.render(group, caller, moment).await;
@@ -325,6 +326,7 @@ async fn show(engine: &Engine, group: &Group, caller: &Caller, moment: &Moment) 
             own = Some(json);
             return Rendered::Alone;
         }
+        engine.groups.weigh(group, &same, json.len(), now);
         Rendered::Shared(json)
     });
     let rendered = rendered.await.clone();

@@ -6,7 +6,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use async_graphql::{
@@ -27,6 +30,10 @@ const FRESH: TimeDelta = TimeDelta::seconds(1);
 const MOST_BYTES: usize = 16 << 10;
 /// How many renderings a group holds at most.
 const MOST: usize = 1024;
+/// How many bytes of renderings a group holds at most.
+const GROUP_BYTES: usize = 8 << 20;
+/// How many bytes of renderings all groups of a replica hold at most.
+const ALL_BYTES: usize = 64 << 20;
 
 /// What makes followers one group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -102,12 +109,16 @@ pub struct Group {
     /// What every answer must look like.
     pub outline: Outline,
     shown: Mutex<Shown>,
+    /// How many bytes all groups hold.
+    all_bytes: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
 struct Shown {
-    places: HashMap<Same, Place>,
+    /// The places, with how many bytes each holds.
+    places: HashMap<Same, (Place, usize)>,
     order: VecDeque<(Same, DateTime<Utc>)>,
+    bytes: usize,
 }
 
 impl Group {
@@ -124,22 +135,72 @@ impl Group {
     #[must_use]
     pub fn place(&self, same: Same, now: DateTime<Utc>) -> Place {
         let mut shown = self.shown.lock();
-        let Shown { places, order } = &mut *shown;
-        while order.len() > MOST || order.front().is_some_and(|(_, at)| now - *at > FRESH) {
-            if let Some((old, _)) = order.pop_front() {
-                places.remove(&old);
-            }
+        while shown.order.len() > MOST || shown.is_stale(now) {
+            self.forget_oldest(&mut shown);
         }
-        Arc::clone(places.entry(same).or_insert_with(|| {
+        let Shown { places, order, .. } = &mut *shown;
+        let (place, _) = places.entry(same.clone()).or_insert_with(|| {
             order.push_back((same, now));
-            Place::default()
-        }))
+            (Place::default(), 0)
+        });
+        Arc::clone(place)
+    }
+
+    /// Takes note of how large a rendering is, and forgets the oldest of the group for it.
+    fn weigh(&self, same: &Same, bytes: usize) {
+        let mut shown = self.shown.lock();
+        let Some((_, weight)) = shown.places.get_mut(same) else { return };
+        *weight = bytes;
+        shown.bytes += bytes;
+        self.all_bytes.fetch_add(bytes, Ordering::Relaxed);
+        while shown.bytes > GROUP_BYTES {
+            self.forget_oldest(&mut shown);
+        }
+    }
+
+    /// Forgets what is shown to nobody any more.
+    fn forget_stale(&self, now: DateTime<Utc>) {
+        let mut shown = self.shown.lock();
+        while shown.is_stale(now) {
+            self.forget_oldest(&mut shown);
+        }
+    }
+
+    /// Forgets the oldest for as long as all groups together hold too much, and this one anything.
+    fn forget_until_all_fit(&self) {
+        let mut shown = self.shown.lock();
+        while shown.bytes > 0 && self.all_bytes.load(Ordering::Relaxed) > ALL_BYTES {
+            self.forget_oldest(&mut shown);
+        }
+    }
+
+    fn forget_oldest(&self, shown: &mut Shown) {
+        let Some((old, _)) = shown.order.pop_front() else { return };
+        let Some((_, bytes)) = shown.places.remove(&old) else { return };
+        shown.bytes -= bytes;
+        self.all_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Shown {
+    fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        self.order.front().is_some_and(|(_, at)| now - *at > FRESH)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.all_bytes.fetch_sub(self.shown.get_mut().bytes, Ordering::Relaxed);
     }
 }
 
 /// The groups of this replica, each for as long as somebody belongs to it.
 #[derive(Default)]
-pub struct Groups(Mutex<Known>);
+pub struct Groups {
+    known: Mutex<Known>,
+    /// How many bytes of renderings they hold.
+    bytes: Arc<AtomicUsize>,
+}
 
 #[derive(Default)]
 struct Known {
@@ -152,7 +213,7 @@ impl Groups {
     /// The group of a request.
     #[must_use]
     pub fn join(&self, key: GroupKey, variables: &Variables, document: &ExecutableDocument) -> Arc<Group> {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         if let Some(group) = known.groups.get(&key).and_then(Weak::upgrade) {
             return group;
         }
@@ -163,6 +224,7 @@ impl Groups {
             document: document.clone(),
             outline: Outline::of(document, key.operation.as_deref()).unwrap_or_default(),
             shown: Mutex::default(),
+            all_bytes: Arc::clone(&self.bytes),
         });
         if known.groups.len() >= known.sweep_at {
             known.groups.retain(|_, group| group.strong_count() > 0);
@@ -172,9 +234,93 @@ impl Groups {
         group
     }
 
+    /// Takes note of how large a rendering of a group is. Where all hold too much by it, what is stale goes first, wherever it is, and
+    /// then what is oldest in this group: who comes to it later has it rendered once more.
+    pub fn weigh(&self, group: &Group, same: &Same, bytes: usize, now: DateTime<Utc>) {
+        group.weigh(same, bytes);
+        if self.bytes.load(Ordering::Relaxed) <= ALL_BYTES {
+            return;
+        }
+        let groups: Vec<_> = self.known.lock().groups.values().filter_map(Weak::upgrade).collect();
+        for group in groups {
+            group.forget_stale(now);
+        }
+        group.forget_until_all_fit();
+    }
+
     /// How many groups there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.lock().groups.values().filter(|group| group.strong_count() > 0).count()
+        self.known.lock().groups.values().filter(|group| group.strong_count() > 0).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn group(groups: &Groups, language: Language) -> Arc<Group> {
+        let query = "subscription { meetings { seq } }";
+        let document = async_graphql::parser::parse_query(query).unwrap();
+        let key = GroupKey::new(&Request::new(query), &document, language, true).unwrap();
+        groups.join(key, &Variables::default(), &document)
+    }
+
+    /// Renders something of so many bytes.
+    fn render(groups: &Groups, group: &Group, number: u64, bytes: usize, now: DateTime<Utc>) {
+        let same = Same::Split(number, 0);
+        let _ = group.place(same.clone(), now).set(Rendered::Alone);
+        groups.weigh(group, &same, bytes, now);
+    }
+
+    /// Whether a rendering is still there.
+    fn has(group: &Group, number: u64) -> bool {
+        group.shown.lock().places.contains_key(&Same::Split(number, 0))
+    }
+
+    #[test]
+    fn a_group_forgets_its_oldest_renderings_beyond_its_bytes() {
+        let (groups, now) = (Groups::default(), DateTime::UNIX_EPOCH);
+        let one = group(&groups, Language::Kk);
+        for number in 0..20 {
+            render(&groups, &one, number, MIB, now);
+        }
+        assert_eq!((0..20).filter(|number| has(&one, *number)).collect::<Vec<_>>(), (12..20).collect::<Vec<_>>());
+        assert_eq!(groups.bytes.load(Ordering::Relaxed), GROUP_BYTES);
+        render(&groups, &one, 20, GROUP_BYTES + 1, now);
+        assert!(!has(&one, 20), "what is larger than all it may hold is not kept");
+        assert_eq!(groups.bytes.load(Ordering::Relaxed), 0);
+        render(&groups, &one, 21, MIB, now);
+        drop(one);
+        assert_eq!(groups.bytes.load(Ordering::Relaxed), 0, "it goes with its group");
+    }
+
+    #[test]
+    fn all_groups_together_forget_what_is_stale_first() {
+        let (groups, now) = (Groups::default(), DateTime::UNIX_EPOCH);
+        let bytes = |groups: &Groups| groups.bytes.load(Ordering::Relaxed);
+        let all: Vec<_> = (0..9)
+            .map(|number| {
+                let query = format!("subscription {{ meetings(after: {number}) {{ seq }} }}");
+                let document = async_graphql::parser::parse_query(&query).unwrap();
+                let key = GroupKey::new(&Request::new(&query), &document, Language::Kk, true).unwrap();
+                groups.join(key, &Variables::default(), &document)
+            })
+            .collect();
+        let (last, others) = all.split_last().unwrap();
+        for one in others {
+            (0..8).for_each(|number| render(&groups, one, number, MIB, now));
+        }
+        assert_eq!(bytes(&groups), ALL_BYTES);
+        render(&groups, last, 0, MIB, now);
+        assert!(!has(last, 0) && others.iter().all(|one| has(one, 0)), "nothing is stale: it is not kept");
+        let later = now + FRESH + TimeDelta::milliseconds(1);
+        render(&groups, last, 1, MIB, later);
+        assert!(has(last, 1) && !others.iter().any(|one| has(one, 0)));
+        assert_eq!(bytes(&groups), MIB);
     }
 }
