@@ -71,7 +71,7 @@ pub async fn serve(listener: TcpListener, router: Router, terms: Terms) {
         exhausted = false;
         match terms.connections.as_ref().map(|connections| connections.admit(peer.ip())).transpose() {
             Ok(counted) => {
-                drop(open.spawn(connection(Accepted { stream, peer, counted }, router.clone(), terms.clone())))
+                drop(open.spawn(connection(Accepted { stream, peer, counted }, router.clone(), terms.clone())));
             }
             Err(full) => refuse(stream, full, &told),
         }
