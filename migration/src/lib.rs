@@ -12,6 +12,7 @@ mod m0007_withdrawals;
 mod m0008_said_before;
 mod m0009_merges;
 mod m0010_sparse_indexes;
+mod m0011_write_probes;
 mod m0012_feed_epoch;
 mod m0013_deleted_elsewhere;
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_said_before::Migration),
             Box::new(m0009_merges::Migration),
             Box::new(m0010_sparse_indexes::Migration),
+            Box::new(m0011_write_probes::Migration),
             Box::new(m0012_feed_epoch::Migration),
             Box::new(m0013_deleted_elsewhere::Migration),
         ]

@@ -38,8 +38,10 @@ const SURE: TimeDelta = TimeDelta::milliseconds(200);
 
 /// What every act works with.
 pub struct App {
-    /// The database.
+    /// The database, as commands, feeds and jobs use it.
     pub store: Store,
+    /// The database, as queries read it: with connections of their own, so that no flood of them keeps a command waiting.
+    pub reads: Store,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Fresh identities.
@@ -62,7 +64,8 @@ impl App {
     pub fn new(with: AppParts) -> Arc<Self> {
         let AppParts { store, clock, ids, atlas, norms, bus, limits } = with;
         let rates = rates::Rates::new(limits, &clock);
-        Arc::new(Self { store, clock, ids, atlas, norms, bus, rates, lines: questions::lines::Lines::default() })
+        let reads = store.for_queries();
+        Arc::new(Self { store, reads, clock, ids, atlas, norms, bus, rates, lines: questions::lines::Lines::default() })
     }
 }
 

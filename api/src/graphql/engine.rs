@@ -32,6 +32,7 @@ use crate::{
         outline::Outline,
         schema::{ApiSchema, schema},
     },
+    store::Store,
 };
 
 /// How long a subscription may take to begin.
@@ -128,7 +129,9 @@ impl Engine {
         let is_query = matches!(Self::operation(&mut request), Ok(OperationType::Query));
         let wished = request.operation_name.clone();
         let outline = parsed(&mut request).ok().and_then(|document| Outline::of(document, wished.as_deref()));
-        let (request, _, meter) = self.with_data(request, caller);
+        // What a command has done is shown as surely as it was done.
+        let store = if is_query { &self.app.reads } else { &self.app.store };
+        let (request, _, meter) = self.with_data(request, caller, store);
         let mut response = self.schema.execute(request.data(paid)).await;
         // What a mutation has done is told, as far as there is room for it.
         if let Some(stopped) = meter.stopped().filter(|_| is_query) {
@@ -168,7 +171,7 @@ impl Engine {
         };
         let variables = request.variables.clone();
         let place = Arc::new(Mutex::new(None));
-        let (mut request, ..) = self.with_data(request, caller);
+        let (mut request, ..) = self.with_data(request, caller, &self.app.reads);
         request = request.data(paid).data(Turn::Begin(Arc::clone(&place)));
         if let Some(resume) = resume {
             request = request.data(ResumeAfter(resume));
@@ -268,10 +271,11 @@ impl Engine {
         found.ok_or_else(|| ServerError::new("The operation to run is not known by that name.", None))
     }
 
-    fn with_data(&self, request: Request, caller: &Caller) -> (Request, Asked, Arc<Meter>) {
+    fn with_data(&self, request: Request, caller: &Caller, store: &Store) -> (Request, Asked, Arc<Meter>) {
         let asked = Asked::default();
         let meter = Arc::new(Meter::new(&self.memory));
-        let batch = Batch::new(Arc::clone(&self.app), caller.viewer.clone(), asked.clone(), Arc::clone(&meter));
+        let (app, viewer) = (Arc::clone(&self.app), caller.viewer.clone());
+        let batch = Batch::new(app, store.clone(), viewer, asked.clone(), Arc::clone(&meter));
         let asker = Asker::new(caller.viewer.clone(), caller.language, caller.address, asked.clone());
         let request = request.data(asker).data(Arc::clone(&meter)).data(Heads::default());
         (request.data(DataLoader::new(batch, tokio::spawn)), asked, meter)
@@ -279,7 +283,8 @@ impl Engine {
 
     /// Executes the operation of a group for one moment.
     async fn render(&self, group: &Group, caller: &Caller, moment: &Moment) -> (Bytes, Asked) {
-        let (request, asked, meter) = self.with_data(group.request(), caller);
+        // What followers are shown is read as feeds are.
+        let (request, asked, meter) = self.with_data(group.request(), caller, &self.app.store);
         let mut answers = self.schema.execute_stream(request.data(Turn::Render(moment.clone())));
         let mut response = answers.next().await.unwrap_or_default();
         group.outline.complete(&mut response);

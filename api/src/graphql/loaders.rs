@@ -27,22 +27,23 @@ use crate::{
 /// The look-ups of one request.
 pub struct Batch {
     app: Arc<App>,
+    store: Store,
     viewer: Viewer,
     asked: Asked,
     meter: Arc<Meter>,
 }
 
 impl Batch {
-    /// Look-ups for one viewer.
+    /// Look-ups for one viewer, read from `store`.
     #[must_use]
-    pub const fn new(app: Arc<App>, viewer: Viewer, asked: Asked, meter: Arc<Meter>) -> Self {
-        Self { app, viewer, asked, meter }
+    pub const fn new(app: Arc<App>, store: Store, viewer: Viewer, asked: Asked, meter: Arc<Meter>) -> Self {
+        Self { app, store, viewer, asked, meter }
     }
 
     /// The database, for one statement.
     fn store(&self) -> ApiResult<&Store> {
         self.meter.statement()?;
-        Ok(&self.app.store)
+        Ok(&self.store)
     }
 
     fn viewer(&self) -> &Viewer {
@@ -98,7 +99,7 @@ impl Loader<CommentId> for Batch {
 
     async fn load(&self, ids: &[CommentId]) -> Result<HashMap<CommentId, Self::Value>, ApiError> {
         self.meter.statement()?;
-        let rows = self.app.visible_comments(self.viewer(), ids).await?;
+        let rows = self.app.visible_comments(&self.store, self.viewer(), ids).await?;
         self.meter.rows(rows.iter().map(comment_bytes).sum())?;
         Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
     }

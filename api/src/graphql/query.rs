@@ -130,7 +130,7 @@ impl Query {
         #[graphql(desc = "The identity.")] id: ID,
     ) -> ApiResult<Option<Meeting>> {
         ctx.meter().statement()?;
-        let found = ctx.app().store.meetings_by_id(&[meeting_id(&id, "id")?]).await?.pop();
+        let found = ctx.app().reads.meetings_by_id(&[meeting_id(&id, "id")?]).await?.pop();
         Ok(found.map(|row| Meeting(Arc::new(row))))
     }
 

@@ -5,6 +5,7 @@
 //! is only for what went wrong underneath.
 
 pub mod comments;
+mod connect;
 mod deletions;
 mod epoch;
 mod error;
@@ -15,36 +16,33 @@ pub mod page;
 pub mod regions;
 mod shapes;
 pub mod stages;
+#[cfg(test)]
+mod tests;
 mod tx;
 pub mod votes;
 pub mod withdrawals;
 
-use std::{
-    str::FromStr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use chrono::{DateTime, Utc};
 use migration::Migrator;
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, SqlxSqliteConnector, Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sea_orm_migration::MigratorTrait;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use error::StoreError;
 pub use tx::{Poke, Tx};
 
-/// How long a caller waits for a connection before it is told that the database is not there.
-const ACQUIRE: Duration = Duration::from_secs(3);
+use crate::store::connect::Suspicion;
 
 /// A step may take longer than a request, and so may the wait for another replica's; the lock ends with the transaction.
 const MIGRATING: &str =
     "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(826)";
+
+/// A write that changes nothing that anybody reads.
+const PROBE: &str = "INSERT INTO write_probes (id, probes) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET probes = write_probes.probes + 1";
 
 /// Which database engine serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,15 +53,18 @@ pub enum Engine {
     Postgres,
 }
 
-/// The database: one door for reads, one for writes.
+/// The database: connections for writes, for the reads of commands and feeds, and for queries.
 #[derive(Clone, Debug)]
 pub struct Store {
     engine: Engine,
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// For what strangers read: they cannot take the connections that commands and feeds need.
+    queries: DatabaseConnection,
     /// For questions about the database itself, which are not to wait behind what everybody asks of it.
     watch: DatabaseConnection,
     statements: Arc<AtomicU64>,
+    suspicion: Suspicion,
 }
 
 impl Store {
@@ -73,49 +74,16 @@ impl Store {
     /// When the address is not understood or the database does not answer.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
-            Self::sqlite(url, connections).await
+            connect::sqlite(url, connections).await
         } else {
-            Self::postgres(url, connections).await
+            connect::postgres(url, connections).await
         }
     }
 
-    async fn sqlite(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(StoreError::Address)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            // As PostgreSQL has it.
-            .pragma("case_sensitive_like", "ON")
-            .busy_timeout(Duration::from_secs(5));
-        let pool = |most: u32| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE * 4);
-        let write = pool(1).connect_with(options.clone()).await.map_err(StoreError::Address)?;
-        let read = pool(connections.max(1)).connect_with(options).await.map_err(StoreError::Address)?;
-        let statements = Arc::default();
-        let counted = |pool| counted(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), &statements);
-        let (read, write) = (counted(read), counted(write));
-        Ok(Self { engine: Engine::Sqlite, watch: read.clone(), read, write, statements })
-    }
-
-    async fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(connections.max(2))
-            .acquire_timeout(ACQUIRE)
-            .connect_timeout(ACQUIRE)
-            .sqlx_logging(false);
-        options.map_sqlx_postgres_opts(|options| {
-            options.options([
-                ("statement_timeout", "10000"),
-                ("lock_timeout", "5000"),
-                ("idle_in_transaction_session_timeout", "15000"),
-            ])
-        });
-        let statements = Arc::default();
-        let watch = Database::connect(options.clone().max_connections(1).to_owned()).await?;
-        let connection = counted(Database::connect(options).await?, &statements);
-        Ok(Self { engine: Engine::Postgres, read: connection.clone(), write: connection, watch, statements })
+    /// The same database, read with the connections of queries.
+    #[must_use]
+    pub fn for_queries(&self) -> Self {
+        Self { read: self.queries.clone(), ..self.clone() }
     }
 
     /// How many statements were run.
@@ -159,6 +127,27 @@ impl Store {
         Ok(self.watch.execute_unprepared("SELECT 1").await.map(drop)?)
     }
 
+    /// Commits a write, to find out whether writes are taken now.
+    ///
+    /// # Errors
+    /// When they are not: the disk is full, the database is a standby, or it does not answer.
+    pub async fn probe_write(&self) -> Result<(), StoreError> {
+        // The embedded database has one writer, so it is that which is tried.
+        let connection = if self.engine == Engine::Sqlite { &self.write } else { &self.watch };
+        let tx = Tx::begin(self, connection).await?;
+        tx.inner().execute_unprepared(PROBE).await?;
+        tx.commit().await.map(drop)
+    }
+
+    /// Copies the embedded database as it is now into a new file, while it is used.
+    ///
+    /// # Errors
+    /// When the copy cannot be written.
+    pub async fn copy_to(&self, file: &str) -> Result<(), StoreError> {
+        let copy = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [file.into()]);
+        Ok(self.read.execute_raw(copy).await.map(drop)?)
+    }
+
     /// The time by the database's clock, which all replicas share; none where there is but one process.
     ///
     /// # Errors
@@ -177,7 +166,7 @@ impl Store {
     /// # Errors
     /// When no connection is free in time.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Tx::begin(self.engine, &self.write).await
+        Tx::begin(self, &self.write).await
     }
 
     pub(in crate::store) const fn reader(&self) -> &DatabaseConnection {
@@ -189,15 +178,7 @@ impl Store {
         // A failure to say good-bye changes nothing for anyone.
         let _ = self.write.clone().close().await;
         let _ = self.read.clone().close().await;
+        let _ = self.queries.clone().close().await;
         let _ = self.watch.clone().close().await;
     }
-}
-
-/// A connection whose statements are counted.
-fn counted(mut connection: DatabaseConnection, statements: &Arc<AtomicU64>) -> DatabaseConnection {
-    let statements = Arc::clone(statements);
-    connection.set_metric_callback(move |_| {
-        statements.fetch_add(1, Ordering::Relaxed);
-    });
-    connection
 }

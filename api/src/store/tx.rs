@@ -6,7 +6,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     domain::feed::FeedName,
-    store::{Engine, StoreError},
+    store::{Engine, Store, StoreError, connect::Suspicion},
     telemetry::SPANS,
 };
 
@@ -25,18 +25,23 @@ pub struct Tx {
     engine: Engine,
     inner: DatabaseTransaction,
     pokes: Vec<Poke>,
+    suspicion: Suspicion,
     _span: Span,
 }
 
 impl Tx {
-    pub(in crate::store) async fn begin(engine: Engine, connection: &DatabaseConnection) -> Result<Self, StoreError> {
+    pub(in crate::store) async fn begin(store: &Store, connection: &DatabaseConnection) -> Result<Self, StoreError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
         let span = tracing::info_span!(target: SPANS, "store.tx");
-        let inner = connection.begin_with_options(options).instrument(span.clone()).await?;
-        Ok(Self { engine, inner, pokes: Vec::new(), _span: span })
+        let suspicion = store.suspicion.clone();
+        let begun = connection.begin_with_options(options).instrument(span.clone()).await;
+        let inner = begun.inspect_err(|_| {
+            let _ = suspicion.raise();
+        })?;
+        Ok(Self { engine: store.engine, inner, pokes: Vec::new(), suspicion, _span: span })
     }
 
     pub(in crate::store) const fn engine(&self) -> Engine {
@@ -56,7 +61,10 @@ impl Tx {
     /// # Errors
     /// When the commit fails, or its outcome cannot be known.
     pub async fn commit(self) -> Result<Vec<Poke>, StoreError> {
+        // Raised first, since the connection may be given back before a failure is seen here.
+        let suspicion = self.suspicion.raise();
         self.inner.commit().await?;
+        self.suspicion.clear(suspicion);
         Ok(self.pokes)
     }
 }

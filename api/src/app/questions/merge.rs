@@ -57,7 +57,7 @@ impl App {
             // Not with a transaction in hand: this reads with a connection of its own.
             drop(tx);
             // Of what lies elsewhere only those hear who may see it.
-            let seen = self.visible_comments(viewer, &elsewhere).await?;
+            let seen = self.visible_comments(&self.store, viewer, &elsewhere).await?;
             let all_seen = elsewhere.iter().all(|id| seen.iter().any(|row| row.id == *id));
             let hidden = Refused::NotFound { field: "commentIds" };
             return Err(if all_seen { invalid(Invalid::OtherMeeting) } else { hidden }.of("commentIds", index).into());

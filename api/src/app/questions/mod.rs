@@ -35,7 +35,7 @@ use crate::{
         policy::{self, Action, Allowed, authorize},
         viewer::Viewer,
     },
-    store::{StoreError, Tx, comments::Hosted},
+    store::{Store, StoreError, Tx, comments::Hosted},
 };
 
 impl WrongState {
@@ -78,16 +78,17 @@ struct Locked<'v, A> {
 }
 
 impl App {
-    /// The comments with these ids that the viewer may see.
+    /// The comments with these ids that the viewer may see, read from `store`.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn visible_comments(
         &self,
+        store: &Store,
         viewer: &Viewer,
         ids: &[CommentId],
     ) -> Result<Vec<comment::Model>, StoreError> {
-        let rows = self.store.hosted_comments(ids).await?;
+        let rows = store.hosted_comments(ids).await?;
         let mut scopes = HashMap::new();
         let mut visible = Vec::with_capacity(rows.len());
         for Hosted { comment, host_code } in rows {

@@ -32,7 +32,7 @@ impl Heads {
         let cell = Arc::clone(ctx.heads().0.lock().entry(meeting).or_default());
         let read = cell.get_or_try_init(|| async {
             ctx.meter().statement()?;
-            let extent = ctx.app().store.feed_extent(&FeedName::Comments(meeting)).await?;
+            let extent = ctx.app().reads.feed_extent(&FeedName::Comments(meeting)).await?;
             ApiResult::Ok(extent.map_or(0, |extent| extent.head))
         });
         read.await.copied()

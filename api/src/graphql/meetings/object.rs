@@ -46,7 +46,7 @@ impl Counter {
     /// When the database fails.
     pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
         ctx.meter().statement()?;
-        let count = ctx.app().store.count_meetings(&self.0).await?;
+        let count = ctx.app().reads.count_meetings(&self.0).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 }
@@ -71,7 +71,7 @@ impl Cursor for MeetingCursor {
 pub async fn list(ctx: &Context<'_>, filter: MeetingFilter, page: PageArgs) -> ApiResult<MeetingConnection> {
     let window = page.window()?;
     ctx.meter().statement()?;
-    let cut = ctx.app().store.meetings(&filter, &window).await?;
+    let cut = ctx.app().reads.meetings(&filter, &window).await?;
     ctx.meter().rows(cut.rows.iter().map(meeting_bytes).sum())?;
     let page = Page::new(cut, |row| (row.planned_start, row.id), |row| Meeting(Arc::new(row)));
     Ok(MeetingConnection::new(page, Counter(filter)))

@@ -42,7 +42,7 @@ impl Counter {
     /// When the database fails.
     pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
         ctx.meter().statement()?;
-        let count = ctx.app().store.count_comments(self.meeting, &self.scope, &self.filter).await?;
+        let count = ctx.app().reads.count_comments(self.meeting, &self.scope, &self.filter).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 }
@@ -72,7 +72,7 @@ pub async fn list(
     let app = ctx.app();
     let scope = app.comment_scope(ctx.viewer(), meeting)?;
     ctx.meter().statement()?;
-    let cut = app.store.comments(meeting.id, &scope, &filter, &window).await?;
+    let cut = app.reads.comments(meeting.id, &scope, &filter, &window).await?;
     ctx.meter().rows(cut.rows.iter().map(comment_bytes).sum())?;
     let page = Page::new(cut, |row| (row.votes, row.posted_seq), |row| Comment(Arc::new(row)));
     Ok(CommentConnection::new(page, Counter { meeting: meeting.id, scope, filter }))
