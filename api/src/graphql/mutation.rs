@@ -18,6 +18,20 @@ use crate::{
 #[graphql(name = "Mutation")]
 pub struct Mutation(MeetingMutation, QuestionMutation);
 
+/// Runs a command, and once more where it lost a race for a lock: then it has written nothing.
+pub(in crate::graphql) async fn run<T, F>(command: impl Fn() -> F) -> Result<T, ActError>
+where
+    F: Future<Output = Result<T, ActError>>,
+{
+    match command().await {
+        Err(ActError::Store(error)) if error.is_conflict() => {
+            tracing::warn!(error = error.chain(), "a command lost a race for a lock, and is run once more");
+            command().await
+        }
+        other => other,
+    }
+}
+
 /// Turns the outcome of an act into a payload.
 pub(in crate::graphql) fn payload<T, P>(
     ctx: &Context<'_>,

@@ -97,7 +97,11 @@ async fn serve(app: Arc<App>, meeting: MeetingId) {
         let (drafts, tellers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.draft, waiting.outcome)).unzip();
         metrics::histogram!("kezdesu_posts_per_commit").record(f64::from(u32::try_from(drafts.len()).unwrap_or(0)));
-        let outcomes = match app.post_together(meeting, &drafts).await {
+        let mut posted = app.post_together(meeting, &drafts).await;
+        if posted.as_ref().is_err_and(StoreError::is_conflict) {
+            posted = app.post_together(meeting, &drafts).await;
+        }
+        let outcomes = match posted {
             // Nothing was written, and only one of them may be to blame.
             Err(error) if drafts.len() > 1 && error.is_of_data() => each_alone(app, meeting, &drafts).await,
             Err(error) => failed(error, drafts.len()),

@@ -18,7 +18,7 @@ use crate::{
                 RescheduleMeetingInput, SetModerationInput, SetStageInput, StartMeetingInput,
             },
         },
-        mutation::payload,
+        mutation::{payload, run},
         node::meeting_id,
         refusal::{Refusal, outcome},
         time_split::TimeSplit,
@@ -62,7 +62,8 @@ impl MeetingMutation {
         #[graphql(desc = "The plan.")] input: PlanMeetingInput,
     ) -> ApiResult<MeetingPayload> {
         let (plan, key) = input.parse();
-        meeting(ctx, ctx.app().plan_meeting(ctx.viewer(), plan, key.as_deref()).await)
+        let (app, viewer, key) = (ctx.app(), ctx.viewer(), key.as_deref());
+        meeting(ctx, run(|| app.plan_meeting(viewer, plan.clone(), key)).await)
     }
 
     /// Announces a meeting (p. 3.4). For akimat staff. Late is allowed, and seen: `announcedInTime`.
@@ -72,7 +73,8 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The announcement.")] input: AnnounceMeetingInput,
     ) -> ApiResult<MeetingPayload> {
-        meeting(ctx, ctx.app().announce_meeting(ctx.viewer(), input.parse()?).await)
+        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
+        meeting(ctx, run(|| app.announce_meeting(viewer, wished.clone())).await)
     }
 
     /// Moves a meeting that has not begun. For akimat staff.
@@ -82,7 +84,8 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The move.")] input: RescheduleMeetingInput,
     ) -> ApiResult<MeetingPayload> {
-        meeting(ctx, ctx.app().reschedule_meeting(ctx.viewer(), input.parse()?).await)
+        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
+        meeting(ctx, run(|| app.reschedule_meeting(viewer, wished.clone())).await)
     }
 
     /// Cancels a meeting that has not begun. For akimat staff.
@@ -92,7 +95,8 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The cancellation.")] input: CancelMeetingInput,
     ) -> ApiResult<MeetingPayload> {
-        meeting(ctx, ctx.app().cancel_meeting(ctx.viewer(), input.parse()?).await)
+        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
+        meeting(ctx, run(|| app.cancel_meeting(viewer, wished.clone())).await)
     }
 
     /// Adds an online broadcast (p. 3.2) to a meeting that is not over. For akimat staff.
@@ -103,7 +107,8 @@ impl MeetingMutation {
         #[graphql(desc = "The broadcast.")] input: AddBroadcastInput,
     ) -> ApiResult<MeetingPayload> {
         let (add, key) = input.parse()?;
-        meeting(ctx, ctx.app().add_broadcast(ctx.viewer(), add, key.as_deref()).await)
+        let (app, viewer, key) = (ctx.app(), ctx.viewer(), key.as_deref());
+        meeting(ctx, run(|| app.add_broadcast(viewer, add.clone(), key)).await)
     }
 
     /// Starts an announced meeting. For akimat staff and moderators.
@@ -114,7 +119,8 @@ impl MeetingMutation {
         #[graphql(desc = "The meeting and its first stage.")] input: StartMeetingInput,
     ) -> ApiResult<MeetingPayload> {
         let id = meeting_id(&input.meeting_id, "input.meetingId")?;
-        meeting(ctx, ctx.app().start_meeting(ctx.viewer(), id, input.stage.unwrap_or(Stage::Presentation).into()).await)
+        let (app, viewer, stage) = (ctx.app(), ctx.viewer(), input.stage.unwrap_or(Stage::Presentation).into());
+        meeting(ctx, run(|| app.start_meeting(viewer, id, stage)).await)
     }
 
     /// Turns a live meeting to a stage (p. 3.3). For akimat staff and moderators. The same stage again changes nothing.
@@ -125,7 +131,8 @@ impl MeetingMutation {
         #[graphql(desc = "The meeting and the stage.")] input: SetStageInput,
     ) -> ApiResult<TimeSplitPayload> {
         let id = meeting_id(&input.meeting_id, "input.meetingId")?;
-        let result = ctx.app().set_stage(ctx.viewer(), id, input.stage.into()).await;
+        let (app, viewer, stage) = (ctx.app(), ctx.viewer(), input.stage.into());
+        let result = run(|| app.set_stage(viewer, id, stage)).await;
         let (row, refusal) = outcome(result, ctx.language())?;
         let Some(row) = row else { return Ok(TimeSplitPayload { time_split: None, refusal }) };
         let segments = Arc::new(ctx.app().store.segments_of(&[id]).await?);
@@ -140,7 +147,8 @@ impl MeetingMutation {
         #[graphql(desc = "The meeting.")] input: EndMeetingInput,
     ) -> ApiResult<MeetingPayload> {
         let id = meeting_id(&input.meeting_id, "input.meetingId")?;
-        meeting(ctx, ctx.app().end_meeting(ctx.viewer(), id).await)
+        let (app, viewer) = (ctx.app(), ctx.viewer());
+        meeting(ctx, run(|| app.end_meeting(viewer, id)).await)
     }
 
     /// Changes how the comments of a meeting are moderated. For moderators.
@@ -150,6 +158,7 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The settings.")] input: SetModerationInput,
     ) -> ApiResult<MeetingPayload> {
-        meeting(ctx, ctx.app().set_moderation(ctx.viewer(), input.parse()?).await)
+        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
+        meeting(ctx, run(|| app.set_moderation(viewer, wished.clone())).await)
     }
 }

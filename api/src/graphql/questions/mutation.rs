@@ -10,7 +10,7 @@ use crate::{
     graphql::{
         context::Scene,
         error::ApiResult,
-        mutation::payload,
+        mutation::{payload, run},
         node::comment_id,
         questions::{
             Comment,
@@ -86,7 +86,8 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The comments.")] input: ImportCommentsInput,
     ) -> ApiResult<ImportCommentsPayload> {
-        let result = ctx.app().import_comments(ctx.viewer(), input.parse()?).await;
+        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
+        let result = run(|| app.import_comments(viewer, wished.clone())).await;
         payload(ctx, result, |done, refusal| ImportCommentsPayload {
             imported: done.map(|done| done.imported),
             duplicates: done.map(|done| done.duplicates),
@@ -105,7 +106,8 @@ impl QuestionMutation {
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
         let up = input.up.unwrap_or(true);
-        comment(ctx, ctx.app().vote_comment(ctx.viewer(), id, up).await)
+        let (app, viewer) = (ctx.app(), ctx.viewer());
+        comment(ctx, run(|| app.vote_comment(viewer, id, up)).await)
     }
 
     /// Takes one's own comment back.
@@ -116,7 +118,8 @@ impl QuestionMutation {
         #[graphql(desc = "The comment.")] input: WithdrawCommentInput,
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
-        comment(ctx, ctx.app().withdraw_comment(ctx.viewer(), id).await)
+        let (app, viewer) = (ctx.app(), ctx.viewer());
+        comment(ctx, run(|| app.withdraw_comment(viewer, id)).await)
     }
 
     /// Approves, rejects, hides or restores comments of one meeting, at most 100: all or none. For moderators.
@@ -126,7 +129,8 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The decision.")] input: ModerateCommentsInput,
     ) -> ApiResult<CommentsPayload> {
-        let result = ctx.app().moderate_comments(ctx.viewer(), input.parse()?).await;
+        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
+        let result = run(|| app.moderate_comments(viewer, wished.clone())).await;
         payload(ctx, result, |rows, refusal| CommentsPayload {
             comments: rows.map(|rows| rows.into_iter().map(|row| Comment(Arc::new(row))).collect()),
             refusal,
@@ -141,7 +145,8 @@ impl QuestionMutation {
         #[graphql(desc = "The comment.")] input: SelectCommentInput,
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
-        comment(ctx, ctx.app().select_comment(ctx.viewer(), id).await)
+        let (app, viewer) = (ctx.app(), ctx.viewer());
+        comment(ctx, run(|| app.select_comment(viewer, id)).await)
     }
 
     /// Marks a public comment as answered, with the answer in writing where there is one. For moderators.
@@ -152,7 +157,8 @@ impl QuestionMutation {
         #[graphql(desc = "The comment and its answer.")] input: AnswerCommentInput,
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
-        comment(ctx, ctx.app().answer_comment(ctx.viewer(), id, input.answer.as_deref()).await)
+        let (app, viewer, answer) = (ctx.app(), ctx.viewer(), input.answer.as_deref());
+        comment(ctx, run(|| app.answer_comment(viewer, id, answer)).await)
     }
 
     /// Joins comments that ask the same: votes add up, each person's once, and each author sees the answer through
@@ -166,7 +172,8 @@ impl QuestionMutation {
         let into = comment_id(&input.into, "input.into")?;
         let ids =
             input.comment_ids.iter().map(|id| comment_id(id, "input.commentIds")).collect::<Result<Vec<_>, _>>()?;
-        comment(ctx, ctx.app().merge_comments(ctx.viewer(), into, &ids).await)
+        let (app, viewer) = (ctx.app(), ctx.viewer());
+        comment(ctx, run(|| app.merge_comments(viewer, into, &ids)).await)
     }
 
     /// Sets the labels of a comment. For moderators.
@@ -177,7 +184,8 @@ impl QuestionMutation {
         #[graphql(desc = "The comment and its labels.")] input: LabelCommentInput,
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
-        comment(ctx, ctx.app().label_comment(ctx.viewer(), id, &input.labels).await)
+        let (app, viewer) = (ctx.app(), ctx.viewer());
+        comment(ctx, run(|| app.label_comment(viewer, id, &input.labels)).await)
     }
 
     /// Keeps the author of a comment from writing at its meeting for a while. For moderators.
@@ -188,6 +196,7 @@ impl QuestionMutation {
         #[graphql(desc = "The author's comment and the time.")] input: MuteAuthorInput,
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
-        comment(ctx, ctx.app().mute_author(ctx.viewer(), id, input.minutes).await)
+        let (app, viewer) = (ctx.app(), ctx.viewer());
+        comment(ctx, run(|| app.mute_author(viewer, id, input.minutes)).await)
     }
 }
