@@ -44,6 +44,11 @@ pub enum Command {
     },
     /// Begin a new epoch of the feeds, after the database was restored from a backup: whoever followed before reads anew.
     NewEpoch,
+    /// Copy the embedded database into a new file, while the service goes on.
+    Backup {
+        /// The file to be made.
+        file: PathBuf,
+    },
     /// Print the schema of the API.
     Schema,
     /// Serve, with meetings and people to look at.

@@ -1,6 +1,13 @@
 //! The service: everything wired together, from its listeners to its end.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    fs::{DirBuilder, OpenOptions, Permissions},
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -23,6 +30,11 @@ use crate::{
     telemetry, tls,
 };
 
+/// How long work that no request waits for may take to finish once the end has begun.
+const FINISH: Duration = Duration::from_secs(2);
+/// How long the operator's listener, and then the database's connections, may take to close.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What a service is made of.
 pub struct Setup {
     /// The settings.
@@ -44,7 +56,10 @@ pub struct Setup {
 pub enum StartError {
     /// The database cannot be opened or brought up to date.
     #[error("KEZDESU_DATABASE_URL: {}", .0.chain())]
-    Store(#[from] StoreError),
+    Store(StoreError),
+    /// The database is there and takes no writes.
+    #[error("KEZDESU_DATABASE_URL: the database cannot be written: {}", .0.chain())]
+    ReadOnly(StoreError),
     /// The database's schema is not up to date.
     #[error("KEZDESU_DATABASE_URL: the schema is not up to date: run `kezdesu migrate`, or serve with --migrate")]
     NotMigrated,
@@ -68,6 +83,31 @@ pub enum StartError {
     Listener(#[source] std::io::Error),
 }
 
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        if error.is_read_only() { Self::ReadOnly(error) } else { Self::Store(error) }
+    }
+}
+
+/// Why no back-up was made.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The database has tools of its own for that.
+    #[error(
+        "KEZDESU_DATABASE_URL: only the embedded database is backed up by this command; back PostgreSQL up with its own tools"
+    )]
+    NotEmbedded,
+    /// The file's name cannot be said to the database.
+    #[error("the name of the file is not UTF-8")]
+    Name,
+    /// The file is there already, or cannot be made.
+    #[error("the file cannot be made")]
+    File(#[source] std::io::Error),
+    /// The copy failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// A service that runs.
 pub struct Service {
     address: SocketAddr,
@@ -87,7 +127,7 @@ pub struct Service {
 /// When the database cannot be had.
 pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartError> {
     if settings.is_embedded() {
-        std::fs::create_dir_all(&settings.data_dir).map_err(StartError::Directory)?;
+        private_directory(&settings.data_dir).map_err(StartError::Directory)?;
     }
     let store = Store::connect(settings.database_url.reveal(), settings.database_connections).await?;
     if migrate || store.engine() == Database::Sqlite {
@@ -101,7 +141,34 @@ pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartErro
     } else if !store.has_units().await? {
         return Err(StartError::NoUnits);
     }
+    store.probe_write().await?;
     Ok(store)
+}
+
+/// Makes a directory that only this user can look into; one that is there is closed to others.
+fn private_directory(path: &Path) -> std::io::Result<()> {
+    if !path.is_dir() {
+        return DirBuilder::new().recursive(true).mode(0o700).create(path);
+    }
+    // One that belongs to somebody else is left as it is.
+    let _ = std::fs::set_permissions(path, Permissions::from_mode(0o700));
+    Ok(())
+}
+
+/// Copies the embedded database as it is now into a new file that only this user can read. Whoever uses it goes on.
+///
+/// # Errors
+/// When the database is PostgreSQL, the file is there already or cannot be written.
+pub async fn back_up(settings: &Settings, file: &Path) -> Result<(), BackupError> {
+    if !settings.is_embedded() {
+        return Err(BackupError::NotEmbedded);
+    }
+    let path = file.to_str().ok_or(BackupError::Name)?;
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(BackupError::File)?;
+    let store = Store::connect(settings.database_url.reveal(), settings.database_connections).await?;
+    store.copy_to(path).await?;
+    store.close().await;
+    Ok(())
 }
 
 /// Withdraws every token that was issued to somebody until now, and gives that moment. Replicas look every second.
@@ -267,9 +334,12 @@ impl Service {
         self.life.begin_drain();
         // A listener that has panicked has nothing left to finish.
         let _ = self.doors.await;
-        self.life.finish().await;
+        // Real time from here: a database that hangs must not keep the process from its end.
+        if tokio::time::timeout(FINISH, self.life.finish()).await.is_err() {
+            tracing::warn!("work was cut off at the end");
+        }
         self.ops_life.begin_drain();
-        let _ = self.ops_doors.await;
-        self.app.store.close().await;
+        let _ = tokio::time::timeout(FAREWELL, self.ops_doors).await;
+        let _ = tokio::time::timeout(FAREWELL, self.app.store.close()).await;
     }
 }

@@ -56,6 +56,13 @@ impl Process {
         Self::serving(Self::begin(Self::with_settings(command, settings)).await).await
     }
 
+    /// Starts the program so that a file that has reached its largest size is an error of the write, not the end of the program.
+    pub async fn serve_despite_file_limits(settings: &[(String, String)]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" serve --migrate"]).arg(Self::program());
+        Self::serving(Self::begin(Self::with_settings(command, settings)).await).await
+    }
+
     async fn serving((mut process, first): (Self, String)) -> Self {
         let host = first.strip_prefix("listening on http://").expect("where it listens").to_owned();
         let second = tokio::time::timeout(PATIENCE, process.lines.recv()).await.expect("it goes on").expect("text");

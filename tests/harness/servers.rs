@@ -75,6 +75,15 @@ impl Server {
         run(Command::new("kill").arg(format!("-{name}")).arg(pid.trim()));
     }
 
+    /// Sends a signal to it and to every process that it has started.
+    pub fn signal_all(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");
+        let children = Command::new("pgrep").args(["-P", pid.trim()]).output().expect("pgrep runs");
+        let children = String::from_utf8(children.stdout).expect("numbers");
+        let all = children.split_whitespace().chain([pid.trim()]);
+        run(Command::new("kill").arg(format!("-{name}")).args(all));
+    }
+
     /// Ends it with a signal and starts it again at the same place.
     pub fn restart(&mut self, signal: &str) {
         let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");

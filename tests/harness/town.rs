@@ -160,6 +160,12 @@ impl Town {
         held
     }
 
+    /// The address of its database.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        self.settings.database_url.reveal()
+    }
+
     /// Where Redis is, in production.
     #[must_use]
     pub fn redis(&self) -> Option<&str> {

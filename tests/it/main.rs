@@ -59,3 +59,4 @@ mod time_split;
 mod traces;
 mod weights;
 mod withdrawal;
+mod write_faults;

@@ -84,6 +84,10 @@ async fn run(command: Command) -> Outcome {
             let epoch = service::new_epoch(&store, clock.as_ref(), RandomIds::start().as_ref()).await?;
             say(&format!("the feeds are in epoch {epoch}\n"))
         }
+        Command::Backup { file } => {
+            service::back_up(&settings, &file).await?;
+            say(&format!("the database is backed up in {}\n", file.display()))
+        }
         Command::Regions(Regions::Import { file, dry_run, dated, allow_ending, allow_far }) => {
             let store = service::open(&settings, false).await?;
             let ids: Arc<dyn IdGen> = RandomIds::start();

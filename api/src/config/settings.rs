@@ -42,7 +42,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("KEZDESU_DATA_DIR", "./data", "Where the embedded database and the development key lie."),
     setting("KEZDESU_DATABASE_URL", "SQLite in `KEZDESU_DATA_DIR`", "`postgres://…` or `sqlite:…`."),
-    setting("KEZDESU_DATABASE_CONNECTIONS", "16", "How many connections to the database, 2 to 500."),
+    setting(
+        "KEZDESU_DATABASE_CONNECTIONS",
+        "16",
+        "How many connections to the database, 2 to 500; half of them are kept for commands and feeds, so that queries cannot take them.",
+    ),
     setting("KEZDESU_REDIS_URL", "none", "`redis://…` or `rediss://…`; needed where several replicas run."),
     setting("KEZDESU_REDIS_PREFIX", "kezdesu", "Prefix of the channels in Redis."),
     setting(

@@ -1,6 +1,6 @@
 //! The operator's listener: health, readiness, metrics.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -17,7 +17,7 @@ use crate::{
     graphql::Engine,
     http::headers,
     lifecycle::Lifecycle,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// What the operator's listener works with.
@@ -46,14 +46,22 @@ pub fn ops_router(ops: Ops) -> Router {
     headers::guarded(router).with_state(ops)
 }
 
-/// Ready while the database answers and the end is not near. Without the bus the service goes on, a second slower.
+/// How long the database may take to answer whoever asks whether the service is ready.
+const DATABASE_WITHIN: Duration = Duration::from_secs(3);
+
+/// Ready while the database answers and takes writes, and the end is not near. Without the bus the service goes on, a second slower.
 async fn ready(State(ops): State<Ops>) -> Response {
-    let database = ops.store.ping().await.is_ok();
+    let (database, writes) = (within(ops.store.ping()).await, within(ops.store.probe_write()).await);
     let (bus, draining) = (ops.bus.is_connected(), ops.life.is_ending());
-    let ready = database && !draining;
+    let ready = database && writes && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let checks = json!({ "database": database, "bus": bus, "draining": draining });
+    let checks = json!({ "database": database, "writes": writes, "bus": bus, "draining": draining });
     (status, Json(json!({ "ready": ready, "degraded": !bus, "checks": checks }))).into_response()
+}
+
+/// Whether the database does in time what it is asked. Real time: a balancer waits for the answer.
+async fn within(asked: impl Future<Output = Result<(), StoreError>>) -> bool {
+    matches!(tokio::time::timeout(DATABASE_WITHIN, asked).await, Ok(Ok(())))
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {
