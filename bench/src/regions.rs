@@ -8,7 +8,7 @@ use std::{
 };
 
 use kezdesu::domain::{
-    body::fold,
+    normalization::normalize_for_search,
     regions::{Query, Tree, embedded},
 };
 
@@ -26,7 +26,7 @@ fn least(mut work: impl FnMut()) -> Duration {
 
 fn main() -> std::io::Result<()> {
     let units = embedded();
-    let names: Vec<String> = units.iter().map(|unit| fold(&unit.names.kk)).collect();
+    let names: Vec<String> = units.iter().map(|unit| normalize_for_search(&unit.names.kk)).collect();
     let map: HashMap<_, _> = units.iter().map(|unit| (unit.code, unit.clone())).collect();
     let codes: Vec<_> = units.iter().map(|unit| unit.code).collect();
     let Ok(tree) = Tree::build(units) else { return Ok(()) };

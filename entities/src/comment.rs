@@ -22,11 +22,13 @@ pub struct Model {
     pub kind: CommentKind,
     /// What was said.
     pub body: String,
-    /// A digest of meeting, author and body: what an author has said before is looked up by it alone, so that no plan can
-    /// read the whole meeting.
+    /// A digest of meeting, author and normalised body: what an author has said before is looked up by it alone, so that no
+    /// plan can read the whole meeting.
     pub said_digest: i64,
-    /// Body and author folded for search.
+    /// Body and author normalised for search.
     pub search: String,
+    /// Version of the normalisation behind `search` and `said_digest`; 0: before versions were written.
+    pub normalization_version: i32,
     /// Language it was asked in.
     pub language: Language,
     /// Who wrote it: `sub:…` for a signed-in person, `PLATFORM:…` for an account elsewhere; none: unknown.

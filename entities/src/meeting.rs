@@ -24,8 +24,10 @@ pub struct Model {
     pub title_ru: Option<String>,
     /// Title in English.
     pub title_en: Option<String>,
-    /// Titles and venue folded for search.
+    /// Titles and venue normalised for search.
     pub search: String,
+    /// Version of the normalisation behind `search`; 0: before versions were written.
+    pub normalization_version: i32,
     /// From the calendar or outside it.
     pub origin: MeetingOrigin,
     /// Why it is held outside the calendar.

@@ -15,6 +15,8 @@ mod m0010_sparse_indexes;
 mod m0011_write_probes;
 mod m0012_feed_epoch;
 mod m0013_deleted_elsewhere;
+mod m0015_comment_normalization;
+mod m0016_meeting_normalization;
 
 /// All steps, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_write_probes::Migration),
             Box::new(m0012_feed_epoch::Migration),
             Box::new(m0013_deleted_elsewhere::Migration),
+            Box::new(m0015_comment_normalization::Migration),
+            Box::new(m0016_meeting_normalization::Migration),
         ]
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::bounds::{Held, everybody, mutation, outcome};
 
-/// A text with a character that PostgreSQL does not keep.
+/// A text with a character that PostgreSQL does not keep: it is taken out where people write, and refused in what programs make.
 const NUL: &str = "а\u{0}б";
 /// Nearly as many values as an operation may bring.
 const MANY: usize = 19_000;
@@ -36,28 +36,27 @@ fn texts(held: &Held, town: &Town) -> Vec<(&'static str, Value, &'static str)> {
     let Held { meeting, comment, planned, .. } = held;
     let url = format!("https://vk.example/{NUL}");
     let mut table = vec![
-        ("planMeeting", held.plan(town, json!({ "title": { "kk": NUL } })), "INVALID title"),
-        ("planMeeting", held.plan(town, json!({ "title": { "kk": "К", "ru": NUL } })), "INVALID title"),
-        ("planMeeting", held.plan(town, json!({ "title": { "kk": "К", "en": NUL } })), "INVALID title"),
-        ("planMeeting", held.plan(town, json!({ "venue": { "kk": NUL } })), "INVALID venue"),
-        ("planMeeting", held.plan(town, json!({ "offCalendarReason": NUL })), "INVALID offCalendarReason"),
+        ("planMeeting", held.plan(town, json!({ "title": { "kk": NUL } })), ""),
+        ("planMeeting", held.plan(town, json!({ "title": { "kk": "К", "ru": NUL } })), ""),
+        ("planMeeting", held.plan(town, json!({ "title": { "kk": "К", "en": NUL } })), ""),
+        ("planMeeting", held.plan(town, json!({ "venue": { "kk": NUL } })), ""),
+        ("planMeeting", held.plan(town, json!({ "offCalendarReason": NUL })), ""),
+        ("planMeeting", held.plan(town, json!({ "title": { "kk": "\0" } })), "INVALID title"),
+        ("planMeeting", held.plan(town, json!({ "idempotencyKey": NUL })), "INVALID idempotencyKey"),
         ("planMeeting", held.plan(town, json!({ "host": "75111000\0" })), "BAD_USER_INPUT"),
         ("planMeeting", held.plan(town, json!({ "origin": NUL })), "BAD_USER_INPUT"),
-        (
-            "rescheduleMeeting",
-            json!({ "meetingId": planned, "plannedStart": town.now(), "reason": NUL }),
-            "INVALID reason",
-        ),
-        ("cancelMeeting", json!({ "meetingId": planned, "reason": NUL }), "INVALID reason"),
-        ("addBroadcast", json!({ "meetingId": meeting, "platform": "VK", "url": url }), "INVALID url"),
+        ("rescheduleMeeting", json!({ "meetingId": planned, "plannedStart": town.now(), "reason": NUL }), ""),
+        ("cancelMeeting", json!({ "meetingId": planned, "reason": "\0" }), "INVALID reason"),
+        ("cancelMeeting", json!({ "meetingId": planned, "reason": NUL }), ""),
+        ("addBroadcast", json!({ "meetingId": meeting, "platform": "VK", "url": url }), ""),
         (
             "addBroadcast",
             json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/2", "externalId": NUL }),
-            "INVALID externalId",
+            "",
         ),
-        ("setModeration", json!({ "meetingId": meeting, "blockedWords": ["сөз", NUL] }), "INVALID blockedWords.1"),
-        ("postComment", json!({ "meetingId": meeting, "body": NUL }), "INVALID body"),
-        ("postComment", json!({ "meetingId": meeting, "body": "Су", "authorName": NUL }), "INVALID authorName"),
+        ("setModeration", json!({ "meetingId": meeting, "blockedWords": ["сөз", "жол\0"] }), ""),
+        ("postComment", json!({ "meetingId": meeting, "body": NUL }), ""),
+        ("postComment", json!({ "meetingId": meeting, "body": "Су", "authorName": NUL }), ""),
         ("importComments", held.import(town, json!({ "externalId": NUL })), "INVALID comments.0.externalId"),
         (
             "importComments",
@@ -67,9 +66,9 @@ fn texts(held: &Held, town: &Town) -> Vec<(&'static str, Value, &'static str)> {
         // Their authors cannot be asked again, so these are tidied.
         ("importComments", held.import(town, json!({ "body": NUL, "externalId": "2" })), ""),
         ("importComments", held.import(town, json!({ "authorName": NUL, "externalId": "3" })), ""),
-        ("moderateComments", json!({ "commentIds": [comment], "action": "HIDE", "reason": NUL }), "INVALID reason"),
-        ("answerComment", json!({ "commentId": comment, "answer": NUL }), "INVALID answer"),
-        ("labelComment", json!({ "commentId": comment, "labels": [NUL] }), "INVALID labels"),
+        ("answerComment", json!({ "commentId": comment, "answer": NUL }), ""),
+        ("labelComment", json!({ "commentId": comment, "labels": [NUL] }), ""),
+        ("moderateComments", json!({ "commentIds": [comment], "action": "HIDE", "reason": NUL }), ""),
     ];
     let nowhere = format!("mtg_{NUL}");
     for (name, input) in [
@@ -89,7 +88,7 @@ fn texts(held: &Held, town: &Town) -> Vec<(&'static str, Value, &'static str)> {
 }
 
 scenes! {
-    async fn text_that_cannot_be_kept_is_refused_by_its_field(town) {
+    async fn what_cannot_be_kept_is_taken_out_of_texts_and_refused_in_keys(town) {
         let staff = everybody(&town);
         let held = Held::by(&staff, &town).await;
         for (name, input, expected) in texts(&held, &town) {
@@ -102,7 +101,9 @@ scenes! {
         }
         let comments = staff.comments(&held.meeting, json!({})).await;
         let bodies: Vec<_> = comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect();
-        assert_eq!(bodies, ["Жол қашан?", "а б", "Су"], "nothing else was written");
+        assert_eq!(bodies, ["Жол қашан?", "аб", "Су", "аб", "Су"], "nothing else was written");
+        assert_eq!((&comments[0]["answer"], &comments[0]["labels"], &comments[0]["stateReason"]), (&json!("аб"), &json!(["аб"]), &json!("аб")));
+        assert_eq!((&comments[2]["authorName"], &comments[4]["authorName"]), (&json!("аб"), &json!("аб")));
     }
 
     async fn a_list_of_wishes_counts_each_once(town) {
@@ -194,7 +195,7 @@ scenes! {
         }
         let labelled = "query($id: ID!, $l: String) { meeting(id: $id) { comments(filter: { label: $l }) { totalCount } } }";
         for (label, expected) in [
-            (NUL.to_owned(), "BAD_USER_INPUT filter.label"), ("x".repeat(60_000), "BAD_USER_INPUT filter.label"),
+            (NUL.to_owned(), ""), ("\0".to_owned(), "BAD_USER_INPUT filter.label"), ("x".repeat(60_000), "BAD_USER_INPUT filter.label"),
             ("x".repeat(40), ""), ("%_\\\"'".to_owned(), ""),
         ] {
             let answer = stranger.send(labelled, json!({ "id": held.meeting, "l": label })).await;

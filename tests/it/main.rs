@@ -55,6 +55,7 @@ mod routers;
 mod schema;
 mod slow;
 mod sockets;
+mod texts;
 mod time_split;
 mod traces;
 mod weights;

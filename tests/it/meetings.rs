@@ -68,7 +68,7 @@ scenes! {
         for (change, code, field) in [
             (json!({ "title": { "kk": "  " } }), "INVALID", "title"),
             (json!({ "title": { "kk": long } }), "TOO_LONG", "title"),
-            (json!({ "title": { "kk": "a\u{7}b" } }), "INVALID", "title"),
+            (json!({ "title": { "kk": "\u{200b}\u{202e}\u{7}" } }), "INVALID", "title"),
             (json!({ "plannedMinutes": 9 }), "INVALID", "plannedMinutes"),
             (json!({ "plannedMinutes": 721 }), "INVALID", "plannedMinutes"),
             (json!({ "plannedStart": town.now() - TimeDelta::milliseconds(1) }), "INVALID", "plannedStart"),

@@ -5,6 +5,7 @@
 
 pub mod apart;
 pub mod meetings;
+pub mod normalization;
 pub mod once;
 pub mod questions;
 pub mod rates;

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// How long a key may be.
+/// How many code points a key may have. It is opaque, so it is kept as it is.
 const LONGEST_KEY: usize = 200;
 
 /// A caller's key with everything that says what it stands for.
@@ -33,7 +33,7 @@ pub fn once(
     if key.chars().any(char::is_control) {
         return Err(Refused::Invalid { field: "idempotencyKey", why: Invalid::ControlCharacter }.into());
     }
-    if key.len() > LONGEST_KEY {
+    if key.chars().nth(LONGEST_KEY).is_some() {
         return Err(Refused::TooLong { field: "idempotencyKey", max: LONGEST_KEY }.into());
     }
     // `Debug` of an input names every part of it, so equal digests mean equal inputs.

@@ -4,7 +4,7 @@ use async_graphql::SimpleObject;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
-    domain::body::{MOST_SEARCHED, search_words},
+    domain::normalization::{MAX_SEARCH_TERMS, search_terms},
     graphql::error::{ApiError, ApiResult},
     store::page::{Cut, Window},
 };
@@ -34,12 +34,12 @@ pub fn each_once<G: Into<E>, E: PartialEq>(wishes: Vec<G>) -> Vec<E> {
     once
 }
 
-/// The words that a list is searched for.
+/// The terms that a list is searched for: its words, or its signs where it has no word.
 ///
 /// # Errors
 /// `BAD_USER_INPUT` when there are more than can be looked for at once.
 pub fn wanted_words(search: Option<&str>, field: &str) -> ApiResult<Vec<String>> {
-    search.map_or_else(|| Ok(Vec::new()), |text| search_words(text).ok_or_else(|| ApiError::bad(field)))
+    search.map_or_else(|| Ok(Vec::new()), |text| search_terms(text).ok_or_else(|| ApiError::bad(field)))
 }
 
 /// What it costs to ask the database once more, beside what comes of it: a field that does is no cheap one, however little it
@@ -60,7 +60,7 @@ pub fn texts_cost(search: Option<&str>) -> usize {
 
 fn words_cost(search: Option<&str>, any: usize, each: usize) -> usize {
     // More words than can be looked for are refused, whatever they cost.
-    let words = search.map_or(0, |text| text.split_whitespace().take(MOST_SEARCHED + 1).count());
+    let words = search.map_or(0, |text| text.split_whitespace().take(MAX_SEARCH_TERMS + 1).count());
     if search.is_some() { each.saturating_mul(words).saturating_add(any) } else { 0 }
 }
 

@@ -20,6 +20,8 @@ const SECOND: TimeDelta = TimeDelta::seconds(1);
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 /// How often the samples of histograms are summed up: until then each is kept, and nobody may ever read the metrics.
 const SAMPLES_LAST: TimeDelta = TimeDelta::seconds(5);
+/// Pause between two runs of the job that normalises again what older replicas wrote.
+const NORMALIZATION_PAUSE: TimeDelta = TimeDelta::seconds(10);
 /// How long idempotency keys are remembered.
 const KEYS_LAST: TimeDelta = TimeDelta::days(7);
 
@@ -27,6 +29,7 @@ const KEYS_LAST: TimeDelta = TimeDelta::days(7);
 pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &Arc<dyn Bus>, keep_events: i64) {
     every(life, app, "votes", SECOND, |app| async move { app.show_votes().await });
     every(life, app, "budgets", SECOND, |app| async move { app.watch_budgets().await });
+    every(life, app, "normalization", NORMALIZATION_PAUSE, |app| async move { app.renormalize().await });
     every(life, app, "retention", MINUTE, move |app| async move { retain(&app, keep_events).await });
     every(life, app, "rates", MINUTE, |app| async move {
         app.rates.forget();

@@ -12,7 +12,7 @@ use entities::{
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, JoinType, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, LikeExpr},
+    sea_query::{Expr, ExprTrait},
 };
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     },
     store::{
         Store, StoreError, Tx,
+        normalization::contains,
         page::{Cut, Window},
         shapes::{keep_unknown, padded, parts},
     },
@@ -46,7 +47,7 @@ pub struct CommentFilter {
     pub states: Option<Vec<CommentState>>,
     /// Of one of these kinds.
     pub kinds: Option<Vec<CommentKind>>,
-    /// Folded words, each of which stands in the body or the author's name.
+    /// Normalised terms, each of which stands in the body or the author's name.
     pub words: Vec<String>,
     /// With this label.
     pub label: Option<String>,
@@ -281,12 +282,10 @@ fn scoped(scope: &CommentScope) -> Condition {
 }
 
 fn wanted(meeting: MeetingId, scope: &CommentScope, filter: &CommentFilter) -> sea_orm::Select<comment::Entity> {
-    let words = filter.words.iter().fold(Condition::all(), |all, word| all.add(Column::Search.contains(word)));
+    let words = filter.words.iter().fold(Condition::all(), |all, word| all.add(contains(Column::Search, word)));
     // Labels are a JSON array of strings, so a whole label stands between its quotes.
-    let label = filter.label.as_ref().and_then(|label| serde_json::to_string(label).ok()).map(|label| {
-        let literal = label.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        Column::Labels.like(LikeExpr::new(format!("%{literal}%")).escape('\\'))
-    });
+    let label = filter.label.as_ref().and_then(|label| serde_json::to_string(label).ok());
+    let label = label.map(|label| contains(Column::Labels, &label));
     let filters = Condition::all()
         .add_option(filter.states.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
         .add_option(filter.kinds.as_ref().map(|kinds| Column::Kind.is_in(kinds.iter().copied())))

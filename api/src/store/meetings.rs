@@ -15,6 +15,7 @@ use sea_orm::{
 
 use crate::store::{
     Store, StoreError, Tx,
+    normalization::contains,
     page::{Cut, Window},
     shapes::keep_unknown,
 };
@@ -34,7 +35,7 @@ pub struct MeetingFilter {
     pub from: Option<DateTime<Utc>>,
     /// Planned to begin before then.
     pub until: Option<DateTime<Utc>>,
-    /// Folded words, each of which stands in a title or the venue.
+    /// Normalised terms, each of which stands in a title or the venue.
     pub words: Vec<String>,
 }
 
@@ -180,7 +181,7 @@ fn condition(filter: &MeetingFilter) -> Condition {
         let (first, last) = code.subtree();
         Column::RegionCode.between(first.as_str(), last.as_str())
     });
-    let words = filter.words.iter().fold(Condition::all(), |all, word| all.add(Column::Search.contains(word)));
+    let words = filter.words.iter().fold(Condition::all(), |all, word| all.add(contains(Column::Search, word)));
     Condition::all()
         .add_option(region)
         .add_option(filter.host.map(|code| Column::HostCode.eq(code.as_str())))

@@ -12,6 +12,7 @@ mod error;
 pub mod feeds;
 pub mod idempotency;
 pub mod meetings;
+mod normalization;
 pub mod page;
 pub mod regions;
 mod shapes;

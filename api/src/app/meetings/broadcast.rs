@@ -16,6 +16,7 @@ use crate::{
         refused::Invalid,
     },
     domain::{
+        characters::without_invisible,
         feed::EventKind,
         meeting::{LONGEST_TITLE, MOST_BROADCASTS, Step},
         policy,
@@ -24,7 +25,7 @@ use crate::{
     store::StoreError,
 };
 
-/// How long an address may be.
+/// How many code points an address may have.
 const LONGEST_URL: usize = 2000;
 
 /// A broadcast to be added.
@@ -56,14 +57,15 @@ impl App {
         let now = self.now();
         viewer.person().ok_or(ActError::Unauthenticated)?;
         let once = once(viewer.subject().unwrap_or_default(), "addBroadcast", key, &add)?;
-        if add.url.len() > LONGEST_URL {
+        let address = without_invisible(&add.url);
+        let address = address.trim();
+        if address.chars().nth(LONGEST_URL).is_some() {
             return Err(Refused::TooLong { field: "url", max: LONGEST_URL }.into());
         }
-        let url =
-            Url::parse(add.url.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        // The library would drop some control characters and write others as escapes.
+        let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        // The library would drop a broken line or a tab in the middle.
         let url = url
-            .filter(|_| !add.url.trim().contains(char::is_control))
+            .filter(|_| !address.contains(char::is_control))
             .ok_or(Refused::Invalid { field: "url", why: Invalid::Url })?;
         let external_id = add.external_id.map(|id| text("externalId", &id, LONGEST_TITLE)).transpose()?;
         let id = BroadcastId(self.ids.next(now));

@@ -22,10 +22,10 @@ use crate::{
     app::{ActError, App, Refused, refused::Invalid},
     clock::almaty_date,
     domain::{
-        body::{BadText, line},
         feed::{Audience, EventKind, FeedName, NewEvent},
         meeting::{FURTHEST_START, Step, WrongPhase, allows},
         policy::{Action, Allowed, Denied, authorize},
+        text::{BadText, single_line},
         viewer::Viewer,
     },
     store::{StoreError, Tx},
@@ -48,21 +48,20 @@ impl From<WrongPhase> for ActError {
 
 /// A text of the input, or the refusal that names it.
 pub(in crate::app) fn text(field: &'static str, text: &str, max: usize) -> Result<String, ActError> {
-    line(text, max).map_err(|bad| bad_text(field, bad).into())
+    single_line(text, max).map_err(|bad| bad_text(field, bad).into())
 }
 
 /// What is wrong with a text of the input.
 pub(in crate::app) const fn bad_text(field: &'static str, bad: BadText) -> Refused {
     match bad {
         BadText::Empty => Refused::Invalid { field, why: Invalid::Empty },
-        BadText::ControlCharacter => Refused::Invalid { field, why: Invalid::ControlCharacter },
         BadText::TooLong { max } => Refused::TooLong { field, max },
     }
 }
 
 /// A reason, which must be given.
 pub(in crate::app) fn reason(text: Option<&str>, max: usize) -> Result<String, ActError> {
-    match line(text.unwrap_or_default(), max) {
+    match single_line(text.unwrap_or_default(), max) {
         Err(BadText::Empty) => Err(Refused::Invalid { field: "reason", why: Invalid::ReasonRequired }.into()),
         other => other.map_err(|bad| bad_text("reason", bad).into()),
     }

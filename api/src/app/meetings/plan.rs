@@ -17,12 +17,13 @@ use crate::{
     },
     clock::almaty_date,
     domain::{
-        body::fold,
         feed::{EventKind, FeedName},
         meeting::{LEAST_MINUTES, LONGEST_REASON, LONGEST_TITLE, MOST_MINUTES},
+        normalization::{self, normalize_for_search},
         norms::paragraph,
         policy::{self, authorize},
         regions::covers_as_host,
+        text::is_blank,
         viewer::Viewer,
     },
 };
@@ -117,7 +118,7 @@ impl App {
         let off_calendar_reason = off_calendar_reason(plan)?;
         self.check_coverage(plan)?;
         let words: Vec<&str> = title.words().chain(venue.iter().flat_map(Title::words)).collect();
-        let search = fold(&words.join(" "));
+        let search = normalize_for_search(&words.join(" "));
         let (venue_kk, venue_ru, venue_en) = venue.map_or((None, None, None), |v| (Some(v.kk), v.ru, v.en));
         Ok(meeting::Model {
             id,
@@ -127,6 +128,7 @@ impl App {
             title_ru: title.ru,
             title_en: title.en,
             search,
+            normalization_version: normalization::VERSION,
             origin: plan.origin,
             off_calendar_reason,
             venue_kk,
@@ -173,7 +175,7 @@ impl App {
 }
 
 fn off_calendar_reason(plan: &PlanMeeting) -> Result<Option<String>, ActError> {
-    let given = plan.off_calendar_reason.as_deref().filter(|reason| !reason.trim().is_empty());
+    let given = plan.off_calendar_reason.as_deref().filter(|reason| !is_blank(reason));
     match (plan.origin, given) {
         (MeetingOrigin::OffCalendar, None) => {
             let (field, norm) = ("offCalendarReason", paragraph::OFF_CALENDAR);

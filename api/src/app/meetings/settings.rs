@@ -9,12 +9,12 @@ use crate::{
         refused::Invalid,
     },
     domain::{
-        body::line,
+        blocked_words::{BlockedWords, MAX_BLOCKED_WORD_LENGTH, MAX_BLOCKED_WORDS},
         feed::EventKind,
         meeting::{SLOWEST_MODE, Step},
         policy,
+        text::single_line,
         viewer::Viewer,
-        words::{BlockedWords, LONGEST_WORD, MOST_WORDS},
     },
     store::StoreError,
 };
@@ -65,11 +65,11 @@ impl App {
 
 /// Words that no comment may hold, as they are stored.
 fn checked(words: &[String]) -> Result<String, ActError> {
-    if words.len() > MOST_WORDS {
-        return Err(Refused::Invalid { field: "blockedWords", why: Invalid::TooMany { max: MOST_WORDS } }.into());
+    if words.len() > MAX_BLOCKED_WORDS {
+        return Err(Refused::Invalid { field: "blockedWords", why: Invalid::TooMany { max: MAX_BLOCKED_WORDS } }.into());
     }
     let word = |(index, word): (usize, &String)| {
-        let word = line(word, LONGEST_WORD).map_err(|bad| bad_text("blockedWords", bad));
+        let word = single_line(word, MAX_BLOCKED_WORD_LENGTH).map_err(|bad| bad_text("blockedWords", bad));
         let word = word.and_then(|word| match BlockedWords::is_word(&word) {
             true => Ok(word),
             false => Err(Refused::Invalid { field: "blockedWords", why: Invalid::NoWord }),

@@ -13,6 +13,7 @@ use entities::{
 use crate::{
     app::{
         ActError, App, Refused,
+        normalization::NormalizedComment,
         questions::{
             change_event, not_live,
             part::{left_by, part_all},
@@ -22,19 +23,20 @@ use crate::{
     },
     clock::almaty_date,
     domain::{
-        body::{LONGEST_BODY, fold, guess_language, said_digest, tidy},
+        blocked_words::BlockedWords,
+        body::{LONGEST_BODY, guess_language},
         comment::{delete, edit, first_state},
         feed::{FeedName, NewEvent},
-        policy,
+        normalization, policy,
+        text::sanitize,
         viewer::Viewer,
-        words::BlockedWords,
     },
     store::Tx,
 };
 
 /// How many comments can be imported at once.
 const MOST: usize = 500;
-/// How long an identity on a platform may be.
+/// How many code points an identity on a platform may have. It is opaque, so it is kept as it is.
 const LONGEST_ID: usize = 300;
 /// How long ago a comment can have been posted: somebody may import what was said at a meeting that stayed live.
 const OLDEST: TimeDelta = TimeDelta::days(366);
@@ -113,7 +115,7 @@ impl App {
         if import.comments.len() > MOST {
             return Err(Refused::Invalid { field: "comments", why: Invalid::TooMany { max: MOST } }.into());
         }
-        let bad = |id: &str| id.is_empty() || id.len() > LONGEST_ID || id.contains('\0');
+        let bad = |id: &str| id.is_empty() || id.chars().nth(LONGEST_ID).is_some() || id.contains('\0');
         let (oldest, newest) = (now - OLDEST, now + NEWEST);
         for (index, one) in import.comments.iter().enumerate() {
             let refuse = |field, why| Err(Refused::Invalid { field, why }.of("comments", index).into());
@@ -174,7 +176,7 @@ impl App {
 
 impl Import<'_> {
     async fn take(&mut self, one: ImportedComment, tx: &Tx, fresh: impl FnOnce() -> CommentId) -> Result<(), ActError> {
-        let body = tidy(&one.body, LONGEST_BODY);
+        let body = sanitize(&one.body, LONGEST_BODY);
         match (self.known.get(&one.external_id).cloned(), body) {
             (Some(row), _) if one.deleted => self.remove(row, tx).await?,
             (Some(row), Some(body)) if row.body != body => self.edit(row, body, tx).await?,
@@ -194,17 +196,19 @@ impl Import<'_> {
     fn add(&mut self, one: ImportedComment, body: String, id: CommentId) {
         let platform = self.broadcast.platform;
         let author_key = one.author_external_id.map(|author| key_on(self.broadcast, &author));
-        let author_name = tidy(&one.author_name, LONGEST_NAME).unwrap_or_else(|| platform.as_str().to_owned());
+        let author_name = sanitize(&one.author_name, LONGEST_NAME).unwrap_or_else(|| platform.as_str().to_owned());
         let held = self.held(author_key.as_deref(), &author_name, &body);
         let state = if held { CommentState::Pending } else { first_state(self.meeting.moderation) };
+        let normalized = NormalizedComment::new(self.meeting.id, author_key.as_deref(), &body, &author_name);
         let row = comment::Model {
             id,
             meeting_id: self.meeting.id,
             receipt: 0,
             kind: CommentKind::Question,
-            search: fold(&format!("{body} {author_name}")),
+            search: normalized.search,
+            normalization_version: normalization::VERSION,
             language: guess_language(&body),
-            said_digest: said_digest(self.meeting.id, author_key.as_deref().unwrap_or_default(), &body),
+            said_digest: normalized.said_digest,
             body,
             author_key,
             author_name,
@@ -239,9 +243,11 @@ impl Import<'_> {
             return Ok(());
         };
         let before = row.state;
-        row.search = fold(&format!("{body} {}", row.author_name));
+        let normalized = NormalizedComment::new(row.meeting_id, row.author_key.as_deref(), &body, &row.author_name);
+        row.search = normalized.search;
+        row.said_digest = normalized.said_digest;
+        row.normalization_version = normalization::VERSION;
         row.language = guess_language(&body);
-        row.said_digest = said_digest(row.meeting_id, row.author_key.as_deref().unwrap_or_default(), &body);
         row.body = body;
         row.state = next;
         self.done.changed += 1;

@@ -17,16 +17,19 @@ use crate::{
     app::{
         ActError, App, Host, Refused,
         meetings::{bad_text, text},
+        normalization::NormalizedComment,
         once::once,
         questions::{change_event, not_live},
     },
     domain::{
-        body::{LONGEST_BODY, fold, line, said_digest},
+        blocked_words::BlockedWords,
+        body::LONGEST_BODY,
         comment::first_state,
         feed::FeedName,
+        normalization::{self, Level, duplicate_digest, normalize},
         policy::{self, author_key, authorize},
+        text::single_line,
         viewer::Viewer,
-        words::BlockedWords,
     },
     store::{
         StoreError, Tx,
@@ -77,12 +80,13 @@ impl App {
         let person = viewer.person().ok_or(ActError::Unauthenticated)?;
         let author = author_key(viewer).ok_or(ActError::Unauthenticated)?;
         let once = once(&person.subject, "postComment", sent.key, &post)?;
-        let body = line(&post.body, LONGEST_BODY).map_err(|bad| bad_text("body", bad))?;
+        let body = single_line(&post.body, LONGEST_BODY).map_err(|bad| bad_text("body", bad))?;
         let name = text("authorName", post.author_name.as_deref().unwrap_or(&person.name), LONGEST_NAME)?;
         let id = CommentId(self.ids.next(now));
         let PostComment { meeting, kind, language, .. } = post;
         let language = language.unwrap_or(sent.language);
-        let draft = Draft { id, now, viewer: viewer.clone(), author, once, kind, language, body, name };
+        let said = normalize(&body, Level::Duplicates);
+        let draft = Draft { id, now, viewer: viewer.clone(), author, once, kind, language, body, said, name };
         self.lines.post(self, meeting, draft).await
     }
 
@@ -176,6 +180,8 @@ pub(in crate::app) struct Draft {
     kind: CommentKind,
     language: Language,
     body: String,
+    /// The body, normalised to be compared with what was said before.
+    said: String,
     name: String,
 }
 
@@ -218,16 +224,20 @@ impl<'a> Floor<'a> {
         let mut authors: Vec<String> = drafts.iter().map(|draft| draft.author.clone()).collect();
         authors.sort_unstable();
         authors.dedup();
-        let digests = drafts.iter().map(|draft| said_digest(meeting.id, &draft.author, &draft.body));
+        // Rows of older replicas are still found by what was written, as it was written.
+        let digests = drafts.iter().flat_map(|Draft { author, body, said, .. }| {
+            [said, body].map(|text| duplicate_digest(meeting.id, author, text))
+        });
         let last_posts =
             if meeting.slow_mode_seconds > 0 { tx.last_posts(meeting.id, &authors).await? } else { HashMap::new() };
+        let said = tx.said_before(digests).await?.into_iter();
         Ok(Self {
             meeting,
             host: app.host_of(meeting)?,
             blocked: BlockedWords::new(&words(meeting)),
             muted: tx.muted_until(meeting.id, &authors).await?,
             last_posts,
-            said: tx.said_before(digests).await?,
+            said: said.map(|(author, body)| (author, normalize(&body, Level::Duplicates))).collect(),
             receipt: meeting.last_receipt,
         })
     }
@@ -239,7 +249,7 @@ impl<'a> Floor<'a> {
         if self.blocked.are_in(&format!("{} {}", draft.name, draft.body)) {
             return Err(Refused::BlockedWord.into());
         }
-        if !self.said.insert((draft.author.clone(), draft.body.clone())) {
+        if !self.said.insert((draft.author.clone(), draft.said.clone())) {
             return Err(Refused::Duplicate.into());
         }
         self.last_posts.insert(draft.author.clone(), draft.now);
@@ -260,14 +270,16 @@ impl<'a> Floor<'a> {
 
     fn row(&self, draft: &Draft) -> comment::Model {
         let Draft { id, now, author, kind, language, body, name, .. } = draft;
+        let normalized = NormalizedComment::new(self.meeting.id, Some(author), body, name);
         comment::Model {
             id: *id,
             meeting_id: self.meeting.id,
             receipt: self.receipt,
             kind: *kind,
-            search: fold(&format!("{body} {name}")),
+            search: normalized.search,
+            normalization_version: normalization::VERSION,
             body: body.clone(),
-            said_digest: said_digest(self.meeting.id, author, body),
+            said_digest: normalized.said_digest,
             language: *language,
             author_key: Some(author.clone()),
             author_name: name.clone(),

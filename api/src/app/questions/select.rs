@@ -13,9 +13,9 @@ use crate::{
         questions::{change_event, moderated},
     },
     domain::{
-        body::lines,
         comment::{LONGEST_ANSWER, answer, select},
         policy,
+        text::multi_line,
         viewer::Viewer,
     },
 };
@@ -62,7 +62,7 @@ impl App {
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
         let words =
-            words.map(|words| lines(words, LONGEST_ANSWER).map_err(|bad| bad_text("answer", bad))).transpose()?;
+            words.map(|words| multi_line(words, LONGEST_ANSWER).map_err(|bad| bad_text("answer", bad))).transpose()?;
         let tx = self.store.begin().await?;
         let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
         moderated(&locked.meeting)?;

@@ -6,18 +6,18 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use crate::domain::{
-    body::{fold, words},
+    normalization::{normalize_for_search, terms},
     regions::{Node, Unit},
 };
 
-/// What is looked for: folded words, none of which begins another.
+/// What is looked for: normalised terms, none of which begins another.
 #[derive(Clone, Debug)]
 pub(in crate::domain::regions) struct Needles(Vec<String>);
 
 impl Needles {
-    /// The words of a text; none where it holds no word, and so asks for nothing.
+    /// The terms of a text; none where it is blank, and so asks for nothing.
     pub(in crate::domain::regions) fn of(text: &str) -> Option<Self> {
-        let mut words = words(text);
+        let mut words = terms(text);
         // In order a word stands directly before those that it begins, and each of them asks for more.
         words.sort_unstable();
         let next: Vec<_> = words.iter().skip(1).cloned().map(Some).chain([None]).collect();
@@ -85,7 +85,7 @@ impl Words {
         for (node, unit) in units {
             count += 1;
             for name in [&unit.names.kk, &unit.names.ru] {
-                for word in fold(name).split_whitespace() {
+                for word in normalize_for_search(name).split_whitespace() {
                     match words.get_mut(word) {
                         Some(nodes) if nodes.last() == Some(&node) => {}
                         Some(nodes) => nodes.push(node),

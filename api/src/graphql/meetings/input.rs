@@ -33,7 +33,8 @@ pub struct MeetingFilterInput {
     pub from: Option<Date>,
     /// Planned for this date in Asia/Almaty or earlier.
     pub to: Option<Date>,
-    /// With these words in a title or the venue; at most 20 words of 200 characters together.
+    /// With these words in a title or the venue, however they are typed; at most 20 words and 200 code points. Signs alone are
+    /// looked for as they are.
     pub search: Option<String>,
 }
 
@@ -81,13 +82,13 @@ pub struct PlanMeetingInput {
     pub region: KatoCode,
     /// The unit whose akim holds it.
     pub host: KatoCode,
-    /// Title, at most 300 characters a language.
+    /// Title, at most 300 Unicode code points a language.
     pub title: LocalizedTextInput,
     /// From the calendar or outside it.
     pub origin: MeetingOrigin,
-    /// Why outside the calendar (p. 3.1); required there.
+    /// Why outside the calendar (p. 3.1), at most 500 code points; required there.
     pub off_calendar_reason: Option<String>,
-    /// Where exactly.
+    /// Where exactly, at most 300 code points a language.
     pub venue: Option<LocalizedTextInput>,
     /// When it is to begin.
     pub planned_start: Timestamp,
@@ -96,7 +97,7 @@ pub struct PlanMeetingInput {
     /// When comments become public.
     #[graphql(default_with = "Some(ModerationMode::Before)")]
     pub moderation: Option<ModerationMode>,
-    /// The same key with the same input gives the first result again.
+    /// The same key with the same input gives the first result again. At most 200 code points, without control characters.
     pub idempotency_key: Option<String>,
 }
 
@@ -151,7 +152,7 @@ pub struct RescheduleMeetingInput {
     pub planned_start: Timestamp,
     /// How long it is to last, in minutes; as before unless told.
     pub planned_minutes: Option<i32>,
-    /// Why.
+    /// Why, at most 500 code points.
     pub reason: String,
     /// The version that was read.
     pub version: Option<i32>,
@@ -174,7 +175,7 @@ impl RescheduleMeetingInput {
 pub struct CancelMeetingInput {
     /// The meeting.
     pub meeting_id: ID,
-    /// Why.
+    /// Why, at most 500 code points.
     pub reason: String,
     /// The version that was read.
     pub version: Option<i32>,
@@ -198,14 +199,14 @@ pub struct AddBroadcastInput {
     pub meeting_id: ID,
     /// Where it is broadcast.
     pub platform: Platform,
-    /// Address to watch, `http` or `https`.
+    /// Address to watch, `http` or `https`, at most 2,000 code points.
     pub url: String,
-    /// Identity on the platform.
+    /// Identity on the platform, at most 300 code points.
     pub external_id: Option<String>,
     /// Whether the platform takes comments.
     #[graphql(default_with = "Some(true)")]
     pub comments_enabled: Option<bool>,
-    /// The same key with the same input gives the first result again.
+    /// The same key with the same input gives the first result again. At most 200 code points, without control characters.
     pub idempotency_key: Option<String>,
 }
 
@@ -263,7 +264,8 @@ pub struct SetModerationInput {
     pub slow_mode_seconds: Option<i32>,
     /// Whether the floor is open.
     pub accepting_comments: Option<bool>,
-    /// Words and phrases that no comment may hold, at most 500; a `*` at the end of one stands for any ending.
+    /// Words and phrases that no comment may hold, at most 500 of 100 code points; a `*` at the end of one stands for any ending. Words
+    /// are found however they are dressed up; signs and emoji only as they are written.
     pub blocked_words: Option<Vec<String>>,
     /// The version that was read.
     pub version: Option<i32>,

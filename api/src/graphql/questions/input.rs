@@ -4,7 +4,7 @@ use async_graphql::{Enum, ID, InputObject};
 
 use crate::{
     app::questions::{ImportComments, ImportedComment, Moderate, Moderation, PostComment},
-    domain::{body::line, comment::LONGEST_LABEL},
+    domain::{comment::LONGEST_LABEL, text::single_line},
     graphql::{
         enums::{CommentKind, CommentOrder, CommentState, Language},
         error::{ApiError, ApiResult},
@@ -23,9 +23,10 @@ pub struct CommentFilterInput {
     pub states: Option<Vec<CommentState>>,
     /// Of one of these kinds.
     pub kinds: Option<Vec<CommentKind>>,
-    /// With these words in the body or the author's name; at most 20 words of 200 characters together.
+    /// With these words in the body or the author's name, however they are typed; at most 20 words and 200 code points. Signs alone
+    /// are looked for as they are.
     pub search: Option<String>,
-    /// With this label.
+    /// With exactly this label.
     pub label: Option<String>,
     /// In which order; oldest first unless told.
     pub order_by: Option<CommentOrder>,
@@ -45,7 +46,7 @@ impl CommentFilterInput {
     /// # Errors
     /// `BAD_USER_INPUT` when too much is looked for, or the label is one that no comment can have.
     pub fn parse(self) -> ApiResult<CommentFilter> {
-        let label = |label: String| line(&label, LONGEST_LABEL).map_err(|_| ApiError::bad("filter.label"));
+        let label = |label: String| single_line(&label, LONGEST_LABEL).map_err(|_| ApiError::bad("filter.label"));
         Ok(CommentFilter {
             states: self.states.map(each_once),
             kinds: self.kinds.map(each_once),
@@ -61,16 +62,16 @@ impl CommentFilterInput {
 pub struct PostCommentInput {
     /// The meeting.
     pub meeting_id: ID,
-    /// What is said: 1 to 1,000 characters after trimming, without control characters; broken lines become one.
+    /// What is said: 1 to 1,000 Unicode code points, counted as it is kept: in one line, composed (NFC), without what cannot be seen.
     pub body: String,
     /// What the author wants.
     #[graphql(default_with = "Some(CommentKind::Question)")]
     pub kind: Option<CommentKind>,
     /// The language it is asked in; the one of the request unless told.
     pub language: Option<Language>,
-    /// The name shown, at most 100 characters; the one of the token unless told.
+    /// The name shown, at most 100 code points; the one of the token unless told.
     pub author_name: Option<String>,
-    /// The same key with the same input gives the first result again.
+    /// The same key with the same input gives the first result again. At most 200 code points, without control characters.
     pub idempotency_key: Option<String>,
 }
 
@@ -105,13 +106,13 @@ pub struct ImportCommentsInput {
 /// A comment as its platform has it.
 #[derive(InputObject)]
 pub struct ImportedCommentInput {
-    /// Its identity on the platform.
+    /// Its identity on the platform, kept as it is: 1 to 300 code points.
     pub external_id: String,
-    /// The author's identity on the platform.
+    /// The author's identity on the platform, kept as it is: 1 to 300 code points.
     pub author_external_id: Option<String>,
     /// The author's name.
     pub author_name: String,
-    /// What was said; may be left out where it is deleted. Longer texts are cut, control characters become spaces.
+    /// What was said; may be left out where it is deleted. Kept as a posted body is, and cut after 1,000 code points.
     pub body: Option<String>,
     /// When, by the platform's clock.
     pub posted_at: Timestamp,
@@ -180,7 +181,7 @@ pub struct ModerateCommentsInput {
     pub comment_ids: Vec<ID>,
     /// The decision.
     pub action: ModerationAction,
-    /// Why, at most 500 characters; required for REJECT and HIDE.
+    /// Why, at most 500 code points; required for REJECT and HIDE.
     pub reason: Option<String>,
 }
 
@@ -207,7 +208,7 @@ pub struct SelectCommentInput {
 pub struct AnswerCommentInput {
     /// The comment.
     pub comment_id: ID,
-    /// The answer in writing, at most 5,000 characters, in the lines it is written in.
+    /// The answer in writing, at most 5,000 code points, in the lines it is written in.
     pub answer: Option<String>,
 }
 
@@ -225,7 +226,7 @@ pub struct MergeCommentsInput {
 pub struct LabelCommentInput {
     /// The comment.
     pub comment_id: ID,
-    /// All its labels, at most 10 of 40 characters.
+    /// All its labels, at most 10 of 40 code points.
     pub labels: Vec<String>,
 }
 

@@ -1,0 +1,96 @@
+//! Columns that hold normalised text, and the job that brings older rows up to date.
+
+use entities::{comment, ids::MeetingId, meeting};
+
+use crate::{
+    app::App,
+    domain::normalization::{Level, VERSION, duplicate_digest, normalize, normalize_for_search},
+    store::StoreError,
+};
+
+/// How many rows of a table are normalised in one transaction.
+const BATCH: u64 = 100;
+/// How many batches of a table one run of the job writes at most.
+const MAX_BATCHES: usize = 20;
+
+/// The columns of a comment that are made of its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NormalizedComment {
+    /// Body and author's name, normalised for search.
+    pub search: String,
+    /// By which it is found what its author has said before.
+    pub said_digest: i64,
+}
+
+impl NormalizedComment {
+    /// Makes the columns of a comment.
+    #[must_use]
+    pub fn new(meeting: MeetingId, author: Option<&str>, body: &str, author_name: &str) -> Self {
+        let said = normalize(body, Level::Duplicates);
+        Self {
+            search: normalize_for_search(&format!("{body} {author_name}")),
+            said_digest: duplicate_digest(meeting, author.unwrap_or_default(), &said),
+        }
+    }
+
+    fn of(row: &comment::Model) -> Self {
+        Self::new(row.meeting_id, row.author_key.as_deref(), &row.body, &row.author_name)
+    }
+}
+
+/// Returns the titles and the venue of a meeting, normalised for search.
+fn meeting_search(row: &meeting::Model) -> String {
+    let texts = [&row.title_ru, &row.title_en, &row.venue_kk, &row.venue_ru, &row.venue_en];
+    let texts = std::iter::once(&row.title_kk).chain(texts.into_iter().flatten());
+    normalize_for_search(&texts.map(String::as_str).collect::<Vec<_>>().join(" "))
+}
+
+impl App {
+    /// Normalises again what an older version has written, a bounded number of rows. Does nothing where all is up to date.
+    ///
+    /// Several replicas may run it at once, and while an older one still writes: a row that changes meanwhile is left for the
+    /// next run.
+    ///
+    /// # Errors
+    /// When the database fails. What was committed before stays.
+    pub async fn renormalize(&self) -> Result<(), StoreError> {
+        for _ in 0..MAX_BATCHES {
+            if self.renormalize_comments().await? == 0 {
+                break;
+            }
+        }
+        for _ in 0..MAX_BATCHES {
+            if self.renormalize_meetings().await? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn renormalize_comments(&self) -> Result<usize, StoreError> {
+        if !self.store.has_outdated_comments(VERSION).await? {
+            return Ok(0);
+        }
+        let tx = self.store.begin().await?;
+        let rows = tx.lock_outdated_comments(VERSION, BATCH).await?;
+        for row in &rows {
+            let NormalizedComment { search, said_digest } = NormalizedComment::of(row);
+            tx.save_normalized_comment(row, search, said_digest, VERSION).await?;
+        }
+        tx.commit().await?;
+        Ok(rows.len())
+    }
+
+    async fn renormalize_meetings(&self) -> Result<usize, StoreError> {
+        if !self.store.has_outdated_meetings(VERSION).await? {
+            return Ok(0);
+        }
+        let tx = self.store.begin().await?;
+        let rows = tx.lock_outdated_meetings(VERSION, BATCH).await?;
+        for row in &rows {
+            tx.save_normalized_meeting(row, meeting_search(row), VERSION).await?;
+        }
+        tx.commit().await?;
+        Ok(rows.len())
+    }
+}

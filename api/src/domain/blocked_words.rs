@@ -1,0 +1,228 @@
+//! Blocked words: whole words, however they are dressed up, and signs as they are written.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::domain::{
+    characters::is_pictograph,
+    normalization::{Level, is_part_of_word, normalize},
+};
+
+/// How many words may be blocked at a meeting.
+pub const MAX_BLOCKED_WORDS: usize = 500;
+/// How many code points a blocked word or phrase may have.
+pub const MAX_BLOCKED_WORD_LENGTH: usize = 100;
+
+/// The blocked words of a meeting.
+#[derive(Clone, Debug, Default)]
+pub struct BlockedWords(Vec<Pattern>);
+
+#[derive(Clone, Debug)]
+struct Pattern {
+    what: Matched,
+    /// Whether it only has to begin what it blocks: written with a `*` at the end.
+    open: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Matched {
+    /// Words in a row, whatever stands between them.
+    Words(Vec<String>),
+    /// A normalised text with signs, which stands where it does not go on.
+    Written(String),
+}
+
+impl BlockedWords {
+    /// Reads words and phrases; a `*` at the end of one stands for any ending.
+    #[must_use]
+    pub fn new(words: &[impl AsRef<str>]) -> Self {
+        Self(words.iter().filter_map(|word| Pattern::parse(word.as_ref())).collect())
+    }
+
+    /// Returns whether a text can be blocked: it holds a letter, a digit or a picture, and a `*` only at the end of something.
+    #[must_use]
+    pub fn is_word(word: &str) -> bool {
+        let word = word.trim();
+        !word.strip_suffix('*').unwrap_or(word).contains('*') && Pattern::parse(word).is_some()
+    }
+
+    /// Returns whether a text holds any of them.
+    #[must_use]
+    pub fn are_in(&self, text: &str) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let text = normalize(text, Level::BlockedWords);
+        let words = words(&text);
+        let spelled = spelled_out(&words);
+        self.0.iter().any(|pattern| match &pattern.what {
+            Matched::Words(parts) => has_words(&words, parts, pattern.open) || has_words(&spelled, parts, pattern.open),
+            Matched::Written(written) => has_written(&text, written, pattern.open),
+        })
+    }
+}
+
+impl Pattern {
+    fn parse(word: &str) -> Option<Self> {
+        let word = word.trim();
+        let (stem, open) = word.strip_suffix('*').map_or((word, false), |stem| (stem, true));
+        let stem = normalize(stem, Level::BlockedWords);
+        let is_sign = |c: char| !is_part_of_word(c) && c != ' ';
+        if !stem.contains(|c| is_part_of_word(c) || is_pictograph(c)) {
+            return None;
+        }
+        let what = if stem.contains(is_sign) { Matched::Written(stem) } else { Matched::Words(words(&stem)) };
+        Some(Self { what, open })
+    }
+}
+
+/// The words of a normalised text; what is written without spaces is cut as Unicode cuts it.
+fn words(text: &str) -> Vec<String> {
+    let whole = text.split(|c| !is_part_of_word(c));
+    whole.flat_map(UnicodeSegmentation::unicode_words).map(str::to_owned).collect()
+}
+
+fn has_words(words: &[String], parts: &[String], open: bool) -> bool {
+    let Some((last, first)) = parts.split_last() else { return false };
+    words.windows(parts.len()).any(|window| {
+        window
+            .split_last()
+            .is_some_and(|(end, begin)| begin == first && (end == last || (open && end.starts_with(last.as_str()))))
+    })
+}
+
+fn has_written(text: &str, written: &str, open: bool) -> bool {
+    let (Some(first), Some(last)) = (written.chars().next(), written.chars().last()) else { return false };
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find(written)) {
+        let (start, end) = (from + at, from + at + written.len());
+        let before = text.get(..start).and_then(|text| text.chars().last());
+        let after = text.get(end..).and_then(|text| text.chars().next());
+        if !goes_on(first, before) && (open || !goes_on(last, after)) {
+            return true;
+        }
+        from = start + first.len_utf8();
+    }
+    false
+}
+
+/// Whether the edge of a match is in the middle of something: a word, a row of one sign ("C++" is not "C+"), a joined picture.
+fn goes_on(edge: char, beside: Option<char>) -> bool {
+    match beside {
+        None => false,
+        Some('\u{200d}' | '\u{20e3}') => true,
+        Some(beside) if is_part_of_word(edge) => is_part_of_word(beside),
+        Some(beside) => edge == beside && !is_pictograph(edge),
+    }
+}
+
+/// Words of single letters in a row, joined: `с.л.о.в.о`.
+fn spelled_out(words: &[String]) -> Vec<String> {
+    let mut joined = Vec::new();
+    let mut run = String::new();
+    for word in words {
+        if word.chars().nth(1).is_none() {
+            run.push_str(word);
+        } else if !run.is_empty() {
+            joined.push(std::mem::take(&mut run));
+        }
+    }
+    joined.push(run);
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn blocked(words: &[&str], text: &str) -> bool {
+        BlockedWords::new(words).are_in(text)
+    }
+
+    #[test]
+    fn a_word_is_blocked_as_a_whole_and_never_inside_another() {
+        assert!(blocked(&["хам"], "Ну ты и ХАМ!"));
+        assert!(!blocked(&["хам"], "Вода в храме и в хамаме"));
+        assert!(!blocked(&["хам"], "обхамил"));
+        assert!(blocked(&["хам*"], "хамы кругом"));
+        assert!(blocked(&["ақымақ"], "Сен ақымақ!"));
+        assert!(!blocked(&["ақымақ"], "акымак"), "a Kazakh letter is not its Russian neighbour");
+        assert!(blocked(&["道路"], "新道路が"), "without spaces too");
+    }
+
+    #[test]
+    fn a_word_is_found_in_any_dress() {
+        for dress in
+            ["xам", "ХAM", "х\u{200b}ам", "х\u{301}ам", "х.а.м", "х-а-м", "х а м", "«хам»", "хам,", "х\u{ad}ам"]
+        {
+            assert!(blocked(&["хам"], dress), "{dress}");
+        }
+        assert!(blocked(&["сло́во"], "сл0во"));
+        assert!(blocked(&["елка"], "ёлка"));
+        assert!(!blocked(&["йод"], "иод"));
+    }
+
+    #[test]
+    fn a_phrase_is_blocked_in_its_order() {
+        assert!(blocked(&["пошел вон"], "а ну, пошёл ВОН отсюда"));
+        assert!(!blocked(&["пошел вон"], "вон он пошел"));
+        assert!(!blocked(&[" ", "*"], "любой текст"));
+    }
+
+    #[test]
+    fn signs_match_as_they_are_written() {
+        for (word, texts, others) in [
+            ("18+", ["Только 18+!", "(18+)", "Фильм 18＋"], ["Ему 18", "18 лет + год", "118+"]),
+            ("C#", ["Учу C#.", "c# и с#", "(С#)"], ["Сижу с братом", "C", "C++"]),
+            ("C+", ["C+", "на C+, да", "«c+»"], ["C++", "AC+", "с +"]),
+            ("😀", ["Ура😀", "😀😀😀", "😀\u{fe0f}"], ["Ура", "😁", "🙂"]),
+            ("👨", ["👨", "о 👨!", "👨\u{1f3fd}"], ["👨\u{200d}👩\u{200d}👧", "👩", "👩\u{200d}👨"]),
+            ("1\u{fe0f}\u{20e3}", ["1\u{fe0f}\u{20e3}", "№ 1\u{20e3}", "1\u{20e3}!"], ["1", "21\u{20e3}", "1️"]),
+            ("ℹ\u{fe0f}", ["ℹ", "ℹ\u{fe0f} сюда", "тутℹ"], ["i", "і", "и"]),
+            ("т.д.", ["и т.д.", "Т.Д. и т.п.", "(т.д.)"], ["т д", "тд", "т.д.."]),
+            ("@bot*", ["@bot", "@bot_1", "эй @botnet"], ["bot", "@ bot", "@ bоt"]),
+        ] {
+            assert!(BlockedWords::is_word(word), "{word}");
+            for text in texts {
+                assert!(blocked(&[word], text), "{word} is in {text}");
+            }
+            for text in others {
+                assert!(!blocked(&[word], text), "{word} is not in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_could_block_nothing_is_no_word() {
+        for bad in ["", "*", " * ", "*сөз", "сө*з", "сөз**", "?!", "#", "\u{200b}"] {
+            assert!(!BlockedWords::is_word(bad), "{bad}");
+        }
+        for good in ["сөз", "сөз*", "екі сөз", "18+", "👍", "C#*"] {
+            assert!(BlockedWords::is_word(good), "{good}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unseen_hides_a_word(at in 0..5_usize, unseen in prop::sample::select(vec!['\u{200b}', '\u{ad}', '\u{301}', '\u{feff}', '\u{200d}'])) {
+            let mut letters: Vec<char> = "слово".chars().collect();
+            letters.insert(at + 1, unseen);
+            let dressed: String = letters.into_iter().collect();
+            let text = format!("это {dressed} тут");
+            prop_assert!(blocked(&["слово"], &text));
+        }
+
+        #[test]
+        fn any_text_can_be_looked_through(text in any::<String>(), word in any::<String>()) {
+            let _ = blocked(&[&word], &text);
+        }
+
+        #[test]
+        fn a_word_that_can_be_blocked_blocks_itself(word in "[а-яәA-Z0-9 +#%.😀👍\u{200d}-]{1,8}") {
+            if BlockedWords::is_word(&word) {
+                prop_assert!(blocked(&[&word], &format!("вот {word} и всё")), "{:?}", word);
+            }
+        }
+    }
+}

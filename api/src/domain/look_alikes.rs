@@ -1,0 +1,100 @@
+//! Letters of different alphabets that look alike.
+
+use crate::domain::normalization::{Level, russian};
+
+/// Reads a word that mixes alphabets in one of them.
+///
+/// For searches and duplicates only words with a Cyrillic letter are touched: they are read in Latin where some letter is Latin
+/// only and none is Cyrillic only, and in Cyrillic otherwise. For blocked words every look-alike is read in Cyrillic, and so are
+/// digits among letters that stand for some. At last a Kazakh і becomes и, but not for blocked words.
+pub(in crate::domain) fn read_in_one_alphabet(word: &mut [char], level: Level) {
+    if level == Level::BlockedWords {
+        let has_letters = word.iter().any(|c| c.is_alphabetic());
+        for c in word.iter_mut() {
+            *c = disguised(*c, has_letters).or_else(|| as_cyrillic(*c, level)).unwrap_or(*c);
+        }
+        return;
+    }
+    let is_cyrillic_only = |c: &char| is_cyrillic(*c) && as_latin(*c).is_none();
+    let is_latin_only = |c: &char| is_latin(*c) && as_cyrillic(*c, level).is_none();
+    let in_latin = word.iter().any(is_latin_only) && !word.iter().any(is_cyrillic_only);
+    let is_mixed = word.iter().any(|c| is_cyrillic(*c));
+    for c in word.iter_mut() {
+        let read = match *c {
+            c if is_mixed && in_latin => as_latin(c),
+            c if is_mixed => as_cyrillic(c, level),
+            _ => None,
+        };
+        *c = match read.unwrap_or(*c) {
+            'H' => 'h',
+            'і' => 'и',
+            other => russian(other),
+        };
+    }
+}
+
+/// The Cyrillic letter that a Latin or Greek one looks like.
+const fn as_cyrillic(c: char, level: Level) -> Option<char> {
+    Some(match c {
+        'a' | 'α' => 'а',
+        'b' | 'β' => 'в',
+        'c' | 'ϲ' => 'с',
+        'e' | 'ε' => 'е',
+        'H' | 'η' => 'н',
+        // The small letter looks like the Kazakh one, and disguises the Russian one all the same.
+        'h' => match level {
+            Level::BlockedWords => 'н',
+            Level::Search | Level::Duplicates => 'һ',
+        },
+        'i' | 'ι' => 'і',
+        'k' | 'κ' => 'к',
+        'm' | 'μ' => 'м',
+        'o' | 'ο' | 'σ' => 'о',
+        'p' | 'ρ' => 'р',
+        't' | 'τ' => 'т',
+        'x' | 'χ' => 'х',
+        'y' | 'υ' => 'у',
+        'ə' => 'ә',
+        'ɵ' => 'ө',
+        _ => return None,
+    })
+}
+
+/// The Latin letter that a Cyrillic one looks like.
+const fn as_latin(c: char) -> Option<char> {
+    Some(match c {
+        'а' => 'a',
+        'в' => 'b',
+        'с' => 'c',
+        'е' => 'e',
+        'н' => 'h',
+        'і' => 'i',
+        'к' => 'k',
+        'м' => 'm',
+        'о' => 'o',
+        'р' => 'p',
+        'т' => 't',
+        'х' => 'x',
+        'у' => 'y',
+        _ => return None,
+    })
+}
+
+/// The letter that a digit stands for in a word.
+const fn disguised(c: char, has_letters: bool) -> Option<char> {
+    Some(match c {
+        '0' if has_letters => 'о',
+        '3' if has_letters => 'з',
+        '4' if has_letters => 'ч',
+        '6' if has_letters => 'б',
+        _ => return None,
+    })
+}
+
+const fn is_cyrillic(c: char) -> bool {
+    matches!(c, '\u{400}'..='\u{52f}')
+}
+
+const fn is_latin(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{2af}')
+}

@@ -1,0 +1,228 @@
+//! The one normalisation of texts that are compared: searches, duplicates, blocked words, names of units.
+//!
+//! Steps, in this order:
+//! 1. Letters and digits are decomposed by compatibility (NFKD), signs canonically but for their wide
+//!    and small forms: "№" and "™" stay signs.
+//! 2. What is not drawn goes: controls, soft hyphens, zero-width and direction characters, selectors.
+//! 3. Combining marks go, but for the breve of й and the marks of scripts whose words need them. So ё is read as е.
+//! 4. I with and without a dot is one letter.
+//! 5. Case goes (full case folding: ß is ss).
+//! 6. Kazakh letters become the Russian ones that they are typed as. Not for blocked words.
+//! 7. A word in two alphabets is read in one (see [`read_in_one_alphabet`]).
+//! 8. Words are runs of letters and digits, composed again (NFC). What becomes of spaces and signs depends on the [`Level`].
+//!
+//! To normalise what is normalised changes nothing. A change to any step raises [`VERSION`].
+
+use std::collections::HashSet;
+
+use entities::ids::MeetingId;
+use sha2::{Digest, Sha256};
+use unicode_normalization::{
+    UnicodeNormalization,
+    char::{decompose_canonical, decompose_compatible, is_combining_mark},
+};
+
+use crate::domain::{
+    characters::{is_diacritic, is_european, is_invisible, is_pictograph, without_invisible},
+    look_alikes::read_in_one_alphabet,
+    text::{BadText, single_line},
+};
+
+/// Version of the rules. Rows that hold normalised text say by which version it was made; 0 is all before this module.
+pub const VERSION: i32 = 1;
+/// How many different words a search may hold. Each is a condition in the database's statement, which nests by them.
+pub const MAX_SEARCH_TERMS: usize = 20;
+/// How many code points a search may hold.
+pub const MAX_SEARCH_LENGTH: usize = 200;
+
+/// Signs that only divide sentences and words: a text with more or fewer of them says the same.
+const DIVIDERS: &str = ".,!?;:…-‐‑‒–—―«»“”„‟‘’‚'\"()[]/¡¿·";
+
+/// What a normalised text is compared for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Searches: the words, then each sign once.
+    Search,
+    /// Duplicates: the words and the signs in their order, without those that only divide; these where there is nothing else.
+    Duplicates,
+    /// Blocked words: words and signs as they stand, Kazakh letters as they are.
+    BlockedWords,
+}
+
+enum Piece {
+    Word(String),
+    Sign(char),
+    Space,
+}
+
+/// Returns a text as it is compared at a level.
+#[must_use]
+pub fn normalize(text: &str, level: Level) -> String {
+    let pieces = pieces(text, level);
+    let joined = |kept: &dyn Fn(&Piece) -> bool| {
+        let kept: Vec<_> = pieces.iter().filter(|piece| kept(piece)).map(Piece::text).collect();
+        kept.join(" ")
+    };
+    match level {
+        Level::Search => {
+            let mut seen = HashSet::new();
+            let words = pieces.iter().filter(|piece| matches!(piece, Piece::Word(_))).map(Piece::text);
+            let signs = pieces.iter().filter(|piece| matches!(piece, Piece::Sign(sign) if seen.insert(*sign)));
+            words.chain(signs.map(Piece::text)).collect::<Vec<_>>().join(" ")
+        }
+        Level::Duplicates => {
+            let telling = joined(&|piece| match piece {
+                Piece::Word(_) => true,
+                Piece::Sign(sign) => !DIVIDERS.contains(*sign),
+                Piece::Space => false,
+            });
+            if telling.is_empty() { joined(&|piece| !matches!(piece, Piece::Space)) } else { telling }
+        }
+        Level::BlockedWords => pieces.iter().map(Piece::text).collect::<String>().trim().to_owned(),
+    }
+}
+
+/// Returns a text as it is stored to be searched: its words, then its signs, with a space between two.
+#[must_use]
+pub fn normalize_for_search(text: &str) -> String {
+    normalize(text, Level::Search)
+}
+
+/// Returns what a search asks for, each once: its words, or its signs where it has no word. Nothing for a blank text.
+#[must_use]
+pub fn terms(text: &str) -> Vec<String> {
+    let pieces = pieces(text, Level::Search);
+    let has_words = pieces.iter().any(|piece| matches!(piece, Piece::Word(_)));
+    let mut seen = HashSet::new();
+    let asked = pieces.iter().filter(|piece| match piece {
+        Piece::Word(_) => true,
+        Piece::Sign(_) => !has_words,
+        Piece::Space => false,
+    });
+    asked.map(Piece::text).filter(|term| seen.insert(term.clone())).collect()
+}
+
+/// Returns the terms of a search, or `None` where there are more than can be looked for at once.
+#[must_use]
+pub fn search_terms(text: &str) -> Option<Vec<String>> {
+    match single_line(text, MAX_SEARCH_LENGTH) {
+        Ok(text) => Some(terms(&text)).filter(|terms| terms.len() <= MAX_SEARCH_TERMS),
+        Err(BadText::Empty) => Some(Vec::new()),
+        Err(BadText::TooLong { .. }) => None,
+    }
+}
+
+/// Returns the key under which it is looked up whether an author has said something at a meeting. `said` is normalised.
+#[must_use]
+pub fn duplicate_digest(meeting: MeetingId, author: &str, said: &str) -> i64 {
+    let hash =
+        Sha256::new().chain_update(meeting.0.as_bytes()).chain_update(author).chain_update("\n").chain_update(said);
+    hash.finalize().iter().take(8).fold(0, |sum: i64, byte| (sum << 8) | i64::from(*byte))
+}
+
+impl Piece {
+    fn text(&self) -> String {
+        match self {
+            Self::Word(word) => word.clone(),
+            Self::Sign(sign) => sign.to_string(),
+            Self::Space => " ".to_owned(),
+        }
+    }
+}
+
+/// Returns whether a normalised word can hold a character.
+pub(in crate::domain) fn is_part_of_word(c: char) -> bool {
+    // These two letters are pictures, and the keycap is what makes one of a digit.
+    (c.is_alphanumeric() || is_combining_mark(c)) && !matches!(c, 'ℹ' | 'Ⓜ' | '\u{20e3}')
+}
+
+fn pieces(text: &str, level: Level) -> Vec<Piece> {
+    let (mut pieces, mut word) = (Vec::new(), Vec::new());
+    for c in characters(text, level).into_iter().chain([' ']) {
+        if is_part_of_word(c) {
+            fold(c, level, &mut word);
+            continue;
+        }
+        if !word.is_empty() {
+            let mut whole = std::mem::take(&mut word);
+            read_in_one_alphabet(&mut whole, level);
+            pieces.push(Piece::Word(whole.into_iter().nfc().collect()));
+        }
+        if !c.is_whitespace() {
+            pieces.push(Piece::Sign(c));
+        } else if !matches!(pieces.last(), None | Some(Piece::Space)) {
+            pieces.push(Piece::Space);
+        }
+    }
+    pieces
+}
+
+/// Steps 1 to 4: what of a text is compared.
+fn characters(text: &str, level: Level) -> Vec<char> {
+    let mut kept = Vec::with_capacity(text.len());
+    // A picture joined to another is not that picture alone.
+    let joined = if level == Level::BlockedWords { without_invisible(text) } else { text.to_owned() };
+    for c in joined.chars() {
+        let mut keep = |c| keep(c, level, &mut kept);
+        // Wide and small forms of signs are those signs.
+        let by_compatibility = is_part_of_word(c) || matches!(c, '\u{fe50}'..='\u{fe6b}' | '\u{ff01}'..='\u{ff5e}');
+        if by_compatibility { decompose_compatible(c, &mut keep) } else { decompose_canonical(c, &mut keep) }
+    }
+    kept
+}
+
+fn keep(c: char, level: Level, kept: &mut Vec<char>) {
+    let before = kept.last().copied();
+    match (c, before) {
+        ('\u{306}', Some('и' | 'И')) => {
+            kept.pop();
+            kept.push(if before == Some('и') { 'й' } else { 'Й' });
+        }
+        ('\u{20e3}', Some('0'..='9' | '#' | '*')) if level == Level::BlockedWords => {
+            let in_word = kept.iter().nth_back(1).is_some_and(|c| is_part_of_word(*c));
+            if !in_word {
+                kept.push(c);
+            }
+        }
+        ('\u{200d}', Some(before)) if level == Level::BlockedWords && is_pictograph(before) => kept.push(c),
+        _ if c.is_whitespace() => kept.push(' '),
+        _ if is_invisible(c) => {}
+        _ if is_combining_mark(c) => {
+            let needed = before.is_some_and(|before| is_part_of_word(before) && !is_european(before));
+            if needed && !is_diacritic(c) {
+                kept.push(c);
+            }
+        }
+        ('ı', _) => kept.push('i'),
+        ('ȷ', _) => kept.push('j'),
+        ('ӏ' | 'Ӏ', _) => kept.push('і'),
+        _ => kept.push(c),
+    }
+}
+
+/// Steps 5 and 6. The Latin H stays for step 7: it looks like another letter than the small one.
+fn fold(c: char, level: Level, word: &mut Vec<char>) {
+    if c == 'H' {
+        return word.push(c);
+    }
+    let small = c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    word.extend(small.map(|c| if level == Level::BlockedWords { c } else { russian(c) }));
+}
+
+/// The letter of a Russian keyboard that a Kazakh one is typed as.
+pub(in crate::domain) const fn russian(c: char) -> char {
+    match c {
+        'ә' => 'а',
+        'ғ' => 'г',
+        'қ' => 'к',
+        'ң' => 'н',
+        'ө' => 'о',
+        'ұ' | 'ү' => 'у',
+        'һ' => 'х',
+        // Step 7 reads it first: it also looks like a Latin letter.
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! Rows say by which version of the normalisation their text for search was made. Rows of before, and of older replicas, say 0.
+
+use sea_orm_migration::{
+    prelude::{ConnectionTrait, DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, Table, async_trait},
+    schema::integer,
+};
+
+/// Holds only rows that are still to be normalised again.
+const INDEX: &str = "CREATE INDEX comments_outdated_idx ON comments (id) WHERE normalization_version < 1";
+
+/// Adds the version, with an index of outdated rows.
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
+        let version = integer("normalization_version").default(0).to_owned();
+        m.alter_table(Table::alter().table("comments").add_column(version).to_owned()).await?;
+        m.get_connection().execute_unprepared(INDEX).await.map(drop)
+    }
+
+    async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
+        m.get_connection().execute_unprepared("DROP INDEX comments_outdated_idx").await?;
+        m.alter_table(Table::alter().table("comments").drop_column("normalization_version").to_owned()).await
+    }
+}
