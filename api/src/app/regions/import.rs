@@ -74,8 +74,8 @@ pub fn read_edition(file: &Path) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
 /// # Errors
 /// When a unit has nothing above it, or what it is cannot be told.
 pub fn edition(rows: &[Row]) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
-    let by_code: HashMap<KatoCode, &Row> = rows.iter().map(|row| (row.code, row)).collect();
-    let codes: HashSet<KatoCode> = by_code.keys().copied().collect();
+    let codes: HashSet<KatoCode> = rows.iter().map(|row| row.code).collect();
+    let centres = Centres::of_rows(rows);
     let (mut units, mut doubtful) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
         let (line, code) = (row.line, row.code);
@@ -86,7 +86,7 @@ pub fn edition(rows: &[Row]) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
             return Err(BadFile::NoParent { line, code });
         }
         let locality = (kind == RegionKind::Locality).then(|| kinds::locality(row));
-        let centre = centre(row, kind, &by_code, rows);
+        let centre = centres.of(row, kind);
         let names = Names {
             kk: names::full_kk(kind, locality, &row.kk),
             ru: names::full_ru(kind, locality, &row.ru, centre.map(|row| row.ru.as_str())),
@@ -99,21 +99,42 @@ pub fn edition(rows: &[Row]) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
     Ok((units, doubtful))
 }
 
-/// The locality that a unit is named after: its first, or else the one of the same Kazakh name.
-fn centre<'a>(unit: &Row, kind: RegionKind, by_code: &HashMap<KatoCode, &'a Row>, rows: &'a [Row]) -> Option<&'a Row> {
-    if !matches!(kind, RegionKind::Settlement | RegionKind::Village | RegionKind::DistrictCity) {
-        return None;
+/// Where to find the locality that a unit is named after, without reading all rows for each.
+struct Centres<'a> {
+    by_code: HashMap<&'a str, &'a Row>,
+    /// By the unit and the Kazakh name without its last word, in the order of the file. Two are enough: one may be the unit itself.
+    by_name: HashMap<(&'a str, &'a str), Vec<&'a Row>>,
+}
+
+impl<'a> Centres<'a> {
+    fn of_rows(rows: &'a [Row]) -> Self {
+        let mut by_name: HashMap<_, Vec<&Row>> = HashMap::new();
+        for row in rows {
+            if let Some(key) = Self::key(row) {
+                let same = by_name.entry(key).or_default();
+                if same.len() < 2 {
+                    same.push(row);
+                }
+            }
+        }
+        Self { by_code: rows.iter().map(|row| (row.code.as_str(), row)).collect(), by_name }
     }
-    let own = unit.code.as_str().get(..6)?;
-    let first: KatoCode = format!("{own}100").parse().ok()?;
-    let stem = |row: &'a Row| row.kk.rsplit_once(' ').map(|(stem, _)| stem);
-    let wanted = unit.kk.rsplit_once(' ').map(|(stem, _)| stem);
-    let inside = |row: &&Row| row.code != unit.code && row.code.as_str().starts_with(own);
-    by_code
-        .get(&first)
-        .copied()
-        .filter(inside)
-        .or_else(|| rows.iter().filter(inside).find(|row| wanted.is_some() && stem(row) == wanted))
+
+    fn key(row: &Row) -> Option<(&str, &str)> {
+        Some((row.code.as_str().get(..6)?, row.kk.rsplit_once(' ')?.0))
+    }
+
+    /// The first locality of a unit, or else the one of the same Kazakh name.
+    fn of(&self, unit: &Row, kind: RegionKind) -> Option<&'a Row> {
+        if !matches!(kind, RegionKind::Settlement | RegionKind::Village | RegionKind::DistrictCity) {
+            return None;
+        }
+        let first = format!("{}100", unit.code.as_str().get(..6)?);
+        let another = |row: &&&Row| row.code != unit.code;
+        let first = self.by_code.get(first.as_str()).filter(another);
+        let same = || self.by_name.get(&Self::key(unit)?)?.iter().find(another);
+        first.or_else(same).copied()
+    }
 }
 
 impl App {

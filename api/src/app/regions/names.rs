@@ -84,8 +84,10 @@ pub(in crate::app::regions) fn full_kk(kind: RegionKind, locality: Option<Locali
     if kind == RegionKind::Oblast {
         return name;
     }
-    if let Some(stem) = name.strip_suffix(" ст.") {
-        return format!("{stem} станциясы");
+    for (mark, full) in [(" ст.", "станциясы"), (" рзд.", "разъезі")] {
+        if let Some(stem) = name.strip_suffix(mark) {
+            return format!("{} {full}", stem.trim_end());
+        }
     }
     [Word::Place, Word::Kent, Word::City, Word::District]
         .into_iter()

@@ -1,16 +1,27 @@
 //! Reading the official file, as the workbook or as the CSV it is published in.
 
-use std::{collections::HashMap, fs::File, io::Read, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::Read,
+    path::Path,
+};
 
 use entities::kato::KatoCode;
+use unicode_normalization::UnicodeNormalization;
 
-use crate::app::regions::workbook::{self, BadWorkbook};
+use crate::{
+    app::regions::workbook::{self, BadWorkbook},
+    domain::characters::{is_direction_control, is_invisible},
+};
 
 /// The cells of one row, and its number in the file.
 pub(in crate::app::regions) type Cells = (usize, Vec<String>);
 
 /// How large a file may be, in bytes: the official one has about one million.
 const LARGEST: usize = 16 << 20;
+/// How many letters a name may have: the longest official one has 39.
+const LONGEST_NAME: usize = 200;
 const COLUMNS: [&str; 9] = ["te", "ab", "cd", "ef", "hij", "k", "name_kaz", "name_rus", "nn"];
 
 /// A row of the file.
@@ -51,6 +62,24 @@ pub enum BadFile {
         line: usize,
         /// The column.
         name: &'static str,
+    },
+    /// A heading stands twice.
+    #[error("row {line}: the heading \"{name}\" stands twice")]
+    Heading {
+        /// The row of the heading.
+        line: usize,
+        /// The heading.
+        name: String,
+    },
+    /// A row has more or fewer cells than the heading.
+    #[error("row {line}: it has {cells} cells where the heading has {heading}: is a comma not quoted?")]
+    Width {
+        /// The row.
+        line: usize,
+        /// How many cells it has.
+        cells: usize,
+        /// How many the heading has.
+        heading: usize,
     },
     /// There are no rows.
     #[error("the file holds no units")]
@@ -95,6 +124,26 @@ pub enum BadFile {
         /// The code.
         code: KatoCode,
     },
+    /// A name holds a control or direction character.
+    #[error("row {line}: a name of {code} holds the character U+{character:04X}, which cannot be seen")]
+    Character {
+        /// The row.
+        line: usize,
+        /// The code.
+        code: KatoCode,
+        /// The character.
+        character: u32,
+    },
+    /// A name is longer than any name.
+    #[error("row {line}: a name of {code} has more than {max} letters")]
+    LongName {
+        /// The row.
+        line: usize,
+        /// The code.
+        code: KatoCode,
+        /// How many it may have.
+        max: usize,
+    },
     /// What the unit is cannot be told from its code and name.
     #[error("row {line}: what {code} is cannot be told from \"{name}\"")]
     Kind {
@@ -130,7 +179,17 @@ fn whole(file: &Path) -> Result<Vec<u8>, BadFile> {
 
 /// Reads the rows of a workbook.
 pub(in crate::app::regions) fn from_workbook(bytes: &[u8]) -> Result<Vec<Row>, BadFile> {
-    rows(&workbook::cells(bytes)?)
+    let mut cells = workbook::cells(bytes)?;
+    // Empty cells at the end of a row may be there or not.
+    for (_, cells) in &mut cells {
+        let filled = cells.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);
+        cells.truncate(filled);
+    }
+    let width = cells.first().map_or(0, |(_, heading)| heading.len());
+    for (_, cells) in cells.iter_mut().filter(|(_, cells)| cells.len() < width) {
+        cells.resize(width, String::new());
+    }
+    rows(&cells)
 }
 
 /// Reads the rows of a CSV.
@@ -164,17 +223,16 @@ fn line_of(bytes: &[u8], at: &csv::Position) -> usize {
 
 fn rows(cells: &[Cells]) -> Result<Vec<Row>, BadFile> {
     let Some(((line, heading), body)) = cells.split_first() else { return Err(BadFile::Empty) };
-    let mut place = HashMap::new();
-    for name in COLUMNS {
-        let same = |title: &String| title.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name);
-        place.insert(name, heading.iter().position(same).ok_or(BadFile::Column { line: *line, name })?);
-    }
+    let place = columns(*line, heading)?;
     let mut seen = HashMap::new();
     let mut rows = Vec::with_capacity(body.len());
     for (line, cells) in body {
         let line = *line;
         if is_blank(cells) {
             continue;
+        }
+        if cells.len() != heading.len() {
+            return Err(BadFile::Width { line, cells: cells.len(), heading: heading.len() });
         }
         let cell = |name| place.get(name).and_then(|at| cells.get(*at)).map_or("", |cell| cell.trim());
         let wide = |name, width: usize| format!("{:0>width$}", cell(name));
@@ -187,22 +245,57 @@ fn rows(cells: &[Cells]) -> Result<Vec<Row>, BadFile> {
         if let Some(first) = seen.insert(code, line) {
             return Err(BadFile::Doubled { line, code, first });
         }
-        let row = Row { line, code, kk: tidy(cell("name_kaz")), ru: tidy(cell("name_rus")) };
-        if row.kk.is_empty() || row.ru.is_empty() {
-            return Err(BadFile::NoName { line, code });
-        }
-        rows.push(row);
+        let name = |column| name(cell(column), line, code);
+        rows.push(Row { line, code, kk: name("name_kaz")?, ru: name("name_rus")? });
     }
     if rows.is_empty() { Err(BadFile::Empty) } else { Ok(rows) }
+}
+
+/// The place of each official column.
+fn columns(line: usize, heading: &[String]) -> Result<HashMap<&'static str, usize>, BadFile> {
+    let title = |cell: &String| cell.trim_start_matches('\u{feff}').trim().to_lowercase();
+    let titles: Vec<String> = heading.iter().map(title).collect();
+    let mut seen = HashSet::new();
+    if let Some(twice) = titles.iter().find(|title| !title.is_empty() && !seen.insert(title.as_str())) {
+        return Err(BadFile::Heading { line, name: twice.clone() });
+    }
+    let place = |name| {
+        let at = titles.iter().position(|title| title == name).ok_or(BadFile::Column { line, name })?;
+        Ok((name, at))
+    };
+    COLUMNS.into_iter().map(place).collect()
+}
+
+/// A name as it is kept, or why it is none.
+fn name(published: &str, line: usize, code: KatoCode) -> Result<String, BadFile> {
+    if let Some(character) = published.chars().find(|c| is_foreign(*c)) {
+        return Err(BadFile::Character { line, code, character: character.into() });
+    }
+    let name = tidy(published);
+    if name.is_empty() {
+        return Err(BadFile::NoName { line, code });
+    }
+    if name.chars().nth(LONGEST_NAME).is_some() {
+        return Err(BadFile::LongName { line, code, max: LONGEST_NAME });
+    }
+    Ok(name)
+}
+
+/// Whether a character makes a cell suspicious. Broken lines and tabs are the spaces of spreadsheets.
+fn is_foreign(c: char) -> bool {
+    is_direction_control(c) || (c.is_control() && !c.is_whitespace())
 }
 
 fn is_blank(cells: &[String]) -> bool {
     cells.iter().all(|cell| cell.trim().is_empty())
 }
 
-/// A name without stray spaces, leftovers of an old 8-bit font, and the quotes of a quoted beginning.
+/// A name in composed form without stray spaces, what nobody sees, leftovers of an old 8-bit font, and the quotes of a quoted
+/// beginning.
 fn tidy(name: &str) -> String {
-    let spaced = name.split(|c: char| c.is_whitespace() || c == '\u{a0}').filter(|part| !part.is_empty());
+    let seen = |c: &char| c.is_whitespace() || !is_invisible(*c);
+    let composed: String = name.nfc().filter(seen).nfc().collect();
+    let spaced = composed.split(|c: char| c.is_whitespace() || c == '\u{a0}').filter(|part| !part.is_empty());
     let joined = spaced.collect::<Vec<_>>().join(" ");
     let letters: String = joined.chars().map(letter).collect();
     match letters.strip_prefix('"') {

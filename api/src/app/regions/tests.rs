@@ -184,6 +184,80 @@ fn a_broken_file_is_refused_by_row_and_reason() {
 }
 
 #[test]
+fn a_row_is_refused_where_it_would_mean_something_else() {
+    let district = |kk: &str| format!("103200000,10,32,00,000,2,{kk},Абайский район,2\n");
+    let table = |row: &str| refusal(&format!("{HEAD}{OBLAST}{row}{OKRUG}"));
+    assert_eq!(
+        table(&district("Абай, бұрынғы Шыңғыстау ауданы")),
+        "row 3: it has 10 cells where the heading has 9: is a comma not quoted?"
+    );
+    assert_eq!(
+        table("103200000,10,32,00,000,2,Абай ауданы,Абайский район\n"),
+        "row 3: it has 8 cells where the heading has 9: is a comma not quoted?"
+    );
+    assert_eq!(
+        refusal(&format!("\u{feff}{}{OBLAST}", HEAD.replace("nn", "TE "))),
+        "row 1: the heading \"te\" stands twice"
+    );
+    assert_eq!(
+        refusal(&format!("{}{}", HEAD.replace("nn", "nn,x, X"), OBLAST.replace('\n', ",,\n"))),
+        "row 1: the heading \"x\" stands twice"
+    );
+    for (foreign, code) in
+        [('\u{0}', "0000"), ('\u{7}', "0007"), ('\u{202e}', "202E"), ('\u{200f}', "200F"), ('\u{2067}', "2067")]
+    {
+        let expected = format!("row 3: a name of 103200000 holds the character U+{code}, which cannot be seen");
+        assert_eq!(table(&district(&format!("Абай{foreign} ауданы"))), expected);
+    }
+    let long = |letters: usize| district(&"ә".repeat(letters));
+    assert_eq!(table(&long(201)), "row 3: a name of 103200000 has more than 200 letters");
+    assert_eq!(read(&format!("{HEAD}{OBLAST}{}{OKRUG}", long(200))).unwrap().len(), 3);
+    assert_eq!(read(&format!("{HEAD}{OBLAST}{}{OKRUG}", district("\"Абай, ауданы\""))).unwrap().len(), 3, "quoted");
+}
+
+#[test]
+fn an_edition_in_decomposed_letters_renames_nothing() {
+    use unicode_normalization::UnicodeNormalization;
+    let oddly = "103240000,10,32,40,000,2,Ќайнар  ўя а.о.,Найманский\u{ad} с.о.,4\n103240100,10,32,40,100,2,Ойжайлау а.,с.Ёлкино,5\n";
+    let composed = format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}{oddly}");
+    let units = read(&composed).unwrap();
+    assert_eq!(units[3].names.kk, "Қайнар ұя ауылдық округі");
+    assert_eq!((units[3].names.ru.as_str(), units[4].names.ru.as_str()), ("Найманский сельский округ", "село Ёлкино"));
+    let decomposed: String = composed.nfd().collect();
+    assert_ne!(composed, decomposed);
+    assert_eq!(read(&decomposed).unwrap(), units);
+}
+
+#[test]
+fn sidings_are_written_out() {
+    let file = format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}103230100,10,32,30,100,2,Бестөртқүл рзд.,рзд.Бесторткул,4\n");
+    let names = read(&file).unwrap().pop().unwrap().names;
+    assert_eq!((names.kk.as_str(), names.ru.as_str()), ("Бестөртқүл разъезі", "разъезд Бесторткул"));
+    let Some(real) = real("kato-2026-07-17.csv") else { return };
+    let (units, _) = read_edition(&real).unwrap();
+    let left = units.iter().filter(|unit| unit.names.kk.ends_with(" рзд.") || unit.names.ru.contains("рзд."));
+    assert_eq!(left.collect::<Vec<_>>(), Vec::<&Unit>::new());
+}
+
+#[test]
+fn a_file_of_many_villages_takes_no_longer_for_each() {
+    let mut file = format!("{HEAD}{OBLAST}");
+    for (cd, ef) in (32..100).flat_map(|cd| (30..100).map(move |ef| (cd, ef))) {
+        if ef == 30 {
+            file += &format!("10{cd}00000,10,{cd},00,000,2,Ауд {cd} ауданы,Р{cd} район,1\n");
+        }
+        file += &format!("10{cd}{ef}000,10,{cd},{ef},000,2,Ақ {cd}{ef} а.ә.,Ак {cd}{ef} с.а.,1\n");
+        for hij in [200, 300] {
+            file += &format!("10{cd}{ef}{hij},10,{cd},{ef},{hij},2,Ақ {cd}{ef} а.,с.Ак{hij},1\n");
+        }
+    }
+    let units = read(&file).unwrap();
+    assert_eq!(units.len(), 1 + 68 + 68 * 70 * 3);
+    let russian = |code: &str| units.iter().find(|unit| unit.code.as_str() == code).map(|unit| unit.names.ru.as_str());
+    assert_eq!(russian("109999000"), Some("село Ак200"), "it is called as the first locality of its name");
+}
+
+#[test]
 fn an_edition_is_applied_as_a_difference() {
     let day = |text: &str| text.parse().unwrap();
     let old = Tree::build(read(&format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}")).unwrap()).unwrap();
