@@ -14,7 +14,10 @@ use crate::{
 };
 
 const WORKBOOK: &str = r#"<workbook><sheets><sheet name="KATO" sheetId="1" r:id="rId1"/></sheets></workbook>"#;
-const RELATIONS: &str = r#"<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>"#;
+const ROOT: &str =
+    r#"<Relationships><Relationship Id="rId1" Type="/officeDocument" Target="xl/workbook.xml"/></Relationships>"#;
+const RELATIONS: &str = r#"<Relationships><Relationship Id="rId1" Type="/worksheet" Target="worksheets/sheet1.xml"/>
+    <Relationship Id="rId2" Type="/sharedStrings" Target="sharedStrings.xml"/></Relationships>"#;
 
 static CURRENT: LazyLock<Option<Tree>> = LazyLock::new(|| Tree::build(embedded()).ok());
 
@@ -57,9 +60,11 @@ fn import(rows: &[Row]) -> Result<(), BadFile> {
 fn packed(xml: &[u8]) -> Vec<u8> {
     let at = xml.windows(4).position(|part| part == b"<sst").unwrap_or(xml.len());
     let (sheet, texts) = xml.split_at(at);
+    let texts = if texts.is_empty() { b"<sst/>" } else { texts };
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     let parts = [
+        ("_rels/.rels", ROOT.as_bytes()),
         ("xl/workbook.xml", WORKBOOK.as_bytes()),
         ("xl/_rels/workbook.xml.rels", RELATIONS.as_bytes()),
         ("xl/worksheets/sheet1.xml", sheet),

@@ -3,22 +3,20 @@
 //! A file says of itself how many texts it has and how far its sheet reaches. That is not believed: memory is taken for what
 //! is there, up to bounds that no edition of the classifier comes near.
 
-use std::io::{Cursor, Read};
-
 use quick_xml::{
     Reader,
     escape::resolve_xml_entity,
     events::{BytesStart, Event},
 };
-use zip::{ZipArchive, result::ZipError};
+use zip::result::ZipError;
 
-use crate::app::regions::rows::Cells;
+use crate::app::regions::{package::Package, rows::Cells};
 
 /// How many bytes are unpacked, and how many are taken for texts: the official sheet has seven million.
-const MOST_BYTES: usize = 32 << 20;
+pub(in crate::app::regions) const MOST_BYTES: usize = 32 << 20;
 /// How many rows are read: the official file has 15,595.
 const MOST_ROWS: usize = 100_000;
-/// How many columns are read: the official file has nine. What stands further to the right is left out.
+/// How many columns are read: the official file has nine. What stands further to the right is kept as one more cell.
 const MOST_COLUMNS: usize = 32;
 
 /// Why a workbook cannot be read.
@@ -46,39 +44,25 @@ pub enum BadWorkbook {
 
 /// Rows with their numbers, each a text for every column; rows without any cell are left out.
 pub(in crate::app::regions) fn cells(bytes: &[u8]) -> Result<Vec<Cells>, BadWorkbook> {
-    let mut book = Book { archive: ZipArchive::new(Cursor::new(bytes))?, left: MOST_BYTES };
-    let texts = book.part("xl/sharedStrings.xml")?.map_or_else(|| Ok(Vec::new()), |xml| shared(&xml))?;
-    let workbook = book.part("xl/workbook.xml")?.ok_or(BadWorkbook::Missing("workbook"))?;
-    let relations = book.part("xl/_rels/workbook.xml.rels")?.ok_or(BadWorkbook::Missing("list of sheets"))?;
-    let id = first(&workbook, "sheet", |sheet| attribute(sheet, "id"))?;
-    let target = first(&relations, "Relationship", |relation| {
-        Ok(if attribute(relation, "Id")? == id { attribute(relation, "Target")? } else { None })
-    })?;
-    let target = id.and(target).ok_or(BadWorkbook::Missing("first sheet"))?;
-    let path = target.strip_prefix('/').map_or_else(|| format!("xl/{target}"), str::to_owned);
-    let sheet = book.part(&path)?.ok_or(BadWorkbook::Missing("first sheet"))?;
-    Sheet { texts: &texts, left: MOST_BYTES, rows: Vec::new() }.read(&sheet)
-}
-
-/// An archive, and how much more of it may be unpacked.
-struct Book<'a> {
-    archive: ZipArchive<Cursor<&'a [u8]>>,
-    left: usize,
-}
-
-impl Book<'_> {
-    fn part(&mut self, path: &str) -> Result<Option<Vec<u8>>, BadWorkbook> {
-        let part = match self.archive.by_name(path) {
-            Ok(part) => part,
-            Err(ZipError::FileNotFound) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let mut unpacked = Vec::new();
-        let most = u64::try_from(self.left).unwrap_or(u64::MAX);
-        part.take(most.saturating_add(1)).read_to_end(&mut unpacked)?;
-        self.left = self.left.checked_sub(unpacked.len()).ok_or(BadWorkbook::TooLarge)?;
-        Ok(Some(unpacked))
+    let mut package = Package::open(bytes, MOST_BYTES)?;
+    let workbook = package.target("", |relation| relation.is("officeDocument"))?;
+    let workbook = workbook.ok_or(BadWorkbook::Missing("workbook"))?;
+    let texts = match package.target(&workbook, |relation| relation.is("sharedStrings"))? {
+        Some(path) => shared(&package.part(&path)?.ok_or(BadWorkbook::Missing("list of texts"))?)?,
+        None => Vec::new(),
+    };
+    let book = package.part(&workbook)?.ok_or(BadWorkbook::Missing("workbook"))?;
+    let mut sheet = None;
+    for id in all(&book, "sheet", |sheet| attribute(sheet, "id"))? {
+        // The first may be a chart.
+        sheet = package.target(&workbook, |relation| relation.id == id && relation.is("worksheet"))?;
+        if sheet.is_some() {
+            break;
+        }
     }
+    let sheet = sheet.ok_or(BadWorkbook::Missing("sheet"))?;
+    let sheet = package.part(&sheet)?.ok_or(BadWorkbook::Missing("sheet"))?;
+    Sheet { texts: &texts, left: MOST_BYTES, rows: Vec::new() }.read(&sheet)
 }
 
 fn reader(xml: &[u8]) -> Reader<&[u8]> {
@@ -87,27 +71,23 @@ fn reader(xml: &[u8]) -> Reader<&[u8]> {
     reader
 }
 
-/// What the first element of a name has that has it.
-fn first<T>(
+/// What each element of a name has that has it.
+pub(in crate::app::regions) fn all<T>(
     xml: &[u8],
     name: &str,
     find: impl Fn(&BytesStart<'_>) -> Result<Option<T>, BadWorkbook>,
-) -> Result<Option<T>, BadWorkbook> {
-    let mut reader = reader(xml);
+) -> Result<Vec<T>, BadWorkbook> {
+    let (mut reader, mut found) = (reader(xml), Vec::new());
     loop {
         match reader.read_event()? {
-            Event::Start(start) if start.local_name().as_ref() == name.as_bytes() => {
-                if let Some(found) = find(&start)? {
-                    return Ok(Some(found));
-                }
-            }
-            Event::Eof => return Ok(None),
+            Event::Start(start) if start.local_name().as_ref() == name.as_bytes() => found.extend(find(&start)?),
+            Event::Eof => return Ok(found),
             _ => {}
         }
     }
 }
 
-fn attribute(start: &BytesStart<'_>, name: &str) -> Result<Option<String>, BadWorkbook> {
+pub(in crate::app::regions) fn attribute(start: &BytesStart<'_>, name: &str) -> Result<Option<String>, BadWorkbook> {
     // The check for names given twice compares each with all others.
     for attribute in start.attributes().with_checks(false) {
         let attribute = attribute.map_err(quick_xml::Error::from)?;
@@ -122,6 +102,8 @@ fn attribute(start: &BytesStart<'_>, name: &str) -> Result<Option<String>, BadWo
 #[derive(Default)]
 struct Text {
     so_far: String,
+    /// The element that is open, until it is decoded.
+    piece: String,
     open: bool,
     pronounced: bool,
 }
@@ -132,13 +114,13 @@ impl Text {
             Event::Start(start) => self.enter(start.local_name().as_ref(), true),
             Event::End(end) => self.enter(end.local_name().as_ref(), false),
             _ if !self.open || self.pronounced => {}
-            Event::Text(text) => self.so_far += &text.decode().map_err(quick_xml::Error::from)?,
-            Event::CData(text) => self.so_far += &text.decode().map_err(quick_xml::Error::from)?,
+            Event::Text(text) => self.piece += &text.decode().map_err(quick_xml::Error::from)?,
+            Event::CData(text) => self.piece += &text.decode().map_err(quick_xml::Error::from)?,
             Event::GeneralRef(reference) => match reference.resolve_char_ref()? {
-                Some(c) => self.so_far.push(c),
+                Some(c) => self.piece.push(c),
                 None => {
                     let name = reference.decode().map_err(quick_xml::Error::from)?;
-                    self.so_far += resolve_xml_entity(&name).unwrap_or_default();
+                    self.piece += resolve_xml_entity(&name).unwrap_or_default();
                 }
             },
             _ => {}
@@ -148,11 +130,45 @@ impl Text {
 
     fn enter(&mut self, name: &[u8], inside: bool) {
         match name {
-            b"t" | b"v" => self.open = inside,
+            b"t" | b"v" => {
+                self.open = inside;
+                self.so_far += &unescaped(&std::mem::take(&mut self.piece));
+            }
             b"rPh" => self.pronounced = inside,
             _ => {}
         }
     }
+}
+
+/// A text with `_xHHHH_` as the UTF-16 units that they stand for (ECMA-376, ST_Xstring). What stands for no character stays.
+fn unescaped(text: &str) -> String {
+    let (mut whole, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once("_x") {
+        whole.push_str(before);
+        let one = unit(after);
+        let two = one.and_then(|(high, rest)| Some((high, unit(rest.strip_prefix("_x")?)?)));
+        let decoded = match (one, two) {
+            (Some((one, rest)), _) if char::from_u32(one.into()).is_some() => {
+                char::from_u32(one.into()).zip(Some(rest))
+            }
+            (_, Some((high, (low, rest)))) => {
+                char::decode_utf16([high, low]).next().and_then(Result::ok).zip(Some(rest))
+            }
+            _ => None,
+        };
+        let (c, after) = decoded.unwrap_or(('_', rest.get(before.len() + 1..).unwrap_or_default()));
+        whole.push(c);
+        rest = after;
+    }
+    whole + rest
+}
+
+/// The four hexadecimal digits that a text begins with, and what follows the line below them.
+fn unit(text: &str) -> Option<(u16, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    let rest = rest.strip_prefix('_')?;
+    let hexadecimal = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    hexadecimal.then(|| u16::from_str_radix(digits, 16).ok())?.map(|unit| (unit, rest))
 }
 
 /// The texts that cells share.
@@ -239,9 +255,10 @@ impl Sheet<'_> {
 
     fn put(&mut self, column: usize, value: String) -> Result<(), BadWorkbook> {
         let Some((_, cells)) = self.rows.last_mut() else { return Ok(()) };
-        if column >= MOST_COLUMNS || value.is_empty() {
+        if value.is_empty() {
             return Ok(());
         }
+        let column = column.min(MOST_COLUMNS);
         self.left = self.left.checked_sub(value.len()).ok_or(BadWorkbook::TooLarge)?;
         if cells.len() <= column {
             cells.resize(column + 1, String::new());
@@ -305,7 +322,7 @@ mod tests {
 
     #[test]
     fn what_says_it_is_vast_takes_no_more_than_it_has() {
-        assert_eq!(one("<c r=\"XFD1\"><v>1</v></c>", ""), "");
+        assert_eq!(one("<c r=\"XFD1\"><v>1</v></c>", ""), format!("{}1", "|".repeat(MOST_COLUMNS)));
         assert!(matches!(sheet("<row r=\"1048576\"/>", ""), Err(BadWorkbook::TooLarge)));
         let long = format!("<si><t>{}</t></si>", "а".repeat(100));
         let many = "<c t=\"s\"><v>0</v></c>".repeat(6);
@@ -318,13 +335,27 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_is_unpacked_only_so_far() {
-        use std::io::Write;
-        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        archive.start_file("xl/sharedStrings.xml", zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(&vec![b' '; MOST_BYTES + 1]).unwrap();
-        let packed = archive.finish().unwrap().into_inner();
-        assert!(packed.len() < 100_000);
-        assert!(matches!(cells(&packed), Err(BadWorkbook::TooLarge)));
+    fn escaped_characters_are_what_they_stand_for() {
+        for (escaped, plain) in [
+            ("а_x000D_б", "а\rб"),
+            ("_x0041__x0042_", "AB"),
+            ("_x005F_x0041_", "_x0041_"),
+            ("_xD83D__xDE00_!", "😀!"),
+            ("_xD83D_ _xDE00_", "_xD83D_ _xDE00_"),
+            ("_x41_ _xGGGG_ _x0041 __x0042_", "_x41_ _xGGGG_ _x0041 _B"),
+            ("_xD83D__x0041_", "_xD83D_A"),
+            ("a_b_", "a_b_"),
+            ("_x+041_", "_x+041_"),
+        ] {
+            assert_eq!(unescaped(escaped), plain);
+            let cell = format!("<c t=\"inlineStr\"><is><t>{escaped}</t></is></c>");
+            assert_eq!(one(&cell, ""), plain);
+            assert_eq!(one("<c t=\"s\"><v>0</v></c>", &format!("<si><t>{escaped}</t></si>")), plain);
+        }
+        assert_eq!(
+            one("<c t=\"inlineStr\"><is><r><t>_x00</t></r><r><t>41_</t></r></is></c>", ""),
+            "_x0041_",
+            "each run by itself"
+        );
     }
 }
