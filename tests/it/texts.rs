@@ -179,6 +179,27 @@ scenes! {
         assert_eq!((row.search, row.normalization_version), (search, normalization::VERSION));
     }
 
+    async fn a_comment_that_an_older_replica_cleaned_less_is_not_changed_by_coming_again(town) {
+        let (staff, meeting) = (town.akimat(HOST), live(&town).await);
+        let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
+        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let import = async |body: &str| {
+            let one = json!({ "externalId": "a", "authorName": "Марат", "body": body, "postedAt": town.now() });
+            let input = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] });
+            let done = town.connector(HOST).act("importComments", input).await;
+            ["imported", "duplicates", "changed"].map(|name| done[name].as_i64().unwrap())
+        };
+        assert_eq!(import("Су\u{200b} бар ма?").await, [1, 0, 0]);
+        let id = id_of(&town.stranger().comments(&meeting, json!({})).await[0]);
+        let tx = town.service(0).app().store.begin().await.unwrap();
+        let row = tx.comments_by_id(&[comment_id(&id)]).await.unwrap().remove(0);
+        assert_eq!(row.body, "Су бар ма?");
+        tx.save_comment(comment::Model { body: "Су\u{200b} бар ма?".to_owned(), normalization_version: 0, ..row }).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(import("Су\u{200b} бар ма?").await, [0, 1, 0]);
+        assert_eq!(import("Су жоқ па?").await, [0, 0, 1]);
+    }
+
     async fn many_old_rows_are_normalised_in_bounded_steps(town) {
         let (meeting, ana) = (live(&town).await, town.citizen("Ana"));
         let first = id_of(&ana.post(&meeting, "Сұрақ").await);

@@ -179,7 +179,7 @@ impl Import<'_> {
         let body = sanitize(&one.body, LONGEST_BODY);
         match (self.known.get(&one.external_id).cloned(), body) {
             (Some(row), _) if one.deleted => self.remove(row, tx).await?,
-            (Some(row), Some(body)) if row.body != body => self.edit(row, body, tx).await?,
+            (Some(row), Some(body)) if is_changed(&row.body, &body) => self.edit(row, body, tx).await?,
             (None, _) if one.deleted => self.remember_deletion(one.external_id),
             (None, Some(body)) if !self.deleted.contains(&one.external_id) => self.add(one, body, fresh()),
             // Unchanged, deleted before it came, or nothing in it to show.
@@ -321,6 +321,11 @@ impl Import<'_> {
         tx.save_meeting(meeting::Model { last_receipt: receipt, ..self.meeting.clone() }).await?;
         Ok(true)
     }
+}
+
+/// Whether a text is another than the one that is kept. Older versions kept what nobody sees: that is no change.
+fn is_changed(kept: &str, text: &str) -> bool {
+    kept != text && sanitize(kept, LONGEST_BODY).as_deref() != Some(text)
 }
 
 /// The key under which what an account wrote is kept.
