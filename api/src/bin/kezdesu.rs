@@ -20,7 +20,7 @@ use kezdesu::{
 use tikv_jemallocator::Jemalloc;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 
 /// Gives memory back to the operating system after a burst, by threads of its own. The one of the C library keeps it.
@@ -59,15 +59,17 @@ async fn run(command: Command) -> Outcome {
     match command {
         Command::Schema => Ok(()),
         Command::Serve { migrate } => {
+            let stop = StopSignal::listen()?;
             let service = start(settings, clock, migrate).await?;
             say(&format!("listening on http://{}\noperator on http://{}\n", service.address(), service.ops_address()))?;
-            until_told(service).await
+            serve_until(stop, service).await
         }
         Command::Demo => {
             demo::allowed(&settings)?;
+            let stop = StopSignal::listen()?;
             let service = start(settings.clone(), Arc::clone(&clock), true).await?;
             say(&demo::start(&service, &settings, clock).await?)?;
-            until_told(service).await
+            serve_until(stop, service).await
         }
         Command::Migrate => {
             service::open(&settings, true).await?;
@@ -118,12 +120,23 @@ async fn start(settings: Settings, clock: Arc<dyn Clock>, migrate: bool) -> Resu
     Ok(service::start(Setup { settings, clock, ids, listener, ops_listener, migrate }).await?)
 }
 
+/// The signals that ask the process to stop. Heard from before anybody is told that it serves, so that none is missed.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+}
+
 /// Serves until the operating system or a failure of its own ends the service.
-async fn until_told(service: Service) -> Outcome {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+async fn serve_until(mut stop: StopSignal, service: Service) -> Outcome {
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = stop.terminate.recv() => {}
+        _ = stop.interrupt.recv() => {}
         () = service.life().draining() => {
             service.stop().await;
             return Err("a part of the service has ended by itself".into());
