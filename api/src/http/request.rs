@@ -110,7 +110,8 @@ pub(in crate::http) fn from_fields(
     }
     match fields.remove("operationName") {
         None | Some(Value::Null) => {}
-        Some(Value::String(name)) => request.operation_name = Some(name),
+        // As if there was none.
+        Some(Value::String(name)) => request.operation_name = Some(name).filter(|name| !name.is_empty()),
         Some(_) => return Err(BadRequest::in_field("request-text-field", "operationName")),
     }
     match fields.remove("variables") {
