@@ -49,6 +49,7 @@ mod questions;
 mod rates;
 mod regions;
 mod repeats;
+mod requests;
 mod restart;
 mod rolling;
 mod routers;

@@ -24,12 +24,12 @@ use crate::{
         context::{Asked, Asker, Rooms},
         error::{ApiError, ApiResult, RateLimit, finish, rate_limit},
         groups::{Group, GroupKey, Groups, Rendered},
-        limits::{keep_declared, parsed, too_much},
+        limits::{parsed, too_much},
         live::{Moment, Position, ResumeAfter, Turn},
         loaders::Batch,
         meetings::Heads,
         meter::{AnswerMemory, Meter, serialise},
-        outline::Outline,
+        prepare::prepare,
         schema::{ApiSchema, schema},
     },
     store::Store,
@@ -127,19 +127,22 @@ impl Engine {
             Err(refused) => return self.refused(refused, caller.language),
         };
         let is_query = matches!(Self::operation(&mut request), Ok(OperationType::Query));
-        let wished = request.operation_name.clone();
-        let outline = parsed(&mut request).ok().and_then(|document| Outline::of(document, wished.as_deref()));
-        // What a command has done is shown as surely as it was done.
-        let store = if is_query { &self.app.reads } else { &self.app.store };
-        let (request, _, meter) = self.with_data(request, caller, store);
-        let mut response = self.schema.execute(request.data(paid)).await;
-        // What a mutation has done is told, as far as there is room for it.
-        if let Some(stopped) = meter.stopped().filter(|_| is_query) {
-            return self.refused(stopped, caller.language);
-        }
-        if let Some(outline) = outline {
-            outline.complete(&mut response);
-        }
+        let mut response = match prepare(&self.schema, request).await {
+            Ok(prepared) => {
+                let (request, outline) = prepared.into_request();
+                // What a command has done is shown as surely as it was done.
+                let store = if is_query { &self.app.reads } else { &self.app.store };
+                let (request, _, meter) = self.with_data(request, caller, store);
+                let mut response = self.schema.execute(request.data(paid)).await;
+                // What a mutation has done is told, as far as there is room for it.
+                if let Some(stopped) = meter.stopped().filter(|_| is_query) {
+                    return self.refused(stopped, caller.language);
+                }
+                outline.complete(&mut response);
+                response
+            }
+            Err(refusal) => refusal,
+        };
         self.finish(&mut response, caller.language);
         response
     }
@@ -152,43 +155,45 @@ impl Engine {
         caller: &Caller,
         resume: Option<Resume>,
     ) -> BoxStream<'static, Answer> {
-        let plain = |response| Answer::Plain(Box::new(response));
-        let document = match Self::operation(&mut request) {
-            Ok(OperationType::Subscription) => parsed(&mut request).cloned(),
-            _ => return stream::iter([plain(self.execute(request, caller).await)]).boxed(),
+        let plain = |response| stream::iter([Answer::Plain(Box::new(response))]).boxed();
+        if !matches!(Self::operation(&mut request), Ok(OperationType::Subscription)) {
+            return plain(self.execute(request, caller).await);
+        }
+        let refused = |mut response: Response| {
+            self.finish(&mut response, caller.language);
+            plain(response)
         };
-        let Ok(document) = document else { return stream::empty().boxed() };
         let paid = match self.admit(&request, caller) {
             Ok(paid) => paid,
-            Err(refused) => return stream::iter([plain(self.refused(refused, caller.language))]).boxed(),
+            Err(limit) => return plain(self.refused(limit, caller.language)),
         };
-        keep_declared(&mut request, &document);
-        let key = GroupKey::new(&request, &document, caller.language, caller.viewer.person().is_none());
-        let Some(key) = key else {
-            let mut response = Response::from_errors(vec![too_much()]);
-            self.finish(&mut response, caller.language);
-            return stream::iter([plain(response)]).boxed();
+        let query = request.query.clone();
+        let prepared = match prepare(&self.schema, request).await {
+            Ok(prepared) => prepared,
+            Err(refusal) => return refused(refusal),
         };
-        let variables = request.variables.clone();
+        let anonymous = caller.viewer.person().is_none();
+        let Some(key) = GroupKey::new(query, &prepared, caller.language, anonymous) else {
+            return refused(Response::from_errors(vec![too_much()]));
+        };
         let place = Arc::new(Mutex::new(None));
-        let (mut request, ..) = self.with_data(request, caller, &self.app.reads);
+        let (mut request, ..) = self.with_data(prepared.to_request(), caller, &self.app.reads);
         request = request.data(paid).data(Turn::Begin(Arc::clone(&place)));
         if let Some(resume) = resume {
             request = request.data(ResumeAfter(resume));
         }
         let mut begun = self.schema.execute_stream(request);
-        let refused = tokio::select! {
-            refused = begun.next() => refused,
+        let refusal = tokio::select! {
+            refusal = begun.next() => refusal,
             () = sleep(self.app.clock.as_ref(), BEGINS_WITHIN) => {
                 Some(Response::from_errors(vec![ApiError::Timeout.at(Vec::new())]))
             }
         };
-        if let Some(mut response) = refused {
-            self.finish(&mut response, caller.language);
-            return stream::iter([plain(response)]).boxed();
+        if let Some(response) = refusal {
+            return refused(response);
         }
         let Some(moments) = place.lock().take() else { return stream::empty().boxed() };
-        let group = self.groups.join(key, &variables, &document);
+        let group = self.groups.join(key, prepared);
         let showing = Showing { engine: self.clone(), group, caller: caller.clone(), moments };
         stream::unfold(showing, |mut showing| async move {
             let moment = showing.moments.next().await?;
@@ -287,7 +292,7 @@ impl Engine {
         let (request, asked, meter) = self.with_data(group.request(), caller, &self.app.store);
         let mut answers = self.schema.execute_stream(request.data(Turn::Render(moment.clone())));
         let mut response = answers.next().await.unwrap_or_default();
-        group.outline.complete(&mut response);
+        group.outline().complete(&mut response);
         self.finish(&mut response, caller.language);
         if let Some(stopped) = meter.stopped() {
             response = self.refused(stopped, caller.language);

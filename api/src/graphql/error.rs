@@ -53,6 +53,17 @@ pub enum ApiError {
         /// What it should have been, in the library's words.
         detail: Option<String>,
     },
+    /// A variable is missing, or not of its type.
+    BadVariable {
+        /// Its name.
+        name: String,
+        /// The message that says what is wrong.
+        message: String,
+        /// What it should have been.
+        detail: String,
+    },
+    /// A subscription does not have one field at its root.
+    SubscriptionRoot,
     /// There is no such thing for this caller.
     NotFound,
     /// The answer would be too large.
@@ -101,7 +112,9 @@ impl ApiError {
             | Self::Syntax
             | Self::Misfit { .. }
             | Self::WhichOperation
-            | Self::BadValue { .. } => "BAD_USER_INPUT",
+            | Self::BadValue { .. }
+            | Self::BadVariable { .. }
+            | Self::SubscriptionRoot => "BAD_USER_INPUT",
             Self::NotFound => "NOT_FOUND",
             Self::TooCostly => "COST_EXCEEDED",
             Self::RateLimited { .. } => RATE_LIMITED,
@@ -118,7 +131,8 @@ impl ApiError {
             Self::Syntax => "error-syntax",
             Self::Misfit { .. } => "error-misfit",
             Self::WhichOperation => "error-which-operation",
-            Self::BadValue { message, .. } => message,
+            Self::BadValue { message, .. } | Self::BadVariable { message, .. } => message,
+            Self::SubscriptionRoot => "error-subscription-root",
             Self::NotFound => "error-not-found",
             Self::TooCostly => "error-cost-exceeded",
             Self::RateLimited { scope: LimitScope::Service, .. } => "error-overloaded",
@@ -191,6 +205,11 @@ fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: im
             extensions.set("scope", scope.name());
             args.push(("seconds", (wait.saturating_add(999) / 1000).into()));
             metrics::counter!("kezdesu_rate_limited_total", "scope" => scope.name()).increment(1);
+        }
+        ApiError::BadVariable { name, detail, .. } => {
+            extensions.set("field", name.as_str());
+            extensions.set("detail", detail.as_str());
+            args.push(("field", name.clone().into()));
         }
         ApiError::Internal(source) => {
             let id = fresh();

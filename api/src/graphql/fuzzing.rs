@@ -16,6 +16,7 @@ use crate::{
         limits::{MOST_ALIASES, MOST_NESTED, MOST_SELECTIONS, MOST_TOKENS},
         node::GlobalId,
         page::{Cursor, PageArgs, encode},
+        prepare::prepare,
         schema::{DEEPEST, MOST_COST, builder},
         shape::Shape,
     },
@@ -45,6 +46,7 @@ pub fn query(input: &[u8]) -> bool {
     let small = shape.tokens <= MOST_TOKENS && shape.depth <= MOST_NESTED;
     assert!(small || kind.is_err(), "what is too large was parsed");
     if let Some(document) = small.then(|| request.parsed_query().ok().cloned()).flatten() {
+        prepared(Request::new(request.query.clone()).variables(request.variables.clone()));
         let written = Written::of(&document);
         assert!(written.depth <= shape.depth && written.tokens <= shape.tokens, "{written:?} is more than {shape:?}");
         let answer = run(request);
@@ -56,6 +58,14 @@ pub fn query(input: &[u8]) -> bool {
     }
     assert!(run(request).is_err());
     false
+}
+
+/// Makes an operation ready, and looks at what would be executed.
+fn prepared(request: Request) {
+    let Some(Ok(ready)) = prepare(&SCHEMA, request).now_or_never() else { return };
+    assert!(ready.validated.complexity <= MOST_COST && ready.document.fragments.is_empty());
+    let written = Written::of(&ready.document);
+    assert!(written.aliases <= 10 * MOST_SELECTIONS, "{written:?}");
 }
 
 /// Runs an operation up to its execution. Nothing on the way waits.

@@ -22,7 +22,7 @@ use entities::enums::Language;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use crate::graphql::{live::Same, outline::Outline};
+use crate::graphql::{live::Same, outline::Outline, prepare::Prepared};
 
 /// How long a rendering is shown to others: what it tells beside its event may change.
 const FRESH: TimeDelta = TimeDelta::seconds(1);
@@ -46,39 +46,32 @@ pub struct GroupKey {
 }
 
 impl GroupKey {
-    /// The group of a request; none where it is too large to be kept for a follower and run at each event. The variables that only
-    /// say where to resume make no difference.
+    /// The group of an operation that was written so; none where it is too large to be kept for a follower and run at each event. The
+    /// variables that only say where to resume make no difference.
     #[must_use]
-    pub fn new(request: &Request, document: &ExecutableDocument, language: Language, anonymous: bool) -> Option<Self> {
+    pub fn new(query: String, prepared: &Prepared, language: Language, anonymous: bool) -> Option<Self> {
         let text = |variables: &Variables| serde_json::to_string(variables).unwrap_or_default();
-        if request.query.len() + text(&request.variables).len() > MOST_BYTES {
+        if query.len() + text(&prepared.variables).len() > MOST_BYTES {
             return None;
         }
-        let resuming = resume_variables(request, document);
-        let mut variables = request.variables.clone();
-        variables.retain(|known, _| !resuming.iter().any(|name| known.as_str() == name));
-        Some(Self {
-            query: request.query.clone(),
-            operation: request.operation_name.clone(),
-            variables: text(&variables),
-            language,
-            anonymous,
-        })
+        let mut variables = prepared.variables.clone();
+        for name in resume_variables(&query, &prepared.document) {
+            variables.remove(name.as_str());
+        }
+        Some(Self { query, operation: prepared.operation.clone(), variables: text(&variables), language, anonymous })
     }
 }
 
 /// The variables that are the root field's `after` and `epoch`, and nothing else.
-fn resume_variables(request: &Request, document: &ExecutableDocument) -> Vec<String> {
-    let wished = request.operation_name.as_deref();
-    let mut operations = document.operations.iter();
-    let operation = operations.find(|(name, _)| wished.is_none() || name.map(async_graphql::Name::as_str) == wished);
+fn resume_variables(query: &str, document: &ExecutableDocument) -> Vec<String> {
+    let operation = document.operations.iter().next();
     let root = operation.and_then(|(_, operation)| operation.node.selection_set.node.items.first());
     let Some(Selection::Field(field)) = root.map(|root| &root.node) else { return Vec::new() };
     let variable = |argument: &str| {
         let argument = field.node.get_argument(argument)?.node.to_string();
         let name = argument.strip_prefix('$')?;
         // Its definition and this one use.
-        (uses(&request.query, name) == 2).then(|| name.to_owned())
+        (uses(query, name) == 2).then(|| name.to_owned())
     };
     ["after", "epoch"].into_iter().filter_map(variable).collect()
 }
@@ -102,12 +95,7 @@ type Place = Arc<OnceCell<Rendered>>;
 
 /// The followers of one operation, as far as they are shown the same.
 pub struct Group {
-    query: String,
-    operation: Option<String>,
-    variables: Variables,
-    document: ExecutableDocument,
-    /// What every answer must look like.
-    pub outline: Outline,
+    prepared: Prepared,
     shown: Mutex<Shown>,
     /// How many bytes all groups hold.
     all_bytes: Arc<AtomicUsize>,
@@ -125,10 +113,13 @@ impl Group {
     /// The request of the group, to be executed once more.
     #[must_use]
     pub fn request(&self) -> Request {
-        let mut request = Request::new(self.query.clone()).variables(self.variables.clone());
-        request.operation_name.clone_from(&self.operation);
-        request.set_parsed_query(self.document.clone());
-        request
+        self.prepared.to_request()
+    }
+
+    /// What every answer must look like.
+    #[must_use]
+    pub const fn outline(&self) -> &Outline {
+        &self.prepared.outline
     }
 
     /// The place where a rendering is kept for as long as it is fresh.
@@ -212,20 +203,12 @@ struct Known {
 impl Groups {
     /// The group of a request.
     #[must_use]
-    pub fn join(&self, key: GroupKey, variables: &Variables, document: &ExecutableDocument) -> Arc<Group> {
+    pub fn join(&self, key: GroupKey, prepared: Prepared) -> Arc<Group> {
         let mut known = self.known.lock();
         if let Some(group) = known.groups.get(&key).and_then(Weak::upgrade) {
             return group;
         }
-        let group = Arc::new(Group {
-            query: key.query.clone(),
-            operation: key.operation.clone(),
-            variables: variables.clone(),
-            document: document.clone(),
-            outline: Outline::of(document, key.operation.as_deref()).unwrap_or_default(),
-            shown: Mutex::default(),
-            all_bytes: Arc::clone(&self.bytes),
-        });
+        let group = Arc::new(Group { prepared, shown: Mutex::default(), all_bytes: Arc::clone(&self.bytes) });
         if known.groups.len() >= known.sweep_at {
             known.groups.retain(|_, group| group.strong_count() > 0);
             known.sweep_at = Ord::max(known.groups.len() * 2, 64);
@@ -258,16 +241,21 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::graphql::prepare::prepare;
 
     const MIB: usize = 1 << 20;
 
     fn group(groups: &Groups, language: Language) -> Arc<Group> {
-        let query = "subscription { meetings { seq } }";
-        let document = async_graphql::parser::parse_query(query).unwrap();
-        let key = GroupKey::new(&Request::new(query), &document, language, true).unwrap();
-        groups.join(key, &Variables::default(), &document)
+        joined(groups, "subscription { meetings { seq } }", language)
+    }
+
+    fn joined(groups: &Groups, query: &str, language: Language) -> Arc<Group> {
+        let schema = crate::graphql::schema::builder().finish();
+        let prepared = prepare(&schema, Request::new(query)).now_or_never().unwrap().unwrap();
+        groups.join(GroupKey::new(query.to_owned(), &prepared, language, true).unwrap(), prepared)
     }
 
     /// Renders something of so many bytes.
@@ -305,10 +293,7 @@ mod tests {
         let bytes = |groups: &Groups| groups.bytes.load(Ordering::Relaxed);
         let all: Vec<_> = (0..9)
             .map(|number| {
-                let query = format!("subscription {{ meetings(after: {number}) {{ seq }} }}");
-                let document = async_graphql::parser::parse_query(&query).unwrap();
-                let key = GroupKey::new(&Request::new(&query), &document, Language::Kk, true).unwrap();
-                groups.join(key, &Variables::default(), &document)
+                joined(&groups, &format!("subscription {{ meetings(after: {number}) {{ seq }} }}"), Language::Kk)
             })
             .collect();
         let (last, others) = all.split_last().unwrap();

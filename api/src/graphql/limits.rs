@@ -1,7 +1,9 @@
 //! What an operation may ask for, checked before it is validated: the library's own limits come too late or not at all.
 
 use std::{
-    collections::{HashMap, HashSet},
+    any::TypeId,
+    borrow::Cow,
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -9,12 +11,15 @@ use std::{
 };
 
 use async_graphql::{
-    Name, Positioned, Request, ServerError, ServerResult, ValidationResult, Value,
+    CacheControl, Data, Name, Positioned, Request, ServerError, ServerResult, ValidationResult, Value,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation},
-    parser::types::{ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet},
+    parser::{
+        parse_query,
+        types::{ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet},
+    },
 };
 
-use crate::graphql::{error::ApiError, schema::MOST_COST, shape::Shape};
+use crate::graphql::{error::ApiError, literals::normalized, prepare::Phase, schema::MOST_COST, shape::Shape};
 
 /// How many tokens a document may have.
 pub const MOST_TOKENS: usize = 5_000;
@@ -58,20 +63,8 @@ impl Extension for OfRequest {
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
         let mut request = next.run(ctx, request).await?;
-        let (values, given) = request
-            .variables
-            .values()
-            .map(extent)
-            .fold((0, 0), |(all, most), (count, longest)| (all + count, most.max(longest)));
-        let count = Count { longest: given, ..Count::default() };
-        let Some((Tally { aliases, entities, .. }, longest)) = count.document(parsed(&mut request)?) else {
-            return Err(too_much());
-        };
-        if values > MOST_VALUES || aliases > MOST_ALIASES || entities * longest > MOST_REPRESENTATIONS {
-            return Err(too_much());
-        }
-        if entities > 0 {
-            self.references.store(longest, Ordering::Relaxed);
+        if phase(&request.data).is_none() {
+            self.references.store(measured(&mut request)?, Ordering::Relaxed);
         }
         Ok(request)
     }
@@ -82,12 +75,68 @@ impl Extension for OfRequest {
         ctx: &ExtensionContext<'_>,
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
-        let mut result = next.run(ctx).await?;
-        let references = self.references.load(Ordering::Relaxed).max(1);
-        result.complexity = result.complexity.saturating_mul(references);
-        if result.complexity > MOST_COST { Err(vec![too_much()]) } else { Ok(result) }
+        let fits = |mut result: ValidationResult, references: usize| {
+            result.complexity = result.complexity.saturating_mul(references.max(1));
+            if result.complexity > MOST_COST { Err(vec![too_much()]) } else { Ok(result) }
+        };
+        match ctx.query_data.and_then(phase) {
+            None => fits(next.run(ctx).await?, self.references.load(Ordering::Relaxed)),
+            Some(Phase::Run(validated)) => Ok(*validated),
+            Some(Phase::Validate { result, without_variables: false, references }) => {
+                *result.lock() = Some(fits(next.run(ctx).await?, *references)?);
+                Err(Vec::new())
+            }
+            Some(Phase::Validate { result, without_variables: true, .. }) => {
+                let found = match next.run(ctx).await {
+                    Ok(found) => found,
+                    Err(errors) if errors.iter().all(needs_variables) => NOTHING_FOUND,
+                    Err(errors) => return Err(errors.into_iter().filter(|error| !needs_variables(error)).collect()),
+                };
+                *result.lock() = Some(found);
+                Err(Vec::new())
+            }
+        }
     }
 }
+
+/// What is told of a document whose cost depends on values that are not there.
+const NOTHING_FOUND: ValidationResult =
+    ValidationResult { cache_control: CacheControl { public: true, max_age: 0 }, complexity: 0, depth: 0 };
+
+/// For what the library was given a request.
+fn phase(data: &Data) -> Option<&Phase> {
+    data.get(&TypeId::of::<Phase>())?.downcast_ref()
+}
+
+/// Whether an error only says that a cost cannot be told without the value of a variable.
+fn needs_variables(error: &ServerError) -> bool {
+    let name = error.message.strip_prefix("Variable ").and_then(|rest| rest.strip_suffix(" is not defined."));
+    name.is_some_and(|name| !name.starts_with('"'))
+}
+
+/// Measures a request before anything follows its fragments. Gives how many references each of its `_entities` may be given; 0: it
+/// has none.
+///
+/// # Errors
+/// When it is too much, or cannot be parsed.
+pub fn measured(request: &mut Request) -> ServerResult<usize> {
+    let (values, given) = request
+        .variables
+        .values()
+        .map(extent)
+        .fold((0, 0), |(all, most), (count, longest)| (all + count, most.max(longest)));
+    let count = Count { longest: given, ..Count::default() };
+    let Some((Tally { aliases, entities, .. }, longest)) = count.document(parsed(request)?) else {
+        return Err(too_much());
+    };
+    if values > MOST_VALUES || aliases > MOST_ALIASES || entities * longest > MOST_REPRESENTATIONS {
+        return Err(too_much());
+    }
+    Ok(if entities > 0 { longest } else { 0 })
+}
+
+/// Says that the document of a request was parsed already, since its text alone is not what the parser reads.
+struct Normalized;
 
 /// The document of a request, which is parsed only if it is neither too long nor too deep for that.
 ///
@@ -98,17 +147,15 @@ pub fn parsed(request: &mut Request) -> ServerResult<&ExecutableDocument> {
         return Err(too_much());
     }
     // The parser shows the line at which it stopped, with all that it holds.
-    request.parsed_query().map_err(|error| ApiError::Syntax.at(error.locations))
-}
-
-/// Leaves out of a request the variables that no operation of its document declares.
-pub fn keep_declared(request: &mut Request, document: &ExecutableDocument) {
-    let operations = document.operations.iter();
-    let declared: HashSet<&Name> = operations
-        .flat_map(|(_, operation)| &operation.node.variable_definitions)
-        .map(|definition| &definition.node.name.node)
-        .collect();
-    request.variables.retain(|name, _| declared.contains(name));
+    let syntax = |error: ServerError| ApiError::Syntax.at(error.locations);
+    if !request.data.contains_key(&TypeId::of::<Normalized>())
+        && let Cow::Owned(text) = normalized(&request.query)
+    {
+        let document = parse_query(text).map_err(|error| syntax(error.into()))?;
+        request.set_parsed_query(document);
+        request.data.insert(Normalized);
+    }
+    request.parsed_query().map_err(syntax)
 }
 
 /// What selections come to, with their fragments written out.

@@ -20,6 +20,9 @@ use crate::graphql::{
     schema::sdl,
 };
 
+/// The key of a field that nobody has asked for, and that is taken out of every answer. No document can name it.
+pub const PLACEHOLDER: &str = " ";
+
 /// Which type each field of each type has.
 type Types = HashMap<Name, HashMap<Name, Type>>;
 
@@ -144,6 +147,7 @@ impl Outline {
     fn order(&self, value: &mut Value) {
         match value {
             Value::Object(object) => {
+                object.shift_remove(PLACEHOLDER);
                 if !self.is_order_of(object) {
                     let mut rest = std::mem::take(object);
                     let known = self.fields.keys().filter_map(|key| rest.swap_remove_entry(key));

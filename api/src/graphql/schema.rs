@@ -37,7 +37,8 @@ pub(in crate::graphql) fn builder() -> SchemaBuilder<Root, Mutation, Subscriptio
         .extension(Limited)
         .limit_depth(DEEPEST)
         .limit_complexity(MOST_COST)
-        .limit_recursive_depth(DEEPEST_SELECTION)
+        // What a client writes was measured before. As it is executed it may be deeper: fields of an interface go to its objects.
+        .limit_recursive_depth(2 * DEEPEST_SELECTION)
         .limit_directives(16)
 }
 
@@ -62,10 +63,16 @@ pub fn client_sdl() -> &'static str {
     &SDL
 }
 
+/// The SDL with all that this service has, also what only gateways use.
+#[must_use]
+pub fn full_sdl() -> String {
+    exported(SDLExportOptions::new())
+}
+
 fn without_gateways() -> String {
     const TYPES: [&str; 3] = ["scalar _Any", "union _Entity", "type _Service"];
     const FIELDS: [&str; 2] = ["\t_entities(", "\t_service:"];
-    let sdl = exported(SDLExportOptions::new());
+    let sdl = full_sdl();
     let types = sdl.split("\n\n").filter(|definition| !TYPES.iter().any(|name| definition.contains(name)));
     let definitions = types.collect::<Vec<_>>().join("\n\n");
     let lines = definitions.split('\n').filter(|line| !FIELDS.iter().any(|field| line.starts_with(field)));
