@@ -16,6 +16,7 @@ mod connections;
 mod crowd;
 mod doors;
 mod editions;
+mod encodings;
 mod epochs;
 mod faults;
 mod federation;

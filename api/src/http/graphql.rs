@@ -22,6 +22,7 @@ use crate::{
         address::{self, Peer},
         answering::{self, Single},
         cache,
+        encoding::{Encoding, Unreadable},
         lines::{self, Refused},
         link::Link,
         negotiate::{Form, form},
@@ -100,6 +101,11 @@ async fn posted(door: &Door, http: HttpRequest) -> Response {
     if !is_json(&parts.headers) {
         return shut(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request-content-type");
     }
+    let Some(encoding) = Encoding::of(&parts.headers) else {
+        let mut response = shut(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request-content-encoding");
+        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        return response;
+    };
     let whole = HttpRequest::from_parts(parts.clone(), body);
     let body = tokio::select! {
         biased;
@@ -111,6 +117,11 @@ async fn posted(door: &Door, http: HttpRequest) -> Response {
     let body: Bytes = match body {
         Ok(body) => body,
         Err(rejection) => return shut(rejection.status(), "request-too-large"),
+    };
+    let body = match encoding.read(body, door.limits.max_body_bytes) {
+        Ok(body) => body,
+        Err(Unreadable::TooLarge) => return shut(StatusCode::PAYLOAD_TOO_LARGE, "request-too-large"),
+        Err(Unreadable::Broken) => return shut(StatusCode::BAD_REQUEST, "request-gzip"),
     };
     match request::parse(&body, &door.documents) {
         Ok(request) => answer(door, &parts.headers, Asked::of(door, request, &parts, true)).await,

@@ -6,6 +6,7 @@ mod cache;
 mod connections;
 mod documents;
 mod door;
+mod encoding;
 mod following;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
