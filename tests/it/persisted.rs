@@ -2,6 +2,7 @@
 
 use harness::{Actor, Engine, Town, scenes, web};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 const HOST: &str = "751110000";
 /// The SHA-256 of [`WHO`].
@@ -15,6 +16,13 @@ fn by_hash(hash: &str) -> Value {
 async fn post(actor: &Actor, body: Value) -> (u16, Value) {
     let answer = actor.request().json(&body).send().await.expect("the service answers");
     (answer.status().as_u16(), answer.json().await.expect("JSON"))
+}
+
+/// One of many documents, with its hash.
+fn numbered(n: usize) -> (String, String) {
+    let query = format!("{{ a{n}: __typename }}");
+    let hash = Sha256::digest(&query).iter().map(|byte| format!("{byte:02x}")).collect();
+    (query, hash)
 }
 
 fn code(answer: &Value) -> &str {
@@ -78,6 +86,26 @@ scenes! {
         let refused = socket.hear().await;
         assert_eq!(refused["payload"][0]["extensions"]["code"], "PERSISTED_QUERY_NOT_FOUND", "{refused}");
     }
+}
+
+#[tokio::test]
+async fn what_one_client_registers_pushes_out_nothing_of_others() {
+    let town = Town::with(Engine::Embedded, &[("KEZDESU_TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+    let from = async |address: &str, body: Value| {
+        let sent = town.stranger().request().header("x-forwarded-for", address).json(&body).send().await.unwrap();
+        sent.json::<Value>().await.unwrap()
+    };
+    let register = |query: &str, hash: &str| json!({ "query": query, "extensions": by_hash(hash) });
+    let known = || json!({ "extensions": by_hash(HASH) });
+    from("192.0.2.1", register(WHO, HASH)).await;
+    for n in 0..1_100 {
+        let (query, hash) = numbered(n);
+        let answer = from("2001:db8::1", register(&query, &hash)).await;
+        assert!(answer["data"].is_object(), "{answer}");
+    }
+    assert_eq!(from("192.0.2.2", known()).await, json!({ "data": { "viewer": null } }));
+    let (_, first) = numbered(0);
+    assert_eq!(code(&from("2001:db8::2", json!({ "extensions": by_hash(&first) })).await), "PERSISTED_QUERY_NOT_FOUND");
 }
 
 #[tokio::test]

@@ -3,21 +3,25 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    num::NonZeroUsize,
     path::Path,
     sync::Arc,
 };
 
 use async_graphql::parser::parse_query;
-use lru::LruCache;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::{config::Safelist, domain::viewer::Viewer, http::request::BadRequest};
+use crate::{
+    config::Safelist,
+    domain::viewer::Viewer,
+    graphql::literals::normalized,
+    http::{
+        registered::{Client, Registered},
+        request::BadRequest,
+    },
+};
 
-/// How many registered documents are kept, the least used going first.
-const MOST_REGISTERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(999);
 /// How long a registered document may be, in bytes. A longer one runs, and is not kept.
 const LONGEST_REGISTERED: usize = 16 << 10;
 /// How an identity begins that says that it is a hash.
@@ -67,17 +71,12 @@ pub struct Documents {
     manifest: HashMap<String, Arc<str>>,
     listed: HashSet<Arc<str>>,
     safelist: Safelist,
-    registered: Mutex<LruCache<String, Arc<str>>>,
+    registered: Mutex<Registered>,
 }
 
 impl Default for Documents {
     fn default() -> Self {
-        Self {
-            manifest: HashMap::new(),
-            listed: HashSet::new(),
-            safelist: Safelist::Off,
-            registered: Mutex::new(LruCache::new(MOST_REGISTERED)),
-        }
+        Self { manifest: HashMap::new(), listed: HashSet::new(), safelist: Safelist::Off, registered: Mutex::default() }
     }
 }
 
@@ -98,7 +97,7 @@ impl Documents {
         }
         let mut documents = Self { safelist, ..Self::default() };
         for Operation { id, body } in read.operations {
-            if parse_query(&body).is_err() {
+            if parse_query(normalized(&body)).is_err() {
                 return Err(BadManifest::Document(id));
             }
             let body: Arc<str> = body.into();
@@ -132,16 +131,17 @@ impl Documents {
         }
     }
 
-    /// Keeps a document that came with its hash: once it is known that it may run, so that nobody fills the place with what never does.
-    pub(in crate::http) fn keep(&self, hash: &str, document: &str) {
+    /// Keeps a document that a client sent with its hash: once it is known that it may run, so that nobody fills the place with what
+    /// never does.
+    pub(in crate::http) fn keep(&self, client: &Client, hash: &str, document: &str) {
         if document.len() <= LONGEST_REGISTERED {
-            self.registered.lock().put(hash.to_owned(), document.into());
+            self.registered.lock().keep(client, hash, document);
         }
     }
 
     fn known(&self, id: &str) -> Option<Arc<str>> {
         let listed = self.manifest.get(id).or_else(|| self.manifest.get(hash_in(id))).cloned();
-        listed.or_else(|| self.registered.lock().get(&hash_in(id).to_ascii_lowercase()).cloned())
+        listed.or_else(|| self.registered.lock().get(&hash_in(id).to_ascii_lowercase()))
     }
 
     /// Whether a caller may run a document: everybody where there is no safelist, else staff anything and the public what is listed.
@@ -197,18 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_registered_is_bounded() {
+    fn keeps_no_document_that_is_too_long() {
         let documents = Documents::default();
-        let text = |n: usize| format!("{{ a{n} }}");
-        for n in 0..=MOST_REGISTERED.get() {
-            let hash = documents.find(Some(text(n)), Some(&sha256(&text(n)))).unwrap().hash;
-            documents.keep(&hash.unwrap(), &text(n));
-        }
         let known = |text: &str| documents.find(None, Some(&sha256(text).to_uppercase())).map(|found| found.query);
-        assert_eq!(known(&text(0)), Err(BadRequest::UnknownHash));
-        assert_eq!(known(&text(1)), Ok(text(1)));
-        let long = "x".repeat(LONGEST_REGISTERED + 1);
-        documents.keep(&sha256(&long), &long);
-        assert_eq!(known(&long), Err(BadRequest::UnknownHash));
+        for (length, kept) in [(LONGEST_REGISTERED, true), (LONGEST_REGISTERED + 1, false)] {
+            let text = "x".repeat(length);
+            documents.keep(&Client::Unknown, &sha256(&text), &text);
+            assert_eq!(known(&text).is_ok(), kept, "{length}");
+        }
     }
 }

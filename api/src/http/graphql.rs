@@ -234,7 +234,7 @@ async fn answer(door: &Door, headers: &HeaderMap, asked: Asked) -> Response {
         return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", "error-not-listed", language));
     }
     // The engine says what is wrong with one that cannot be run.
-    let operation = request::operation(&mut request, &door.documents).unwrap_or(OperationType::Query);
+    let operation = request::operation(&mut request, &door.documents, &caller).unwrap_or(OperationType::Query);
     if operation == OperationType::Mutation && !by_post {
         return shut(Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "request-mutation", language));
     }

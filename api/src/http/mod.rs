@@ -19,6 +19,7 @@ mod ops;
 mod origin;
 mod pages;
 mod places;
+mod registered;
 mod request;
 mod serve;
 mod streams;

@@ -5,8 +5,11 @@ use entities::enums::Language;
 use serde_json::{Map, Value};
 
 use crate::{
-    graphql::Engine,
-    http::documents::{Documents, Found},
+    graphql::{Engine, engine::Caller},
+    http::{
+        documents::{Documents, Found},
+        registered::Client,
+    },
     text,
 };
 
@@ -18,10 +21,14 @@ const HASH: &str = "persistedQueryHash";
 ///
 /// # Errors
 /// When the document is too large, cannot be parsed, or does not say which operation to run.
-pub(in crate::http) fn operation(request: &mut Request, documents: &Documents) -> Result<OperationType, ServerError> {
+pub(in crate::http) fn operation(
+    request: &mut Request,
+    documents: &Documents,
+    caller: &Caller,
+) -> Result<OperationType, ServerError> {
     let operation = Engine::operation(request)?;
     if let Some(async_graphql::Value::String(hash)) = request.extensions.get(HASH) {
-        documents.keep(hash, &request.query);
+        documents.keep(&Client::of(caller), hash, &request.query);
     }
     Ok(operation)
 }

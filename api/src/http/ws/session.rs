@@ -239,7 +239,7 @@ impl Session {
             }
             Word::Subscribe(id, mut request) => {
                 // The engine says what is wrong with one that cannot be run.
-                let _ = request::operation(&mut request, &self.door.documents);
+                let _ = request::operation(&mut request, &self.door.documents, &self.caller);
                 self.begin(id, *request);
                 None
             }
