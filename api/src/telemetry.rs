@@ -17,6 +17,7 @@ use tracing_subscriber::{
 use crate::{
     app::rates::LimitScope,
     config::{LogFormat, Settings},
+    tls,
 };
 
 /// Libraries that would write what they carry into the log when it is turned up.
@@ -79,6 +80,7 @@ fn tells_too_much(what: &Metadata<'_>) -> bool {
 }
 
 fn provider(collector: &str) -> Result<SdkTracerProvider, BadCollector> {
+    tls::provide();
     let endpoint = format!("{}/v1/traces", collector.trim_end_matches('/'));
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(endpoint);
     let resource = Resource::builder().with_service_name("kezdesu").build();

@@ -17,6 +17,7 @@ mod crowd;
 mod doors;
 mod editions;
 mod encodings;
+mod encrypted_traces;
 mod epochs;
 mod faults;
 mod federation;

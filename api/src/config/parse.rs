@@ -220,9 +220,9 @@ fn networks(texts: &Texts, name: &'static str) -> Result<Vec<IpNet>, BadSetting>
 fn collector(texts: &Texts) -> Result<Option<String>, BadSetting> {
     let name = "KEZDESU_OTLP";
     let Some(url) = optional(texts, name) else { return Ok(None) };
-    match Url::parse(&url).is_ok_and(|url| url.scheme() == "http" && url.has_host()) {
+    match Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
         true => Ok(Some(url)),
-        false => Err(malformed(name, "is an address that begins with http://")),
+        false => Err(malformed(name, "is an address that begins with http:// or https://")),
     }
 }
 
@@ -327,6 +327,16 @@ mod tests {
         assert_eq!(hosts(&production), None);
         let both = [&production[..], &[("KEZDESU_HOSTS", "meetings.example")]].concat();
         assert_eq!(hosts(&both), Some(vec!["meetings.example".to_owned()]));
+    }
+
+    #[test]
+    fn takes_a_collector_with_and_without_encryption() {
+        for url in ["http://127.0.0.1:4318", "https://otlp.example", "https://otlp.example:4318/"] {
+            assert_eq!(with(&[("KEZDESU_OTLP", url)]).unwrap().otlp.as_deref(), Some(url));
+        }
+        for url in ["https://", "ftp://otlp.example", "otlp.example:4318", "grpc://otlp.example"] {
+            assert!(refusal(&[("KEZDESU_OTLP", url)]).ends_with("begins with http:// or https://"), "{url}");
+        }
     }
 
     #[test]

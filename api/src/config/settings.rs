@@ -134,7 +134,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "KEZDESU_OTLP",
         "none",
-        "Address of an OpenTelemetry collector (OTLP over HTTP), such as `http://collector:4318`.",
+        "Address of an OpenTelemetry collector (OTLP over HTTP), such as `http://collector:4318` or `https://otlp.example`.",
     ),
     setting(
         "KEZDESU_CONFIG",
