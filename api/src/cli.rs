@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use chrono::{NaiveDate, TimeDelta};
 use clap::{Args, Parser, Subcommand};
-use entities::kato::KatoCode;
+use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 
 use crate::{
-    auth::{TokenRequest, parse_ttl},
-    domain::viewer::Role,
+    auth::{TokenRequest, broadcast_id, parse_ttl},
+    domain::viewer::{ImportGrant, Role},
 };
 
 /// Meetings of akims with the population: a GraphQL subgraph with live streams.
@@ -36,11 +36,14 @@ pub enum Command {
     Regions(Regions),
     /// Make a token with the development key.
     Token(TokenArgs),
-    /// Withdraw every token that somebody has been issued until now.
+    /// Withdraw every token that somebody has been issued until now, and wait until new ones are accepted.
     WithdrawTokens {
         /// Whose: the `sub` of the tokens.
         #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         subject: String,
+        /// Do not wait: tokens issued within the next half minute are refused too.
+        #[arg(long)]
+        no_wait: bool,
     },
     /// Begin a new epoch of the feeds, after the database was restored from a backup: whoever followed before reads anew.
     NewEpoch,
@@ -89,6 +92,12 @@ pub struct TokenArgs {
     /// The agency that the holder speaks for.
     #[arg(long)]
     pub agency: Option<String>,
+    /// The only platform that a CONNECTOR may import from.
+    #[arg(long, value_parser = platform)]
+    pub platform: Option<Platform>,
+    /// The only broadcast that a CONNECTOR may import from, `brd_…`.
+    #[arg(long, value_parser = broadcast)]
+    pub broadcast: Option<BroadcastId>,
     /// Who the holder is.
     #[arg(long, default_value = "developer")]
     pub subject: String,
@@ -102,9 +111,9 @@ pub struct TokenArgs {
 
 impl From<TokenArgs> for TokenRequest {
     fn from(args: TokenArgs) -> Self {
-        let TokenArgs { roles, region, agency, subject, name, ttl } = args;
+        let TokenArgs { roles, region, agency, platform, broadcast, subject, name, ttl } = args;
         let name = name.unwrap_or_else(|| subject.clone());
-        Self { subject, name, roles, region, agency, ttl }
+        Self { subject, name, roles, region, agency, imports: ImportGrant { platform, broadcast }, ttl }
     }
 }
 
@@ -116,6 +125,15 @@ fn role(text: &str) -> Result<Role, String> {
 
 fn code(text: &str) -> Result<KatoCode, String> {
     text.parse().map_err(|error: entities::kato::BadKatoCode| error.to_string())
+}
+
+fn platform(text: &str) -> Result<Platform, String> {
+    let names = || Platform::ALL.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join(", ");
+    text.to_uppercase().parse().map_err(|_| format!("the platforms are {}", names()))
+}
+
+fn broadcast(text: &str) -> Result<BroadcastId, String> {
+    broadcast_id(text).ok_or_else(|| "the identity of a broadcast, brd_…".to_owned())
 }
 
 fn ttl(text: &str) -> Result<TimeDelta, String> {

@@ -10,12 +10,12 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     app::{App, AppParts, rates::RateLimits},
-    auth::{Authenticator, KeyError},
+    auth::{Authenticator, KeyError, LEEWAY},
     clock::{Clock, sleep},
     config::{Environment, Settings},
     domain::regions::embedded,
@@ -171,17 +171,30 @@ pub async fn back_up(settings: &Settings, file: &Path) -> Result<(), BackupError
     Ok(())
 }
 
-/// Withdraws every token that was issued to somebody until now, and gives that moment. Replicas look every second.
+/// Up to when somebody's tokens are withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// The last second of issue that is reached.
+    pub until: DateTime<Utc>,
+    /// How long it is until a token that is issued then is accepted.
+    pub wait: TimeDelta,
+}
+
+/// Withdraws every token that was issued to somebody until now. Replicas look every second.
+///
+/// A signer's clock may be ahead, so that a token which is in use already says that it was issued [`LEEWAY`] later: that far it
+/// reaches. Tokens count whole seconds, and so does what they are compared with.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn withdraw_tokens(store: &Store, clock: &dyn Clock, subject: &str) -> Result<DateTime<Utc>, StartError> {
+pub async fn withdraw_tokens(store: &Store, clock: &dyn Clock, subject: &str) -> Result<Withdrawal, StartError> {
     let now = store.time().await?.unwrap_or_else(|| clock.now());
+    let until = (now + LEEWAY).trunc_subsecs(0);
     let tx = store.begin().await?;
-    tx.withdraw_tokens(subject, now).await?;
+    tx.withdraw_tokens(subject, until).await?;
     tx.commit().await?;
     tracing::info!("tokens were withdrawn");
-    Ok(now)
+    Ok(Withdrawal { until, wait: until + TimeDelta::seconds(1) - now })
 }
 
 /// Gives the feeds a generation where they have none yet.

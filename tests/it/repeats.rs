@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use harness::{Engine, id_of, refusal, scenes};
 use kezdesu::{
     app::questions::{PostComment, Sent},
-    domain::viewer::{Person, Role, Viewer},
+    domain::viewer::{ImportGrant, Person, Role, Viewer},
     graphql::node::GlobalId,
 };
 use serde_json::json;
@@ -72,7 +72,7 @@ scenes! {
         let posts = join_all((0..40).map(|n| {
             // No token can say this of anybody: it stands for whatever nobody has thought of.
             let subject = if n % 8 == 0 { format!("nobody \u{0}{n}") } else { format!("somebody {n}") };
-            let person = Person { subject, name: "Ана".to_owned(), roles: vec![Role::Citizen], region: None, agency: None };
+            let person = Person { subject, name: "Ана".to_owned(), roles: vec![Role::Citizen], region: None, agency: None, imports: ImportGrant::default() };
             let post = PostComment {
                 meeting: id,
                 body: format!("№ {n}"),

@@ -1,7 +1,7 @@
 //! The split between presentation and questions, as people see it.
 
 use chrono::TimeDelta;
-use harness::{refusal, scenes};
+use harness::{refusal, scenes, token_claims};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -15,7 +15,10 @@ fn sums(split: &Value) -> [i64; 3] {
 
 scenes! {
     async fn the_split_is_exact_across_pauses_and_a_clock_that_jumps(town) {
-        let (staff, moderator) = (town.akimat(HOST), town.moderator(HOST));
+        let staff = town.akimat(HOST);
+        // Issued before any moment that the clock will show.
+        let issued = town.now() - TimeDelta::hours(2);
+        let moderator = town.holder_of(&token_claims("moderator", "Moderator", &["MODERATOR"], Some(HOST), issued));
         let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
         let stage = async |stage: &str| moderator.act("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
         town.pass(TimeDelta::milliseconds(123_457));

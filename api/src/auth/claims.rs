@@ -1,12 +1,13 @@
 //! What a token says.
 
 use chrono::{DateTime, Utc};
-use entities::kato::KatoCode;
+use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 use serde::{Deserialize, Serialize};
+use type_safe_id::{DynamicType, TypeSafeId};
 
 use crate::{
     auth::keys::Print,
-    domain::viewer::{Person, Role, Viewer},
+    domain::viewer::{ImportGrant, Person, Role, Viewer, display_name},
 };
 
 /// A verified caller.
@@ -87,6 +88,12 @@ pub(in crate::auth) struct Claims {
     pub(in crate::auth) region: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) agency: Option<String>,
+    /// The only platform a connector may import from. Of other roles it may mean anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::auth) platform: Option<serde_json::Value>,
+    /// The only broadcast a connector may import from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::auth) broadcast: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -119,9 +126,35 @@ impl Claims {
         let mut roles: Vec<Role> = self.roles.iter().filter_map(named).collect();
         roles.sort_unstable();
         roles.dedup();
-        let name = self.name.as_ref().filter(|name| !name.trim().is_empty()).unwrap_or(&self.sub).clone();
-        Ok(Person { subject: self.sub.clone(), name, roles, region, agency: self.agency.clone() })
+        let imports = if roles.contains(&Role::Connector) { self.imports()? } else { ImportGrant::default() };
+        let name = display_name(self.name.as_deref(), &self.sub);
+        Ok(Person { subject: self.sub.clone(), name, roles, region, agency: self.agency.clone(), imports })
     }
+
+    /// A restriction that is not understood is refused: it must not become none.
+    fn imports(&self) -> Result<ImportGrant, AuthRefused> {
+        let text = |claim: &Option<serde_json::Value>| match claim {
+            None | Some(serde_json::Value::Null) => Ok(None),
+            Some(serde_json::Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(AuthRefused::BadClaim),
+        };
+        let platform = text(&self.platform)?.map(|name| name.parse::<Platform>()).transpose();
+        let broadcast = text(&self.broadcast)?.map(|id| broadcast_id(&id).ok_or(AuthRefused::BadClaim)).transpose()?;
+        Ok(ImportGrant { platform: platform.map_err(|_| AuthRefused::BadClaim)?, broadcast })
+    }
+}
+
+/// Reads the public identity of a broadcast, `brd_…`.
+#[must_use]
+pub fn broadcast_id(text: &str) -> Option<BroadcastId> {
+    // The library panics at text that is not ASCII.
+    let id: TypeSafeId<DynamicType> = Some(text).filter(|text| text.is_ascii())?.parse().ok()?;
+    (id.type_prefix() == "brd").then(|| BroadcastId(id.uuid()))
+}
+
+/// Writes the public identity of a broadcast.
+pub(in crate::auth) fn broadcast_text(id: BroadcastId) -> Option<String> {
+    Some(TypeSafeId::from_type_and_uuid(DynamicType::new("brd").ok()?, id.0).to_string())
 }
 
 /// The name of a role in a token, as in the public API.

@@ -14,11 +14,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 
 use crate::{
     auth::{
-        claims::{Audience, Claims, role_name},
+        claims::{Audience, Claims, broadcast_text, role_name},
         keys::{Key, KeyError, Keys, Print},
     },
     config::Settings,
-    domain::viewer::Role,
+    domain::viewer::{ImportGrant, Role},
 };
 
 const KID: &str = "dev";
@@ -53,6 +53,8 @@ pub struct TokenRequest {
     pub region: Option<KatoCode>,
     /// The agency they speak for.
     pub agency: Option<String>,
+    /// What a connector may import.
+    pub imports: ImportGrant,
     /// How long it lasts.
     pub ttl: TimeDelta,
 }
@@ -76,6 +78,8 @@ pub fn mint(settings: &Settings, request: &TokenRequest, now: DateTime<Utc>) -> 
         roles: request.roles.iter().map(|role| role_name(*role).to_owned()).collect(),
         region: request.region.map(|code| code.to_string()),
         agency: request.agency.clone(),
+        platform: request.imports.platform.map(|platform| platform.as_str().into()),
+        broadcast: request.imports.broadcast.and_then(broadcast_text).map(Into::into),
     };
     let header = Header { kid: Some(KID.to_owned()), ..Header::new(Algorithm::HS256) };
     let secret = secret(&settings.data_dir)?;

@@ -12,7 +12,7 @@ mod tests;
 mod verify;
 mod wanted;
 
-pub use claims::{AuthRefused, Authenticated, Token};
+pub use claims::{AuthRefused, Authenticated, Token, broadcast_id};
 pub use dev_key::{MintError, TokenRequest, mint, parse_ttl};
 pub use keys::KeyError;
-pub use verify::Authenticator;
+pub use verify::{Authenticator, LEEWAY};

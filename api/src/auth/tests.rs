@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
+use entities::enums::Platform;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
@@ -14,10 +15,12 @@ use super::{fuzzing::PRIVATE, *};
 use crate::{
     clock::ManualClock,
     config::{Settings, load},
-    domain::viewer::Role,
+    domain::viewer::{ImportGrant, Role},
 };
 
 /// The public key that belongs to it.
+/// The identity of some broadcast.
+const BROADCAST: &str = "brd_01kjpb7wg0emv82ffvza2qv962";
 const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 struct Bench {
@@ -172,21 +175,57 @@ async fn a_token_that_was_seen_is_judged_again() {
 }
 
 #[tokio::test]
+async fn a_token_of_the_future_is_refused_beyond_the_leeway() {
+    let bench = bench().await;
+    let issued = |at: DateTime<Utc>| sign(&header(), &with("iat", json!(at.timestamp())));
+    assert!(bench.auth.authenticate(Some(&issued(noon() + LEEWAY))).is_ok());
+    let ahead = issued(noon() + LEEWAY + TimeDelta::seconds(1));
+    assert_eq!(bench.auth.authenticate(Some(&ahead)).unwrap_err(), AuthRefused::NotYet);
+    bench.clock.advance(TimeDelta::seconds(1));
+    assert!(bench.auth.authenticate(Some(&ahead)).is_ok());
+}
+
+#[tokio::test]
+async fn a_withdrawal_reaches_whole_seconds_of_issue() {
+    let bench = bench().await;
+    let moment = noon() + TimeDelta::milliseconds(900);
+    bench.auth.withdraw([("ana".to_owned(), moment)].into());
+    bench.clock.advance(TimeDelta::seconds(2));
+    let issued = |seconds| sign(&header(), &with("iat", json!((noon() + TimeDelta::seconds(seconds)).timestamp())));
+    let is_taken = |token: String| match bench.auth.authenticate(Some(&token)) {
+        Ok(_) => true,
+        Err(refused) => {
+            assert_eq!(refused, AuthRefused::Withdrawn);
+            false
+        }
+    };
+    assert!(!is_taken(issued(-1)));
+    assert!(!is_taken(issued(0)), "of the same second it may be older or newer: it counts as older");
+    assert!(is_taken(issued(1)));
+    assert!(!is_taken(sign(&header(), &without("iat"))), "so does one that does not say when it was issued");
+    bench.auth.withdraw([("ana".to_owned(), noon())].into());
+    assert!(!is_taken(issued(0)));
+}
+
+#[tokio::test]
 async fn the_development_key_is_made_once_and_only_where_it_may_be() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(&[("KEZDESU_DATA_DIR", dir.path().to_str().unwrap())]);
     let request = TokenRequest {
         subject: "ana".to_owned(),
         name: "Ana".to_owned(),
-        roles: vec![Role::Moderator],
+        roles: vec![Role::Moderator, Role::Connector],
         region: Some("103200000".parse().unwrap()),
         agency: None,
+        imports: ImportGrant { platform: Some(Platform::Vk), broadcast: broadcast_id(BROADCAST) },
         ttl: parse_ttl("8h").unwrap(),
     };
     let token = format!("Bearer {}", mint(&settings, &request, noon()).unwrap());
     let clock = ManualClock::at(noon());
     let auth = Authenticator::start(&settings, clock).await.unwrap();
     let known = auth.authenticate(Some(&token)).unwrap();
+    let imports = known.viewer.person().unwrap().imports;
+    assert_eq!((imports, imports.broadcast.is_some()), (request.imports, true));
     assert_eq!(known.token.unwrap().expires_at, noon() + TimeDelta::hours(8));
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(dir.path().join("dev.key")).unwrap().permissions());

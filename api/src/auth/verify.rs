@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How far a signer's clock may be ahead of ours.
-const LEEWAY: TimeDelta = TimeDelta::seconds(30);
+pub const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 /// How long a token may be.
 const LONGEST_TOKEN: usize = 8192;
 
@@ -103,7 +103,7 @@ impl Authenticator {
         self.wanted.over().await;
     }
 
-    /// From now on refuses what was issued to these people up to these moments, and tells those who are known by such a token.
+    /// From now on refuses what was issued to these people up to these seconds, and tells those who are known by such a token.
     pub fn withdraw(&self, withdrawn: Withdrawals) {
         self.withdrawn.store(Arc::new(withdrawn));
         self.changed.send_replace(());
@@ -136,8 +136,10 @@ impl Authenticator {
 
     fn is_withdrawn(&self, token: &Token) -> bool {
         let withdrawn = self.withdrawn.load();
-        // One that does not say when it was issued may be older.
-        withdrawn.get(&token.subject).is_some_and(|moment| token.issued_at.is_none_or(|issued| issued <= *moment))
+        // Both count whole seconds: a token says no more. One that does not say when it was issued may be older.
+        let reached =
+            |moment: &DateTime<Utc>| token.issued_at.is_none_or(|issued| issued.timestamp() <= moment.timestamp());
+        withdrawn.get(&token.subject).is_some_and(reached)
     }
 
     /// Who is asking, by the `Authorization` header; anonymous where there is none.
@@ -174,6 +176,9 @@ impl Authenticator {
             return Err(AuthRefused::NotYet);
         }
         let issued_at = claims.iat.map(moment).transpose()?;
+        if issued_at.is_some_and(|issued| now + LEEWAY < issued) {
+            return Err(AuthRefused::NotYet);
+        }
         let person = claims.person()?;
         let token = Token { kid, print: key.print, subject: person.subject.clone(), issued_at, expires_at };
         if self.is_withdrawn(&token) {

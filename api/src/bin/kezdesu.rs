@@ -7,14 +7,14 @@ use kezdesu::{
     app::regions::ImportOptions,
     auth::mint,
     cli::{Cli, Command, Regions},
-    clock::{Clock, SystemClock},
+    clock::{Clock, SystemClock, sleep},
     config::{Settings, from_environment},
     demo,
     feed::{Bus, MemoryBus, RedisBus},
     files,
     graphql::sdl,
     idgen::{IdGen, RandomIds},
-    service::{self, Service, Setup},
+    service::{self, Service, Setup, Withdrawal},
     telemetry, tls,
 };
 use tikv_jemallocator::Jemalloc;
@@ -76,10 +76,15 @@ async fn run(command: Command) -> Outcome {
             say("the schema is up to date\n")
         }
         Command::Token(args) => say(&format!("{}\n", mint(&settings, &args.into(), clock.now())?)),
-        Command::WithdrawTokens { subject } => {
+        Command::WithdrawTokens { subject, no_wait } => {
             let store = service::open(&settings, false).await?;
-            let until = service::withdraw_tokens(&store, clock.as_ref(), &subject).await?;
-            say(&format!("tokens issued to {subject} up to {} are withdrawn\n", until.format("%FT%TZ")))
+            let Withdrawal { until, wait } = service::withdraw_tokens(&store, clock.as_ref(), &subject).await?;
+            say(&format!("tokens issued to {subject} up to {} are withdrawn\n", until.format("%FT%TZ")))?;
+            if no_wait {
+                return Ok(());
+            }
+            sleep(clock.as_ref(), wait).await;
+            say("tokens that are issued from now on are accepted\n")
         }
         Command::NewEpoch => {
             let store = service::open(&settings, false).await?;

@@ -21,7 +21,7 @@ use crate::{
     auth::{MintError, TokenRequest, mint},
     clock::Clock,
     config::{Environment, Settings},
-    domain::viewer::{Person, Role, Viewer},
+    domain::viewer::{ImportGrant, Person, Role, Viewer},
     graphql::node::GlobalId,
     service::Service,
     store::{meetings::MeetingFilter, page::Window},
@@ -73,6 +73,7 @@ pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>
             roles: roles.to_vec(),
             region: region.and_then(|code| code.parse().ok()),
             agency: None,
+            imports: ImportGrant::default(),
             ttl: TimeDelta::hours(8),
         };
         mint(settings, &request, clock.now())
@@ -100,6 +101,7 @@ fn viewer(subject: &str, name: &str, roles: &[Role], region: Option<&str>) -> Vi
         roles: roles.to_vec(),
         region: region.and_then(|code| code.parse().ok()),
         agency: None,
+        imports: ImportGrant::default(),
     })
 }
 

@@ -3,9 +3,14 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use entities::kato::KatoCode;
+use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 
-/// Up to which moment of issue whose tokens are withdrawn, by subject.
+use crate::domain::body::tidy;
+
+/// How many characters a shown name may have.
+pub const LONGEST_NAME: usize = 100;
+
+/// Up to which second of issue whose tokens are withdrawn, by subject.
 pub type Withdrawals = HashMap<String, DateTime<Utc>>;
 
 /// What a signed-in person may be. The public API uses the same names.
@@ -69,6 +74,44 @@ pub struct Person {
     pub region: Option<KatoCode>,
     /// Code of the agency the person speaks for.
     pub agency: Option<String>,
+    /// What a connector may import.
+    pub imports: ImportGrant,
+}
+
+/// Restricts what a connector may import. A part that is not named restricts nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ImportGrant {
+    /// Only from broadcasts on this platform.
+    pub platform: Option<Platform>,
+    /// Only from this broadcast.
+    pub broadcast: Option<BroadcastId>,
+}
+
+impl ImportGrant {
+    /// Whether comments of a broadcast may be imported.
+    #[must_use]
+    pub fn covers(&self, platform: Platform, broadcast: BroadcastId) -> bool {
+        self.platform.is_none_or(|own| own == platform) && self.broadcast.is_none_or(|own| own == broadcast)
+    }
+}
+
+/// Returns the name to show for a token: its own, else its subject, made fit to be shown and cut at [`LONGEST_NAME`].
+#[must_use]
+pub fn display_name(name: Option<&str>, subject: &str) -> String {
+    let shown = |text: &str| {
+        let seen: String =
+            text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_invisible(*c)).collect();
+        tidy(&seen, LONGEST_NAME)
+    };
+    name.and_then(shown).or_else(|| shown(subject)).unwrap_or_else(|| "?".to_owned())
+}
+
+/// Whether a character takes no place in a name. Joiners stay: some scripts are spelled with them.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl Viewer {
@@ -97,5 +140,36 @@ impl Viewer {
     #[must_use]
     pub fn is(&self, role: Role) -> bool {
         self.person().is_some_and(|person| person.roles.contains(&role))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_shown_without_what_cannot_be_seen_and_cut_at_its_end() {
+        let long = display_name(Some(&"ә".repeat(150)), "ana");
+        assert_eq!(long.chars().count(), LONGEST_NAME);
+        assert!(long.starts_with('ә') && long.ends_with('…'), "{long}");
+        for (name, shown) in [
+            (Some("Ана\u{0}\u{200b} Мария\u{202e}"), "Ана  Мария"),
+            (Some("\u{200b}\u{feff} "), "ana"),
+            (Some(" "), "ana"),
+            (None, "ana"),
+        ] {
+            assert_eq!(display_name(name, "ana"), shown, "{name:?}");
+        }
+        assert_eq!(display_name(None, "\u{200b}"), "?");
+    }
+
+    #[test]
+    fn an_import_grant_restricts_by_what_it_names() {
+        let [one, other] = [1, 2].map(|n| BroadcastId(uuid::Uuid::from_u128(n)));
+        let vk = ImportGrant { platform: Some(Platform::Vk), broadcast: None };
+        assert!(vk.covers(Platform::Vk, one) && !vk.covers(Platform::Youtube, one));
+        let single = ImportGrant { platform: None, broadcast: Some(one) };
+        assert!(single.covers(Platform::Vk, one) && !single.covers(Platform::Vk, other));
+        assert!(ImportGrant::default().covers(Platform::Youtube, other));
     }
 }
