@@ -15,8 +15,10 @@ pub struct Model {
     /// The caller's key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
-    /// SHA-256 of the input, in hex.
+    /// SHA-256 of the input as replicas before `canonical_digest` wrote and compare it.
     pub input_digest: String,
+    /// SHA-256 of the input's canonical JSON, after its version; none: written before there was one.
+    pub canonical_digest: Option<String>,
     /// What the first call made.
     pub result: Uuid,
     /// When.

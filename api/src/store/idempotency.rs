@@ -7,7 +7,7 @@ use entities::idempotency_key;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
 use uuid::Uuid;
 
-use crate::store::{StoreError, Tx, shapes::parts};
+use crate::store::{Store, StoreError, Tx, shapes::parts};
 
 /// A caller's wish that an act happen once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,8 +18,21 @@ pub struct Once {
     pub operation: &'static str,
     /// The caller's key.
     pub key: String,
-    /// SHA-256 of the input, in hex.
+    /// Digest of the input's canonical JSON, after its version.
     pub digest: String,
+    /// Digest of the input as earlier releases made it. They run beside this one during an upgrade, and their keys last a week:
+    /// the next release leaves it out.
+    pub former_digest: String,
+}
+
+impl Once {
+    /// Whether a stored claim was for the same input.
+    fn is_input_of(&self, row: &idempotency_key::Model) -> bool {
+        match &row.canonical_digest {
+            Some(digest) => *digest == self.digest,
+            None => row.input_digest == self.former_digest,
+        }
+    }
 }
 
 const KEY: [idempotency_key::Column; 3] =
@@ -70,7 +83,8 @@ impl Tx {
                 subject: Set(once.subject.clone()),
                 operation: Set(once.operation.to_owned()),
                 key: Set(once.key.clone()),
-                input_digest: Set(once.digest.clone()),
+                input_digest: Set(once.former_digest.clone()),
+                canonical_digest: Set(Some(once.digest.clone())),
                 result: Set(*result),
                 created_at: Set(*now),
             });
@@ -90,7 +104,7 @@ impl Tx {
             let row = rows.iter().find(same).ok_or(StoreError::Corrupt("idempotency key"))?;
             let claim = match row {
                 row if row.result == *result => Claim::Ours,
-                row if row.input_digest == once.digest => Claim::Done(row.result),
+                row if once.is_input_of(row) => Claim::Done(row.result),
                 _ => Claim::Reused,
             };
             Ok((once.clone(), claim))
@@ -123,5 +137,21 @@ impl Tx {
             .exec(self.inner())
             .await?;
         Ok(())
+    }
+}
+
+impl Store {
+    /// Whether any of these keys is claimed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn any_claimed(&self, keys: &[Once]) -> Result<bool, StoreError> {
+        for part in parts(keys) {
+            let any = part.iter().fold(Condition::any(), |any, once| any.add(is(once)));
+            if idempotency_key::Entity::find().filter(any).one(self.reader()).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

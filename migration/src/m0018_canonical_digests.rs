@@ -1,0 +1,22 @@
+//! Digests of inputs by their canonical JSON, beside those that older replicas write and compare.
+
+use sea_orm_migration::{
+    prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, Table, async_trait},
+    schema::string_null,
+};
+
+/// Digests of inputs by their canonical JSON.
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
+        let column = Table::alter().table("idempotency_keys").add_column(string_null("canonical_digest")).to_owned();
+        m.alter_table(column).await
+    }
+
+    async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
+        m.alter_table(Table::alter().table("idempotency_keys").drop_column("canonical_digest").to_owned()).await
+    }
+}
