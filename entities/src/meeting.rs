@@ -64,8 +64,9 @@ pub struct Model {
     pub slow_mode_seconds: i32,
     /// Whether the floor is open.
     pub accepting_comments: bool,
-    /// Words no comment may hold, as a JSON array.
-    pub blocked_words: String,
+    /// Words no comment may hold, as a JSON array; none: not read with the row. They are kept in `blocked_words`.
+    #[sea_orm(ignore)]
+    pub blocked_words: Option<String>,
     /// The newest receipt number given out.
     pub last_receipt: i32,
     /// When 80 % of the presentation's budget was recorded as reached.

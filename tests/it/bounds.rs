@@ -81,10 +81,11 @@ impl Held {
 /// Writes a meeting as no act would.
 async fn overwrite(store: &Store, meeting: &str, planned: Option<DateTime<Utc>>, began: Option<DateTime<Utc>>) {
     let Some(GlobalId::Meeting(id)) = GlobalId::parse(meeting) else { panic!("{meeting}") };
-    let mut row = store.meetings_by_id(&[id]).await.unwrap().remove(0);
+    let before = store.meetings_by_id(&[id]).await.unwrap().remove(0);
+    let mut row = before.clone();
     let tx = store.begin().await.unwrap();
     row.planned_start = planned.unwrap_or(row.planned_start);
-    tx.save_meeting(row).await.unwrap();
+    tx.save_meeting(&before, &row).await.unwrap();
     for mut segment in tx.segments(id).await.unwrap() {
         segment.started_at = began.unwrap_or(segment.started_at);
         tx.save_segment(segment).await.unwrap();

@@ -59,13 +59,14 @@ impl App {
     async fn mark_budget(&self, seen: &meeting::Model) -> Result<(), StoreError> {
         let now = self.now();
         let mut tx = self.store.begin().await?;
-        let Some(mut meeting) = tx.lock_meeting(seen.id).await? else { return Ok(()) };
+        let Some(before) = tx.lock_meeting(seen.id).await? else { return Ok(()) };
+        let mut meeting = before.clone();
         let rows = tx.segments(seen.id).await?;
         let events = self.reach(&mut meeting, &rows, now);
         if events.is_empty() {
             return Ok(());
         }
-        tx.save_meeting(meeting).await?;
+        tx.save_meeting(&before, &meeting).await?;
         tx.record(FeedName::Meetings, now, &events).await?;
         self.commit(tx).await
     }

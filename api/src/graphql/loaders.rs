@@ -60,6 +60,10 @@ pub struct InPublic(pub CommentId);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BroadcastsOf(pub MeetingId);
 
+/// The words that are blocked at a meeting, as a JSON array; none where there never were any.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BlockedWordsOf(pub MeetingId);
+
 /// The stretches of a meeting's stages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SegmentsOf(pub MeetingId);
@@ -129,6 +133,18 @@ impl Loader<BroadcastsOf> for Batch {
             found.entry(BroadcastsOf(row.meeting_id)).or_default().push(row);
         }
         Ok(found)
+    }
+}
+
+impl Loader<BlockedWordsOf> for Batch {
+    type Value = String;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[BlockedWordsOf]) -> Result<HashMap<BlockedWordsOf, String>, ApiError> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let rows = self.store()?.blocked_words_of(&ids).await?;
+        self.meter.rows(rows.iter().map(|row| row.words.len()).sum())?;
+        Ok(rows.into_iter().map(|row| (BlockedWordsOf(row.meeting_id), row.words)).collect())
     }
 }
 

@@ -177,7 +177,7 @@ pub fn comment_bytes(row: &comment::Model) -> usize {
 pub fn meeting_bytes(row: &meeting::Model) -> usize {
     let optional = [&row.title_ru, &row.title_en, &row.venue_kk, &row.venue_ru, &row.venue_en];
     let texts: usize = optional.into_iter().flatten().map(String::len).sum();
-    ROW + 2 * (row.title_kk.len() + texts) + row.blocked_words.len()
+    ROW + 2 * (row.title_kk.len() + texts)
 }
 
 /// Serialises an answer as JSON, up to the most bytes it may have.

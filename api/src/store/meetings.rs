@@ -1,23 +1,28 @@
 //! Meetings and their broadcasts.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use entities::{
-    broadcast,
+    blocked_words, broadcast,
     enums::{MeetingOrigin, MeetingPhase, Stored},
     ids::{BroadcastId, MeetingId},
     kato::KatoCode,
     meeting::{self, Column},
+    muted_author,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, JoinType,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, IntoCondition, IntoIden, Query},
 };
 
 use crate::store::{
     Store, StoreError, Tx,
     normalization::contains,
+    changes::changed,
     page::{Cut, Window},
-    shapes::keep_unknown,
+    shapes::{keep_unknown, padded},
 };
 
 /// Which meetings are wanted. Every part that is given must hold.
@@ -39,6 +44,24 @@ pub struct MeetingFilter {
     pub words: Vec<String>,
 }
 
+/// Where older replicas keep the blocked words of a meeting.
+const LEGACY_WORDS: &str = "blocked_words";
+/// No words, as they are stored.
+const NO_WORDS: &str = "[]";
+
+/// What decides whether authors may post at a meeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FloorState {
+    /// Where the meeting is in its life.
+    pub phase: MeetingPhase,
+    /// When it is to begin.
+    pub planned_start: DateTime<Utc>,
+    /// Whether the floor is open.
+    pub accepting_comments: bool,
+    /// Until when each author who was ever muted may not write.
+    pub muted: HashMap<String, DateTime<Utc>>,
+}
+
 /// Sort key of a meeting in a list: by its planned beginning.
 pub type MeetingCursor = (DateTime<Utc>, MeetingId);
 
@@ -57,19 +80,64 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_meeting(&self, row: meeting::Model) -> Result<(), StoreError> {
-        meeting::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(self.inner()).await?;
+        let words = row.blocked_words.clone().unwrap_or_else(|| NO_WORDS.to_owned());
+        let row = row.into_active_model();
+        let (mut columns, mut values) = (vec![LEGACY_WORDS.into_iden()], vec![Expr::value(words)]);
+        for column in Column::iter() {
+            if let Some(value) = row.get(column).into_value() {
+                columns.push(column.into_iden());
+                values.push(column.save_as(Expr::val(value)));
+            }
+        }
+        let mut insert = Query::insert();
+        let insert = insert.into_table(meeting::Entity).columns(columns).values(values);
+        let insert = insert.map_err(|_| StoreError::Corrupt("columns of a meeting"))?.to_owned();
+        self.inner().execute(&insert).await?;
         Ok(())
     }
 
-    /// Writes a meeting as it now is.
+    /// Writes what differs between a meeting as it was read and as it is to be, without its blocked words.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn save_meeting(&self, row: meeting::Model) -> Result<(), StoreError> {
-        let mut row = row.into_active_model().reset_all();
-        keep_unknown(&mut row.origin);
-        keep_unknown(&mut row.moderation);
-        row.update(self.inner()).await?;
+    pub async fn save_meeting(&self, before: &meeting::Model, after: &meeting::Model) -> Result<(), StoreError> {
+        let changed = changed(before.clone().into_active_model(), &after.clone().into_active_model());
+        meeting::Entity::update_many().set(changed).filter(Column::Id.eq(after.id)).exec(self.inner()).await?;
+        Ok(())
+    }
+
+    /// The words that are blocked at a meeting, as a JSON array.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn blocked_words(&self, id: MeetingId) -> Result<String, StoreError> {
+        let row = blocked_words::Entity::find_by_id(id).one(self.inner()).await?;
+        Ok(row.map_or_else(|| NO_WORDS.to_owned(), |row| row.words))
+    }
+
+    /// Writes the words that are blocked at a meeting where older replicas read them; the database copies them to their table.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn save_blocked_words(&self, id: MeetingId, words: &str) -> Result<(), StoreError> {
+        meeting::Entity::update_many()
+            .col_expr(LEGACY_WORDS, Expr::value(words))
+            .filter(Column::Id.eq(id))
+            .exec(self.inner())
+            .await?;
+        Ok(())
+    }
+
+    /// Writes the newest receipt number of a meeting, and nothing else of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn save_last_receipt(&self, id: MeetingId, last_receipt: i32) -> Result<(), StoreError> {
+        meeting::Entity::update_many()
+            .col_expr(Column::LastReceipt, Expr::value(last_receipt))
+            .filter(Column::Id.eq(id))
+            .exec(self.inner())
+            .await?;
         Ok(())
     }
 
@@ -107,6 +175,49 @@ impl Tx {
 }
 
 impl Store {
+    /// What decides whether these authors may post at a meeting, without a lock; none where there is no such meeting.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn floor(&self, id: MeetingId, authors: &[String]) -> Result<Option<FloorState>, StoreError> {
+        let mute = meeting::Entity::belongs_to(muted_author::Entity)
+            .from(Column::Id)
+            .to(muted_author::Column::MeetingId)
+            .on_condition({
+                let authors = padded(authors.iter().cloned());
+                move |_, mutes| {
+                    Expr::col((mutes, muted_author::Column::AuthorKey)).is_in(authors.clone()).into_condition()
+                }
+            });
+        type Row = (MeetingPhase, DateTime<Utc>, bool, Option<String>, Option<DateTime<Utc>>);
+        let rows: Vec<Row> = meeting::Entity::find()
+            .select_only()
+            .columns([Column::Phase, Column::PlannedStart, Column::AcceptingComments])
+            .columns([muted_author::Column::AuthorKey, muted_author::Column::Until])
+            .join(JoinType::LeftJoin, mute.into())
+            .filter(Column::Id.eq(id))
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        let Some((phase, planned_start, accepting_comments, ..)) = rows.first().cloned() else { return Ok(None) };
+        if !phase.is_known() {
+            return Ok(None);
+        }
+        let muted = rows.into_iter().filter_map(|(.., author, until)| author.zip(until)).collect();
+        Ok(Some(FloorState { phase, planned_start, accepting_comments, muted }))
+    }
+
+    /// The blocked words of several meetings, where there ever were any.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn blocked_words_of(&self, meetings: &[MeetingId]) -> Result<Vec<blocked_words::Model>, StoreError> {
+        Ok(blocked_words::Entity::find()
+            .filter(blocked_words::Column::MeetingId.is_in(meetings.iter().copied()))
+            .all(self.reader())
+            .await?)
+    }
+
     /// The meetings with these ids, in no order. One in a phase of a later version is not there.
     ///
     /// # Errors

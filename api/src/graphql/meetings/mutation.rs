@@ -134,9 +134,8 @@ impl MeetingMutation {
         let (app, viewer, stage) = (ctx.app(), ctx.viewer(), input.stage.into());
         let result = run(|| app.set_stage(viewer, id, stage)).await;
         let (row, refusal) = outcome(result, ctx.language())?;
-        let Some(row) = row else { return Ok(TimeSplitPayload { time_split: None, refusal }) };
-        let segments = Arc::new(ctx.app().store.segments_of(&[id]).await?);
-        Ok(TimeSplitPayload { time_split: Some(TimeSplit::now(ctx.app(), Arc::new(row), segments)), refusal: None })
+        let split = row.map(|(row, segments)| TimeSplit::now(ctx.app(), Arc::new(row), Arc::new(segments)));
+        Ok(TimeSplitPayload { time_split: split, refusal })
     }
 
     /// Ends a live meeting. For akimat staff and moderators.

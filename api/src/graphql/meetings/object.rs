@@ -17,7 +17,7 @@ use crate::{
         context::Scene,
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform},
         error::{ApiError, ApiResult},
-        loaders::{BroadcastsOf, MutedAt, SegmentsOf},
+        loaders::{BlockedWordsOf, BroadcastsOf, MutedAt, SegmentsOf},
         localized::LocalizedText,
         meetings::Heads,
         meter::meeting_bytes,
@@ -255,9 +255,17 @@ impl Meeting {
 
     /// How its comments are moderated.
     async fn moderation(&self, ctx: &Context<'_>) -> ApiResult<ModerationSettings> {
-        let words = match self.may::<policy::SeeSettings>(ctx)? {
-            true => Some(serde_json::from_str(ctx.text(self.0.blocked_words.as_str())?).unwrap_or_default()),
-            false => None,
+        let asked = ctx.look_ahead().field("blockedWords").exists();
+        let words = if asked && self.may::<policy::SeeSettings>(ctx)? {
+            let stored = match self.0.blocked_words.clone() {
+                // As a mutation has left them.
+                Some(written) => Some(written),
+                None => ctx.load(BlockedWordsOf(self.0.id)).await?,
+            };
+            let stored = ctx.text(stored.unwrap_or_default())?;
+            Some(serde_json::from_str(&stored).unwrap_or_default())
+        } else {
+            None
         };
         Ok(ModerationSettings {
             mode: self.0.moderation.into(),
