@@ -12,7 +12,7 @@ use kezdesu::{
     idgen::RandomIds,
     service::{self, Service, Setup},
 };
-use sea_orm::{ConnectionTrait as _, Database, DatabaseTransaction, TransactionTrait as _};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, TransactionTrait as _};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -170,6 +170,11 @@ impl Town {
     #[must_use]
     pub fn redis(&self) -> Option<&str> {
         self.redis.as_deref()
+    }
+
+    /// A connection of its own to the database, for what no user can see or do.
+    pub async fn database(&self) -> DatabaseConnection {
+        Database::connect(self.settings.database_url.reveal()).await.expect("the database answers")
     }
 
     /// Somebody with these roles.

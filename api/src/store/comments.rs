@@ -10,8 +10,8 @@ use entities::{
     meeting,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, JoinType, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, JoinType, Order,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -233,20 +233,19 @@ impl Store {
         filter: &CommentFilter,
         window: &Window<CommentCursor>,
     ) -> Result<Cut<comment::Model>, StoreError> {
-        let mut query = wanted(meeting, scope, filter);
-        if let Some(cursor) = window.after {
-            query = query.filter(beyond(filter.order, cursor, true));
-        }
-        if let Some(cursor) = window.before {
-            query = query.filter(beyond(filter.order, cursor, false));
-        }
-        let query = match (filter.order, window.backward) {
-            (CommentOrder::Oldest, false) | (CommentOrder::Newest, true) => query.order_by_asc(Column::PostedSeq),
-            (CommentOrder::Oldest, true) | (CommentOrder::Newest, false) => query.order_by_desc(Column::PostedSeq),
-            (CommentOrder::MostVoted, false) => query.order_by_desc(Column::Votes).order_by_asc(Column::PostedSeq),
-            (CommentOrder::MostVoted, true) => query.order_by_asc(Column::Votes).order_by_desc(Column::PostedSeq),
-        };
-        Ok(window.cut(query.limit(window.ask()).all(self.reader()).await?))
+        Ok(window.cut(page(meeting, scope, filter, window).all(self.reader()).await?))
+    }
+
+    /// The statement behind [`Store::comments`], for whoever asks the database how it runs it.
+    #[must_use]
+    pub fn comments_statement(
+        &self,
+        meeting: MeetingId,
+        scope: &CommentScope,
+        filter: &CommentFilter,
+        window: &Window<CommentCursor>,
+    ) -> Statement {
+        page(meeting, scope, filter, window).build(self.reader().get_database_backend())
     }
 
     /// How many comments of a meeting a scope and a filter let through.
@@ -267,6 +266,30 @@ fn known(mut rows: Vec<comment::Model>) -> Vec<comment::Model> {
     rows.retain(|row| row.state.is_known());
     rows
 }
+
+fn page(
+    meeting: MeetingId,
+    scope: &CommentScope,
+    filter: &CommentFilter,
+    window: &Window<CommentCursor>,
+) -> sea_orm::Select<comment::Entity> {
+    let mut query = wanted(meeting, scope, filter);
+    if let Some(cursor) = window.after {
+        query = query.filter(beyond(filter.order, cursor, true));
+    }
+    if let Some(cursor) = window.before {
+        query = query.filter(beyond(filter.order, cursor, false));
+    }
+    let rising = (filter.order == CommentOrder::Newest) == window.backward;
+    let direction = if rising { Order::Asc } else { Order::Desc };
+    if filter.order == CommentOrder::MostVoted {
+        query = query.order_by(Expr::cust(FEWER_VOTES), direction.clone());
+    }
+    query.order_by(Column::PostedSeq, direction).limit(window.ask())
+}
+
+/// By what the most wanted come first, in the words of the index that is read for it.
+const FEWER_VOTES: &str = "-votes";
 
 /// The one place where a scope becomes SQL; `CommentScope::allows` says the same of a row.
 fn scoped(scope: &CommentScope) -> Condition {
@@ -301,12 +324,15 @@ fn beyond(order: CommentOrder, (votes, seq): CommentCursor, after: bool) -> Cond
             Condition::all().add(if rising { Column::PostedSeq.gt(seq) } else { Column::PostedSeq.lt(seq) })
         }
         CommentOrder::MostVoted => {
-            let (further, same) = if after {
-                (Column::Votes.lt(votes), Column::PostedSeq.gt(seq))
-            } else {
-                (Column::Votes.gt(votes), Column::PostedSeq.lt(seq))
-            };
-            Condition::any().add(further).add(Condition::all().add(Column::Votes.eq(votes)).add(same))
+            // One comparison of rows, so that a page begins at its place in the index however many have the same votes. SQLite
+            // begins there by the votes, which are said apart for it.
+            let row = Expr::tuple([Expr::cust(FEWER_VOTES), Expr::col((comment::Entity, Column::PostedSeq))]);
+            let fewer = -i64::from(votes);
+            let place = Expr::tuple([Expr::value(fewer), Expr::value(seq)]);
+            let bound = Expr::cust(FEWER_VOTES);
+            let (bound, beyond) =
+                if after { (bound.gte(fewer), row.gt(place)) } else { (bound.lte(fewer), row.lt(place)) };
+            Condition::all().add(bound).add(beyond)
         }
     }
 }

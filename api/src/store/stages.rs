@@ -1,7 +1,10 @@
 //! Stretches of a stage.
 
-use entities::{enums::MeetingPhase, ids::MeetingId, meeting, stage_segment};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use entities::{ids::MeetingId, meeting, stage_segment};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QueryTrait, Statement,
+    sea_query::Expr,
+};
 
 use crate::store::{Store, StoreError, Tx, shapes::keep_unknown};
 
@@ -54,12 +57,19 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn meetings_within_budget(&self) -> Result<Vec<meeting::Model>, StoreError> {
-        Ok(meeting::Entity::find()
-            .filter(meeting::Column::Phase.eq(MeetingPhase::Live))
-            .filter(meeting::Column::ExceededAt.is_null())
-            .all(self.reader())
-            .await?)
+        Ok(within_budget().all(self.reader()).await?)
     }
+
+    /// The statement behind [`Store::meetings_within_budget`], for whoever asks the database how it runs it.
+    #[must_use]
+    pub fn meetings_within_budget_statement(&self) -> Statement {
+        within_budget().build(self.reader().get_database_backend())
+    }
+}
+
+fn within_budget() -> sea_orm::Select<meeting::Entity> {
+    // In the words of the partial index: a bound value could not be matched with it.
+    meeting::Entity::find().filter(Expr::cust("phase = 'LIVE' AND exceeded_at IS NULL"))
 }
 
 fn of(meeting: MeetingId) -> sea_orm::Select<stage_segment::Entity> {
