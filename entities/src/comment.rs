@@ -35,6 +35,8 @@ pub struct Model {
     pub author_key: Option<String>,
     /// Name shown.
     pub author_name: String,
+    /// Whether the author chose it when posting, so that no token vouches for it.
+    pub author_name_chosen: bool,
     /// Where it was written; none: through this API.
     pub platform: Option<Platform>,
     /// Broadcast it was imported from.

@@ -6,6 +6,7 @@ pub mod enums;
 pub mod ids;
 pub mod kato;
 
+pub mod blocked_words;
 pub mod broadcast;
 pub mod comment;
 pub mod comment_vote;
@@ -13,6 +14,7 @@ pub mod deleted_message;
 pub mod feed;
 pub mod feed_epoch;
 pub mod feed_event;
+pub mod host_staff_name;
 pub mod idempotency_key;
 pub mod meeting;
 pub mod muted_author;

@@ -17,6 +17,10 @@ mod m0012_feed_epoch;
 mod m0013_deleted_elsewhere;
 mod m0015_comment_normalization;
 mod m0016_meeting_normalization;
+mod m0017_blocked_words;
+mod m0018_canonical_digests;
+mod m0019_author_names;
+mod m0020_read_indexes;
 
 /// All steps, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +45,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_deleted_elsewhere::Migration),
             Box::new(m0015_comment_normalization::Migration),
             Box::new(m0016_meeting_normalization::Migration),
+            Box::new(m0017_blocked_words::Migration),
+            Box::new(m0018_canonical_digests::Migration),
+            Box::new(m0019_author_names::Migration),
+            Box::new(m0020_read_indexes::Migration),
         ]
     }
 }

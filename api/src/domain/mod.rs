@@ -1,6 +1,7 @@
 //! Every rule a citizen could argue about: pure functions over values, with the time handed in. No I/O, no async.
 
 pub mod announcement;
+pub mod author_name;
 pub mod blocked_words;
 pub mod body;
 pub mod characters;

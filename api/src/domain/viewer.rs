@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 
-use crate::domain::body::tidy;
+use crate::domain::text::sanitize;
 
 /// How many characters a shown name may have.
 pub const LONGEST_NAME: usize = 100;
@@ -98,20 +98,8 @@ impl ImportGrant {
 /// Returns the name to show for a token: its own, else its subject, made fit to be shown and cut at [`LONGEST_NAME`].
 #[must_use]
 pub fn display_name(name: Option<&str>, subject: &str) -> String {
-    let shown = |text: &str| {
-        let seen: String =
-            text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_invisible(*c)).collect();
-        tidy(&seen, LONGEST_NAME)
-    };
+    let shown = |text: &str| sanitize(text, LONGEST_NAME);
     name.and_then(shown).or_else(|| shown(subject)).unwrap_or_else(|| "?".to_owned())
-}
-
-/// Whether a character takes no place in a name. Joiners stay: some scripts are spelled with them.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl Viewer {
@@ -153,7 +141,7 @@ mod tests {
         assert_eq!(long.chars().count(), LONGEST_NAME);
         assert!(long.starts_with('ә') && long.ends_with('…'), "{long}");
         for (name, shown) in [
-            (Some("Ана\u{0}\u{200b} Мария\u{202e}"), "Ана  Мария"),
+            (Some("Ана\u{0}\u{200b} Мария\u{202e}"), "Ана Мария"),
             (Some("\u{200b}\u{feff} "), "ana"),
             (Some(" "), "ana"),
             (None, "ana"),

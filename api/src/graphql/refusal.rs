@@ -178,6 +178,8 @@ fn invalid(why: Invalid) -> (&'static str, Args) {
         Invalid::OtherMeeting => ("refusal-other-meeting", vec![]),
         Invalid::IntoItself => ("refusal-merge-into-itself", vec![]),
         Invalid::OwnComment => ("refusal-own-comment-vote", vec![]),
+        Invalid::OwnDecision => ("refusal-own-comment-decision", vec![]),
+        Invalid::ReservedName => ("refusal-reserved-name", vec![]),
         Invalid::UnknownAuthor => ("refusal-unknown-author", vec![]),
     }
 }

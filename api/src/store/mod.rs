@@ -4,6 +4,7 @@
 //! transaction has to be upgraded; PostgreSQL takes row locks. What a caller may expect is a value; [`StoreError`]
 //! is only for what went wrong underneath.
 
+mod changes;
 pub mod comments;
 mod connect;
 mod deletions;
@@ -16,6 +17,7 @@ mod normalization;
 pub mod page;
 pub mod regions;
 mod shapes;
+pub mod staff_names;
 pub mod stages;
 #[cfg(test)]
 mod tests;

@@ -69,7 +69,8 @@ pub struct PostCommentInput {
     pub kind: Option<CommentKind>,
     /// The language it is asked in; the one of the request unless told.
     pub language: Option<Language>,
-    /// The name shown, at most 100 code points; the one of the token unless told.
+    /// The name shown, at most 100 code points; the one of the token unless told. Titles of office and the names of those who run
+    /// the host's meetings are refused (`INVALID`), and a chosen name is marked by `authorNameChosen`.
     pub author_name: Option<String>,
     /// The same key with the same input gives the first result again. At most 200 code points, without control characters.
     pub idempotency_key: Option<String>,

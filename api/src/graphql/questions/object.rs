@@ -117,6 +117,12 @@ impl Comment {
         ctx.text(self.0.author_name.as_str())
     }
 
+    /// Whether the author chose the shown name: it is then not the one that their sign-in vouches for.
+    async fn author_name_chosen(&self) -> bool {
+        // On a platform everybody chooses their own.
+        self.0.author_name_chosen || self.0.platform.is_some()
+    }
+
     /// Where it was posted; null: through this API.
     async fn platform(&self) -> Option<Platform> {
         self.0.platform.map(Into::into)

@@ -1,0 +1,64 @@
+//! Names of those who act on a host's meetings.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use entities::host_staff_name::{ActiveModel, Column, Entity};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
+
+use crate::store::{StoreError, Tx, shapes::padded};
+
+/// How many names of a host are remembered; of more the newest.
+const MOST_NAMES: u64 = 500;
+
+impl Tx {
+    /// Remembers the name of somebody who acts on a host's meetings, by its key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remember_staff_name(
+        &self,
+        host_code: &str,
+        name_key: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let row = ActiveModel {
+            host_code: Set(host_code.to_owned()),
+            name_key: Set(name_key.to_owned()),
+            first_seen_at: Set(now),
+        };
+        let known = OnConflict::columns([Column::HostCode, Column::NameKey]).do_nothing().to_owned();
+        if Entity::insert(row).on_conflict(known).exec_without_returning(self.inner()).await? == 0 {
+            return Ok(());
+        }
+        let surplus: Option<DateTime<Utc>> = Entity::find()
+            .select_only()
+            .column(Column::FirstSeenAt)
+            .filter(Column::HostCode.eq(host_code))
+            .order_by_desc(Column::FirstSeenAt)
+            .offset(MOST_NAMES)
+            .limit(1)
+            .into_tuple()
+            .one(self.inner())
+            .await?;
+        if let Some(surplus) = surplus {
+            let old = Entity::delete_many().filter(Column::HostCode.eq(host_code));
+            old.filter(Column::FirstSeenAt.lte(surplus)).exec(self.inner()).await?;
+        }
+        Ok(())
+    }
+
+    /// Which of these keys are of names that belong to those who act on a host's meetings.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn staff_names(&self, host_code: &str, keys: &[String]) -> Result<HashSet<String>, StoreError> {
+        let found = Entity::find()
+            .select_only()
+            .column(Column::NameKey)
+            .filter(Column::HostCode.eq(host_code))
+            .filter(Column::NameKey.is_in(padded(keys.iter().cloned())));
+        let rows: Vec<String> = found.into_tuple().all(self.inner()).await?;
+        Ok(rows.into_iter().collect())
+    }
+}
