@@ -103,6 +103,41 @@ scenes! {
         assert_eq!(refusal(&moderator.act("mergeComments", merge(&three, &[&far])).await), "INVALID");
     }
 
+    async fn nobody_makes_their_own_comment_public(town) {
+        let (staff, ana, other) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+        for role in ["MODERATOR", "ADMIN"] {
+            let both = town.somebody("Both", &["CITIZEN", role], Some(HOST));
+            let theirs = id_of(&ana.post(&meeting, &format!("Жол, {role}?")).await);
+            let own = id_of(&both.post(&meeting, &format!("Су, {role}?")).await);
+            let second = id_of(&both.post(&meeting, &format!("Көпір, {role}?")).await);
+            let decide = async |action: &str, ids: &[&str]| {
+                both.act("moderateComments", json!({ "commentIds": ids, "action": action, "reason": "себеп" })).await
+            };
+            let refused = decide("APPROVE", &[&theirs, &own]).await;
+            assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("INVALID", &json!("commentIds.1")), "{role}");
+            let state = async |id: &str| {
+                let all = other.comments(&meeting, json!({})).await;
+                all.into_iter().find(|one| one["id"] == id).unwrap()["state"].clone()
+            };
+            assert_eq!(state(&theirs).await, "PENDING", "all or none");
+            assert!(decide("REJECT", &[&own]).await["refusal"].is_null(), "taking it down needs nobody");
+            assert_eq!(refusal(&decide("RESTORE", &[&own]).await), "INVALID");
+            // Nor by way of another: what is joined comes back as it was.
+            assert!(decide("APPROVE", &[&theirs]).await["refusal"].is_null());
+            both.act("mergeComments", json!({ "into": theirs, "commentIds": [second] })).await;
+            ana.act("withdrawComment", json!({ "commentId": theirs })).await;
+            assert_eq!(state(&second).await, "PENDING");
+            assert_eq!(refusal(&both.act("answerComment", json!({ "commentId": second })).await), "WRONG_STATE");
+            assert_eq!(refusal(&both.act("selectComment", json!({ "commentId": second })).await), "WRONG_STATE");
+            other.moderate("APPROVE", &[&second]).await;
+            assert!(decide("APPROVE", &[&second]).await["refusal"].is_null(), "it is public already");
+            assert!(decide("HIDE", &[&second]).await["refusal"].is_null());
+            assert_eq!(refusal(&decide("RESTORE", &[&second]).await), "INVALID");
+            other.moderate("RESTORE", &[&second, &own]).await;
+        }
+    }
+
     async fn settings_are_kept_from_those_who_do_not_run_the_meeting(town) {
         let (staff, moderator) = (town.akimat(HOST), town.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;

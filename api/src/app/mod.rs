@@ -24,6 +24,7 @@ pub use refused::{ActError, Refused};
 use crate::{
     clock::{Clock, almaty_date},
     domain::{
+        author_name::name_key,
         norms::Norms,
         policy::{self, CommentScope, MeetingScope},
         regions::{Atlas, Tree},
@@ -125,6 +126,17 @@ impl App {
     /// When the stored code is not one.
     pub fn host_of(&self, meeting: &meeting::Model) -> Result<Host, StoreError> {
         Ok(self.host(code_of(&meeting.host_code)?))
+    }
+
+    /// Remembers the name of whoever runs the meetings of a host, with what they do: nobody else may choose to be shown by it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(in crate::app) async fn remember_staff(&self, tx: &Tx, viewer: &Viewer, host: &Host) -> Result<(), StoreError> {
+        match viewer.person().filter(|_| policy::is_staff(viewer, &host.scope())) {
+            Some(person) => tx.remember_staff_name(host.code.as_str(), &name_key(&person.name), self.now()).await,
+            None => Ok(()),
+        }
     }
 
     /// Which comments of a meeting the viewer may see.

@@ -141,6 +141,10 @@ pub enum Invalid {
     IntoItself,
     /// Nobody votes for their own comment.
     OwnComment,
+    /// Nobody makes their own comment public.
+    OwnDecision,
+    /// The name is that of an office, or of somebody who runs the host's meetings.
+    ReservedName,
     /// Nobody knows who wrote it.
     UnknownAuthor,
 }

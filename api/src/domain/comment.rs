@@ -1,5 +1,6 @@
 //! The states of a comment, and what leads from one to another.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::enums::{CommentState, MeetingPhase, ModerationMode};
 
 use crate::domain::feed::EventKind;
@@ -22,6 +23,12 @@ pub const LONGEST_LABEL: usize = 40;
 #[must_use]
 pub fn is_public(state: CommentState) -> bool {
     PUBLIC_STATES.contains(&state)
+}
+
+/// Whether a step shows everybody what they were not shown before it: nobody takes it over what they have written themselves.
+#[must_use]
+pub fn publishes(before: CommentState, after: CommentState) -> bool {
+    !is_public(before) && is_public(after)
 }
 
 /// The state of a comment that has just been posted.
@@ -209,6 +216,15 @@ pub const fn vote(state: CommentState) -> Result<(), WrongState> {
     }
 }
 
+/// How long an author must still wait in slow mode; none where they may post, as always when it is off.
+///
+/// Posts that are judged together are not always in the order of their moments, so the last one may lie ahead of `now`.
+#[must_use]
+pub fn slow_mode_wait(pause: TimeDelta, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let wait = last.filter(|_| pause > TimeDelta::zero())? + pause - now;
+    Some(wait).filter(|wait| *wait > TimeDelta::zero())
+}
+
 /// Whether comments may be moderated while the meeting is in this phase.
 #[must_use]
 pub const fn can_moderate(phase: MeetingPhase) -> bool {
@@ -298,6 +314,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn nobody_waits_while_slow_mode_is_off_in_whatever_order_posts_are_judged() {
+        let now: DateTime<Utc> = "2026-03-02T04:00:00Z".parse().unwrap();
+        let (off, on) = (TimeDelta::zero(), TimeDelta::seconds(10));
+        for last in [now - TimeDelta::milliseconds(5), now, now + TimeDelta::milliseconds(5)] {
+            assert_eq!(slow_mode_wait(off, Some(last), now), None);
+            assert_eq!(slow_mode_wait(on, Some(last), now), Some(last + on - now));
+        }
+        assert_eq!(slow_mode_wait(on, Some(now - on), now), None);
+        assert_eq!(slow_mode_wait(on, None, now), None);
     }
 
     #[test]

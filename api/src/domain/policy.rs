@@ -6,13 +6,14 @@
 use std::{fmt::Write as _, marker::PhantomData};
 
 use entities::{
-    enums::{CommentState, Stored as _},
+    enums::{CommentState, Platform, Stored as _},
+    ids::BroadcastId,
     kato::KatoCode,
 };
 
 use crate::domain::{
     comment::is_public,
-    viewer::{Person, Role, Viewer},
+    viewer::{ImportGrant, Person, Role, Viewer},
 };
 
 /// What a permission on a meeting is judged by.
@@ -110,7 +111,7 @@ actions! {
     /// Sees the words that are blocked at a meeting.
     SeeSettings = "meeting.see_settings": |viewer, scope| SeeAllComments::permits(viewer, scope);
     /// Posts a comment, votes for one, withdraws one's own.
-    PostComment = "comment.post": |viewer, _scope| viewer.is(Role::Citizen) || viewer.is(Role::Admin);
+    PostComment = "comment.post": |viewer, _scope| may_post(viewer);
     /// Brings comments from a broadcast platform.
     ImportComments = "comment.import": |viewer, scope| holds(viewer, Role::Connector, scope);
     /// Approves, rejects, hides, selects, answers, merges and labels comments.
@@ -121,6 +122,25 @@ actions! {
     SeeAllComments = "comment.see_all": |viewer, scope| {
         viewer.is(Role::Administration) || holds(viewer, Role::Moderator, scope) || holds(viewer, Role::Akimat, scope)
     };
+}
+
+/// Whether the viewer is one of those who run the meetings here: akimat staff or a moderator, by their own region.
+#[must_use]
+pub fn is_staff(viewer: &Viewer, scope: &MeetingScope<'_>) -> bool {
+    let person = viewer.person().filter(|person| person.region.is_some_and(|region| scope.under(region)));
+    person.is_some_and(|person| person.roles.iter().any(|role| matches!(role, Role::Akimat | Role::Moderator)))
+}
+
+/// Whether the viewer may post anywhere: all of [`PostComment`], which does not depend on the meeting.
+#[must_use]
+pub fn may_post(viewer: &Viewer) -> bool {
+    viewer.is(Role::Citizen) || viewer.is(Role::Admin)
+}
+
+/// Whether the viewer's own grant reaches a broadcast. Of [`ImportComments`] it is the part that depends on the broadcast.
+#[must_use]
+pub fn may_import_from(viewer: &Viewer, platform: Platform, broadcast: BroadcastId) -> bool {
+    viewer.is(Role::Admin) || viewer.person().is_some_and(|person| person.imports.covers(platform, broadcast))
 }
 
 /// Which comments of a meeting a viewer may see.
@@ -207,7 +227,7 @@ pub fn matrix(scope: &MeetingScope<'_>, elsewhere: KatoCode) -> String {
 
 fn some(role: Role, region: Option<KatoCode>) -> Viewer {
     let (subject, name) = ("one".to_owned(), "One".to_owned());
-    Viewer::Person(Person { subject, name, roles: vec![role], region, agency: None })
+    Viewer::Person(Person { subject, name, roles: vec![role], region, agency: None, imports: ImportGrant::default() })
 }
 
 #[cfg(test)]

@@ -7,7 +7,11 @@ use entities::{
 };
 
 use crate::{
-    app::{ActError, App, Refused, meetings::step, refused::Invalid},
+    app::{
+        ActError, App, Refused,
+        meetings::{Changed, step},
+        refused::Invalid,
+    },
     domain::{announcement, feed::EventKind, meeting::Step, policy, viewer::Viewer},
     store::StoreError,
 };
@@ -30,22 +34,25 @@ impl App {
     /// Refused when the meeting is past being announced or no channel is named.
     pub async fn announce_meeting(&self, viewer: &Viewer, announce: Announce) -> Result<meeting::Model, ActError> {
         let now = self.now();
-        let tx = self.store.begin().await?;
-        let (mut meeting, allowed) = self.lock::<policy::AnnounceMeeting>(&tx, viewer, announce.meeting).await?;
-        if !step(&meeting, announce.version, Step::Announce)? {
-            return Ok(meeting);
-        }
+        let permit = self.permit_meeting::<policy::AnnounceMeeting>(viewer, announce.meeting).await?;
         let mut channels = announce.channels;
         channels.sort_unstable();
         channels.dedup();
+        let stored = serde_json::to_string(&channels).map_err(|_| StoreError::Corrupt("list of channels"))?;
+        let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
+        let before = meeting.clone();
+        if !step(&meeting, announce.version, Step::Announce)? {
+            return Ok(meeting);
+        }
+        // Not before: what is announced stays so, however it is sent again.
         if channels.is_empty() {
             return Err(Refused::Invalid { field: "channels", why: Invalid::Empty }.into());
         }
-        meeting.channels = serde_json::to_string(&channels).map_err(|_| StoreError::Corrupt("list of channels"))?;
+        meeting.channels = stored;
         meeting.phase = MeetingPhase::Announced;
         meeting.announced_at = Some(now);
         meeting.date_announced_at = Some(now);
-        Ok(self.save(tx, meeting, EventKind::Announced, &allowed.person.subject).await?)
+        Ok(self.save(tx, Changed { before, meeting }, EventKind::Announced, &allowed.person.subject).await?)
     }
 
     /// Whether a meeting's present date was announced in time (p. 3.4); none before it is announced.

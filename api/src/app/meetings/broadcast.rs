@@ -11,7 +11,7 @@ use url::Url;
 use crate::{
     app::{
         ActError, App, Refused,
-        meetings::{step, text},
+        meetings::{Changed, step, text},
         once::once,
         refused::Invalid,
     },
@@ -29,7 +29,7 @@ use crate::{
 const LONGEST_URL: usize = 2000;
 
 /// A broadcast to be added.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct AddBroadcast {
     /// The meeting.
     pub meeting: MeetingId,
@@ -55,7 +55,7 @@ impl App {
         key: Option<&str>,
     ) -> Result<meeting::Model, ActError> {
         let now = self.now();
-        viewer.person().ok_or(ActError::Unauthenticated)?;
+        let permit = self.permit_meeting::<policy::AddBroadcast>(viewer, add.meeting).await?;
         let once = once(viewer.subject().unwrap_or_default(), "addBroadcast", key, &add)?;
         let address = without_invisible(&add.url);
         let address = address.trim();
@@ -71,7 +71,7 @@ impl App {
         let id = BroadcastId(self.ids.next(now));
         let tx = self.store.begin().await?;
         let repeat = tx.first_time(once.as_ref(), id.0, now).await?;
-        let (meeting, allowed) = self.lock::<policy::AddBroadcast>(&tx, viewer, add.meeting).await?;
+        let (meeting, allowed) = self.lock(&tx, &permit).await?;
         if repeat.is_some() {
             return Ok(meeting);
         }
@@ -92,6 +92,8 @@ impl App {
             ended_at: None,
         })
         .await?;
-        Ok(self.save(tx, meeting, EventKind::Changed, &allowed.person.subject).await?)
+        Ok(self
+            .save(tx, Changed { before: meeting.clone(), meeting }, EventKind::Changed, &allowed.person.subject)
+            .await?)
     }
 }

@@ -5,7 +5,7 @@ use entities::{enums::MeetingPhase, ids::MeetingId, meeting};
 use crate::{
     app::{
         ActError, App,
-        meetings::{reason, step},
+        meetings::{Changed, reason, step},
     },
     domain::{
         feed::EventKind,
@@ -32,15 +32,15 @@ impl App {
     /// # Errors
     /// Refused when the meeting has begun, or no reason is given.
     pub async fn cancel_meeting(&self, viewer: &Viewer, cancel: Cancel) -> Result<meeting::Model, ActError> {
-        viewer.person().ok_or(ActError::Unauthenticated)?;
+        let permit = self.permit_meeting::<policy::CancelMeeting>(viewer, cancel.meeting).await?;
         let reason = reason(Some(&cancel.reason), LONGEST_REASON)?;
-        let tx = self.store.begin().await?;
-        let (mut meeting, allowed) = self.lock::<policy::CancelMeeting>(&tx, viewer, cancel.meeting).await?;
+        let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
+        let before = meeting.clone();
         if !step(&meeting, cancel.version, Step::Cancel)? {
             return Ok(meeting);
         }
         meeting.cancel_reason = Some(reason);
         meeting.phase = MeetingPhase::Cancelled;
-        Ok(self.save(tx, meeting, EventKind::Cancelled, &allowed.person.subject).await?)
+        Ok(self.save(tx, Changed { before, meeting }, EventKind::Cancelled, &allowed.person.subject).await?)
     }
 }

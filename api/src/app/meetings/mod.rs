@@ -15,6 +15,8 @@ pub use plan::{PlanMeeting, Title};
 pub use reschedule::Reschedule;
 pub use settings::SetModeration;
 
+use std::marker::PhantomData;
+
 use chrono::{DateTime, Utc};
 use entities::{ids::MeetingId, meeting};
 
@@ -104,19 +106,55 @@ pub(in crate::app) fn life_event(id: MeetingId, kind: EventKind, actor: Option<&
     }
 }
 
+/// A meeting as it was locked and as it is to be.
+pub(in crate::app) struct Changed {
+    pub(in crate::app) before: meeting::Model,
+    pub(in crate::app) meeting: meeting::Model,
+}
+
+/// The proof that a viewer could do `A` with a meeting, by a read without a lock. Only its holder begins a transaction.
+pub(in crate::app) struct MeetingPermit<'v, A> {
+    /// The meeting as it was read.
+    pub(in crate::app) meeting: meeting::Model,
+    viewer: &'v Viewer,
+    action: PhantomData<A>,
+}
+
 impl App {
-    /// Locks a meeting for an act that the viewer may do with it.
-    pub(in crate::app) async fn lock<'v, A: Action>(
+    /// Authorises an act on a meeting without a transaction, so that whoever may not do it costs one read and waits for nobody.
+    pub(in crate::app) async fn permit_meeting<'v, A: Action>(
         &self,
-        tx: &Tx,
         viewer: &'v Viewer,
         id: MeetingId,
-    ) -> Result<(meeting::Model, Allowed<'v, A>), ActError> {
+    ) -> Result<MeetingPermit<'v, A>, ActError> {
         if viewer.person().is_none() {
             return Err(ActError::Unauthenticated);
         }
-        let meeting = tx.lock_meeting(id).await?.ok_or(Refused::NotFound { field: "meetingId" })?;
-        let allowed = authorize::<A>(viewer, &self.host_of(&meeting)?.scope())?;
+        let meeting = self.store.meetings_by_id(&[id]).await?.pop();
+        let meeting = meeting.ok_or(Refused::NotFound { field: "meetingId" })?;
+        authorize::<A>(viewer, &self.host_of(&meeting)?.scope())?;
+        Ok(MeetingPermit { meeting, viewer, action: PhantomData })
+    }
+
+    /// Begins a transaction and locks the meeting of a permit.
+    pub(in crate::app) async fn begin_on<'v, A: Action>(
+        &self,
+        permit: &MeetingPermit<'v, A>,
+    ) -> Result<(Tx, meeting::Model, Allowed<'v, A>), ActError> {
+        let tx = self.store.begin().await?;
+        let (meeting, allowed) = self.lock(&tx, permit).await?;
+        Ok((tx, meeting, allowed))
+    }
+
+    /// Locks the meeting of a permit and authorises the act again: it may have changed since.
+    pub(in crate::app) async fn lock<'v, A: Action>(
+        &self,
+        tx: &Tx,
+        permit: &MeetingPermit<'v, A>,
+    ) -> Result<(meeting::Model, Allowed<'v, A>), ActError> {
+        self.remember_staff(tx, permit.viewer, &self.host_of(&permit.meeting)?).await?;
+        let meeting = tx.lock_meeting(permit.meeting.id).await?.ok_or(Refused::NotFound { field: "meetingId" })?;
+        let allowed = authorize::<A>(permit.viewer, &self.host_of(&meeting)?.scope())?;
         Ok((meeting, allowed))
     }
 
@@ -124,12 +162,12 @@ impl App {
     pub(in crate::app) async fn save(
         &self,
         mut tx: Tx,
-        mut meeting: meeting::Model,
+        Changed { before, mut meeting }: Changed,
         kind: EventKind,
         actor: &str,
     ) -> Result<meeting::Model, StoreError> {
         meeting.version += 1;
-        tx.save_meeting(meeting.clone()).await?;
+        tx.save_meeting(&before, &meeting).await?;
         let event = life_event(meeting.id, kind, Some(actor));
         tx.record(FeedName::Meetings, self.now(), &[event]).await?;
         self.commit(tx).await?;

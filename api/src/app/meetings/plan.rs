@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// A text in the languages of the product.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Title {
     /// In Kazakh.
     pub kk: String,
@@ -51,7 +51,7 @@ impl Title {
 }
 
 /// What is to be planned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct PlanMeeting {
     /// Where it is held.
     pub region: KatoCode,
@@ -96,6 +96,7 @@ impl App {
         }
         // Not before: what was planned once is planned, though it could not be planned now.
         let row = judged?;
+        self.remember_staff(&tx, viewer, &self.host(plan.host)).await?;
         tx.insert_meeting(row.clone()).await?;
         tx.create_feed(&FeedName::Comments(row.id)).await?;
         let event = life_event(row.id, EventKind::Planned, Some(&person.subject));
@@ -147,7 +148,7 @@ impl App {
             moderation: plan.moderation,
             slow_mode_seconds: 0,
             accepting_comments: true,
-            blocked_words: "[]".to_owned(),
+            blocked_words: Some("[]".to_owned()),
             last_receipt: 0,
             warned_at: None,
             exceeded_at: None,

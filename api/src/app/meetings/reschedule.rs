@@ -6,7 +6,7 @@ use entities::{ids::MeetingId, meeting};
 use crate::{
     app::{
         ActError, App,
-        meetings::{in_range, reason, step, upcoming},
+        meetings::{Changed, in_range, reason, step, upcoming},
     },
     domain::{
         feed::EventKind,
@@ -38,10 +38,10 @@ impl App {
     /// Refused when the meeting has begun, or the new time has passed.
     pub async fn reschedule_meeting(&self, viewer: &Viewer, to: Reschedule) -> Result<meeting::Model, ActError> {
         let now = self.now();
-        viewer.person().ok_or(ActError::Unauthenticated)?;
+        let permit = self.permit_meeting::<policy::RescheduleMeeting>(viewer, to.meeting).await?;
         let reason = reason(Some(&to.reason), LONGEST_REASON)?;
-        let tx = self.store.begin().await?;
-        let (mut meeting, allowed) = self.lock::<policy::RescheduleMeeting>(&tx, viewer, to.meeting).await?;
+        let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
+        let before = meeting.clone();
         step(&meeting, to.version, Step::Reschedule)?;
         if let Some(minutes) = to.planned_minutes {
             in_range("plannedMinutes", minutes, LEAST_MINUTES, MOST_MINUTES)?;
@@ -52,6 +52,6 @@ impl App {
         meeting.date_announced_at =
             date_announced_at(meeting.date_announced_at, meeting.planned_start, to.planned_start, now);
         meeting.planned_start = to.planned_start;
-        Ok(self.save(tx, meeting, EventKind::Rescheduled, &allowed.person.subject).await?)
+        Ok(self.save(tx, Changed { before, meeting }, EventKind::Rescheduled, &allowed.person.subject).await?)
     }
 }

@@ -5,7 +5,7 @@ use entities::{enums::ModerationMode, ids::MeetingId, meeting};
 use crate::{
     app::{
         ActError, App, Refused,
-        meetings::{bad_text, in_range, step},
+        meetings::{Changed, bad_text, in_range, step},
         refused::Invalid,
     },
     domain::{
@@ -42,24 +42,28 @@ impl App {
     /// # Errors
     /// Refused when the meeting is closed or cancelled, or a setting is out of range.
     pub async fn set_moderation(&self, viewer: &Viewer, set: SetModeration) -> Result<meeting::Model, ActError> {
-        viewer.person().ok_or(ActError::Unauthenticated)?;
+        let permit = self.permit_meeting::<policy::SetModeration>(viewer, set.meeting).await?;
         // All before the lock: whoever posts waits for what is done behind it.
         if let Some(seconds) = set.slow_mode_seconds {
             in_range("slowModeSeconds", seconds, 0, SLOWEST_MODE)?;
         }
         let blocked_words = set.blocked_words.as_deref().map(checked).transpose()?;
-        let tx = self.store.begin().await?;
-        let (mut meeting, allowed) = self.lock::<policy::SetModeration>(&tx, viewer, set.meeting).await?;
+        let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
         step(&meeting, set.version, Step::SetModeration)?;
+        let words = tx.blocked_words(meeting.id).await?;
+        meeting.blocked_words = Some(words);
         let before = meeting.clone();
         meeting.moderation = set.mode.unwrap_or(meeting.moderation);
         meeting.slow_mode_seconds = set.slow_mode_seconds.unwrap_or(meeting.slow_mode_seconds);
         meeting.accepting_comments = set.accepting_comments.unwrap_or(meeting.accepting_comments);
-        meeting.blocked_words = blocked_words.unwrap_or(meeting.blocked_words);
+        meeting.blocked_words = blocked_words.or(meeting.blocked_words);
         if meeting == before {
             return Ok(meeting);
         }
-        Ok(self.save(tx, meeting, EventKind::Changed, &allowed.person.subject).await?)
+        if let Some(words) = meeting.blocked_words.as_ref().filter(|_| meeting.blocked_words != before.blocked_words) {
+            tx.save_blocked_words(meeting.id, words).await?;
+        }
+        Ok(self.save(tx, Changed { before, meeting }, EventKind::Changed, &allowed.person.subject).await?)
     }
 }
 

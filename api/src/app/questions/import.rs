@@ -15,21 +15,23 @@ use crate::{
         ActError, App, Refused,
         normalization::NormalizedComment,
         questions::{
-            change_event, not_live,
+            change_event,
+            floor::blocked_words,
+            not_live,
             part::{left_by, part_all},
-            post::{LONGEST_NAME, words},
         },
         refused::Invalid,
     },
     clock::almaty_date,
     domain::{
+        author_name::has_title,
         blocked_words::BlockedWords,
         body::{LONGEST_BODY, guess_language},
         comment::{delete, edit, first_state},
         feed::{FeedName, NewEvent},
         normalization, policy,
         text::sanitize,
-        viewer::Viewer,
+        viewer::{LONGEST_NAME, Viewer},
     },
     store::Tx,
 };
@@ -112,6 +114,14 @@ impl App {
     /// Refused when the meeting has not begun or is closed, or the broadcast is not one of its own.
     pub async fn import_comments(&self, viewer: &Viewer, import: ImportComments) -> Result<Imported, ActError> {
         let now = self.now();
+        let permit = self.permit_meeting::<policy::ImportComments>(viewer, import.meeting).await?;
+        let found = self.store.broadcasts_by_id(&[import.broadcast]).await?.pop();
+        // One on a platform that only a later version knows is for that one: its authors would be kept under another name here.
+        let broadcast = found.filter(|one| one.meeting_id == import.meeting && one.platform.is_known());
+        let broadcast = broadcast.ok_or(Refused::NotFound { field: "broadcastId" })?;
+        if !policy::may_import_from(viewer, broadcast.platform, broadcast.id) {
+            return Err(ActError::Forbidden);
+        }
         if import.comments.len() > MOST {
             return Err(Refused::Invalid { field: "comments", why: Invalid::TooMany { max: MOST } }.into());
         }
@@ -130,12 +140,7 @@ impl App {
                 return refuse("comments.postedAt", why);
             }
         }
-        let mut tx = self.store.begin().await?;
-        let (meeting, allowed) = self.lock::<policy::ImportComments>(&tx, viewer, import.meeting).await?;
-        let broadcasts = tx.broadcasts(meeting.id).await?;
-        // One on a platform that only a later version knows is for that one: its authors would be kept under another name here.
-        let broadcast = broadcasts.iter().find(|one| one.id == import.broadcast && one.platform.is_known());
-        let broadcast = broadcast.ok_or(Refused::NotFound { field: "broadcastId" })?;
+        let (mut tx, meeting, allowed) = self.begin_on(&permit).await?;
         // What was written in the last seconds of a broadcast comes after its end.
         if let Some(refused) = not_live(&meeting).filter(|_| meeting.phase != MeetingPhase::Ended) {
             return Err(refused.into());
@@ -144,15 +149,15 @@ impl App {
         let known = tx.imported(broadcast.id, &ids).await?;
         let deleted = tx.deleted_messages(broadcast.id, &ids).await?;
         let wrote =
-            import.comments.iter().filter_map(|one| Some(key_on(broadcast, one.author_external_id.as_deref()?)));
+            import.comments.iter().filter_map(|one| Some(key_on(&broadcast, one.author_external_id.as_deref()?)));
         let authors: HashSet<String> = wrote.chain(known.iter().filter_map(|row| row.author_key.clone())).collect();
         let muted = tx.muted_until(meeting.id, &authors.into_iter().collect::<Vec<_>>()).await?;
         let muted = muted.into_iter().filter(|(_, until)| *until > now).map(|(author, _)| author).collect();
         let known = known.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect();
         let mut under_way = Import {
             meeting: &meeting,
-            broadcast,
-            blocked: BlockedWords::new(&words(&meeting)),
+            broadcast: &broadcast,
+            blocked: blocked_words(&tx, &meeting).await?,
             actor: &allowed.person.subject,
             now,
             muted,
@@ -190,7 +195,9 @@ impl Import<'_> {
 
     /// Whether a text waits for a moderator whatever the mode: its author cannot be told what would be refused.
     fn held(&self, author_key: Option<&str>, author_name: &str, body: &str) -> bool {
-        author_key.is_some_and(|key| self.muted.contains(key)) || self.blocked.are_in(&format!("{author_name} {body}"))
+        author_key.is_some_and(|key| self.muted.contains(key))
+            || has_title(author_name)
+            || self.blocked.are_in(&format!("{author_name} {body}"))
     }
 
     fn add(&mut self, one: ImportedComment, body: String, id: CommentId) {
@@ -212,6 +219,7 @@ impl Import<'_> {
             body,
             author_key,
             author_name,
+            author_name_chosen: false,
             platform: Some(platform),
             broadcast_id: Some(self.broadcast.id),
             external_id: Some(one.external_id.clone()),
@@ -318,7 +326,7 @@ impl Import<'_> {
             row.posted_seq = first + i64::try_from(place).unwrap_or_default();
         }
         tx.insert_comments(self.fresh).await?;
-        tx.save_meeting(meeting::Model { last_receipt: receipt, ..self.meeting.clone() }).await?;
+        tx.save_last_receipt(self.meeting.id, receipt).await?;
         Ok(true)
     }
 }

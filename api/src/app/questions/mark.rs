@@ -29,7 +29,7 @@ impl App {
         labels: &[String],
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
-        viewer.person().ok_or(ActError::Unauthenticated)?;
+        let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
         // All before the lock: whoever posts waits for what is done behind it.
         let mut kept: Vec<String> = Vec::new();
         for label in labels {
@@ -42,8 +42,7 @@ impl App {
             }
         }
         let labels = serde_json::to_string(&kept).map_err(|_| StoreError::Corrupt("list of labels"))?;
-        let tx = self.store.begin().await?;
-        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
+        let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let mut comment = locked.comment;
         if comment.labels == labels {

@@ -33,6 +33,7 @@ impl App {
         ids: &[CommentId],
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
+        let permit = self.permit_named::<policy::ModerateComments>(viewer, into, "into").await?;
         let invalid = |why| Refused::Invalid { field: "commentIds", why };
         if ids.is_empty() {
             return Err(invalid(Invalid::Empty).into());
@@ -43,8 +44,7 @@ impl App {
         if ids.contains(&into) {
             return Err(invalid(Invalid::IntoItself).into());
         }
-        let tx = self.store.begin().await?;
-        let locked = self.lock_named::<policy::ModerateComments>(&tx, viewer, into, "into").await?;
+        let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let mut target = locked.comment;
         take_in(target.state)?;

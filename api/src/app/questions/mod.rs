@@ -1,5 +1,6 @@
 //! Live questions: posted, voted for, moderated, answered.
 
+mod floor;
 mod import;
 pub(in crate::app) mod lines;
 mod mark;
@@ -17,7 +18,10 @@ pub use import::{ImportComments, Imported, ImportedComment};
 pub use moderate::{Moderate, Moderation};
 pub use post::{PostComment, Sent};
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    marker::PhantomData,
+};
 
 use chrono::{DateTime, Utc};
 use entities::{
@@ -28,7 +32,7 @@ use entities::{
 };
 
 use crate::{
-    app::{ActError, App, Refused, code_of},
+    app::{ActError, App, Host, Refused, code_of},
     domain::{
         comment::{WrongState, can_moderate, event_kinds},
         feed::{Audience, FeedName, NewEvent},
@@ -59,15 +63,28 @@ fn change_event(id: CommentId, before: Option<CommentState>, after: CommentState
 
 /// The refusal of an act that only a live meeting allows.
 fn not_live(meeting: &meeting::Model) -> Option<Refused> {
-    match meeting.phase {
+    not_live_in(meeting.phase, meeting.planned_start)
+}
+
+fn not_live_in(phase: MeetingPhase, planned_start: DateTime<Utc>) -> Option<Refused> {
+    match phase {
         MeetingPhase::Live => None,
-        MeetingPhase::Planned | MeetingPhase::Announced => {
-            Some(Refused::NotLive { opens_at: Some(meeting.planned_start) })
-        }
+        MeetingPhase::Planned | MeetingPhase::Announced => Some(Refused::NotLive { opens_at: Some(planned_start) }),
         MeetingPhase::Ended | MeetingPhase::Closed | MeetingPhase::Cancelled | MeetingPhase::Unknown => {
             Some(Refused::NotLive { opens_at: None })
         }
     }
+}
+
+/// The proof that a viewer could do `A` with a comment that they see, by a read without a lock. Only its holder begins a
+/// transaction.
+struct CommentPermit<'v, A> {
+    /// The comment as it was read.
+    comment: comment::Model,
+    host: Host,
+    viewer: &'v Viewer,
+    field: &'static str,
+    action: PhantomData<A>,
 }
 
 /// A comment and its meeting, locked for an act.
@@ -106,38 +123,59 @@ impl App {
         Ok(visible)
     }
 
-    /// Locks the meeting of a comment, then reads the comment as it stands. What the viewer may not see is not there.
-    async fn lock_comment<'v, A: Action>(
+    /// Authorises an act on a comment without a transaction. What the viewer may not see is not there.
+    async fn permit_comment<'v, A: Action>(
         &self,
-        tx: &Tx,
         viewer: &'v Viewer,
         id: CommentId,
-    ) -> Result<Locked<'v, A>, ActError> {
-        self.lock_named(tx, viewer, id, "commentId").await
+    ) -> Result<CommentPermit<'v, A>, ActError> {
+        self.permit_named(viewer, id, "commentId").await
     }
 
     /// The same for a comment that another part of the input names.
-    async fn lock_named<'v, A: Action>(
+    async fn permit_named<'v, A: Action>(
         &self,
-        tx: &Tx,
         viewer: &'v Viewer,
         id: CommentId,
         field: &'static str,
-    ) -> Result<Locked<'v, A>, ActError> {
+    ) -> Result<CommentPermit<'v, A>, ActError> {
         if viewer.person().is_none() {
             return Err(ActError::Unauthenticated);
         }
+        let found = self.store.hosted_comments(&[id]).await?.pop();
+        let Hosted { comment, host_code } = found.ok_or(Refused::NotFound { field })?;
+        let host = self.host(code_of(&host_code)?);
+        self.check_comment::<A>(viewer, &host, &comment, field)?;
+        Ok(CommentPermit { comment, host, viewer, field, action: PhantomData })
+    }
+
+    /// Begins a transaction, locks the meeting of a permit's comment, reads the comment as it stands and authorises again.
+    async fn begin_on_comment<'v, A: Action>(
+        &self,
+        permit: &CommentPermit<'v, A>,
+    ) -> Result<(Tx, Locked<'v, A>), ActError> {
+        let CommentPermit { comment, host, viewer, field, .. } = permit;
         let missing = || Refused::NotFound { field };
-        let found = tx.comments_by_id(&[id]).await?.pop().ok_or_else(missing)?;
-        let meeting = tx.lock_meeting(found.meeting_id).await?.ok_or_else(missing)?;
-        let comment = tx.comments_by_id(&[id]).await?.pop().ok_or_else(missing)?;
-        let host = self.host_of(&meeting)?;
+        let tx = self.store.begin().await?;
+        self.remember_staff(&tx, viewer, host).await?;
+        let meeting = tx.lock_meeting(comment.meeting_id).await?.ok_or_else(missing)?;
+        let comment = tx.comments_by_id(&[comment.id]).await?.pop().ok_or_else(missing)?;
+        let allowed = self.check_comment::<A>(viewer, &self.host_of(&meeting)?, &comment, field)?;
+        Ok((tx, Locked { meeting, comment, allowed }))
+    }
+
+    fn check_comment<'v, A: Action>(
+        &self,
+        viewer: &'v Viewer,
+        host: &Host,
+        comment: &comment::Model,
+        field: &'static str,
+    ) -> Result<Allowed<'v, A>, ActError> {
         let scope = policy::comment_scope(viewer, &host.scope());
         if !scope.allows(comment.state, comment.author_key.as_deref()) {
-            return Err(missing().into());
+            return Err(Refused::NotFound { field }.into());
         }
-        let allowed = authorize::<A>(viewer, &host.scope())?;
-        Ok(Locked { meeting, comment, allowed })
+        Ok(authorize::<A>(viewer, &host.scope())?)
     }
 
     /// Saves changed comments of one meeting with their events, and commits.

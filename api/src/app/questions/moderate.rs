@@ -13,8 +13,8 @@ use crate::{
         refused::Invalid,
     },
     domain::{
-        comment::{self as rules, LONGEST_REASON, approve, hide, reject, restore},
-        policy,
+        comment::{self as rules, LONGEST_REASON, approve, hide, publishes, reject, restore},
+        policy::{self, author_key},
         viewer::Viewer,
     },
 };
@@ -47,7 +47,7 @@ pub struct Moderate {
 }
 
 impl App {
-    /// Decides over comments. Those that are already so stay as they are.
+    /// Decides over comments. Those that are already so stay as they are. Nobody makes public what they have written themselves.
     ///
     /// # Errors
     /// Refused as a whole when one of the comments does not allow it.
@@ -64,17 +64,18 @@ impl App {
         let Some(first) = decision.comments.first() else {
             return Err(Refused::Invalid { field: "commentIds", why: Invalid::Empty }.into());
         };
+        let permit = self.permit_named::<policy::ModerateComments>(viewer, *first, "commentIds.0").await?;
         let reason = match decision.action {
             Moderation::Reject | Moderation::Hide => Some(reason(decision.reason.as_deref(), LONGEST_REASON)?),
             Moderation::Approve | Moderation::Restore => None,
         };
-        let tx = self.store.begin().await?;
-        let locked = self.lock_named::<policy::ModerateComments>(&tx, viewer, *first, "commentIds.0").await?;
+        let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let found = tx.comments_by_id(&decision.comments).await?;
         // As they stand before the decision, so that it is the same in whatever order it names them.
         let targets = joined_to(&tx, &found).await?;
         let actor = Some(locked.allowed.person.subject.as_str());
+        let own = author_key(viewer);
         let (mut changed, mut events) = (Vec::<comment::Model>::new(), Vec::new());
         let mut left = Vec::new();
         for (index, id) in decision.comments.iter().enumerate() {
@@ -83,6 +84,10 @@ impl App {
             let target = row.merged_into.and_then(|into| targets.get(&into));
             let step = decided(decision.action, row, target);
             let Some(next) = step.map_err(|wrong| wrong.refused().of("commentIds", index))? else { continue };
+            if row.author_key == own && publishes(row.state, next) {
+                let own = Refused::Invalid { field: "commentIds", why: Invalid::OwnDecision };
+                return Err(own.of("commentIds", index).into());
+            }
             if changed.iter().any(|one| one.id == *id) {
                 continue;
             }

@@ -20,9 +20,9 @@ impl App {
     /// Refused when the time is out of range, or nobody knows who the author is.
     pub async fn mute_author(&self, viewer: &Viewer, id: CommentId, minutes: i32) -> Result<comment::Model, ActError> {
         let now = self.now();
+        let permit = self.permit_comment::<policy::MuteAuthor>(viewer, id).await?;
         in_range("minutes", minutes, 0, LONGEST_MUTE)?;
-        let mut tx = self.store.begin().await?;
-        let locked = self.lock_comment::<policy::MuteAuthor>(&tx, viewer, id).await?;
+        let (mut tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let Some(author) = &locked.comment.author_key else {
             return Err(Refused::Invalid { field: "commentId", why: Invalid::UnknownAuthor }.into());

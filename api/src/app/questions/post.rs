@@ -1,11 +1,8 @@
 //! Posting a comment.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entities::{
     comment,
     enums::{CommentKind, Language},
@@ -15,33 +12,33 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App, Host, Refused,
+        ActError, App, Refused,
         meetings::{bad_text, text},
-        normalization::NormalizedComment,
         once::once,
-        questions::{change_event, not_live},
+        questions::{
+            change_event,
+            floor::{Floor, mute_refuses, open_floor},
+        },
+        refused::Invalid,
     },
     domain::{
-        blocked_words::BlockedWords,
+        author_name::{has_title, name_key},
         body::LONGEST_BODY,
-        comment::first_state,
         feed::FeedName,
-        normalization::{self, Level, duplicate_digest, normalize},
+        normalization::{Level, normalize},
         policy::{self, author_key, authorize},
         text::single_line,
-        viewer::Viewer,
+        viewer::{LONGEST_NAME, Person, Viewer},
     },
     store::{
         StoreError, Tx,
         idempotency::{Claim, Once},
+        meetings::FloorState,
     },
 };
 
-/// How many characters a shown name may have.
-pub(in crate::app) const LONGEST_NAME: usize = 100;
-
 /// A comment to be posted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct PostComment {
     /// The meeting.
     pub meeting: MeetingId,
@@ -51,7 +48,7 @@ pub struct PostComment {
     pub kind: CommentKind,
     /// The language it is in; the one it was sent in unless told.
     pub language: Option<Language>,
-    /// The name shown; the one of the token unless told.
+    /// The name shown; the one of the token unless told. A chosen one is marked as such.
     pub author_name: Option<String>,
 }
 
@@ -78,10 +75,13 @@ impl App {
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
         let person = viewer.person().ok_or(ActError::Unauthenticated)?;
+        if !policy::may_post(viewer) {
+            return Err(ActError::Forbidden);
+        }
         let author = author_key(viewer).ok_or(ActError::Unauthenticated)?;
         let once = once(&person.subject, "postComment", sent.key, &post)?;
         let body = single_line(&post.body, LONGEST_BODY).map_err(|bad| bad_text("body", bad))?;
-        let name = text("authorName", post.author_name.as_deref().unwrap_or(&person.name), LONGEST_NAME)?;
+        let name = ShownName::of(post.author_name.as_deref(), person)?;
         let id = CommentId(self.ids.next(now));
         let PostComment { meeting, kind, language, .. } = post;
         let language = language.unwrap_or(sent.language);
@@ -99,6 +99,9 @@ impl App {
         meeting: MeetingId,
         drafts: &[Draft],
     ) -> Result<Vec<Result<comment::Model, ActError>>, StoreError> {
+        if let Some(told) = self.told_before(meeting, drafts).await? {
+            return Ok(told.into_iter().map(|refused| Err(refused.into())).collect());
+        }
         let mut tx = self.store.begin().await?;
         let repeats = repeats(&tx, drafts).await?;
         let meeting = tx.lock_meeting(meeting).await?;
@@ -132,7 +135,7 @@ impl App {
                 row.posted_seq = seq;
             }
             tx.insert_comments(rows.clone()).await?;
-            tx.save_meeting(meeting::Model { last_receipt, ..meeting }).await?;
+            tx.save_last_receipt(meeting.id, last_receipt).await?;
         }
         tx.release(&refused).await?;
         self.commit(tx).await?;
@@ -147,42 +150,83 @@ impl App {
         Ok(outcomes)
     }
 
+    /// The refusals of posts, where a read without a lock is enough to refuse them all.
+    async fn told_before(&self, meeting: MeetingId, drafts: &[Draft]) -> Result<Option<Vec<Refused>>, StoreError> {
+        let authors = authors_of(drafts);
+        let refused = match self.store.floor(meeting, &authors).await? {
+            None => drafts.iter().map(|_| Some(Refused::NotFound { field: "meetingId" })).collect(),
+            Some(floor) => drafts.iter().map(|draft| floor_refuses(&floor, draft)).collect::<Option<Vec<_>>>(),
+        };
+        let Some(refused) = refused else { return Ok(None) };
+        // Looked for last: whoever has closed the floor has waited for the post that a key was claimed for.
+        let keys: Vec<_> = drafts.iter().filter_map(|draft| draft.once.clone()).collect();
+        Ok(if self.store.any_claimed(&keys).await? { None } else { Some(refused) })
+    }
+
     /// Whether the viewer, who is muted until that moment, could post at a meeting now, by the same rule as a refusal. Slow mode is
     /// not looked at: it passes.
     #[must_use]
     pub fn can_post(&self, viewer: &Viewer, meeting: &meeting::Model, muted: Option<DateTime<Utc>>) -> bool {
         let allowed =
             self.host_of(meeting).is_ok_and(|host| authorize::<policy::PostComment>(viewer, &host.scope()).is_ok());
-        allowed && open_floor(meeting).is_ok() && muted.is_none_or(|until| until <= self.now())
-    }
-}
-
-/// The words that are blocked at a meeting.
-pub(in crate::app) fn words(meeting: &meeting::Model) -> Vec<String> {
-    serde_json::from_str(&meeting.blocked_words).unwrap_or_default()
-}
-
-fn open_floor(meeting: &meeting::Model) -> Result<(), Refused> {
-    match not_live(meeting) {
-        Some(refused) => Err(refused),
-        None if meeting.accepting_comments => Ok(()),
-        None => Err(Refused::CommentsClosed),
+        let open = open_floor(meeting.phase, meeting.planned_start, meeting.accepting_comments);
+        allowed && open.is_ok() && muted.is_none_or(|until| until <= self.now())
     }
 }
 
 /// A comment that waits to be posted, as far as it can be judged without the database.
 pub(in crate::app) struct Draft {
-    id: CommentId,
-    now: DateTime<Utc>,
-    viewer: Viewer,
-    author: String,
+    pub(super) id: CommentId,
+    pub(super) now: DateTime<Utc>,
+    pub(super) viewer: Viewer,
+    pub(super) author: String,
     pub(in crate::app) once: Option<Once>,
-    kind: CommentKind,
-    language: Language,
-    body: String,
+    pub(super) kind: CommentKind,
+    pub(super) language: Language,
+    pub(super) body: String,
     /// The body, normalised to be compared with what was said before.
-    said: String,
-    name: String,
+    pub(super) said: String,
+    pub(super) name: ShownName,
+}
+
+/// The name that a comment is shown by.
+pub(super) struct ShownName {
+    pub(super) text: String,
+    /// Whether the author chose it, and no token vouches for it.
+    pub(super) chosen: bool,
+    /// The key of a name that reads otherwise than the token's.
+    pub(super) key: Option<String>,
+}
+
+impl ShownName {
+    fn of(chosen: Option<&str>, person: &Person) -> Result<Self, ActError> {
+        let Some(chosen) = chosen else {
+            // Made fit to be shown when the token was read: the caller is not to blame for it.
+            return Ok(Self { text: person.name.clone(), chosen: false, key: None });
+        };
+        let text = text("authorName", chosen, LONGEST_NAME)?;
+        let key = Some(name_key(&text)).filter(|key| *key != name_key(&person.name));
+        if key.is_some() && has_title(&text) {
+            return Err(RESERVED_NAME.into());
+        }
+        Ok(Self { chosen: text != person.name, text, key })
+    }
+}
+
+/// The refusal of a name that is somebody else's.
+pub(super) const RESERVED_NAME: Refused = Refused::Invalid { field: "authorName", why: Invalid::ReservedName };
+
+/// The authors of drafts, each once.
+pub(super) fn authors_of(drafts: &[Draft]) -> Vec<String> {
+    let mut authors: Vec<String> = drafts.iter().map(|draft| draft.author.clone()).collect();
+    authors.sort_unstable();
+    authors.dedup();
+    authors
+}
+
+fn floor_refuses(floor: &FloorState, draft: &Draft) -> Option<Refused> {
+    let open = open_floor(floor.phase, floor.planned_start, floor.accepting_comments);
+    open.err().or_else(|| mute_refuses(floor.muted.get(&draft.author).copied(), draft.now))
 }
 
 type Repeat = Option<Result<comment::Model, Refused>>;
@@ -206,99 +250,4 @@ async fn repeats(tx: &Tx, drafts: &[Draft]) -> Result<Vec<Repeat>, StoreError> {
         }
     };
     Ok(drafts.iter().map(repeat).collect())
-}
-
-/// What posts of a locked meeting are judged by. Each that is accepted counts for those after it.
-struct Floor<'a> {
-    meeting: &'a meeting::Model,
-    host: Host,
-    blocked: BlockedWords,
-    muted: HashMap<String, DateTime<Utc>>,
-    last_posts: HashMap<String, DateTime<Utc>>,
-    said: HashSet<(String, String)>,
-    receipt: i32,
-}
-
-impl<'a> Floor<'a> {
-    async fn read(app: &App, tx: &Tx, meeting: &'a meeting::Model, drafts: &[Draft]) -> Result<Self, StoreError> {
-        let mut authors: Vec<String> = drafts.iter().map(|draft| draft.author.clone()).collect();
-        authors.sort_unstable();
-        authors.dedup();
-        // Rows of older replicas are still found by what was written, as it was written.
-        let digests = drafts.iter().flat_map(|Draft { author, body, said, .. }| {
-            [said, body].map(|text| duplicate_digest(meeting.id, author, text))
-        });
-        let last_posts =
-            if meeting.slow_mode_seconds > 0 { tx.last_posts(meeting.id, &authors).await? } else { HashMap::new() };
-        let said = tx.said_before(digests).await?.into_iter();
-        Ok(Self {
-            meeting,
-            host: app.host_of(meeting)?,
-            blocked: BlockedWords::new(&words(meeting)),
-            muted: tx.muted_until(meeting.id, &authors).await?,
-            last_posts,
-            said: said.map(|(author, body)| (author, normalize(&body, Level::Duplicates))).collect(),
-            receipt: meeting.last_receipt,
-        })
-    }
-
-    fn judge(&mut self, draft: &Draft) -> Result<comment::Model, ActError> {
-        authorize::<policy::PostComment>(&draft.viewer, &self.host.scope())?;
-        open_floor(self.meeting)?;
-        self.in_time(draft)?;
-        if self.blocked.are_in(&format!("{} {}", draft.name, draft.body)) {
-            return Err(Refused::BlockedWord.into());
-        }
-        if !self.said.insert((draft.author.clone(), draft.said.clone())) {
-            return Err(Refused::Duplicate.into());
-        }
-        self.last_posts.insert(draft.author.clone(), draft.now);
-        self.receipt += 1;
-        Ok(self.row(draft))
-    }
-
-    fn in_time(&self, Draft { author, now, .. }: &Draft) -> Result<(), Refused> {
-        if let Some(until) = self.muted.get(author).filter(|until| *until > now) {
-            return Err(Refused::Muted { until: *until, retry_after: *until - *now });
-        }
-        let pause = TimeDelta::seconds(self.meeting.slow_mode_seconds.into());
-        match self.last_posts.get(author).map(|last| *last + pause) {
-            Some(next) if next > *now => Err(Refused::TooFast { retry_after: next - *now }),
-            _ => Ok(()),
-        }
-    }
-
-    fn row(&self, draft: &Draft) -> comment::Model {
-        let Draft { id, now, author, kind, language, body, name, .. } = draft;
-        let normalized = NormalizedComment::new(self.meeting.id, Some(author), body, name);
-        comment::Model {
-            id: *id,
-            meeting_id: self.meeting.id,
-            receipt: self.receipt,
-            kind: *kind,
-            search: normalized.search,
-            normalization_version: normalization::VERSION,
-            body: body.clone(),
-            said_digest: normalized.said_digest,
-            language: *language,
-            author_key: Some(author.clone()),
-            author_name: name.clone(),
-            platform: None,
-            broadcast_id: None,
-            external_id: None,
-            state: first_state(self.meeting.moderation),
-            state_reason: None,
-            votes: 0,
-            votes_shown_at: Some(*now),
-            votes_unshown: false,
-            labels: "[]".to_owned(),
-            posted_at: *now,
-            posted_seq: 0,
-            selected_at: None,
-            answered_at: None,
-            answer: None,
-            merged_into: None,
-            merged_state: None,
-        }
-    }
 }

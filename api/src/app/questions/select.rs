@@ -27,8 +27,8 @@ impl App {
     /// Refused when the meeting is not live or the comment is not waiting in public.
     pub async fn select_comment(&self, viewer: &Viewer, id: CommentId) -> Result<comment::Model, ActError> {
         let now = self.now();
-        let tx = self.store.begin().await?;
-        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
+        let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
+        let (tx, locked) = self.begin_on_comment(&permit).await?;
         if locked.meeting.phase != MeetingPhase::Live {
             return Err(Refused::WrongPhase { phase: locked.meeting.phase }.into());
         }
@@ -61,10 +61,10 @@ impl App {
         words: Option<&str>,
     ) -> Result<comment::Model, ActError> {
         let now = self.now();
+        let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
         let words =
             words.map(|words| multi_line(words, LONGEST_ANSWER).map_err(|bad| bad_text("answer", bad))).transpose()?;
-        let tx = self.store.begin().await?;
-        let locked = self.lock_comment::<policy::ModerateComments>(&tx, viewer, id).await?;
+        let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let mut comment = locked.comment;
         let next = answer(comment.state)?;

@@ -27,8 +27,8 @@ impl App {
     pub async fn vote_comment(&self, viewer: &Viewer, id: CommentId, up: bool) -> Result<comment::Model, ActError> {
         let now = self.now();
         let subject = viewer.subject().ok_or(ActError::Unauthenticated)?;
-        let mut tx = self.store.begin().await?;
-        let locked = self.lock_comment::<policy::PostComment>(&tx, viewer, id).await?;
+        let permit = self.permit_comment::<policy::PostComment>(viewer, id).await?;
+        let (mut tx, locked) = self.begin_on_comment(&permit).await?;
         if let Some(refused) = not_live(&locked.meeting) {
             return Err(refused.into());
         }

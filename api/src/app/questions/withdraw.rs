@@ -25,11 +25,12 @@ impl App {
     /// Refused when the comment has been answered or taken down.
     pub async fn withdraw_comment(&self, viewer: &Viewer, id: CommentId) -> Result<comment::Model, ActError> {
         let now = self.now();
-        let tx = self.store.begin().await?;
-        let locked = self.lock_comment::<policy::PostComment>(&tx, viewer, id).await?;
-        if locked.comment.author_key != author_key(viewer) {
+        let permit = self.permit_comment::<policy::PostComment>(viewer, id).await?;
+        // Nothing changes who has written it.
+        if permit.comment.author_key != author_key(viewer) {
             return Err(ActError::Forbidden);
         }
+        let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let mut comment = locked.comment;
         let before = comment.state;

@@ -1,0 +1,161 @@
+//! What posts of a meeting are judged by.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::{comment, enums::MeetingPhase, meeting};
+
+use crate::{
+    app::{
+        ActError, App, Host, Refused,
+        normalization::NormalizedComment,
+        questions::{
+            not_live_in,
+            post::{Draft, RESERVED_NAME, authors_of},
+        },
+    },
+    domain::{
+        blocked_words::BlockedWords,
+        comment::{first_state, slow_mode_wait},
+        normalization::{self, Level, duplicate_digest, normalize},
+        policy::{self, authorize},
+    },
+    store::{StoreError, Tx},
+};
+
+/// Reads the words that are blocked at a meeting.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn blocked_words(tx: &Tx, meeting: &meeting::Model) -> Result<BlockedWords, StoreError> {
+    let words: Vec<String> = serde_json::from_str(&tx.blocked_words(meeting.id).await?).unwrap_or_default();
+    Ok(BlockedWords::new(&words))
+}
+
+/// Refuses posts where the meeting does not take any.
+pub(super) fn open_floor(
+    phase: MeetingPhase,
+    planned_start: DateTime<Utc>,
+    accepting_comments: bool,
+) -> Result<(), Refused> {
+    match not_live_in(phase, planned_start) {
+        Some(refused) => Err(refused),
+        None if accepting_comments => Ok(()),
+        None => Err(Refused::CommentsClosed),
+    }
+}
+
+/// The refusal of an author who is muted until a moment, if that is still to come.
+pub(super) fn mute_refuses(muted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Refused> {
+    let until = muted.filter(|until| *until > now)?;
+    Some(Refused::Muted { until, retry_after: until - now })
+}
+
+/// What posts of a locked meeting are judged by. Each that is accepted counts for those after it.
+pub(super) struct Floor<'a> {
+    meeting: &'a meeting::Model,
+    host: Host,
+    blocked: BlockedWords,
+    muted: HashMap<String, DateTime<Utc>>,
+    last_posts: HashMap<String, DateTime<Utc>>,
+    said: HashSet<(String, String)>,
+    /// Keys of chosen names that belong to those who run the host's meetings.
+    staff_names: HashSet<String>,
+    receipt: i32,
+}
+
+impl<'a> Floor<'a> {
+    pub(super) async fn read(
+        app: &App,
+        tx: &Tx,
+        meeting: &'a meeting::Model,
+        drafts: &[Draft],
+    ) -> Result<Self, StoreError> {
+        let authors = authors_of(drafts);
+        // Rows of older replicas are still found by what was written, as it was written.
+        let digests = drafts.iter().flat_map(|Draft { author, body, said, .. }| {
+            [said, body].map(|text| duplicate_digest(meeting.id, author, text))
+        });
+        let last_posts =
+            if meeting.slow_mode_seconds > 0 { tx.last_posts(meeting.id, &authors).await? } else { HashMap::new() };
+        let said = tx.said_before(digests).await?.into_iter();
+        let chosen: Vec<String> = drafts.iter().filter_map(|draft| draft.name.key.clone()).collect();
+        let staff_names =
+            if chosen.is_empty() { HashSet::new() } else { tx.staff_names(&meeting.host_code, &chosen).await? };
+        Ok(Self {
+            meeting,
+            staff_names,
+            host: app.host_of(meeting)?,
+            blocked: blocked_words(tx, meeting).await?,
+            muted: tx.muted_until(meeting.id, &authors).await?,
+            last_posts,
+            said: said.map(|(author, body)| (author, normalize(&body, Level::Duplicates))).collect(),
+            receipt: meeting.last_receipt,
+        })
+    }
+
+    pub(super) fn judge(&mut self, draft: &Draft) -> Result<comment::Model, ActError> {
+        authorize::<policy::PostComment>(&draft.viewer, &self.host.scope())?;
+        let Self { meeting, .. } = self;
+        open_floor(meeting.phase, meeting.planned_start, meeting.accepting_comments)?;
+        self.in_time(draft)?;
+        if draft.name.key.as_ref().is_some_and(|key| self.staff_names.contains(key)) {
+            return Err(RESERVED_NAME.into());
+        }
+        if self.blocked.are_in(&format!("{} {}", draft.name.text, draft.body)) {
+            return Err(Refused::BlockedWord.into());
+        }
+        if !self.said.insert((draft.author.clone(), draft.said.clone())) {
+            return Err(Refused::Duplicate.into());
+        }
+        self.last_posts.insert(draft.author.clone(), draft.now);
+        self.receipt += 1;
+        Ok(self.row(draft))
+    }
+
+    fn in_time(&self, Draft { author, now, .. }: &Draft) -> Result<(), Refused> {
+        if let Some(refused) = mute_refuses(self.muted.get(author).copied(), *now) {
+            return Err(refused);
+        }
+        let last = self.last_posts.get(author).copied();
+        match slow_mode_wait(TimeDelta::seconds(self.meeting.slow_mode_seconds.into()), last, *now) {
+            Some(retry_after) => Err(Refused::TooFast { retry_after }),
+            None => Ok(()),
+        }
+    }
+
+    fn row(&self, draft: &Draft) -> comment::Model {
+        let Draft { id, now, author, kind, language, body, name, .. } = draft;
+        let normalized = NormalizedComment::new(self.meeting.id, Some(author), body, &name.text);
+        comment::Model {
+            id: *id,
+            meeting_id: self.meeting.id,
+            receipt: self.receipt,
+            kind: *kind,
+            search: normalized.search,
+            normalization_version: normalization::VERSION,
+            body: body.clone(),
+            said_digest: normalized.said_digest,
+            language: *language,
+            author_key: Some(author.clone()),
+            author_name: name.text.clone(),
+            author_name_chosen: name.chosen,
+            platform: None,
+            broadcast_id: None,
+            external_id: None,
+            state: first_state(self.meeting.moderation),
+            state_reason: None,
+            votes: 0,
+            votes_shown_at: Some(*now),
+            votes_unshown: false,
+            labels: "[]".to_owned(),
+            posted_at: *now,
+            posted_seq: 0,
+            selected_at: None,
+            answered_at: None,
+            answer: None,
+            merged_into: None,
+            merged_state: None,
+        }
+    }
+}

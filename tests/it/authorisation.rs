@@ -1,0 +1,92 @@
+//! Whoever may not do a thing is told so without a transaction, a lock, or a wait for either.
+
+use harness::{Actor, id_of, refusal, scenes};
+use kezdesu::graphql::node::GlobalId;
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+/// Every mutation with an input for it, at a live meeting with a comment.
+fn mutations(meeting: &str, comment: &str, broadcast: &str) -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "planMeeting",
+            json!({ "host": HOST, "region": HOST, "title": { "kk": "К" }, "origin": "CALENDAR", "plannedStart": "2026-03-20T04:00:00Z", "plannedMinutes": 60 }),
+        ),
+        ("announceMeeting", json!({ "meetingId": meeting, "channels": ["PRESS"] })),
+        ("rescheduleMeeting", json!({ "meetingId": meeting, "plannedStart": "2026-03-20T04:00:00Z", "reason": "р" })),
+        ("cancelMeeting", json!({ "meetingId": meeting, "reason": "р" })),
+        ("addBroadcast", json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" })),
+        ("startMeeting", json!({ "meetingId": meeting })),
+        ("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })),
+        ("endMeeting", json!({ "meetingId": meeting })),
+        ("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 0 })),
+        ("postComment", json!({ "meetingId": meeting, "body": "Жарық?" })),
+        ("voteComment", json!({ "commentId": comment })),
+        ("withdrawComment", json!({ "commentId": comment })),
+        ("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [] })),
+        ("moderateComments", json!({ "commentIds": [comment], "action": "APPROVE" })),
+        ("selectComment", json!({ "commentId": comment })),
+        ("answerComment", json!({ "commentId": comment })),
+        ("labelComment", json!({ "commentId": comment, "labels": ["а"] })),
+        ("mergeComments", json!({ "into": comment, "commentIds": [comment] })),
+        ("muteAuthor", json!({ "commentId": comment, "minutes": 1 })),
+    ]
+}
+
+async fn code(actor: &Actor, name: &str, input: &Value) -> String {
+    let answer = actor.try_act(name, input.clone()).await;
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("{name}: {answer}")).to_owned()
+}
+
+scenes! {
+    async fn whoever_may_not_act_is_refused_while_another_holds_the_lock(town) {
+        let staff = town.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let comment = id_of(&town.citizen("Ana").post(&meeting, "Жол?").await);
+        let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
+        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
+        // On the embedded engine this is the only writer.
+        let held = town.service(0).app().store.begin().await.unwrap();
+        held.lock_meeting(id).await.unwrap().unwrap();
+        let (stranger, connector, oversight) = (town.stranger(), town.connector("711110000"), town.somebody("Oversight", &["ADMINISTRATION"], None));
+        for (name, input) in mutations(&meeting, &comment, &broadcast) {
+            assert_eq!(code(&stranger, name, &input).await, "UNAUTHENTICATED", "{name}");
+            for actor in [&connector, &oversight] {
+                assert_eq!(code(actor, name, &input).await, "FORBIDDEN", "{name}");
+            }
+        }
+        // What is not there looks as what is not for them, and nobody waits to learn it.
+        for name in ["voteComment", "withdrawComment"] {
+            let missing = town.citizen("Ben").act(name, json!({ "commentId": "cmt_00000000000000000000000000" })).await;
+            assert_eq!(refusal(&missing), "NOT_FOUND");
+        }
+        drop(held);
+    }
+
+    async fn a_post_that_can_only_be_refused_begins_no_transaction(town) {
+        let (staff, moderator, ana) = (town.akimat(HOST), town.moderator(HOST), town.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let post = async |actor: &Actor, body: &str, key: Option<&str>| {
+            actor.act("postComment", json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })).await
+        };
+        let first = post(&ana, "Жол?", Some("k")).await["comment"].clone();
+        moderator.act("muteAuthor", json!({ "commentId": first["id"], "minutes": 10 })).await;
+        let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
+        let held = town.service(0).app().store.begin().await.unwrap();
+        held.lock_meeting(id).await.unwrap().unwrap();
+        for key in [None, Some("another")] {
+            assert_eq!(refusal(&post(&ana, "Су?", key).await), "MUTED", "{key:?}");
+        }
+        let nowhere = json!({ "meetingId": "mtg_00000000000000000000000000", "body": "Су?" });
+        assert_eq!(refusal(&ana.act("postComment", nowhere).await), "NOT_FOUND");
+        drop(held);
+        assert_eq!(post(&ana, "Жол?", Some("k")).await["comment"]["id"], first["id"], "what was done once is done");
+        staff.act("endMeeting", json!({ "meetingId": meeting })).await;
+        let held = town.service(0).app().store.begin().await.unwrap();
+        held.lock_meeting(id).await.unwrap().unwrap();
+        assert_eq!(refusal(&post(&town.citizen("Ben"), "Су?", Some("k")).await), "NOT_LIVE");
+        drop(held);
+    }
+}
