@@ -60,6 +60,7 @@ mod restart;
 mod rolling;
 mod routers;
 mod schema;
+mod sets;
 mod slow;
 mod sockets;
 mod texts;

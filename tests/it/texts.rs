@@ -34,8 +34,8 @@ async fn age(town: &Town, id: &str, search: &str) {
     let tx = town.service(0).app().store.begin().await.unwrap();
     let row = tx.comments_by_id(&[comment_id(id)]).await.unwrap().remove(0);
     let said_digest = normalization::duplicate_digest(row.meeting_id, row.author_key.as_deref().unwrap(), &row.body);
-    let row = comment::Model { search: search.to_owned(), said_digest, normalization_version: 0, ..row };
-    tx.save_comment(row).await.unwrap();
+    let aged = comment::Model { search: search.to_owned(), said_digest, normalization_version: 0, ..row.clone() };
+    tx.change_comment(&row, &aged).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -171,7 +171,8 @@ scenes! {
         let tx = app.store.begin().await.unwrap();
         let row = tx.lock_meeting(id).await.unwrap().unwrap();
         let search = row.search.clone();
-        tx.save_meeting(entities::meeting::Model { search: "ескі".to_owned(), normalization_version: 0, ..row }).await.unwrap();
+        let aged = entities::meeting::Model { search: "ескі".to_owned(), normalization_version: 0, ..row.clone() };
+        tx.save_meeting(&row, &aged).await.unwrap();
         tx.commit().await.unwrap();
         app.renormalize().await.unwrap();
         let tx = app.store.begin().await.unwrap();
@@ -194,7 +195,8 @@ scenes! {
         let tx = town.service(0).app().store.begin().await.unwrap();
         let row = tx.comments_by_id(&[comment_id(&id)]).await.unwrap().remove(0);
         assert_eq!(row.body, "Су бар ма?");
-        tx.save_comment(comment::Model { body: "Су\u{200b} бар ма?".to_owned(), normalization_version: 0, ..row }).await.unwrap();
+        let aged = comment::Model { body: "Су\u{200b} бар ма?".to_owned(), normalization_version: 0, ..row.clone() };
+        tx.change_comment(&row, &aged).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(import("Су\u{200b} бар ма?").await, [0, 1, 0]);
         assert_eq!(import("Су жоқ па?").await, [0, 0, 1]);

@@ -189,12 +189,6 @@ pub fn author_of(subject: &str) -> String {
     format!("sub:{subject}")
 }
 
-/// The person behind a key; none for an account elsewhere.
-#[must_use]
-pub fn person_of(author_key: &str) -> Option<&str> {
-    author_key.strip_prefix("sub:")
-}
-
 /// The whole rule book as text: every action for every role, by where the role's region lies.
 #[must_use]
 pub fn matrix(scope: &MeetingScope<'_>, elsewhere: KatoCode) -> String {

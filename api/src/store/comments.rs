@@ -24,7 +24,7 @@ use crate::{
         Store, StoreError, Tx,
         normalization::contains,
         page::{Cut, Window},
-        shapes::{keep_unknown, padded, parts},
+        shapes::{padded, parts},
     },
 };
 
@@ -143,19 +143,6 @@ impl Tx {
         Ok(said.map(|(author, body, _)| (author, body)).collect())
     }
 
-    /// What is joined to a comment, and was not taken back, in its order.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn joined_to(&self, into: CommentId) -> Result<Vec<comment::Model>, StoreError> {
-        Ok(comment::Entity::find()
-            .filter(Column::MergedInto.eq(into))
-            .filter(Column::State.eq(CommentState::Merged))
-            .order_by_asc(Column::PostedSeq)
-            .all(self.inner())
-            .await?)
-    }
-
     /// Adds comments.
     ///
     /// # Errors
@@ -165,32 +152,6 @@ impl Tx {
             let rows = part.iter().map(|row| row.clone().into_active_model().reset_all());
             comment::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
         }
-        Ok(())
-    }
-
-    /// Writes a comment as it now is.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn save_comment(&self, row: comment::Model) -> Result<(), StoreError> {
-        let mut row = row.into_active_model().reset_all();
-        keep_unknown(&mut row.kind);
-        keep_unknown(&mut row.platform);
-        keep_unknown(&mut row.merged_state);
-        row.update(self.inner()).await?;
-        Ok(())
-    }
-
-    /// Lets everything that was merged into one comment point to another.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn repoint_merged(&self, from: CommentId, into: CommentId) -> Result<(), StoreError> {
-        comment::Entity::update_many()
-            .col_expr(Column::MergedInto, Expr::value(into.0))
-            .filter(Column::MergedInto.eq(from))
-            .exec(self.inner())
-            .await?;
         Ok(())
     }
 }

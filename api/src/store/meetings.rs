@@ -19,8 +19,8 @@ use sea_orm::{
 
 use crate::store::{
     Store, StoreError, Tx,
-    normalization::contains,
     changes::changed,
+    normalization::contains,
     page::{Cut, Window},
     shapes::{keep_unknown, padded},
 };

@@ -5,6 +5,7 @@
 //! is only for what went wrong underneath.
 
 mod changes;
+pub mod comment_changes;
 pub mod comments;
 mod connect;
 mod deletions;

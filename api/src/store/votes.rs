@@ -16,10 +16,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{
-        comment::JOINED_STATE,
-        policy::{author_of, person_of},
-    },
+    domain::{comment::JOINED_STATE, policy::author_of},
     store::{Store, StoreError, Tx, shapes::padded},
 };
 
@@ -56,22 +53,6 @@ impl Tx {
             .exec(self.inner())
             .await?;
         Ok(gone.rows_affected > 0)
-    }
-
-    /// How many people want a comment answered, or something that was joined to it. Its author is not one of them, whatever they
-    /// voted for before it was joined.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn joint_votes(&self, into: &comment::Model) -> Result<i32, StoreError> {
-        let author = into.author_key.as_deref().and_then(person_of);
-        let voters = comment_vote::Entity::find()
-            .select_only()
-            .column_as(Expr::col(comment_vote::Column::Subject).count_distinct(), "voters")
-            .filter(comment_vote::Column::CommentId.in_subquery(joint(into.id)))
-            .filter(Condition::all().add_option(author.map(|author| comment_vote::Column::Subject.ne(author))));
-        let voters: Option<i64> = voters.into_tuple().one(self.inner()).await?;
-        i32::try_from(voters.unwrap_or_default()).map_err(|_| StoreError::Corrupt("count of votes"))
     }
 
     /// Until when an author may not write at a meeting, if a mute was ever set.

@@ -14,12 +14,7 @@ use crate::{
     app::{
         ActError, App, Refused,
         normalization::NormalizedComment,
-        questions::{
-            change_event,
-            floor::blocked_words,
-            not_live,
-            part::{left_by, part_all},
-        },
+        questions::{changes::Changes, floor::blocked_words, not_live},
         refused::Invalid,
     },
     clock::almaty_date,
@@ -28,12 +23,12 @@ use crate::{
         blocked_words::BlockedWords,
         body::{LONGEST_BODY, guess_language},
         comment::{delete, edit, first_state},
-        feed::{FeedName, NewEvent},
+        feed::FeedName,
         normalization, policy,
         text::sanitize,
         viewer::{LONGEST_NAME, Viewer},
     },
-    store::Tx,
+    store::{StoreError, Tx},
 };
 
 /// How many comments can be imported at once.
@@ -93,17 +88,18 @@ struct Import<'a> {
     meeting: &'a meeting::Model,
     broadcast: &'a broadcast::Model,
     blocked: BlockedWords,
-    actor: &'a str,
     now: DateTime<Utc>,
     /// Authors who may not write now.
     muted: HashSet<String>,
-    known: HashMap<String, comment::Model>,
+    /// Which comments they are that came before.
+    known: HashMap<String, CommentId>,
     /// Messages that the platform deleted before they came.
     deleted: HashSet<String>,
     /// Those of them that this import tells of.
     newly_deleted: Vec<String>,
-    fresh: Vec<comment::Model>,
-    events: Vec<NewEvent>,
+    /// New comments, by identity; written once all is known that becomes of them.
+    fresh: Vec<CommentId>,
+    changes: Changes<'a>,
     done: Imported,
 }
 
@@ -122,24 +118,7 @@ impl App {
         if !policy::may_import_from(viewer, broadcast.platform, broadcast.id) {
             return Err(ActError::Forbidden);
         }
-        if import.comments.len() > MOST {
-            return Err(Refused::Invalid { field: "comments", why: Invalid::TooMany { max: MOST } }.into());
-        }
-        let bad = |id: &str| id.is_empty() || id.chars().nth(LONGEST_ID).is_some() || id.contains('\0');
-        let (oldest, newest) = (now - OLDEST, now + NEWEST);
-        for (index, one) in import.comments.iter().enumerate() {
-            let refuse = |field, why| Err(Refused::Invalid { field, why }.of("comments", index).into());
-            if bad(&one.external_id) {
-                return refuse("comments.externalId", Invalid::Range { min: 1, max: 300 });
-            }
-            if one.author_external_id.as_deref().is_some_and(bad) {
-                return refuse("comments.authorExternalId", Invalid::Range { min: 1, max: 300 });
-            }
-            if !(oldest..=newest).contains(&one.posted_at) {
-                let why = Invalid::Dates { from: almaty_date(oldest), to: almaty_date(newest) };
-                return refuse("comments.postedAt", why);
-            }
-        }
+        checked(&import.comments, now)?;
         let (mut tx, meeting, allowed) = self.begin_on(&permit).await?;
         // What was written in the last seconds of a broadcast comes after its end.
         if let Some(refused) = not_live(&meeting).filter(|_| meeting.phase != MeetingPhase::Ended) {
@@ -153,23 +132,23 @@ impl App {
         let authors: HashSet<String> = wrote.chain(known.iter().filter_map(|row| row.author_key.clone())).collect();
         let muted = tx.muted_until(meeting.id, &authors.into_iter().collect::<Vec<_>>()).await?;
         let muted = muted.into_iter().filter(|(_, until)| *until > now).map(|(author, _)| author).collect();
-        let known = known.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect();
+        let changes = affected(&tx, &known, &import.comments, &allowed.person.subject).await?;
+        let known = known.into_iter().filter_map(|row| Some((row.external_id?, row.id))).collect();
         let mut under_way = Import {
             meeting: &meeting,
             broadcast: &broadcast,
             blocked: blocked_words(&tx, &meeting).await?,
-            actor: &allowed.person.subject,
             now,
             muted,
             known,
             deleted,
             newly_deleted: Vec::new(),
             fresh: Vec::new(),
-            events: Vec::new(),
+            changes,
             done: Imported::default(),
         };
         for one in import.comments {
-            under_way.take(one, &tx, || CommentId(self.ids.next(now))).await?;
+            under_way.take(one, || CommentId(self.ids.next(now)));
         }
         let done = under_way.done;
         if under_way.write(&mut tx).await? {
@@ -179,18 +158,63 @@ impl App {
     }
 }
 
+/// Refuses comments that cannot be imported, and names the first.
+fn checked(comments: &[ImportedComment], now: DateTime<Utc>) -> Result<(), Refused> {
+    if comments.len() > MOST {
+        return Err(Refused::Invalid { field: "comments", why: Invalid::TooMany { max: MOST } });
+    }
+    let bad = |id: &str| id.is_empty() || id.chars().nth(LONGEST_ID).is_some() || id.contains('\0');
+    let (oldest, newest) = (now - OLDEST, now + NEWEST);
+    for (index, one) in comments.iter().enumerate() {
+        let refuse = |field, why| Err(Refused::Invalid { field, why }.of("comments", index));
+        if bad(&one.external_id) {
+            return refuse("comments.externalId", Invalid::Range { min: 1, max: 300 });
+        }
+        if one.author_external_id.as_deref().is_some_and(bad) {
+            return refuse("comments.authorExternalId", Invalid::Range { min: 1, max: 300 });
+        }
+        if !(oldest..=newest).contains(&one.posted_at) {
+            let why = Invalid::Dates { from: almaty_date(oldest), to: almaty_date(newest) };
+            return refuse("comments.postedAt", why);
+        }
+    }
+    Ok(())
+}
+
+/// Reads everything that an import can change: the comments that are known, what is joined to those that it deletes, and what
+/// those are joined to.
+async fn affected<'a>(
+    tx: &Tx,
+    known: &[comment::Model],
+    comments: &[ImportedComment],
+    actor: &'a str,
+) -> Result<Changes<'a>, StoreError> {
+    let deletes: HashSet<&str> =
+        comments.iter().filter(|one| one.deleted).map(|one| one.external_id.as_str()).collect();
+    let gone = known.iter().filter(|row| row.external_id.as_deref().is_some_and(|id| deletes.contains(id)));
+    let (gone, into): (Vec<_>, Vec<_>) = gone.map(|row| (row.id, row.merged_into)).unzip();
+    let into: Vec<CommentId> = into.into_iter().flatten().collect();
+    let mut changes = Changes::by(Some(actor));
+    changes.read(known.iter().cloned());
+    changes.read(tx.joined_to(&gone).await?);
+    if !into.is_empty() {
+        changes.read(tx.comments_by_id(&into).await?);
+    }
+    Ok(changes)
+}
+
 impl Import<'_> {
-    async fn take(&mut self, one: ImportedComment, tx: &Tx, fresh: impl FnOnce() -> CommentId) -> Result<(), ActError> {
+    fn take(&mut self, one: ImportedComment, fresh: impl FnOnce() -> CommentId) {
         let body = sanitize(&one.body, LONGEST_BODY);
-        match (self.known.get(&one.external_id).cloned(), body) {
-            (Some(row), _) if one.deleted => self.remove(row, tx).await?,
-            (Some(row), Some(body)) if is_changed(&row.body, &body) => self.edit(row, body, tx).await?,
+        let known = self.known.get(&one.external_id).and_then(|id| self.changes.get(*id)).cloned();
+        match (known, body) {
+            (Some(row), _) if one.deleted => self.remove(&row),
+            (Some(row), Some(body)) if is_changed(&row.body, &body) => self.edit(row, body),
             (None, _) if one.deleted => self.remember_deletion(one.external_id),
             (None, Some(body)) if !self.deleted.contains(&one.external_id) => self.add(one, body, fresh()),
             // Unchanged, deleted before it came, or nothing in it to show.
             (Some(_) | None, _) => self.done.duplicates += 1,
         }
-        Ok(())
     }
 
     /// Whether a text waits for a moderator whatever the mode: its author cannot be told what would be refused.
@@ -237,20 +261,19 @@ impl Import<'_> {
             merged_into: None,
             merged_state: None,
         };
-        self.events.push(change_event(id, None, state, Some(self.actor)));
-        self.fresh.push(row.clone());
-        self.known.insert(one.external_id, row);
+        self.changes.add(row);
+        self.fresh.push(id);
+        self.known.insert(one.external_id, id);
         self.done.imported += 1;
     }
 
     /// A text that changes after it was approved waits anew, and so does one that would have waited when it was new.
-    async fn edit(&mut self, mut row: comment::Model, body: String, tx: &Tx) -> Result<(), ActError> {
+    fn edit(&mut self, mut row: comment::Model, body: String) {
         let held = self.held(row.author_key.as_deref(), &row.author_name, &body);
         let Ok(next) = edit(row.state, self.meeting.moderation, held) else {
             self.done.duplicates += 1;
-            return Ok(());
+            return;
         };
-        let before = row.state;
         let normalized = NormalizedComment::new(row.meeting_id, row.author_key.as_deref(), &body, &row.author_name);
         row.search = normalized.search;
         row.said_digest = normalized.said_digest;
@@ -259,27 +282,17 @@ impl Import<'_> {
         row.body = body;
         row.state = next;
         self.done.changed += 1;
-        self.follow(row, before, tx).await
+        self.changes.set(row);
     }
 
-    async fn remove(&mut self, mut row: comment::Model, tx: &Tx) -> Result<(), ActError> {
-        let before = row.state;
-        let Ok(Some(next)) = delete(before) else {
+    fn remove(&mut self, row: &comment::Model) {
+        let Ok(Some(next)) = delete(row.state) else {
             self.done.duplicates += 1;
-            return Ok(());
+            return;
         };
-        row.state = next;
         self.done.removed += 1;
-        let parted = part_all(tx, &mut row, before).await?;
-        self.follow(row.clone(), before, tx).await?;
-        if let Some(target) = left_by(tx, &row, before).await? {
-            let state = target.state;
-            self.follow(target, state, tx).await?;
-        }
-        for row in parted {
-            self.note(row, CommentState::Merged);
-        }
-        Ok(())
+        self.changes.set(comment::Model { state: next, ..row.clone() });
+        self.changes.part_all(row, row.state);
     }
 
     /// Notes the deletion of a message that has not come yet, so that it is not shown when it does.
@@ -292,40 +305,26 @@ impl Import<'_> {
         }
     }
 
-    /// Writes what has become of a comment, or keeps it for later where it is new itself.
-    async fn follow(&mut self, row: comment::Model, before: CommentState, tx: &Tx) -> Result<(), ActError> {
-        match self.fresh.iter_mut().find(|fresh| fresh.id == row.id) {
-            Some(fresh) => fresh.clone_from(&row),
-            None => tx.save_comment(row.clone()).await?,
-        }
-        self.note(row, before);
-        Ok(())
-    }
-
-    /// Notes the event of a written change. What was known of the comment is known anew: it may come once more.
-    fn note(&mut self, row: comment::Model, before: CommentState) {
-        self.events.push(change_event(row.id, Some(before), row.state, Some(self.actor)));
-        let known = row.external_id.as_ref().and_then(|id| self.known.get_mut(id));
-        if let Some(known) = known.filter(|known| known.id == row.id) {
-            *known = row;
-        }
-    }
-
     /// Writes everything with its events; whether there was anything.
     async fn write(mut self, tx: &mut Tx) -> Result<bool, ActError> {
         tx.remember_deletions(self.broadcast.id, &self.newly_deleted, self.now).await?;
-        if self.events.is_empty() {
+        let mut fresh: Vec<comment::Model> = self.fresh.iter().filter_map(|id| self.changes.take_fresh(*id)).collect();
+        let events = self.changes.write(tx).await?;
+        if events.is_empty() {
             return Ok(!self.newly_deleted.is_empty());
         }
-        let first = tx.record(FeedName::Comments(self.meeting.id), self.now, &self.events).await?;
+        let first = tx.record(FeedName::Comments(self.meeting.id), self.now, &events).await?;
+        let mut places = HashMap::new();
+        for (event, seq) in events.iter().zip(first..) {
+            places.entry(event.subject).or_insert(seq);
+        }
         let mut receipt = self.meeting.last_receipt;
-        for row in &mut self.fresh {
+        for row in &mut fresh {
             receipt += 1;
             row.receipt = receipt;
-            let place = self.events.iter().position(|event| event.subject == row.id.0).unwrap_or_default();
-            row.posted_seq = first + i64::try_from(place).unwrap_or_default();
+            row.posted_seq = places.get(&row.id.0).copied().unwrap_or(first);
         }
-        tx.insert_comments(self.fresh).await?;
+        tx.insert_comments(fresh).await?;
         tx.save_last_receipt(self.meeting.id, receipt).await?;
         Ok(true)
     }

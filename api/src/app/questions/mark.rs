@@ -44,13 +44,14 @@ impl App {
         let labels = serde_json::to_string(&kept).map_err(|_| StoreError::Corrupt("list of labels"))?;
         let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
-        let mut comment = locked.comment;
-        if comment.labels == labels {
-            return Ok(comment);
+        let before = locked.comment;
+        if before.labels == labels {
+            return Ok(before);
         }
-        comment.labels = labels;
+        let comment = comment::Model { labels, ..before.clone() };
         let event = change_event(id, Some(comment.state), comment.state, Some(&locked.allowed.person.subject));
-        self.save_comments(tx, std::slice::from_ref(&comment), &[event], now).await?;
+        tx.change_comment(&before, &comment).await?;
+        self.finish(tx, comment.meeting_id, &[event], now).await?;
         Ok(comment)
     }
 }

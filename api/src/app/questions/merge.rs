@@ -2,19 +2,15 @@
 
 use std::collections::HashMap;
 
-use entities::{comment, enums::CommentState, ids::CommentId};
+use entities::{comment, ids::CommentId};
 
 use crate::{
     app::{
         ActError, App, Refused,
-        questions::{change_event, moderated},
+        questions::{changes::Changes, moderated},
         refused::Invalid,
     },
-    domain::{
-        comment::{merge, take_in},
-        policy,
-        viewer::Viewer,
-    },
+    domain::{comment::take_in, policy, viewer::Viewer},
 };
 
 /// How many comments can be joined at once.
@@ -46,47 +42,40 @@ impl App {
         }
         let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
-        let mut target = locked.comment;
+        let target = locked.comment;
         take_in(target.state)?;
-        let actor = Some(locked.allowed.person.subject.as_str());
         let found = tx.comments_by_id(ids).await?.into_iter();
         let here = found.filter(|row| row.meeting_id == locked.meeting.id);
         let mut here: HashMap<_, _> = here.map(|row| (row.id, row)).collect();
-        let elsewhere: Vec<CommentId> = ids.iter().copied().filter(|id| !here.contains_key(id)).collect();
         if let Some(index) = ids.iter().position(|id| !here.contains_key(id)) {
             // Not with a transaction in hand: this reads with a connection of its own.
             drop(tx);
+            let elsewhere: Vec<CommentId> = ids.iter().copied().filter(|id| !here.contains_key(id)).collect();
             // Of what lies elsewhere only those hear who may see it.
             let seen = self.visible_comments(&self.store, viewer, &elsewhere).await?;
             let all_seen = elsewhere.iter().all(|id| seen.iter().any(|row| row.id == *id));
             let hidden = Refused::NotFound { field: "commentIds" };
             return Err(if all_seen { invalid(Invalid::OtherMeeting) } else { hidden }.of("commentIds", index).into());
         }
-        let mut events = Vec::new();
+        let mut changes = Changes::by(Some(&locked.allowed.person.subject));
+        changes.read(here.values().cloned());
+        changes.read(tx.joined_to(ids).await?);
+        changes.read([target.clone()]);
         for (index, id) in ids.iter().enumerate() {
             // One that is named twice is joined once.
-            let Some(mut row) = here.remove(id) else { continue };
-            if row.state == CommentState::Merged && row.merged_into == Some(into) {
-                continue;
-            }
-            let next = merge(row.state).map_err(|wrong| wrong.refused().of("commentIds", index))?;
-            events.push(change_event(row.id, Some(row.state), next, actor));
-            row.merged_state = Some(row.state);
-            row.state = next;
-            row.merged_into = Some(into);
-            // What is joined to it comes along.
-            for joined in tx.joined_to(row.id).await? {
-                events.push(change_event(joined.id, Some(joined.state), joined.state, actor));
-            }
-            tx.repoint_merged(row.id, into).await?;
-            tx.save_comment(row).await?;
+            let Some(row) = here.remove(id) else { continue };
+            changes.join(row, into).map_err(|wrong| wrong.refused().of("commentIds", index))?;
         }
-        if events.is_empty() {
+        if changes.is_empty() {
             return Ok(target);
         }
-        events.push(change_event(into, Some(target.state), target.state, actor));
-        target.votes = tx.joint_votes(&target).await?;
-        self.save_comments(tx, std::slice::from_ref(&target), &events, now).await?;
-        Ok(target)
+        changes.recount(into);
+        changes.touch(into);
+        // Also what its author has taken back: they still see the answer.
+        tx.repoint_merged(ids, into).await?;
+        let events = changes.write(&tx).await?;
+        let merged = changes.get(into).cloned().unwrap_or(target);
+        self.finish(tx, locked.meeting.id, &events, now).await?;
+        Ok(merged)
     }
 }

@@ -1,5 +1,6 @@
 //! Live questions: posted, voted for, moderated, answered.
 
+mod changes;
 mod floor;
 mod import;
 pub(in crate::app) mod lines;
@@ -7,7 +8,6 @@ mod mark;
 mod merge;
 mod moderate;
 mod mute;
-mod part;
 mod post;
 mod select;
 mod votes;
@@ -27,7 +27,7 @@ use chrono::{DateTime, Utc};
 use entities::{
     comment,
     enums::{CommentState, MeetingPhase},
-    ids::CommentId,
+    ids::{CommentId, MeetingId},
     meeting,
 };
 
@@ -178,18 +178,14 @@ impl App {
         Ok(authorize::<A>(viewer, &host.scope())?)
     }
 
-    /// Saves changed comments of one meeting with their events, and commits.
-    async fn save_comments(
+    /// Records the events of written changes of one meeting's comments, and commits.
+    async fn finish(
         &self,
         mut tx: Tx,
-        rows: &[comment::Model],
+        meeting: MeetingId,
         events: &[NewEvent],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let Some(meeting) = rows.first().map(|row| row.meeting_id) else { return Ok(()) };
-        for row in rows {
-            tx.save_comment(row.clone()).await?;
-        }
         tx.record(FeedName::Comments(meeting), now, events).await?;
         self.commit(tx).await
     }

@@ -1,15 +1,14 @@
 //! Approving, rejecting, hiding and restoring comments: all of a batch, or none.
 
+use std::collections::{HashMap, HashSet};
+
 use entities::{comment, enums::CommentState, ids::CommentId};
 
 use crate::{
     app::{
         ActError, App, Refused,
         meetings::reason,
-        questions::{
-            change_event, moderated,
-            part::{joined_to, part},
-        },
+        questions::{changes::Changes, moderated},
         refused::Invalid,
     },
     domain::{
@@ -17,6 +16,7 @@ use crate::{
         policy::{self, author_key},
         viewer::Viewer,
     },
+    store::{StoreError, Tx},
 };
 
 /// How many comments can be moderated at once.
@@ -73,51 +73,75 @@ impl App {
         moderated(&locked.meeting)?;
         let found = tx.comments_by_id(&decision.comments).await?;
         // As they stand before the decision, so that it is the same in whatever order it names them.
-        let targets = joined_to(&tx, &found).await?;
-        let actor = Some(locked.allowed.person.subject.as_str());
-        let own = author_key(viewer);
-        let (mut changed, mut events) = (Vec::<comment::Model>::new(), Vec::new());
-        let mut left = Vec::new();
-        for (index, id) in decision.comments.iter().enumerate() {
-            let row = found.iter().find(|row| row.id == *id && row.meeting_id == locked.meeting.id);
-            let row = row.ok_or_else(|| Refused::NotFound { field: "commentIds" }.of("commentIds", index))?;
-            let target = row.merged_into.and_then(|into| targets.get(&into));
-            let step = decided(decision.action, row, target);
-            let Some(next) = step.map_err(|wrong| wrong.refused().of("commentIds", index))? else { continue };
-            if row.author_key == own && publishes(row.state, next) {
-                let own = Refused::Invalid { field: "commentIds", why: Invalid::OwnDecision };
-                return Err(own.of("commentIds", index).into());
+        let targets = merged_into(&tx, &found).await?;
+        let mut changes = Changes::by(Some(&locked.allowed.person.subject));
+        changes.read(found.iter().chain(targets.values()).cloned());
+        let here =
+            found.into_iter().filter(|row| row.meeting_id == locked.meeting.id).map(|row| (row.id, row)).collect();
+        let verdict = Verdict { action: decision.action, reason, own: author_key(viewer), here, targets };
+        verdict.over(&decision.comments, &mut changes)?;
+        let events = changes.write(&tx).await?;
+        if !events.is_empty() {
+            self.finish(tx, locked.meeting.id, &events, now).await?;
+        }
+        Ok(decision.comments.iter().filter_map(|id| changes.get(*id).cloned()).collect())
+    }
+}
+
+/// A decision over comments as they stand.
+struct Verdict {
+    action: Moderation,
+    reason: Option<String>,
+    /// The key of whoever decides.
+    own: Option<String>,
+    here: HashMap<CommentId, comment::Model>,
+    /// What some of them are joined to.
+    targets: HashMap<CommentId, comment::Model>,
+}
+
+impl Verdict {
+    /// Notes what becomes of the comments with these ids, or says which of them does not allow it.
+    fn over(&self, ids: &[CommentId], changes: &mut Changes<'_>) -> Result<(), Refused> {
+        let (mut decided_on, mut left) = (HashSet::new(), Vec::new());
+        for (index, id) in ids.iter().enumerate() {
+            let refuse = |refused: Refused| refused.of("commentIds", index);
+            let row = self.here.get(id).ok_or_else(|| refuse(Refused::NotFound { field: "commentIds" }))?;
+            let target = row.merged_into.and_then(|into| self.targets.get(&into));
+            let step = decided(self.action, row, target).map_err(|wrong| refuse(wrong.refused()))?;
+            let Some(next) = step else { continue };
+            if row.author_key == self.own && publishes(row.state, next) {
+                return Err(refuse(Refused::Invalid { field: "commentIds", why: Invalid::OwnDecision }));
             }
-            if changed.iter().any(|one| one.id == *id) {
+            if !decided_on.insert(*id) {
                 continue;
             }
-            let mut row = row.clone();
-            events.push(change_event(row.id, Some(row.state), next, actor));
-            row.state_reason.clone_from(&reason);
+            let row = comment::Model { state_reason: self.reason.clone(), ..row.clone() };
             if row.state == CommentState::Merged {
-                part(&tx, &mut row, next).await?;
-                left.extend(target.cloned());
+                left.extend(row.merged_into.filter(|_| target.is_some()));
+                changes.part(row, next);
+            } else {
+                changes.set(comment::Model { state: next, ..row });
             }
-            row.state = next;
-            changed.push(row);
         }
         for target in left {
             // Its votes are fewer now, also where it comes back itself.
-            let votes = tx.joint_votes(&target).await?;
-            match changed.iter_mut().find(|row| row.id == target.id) {
-                Some(row) => row.votes = votes,
-                None => {
-                    events.push(change_event(target.id, Some(target.state), target.state, actor));
-                    changed.push(comment::Model { votes, ..target });
-                }
+            changes.recount(target);
+            if decided_on.insert(target) {
+                changes.touch(target);
             }
         }
-        if !events.is_empty() {
-            self.save_comments(tx, &changed, &events, now).await?;
-        }
-        let as_it_is = |id: &CommentId| changed.iter().chain(&found).find(|row| row.id == *id).cloned();
-        Ok(decision.comments.iter().filter_map(as_it_is).collect())
+        Ok(())
     }
+}
+
+/// What comments are joined to, as it stands.
+async fn merged_into(tx: &Tx, rows: &[comment::Model]) -> Result<HashMap<CommentId, comment::Model>, StoreError> {
+    let joined = rows.iter().filter(|row| row.state == CommentState::Merged);
+    let ids: Vec<CommentId> = joined.filter_map(|row| row.merged_into).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(tx.comments_by_id(&ids).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Where a decision leads; none where the comment is there already.

@@ -32,21 +32,20 @@ impl App {
         if locked.meeting.phase != MeetingPhase::Live {
             return Err(Refused::WrongPhase { phase: locked.meeting.phase }.into());
         }
-        let mut comment = locked.comment;
-        let Some(next) = select(comment.state)? else { return Ok(comment) };
+        let before = locked.comment;
+        let Some(next) = select(before.state)? else { return Ok(before) };
         let actor = Some(locked.allowed.person.subject.as_str());
-        let (mut rows, mut events) = (Vec::new(), Vec::new());
-        if let Some(mut earlier) = tx.selected_comment(locked.meeting.id).await? {
-            events.push(change_event(earlier.id, Some(earlier.state), CommentState::Published, actor));
-            earlier.state = CommentState::Published;
-            rows.push(earlier);
-        }
-        events.push(change_event(id, Some(comment.state), next, actor));
-        comment.state = next;
-        comment.selected_at = Some(now);
+        let mut events = Vec::new();
         // The earlier one first: at no instant may two be selected.
-        rows.push(comment.clone());
-        self.save_comments(tx, &rows, &events, now).await?;
+        if let Some(earlier) = tx.selected_comment(locked.meeting.id).await? {
+            events.push(change_event(earlier.id, Some(earlier.state), CommentState::Published, actor));
+            let back = comment::Model { state: CommentState::Published, ..earlier.clone() };
+            tx.change_comment(&earlier, &back).await?;
+        }
+        events.push(change_event(id, Some(before.state), next, actor));
+        let comment = comment::Model { state: next, selected_at: Some(now), ..before.clone() };
+        tx.change_comment(&before, &comment).await?;
+        self.finish(tx, comment.meeting_id, &events, now).await?;
         Ok(comment)
     }
 
@@ -66,7 +65,8 @@ impl App {
             words.map(|words| multi_line(words, LONGEST_ANSWER).map_err(|bad| bad_text("answer", bad))).transpose()?;
         let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
-        let mut comment = locked.comment;
+        let before = locked.comment;
+        let mut comment = before.clone();
         let next = answer(comment.state)?;
         if next == comment.state && (words.is_none() || words == comment.answer) {
             return Ok(comment);
@@ -75,7 +75,8 @@ impl App {
         comment.state = next;
         comment.answered_at = comment.answered_at.or(Some(now));
         comment.answer = words.or(comment.answer);
-        self.save_comments(tx, std::slice::from_ref(&comment), &[event], now).await?;
+        tx.change_comment(&before, &comment).await?;
+        self.finish(tx, comment.meeting_id, &[event], now).await?;
         Ok(comment)
     }
 }

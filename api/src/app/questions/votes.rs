@@ -1,7 +1,12 @@
 //! Voting for a comment. A count becomes an event at most once a second.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{comment, ids::CommentId};
+use entities::{
+    comment,
+    ids::{CommentId, MeetingId},
+};
 
 use crate::{
     app::{ActError, App, Refused, apart::apart, questions::not_live, refused::Invalid},
@@ -11,7 +16,7 @@ use crate::{
         policy::{self, author_key},
         viewer::Viewer,
     },
-    store::StoreError,
+    store::{StoreError, comment_changes::CommentChange},
 };
 
 /// The least time between two events that count one comment's votes.
@@ -32,7 +37,8 @@ impl App {
         if let Some(refused) = not_live(&locked.meeting) {
             return Err(refused.into());
         }
-        let mut comment = locked.comment;
+        let before = locked.comment;
+        let mut comment = before.clone();
         vote(comment.state)?;
         if comment.author_key == author_key(viewer) {
             return Err(Refused::Invalid { field: "commentId", why: Invalid::OwnComment }.into());
@@ -49,7 +55,7 @@ impl App {
         } else {
             comment.votes_unshown = true;
         }
-        tx.save_comment(comment.clone()).await?;
+        tx.change_comment(&before, &comment).await?;
         self.commit(tx).await?;
         Ok(comment)
     }
@@ -60,23 +66,32 @@ impl App {
     /// When the database fails.
     pub async fn show_votes(&self) -> Result<(), StoreError> {
         let now = self.now();
-        for seen in self.store.unshown_votes(now - SHOWN_EVERY, LOOK).await? {
-            apart("votes", seen.id.0, self.show_count(&seen, now)).await?;
+        let mut seen: BTreeMap<MeetingId, Vec<CommentId>> = BTreeMap::new();
+        for row in self.store.unshown_votes(now - SHOWN_EVERY, LOOK).await? {
+            seen.entry(row.meeting_id).or_default().push(row.id);
+        }
+        for (meeting, ids) in seen {
+            apart("votes", meeting.0, self.show_counts(meeting, &ids, now)).await?;
         }
         Ok(())
     }
 
-    async fn show_count(&self, seen: &comment::Model, now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn show_counts(&self, meeting: MeetingId, ids: &[CommentId], now: DateTime<Utc>) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
-        tx.lock_meeting(seen.meeting_id).await?;
-        let Some(mut comment) = tx.comments_by_id(&[seen.id]).await?.pop() else { return Ok(()) };
-        if !comment.votes_unshown || !due(&comment, now) {
+        tx.lock_meeting(meeting).await?;
+        let mut rows = tx.comments_by_id(ids).await?;
+        rows.retain(|row| row.votes_unshown && due(row, now));
+        if rows.is_empty() {
             return Ok(());
         }
-        comment.votes_unshown = false;
-        comment.votes_shown_at = Some(now);
-        tx.save_comment(comment.clone()).await?;
-        tx.record(FeedName::Comments(comment.meeting_id), now, &[counted(&comment)]).await?;
+        rows.sort_unstable_by_key(|row| row.posted_seq);
+        let shown = |row: &comment::Model| CommentChange {
+            before: row.clone(),
+            after: comment::Model { votes_unshown: false, votes_shown_at: Some(now), ..row.clone() },
+        };
+        tx.change_comments(&rows.iter().map(shown).collect::<Vec<_>>()).await?;
+        let events: Vec<NewEvent> = rows.iter().map(counted).collect();
+        tx.record(FeedName::Comments(meeting), now, &events).await?;
         self.commit(tx).await
     }
 }

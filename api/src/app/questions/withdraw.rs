@@ -1,14 +1,11 @@
 //! Taking one's own comment back.
 
-use entities::{comment, enums::CommentState, ids::CommentId};
+use entities::{comment, ids::CommentId};
 
 use crate::{
     app::{
         ActError, App,
-        questions::{
-            change_event, moderated,
-            part::{left_by, part_all},
-        },
+        questions::{changes::Changes, moderated},
     },
     domain::{
         comment::withdraw,
@@ -32,22 +29,20 @@ impl App {
         }
         let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
-        let mut comment = locked.comment;
+        let (comment, meeting) = (locked.comment, locked.meeting.id);
         let before = comment.state;
         let Some(next) = withdraw(before)? else { return Ok(comment) };
-        comment.state = next;
-        let actor = Some(locked.allowed.person.subject.as_str());
-        let mut events = vec![change_event(id, Some(before), next, actor)];
-        for row in part_all(&tx, &mut comment, before).await? {
-            events.push(change_event(row.id, Some(CommentState::Merged), row.state, actor));
+        let mut changes = Changes::by(Some(&locked.allowed.person.subject));
+        changes.read(tx.joined_to(&[id]).await?);
+        if let Some(into) = comment.merged_into {
+            changes.read(tx.comments_by_id(&[into]).await?);
         }
-        tx.save_comment(comment.clone()).await?;
-        let mut rows = vec![comment.clone()];
-        if let Some(target) = left_by(&tx, &comment, before).await? {
-            events.push(change_event(target.id, Some(target.state), target.state, actor));
-            rows.push(target);
-        }
-        self.save_comments(tx, &rows, &events, now).await?;
-        Ok(comment)
+        changes.read([comment.clone()]);
+        changes.set(comment::Model { state: next, ..comment.clone() });
+        changes.part_all(&comment, before);
+        let events = changes.write(&tx).await?;
+        let withdrawn = changes.get(id).cloned().unwrap_or(comment);
+        self.finish(tx, meeting, &events, now).await?;
+        Ok(withdrawn)
     }
 }

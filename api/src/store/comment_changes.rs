@@ -1,0 +1,147 @@
+//! Changes of many comments at once: a statement for up to 128 of them, whatever the changes are.
+
+use std::collections::HashMap;
+
+use entities::{
+    comment::{self, Column},
+    ids::CommentId,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, IntoActiveModel, Iterable, QueryFilter,
+    QueryOrder,
+    sea_query::{Expr, ExprTrait, IntoIden, Query, TableRef, ValueTuple},
+};
+
+use crate::{
+    domain::{comment::JOINED_STATE, policy::author_of},
+    store::{
+        StoreError, Tx,
+        shapes::{padded, parts},
+    },
+};
+
+/// A comment as it was read behind the lock and as it is to be.
+#[derive(Clone, Debug)]
+pub struct CommentChange {
+    /// As it was read.
+    pub before: comment::Model,
+    /// As it is to be.
+    pub after: comment::Model,
+}
+
+impl From<comment::Model> for CommentChange {
+    fn from(row: comment::Model) -> Self {
+        Self { before: row.clone(), after: row }
+    }
+}
+
+impl Tx {
+    /// Writes one changed comment: the columns that differ.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change_comment(&self, before: &comment::Model, after: &comment::Model) -> Result<(), StoreError> {
+        self.change_comments(&[CommentChange { before: before.clone(), after: after.clone() }]).await
+    }
+
+    /// Writes changed comments: of each the columns that differ. Those in which the same columns differ go together.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change_comments(&self, changes: &[CommentChange]) -> Result<(), StoreError> {
+        let mut groups: Vec<(Vec<Column>, Vec<comment::ActiveModel>)> = Vec::new();
+        for CommentChange { before, after } in changes.iter().filter(|change| change.before != change.after) {
+            let (before, after) = (before.clone().into_active_model(), after.clone().into_active_model());
+            let columns: Vec<Column> =
+                Column::iter().filter(|column| before.get(*column) != after.get(*column)).collect();
+            let same = |of: &[Column]| of.iter().map(IdenStatic::as_str).eq(columns.iter().map(IdenStatic::as_str));
+            match groups.iter_mut().find(|(of, _)| same(of)) {
+                Some((_, rows)) => rows.push(after),
+                None => groups.push((columns, vec![after])),
+            }
+        }
+        for (columns, rows) in &groups {
+            for part in parts(rows) {
+                self.update_comments(columns, part).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn update_comments(&self, columns: &[Column], rows: &[comment::ActiveModel]) -> Result<(), StoreError> {
+        let row = |row: &comment::ActiveModel| {
+            let written = std::iter::once(Column::Id).chain(columns.iter().copied());
+            ValueTuple::Many(written.filter_map(|column| row.get(column).into_value()).collect())
+        };
+        let mut update = Query::update();
+        update.table(comment::Entity).from(TableRef::ValuesList(rows.iter().map(row).collect(), CHANGED.into_iden()));
+        for (place, column) in columns.iter().enumerate() {
+            // Both engines number the columns of such a list from 1.
+            update.value(*column, Expr::col((CHANGED, format!("column{}", place + 2))));
+        }
+        update.and_where(Expr::col((comment::Entity, Column::Id)).eq(Expr::col((CHANGED, "column1"))));
+        self.inner().execute(&update).await?;
+        Ok(())
+    }
+
+    /// Counts anew how many people want comments answered, or something that is joined to them, writes it, and gives the counts.
+    /// Its author is not one of them, whatever they voted for before it was joined.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recount_votes(&self, ids: &[CommentId]) -> Result<HashMap<CommentId, i32>, StoreError> {
+        let mut counts = HashMap::new();
+        for part in parts(ids) {
+            let rows = comment::Entity::update_many()
+                .col_expr(Column::Votes, Expr::cust(joint_votes()))
+                .filter(Column::Id.is_in(part.iter().copied()))
+                .exec_with_returning(self.inner())
+                .await?;
+            counts.extend(rows.into_iter().map(|row| (row.id, row.votes)));
+        }
+        Ok(counts)
+    }
+
+    /// What is joined to any of these comments, and was not taken back, in its order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn joined_to(&self, into: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
+        if into.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(comment::Entity::find()
+            .filter(Column::MergedInto.is_in(padded(into.iter().copied())))
+            .filter(Column::State.eq(JOINED_STATE))
+            .order_by_asc(Column::PostedSeq)
+            .all(self.inner())
+            .await?)
+    }
+
+    /// Lets everything that was merged into any of these comments point to another.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn repoint_merged(&self, from: &[CommentId], into: CommentId) -> Result<(), StoreError> {
+        comment::Entity::update_many()
+            .col_expr(Column::MergedInto, Expr::value(into.0))
+            .filter(Column::MergedInto.is_in(padded(from.iter().copied())))
+            .exec(self.inner())
+            .await?;
+        Ok(())
+    }
+}
+
+/// The name of the list of changes in a statement.
+const CHANGED: &str = "changed";
+
+/// How many people want the comment of a row answered, as an expression of a statement over `comments`.
+fn joint_votes() -> String {
+    format!(
+        "(SELECT COUNT(DISTINCT v.subject) FROM comment_votes v WHERE v.comment_id IN (SELECT j.id FROM comments j \
+         WHERE j.id = comments.id OR (j.merged_into = comments.id AND j.state = '{}')) \
+         AND '{}' || v.subject <> COALESCE(comments.author_key, ''))",
+        JOINED_STATE.as_str(),
+        author_of("")
+    )
+}
