@@ -15,6 +15,7 @@ mod m0010_sparse_indexes;
 mod m0011_write_probes;
 mod m0012_feed_epoch;
 mod m0013_deleted_elsewhere;
+mod m0014_merged_votes;
 mod m0015_comment_normalization;
 mod m0016_meeting_normalization;
 mod m0017_blocked_words;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_write_probes::Migration),
             Box::new(m0012_feed_epoch::Migration),
             Box::new(m0013_deleted_elsewhere::Migration),
+            Box::new(m0014_merged_votes::Migration),
             Box::new(m0015_comment_normalization::Migration),
             Box::new(m0016_meeting_normalization::Migration),
             Box::new(m0017_blocked_words::Migration),

@@ -287,6 +287,24 @@ scenes! {
         }
     }
 
+    async fn an_upgrade_counts_anew_what_was_taken_back_before(town) {
+        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
+        let hall = Hall::open(&town, "AFTER").await;
+        let (a, b, c) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await), id_of(&town.citizen("Dana").post(&hall.meeting, "Жол ше?").await));
+        hall.vote(&[0, 1], &a).await;
+        hall.vote(&[1, 2], &b).await;
+        hall.vote(&[3], &c).await;
+        done(&ben.act("voteComment", json!({ "commentId": c })).await);
+        hall.merge(&[&a, &c], &b).await;
+        withdraw(&ana, &a).await;
+        // As an earlier version has left it.
+        town.sql("UPDATE comments SET votes = 4 WHERE body = 'Жол?'; UPDATE comments SET votes = 7 WHERE body = 'Жол ше?'; \
+                  DELETE FROM seaql_migrations WHERE version = 'm0014_merged_votes'").await;
+        town.service(0).app().store.migrate().await.unwrap();
+        assert_eq!(hall.stand(&b).await, stands("PUBLISHED", 3, false));
+        assert_eq!(hall.stand(&c).await.1, 7, "nothing else is counted");
+    }
+
     async fn a_question_elsewhere_is_not_betrayed(town) {
         let hall = Hall::open(&town, "AFTER").await;
         let admin = town.somebody("Staff", &["ADMIN"], None);
