@@ -5,6 +5,7 @@
 mod actors;
 mod databases;
 mod events;
+pub mod flood;
 mod frames;
 mod graph;
 mod lossy;

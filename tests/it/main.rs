@@ -15,6 +15,7 @@ mod compose;
 mod composition;
 mod connections;
 mod crowd;
+mod dear_flood;
 mod doors;
 mod editions;
 mod encodings;

@@ -3,8 +3,14 @@
 
 use std::fmt::Write as _;
 
-use chrono::TimeDelta;
-use harness::{Actor, Engine, Town, id_of, until};
+use chrono::{DateTime, TimeDelta, Utc};
+use harness::{
+    Actor, Engine, Process, Town,
+    flood::{peak_memory, with_default_limits},
+    id_of,
+    outside::{now, person, settings_on, stranger},
+    until,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -31,33 +37,36 @@ async fn over_socket(actor: &Actor, query: &str) -> (String, Value) {
     (said["type"].as_str().unwrap().to_owned(), said["payload"].clone())
 }
 
-/// A live meeting with answered comments of the greatest length.
-async fn long_answers(town: &Town, count: usize) -> String {
-    let staff = town.akimat(HOST);
-    let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-    let ana = town.citizen("Ana");
-    let moderator = town.moderator(HOST);
+/// Answers so many comments of a live meeting at the greatest length, and gives the meeting.
+async fn long_answers(staff: &Actor, ana: &Actor, now: DateTime<Utc>, count: usize) -> String {
+    let meeting = staff.live_meeting(HOST, HOST, now, "AFTER").await;
     for n in 0..count {
         let comment = id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await);
-        let selected = moderator.act("selectComment", json!({ "commentId": comment })).await;
-        assert!(selected["refusal"].is_null(), "{selected}");
-        let answer = json!({ "commentId": comment, "answer": "ә".repeat(5_000) });
-        let answered = moderator.act("answerComment", answer).await;
-        assert!(answered["refusal"].is_null(), "{answered}");
+        for (act, input) in [
+            ("selectComment", json!({ "commentId": comment })),
+            ("answerComment", json!({ "commentId": comment, "answer": "ә".repeat(5_000) })),
+        ] {
+            let done = staff.act(act, input).await;
+            assert!(done["refusal"].is_null(), "{done}");
+        }
     }
     meeting
+}
+
+/// A query that shows the answers of a meeting so many times.
+fn repeated(meeting: &str, times: usize) -> String {
+    let mut fields = String::new();
+    (0..times).for_each(|n| write!(fields, "a{n}: answer ").unwrap());
+    format!("{{ meeting(id: \"{meeting}\") {{ comments(first: 10) {{ nodes {{ {fields} }} }} }} }}")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stops_an_answer_that_grows_beyond_two_megabytes() {
     let town = Town::start(Engine::Embedded).await;
-    let meeting = long_answers(&town, 10).await;
+    let staff = town.somebody("Staff", &["AKIMAT", "MODERATOR"], Some(HOST));
+    let meeting = long_answers(&staff, &town.citizen("Ana"), town.now(), 10).await;
     let stranger = town.stranger();
-    let query = |aliases: usize| {
-        let mut fields = String::new();
-        (0..aliases).for_each(|n| write!(fields, "a{n}: answer ").unwrap());
-        format!("{{ meeting(id: \"{meeting}\") {{ comments(first: 100) {{ nodes {{ {fields} }} }} }} }}")
-    };
+    let query = |times: usize| repeated(&meeting, times);
     let (status, _, answer) = send(&stranger, RESPONSE, &query(15), json!({})).await;
     assert!(status == 200 && answer.get("errors").is_none(), "a megabyte and a half: {status}");
     let (status, _, answer) = send(&stranger, RESPONSE, &query(49), json!({})).await;
@@ -103,6 +112,36 @@ async fn bounds_the_statements_of_one_operation() {
     let (status, _, answer) = send(&stranger, RESPONSE, &query(60, 2), json!({})).await;
     assert_eq!((status, code(&answer)), (400, "COST_EXCEEDED"), "{answer:.300}");
     assert!(store.statements() - before <= 120, "{} statements", store.statements() - before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_takes_hold_little_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&with_default_limits(settings_on(dir.path(), Engine::Embedded).await)).await;
+    let staff = person(&program.host, "staff", &["AKIMAT", "MODERATOR"]);
+    let ana = person(&program.host, "ana", &["CITIZEN"]);
+    let meeting = long_answers(&staff, &ana, now() + TimeDelta::minutes(1), 10).await;
+    let before = peak_memory(&program);
+    // Thirty sockets ask for more than a gigabyte with half a megabyte, and read nothing of it.
+    let mut sockets = Vec::new();
+    for _ in 0..30 {
+        let mut socket = stranger(&program.host).socket().await;
+        for id in 0..20 {
+            let payload = json!({ "query": repeated(&meeting, 19) });
+            socket.say(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
+        }
+        sockets.push(socket);
+    }
+    let ask =
+        async || send(&stranger(&program.host), RESPONSE, "{ regions(first: 1) { totalCount } }", json!({})).await;
+    let (_, wait, answer) = until(ask, || (), |(status, ..)| *status == 503).await;
+    assert_eq!((code(&answer), wait.as_deref()), ("RATE_LIMITED", Some("1")), "{answer}");
+    assert_eq!(answer["errors"][0]["extensions"]["scope"], "SERVICE");
+    let most = peak_memory(&program);
+    println!("memory: {before} MiB before, {most} MiB at most");
+    assert!(most < before + 400, "{before} MiB, then {most} MiB");
+    drop(sockets);
+    until(ask, || (), |(status, ..)| *status == 200).await;
 }
 
 /// Whether a mutation was done; else the status, `Retry-After`, code and scope of its refusal.

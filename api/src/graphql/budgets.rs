@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use async_graphql::{
-    Request, ServerError, ServerResult, ValidationResult,
-    extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation},
+    Request, Response, ServerError, ServerResult, ValidationResult,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextValidation},
     parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
 };
 
@@ -16,6 +16,7 @@ use crate::{
     graphql::{
         context::{Asker, Rooms},
         error::{ApiError, ApiResult},
+        heavy::{DEAR, Patience},
         limits::{parsed, too_much},
         live::Turn,
         meter::AnswerMemory,
@@ -59,6 +60,7 @@ struct OfRequest {
     posts: AtomicUsize,
     votes: AtomicUsize,
     others: AtomicUsize,
+    cost: AtomicUsize,
 }
 
 #[async_graphql::async_trait::async_trait]
@@ -95,7 +97,24 @@ impl Extension for OfRequest {
             let charged = counted.and_then(|()| rates.charge(result.complexity.saturating_sub(paid), paid, requester));
             charged.map_err(|limit| vec![ApiError::from(limit).at(Vec::new())])?;
         }
+        self.cost.store(result.complexity, Ordering::Relaxed);
         Ok(result)
+    }
+
+    async fn execute(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        let is_dear = self.cost.load(Ordering::Relaxed) >= DEAR;
+        match (ctx.data_opt::<Rooms>(), ctx.data_opt::<Patience>()) {
+            (Some(rooms), Some(patience)) if is_dear => {
+                let ran = rooms.heavy.run(patience, next.run(ctx, operation_name)).await;
+                ran.unwrap_or_else(|busy| Response::from_errors(vec![busy.at(Vec::new())]))
+            }
+            _ => next.run(ctx, operation_name).await,
+        }
     }
 }
 

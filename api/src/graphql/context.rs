@@ -21,6 +21,7 @@ use crate::{
     feed::{Hub, Resume, SplitBoard},
     graphql::{
         error::{ApiError, ApiResult},
+        heavy::HeavyThreads,
         live::ResumeAfter,
         loaders::Batch,
         meetings::Heads,
@@ -38,6 +39,8 @@ pub struct Rooms {
     pub splits: Arc<SplitBoard>,
     /// What all answers hold.
     pub memory: AnswerMemory,
+    /// The threads for dear queries.
+    pub heavy: HeavyThreads,
 }
 
 /// Remembers whether anything asked who the viewer is: what was rendered without asking is the same for every viewer.

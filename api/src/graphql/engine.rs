@@ -24,6 +24,7 @@ use crate::{
         context::{Asked, Asker, Rooms},
         error::{ApiError, ApiResult, RateLimit, finish, rate_limit},
         groups::{Group, GroupKey, Groups, Rendered},
+        heavy::{HeavyThreads, Patience},
         limits::{parsed, too_much},
         live::{Moment, Position, ResumeAfter, Turn},
         loaders::Batch,
@@ -116,12 +117,13 @@ impl Engine {
     #[must_use]
     pub fn new(app: Arc<App>, hub: Arc<Hub>, splits: Arc<SplitBoard>, introspection: bool) -> Self {
         let memory = AnswerMemory::default();
-        let rooms = Rooms { app: Arc::clone(&app), hub, splits, memory: memory.clone() };
+        let rooms =
+            Rooms { app: Arc::clone(&app), hub, splits, memory: memory.clone(), heavy: HeavyThreads::default() };
         Self { schema: schema(rooms, introspection), app, groups: Arc::default(), memory }
     }
 
-    /// Runs a query or a mutation.
-    pub async fn execute(&self, mut request: Request, caller: &Caller) -> Response {
+    /// Runs a query or a mutation. A dear query may hold its thread for as long as whoever asked has patience.
+    pub async fn execute(&self, mut request: Request, caller: &Caller, patience: Option<Patience>) -> Response {
         let paid = match self.admit(&request, caller) {
             Ok(paid) => paid,
             Err(refused) => return self.refused(refused, caller.language),
@@ -133,7 +135,11 @@ impl Engine {
                 // What a command has done is shown as surely as it was done.
                 let store = if is_query { &self.app.reads } else { &self.app.store };
                 let (request, _, meter) = self.with_data(request, caller, store);
-                let mut response = self.schema.execute(request.data(paid)).await;
+                let request = match patience.filter(|_| is_query) {
+                    Some(patience) => request.data(paid).data(patience),
+                    None => request.data(paid),
+                };
+                let mut response = self.schema.execute(request).await;
                 // What a mutation has done is told, as far as there is room for it.
                 if let Some(stopped) = meter.stopped().filter(|_| is_query) {
                     return self.refused(stopped, caller.language);
@@ -157,7 +163,7 @@ impl Engine {
     ) -> BoxStream<'static, Answer> {
         let plain = |response| stream::iter([Answer::Plain(Box::new(response))]).boxed();
         if !matches!(Self::operation(&mut request), Ok(OperationType::Subscription)) {
-            return plain(self.execute(request, caller).await);
+            return plain(self.execute(request, caller, None).await);
         }
         let refused = |mut response: Response| {
             self.finish(&mut response, caller.language);

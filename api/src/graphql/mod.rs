@@ -8,6 +8,7 @@ pub mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod groups;
+pub mod heavy;
 pub mod limits;
 pub mod literals;
 pub mod live;

@@ -8,10 +8,14 @@ use async_graphql::{
 use entities::enums::Language;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    graphql::engine::{Answered, Caller},
+    graphql::{
+        engine::{Answered, Caller},
+        heavy::Patience,
+    },
     http::{
         Door,
         lines::{self, Line},
@@ -44,13 +48,24 @@ pub(in crate::http) fn answer_holding<T: Send + 'static>(
     held: T,
 ) -> impl Future<Output = Answered> + Send + 'static {
     let (tell, told) = oneshot::channel();
+    let given_up = CancellationToken::new();
+    let waiting = given_up.clone().drop_guard();
     let (span, language) = (asked.span.clone(), asked.caller.language);
-    door.life.track(run(door.clone(), asked, tell, held).instrument(span));
+    door.life.track(run(door.clone(), asked, tell, given_up, held).instrument(span));
     let door = door.clone();
-    async move { told.await.unwrap_or_else(|_| door.engine.answered(failure(&door, language, "INTERNAL"), language)) }
+    async move {
+        let _waiting = waiting;
+        told.await.unwrap_or_else(|_| door.engine.answered(failure(&door, language, "INTERNAL"), language))
+    }
 }
 
-async fn run<T>(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>, held: T) {
+async fn run<T>(
+    door: Door,
+    asked: Single,
+    mut tell: oneshot::Sender<Answered>,
+    given_up: CancellationToken,
+    held: T,
+) {
     let Single { request, operation, name, caller, through, .. } = asked;
     let began = door.clock.now();
     let place = tokio::select! {
@@ -62,10 +77,11 @@ async fn run<T>(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>, 
         Some(Err(_)) => Some(door.engine.overloaded(caller.language)),
         None => Some(failure(&door, caller.language, "CANCELLED")),
     };
+    let patience = Patience { given_up, longest: door.limits.request_timeout };
     let executed = async {
         match busy {
             Some(busy) => busy,
-            None => door.engine.execute(request, &caller).await,
+            None => door.engine.execute(request, &caller, Some(patience)).await,
         }
     };
     let mut executed = Box::pin(AssertUnwindSafe(executed).catch_unwind());

@@ -1,6 +1,7 @@
 //! What following, posting and reading cost, as ratios to floors measured in the same run. Writes `bench/RESULTS.md`.
 
 mod fanout;
+mod flood;
 mod floors;
 mod load;
 mod post;
@@ -44,6 +45,9 @@ async fn measure(part: &str) -> Lines {
     }
     if wanted("query") {
         query::query(&mut lines).await;
+    }
+    if wanted("flood") {
+        flood::flood(&mut lines).await;
     }
     lines
 }

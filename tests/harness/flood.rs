@@ -1,0 +1,197 @@
+//! A flood of the dearest queries from one address, and people of other addresses who post meanwhile.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::{Actor, Process, Socket, outside};
+
+/// Where the flood comes from, as a proxy says.
+const ATTACKER: &str = "198.51.100.1";
+/// How many clients over HTTP, and how many sockets, send it.
+const CLIENTS: usize = 8;
+const SOCKETS: usize = 4;
+/// How many operations each socket has under way.
+const AT_ONCE: usize = 10;
+
+/// What the attackers were answered.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// How many were run.
+    pub answered: u64,
+    /// How many were refused as `RATE_LIMITED`.
+    pub refused: u64,
+    /// Anything else that was said.
+    pub others: Vec<String>,
+}
+
+impl Tally {
+    fn count(&mut self, answer: &Value) {
+        match answer["errors"][0]["extensions"]["code"].as_str() {
+            None if answer["data"].is_object() => self.answered += 1,
+            Some("RATE_LIMITED") => self.refused += 1,
+            _ => self.others.push(format!("{answer:.200}")),
+        }
+    }
+}
+
+/// A flood that runs until it is ended.
+pub struct Flood {
+    ends: Arc<AtomicBool>,
+    attackers: JoinSet<Tally>,
+}
+
+impl Flood {
+    /// Begins to flood a program with a query.
+    #[must_use]
+    pub fn begin(host: &str, query: &str) -> Self {
+        let (ends, mut attackers) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+        for _ in 0..CLIENTS {
+            attackers.spawn(by_http(host.to_owned(), query.to_owned(), Arc::clone(&ends)));
+        }
+        for _ in 0..SOCKETS {
+            attackers.spawn(by_socket(host.to_owned(), query.to_owned(), Arc::clone(&ends)));
+        }
+        Self { ends, attackers }
+    }
+
+    /// Ends the flood, and gives what the attackers were answered.
+    pub async fn end(mut self) -> Tally {
+        self.ends.store(true, Ordering::Relaxed);
+        let mut all = Tally::default();
+        while let Some(one) = self.attackers.join_next().await {
+            let one = one.expect("an attacker goes on to the end");
+            all.answered += one.answered;
+            all.refused += one.refused;
+            all.others.extend(one.others);
+        }
+        all
+    }
+}
+
+async fn ask(client: &reqwest::Client, host: &str, query: &str) -> Value {
+    let request = client.post(format!("http://{host}/graphql")).header("x-forwarded-for", ATTACKER);
+    let answer = request.json(&json!({ "query": query })).send().await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
+
+async fn by_http(host: String, query: String, ends: Arc<AtomicBool>) -> Tally {
+    let (client, mut tally) = (crate::web(), Tally::default());
+    while !ends.load(Ordering::Relaxed) {
+        tally.count(&ask(&client, &host, &query).await);
+    }
+    tally
+}
+
+async fn by_socket(host: String, query: String, ends: Arc<AtomicBool>) -> Tally {
+    let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", ATTACKER)];
+    let mut socket = Socket::try_open(&host, &headers).await.expect("the door opens");
+    socket.say(&json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.hear().await["type"], "connection_ack");
+    let mut tally = Tally::default();
+    let say = |id: &Value| json!({ "id": id, "type": "subscribe", "payload": { "query": query } });
+    for id in 0..AT_ONCE {
+        socket.say(&say(&json!(id.to_string()))).await;
+    }
+    while !ends.load(Ordering::Relaxed) {
+        let said = socket.hear().await;
+        match said["type"].as_str() {
+            Some("next") => tally.count(&said["payload"]),
+            Some("error") => {
+                tally.count(&json!({ "errors": said["payload"] }));
+                socket.say(&say(&said["id"])).await;
+            }
+            Some("complete") => socket.say(&say(&said["id"])).await,
+            _ => tally.others.push(said.to_string()),
+        }
+    }
+    tally
+}
+
+/// Queries that are accepted and dear, each in its own way.
+fn dear(meeting: &str) -> Vec<String> {
+    let letters = "а б в г д е ж з и к л м н о п р с т у ш";
+    let aliased = |count: usize, field: &dyn Fn(usize) -> String| {
+        (0..count).map(|n| format!("a{n}: {} ", field(n))).collect::<String>()
+    };
+    let searches = aliased(40, &|_| format!("regions(first: 1, search: \"{letters}\") {{ totalCount }}"));
+    let texts = aliased(18, &|_| {
+        format!("comments(first: 1, filter: {{ search: \"{letters}\", orderBy: MOST_VOTED }}) {{ totalCount }}")
+    });
+    vec![
+        format!("{{ regions(first: 100) {{ nodes {{ {} }} }} }}", "name ".repeat(98)),
+        format!("{{ regions(first: 100) {{ nodes {{ {} }} }} }}", aliased(49, &|_| "names { kk }".to_owned())),
+        format!("{{ {searches} }}"),
+        format!("{{ meeting(id: \"{meeting}\") {{ {texts} }} }}"),
+        "{ regions(first: 45) { nodes { meetings(first: 10) { totalCount nodes { id title { kk } } } } } }".to_owned(),
+        format!(
+            "{{ meeting(id: \"{meeting}\") {{ comments(first: 100) {{ nodes {{ {} }} }} }} }}",
+            "body votes ".repeat(45)
+        ),
+    ]
+}
+
+/// Gives the accepted query that takes the program the longest, and for how long.
+pub async fn dearest(host: &str, meeting: &str) -> (String, Duration) {
+    let client = crate::web();
+    let mut all = Vec::new();
+    for query in dear(meeting) {
+        let answer = ask(&client, host, &query).await;
+        assert!(answer.get("errors").is_none(), "{query:.200}: {answer:.300}");
+        let began = Instant::now();
+        ask(&client, host, &query).await;
+        all.push((query, began.elapsed()));
+    }
+    all.into_iter().max_by_key(|(_, took)| *took).expect("there are some")
+}
+
+/// Lets people of many addresses post one after the other, and gives how long each post took until it was acknowledged, in order.
+pub async fn posts(host: &str, meeting: &str, round: &str, count: usize) -> Vec<Duration> {
+    let mut took = Vec::with_capacity(count);
+    for n in 0..count {
+        let author: Actor = outside::person(host, &format!("author-{}", n % 20), &["CITIZEN"]);
+        let query =
+            "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } refusal { code } } }";
+        let input = json!({ "meetingId": meeting, "body": format!("{round} {n}") });
+        let request = author.request().header("x-forwarded-for", format!("203.0.113.{}", n % 20));
+        let began = Instant::now();
+        let answer = request.json(&json!({ "query": query, "variables": { "input": input } })).send().await;
+        let answer: Value = answer.expect("an answer").json().await.expect("JSON");
+        took.push(began.elapsed());
+        assert!(answer["data"]["postComment"]["comment"]["id"].is_string(), "every post is taken: {answer}");
+    }
+    took.sort();
+    took
+}
+
+/// The time within which such a part of sorted times lies.
+#[must_use]
+pub fn quantile(sorted: &[Duration], part: f64) -> Duration {
+    let at = (sorted.len() as f64 * part).ceil() as usize;
+    sorted.get(at.max(1) - 1).copied().unwrap_or_default()
+}
+
+/// The most memory that a program has had, in MiB.
+#[must_use]
+pub fn peak_memory(program: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") / 1024
+}
+
+/// The settings of a program that has its limits by default, behind a proxy on this machine.
+#[must_use]
+pub fn with_default_limits(settings: Vec<(String, String)>) -> Vec<(String, String)> {
+    let limits = ["_A_MINUTE", "CONCURRENT_OPERATIONS"];
+    let mut settings: Vec<_> =
+        settings.into_iter().filter(|(name, _)| !limits.iter().any(|limit| name.ends_with(limit))).collect();
+    settings.push(("KEZDESU_TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned()));
+    settings
+}

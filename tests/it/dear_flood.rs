@@ -1,0 +1,57 @@
+//! A stranger's flood of the dearest queries keeps nobody from posting.
+
+use harness::{
+    Engine, Process,
+    flood::{Flood, dearest, peak_memory, posts, quantile, with_default_limits},
+    outside::{HOST, now, person, settings_on},
+};
+
+const POSTS: usize = 100;
+/// How much memory the flood may take beyond what the program had before it, in MiB.
+const MOST_MEMORY: u64 = 300;
+
+async fn people_post_through_a_flood(engine: Engine) {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&with_default_limits(settings_on(dir.path(), engine).await)).await;
+    let staff = person(&program.host, "staff", &["AKIMAT"]);
+    let meeting = staff.live_meeting(HOST, HOST, now() + chrono::TimeDelta::minutes(1), "AFTER").await;
+    let quiet = posts(&program.host, &meeting, "тыныш", POSTS).await;
+    let (query, alone) = dearest(&program.host, &meeting).await;
+    let before = peak_memory(&program);
+    let flood = Flood::begin(&program.host, &query);
+    let attacked = posts(&program.host, &meeting, "тасқын", POSTS).await;
+    let tally = flood.end().await;
+    let memory = peak_memory(&program);
+    println!(
+        "{engine:?}: the dearest query takes {alone:?}: {query:.120}\nposts: p50 {:?} and p99 {:?} quiet, {:?} and {:?} in the flood\n\
+         memory: {before} MiB before, {memory} MiB at most; attackers: {} answered, {} refused",
+        quantile(&quiet, 0.5),
+        quantile(&quiet, 0.99),
+        quantile(&attacked, 0.5),
+        quantile(&attacked, 0.99),
+        tally.answered,
+        tally.refused,
+    );
+    assert!(
+        tally.others.is_empty(),
+        "attackers are answered or refused, and told nothing else: {:?}",
+        tally.others.first()
+    );
+    assert!(tally.refused > 0, "the budget of one address is spent: {tally:?}");
+    assert!(memory < before + MOST_MEMORY, "{before} MiB, then {memory} MiB");
+    assert_eq!(
+        staff.comments(&meeting, serde_json::json!({})).await.len(),
+        2 * POSTS,
+        "what was acknowledged is there"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_post_through_a_flood_on_the_embedded_engine() {
+    people_post_through_a_flood(Engine::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_post_through_a_flood_in_production() {
+    people_post_through_a_flood(Engine::Production).await;
+}
