@@ -130,7 +130,7 @@ fn dear(meeting: &str) -> Vec<String> {
         format!("{{ regions(first: 100) {{ nodes {{ {} }} }} }}", aliased(49, &|_| "names { kk }".to_owned())),
         format!("{{ {searches} }}"),
         format!("{{ meeting(id: \"{meeting}\") {{ {texts} }} }}"),
-        "{ regions(first: 45) { nodes { meetings(first: 10) { totalCount nodes { id title { kk } } } } } }".to_owned(),
+        "{ regions(first: 50) { nodes { meetings(first: 2) { totalCount nodes { id title { kk } } } } } }".to_owned(),
         format!(
             "{{ meeting(id: \"{meeting}\") {{ comments(first: 100) {{ nodes {{ {} }} }} }} }}",
             "body votes ".repeat(45)

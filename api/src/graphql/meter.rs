@@ -18,7 +18,7 @@ pub const MOST_ANSWER_BYTES: usize = 2 << 20;
 /// How many bytes of rows one operation may read.
 pub const MOST_ROW_BYTES: usize = 8 << 20;
 /// How many bytes all answers may hold at one replica: those being made, and those not yet taken by their peers.
-pub const MOST_HELD_BYTES: usize = 128 << 20;
+pub const MOST_HELD_BYTES: usize = 64 << 20;
 
 /// About how many bytes a row takes beside its texts.
 const ROW: usize = 500;
