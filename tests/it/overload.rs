@@ -11,6 +11,7 @@ use harness::{
     outside::{now, person, settings_on, stranger},
     until,
 };
+use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -112,6 +113,34 @@ async fn bounds_the_statements_of_one_operation() {
     let (status, _, answer) = send(&stranger, RESPONSE, &query(60, 2), json!({})).await;
     assert_eq!((status, code(&answer)), (400, "COST_EXCEEDED"), "{answer:.300}");
     assert!(store.statements() - before <= 120, "{} statements", store.statements() - before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_without_a_free_connection_is_an_overload_and_no_failure() {
+    let town = Town::with(Engine::Production, &[("KEZDESU_DATABASE_CONNECTIONS", "2")]).await;
+    let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    let store = &town.service(0).app().store;
+    let mut writers = Vec::new();
+    // As many as there are: whoever comes next waits.
+    while let Ok(writer) = tokio::time::timeout(std::time::Duration::from_millis(200), store.begin()).await {
+        writers.push(writer.unwrap());
+    }
+    let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
+    // The database does what those who have a connection ask.
+    let busy = async {
+        loop {
+            writers[0].segments(id).await.unwrap();
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(50), std::future::pending::<()>()).await;
+        }
+    };
+    let refused = tokio::select! {
+        refused = post(town.citizen("Ana"), meeting.clone()) => refused.unwrap_err(),
+        () = busy => unreachable!(),
+    };
+    let expected = (503, Some("1".to_owned()), "RATE_LIMITED".to_owned(), "SERVICE".to_owned());
+    assert_eq!(refused, expected);
+    drop(writers);
+    assert_eq!(post(town.citizen("Ben"), meeting).await, Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,7 +33,7 @@ use crate::{
         prepare::prepare,
         schema::{ApiSchema, schema},
     },
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// How long a subscription may take to begin.
@@ -225,6 +225,19 @@ impl Engine {
         admit(request, from, &self.app.rates, &self.memory)
     }
 
+    /// Lets an error say so where a database that is there has no connection left.
+    fn tell_overload(&self, error: &mut ServerError) {
+        let is_overload = match error.source::<ApiError>() {
+            Some(ApiError::Internal(cause)) => {
+                cause.downcast_ref::<StoreError>().is_some_and(|cause| self.app.store.is_overload(cause))
+            }
+            _ => false,
+        };
+        if is_overload {
+            error.source = Some(Arc::new(ApiError::overloaded()));
+        }
+    }
+
     /// The answer of an operation that is refused as a whole.
     fn refused(&self, refusal: ApiError, language: Language) -> Response {
         let mut response = Response::from_errors(vec![refusal.at(Vec::new())]);
@@ -317,6 +330,9 @@ impl Engine {
 
     fn finish(&self, response: &mut Response, language: Language) {
         if !response.errors.is_empty() {
+            for error in &mut response.errors {
+                self.tell_overload(error);
+            }
             finish(response, language, self.app.ids.as_ref(), self.app.clock.now());
         }
     }

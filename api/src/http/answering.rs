@@ -59,13 +59,7 @@ pub(in crate::http) fn answer_holding<T: Send + 'static>(
     }
 }
 
-async fn run<T>(
-    door: Door,
-    asked: Single,
-    mut tell: oneshot::Sender<Answered>,
-    given_up: CancellationToken,
-    held: T,
-) {
+async fn run<T>(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>, given_up: CancellationToken, held: T) {
     let Single { request, operation, name, caller, through, .. } = asked;
     let began = door.clock.now();
     let place = tokio::select! {

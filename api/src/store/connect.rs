@@ -18,7 +18,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::store::{Engine, Store, StoreError};
+use crate::store::{Engine, Store, StoreError, statements::Statements};
 
 /// How long a caller waits for a connection before it is told that the database is not there.
 const ACQUIRE: Duration = Duration::from_secs(3);
@@ -151,15 +151,15 @@ fn make_private(file: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Counts the statements of a connection, and raises a suspicion where one fails.
+/// Counts the statements of a connection as they end, and raises a suspicion where one fails.
 fn counted(
     mut connection: DatabaseConnection,
-    statements: &Arc<AtomicU64>,
+    statements: &Arc<Statements>,
     suspicion: Option<&Suspicion>,
 ) -> DatabaseConnection {
     let (statements, suspicion) = (Arc::clone(statements), suspicion.cloned());
     connection.set_metric_callback(move |statement| {
-        statements.fetch_add(1, Ordering::Relaxed);
+        statements.ended(statement.failed);
         if let Some(suspicion) = suspicion.as_ref().filter(|_| statement.failed) {
             // Never cleared: the statement has failed.
             let _ = suspicion.raise();

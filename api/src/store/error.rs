@@ -1,6 +1,6 @@
 //! What can go wrong underneath.
 
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 
 /// An infrastructure failure. Every outcome that a caller may expect was mapped inside the store.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,16 @@ impl StoreError {
         match code.parse::<u32>() {
             Ok(number) if code.len() < 5 => Some(Code::Sqlite(number & 0xff)),
             _ => Some(Code::State(code.into_owned())),
+        }
+    }
+
+    /// Whether no connection came free in time. The database may be there all the same.
+    #[must_use]
+    pub fn is_without_connection(&self) -> bool {
+        match self {
+            Self::Database(error) => matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
+            Self::Shared(error) => error.is_without_connection(),
+            Self::Address(_) | Self::Corrupt(_) => false,
         }
     }
 

@@ -20,16 +20,14 @@ pub mod regions;
 mod shapes;
 pub mod staff_names;
 pub mod stages;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod tx;
 pub mod votes;
 pub mod withdrawals;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use migration::Migrator;
@@ -39,7 +37,7 @@ use sea_orm_migration::MigratorTrait;
 pub use error::StoreError;
 pub use tx::{Poke, Tx};
 
-use crate::store::connect::Suspicion;
+use crate::store::{connect::Suspicion, statements::Statements};
 
 /// A step may take longer than a request, and so may the wait for another replica's; the lock ends with the transaction.
 const MIGRATING: &str =
@@ -67,7 +65,7 @@ pub struct Store {
     queries: DatabaseConnection,
     /// For questions about the database itself, which are not to wait behind what everybody asks of it.
     watch: DatabaseConnection,
-    statements: Arc<AtomicU64>,
+    statements: Arc<Statements>,
     suspicion: Suspicion,
 }
 
@@ -93,7 +91,14 @@ impl Store {
     /// How many statements were run.
     #[must_use]
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.statements.count()
+    }
+
+    /// Whether an error only says that too much is asked of a database which is there.
+    #[must_use]
+    pub fn is_overload(&self, error: &StoreError) -> bool {
+        // The embedded one is always there.
+        error.is_without_connection() && (self.engine == Engine::Sqlite || self.statements.succeed())
     }
 
     /// The engine behind this store.
