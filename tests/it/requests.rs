@@ -87,7 +87,7 @@ scenes! {
             (
                 "in each item",
                 format!("{{ meetings(first: 5) {{ nodes {{ {} }} }} meeting(id: $id) {{ id }} }}", each(1)),
-                format!("{{ meetings(first: 5) {{ nodes {{ {} }} }} meeting(id: $id) {{ id }} }}", each(40)),
+                format!("{{ meetings(first: 5) {{ nodes {{ {} }} }} meeting(id: $id) {{ id }} }}", each(10)),
             ),
         ] {
             let declared = |query: &str| format!("query($id: ID!) {query}");
@@ -124,7 +124,7 @@ scenes! {
         let mut kept = Vec::new();
         let mut counts = Vec::new();
         // The first finds the split unread.
-        for query in [below(1).0, below(1).0 + " ", below(40).0, below(20).1] {
+        for query in [below(1).0, below(1).0 + " ", below(6).0, below(3).1] {
             let before = store.statements();
             let mut live = town.stranger().follow(&query, json!({ "id": meeting })).await;
             assert_eq!(live.next().await, json!({ "meeting": { "comments": { "totalCount": 0 } } }));
