@@ -11,6 +11,8 @@ use harness::{
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
 
+use crate::slow::figure;
+
 const TEXT: u8 = 0x81;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
@@ -289,6 +291,9 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
     for n in 0..3 {
         // A client may use an id again as soon as it has completed it.
         socket.say(&post("1", n)).await;
+        // What has not begun yet would end with its client's wish for it.
+        let running = || figure(&program, "kezdesu_operations_running{operation=\"mutation\"}");
+        until(running, || (), |running| *running == (n + 1).to_string()).await;
         socket.say(&json!({ "id": "1", "type": "complete" })).await;
     }
     for n in 3..6 {
