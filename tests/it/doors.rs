@@ -222,7 +222,7 @@ async fn events_come_as_server_sent_events_too() {
     let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
     ana.post(&meeting, "Бір").await;
-    let query = "subscription($id: ID!) { comments(meetingId: $id, after: 0) { seq kind } }";
+    let query = "subscription($id: ID!) { comments(meetingId: $id, after: 0) { seq kind epoch } }";
     let request = town.stranger().request().header("accept", "text/event-stream");
     let mut answer = request.json(&json!({ "query": query, "variables": { "id": meeting } })).send().await.unwrap();
     assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream"));
@@ -231,10 +231,9 @@ async fn events_come_as_server_sent_events_too() {
         let chunk = tokio::time::timeout(harness::PATIENCE, answer.chunk()).await.unwrap().unwrap().unwrap();
         text.push_str(std::str::from_utf8(&chunk).unwrap());
     }
-    assert!(
-        text.starts_with("event: next\ndata: {\"data\":{\"comments\":{\"seq\":0,\"kind\":\"SUBSCRIBED\"}}}\nid: 0\n\n"),
-        "{text}"
-    );
+    let first = "event: next\ndata: {\"data\":{\"comments\":{\"seq\":0,\"kind\":\"SUBSCRIBED\",\"epoch\":\"EPOCH\"}}}\nid: EPOCH.0\n\n";
+    let epoch = text.split("\"epoch\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert!(!epoch.is_empty() && text.starts_with(&first.replace("EPOCH", epoch)), "{text}");
 }
 
 #[tokio::test]
