@@ -20,6 +20,7 @@ use crate::{
         limits::{parsed, too_much},
         live::Turn,
         meter::AnswerMemory,
+        polls::Polls,
     },
 };
 
@@ -108,12 +109,18 @@ impl Extension for OfRequest {
         next: NextExecute<'_>,
     ) -> Response {
         let is_dear = self.cost.load(Ordering::Relaxed) >= DEAR;
+        let run = async {
+            match ctx.data_opt::<Polls>() {
+                Some(polls) => polls.run(next.run(ctx, operation_name)).await,
+                None => next.run(ctx, operation_name).await,
+            }
+        };
         match (ctx.data_opt::<Rooms>(), ctx.data_opt::<Patience>()) {
             (Some(rooms), Some(patience)) if is_dear => {
-                let ran = rooms.heavy.run(patience, next.run(ctx, operation_name)).await;
+                let ran = rooms.heavy.run(patience, run).await;
                 ran.unwrap_or_else(|busy| Response::from_errors(vec![busy.at(Vec::new())]))
             }
-            _ => next.run(ctx, operation_name).await,
+            _ => run.await,
         }
     }
 }

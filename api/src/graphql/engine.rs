@@ -30,6 +30,7 @@ use crate::{
         loaders::Batch,
         meetings::Heads,
         meter::{AnswerMemory, Meter, serialise},
+        polls::Polls,
         prepare::prepare,
         schema::{ApiSchema, schema},
     },
@@ -302,7 +303,8 @@ impl Engine {
         let batch = Batch::new(app, store.clone(), viewer, asked.clone(), Arc::clone(&meter));
         let asker = Asker::new(caller.viewer.clone(), caller.language, caller.address, asked.clone());
         let request = request.data(asker).data(Arc::clone(&meter)).data(Heads::default());
-        (request.data(DataLoader::new(batch, tokio::spawn)), asked, meter)
+        let polls = Polls::default();
+        (request.data(DataLoader::new(batch, polls.spawner())).data(polls), asked, meter)
     }
 
     /// Executes the operation of a group for one moment.

@@ -21,6 +21,7 @@ mod mutation;
 pub mod node;
 pub mod outline;
 pub mod page;
+mod polls;
 mod prepare;
 mod query;
 pub mod questions;
