@@ -11,6 +11,8 @@ use harness::{
 use serde_json::{Value, json};
 
 const NOTE: &str = "call the owner";
+/// How many acts an address may send a minute where that is tested; a meeting takes three to begin.
+const A_MINUTE: usize = 4;
 const ACROSS: &str = "query($meeting: ID!, $number: String!) {
     meeting(id: $meeting) { region { code } comments(first: 10) { nodes { body case { number state region { name } } } } }
     case(number: $number) { title region { code name } comment { body meeting { phase } } }
@@ -126,22 +128,23 @@ async fn passes_on_from_where(graph: &Graph, gateway: &str) {
         let answer: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
         answer["errors"][0]["extensions"]["code"].clone()
     };
-    assert_eq!(post("127.0.0.2", "198.51.100.1").await, Value::Null);
-    assert_eq!(post("127.0.0.2", "198.51.100.2").await, Value::Null);
-    assert_eq!(post("127.0.0.2", "198.51.100.3").await, "RATE_LIMITED", "anybody can write a header");
+    for n in 0..A_MINUTE {
+        assert_eq!(post("127.0.0.2", &format!("198.51.100.{n}")).await, Value::Null);
+    }
+    assert_eq!(post("127.0.0.2", "198.51.100.13").await, "RATE_LIMITED", "anybody can write a header");
     assert_eq!(post("127.0.0.3", "198.51.100.3").await, Value::Null);
     // The one that is trusted is a proxy.
-    for (claim, refusal) in
-        [("198.51.100.3", Value::Null), ("198.51.100.3", Value::Null), ("198.51.100.3", json!("RATE_LIMITED"))]
-    {
-        assert_eq!(post("127.0.0.1", claim).await, refusal);
+    for _ in 0..A_MINUTE {
+        assert_eq!(post("127.0.0.1", "198.51.100.3").await, Value::Null);
     }
+    assert_eq!(post("127.0.0.1", "198.51.100.3").await, "RATE_LIMITED");
     assert_eq!(post("127.0.0.1", "198.51.100.4").await, Value::Null);
 }
 
 #[tokio::test]
 async fn gateways_say_from_where_one_asks() {
-    let bounds = [("KEZDESU_ADDRESS_A_MINUTE", "2".to_owned()), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1/32".to_owned())];
+    let bounds =
+        [("KEZDESU_ADDRESS_A_MINUTE", A_MINUTE.to_string()), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1/32".to_owned())];
     let graph = Graph::start(&bounds).await;
     passes_on_from_where(&graph, &graph.hive_gateway().await.host).await;
     let graph = Graph::start(&bounds).await;

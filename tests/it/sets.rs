@@ -39,10 +39,11 @@ async fn taken(town: &Town, count: usize) -> Vec<(&'static str, u64)> {
     let mut all = ids(town, &meeting).await;
     all.retain(|id| *id != target);
     assert_eq!(all.len(), count);
+    // The first act of somebody at a host is remembered.
+    moderator.moderate("APPROVE", &[&target]).await;
     let moderate = |action: &str| json!({ "commentIds": all, "action": action, "reason": "себеп" });
     taken.push(("approve", statements(town, &moderator, "moderateComments", moderate("APPROVE")).await));
     taken.push(("edit", statements(town, &connector, "importComments", import("Жарық", false)).await));
-    moderator.moderate("APPROVE", &[&target]).await;
     let merge = json!({ "into": target, "commentIds": all });
     taken.push(("merge", statements(town, &moderator, "mergeComments", merge.clone()).await));
     moderator.moderate("HIDE", &[&target]).await;

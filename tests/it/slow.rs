@@ -109,7 +109,8 @@ async fn who_takes_nothing_is_let_go_when_the_token_ends_or_is_withdrawn_and_whe
     let bek = person(&program.host, "bek", &["CITIZEN"]);
     let (_withdrawn, began) = (stuck(&bek, EVENTS, &meeting).await, Instant::now());
     let mut command = Command::new(Process::program());
-    let done = command.args(["withdraw-tokens", "--subject", "bek"]).envs(settings).output().await.unwrap();
+    let done =
+        command.args(["withdraw-tokens", "--subject", "bek", "--no-wait"]).envs(settings).output().await.unwrap();
     assert!(done.status.success(), "{done:?}");
     none_open(&program, "sse").await;
     assert!(began.elapsed() < early, "its token was withdrawn: {:?}", began.elapsed());

@@ -276,6 +276,8 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
     let dir = tempfile::tempdir().unwrap();
     let mut settings = settings_on(dir.path(), engine).await;
     settings.push(("KEZDESU_SOCKET_OPERATIONS".to_owned(), "3".to_owned()));
+    // Where places are counted, it is seen which operations run.
+    settings.push(("KEZDESU_CONCURRENT_OPERATIONS".to_owned(), "256".to_owned()));
     let program = Process::serve(&settings).await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
