@@ -5,7 +5,7 @@ use entities::{comment, ids::MeetingId, meeting};
 use crate::{
     app::App,
     domain::normalization::{Level, VERSION, duplicate_digest, normalize, normalize_for_search},
-    store::StoreError,
+    store::{StoreError, comment_changes::CommentChange},
 };
 
 /// How many rows of a table are normalised in one transaction.
@@ -33,9 +33,19 @@ impl NormalizedComment {
         }
     }
 
-    fn of(row: &comment::Model) -> Self {
-        Self::new(row.meeting_id, row.author_key.as_deref(), &row.body, &row.author_name)
+    /// Makes the columns of a comment anew from its texts, by the present version.
+    pub fn renew(row: &mut comment::Model) {
+        let made = Self::new(row.meeting_id, row.author_key.as_deref(), &row.body, &row.author_name);
+        row.search = made.search;
+        row.said_digest = made.said_digest;
+        row.normalization_version = VERSION;
     }
+}
+
+fn renormalized(row: comment::Model) -> CommentChange {
+    let mut change = CommentChange::from(row);
+    NormalizedComment::renew(&mut change.after);
+    change
 }
 
 /// Returns the titles and the venue of a meeting, normalised for search.
@@ -73,12 +83,10 @@ impl App {
         }
         let tx = self.store.begin().await?;
         let rows = tx.lock_outdated_comments(VERSION, BATCH).await?;
-        for row in &rows {
-            let NormalizedComment { search, said_digest } = NormalizedComment::of(row);
-            tx.save_normalized_comment(row, search, said_digest, VERSION).await?;
-        }
+        let changes: Vec<CommentChange> = rows.into_iter().map(renormalized).collect();
+        tx.change_comments(&changes).await?;
         tx.commit().await?;
-        Ok(rows.len())
+        Ok(changes.len())
     }
 
     async fn renormalize_meetings(&self) -> Result<usize, StoreError> {
@@ -88,7 +96,8 @@ impl App {
         let tx = self.store.begin().await?;
         let rows = tx.lock_outdated_meetings(VERSION, BATCH).await?;
         for row in &rows {
-            tx.save_normalized_meeting(row, meeting_search(row), VERSION).await?;
+            let after = meeting::Model { search: meeting_search(row), normalization_version: VERSION, ..row.clone() };
+            tx.save_meeting(row, &after).await?;
         }
         tx.commit().await?;
         Ok(rows.len())

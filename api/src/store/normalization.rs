@@ -61,44 +61,4 @@ impl Tx {
         let some = meeting::Entity::find().filter(outdated(version)).limit(limit);
         Ok(some.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).all(self.inner()).await?)
     }
-
-    /// Writes the normalised text of a comment, and nothing else of it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn save_normalized_comment(
-        &self,
-        row: &comment::Model,
-        search: String,
-        said_digest: i64,
-        version: i32,
-    ) -> Result<(), StoreError> {
-        comment::Entity::update_many()
-            .col_expr(comment::Column::Search, Expr::value(search))
-            .col_expr(comment::Column::SaidDigest, Expr::value(said_digest))
-            .col_expr(comment::Column::NormalizationVersion, Expr::value(version))
-            .filter(comment::Column::Id.eq(row.id))
-            .exec(self.inner())
-            .await?;
-        Ok(())
-    }
-
-    /// Writes the normalised text of a meeting, and nothing else of it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn save_normalized_meeting(
-        &self,
-        row: &meeting::Model,
-        search: String,
-        version: i32,
-    ) -> Result<(), StoreError> {
-        meeting::Entity::update_many()
-            .col_expr(meeting::Column::Search, Expr::value(search))
-            .col_expr(meeting::Column::NormalizationVersion, Expr::value(version))
-            .filter(meeting::Column::Id.eq(row.id))
-            .exec(self.inner())
-            .await?;
-        Ok(())
-    }
 }

@@ -274,12 +274,9 @@ impl Import<'_> {
             self.done.duplicates += 1;
             return;
         };
-        let normalized = NormalizedComment::new(row.meeting_id, row.author_key.as_deref(), &body, &row.author_name);
-        row.search = normalized.search;
-        row.said_digest = normalized.said_digest;
-        row.normalization_version = normalization::VERSION;
         row.language = guess_language(&body);
         row.body = body;
+        NormalizedComment::renew(&mut row);
         row.state = next;
         self.done.changed += 1;
         self.changes.set(row);
