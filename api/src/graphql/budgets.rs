@@ -8,7 +8,7 @@ use std::sync::{
 use async_graphql::{
     Request, Response, ServerError, ServerResult, ValidationResult,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextValidation},
-    parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
+    parser::types::{ExecutableDocument, OperationType, Selection},
 };
 
 use crate::{
@@ -17,10 +17,11 @@ use crate::{
         context::{Asker, Rooms},
         error::{ApiError, ApiResult},
         heavy::{DEAR, Patience},
-        limits::{parsed, too_much},
+        limits::{parsed, phase, too_much},
         live::Turn,
         meter::AnswerMemory,
         polls::Polls,
+        prepare::Phase,
     },
 };
 
@@ -73,8 +74,9 @@ impl Extension for OfRequest {
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
         let mut request = next.run(ctx, request).await?;
-        let name = request.operation_name.clone();
-        self.list(parsed(&mut request)?, name.as_deref());
+        if matches!(phase(&request.data), Some(Phase::Run(_))) {
+            self.count(parsed(&mut request)?);
+        }
         Ok(request)
     }
 
@@ -131,36 +133,21 @@ const fn is_rendering(turn: Option<&Turn>) -> bool {
 }
 
 impl OfRequest {
-    /// Counts the mutations of the operation that is to run. The document has passed the limits, so its fragments end.
-    fn list(&self, document: &ExecutableDocument, name: Option<&str>) {
-        let mut operations = document.operations.iter();
-        let chosen = operations.find(|(known, _)| name.is_none() || known.map(async_graphql::Name::as_str) == name);
-        if let Some((_, operation)) = chosen
-            && operation.node.ty == OperationType::Mutation
-        {
-            self.list_fields(document, &operation.node.selection_set.node);
+    /// Counts the mutations of a document as it is executed: one operation without fragments.
+    fn count(&self, document: &ExecutableDocument) {
+        let Some((_, operation)) = document.operations.iter().next() else { return };
+        if operation.node.ty != OperationType::Mutation {
+            return;
         }
-    }
-
-    fn list_fields(&self, document: &ExecutableDocument, set: &SelectionSet) {
-        for selection in &set.items {
-            match &selection.node {
-                Selection::Field(field) => {
-                    let count = match field.node.name.node.as_str() {
-                        "postComment" => &self.posts,
-                        "voteComment" => &self.votes,
-                        name if name.starts_with("__") => continue,
-                        _ => &self.others,
-                    };
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-                Selection::InlineFragment(inline) => self.list_fields(document, &inline.node.selection_set.node),
-                Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                        self.list_fields(document, &fragment.node.selection_set.node);
-                    }
-                }
-            }
+        for selection in &operation.node.selection_set.node.items {
+            let Selection::Field(field) = &selection.node else { continue };
+            let count = match field.node.name.node.as_str() {
+                "postComment" => &self.posts,
+                "voteComment" => &self.votes,
+                name if name.starts_with("__") => continue,
+                _ => &self.others,
+            };
+            count.fetch_add(1, Ordering::Relaxed);
         }
     }
 

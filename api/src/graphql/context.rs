@@ -25,7 +25,7 @@ use crate::{
         live::ResumeAfter,
         loaders::Batch,
         meetings::Heads,
-        meter::{AnswerMemory, Meter},
+        meter::Meter,
     },
 };
 
@@ -37,8 +37,6 @@ pub struct Rooms {
     pub hub: Arc<Hub>,
     /// The running time splits.
     pub splits: Arc<SplitBoard>,
-    /// What all answers hold.
-    pub memory: AnswerMemory,
     /// The threads for dear queries.
     pub heavy: HeavyThreads,
 }

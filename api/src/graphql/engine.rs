@@ -2,11 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use async_graphql::{
-    Request, Response, ServerError, Value,
-    dataloader::DataLoader,
-    parser::types::{DocumentOperations, OperationType},
-};
+use async_graphql::{Request, Response, ServerError, Value, dataloader::DataLoader, parser::types::OperationType};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use entities::enums::Language;
@@ -31,7 +27,7 @@ use crate::{
         meetings::Heads,
         meter::{AnswerMemory, Meter, serialise},
         polls::Polls,
-        prepare::prepare,
+        prepare::{chosen, prepare},
         schema::{ApiSchema, schema},
     },
     store::{Store, StoreError},
@@ -118,8 +114,7 @@ impl Engine {
     #[must_use]
     pub fn new(app: Arc<App>, hub: Arc<Hub>, splits: Arc<SplitBoard>, introspection: bool) -> Self {
         let memory = AnswerMemory::default();
-        let rooms =
-            Rooms { app: Arc::clone(&app), hub, splits, memory: memory.clone(), heavy: HeavyThreads::default() };
+        let rooms = Rooms { app: Arc::clone(&app), hub, splits, heavy: HeavyThreads::default() };
         Self { schema: schema(rooms, introspection), app, groups: Arc::default(), memory }
     }
 
@@ -282,17 +277,7 @@ impl Engine {
     pub fn operation(request: &mut Request) -> Result<OperationType, ServerError> {
         let wished = request.operation_name.clone();
         let document = parsed(request)?;
-        let found = match (&document.operations, wished) {
-            (DocumentOperations::Single(operation), None) => Some(operation.node.ty),
-            (DocumentOperations::Single(_), Some(_)) => None,
-            (DocumentOperations::Multiple(operations), Some(name)) => {
-                operations.get(name.as_str()).map(|operation| operation.node.ty)
-            }
-            (DocumentOperations::Multiple(operations), None) => match operations.len() {
-                1 => operations.values().next().map(|operation| operation.node.ty),
-                _ => None,
-            },
-        };
+        let found = chosen(document, wished.as_deref()).map(|(_, operation)| operation.node.ty);
         found.ok_or_else(|| ServerError::new("The operation to run is not known by that name.", None))
     }
 

@@ -21,6 +21,8 @@ use async_graphql::{
 
 use crate::graphql::{error::ApiError, literals::normalized, prepare::Phase, schema::MOST_COST, shape::Shape};
 
+/// How many errors of one kind are told of.
+pub const MOST_ERRORS: usize = 20;
 /// How many tokens a document may have.
 pub const MOST_TOKENS: usize = 5_000;
 /// How deep the brackets of a document may nest, those of values included.
@@ -104,7 +106,7 @@ const NOTHING_FOUND: ValidationResult =
     ValidationResult { cache_control: CacheControl { public: true, max_age: 0 }, complexity: 0, depth: 0 };
 
 /// For what the library was given a request.
-fn phase(data: &Data) -> Option<&Phase> {
+pub fn phase(data: &Data) -> Option<&Phase> {
     data.get(&TypeId::of::<Phase>())?.downcast_ref()
 }
 
@@ -135,25 +137,27 @@ pub fn measured(request: &mut Request) -> ServerResult<usize> {
     Ok(if entities > 0 { longest } else { 0 })
 }
 
-/// Says that the document of a request was parsed already, since its text alone is not what the parser reads.
-struct Normalized;
+/// Says that the document of a request was parsed already: it need not be measured again, and its text alone may not be what the
+/// parser has read.
+struct Parsed;
 
 /// The document of a request, which is parsed only if it is neither too long nor too deep for that.
 ///
 /// # Errors
 /// When it is, or cannot be parsed.
 pub fn parsed(request: &mut Request) -> ServerResult<&ExecutableDocument> {
-    if !LARGEST.holds(&request.query) {
-        return Err(too_much());
-    }
     // The parser shows the line at which it stopped, with all that it holds.
     let syntax = |error: ServerError| ApiError::Syntax.at(error.locations);
-    if !request.data.contains_key(&TypeId::of::<Normalized>())
-        && let Cow::Owned(text) = normalized(&request.query)
-    {
-        let document = parse_query(text).map_err(|error| syntax(error.into()))?;
-        request.set_parsed_query(document);
-        request.data.insert(Normalized);
+    if !request.data.contains_key(&TypeId::of::<Parsed>()) {
+        if !LARGEST.holds(&request.query) {
+            return Err(too_much());
+        }
+        if let Cow::Owned(text) = normalized(&request.query) {
+            let document = parse_query(text).map_err(|error| syntax(error.into()))?;
+            request.set_parsed_query(document);
+        }
+        request.parsed_query().map_err(syntax)?;
+        request.data.insert(Parsed);
     }
     request.parsed_query().map_err(syntax)
 }

@@ -17,7 +17,7 @@ use async_graphql_value::Value;
 
 use crate::graphql::{
     error::ApiError,
-    limits::{MOST_SELECTIONS, too_much},
+    limits::{MOST_ERRORS, MOST_SELECTIONS, too_much},
     outline::PLACEHOLDER,
     type_index::{TYPES, named, root},
     variables::{Int, check_argument},
@@ -25,8 +25,6 @@ use crate::graphql::{
 
 /// How many selections the result may have: those of an interface are written once for each of its types, where they must be.
 const MOST_MERGED: usize = 8 * MOST_SELECTIONS;
-/// How many errors are told of.
-const MOST_ERRORS: usize = 20;
 
 /// The document of one operation as it is executed. Its fragments end, and its variables are coerced.
 ///
@@ -57,12 +55,16 @@ pub fn merged(
         directives: operation.node.directives.clone(),
         selection_set: Positioned::new(SelectionSet { items }, set.pos),
     };
-    let operation = Positioned::new(definition, operation.pos);
+    Ok(alone(name, Positioned::new(definition, operation.pos)))
+}
+
+/// The document of one operation without fragments.
+pub fn alone(name: Option<&Name>, operation: Positioned<OperationDefinition>) -> ExecutableDocument {
     let operations = match name {
         Some(name) => DocumentOperations::Multiple(HashMap::from([(name.clone(), operation)])),
         None => DocumentOperations::Single(operation),
     };
-    Ok(ExecutableDocument { operations, fragments: HashMap::new() })
+    ExecutableDocument { operations, fragments: HashMap::new() }
 }
 
 /// The fields of one response key.

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use crate::graphql::{
     error::ApiError,
     limits::{measured, parsed},
-    merge::merged,
+    merge::{alone, merged},
     outline::Outline,
     schema::ApiSchema,
     variables::coerce,
@@ -90,9 +90,9 @@ pub async fn prepare(schema: &ApiSchema, mut request: Request) -> Result<Prepare
     };
     let validation = Validation { schema, operation: request.operation_name.as_deref(), references };
     let coerced = coerce(&operation.node.variable_definitions, &request.variables);
-    let alone = document.fragments.is_empty() && document.operations.iter().count() == 1;
+    let is_alone = document.fragments.is_empty() && document.operations.iter().count() == 1;
     let early = match &coerced {
-        Ok(variables) if alone => {
+        Ok(variables) if is_alone => {
             Some(validation.of(spelled_out(&document, operation, name, false), Some(variables)).await?)
         }
         _ => {
@@ -120,7 +120,7 @@ fn refused(error: ServerError) -> Response {
 }
 
 /// The operation that a request names, or the only one.
-fn chosen<'a>(
+pub fn chosen<'a>(
     document: &'a ExecutableDocument,
     wished: Option<&str>,
 ) -> Option<(Option<&'a Name>, &'a Positioned<OperationDefinition>)> {
@@ -174,11 +174,7 @@ fn spelled_out(
 ) -> ExecutableDocument {
     let mut operation = operation.clone();
     spell_out(&mut operation.node.selection_set.node, inline.then_some(&document.fragments));
-    let operations = match name {
-        Some(name) => DocumentOperations::Multiple(HashMap::from([(name.clone(), operation)])),
-        None => DocumentOperations::Single(operation),
-    };
-    ExecutableDocument { operations, fragments: HashMap::new() }
+    alone(name, operation)
 }
 
 /// The document in which the library sees every variable that is used.

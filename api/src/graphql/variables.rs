@@ -8,12 +8,10 @@ use async_graphql_value::Value;
 
 use crate::graphql::{
     error::{ApiError, MESSAGE},
+    limits::MOST_ERRORS,
     scalars::{Date, KatoCode, Timestamp},
     type_index::{ArgumentType, InputKind, TYPES, named},
 };
-
-/// How many errors are told of.
-const MOST_ERRORS: usize = 20;
 
 /// The variables of an operation: those that it declares, with their defaults.
 ///
