@@ -22,7 +22,7 @@ pub const MESSAGE: &str = "message";
 /// The code of what is refused because too much comes at a time.
 pub const RATE_LIMITED: &str = "RATE_LIMITED";
 /// The extension that says how many milliseconds to wait.
-pub const RETRY_AFTER: &str = "retryAfterMs";
+pub const RETRY_AFTER_MS: &str = "retryAfterMs";
 
 /// An error of the API. Without `Display` on purpose: async-graphql turns every `Display` type into client text
 /// through `?`.
@@ -198,12 +198,10 @@ fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: im
             extensions.set("detail", detail.as_str());
         }
         ApiError::RateLimited { scope, retry_after } => {
-            // Rounded up, so that whoever waits for so long has waited for long enough.
-            let wait =
-                retry_after.num_microseconds().map_or(i64::MAX, |micros| micros.max(0).saturating_add(999) / 1000);
-            extensions.set(RETRY_AFTER, wait);
+            let wait = wait_ms(*retry_after);
+            extensions.set(RETRY_AFTER_MS, wait);
             extensions.set("scope", scope.name());
-            args.push(("seconds", (wait.saturating_add(999) / 1000).into()));
+            args.push(("seconds", wait.div_ceil(1000).into()));
             metrics::counter!("kezdesu_rate_limited_total", "scope" => scope.name()).increment(1);
         }
         ApiError::BadVariable { name, detail, .. } => {
@@ -223,6 +221,12 @@ fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: im
     error.extensions = Some(extensions);
 }
 
+/// How many milliseconds to wait: rounded up, so that whoever waits for so long has waited for long enough.
+fn wait_ms(wait: TimeDelta) -> u64 {
+    let micros = wait.num_microseconds().unwrap_or(i64::MAX).max(0);
+    micros.unsigned_abs().div_ceil(1000)
+}
+
 /// Why nothing was run: too much comes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
@@ -238,17 +242,12 @@ pub fn rate_limit(answer: &Response) -> Option<RateLimit> {
     if answer.data != Value::Null {
         return None;
     }
-    let limits = answer.errors.iter().map(|error| {
-        let extensions = error.extensions.as_ref()?;
-        let is = |name, value: &str| matches!(extensions.get(name), Some(Value::String(text)) if text == value);
-        let wait = match extensions.get(RETRY_AFTER) {
-            Some(Value::Number(wait)) => wait.as_u64(),
-            _ => None,
-        };
-        is("code", RATE_LIMITED).then(|| RateLimit {
-            of_service: is("scope", LimitScope::Service.name()),
-            retry_after_seconds: wait.unwrap_or_default().div_ceil(1000).max(1),
-        })
+    let limits = answer.errors.iter().map(|error| match error.source::<ApiError>() {
+        Some(ApiError::RateLimited { scope, retry_after }) => Some(RateLimit {
+            of_service: *scope == LimitScope::Service,
+            retry_after_seconds: wait_ms(*retry_after).div_ceil(1000).max(1),
+        }),
+        _ => None,
     });
     limits.collect::<Option<Vec<_>>>()?.into_iter().max_by_key(|limit| limit.retry_after_seconds)
 }

@@ -17,13 +17,17 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use entities::enums::Language;
 use ipnet::IpNet;
 use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
+    app::rates::LimitScope,
+    graphql::error::{RATE_LIMITED, RETRY_AFTER_MS},
     http::{
         Door, address,
+        graphql::language,
         lines::{self, Refused},
         link::Link,
     },
@@ -37,8 +41,6 @@ const RESERVED_FILES: usize = 128;
 const FILES_A_DATABASE_CONNECTION: usize = 3;
 /// When to come back, in seconds.
 const RETRY_AFTER: u16 = 5;
-/// What a refusal is called.
-const CODE: &str = "RATE_LIMITED";
 
 /// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,16 +73,23 @@ impl Full {
         }
     }
 
-    fn body(self, language: Option<&str>) -> String {
-        let message = text::message(text::negotiate(language), self.message(), &[]);
-        let scope = if self == Self::Process { "SERVICE" } else { "ADDRESS" };
-        let extensions = json!({ "code": CODE, "retryAfterMs": 1_000 * RETRY_AFTER, "scope": scope });
+    const fn scope(self) -> LimitScope {
+        match self {
+            Self::Process => LimitScope::Service,
+            Self::Address => LimitScope::Address,
+        }
+    }
+
+    fn body(self, language: Language) -> String {
+        let message = text::message(language, self.message(), &[]);
+        let extensions =
+            json!({ "code": RATE_LIMITED, RETRY_AFTER_MS: 1_000 * RETRY_AFTER, "scope": self.scope().name() });
         json!({ "errors": [{ "message": message, "extensions": extensions }] }).to_string()
     }
 
     /// Returns the answer to a connection of which nothing is read.
     pub(in crate::http) fn unasked(self) -> Vec<u8> {
-        let (status, body) = (self.status(), self.body(None));
+        let (status, body) = (self.status(), self.body(text::negotiate(None)));
         format!(
             "HTTP/1.1 {status}\r\nretry-after: {RETRY_AFTER}\r\ncontent-type: application/json\r\nconnection: close\r\n\
              cache-control: no-store\r\ncontent-length: {}\r\n\r\n{body}",
@@ -89,11 +98,11 @@ impl Full {
         .into_bytes()
     }
 
-    fn answer(self, language: Option<&str>) -> Response {
+    fn answer(self, language: Language) -> Response {
         let kind = HeaderValue::from_static("application/json; charset=utf-8");
         let headers = [(header::RETRY_AFTER, RETRY_AFTER.into()), (header::CONTENT_TYPE, kind)];
         let mut response = (self.status(), headers, self.body(language)).into_response();
-        response.extensions_mut().insert(Refused { code: CODE, viewer: None });
+        response.extensions_mut().insert(Refused { code: RATE_LIMITED, viewer: None });
         response
     }
 }
@@ -211,8 +220,7 @@ pub(in crate::http) async fn count_forwarded(State(door): State<Door>, mut reque
         let counted = match connections.count_address(address) {
             Ok(counted) => counted,
             Err(full) => {
-                let language = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-                let response = full.answer(language);
+                let response = full.answer(language(request.headers()));
                 lines::tell_refused(&response, &door, lines::door_of(&request), began);
                 return response;
             }

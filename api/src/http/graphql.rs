@@ -178,7 +178,7 @@ fn told(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 }
 
 /// The language in which an answer is wished.
-fn language(headers: &HeaderMap) -> Language {
+pub(in crate::http) fn language(headers: &HeaderMap) -> Language {
     text::negotiate(told(headers, header::ACCEPT_LANGUAGE))
 }
 

@@ -15,6 +15,7 @@ use tower_http::cors::CorsLayer;
 use crate::{
     http::{
         Door,
+        graphql::language,
         lines::{self, Refused},
     },
     text,
@@ -101,8 +102,7 @@ pub(in crate::http) async fn require_host(State(door): State<Door>, request: Req
     if told.chain(request.uri().host()).all(|host| door.hosts.serve(host)) {
         return next.run(request).await;
     }
-    let language = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let message = text::message(text::negotiate(language), "request-host", &[]);
+    let message = text::message(language(request.headers()), "request-host", &[]);
     let body = json!({ "errors": [{ "message": message, "extensions": { "code": "FORBIDDEN" } }] }).to_string();
     let kind = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
     let mut response = (StatusCode::MISDIRECTED_REQUEST, kind, body).into_response();

@@ -32,7 +32,7 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    http::{Door, address, lines::Refused, link::Link, origin},
+    http::{Door, address, graphql::language, lines::Refused, link::Link, origin},
     text,
 };
 
@@ -56,8 +56,7 @@ fn names(headers: &HeaderMap, name: header::HeaderName, wished: &str) -> bool {
 /// Turns a request into a socket, once everything about it holds.
 pub(in crate::http) fn upgrade(door: Door, mut request: Request<Body>) -> Response {
     let headers = request.headers();
-    let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = text::negotiate(language);
+    let language = language(headers);
     let shut = |status, code, message| {
         let mut response = (status, format!("{}\n", text::message(language, message, &[]))).into_response();
         response.extensions_mut().insert(Refused { code, viewer: None });
