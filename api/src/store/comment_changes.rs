@@ -7,8 +7,7 @@ use entities::{
     ids::CommentId,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, IntoActiveModel, Iterable, QueryFilter,
-    QueryOrder,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, IntoActiveModel, QueryFilter, QueryOrder,
     sea_query::{Expr, ExprTrait, IntoIden, Query, TableRef, ValueTuple},
 };
 
@@ -16,6 +15,7 @@ use crate::{
     domain::{comment::JOINED_STATE, policy::author_of},
     store::{
         StoreError, Tx,
+        changes::differing,
         shapes::{padded, parts},
     },
 };
@@ -52,8 +52,7 @@ impl Tx {
         let mut groups: Vec<(Vec<Column>, Vec<comment::ActiveModel>)> = Vec::new();
         for CommentChange { before, after } in changes.iter().filter(|change| change.before != change.after) {
             let (before, after) = (before.clone().into_active_model(), after.clone().into_active_model());
-            let columns: Vec<Column> =
-                Column::iter().filter(|column| before.get(*column) != after.get(*column)).collect();
+            let columns = differing(&before, &after);
             let same = |of: &[Column]| of.iter().map(IdenStatic::as_str).eq(columns.iter().map(IdenStatic::as_str));
             match groups.iter_mut().find(|(of, _)| same(of)) {
                 Some((_, rows)) => rows.push(after),
@@ -92,12 +91,13 @@ impl Tx {
     pub async fn recount_votes(&self, ids: &[CommentId]) -> Result<HashMap<CommentId, i32>, StoreError> {
         let mut counts = HashMap::new();
         for part in parts(ids) {
-            let rows = comment::Entity::update_many()
-                .col_expr(Column::Votes, Expr::cust(joint_votes()))
-                .filter(Column::Id.is_in(part.iter().copied()))
-                .exec_with_returning(self.inner())
-                .await?;
-            counts.extend(rows.into_iter().map(|row| (row.id, row.votes)));
+            let mut update = Query::update();
+            update.table(comment::Entity).value(Column::Votes, Expr::cust(joint_votes()));
+            update.and_where(Column::Id.is_in(part.iter().copied()));
+            update.returning(Query::returning().columns([Column::Id, Column::Votes]));
+            for row in self.inner().query_all(&update).await? {
+                counts.insert(row.try_get("", "id")?, row.try_get("", "votes")?);
+            }
         }
         Ok(counts)
     }

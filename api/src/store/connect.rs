@@ -21,7 +21,7 @@ use sqlx::{
 use crate::store::{Engine, Store, StoreError, statements::Statements};
 
 /// How long a caller waits for a connection before it is told that the database is not there.
-const ACQUIRE: Duration = Duration::from_secs(3);
+pub(in crate::store) const ACQUIRE: Duration = Duration::from_secs(3);
 /// How long a caller waits for the only connection that writes.
 const ACQUIRE_WRITER: Duration = Duration::from_secs(12);
 

@@ -2,13 +2,12 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use parking_lot::Mutex;
 
-/// A success within this time came while whoever gives up now was waiting for a connection: they wait as long.
-const THERE: Duration = Duration::from_secs(3);
+use crate::store::connect::ACQUIRE;
 
 /// The statements of a store.
 #[derive(Debug, Default)]
@@ -34,6 +33,6 @@ impl Statements {
 
     /// Whether one succeeded while somebody who gives up now was waiting for a connection.
     pub(in crate::store) fn succeed(&self) -> bool {
-        self.succeeded.lock().is_some_and(|at| at.elapsed() < THERE)
+        self.succeeded.lock().is_some_and(|at| at.elapsed() < ACQUIRE)
     }
 }

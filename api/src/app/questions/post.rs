@@ -13,7 +13,7 @@ use entities::{
 use crate::{
     app::{
         ActError, App, Refused,
-        meetings::{bad_text, text},
+        meetings::text,
         once::once,
         questions::{
             change_event,
@@ -27,7 +27,6 @@ use crate::{
         feed::FeedName,
         normalization::{Level, normalize},
         policy::{self, author_key, authorize},
-        text::single_line,
         viewer::{LONGEST_NAME, Person, Viewer},
     },
     store::{
@@ -80,7 +79,7 @@ impl App {
         }
         let author = author_key(viewer).ok_or(ActError::Unauthenticated)?;
         let once = once(&person.subject, "postComment", sent.key, &post)?;
-        let body = single_line(&post.body, LONGEST_BODY).map_err(|bad| bad_text("body", bad))?;
+        let body = text("body", &post.body, LONGEST_BODY)?;
         let name = ShownName::of(post.author_name.as_deref(), person)?;
         let id = CommentId(self.ids.next(now));
         let PostComment { meeting, kind, language, .. } = post;

@@ -295,8 +295,7 @@ fn is_blank(cells: &[String]) -> bool {
 fn tidy(name: &str) -> String {
     let seen = |c: &char| c.is_whitespace() || !is_invisible(*c);
     let composed: String = name.nfc().filter(seen).nfc().collect();
-    let spaced = composed.split(|c: char| c.is_whitespace() || c == '\u{a0}').filter(|part| !part.is_empty());
-    let joined = spaced.collect::<Vec<_>>().join(" ");
+    let joined = composed.split_whitespace().collect::<Vec<_>>().join(" ");
     let letters: String = joined.chars().map(letter).collect();
     match letters.strip_prefix('"') {
         Some(rest) => rest.replacen('"', "", 1),
