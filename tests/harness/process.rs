@@ -7,7 +7,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::PATIENCE;
+use crate::{PATIENCE, web};
 
 /// A running program.
 pub struct Process {
@@ -41,6 +41,13 @@ impl Process {
         let program = path.join(name);
         assert!(program.is_file(), "{} is missing: cargo build --bin {name}", program.display());
         program
+    }
+
+    /// The value of a metric, by its name as it stands on the operator's page; "0" where it is not there.
+    pub async fn metric(&self, name: &str) -> String {
+        let page = web().get(format!("http://{}/metrics", self.ops_host)).send().await.expect("an answer");
+        let page = page.text().await.expect("text");
+        page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or(" 0").trim().to_owned()
     }
 
     /// Starts the program with these settings, and waits until it serves.

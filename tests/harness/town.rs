@@ -122,6 +122,14 @@ impl Town {
         &self.services[replica]
     }
 
+    /// What comes of some work, and how many statements the first replica has run meanwhile.
+    pub async fn counting<T>(&self, work: impl Future<Output = T>) -> (T, u64) {
+        let store = &self.service(0).app().store;
+        let before = store.statements();
+        let done = work.await;
+        (done, store.statements() - before)
+    }
+
     /// Where a replica is, without a scheme.
     #[must_use]
     pub fn host(&self, replica: usize) -> String {
@@ -147,14 +155,14 @@ impl Town {
 
     /// Changes the database past every replica, as another version or an operator may.
     pub async fn sql(&self, text: &str) {
-        let connection = Database::connect(self.settings.database_url.reveal()).await.expect("the database answers");
+        let connection = self.database().await;
         connection.execute_unprepared(text).await.expect("the database obeys");
         connection.close().await.expect("the database lets go");
     }
 
     /// Begins a transaction past every replica and keeps it until what is given is dropped: a lock that nobody lets go.
     pub async fn hold(&self, text: &str) -> DatabaseTransaction {
-        let connection = Database::connect(self.settings.database_url.reveal()).await.expect("the database answers");
+        let connection = self.database().await;
         let held = connection.begin().await.expect("a transaction");
         held.execute_unprepared(text).await.expect("the database obeys");
         held

@@ -3,7 +3,7 @@
 use harness::{
     Process, Socket,
     outside::{settings, stranger},
-    until, web,
+    until,
 };
 use serde_json::json;
 
@@ -14,9 +14,7 @@ const TIMES: usize = 20;
 
 /// How many operations have ended so.
 async fn ended(program: &Process, code: &str) -> usize {
-    let figures = web().get(format!("http://{}/metrics", program.ops_host)).send().await.unwrap().text().await.unwrap();
-    let name = format!("kezdesu_requests_total{{code=\"{code}\"}} ");
-    figures.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
+    program.metric(&format!("kezdesu_requests_total{{code=\"{code}\"}} ")).await.parse().unwrap()
 }
 
 #[tokio::test]

@@ -7,8 +7,6 @@ use harness::{
 };
 use serde_json::json;
 
-use crate::slow::figure;
-
 const ASK: &[u8] = b"GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// The limits of open files of a running program: the soft one and the hard one.
@@ -43,9 +41,9 @@ async fn keeps_files_for_what_must_go_on(engine: Engine) {
     for _ in 0..FILES + 200 {
         idle.push(Raw::to(&program.host).await);
     }
-    let refused = || figure(&program, "kezdesu_connections_refused_total{reason=\"full\"}");
+    let refused = || program.metric("kezdesu_connections_refused_total{reason=\"full\"}");
     until(refused, || (), |refused| refused.parse::<usize>().unwrap() >= FILES + 200 - ROOM).await;
-    assert!(figure(&program, "kezdesu_connections ").await.parse::<usize>().unwrap() <= ROOM);
+    assert!(program.metric("kezdesu_connections ").await.parse::<usize>().unwrap() <= ROOM);
     let told = String::from_utf8(idle[ROOM + 5].rest().await).unwrap();
     assert!(told.starts_with("HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n"), "{told}");
     assert!(told.contains("RATE_LIMITED"), "{told}");
@@ -65,7 +63,7 @@ async fn keeps_files_for_what_must_go_on(engine: Engine) {
         assert!(posted || said["type"] == "complete", "{said}");
     }
     drop(idle);
-    until(|| figure(&program, "kezdesu_connections "), || (), |open| open.parse::<usize>().unwrap() < ROOM).await;
+    until(|| program.metric("kezdesu_connections "), || (), |open| open.parse::<usize>().unwrap() < ROOM).await;
     let mut late = Raw::to(&program.host).await;
     late.say(ASK).await;
     late.hear_until(b"HTTP/1.1 200 OK\r\n").await;

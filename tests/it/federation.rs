@@ -22,12 +22,11 @@ fn comment(id: &str) -> Value {
 
 /// How many statements it takes to resolve references, which must all be found.
 async fn statements(town: &Town, actor: &Actor, query: &str, of: &[Value]) -> u64 {
-    let store = &town.service(0).app().store;
-    let before = store.statements();
-    let found = actor.query(query, json!({ "of": of })).await["_entities"].clone();
+    let (found, statements) = town.counting(actor.query(query, json!({ "of": of }))).await;
+    let found = &found["_entities"];
     assert!(found.as_array().unwrap().iter().all(Value::is_object), "{found}");
     assert_eq!(found.as_array().unwrap().len(), of.len());
-    store.statements() - before
+    statements
 }
 
 /// A hundred references to different things each: units by both keys, meetings, and comments.

@@ -17,8 +17,6 @@ use harness::{
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::slow::figure;
-
 const ATTACKERS: usize = 8;
 const POSTS: usize = 100;
 /// How much the memory may grow under a flood: far less than is sent.
@@ -97,7 +95,7 @@ async fn keeps_its_memory(engine: Engine, kind: &str, what: Vec<u8>, as_gateways
     );
     assert!(peak - before < GROWTH, "{kind}: from {before} to {peak} bytes");
     let name = if as_gateways { "kezdesu_slow_readers_total" } else { "kezdesu_socket_floods_total" };
-    let counted: usize = figure(&program, name).await.parse().unwrap();
+    let counted: usize = program.metric(name).await.parse().unwrap();
     assert!(counted >= ATTACKERS / 2, "{kind}: {counted}");
     tokio::time::timeout(PATIENCE, ana.post(&meeting, "Соңы")).await.expect("it serves");
     assert!(program.terminate().await);

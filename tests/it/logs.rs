@@ -11,7 +11,7 @@ use kezdesu::store::Store;
 use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
-use crate::slow::{EVENTS, PARTS, all_of, bare_socket, figure, flood, frame, pour, stuck};
+use crate::slow::{EVENTS, PARTS, all_of, bare_socket, flood, frame, pour, stuck};
 
 const WHO: &str = "query Who { viewer { subject } }";
 
@@ -136,7 +136,7 @@ async fn each_operation_leaves_one_line() {
     let count = |code: &str| expected.iter().filter(|line| line["code"] == code).count().to_string();
     for code in ["OK", "BAD_USER_INPUT", "UNAUTHENTICATED"] {
         let name = format!("kezdesu_requests_total{{code=\"{code}\"}}");
-        assert_eq!(figure(&program, &name).await, count(code), "{code}");
+        assert_eq!(program.metric(&name).await, count(code), "{code}");
     }
     assert_eq!(log.lines("graphql.subscription"), [] as [Value; 0]);
     assert!(program.terminate().await);
@@ -187,7 +187,7 @@ async fn who_is_turned_away_leaves_one_line() {
     }
     assert_eq!(log.lines("graphql.request"), expected);
     let name = "kezdesu_requests_total{code=\"BAD_USER_INPUT\"}";
-    assert_eq!(figure(&program, name).await, "9");
+    assert_eq!(program.metric(name).await, "9");
     assert!(program.terminate().await);
 }
 

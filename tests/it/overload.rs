@@ -104,15 +104,13 @@ async fn bounds_the_statements_of_one_operation() {
         (0..times).for_each(|n| write!(fields, "a{n}: {each} ").unwrap());
         format!("{{ regions(first: {regions}) {{ nodes {{ {fields} }} }} }}")
     };
-    let store = &town.service(0).app().store;
-    let before = store.statements();
-    stranger.query(&query(25, 2), json!({})).await;
+    let (_, statements) = town.counting(stranger.query(&query(25, 2), json!({}))).await;
     // A few are of jobs.
-    assert!((100..=120).contains(&(store.statements() - before)), "{} statements", store.statements() - before);
-    let before = store.statements();
-    let (status, _, answer) = send(&stranger, RESPONSE, &query(60, 2), json!({})).await;
+    assert!((100..=120).contains(&statements), "{statements} statements");
+    let query = query(60, 2);
+    let ((status, _, answer), statements) = town.counting(send(&stranger, RESPONSE, &query, json!({}))).await;
     assert_eq!((status, code(&answer)), (400, "COST_EXCEEDED"), "{answer:.300}");
-    assert!(store.statements() - before <= 120, "{} statements", store.statements() - before);
+    assert!(statements <= 120, "{statements} statements");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

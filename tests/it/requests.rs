@@ -16,10 +16,7 @@ async fn live(town: &Town) -> (Actor, String) {
 
 /// The answer to a query, and how many statements it took.
 async fn measured(town: &Town, query: &str, variables: &Value) -> (Value, u64) {
-    let store = &town.service(0).app().store;
-    let before = store.statements();
-    let answer = town.stranger().query(query, variables.clone()).await;
-    (answer, store.statements() - before)
+    town.counting(town.stranger().query(query, variables.clone())).await
 }
 
 /// An answer with its status.
@@ -120,15 +117,17 @@ scenes! {
             let split = format!("timeSplit(meetingId: $id) {{ meeting {{ {each} }} }} ");
             (format!("subscription($id: ID!) {{ {split} }}"), format!("subscription($id: ID!) {{ {split} ...F }} fragment F on Subscription {{ {split} }}"))
         };
-        let store = &town.service(0).app().store;
         let mut kept = Vec::new();
         let mut counts = Vec::new();
         // The first finds the split unread.
         for query in [below(1).0, below(1).0 + " ", below(6).0, below(3).1] {
-            let before = store.statements();
-            let mut live = town.stranger().follow(&query, json!({ "id": meeting })).await;
-            assert_eq!(live.next().await, json!({ "meeting": { "comments": { "totalCount": 0 } } }));
-            counts.push(store.statements() - before);
+            let follow = async {
+                let mut live = town.stranger().follow(&query, json!({ "id": meeting })).await;
+                assert_eq!(live.next().await, json!({ "meeting": { "comments": { "totalCount": 0 } } }));
+                live
+            };
+            let (live, statements) = town.counting(follow).await;
+            counts.push(statements);
             kept.push(live);
         }
         assert!(counts[1] > 0 && counts[2] == counts[1] && counts[3] == counts[1], "{counts:?}");

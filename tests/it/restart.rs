@@ -79,14 +79,6 @@ async fn a_follower_that_comes_back_after_a_power_cut_sees_everything_once_produ
     a_follower_survives(Engine::Production).await;
 }
 
-/// How many sockets the program says it holds.
-async fn sockets(program: &Process) -> String {
-    let text =
-        harness::web().get(format!("http://{}/metrics", program.ops_host)).send().await.unwrap().text().await.unwrap();
-    let line = text.lines().find(|line| line.starts_with("kezdesu_sockets ")).unwrap_or("kezdesu_sockets 0");
-    line.rsplit(' ').next().unwrap().to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_takes_nothing_is_given_up_and_its_neighbours_are_not() {
     let dir = tempfile::tempdir().unwrap();
@@ -119,8 +111,8 @@ async fn a_reader_that_takes_nothing_is_given_up_and_its_neighbours_are_not() {
 }
 
 async fn until_one_socket(program: &Process) {
-    assert_eq!(sockets(program).await, "2");
-    until(|| sockets(program), || {}, |count| count == "1").await;
+    assert_eq!(program.metric("kezdesu_sockets ").await, "2");
+    until(|| program.metric("kezdesu_sockets "), || {}, |count| count == "1").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,11 +9,9 @@ const HOST: &str = "751110000";
 async fn statements(town: &Town, actor: &Actor, mutation: &str, input: Value) -> u64 {
     let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
     let query = format!("mutation($input: {kind}!) {{ {mutation}(input: $input) {{ refusal {{ code field }} }} }}");
-    let store = &town.service(0).app().store;
-    let before = store.statements();
-    let answer = actor.query(&query, json!({ "input": input })).await;
+    let (answer, statements) = town.counting(actor.query(&query, json!({ "input": input }))).await;
     assert!(answer[mutation]["refusal"].is_null(), "{mutation}: {answer}");
-    store.statements() - before
+    statements
 }
 
 async fn ids(town: &Town, meeting: &str) -> Vec<String> {

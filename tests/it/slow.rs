@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use harness::{
     Actor, Engine, Process, Raw, Tokens, Town, id_of,
     outside::{HOST, now, person, settings, stranger},
-    token_claims, until, web,
+    token_claims, until,
 };
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -52,19 +52,10 @@ pub(crate) async fn stuck(actor: &Actor, accept: &str, meeting: &str) -> Raw {
     raw.hear_until(b"\"seq\":0").await;
     raw
 }
-
-/// A figure of the program; 0 where it has none yet.
-pub(crate) async fn figure(program: &Process, name: &str) -> String {
-    let page = web().get(format!("http://{}/metrics", program.ops_host)).send().await.expect("an answer");
-    let page = page.text().await.expect("text");
-    let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or(" 0");
-    line.trim().to_owned()
-}
-
 /// Waits until no stream is open over a door.
 pub(crate) async fn none_open(program: &Process, door: &str) {
     let name = format!("kezdesu_streams{{door=\"{door}\"}}");
-    until(|| figure(program, &name), || (), |count| count == "0").await;
+    until(|| program.metric(&name), || (), |count| count == "0").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,7 +72,7 @@ async fn who_takes_nothing_of_a_stream_is_cut_off_and_the_neighbours_are_not() {
     none_open(&program, "sse").await;
     none_open(&program, "multipart").await;
     assert!(began.elapsed() >= Duration::from_secs(10), "given up too early: {:?}", began.elapsed());
-    assert_eq!(figure(&program, "kezdesu_slow_readers_total").await, "2");
+    assert_eq!(program.metric("kezdesu_slow_readers_total").await, "2");
     staff.post(&meeting, "Көрші").await;
     assert_eq!(neighbour.next().await["comment"]["body"], "Көрші");
     assert!(!events.rest().await.ends_with(b"event: complete\ndata:\n\n"), "it was not finished");

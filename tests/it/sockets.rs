@@ -11,8 +11,6 @@ use harness::{
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
 
-use crate::slow::figure;
-
 const TEXT: u8 = 0x81;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
@@ -294,7 +292,7 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
         // A client may use an id again as soon as it has completed it.
         socket.say(&post("1", n)).await;
         // What has not begun yet would end with its client's wish for it.
-        let running = || figure(&program, "kezdesu_operations_running{operation=\"mutation\"}");
+        let running = || program.metric("kezdesu_operations_running{operation=\"mutation\"}");
         until(running, || (), |running| *running == (n + 1).to_string()).await;
         socket.say(&json!({ "id": "1", "type": "complete" })).await;
     }
