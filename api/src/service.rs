@@ -22,7 +22,10 @@ use crate::{
     feed::{Bus, Hub, MemoryBus, RedisBus, SplitBoard},
     files,
     graphql::Engine,
-    http::{BadManifest, Connections, Documents, Door, Hosts, Limits, Ops, Places, Terms, ops_router, router, serve},
+    http::{
+        BadManifest, ConcurrencyLimits, Connections, Documents, Door, Hosts, Limits, Ops, Terms, ops_router, router,
+        serve,
+    },
     idgen::IdGen,
     jobs,
     lifecycle::Lifecycle,
@@ -291,7 +294,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         hosts: Hosts::new(settings.hosts.as_deref()),
         connections: Arc::clone(&connections),
         gateways: settings.gateways.clone().into(),
-        places: Places::new(settings.concurrent_operations),
+        concurrency: ConcurrencyLimits::new(settings.concurrent_operations),
         pages: development,
         limits: Limits {
             max_body_bytes: settings.max_body_bytes,

@@ -16,11 +16,11 @@ use crate::{
     graphql::{
         context::{Asker, Rooms},
         error::{ApiError, ApiResult},
-        heavy::{DEAR, Patience},
+        expensive_queries::{Deadline, EXPENSIVE_COST},
         limits::{parsed, phase, too_much},
         live::Turn,
+        loader_dispatch::LoaderDispatch,
         meter::AnswerMemory,
-        polls::Polls,
         prepare::Phase,
     },
 };
@@ -110,16 +110,16 @@ impl Extension for OfRequest {
         operation_name: Option<&str>,
         next: NextExecute<'_>,
     ) -> Response {
-        let is_dear = self.cost.load(Ordering::Relaxed) >= DEAR;
+        let is_expensive = self.cost.load(Ordering::Relaxed) >= EXPENSIVE_COST;
         let run = async {
-            match ctx.data_opt::<Polls>() {
-                Some(polls) => polls.run(next.run(ctx, operation_name)).await,
+            match ctx.data_opt::<LoaderDispatch>() {
+                Some(dispatch) => dispatch.run(next.run(ctx, operation_name)).await,
                 None => next.run(ctx, operation_name).await,
             }
         };
-        match (ctx.data_opt::<Rooms>(), ctx.data_opt::<Patience>()) {
-            (Some(rooms), Some(patience)) if is_dear => {
-                let ran = rooms.heavy.run(patience, run).await;
+        match (ctx.data_opt::<Rooms>(), ctx.data_opt::<Deadline>()) {
+            (Some(rooms), Some(deadline)) if is_expensive => {
+                let ran = rooms.expensive_queries.run(deadline, run).await;
                 ran.unwrap_or_else(|busy| Response::from_errors(vec![busy.at(Vec::new())]))
             }
             _ => run.await,

@@ -21,7 +21,7 @@ use crate::{
     feed::{Hub, Resume, SplitBoard},
     graphql::{
         error::{ApiError, ApiResult},
-        heavy::HeavyThreads,
+        expensive_queries::ExpensiveQueryLimiter,
         live::ResumeAfter,
         loaders::Batch,
         meetings::Heads,
@@ -37,8 +37,8 @@ pub struct Rooms {
     pub hub: Arc<Hub>,
     /// The running time splits.
     pub splits: Arc<SplitBoard>,
-    /// The threads for dear queries.
-    pub heavy: HeavyThreads,
+    /// The limit of expensive queries.
+    pub expensive_queries: ExpensiveQueryLimiter,
 }
 
 /// Remembers whether anything asked who the viewer is: what was rendered without asking is the same for every viewer.

@@ -19,14 +19,14 @@ use crate::{
         budgets::{Paid, admit},
         context::{Asked, Asker, Rooms},
         error::{ApiError, ApiResult, RateLimit, finish, rate_limit},
+        expensive_queries::{Deadline, ExpensiveQueryLimiter},
         groups::{Group, GroupKey, Groups, Rendered},
-        heavy::{HeavyThreads, Patience},
         limits::{parsed, too_much},
         live::{Moment, Position, ResumeAfter, Turn},
+        loader_dispatch::LoaderDispatch,
         loaders::Batch,
         meetings::Heads,
         meter::{AnswerMemory, Meter, serialise},
-        polls::Polls,
         prepare::{chosen, prepare},
         schema::{ApiSchema, schema},
     },
@@ -114,12 +114,12 @@ impl Engine {
     #[must_use]
     pub fn new(app: Arc<App>, hub: Arc<Hub>, splits: Arc<SplitBoard>, introspection: bool) -> Self {
         let memory = AnswerMemory::default();
-        let rooms = Rooms { app: Arc::clone(&app), hub, splits, heavy: HeavyThreads::default() };
+        let rooms = Rooms { app: Arc::clone(&app), hub, splits, expensive_queries: ExpensiveQueryLimiter::default() };
         Self { schema: schema(rooms, introspection), app, groups: Arc::default(), memory }
     }
 
-    /// Runs a query or a mutation. A dear query may hold its thread for as long as whoever asked has patience.
-    pub async fn execute(&self, mut request: Request, caller: &Caller, patience: Option<Patience>) -> Response {
+    /// Runs a query or a mutation. An expensive query may hold its thread until the deadline.
+    pub async fn execute(&self, mut request: Request, caller: &Caller, deadline: Option<Deadline>) -> Response {
         let paid = match self.admit(&request, caller) {
             Ok(paid) => paid,
             Err(refused) => return self.refused(refused, caller.language),
@@ -131,8 +131,8 @@ impl Engine {
                 // What a command has done is shown as surely as it was done.
                 let store = if is_query { &self.app.reads } else { &self.app.store };
                 let (request, _, meter) = self.with_data(request, caller, store);
-                let request = match patience.filter(|_| is_query) {
-                    Some(patience) => request.data(paid).data(patience),
+                let request = match deadline.filter(|_| is_query) {
+                    Some(deadline) => request.data(paid).data(deadline),
                     None => request.data(paid),
                 };
                 let mut response = self.schema.execute(request).await;
@@ -288,8 +288,8 @@ impl Engine {
         let batch = Batch::new(app, store.clone(), viewer, asked.clone(), Arc::clone(&meter));
         let asker = Asker::new(caller.viewer.clone(), caller.language, caller.address, asked.clone());
         let request = request.data(asker).data(Arc::clone(&meter)).data(Heads::default());
-        let polls = Polls::default();
-        (request.data(DataLoader::new(batch, polls.spawner())).data(polls), asked, meter)
+        let dispatch = LoaderDispatch::default();
+        (request.data(DataLoader::new(batch, dispatch.spawner())).data(dispatch), asked, meter)
     }
 
     /// Executes the operation of a group for one moment.

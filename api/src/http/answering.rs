@@ -14,7 +14,7 @@ use tracing::{Instrument as _, Span};
 use crate::{
     graphql::{
         engine::{Answered, Caller},
-        heavy::Patience,
+        expensive_queries::Deadline,
     },
     http::{
         Door,
@@ -41,17 +41,17 @@ pub(in crate::http) fn answer(door: &Door, asked: Single) -> impl Future<Output 
     answer_holding(door, asked, ())
 }
 
-/// Does the same, and drops `held` as soon as the operation's work has ended, which may be after its answer or its client's patience.
+/// Does the same, and drops `held` as soon as the operation's work has ended, which may be after its answer, or after its client has left.
 pub(in crate::http) fn answer_holding<T: Send + 'static>(
     door: &Door,
     asked: Single,
     held: T,
 ) -> impl Future<Output = Answered> + Send + 'static {
     let (tell, told) = oneshot::channel();
-    let given_up = CancellationToken::new();
-    let waiting = given_up.clone().drop_guard();
+    let cancelled = CancellationToken::new();
+    let waiting = cancelled.clone().drop_guard();
     let (span, language) = (asked.span.clone(), asked.caller.language);
-    door.life.track(run(door.clone(), asked, tell, given_up, held).instrument(span));
+    door.life.track(run(door.clone(), asked, tell, cancelled, held).instrument(span));
     let door = door.clone();
     async move {
         let _waiting = waiting;
@@ -59,11 +59,11 @@ pub(in crate::http) fn answer_holding<T: Send + 'static>(
     }
 }
 
-async fn run<T>(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>, given_up: CancellationToken, held: T) {
+async fn run<T>(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>, cancelled: CancellationToken, held: T) {
     let Single { request, operation, name, caller, through, .. } = asked;
     let began = door.clock.now();
     let place = tokio::select! {
-        place = door.places.take(operation, door.clock.as_ref()) => Some(place),
+        place = door.concurrency.take(operation, door.clock.as_ref()) => Some(place),
         () = tell.closed() => None,
     };
     let busy = match &place {
@@ -71,11 +71,11 @@ async fn run<T>(door: Door, asked: Single, mut tell: oneshot::Sender<Answered>, 
         Some(Err(_)) => Some(door.engine.overloaded(caller.language)),
         None => Some(failure(&door, caller.language, "CANCELLED")),
     };
-    let patience = Patience { given_up, longest: door.limits.request_timeout };
+    let deadline = Deadline { cancelled, timeout: door.limits.request_timeout };
     let executed = async {
         match busy {
             Some(busy) => busy,
-            None => door.engine.execute(request, &caller, Some(patience)).await,
+            None => door.engine.execute(request, &caller, Some(deadline)).await,
         }
     };
     let mut executed = Box::pin(AssertUnwindSafe(executed).catch_unwind());

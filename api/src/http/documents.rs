@@ -17,7 +17,7 @@ use crate::{
     domain::viewer::Viewer,
     graphql::literals::normalized,
     http::{
-        registered::{Client, Registered},
+        apq_cache::{ApqCache, Client},
         request::BadRequest,
     },
 };
@@ -71,12 +71,12 @@ pub struct Documents {
     manifest: HashMap<String, Arc<str>>,
     listed: HashSet<Arc<str>>,
     safelist: Safelist,
-    registered: Mutex<Registered>,
+    apq_cache: Mutex<ApqCache>,
 }
 
 impl Default for Documents {
     fn default() -> Self {
-        Self { manifest: HashMap::new(), listed: HashSet::new(), safelist: Safelist::Off, registered: Mutex::default() }
+        Self { manifest: HashMap::new(), listed: HashSet::new(), safelist: Safelist::Off, apq_cache: Mutex::default() }
     }
 }
 
@@ -135,13 +135,13 @@ impl Documents {
     /// never does.
     pub(in crate::http) fn keep(&self, client: &Client, hash: &str, document: &str) {
         if document.len() <= LONGEST_REGISTERED {
-            self.registered.lock().keep(client, hash, document);
+            self.apq_cache.lock().keep(client, hash, document);
         }
     }
 
     fn known(&self, id: &str) -> Option<Arc<str>> {
         let listed = self.manifest.get(id).or_else(|| self.manifest.get(hash_in(id))).cloned();
-        listed.or_else(|| self.registered.lock().get(&hash_in(id).to_ascii_lowercase()))
+        listed.or_else(|| self.apq_cache.lock().get(&hash_in(id).to_ascii_lowercase()))
     }
 
     /// Whether a caller may run a document: everybody where there is no safelist, else staff anything and the public what is listed.

@@ -9,7 +9,7 @@ use crate::{
     auth::Authenticator,
     clock::Clock,
     graphql::Engine,
-    http::{Connections, Documents, Hosts, Places},
+    http::{ConcurrencyLimits, Connections, Documents, Hosts},
     idgen::IdGen,
     lifecycle::Lifecycle,
 };
@@ -42,7 +42,7 @@ pub struct Door {
     /// Whether there are pages for those who build on the API.
     pub pages: bool,
     /// How many operations run at once.
-    pub places: Places,
+    pub concurrency: ConcurrencyLimits,
     /// How much a caller may ask for.
     pub limits: Limits,
 }

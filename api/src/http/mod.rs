@@ -2,7 +2,9 @@
 
 mod address;
 mod answering;
+mod apq_cache;
 mod cache;
+mod concurrency_limit;
 mod connections;
 mod documents;
 mod door;
@@ -18,19 +20,17 @@ mod negotiate;
 mod ops;
 mod origin;
 mod pages;
-mod places;
-mod registered;
 mod request;
 mod serve;
 mod streams;
 mod ws;
 
+pub use concurrency_limit::ConcurrencyLimits;
 pub use connections::Connections;
 pub use documents::{BadManifest, Documents};
 pub use door::{Door, Limits};
 pub use ops::{Ops, ops_router};
 pub use origin::Hosts;
-pub use places::Places;
 pub use serve::{Terms, serve};
 
 use std::sync::Arc;

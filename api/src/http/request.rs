@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use crate::{
     graphql::{Engine, engine::Caller},
     http::{
+        apq_cache::Client,
         documents::{Documents, Found},
-        registered::Client,
     },
     text,
 };

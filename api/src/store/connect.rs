@@ -30,24 +30,24 @@ const ACQUIRE_WRITER: Duration = Duration::from_secs(12);
 /// SQLite rolls a transaction back by itself when a write fails, and the library goes on counting it: what it then calls a
 /// commit commits nothing. So a connection is used again only if nothing on it has failed.
 #[derive(Clone, Debug, Default)]
-pub(in crate::store) struct Suspicion(Arc<Raised>);
+pub(in crate::store) struct ConnectionTaint(Arc<Raised>);
 
 #[derive(Debug, Default)]
 struct Raised {
     last: AtomicU64,
-    /// The suspicion that stands; 0: none.
+    /// The taint that stands; 0: none.
     current: AtomicU64,
 }
 
-impl Suspicion {
-    /// Lets the connection be closed once it is given back, unless the suspicion is cleared before.
-    pub(in crate::store) fn raise(&self) -> u64 {
+impl ConnectionTaint {
+    /// Lets the connection be closed once it is given back, unless the taint is cleared before.
+    pub(in crate::store) fn mark(&self) -> u64 {
         let number = self.0.last.fetch_add(1, Ordering::AcqRel) + 1;
         self.0.current.store(number, Ordering::Release);
         number
     }
 
-    /// Takes back a suspicion that was not confirmed. One that was raised since then stands.
+    /// Takes back a taint that was not confirmed. One that was set since then stands.
     pub(in crate::store) fn clear(&self, number: u64) {
         // An error means that another stands, or that the connection has been closed for this one.
         let _ = self.0.current.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Acquire);
@@ -70,8 +70,8 @@ pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Stor
         .pragma("case_sensitive_like", "ON")
         .busy_timeout(Duration::from_secs(5));
     make_private(options.get_filename()).map_err(|error| StoreError::Address(sqlx::Error::Io(error)))?;
-    let suspicion = Suspicion::default();
-    let watched = suspicion.clone();
+    let taint = ConnectionTaint::default();
+    let watched = taint.clone();
     let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_WRITER);
     let writer = writer.after_release(move |connection, _| Box::pin(is_clean(connection, watched.clone())));
     let write = writer.connect_with(options.clone()).await.map_err(StoreError::Address)?;
@@ -87,12 +87,12 @@ pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Stor
     let read = counted(connection(reserved), &statements, None);
     Ok(Store {
         engine: Engine::Sqlite,
-        write: counted(connection(write), &statements, Some(&suspicion)),
+        write: counted(connection(write), &statements, Some(&taint)),
         queries: counted(connection(queries), &statements, None),
         watch: read.clone(),
         read,
         statements,
-        suspicion,
+        taint,
     })
 }
 
@@ -112,16 +112,16 @@ pub(in crate::store) async fn postgres(url: &str, connections: u32) -> Result<St
     let watch = pool(1).await?;
     let write = counted(pool(connections.div_ceil(2)).await?, &statements, None);
     let queries = counted(pool(connections / 2).await?, &statements, None);
-    let suspicion = Suspicion::default();
-    Ok(Store { engine: Engine::Postgres, read: write.clone(), write, queries, watch, statements, suspicion })
+    let taint = ConnectionTaint::default();
+    Ok(Store { engine: Engine::Postgres, read: write.clone(), write, queries, watch, statements, taint })
 }
 
 /// Whether a connection that is given back is in no transaction, and nothing on it has failed.
-async fn is_clean(connection: &mut SqliteConnection, suspicion: Suspicion) -> Result<bool, sqlx::Error> {
+async fn is_clean(connection: &mut SqliteConnection, taint: ConnectionTaint) -> Result<bool, sqlx::Error> {
     // Behind the rollback of a dropped transaction, which waits in the connection's queue. A transaction does not begin within
     // another, so this also tells that none is open, whatever the library has counted.
     let is_idle = connection.execute(sqlx::raw_sql("BEGIN; ROLLBACK")).await.is_ok();
-    let is_suspect = suspicion.take();
+    let is_suspect = taint.take();
     Ok(is_idle && !connection.is_in_transaction() && !is_suspect)
 }
 
@@ -151,18 +151,18 @@ fn make_private(file: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Counts the statements of a connection as they end, and raises a suspicion where one fails.
+/// Counts the statements of a connection as they end, and marks the connection where one fails.
 fn counted(
     mut connection: DatabaseConnection,
     statements: &Arc<Statements>,
-    suspicion: Option<&Suspicion>,
+    taint: Option<&ConnectionTaint>,
 ) -> DatabaseConnection {
-    let (statements, suspicion) = (Arc::clone(statements), suspicion.cloned());
+    let (statements, taint) = (Arc::clone(statements), taint.cloned());
     connection.set_metric_callback(move |statement| {
         statements.ended(statement.failed);
-        if let Some(suspicion) = suspicion.as_ref().filter(|_| statement.failed) {
+        if let Some(taint) = taint.as_ref().filter(|_| statement.failed) {
             // Never cleared: the statement has failed.
-            let _ = suspicion.raise();
+            let _ = taint.mark();
         }
     });
     connection

@@ -37,7 +37,7 @@ use sea_orm_migration::MigratorTrait;
 pub use error::StoreError;
 pub use tx::{Poke, Tx};
 
-use crate::store::{connect::Suspicion, statements::Statements};
+use crate::store::{connect::ConnectionTaint, statements::Statements};
 
 /// A step may take longer than a request, and so may the wait for another replica's; the lock ends with the transaction.
 const MIGRATING: &str =
@@ -66,7 +66,7 @@ pub struct Store {
     /// For questions about the database itself, which are not to wait behind what everybody asks of it.
     watch: DatabaseConnection,
     statements: Arc<Statements>,
-    suspicion: Suspicion,
+    taint: ConnectionTaint,
 }
 
 impl Store {

@@ -6,7 +6,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     domain::feed::FeedName,
-    store::{Engine, Store, StoreError, connect::Suspicion},
+    store::{Engine, Store, StoreError, connect::ConnectionTaint},
     telemetry::SPANS,
 };
 
@@ -25,7 +25,7 @@ pub struct Tx {
     engine: Engine,
     inner: DatabaseTransaction,
     pokes: Vec<Poke>,
-    suspicion: Suspicion,
+    taint: ConnectionTaint,
     _span: Span,
 }
 
@@ -36,12 +36,12 @@ impl Tx {
             ..TransactionOptions::default()
         };
         let span = tracing::info_span!(target: SPANS, "store.tx");
-        let suspicion = store.suspicion.clone();
+        let taint = store.taint.clone();
         let begun = connection.begin_with_options(options).instrument(span.clone()).await;
         let inner = begun.inspect_err(|_| {
-            let _ = suspicion.raise();
+            let _ = taint.mark();
         })?;
-        Ok(Self { engine: store.engine, inner, pokes: Vec::new(), suspicion, _span: span })
+        Ok(Self { engine: store.engine, inner, pokes: Vec::new(), taint, _span: span })
     }
 
     pub(in crate::store) const fn engine(&self) -> Engine {
@@ -62,9 +62,9 @@ impl Tx {
     /// When the commit fails, or its outcome cannot be known.
     pub async fn commit(self) -> Result<Vec<Poke>, StoreError> {
         // Raised first, since the connection may be given back before a failure is seen here.
-        let suspicion = self.suspicion.raise();
+        let taint = self.taint.mark();
         self.inner.commit().await?;
-        self.suspicion.clear(suspicion);
+        self.taint.clear(taint);
         Ok(self.pokes)
     }
 }

@@ -12,9 +12,9 @@ use crate::domain::{
 
 /// What is looked for: normalised terms, none of which begins another.
 #[derive(Clone, Debug)]
-pub(in crate::domain::regions) struct Needles(Vec<String>);
+pub(in crate::domain::regions) struct SearchTerms(Vec<String>);
 
-impl Needles {
+impl SearchTerms {
     /// The terms of a text; none where it is blank, and so asks for nothing.
     pub(in crate::domain::regions) fn of(text: &str) -> Option<Self> {
         let mut words = terms(text);
@@ -32,9 +32,9 @@ impl Needles {
 
 /// A set of units.
 #[derive(Clone, Debug)]
-pub(in crate::domain::regions) struct Found(Vec<u64>);
+pub(in crate::domain::regions) struct UnitSet(Vec<u64>);
 
-impl Found {
+impl UnitSet {
     fn none(units: usize) -> Self {
         Self(vec![0; units.div_ceil(64)])
     }
@@ -72,12 +72,12 @@ impl Found {
 
 /// All words of all names in their order, each with the units whose names hold it.
 #[derive(Clone, Debug)]
-pub(in crate::domain::regions) struct Words {
+pub(in crate::domain::regions) struct WordIndex {
     words: Vec<(Box<str>, Vec<Node>)>,
     units: usize,
 }
 
-impl Words {
+impl WordIndex {
     /// The words of the names of units, which stand in tree order.
     pub(in crate::domain::regions) fn of<'a>(units: impl Iterator<Item = (Node, &'a Unit)>) -> Self {
         let mut words: BTreeMap<Box<str>, Vec<Node>> = BTreeMap::new();
@@ -99,12 +99,12 @@ impl Words {
         Self { words: words.into_iter().collect(), units: count }
     }
 
-    /// The units in whose names each of the needles begins a word.
-    pub(in crate::domain::regions) fn find(&self, Needles(needles): &Needles) -> Found {
-        let mut all: Option<Found> = None;
-        for needle in needles {
-            let mut found = Found::none(self.units);
-            for (_, nodes) in self.beginning_with(needle) {
+    /// The units in whose names each of the terms begins a word.
+    pub(in crate::domain::regions) fn find(&self, SearchTerms(terms): &SearchTerms) -> UnitSet {
+        let mut all: Option<UnitSet> = None;
+        for term in terms {
+            let mut found = UnitSet::none(self.units);
+            for (_, nodes) in self.beginning_with(term) {
                 nodes.iter().for_each(|node| found.add(*node));
             }
             all = Some(match all {
@@ -115,12 +115,12 @@ impl Words {
                 }
             });
         }
-        all.unwrap_or_else(|| Found::none(self.units))
+        all.unwrap_or_else(|| UnitSet::none(self.units))
     }
 
-    fn beginning_with(&self, needle: &str) -> &[(Box<str>, Vec<Node>)] {
-        let from = self.words.partition_point(|(word, _)| &**word < needle);
+    fn beginning_with(&self, term: &str) -> &[(Box<str>, Vec<Node>)] {
+        let from = self.words.partition_point(|(word, _)| &**word < term);
         let rest = self.words.get(from..).unwrap_or_default();
-        rest.get(..rest.partition_point(|(word, _)| word.starts_with(needle))).unwrap_or_default()
+        rest.get(..rest.partition_point(|(word, _)| word.starts_with(term))).unwrap_or_default()
     }
 }

@@ -9,7 +9,7 @@ use entities::{enums::RegionKind, kato::KatoCode};
 
 use crate::domain::regions::{
     Unit,
-    search::{Needles, Words},
+    search::{SearchTerms, WordIndex},
 };
 
 /// A place in a tree.
@@ -43,7 +43,7 @@ struct Place {
 pub struct Tree {
     places: Vec<Place>,
     by_code: HashMap<KatoCode, Node>,
-    words: Words,
+    words: WordIndex,
     /// What selections ask of each unit, close together: a selection may look at all of them.
     traits: Vec<(RegionKind, bool)>,
 }
@@ -131,7 +131,7 @@ impl Tree {
                 above.end = above.end.max(end);
             }
         }
-        let words = Words::of(places.iter().enumerate().map(|(index, place)| (Node(index), &place.unit)));
+        let words = WordIndex::of(places.iter().enumerate().map(|(index, place)| (Node(index), &place.unit)));
         let traits = places.iter().map(|place| (place.unit.kind, place.unit.has_akim)).collect();
         Ok(Self { places, by_code, words, traits })
     }
@@ -236,7 +236,7 @@ impl Tree {
     pub fn select(&self, query: &Query<'_>) -> Vec<Node> {
         let range = self.range(query);
         let parent = query.parent.map(|code| self.get(code));
-        let found = query.search.and_then(Needles::of).map(|needles| self.words.find(&needles));
+        let found = query.search.and_then(SearchTerms::of).map(|terms| self.words.find(&terms));
         let wanted = |node: &Node| {
             self.traits.get(node.0).is_some_and(|(kind, has_akim)| {
                 query.kinds.is_none_or(|kinds| kinds.contains(kind))

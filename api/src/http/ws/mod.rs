@@ -4,7 +4,7 @@ mod alarm;
 mod close;
 mod farewell;
 mod gate;
-mod pace;
+mod message_rate_limit;
 mod running;
 mod session;
 mod slots;

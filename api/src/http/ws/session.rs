@@ -27,7 +27,7 @@ use crate::{
             close::Close,
             farewell::{End, Farewell},
             gate::{Gate, Refusal, Word},
-            pace::Pace,
+            message_rate_limit::MessageRateLimit,
             running::{Asked, DOOR, Operation, Out, Running, batch},
             wire::{Batch, Socket, write},
         },
@@ -49,7 +49,7 @@ struct Session {
     /// Pings that were not answered.
     unanswered: u8,
     /// How fast the peer may send what makes work for nothing.
-    pace: Pace,
+    message_rate: MessageRateLimit,
     /// Whose turn it is: what comes in, or what goes out.
     reads_first: bool,
 }
@@ -104,7 +104,7 @@ pub(in crate::http) async fn run(door: Door, mut socket: Socket, guest: Guest) {
         deadline: Alarm::new(sleep(door.clock.as_ref(), door.limits.init_timeout)),
         ping: Alarm::new(sleep(door.clock.as_ref(), door.limits.ping_every)),
         unanswered: 0,
-        pace: Pace::of(guest.operations),
+        message_rate: MessageRateLimit::of(guest.operations),
         reads_first: false,
         door,
     };
@@ -261,7 +261,7 @@ impl Session {
 
     /// Counts a message that makes work for nothing. A peer that sends more of them than an honest client does is closed.
     fn count(&mut self) -> Result<(), End> {
-        if self.pace.count(self.door.clock.now()) {
+        if self.message_rate.count(self.door.clock.now()) {
             return Ok(());
         }
         metrics::counter!("kezdesu_socket_floods_total").increment(1);

@@ -1,4 +1,5 @@
-//! Documents that clients have registered by their hash, in bounded shares: no client pushes out what others have registered.
+//! Automatic persisted queries: documents that clients have registered by their hash, in bounded shares. No client pushes out what
+//! others have registered.
 
 use std::{net::IpAddr, num::NonZeroUsize, sync::Arc};
 
@@ -37,12 +38,12 @@ impl Client {
 
 /// The documents that clients have registered.
 #[derive(Default)]
-pub(in crate::http) struct Registered {
+pub(in crate::http) struct ApqCache {
     persons: Shares,
     anonymous: Shares,
 }
 
-impl Registered {
+impl ApqCache {
     /// Keeps a document for a client. Beyond its share the one goes that it has registered longest ago.
     pub(in crate::http) fn keep(&mut self, client: &Client, hash: &str, document: &str) {
         match client {
@@ -112,60 +113,60 @@ mod tests {
     }
 
     /// Registers so many documents of a client's own.
-    fn fill(registered: &mut Registered, client: &Client, whose: &str, count: usize) {
+    fn fill(cache: &mut ApqCache, client: &Client, whose: &str, count: usize) {
         for n in 0..count {
-            registered.keep(client, &format!("{whose}{n}"), "{ a }");
+            cache.keep(client, &format!("{whose}{n}"), "{ a }");
         }
     }
 
-    fn count(registered: &mut Registered, whose: &str) -> usize {
-        (0..10_000).filter(|n| registered.get(&format!("{whose}{n}")).is_some()).count()
+    fn count(cache: &mut ApqCache, whose: &str) -> usize {
+        (0..10_000).filter(|n| cache.get(&format!("{whose}{n}")).is_some()).count()
     }
 
     #[test]
     fn a_client_pushes_out_only_its_own() {
-        let mut registered = Registered::default();
+        let mut cache = ApqCache::default();
         let (app, other) = (at("192.0.2.1"), at("2001:db8::1"));
-        fill(&mut registered, &app, "app", 30);
-        fill(&mut registered, &other, "other", 5_000);
-        assert_eq!(count(&mut registered, "app"), 30);
-        assert_eq!(count(&mut registered, "other"), MOST_OF_ONE);
+        fill(&mut cache, &app, "app", 30);
+        fill(&mut cache, &other, "other", 5_000);
+        assert_eq!(count(&mut cache, "app"), 30);
+        assert_eq!(count(&mut cache, "other"), MOST_OF_ONE);
         assert_eq!(at("2001:db8::2"), other, "a network is one client");
-        fill(&mut registered, &at("2001:db8::3"), "third", 1_000);
-        assert_eq!((count(&mut registered, "third"), count(&mut registered, "other")), (MOST_OF_ONE, 0));
+        fill(&mut cache, &at("2001:db8::3"), "third", 1_000);
+        assert_eq!((count(&mut cache, "third"), count(&mut cache, "other")), (MOST_OF_ONE, 0));
     }
 
     #[test]
     fn who_registers_what_others_hold_cannot_take_it_away() {
-        let mut registered = Registered::default();
+        let mut cache = ApqCache::default();
         let (app, other) = (at("192.0.2.1"), at("192.0.2.2"));
-        fill(&mut registered, &app, "app", 30);
-        fill(&mut registered, &other, "app", 30);
-        fill(&mut registered, &other, "other", 500);
-        assert_eq!(count(&mut registered, "app"), 30);
-        fill(&mut registered, &app, "new", MOST_OF_ONE);
-        assert_eq!(count(&mut registered, "app"), 0, "nobody holds them any longer");
+        fill(&mut cache, &app, "app", 30);
+        fill(&mut cache, &other, "app", 30);
+        fill(&mut cache, &other, "other", 500);
+        assert_eq!(count(&mut cache, "app"), 30);
+        fill(&mut cache, &app, "new", MOST_OF_ONE);
+        assert_eq!(count(&mut cache, "app"), 0, "nobody holds them any longer");
     }
 
     #[test]
     fn the_anonymous_never_push_out_what_persons_have_registered() {
-        let mut registered = Registered::default();
-        fill(&mut registered, &Client::Person("ana".to_owned()), "ana", 30);
+        let mut cache = ApqCache::default();
+        fill(&mut cache, &Client::Person("ana".to_owned()), "ana", 30);
         for n in 0..200 {
-            fill(&mut registered, &at(&format!("192.0.2.{n}")), &format!("crowd{n}."), 10);
+            fill(&mut cache, &at(&format!("192.0.2.{n}")), &format!("crowd{n}."), 10);
         }
-        assert_eq!(count(&mut registered, "ana"), 30);
-        let kept = (0..200).map(|n| count(&mut registered, &format!("crowd{n}."))).sum::<usize>();
+        assert_eq!(count(&mut cache, "ana"), 30);
+        let kept = (0..200).map(|n| count(&mut cache, &format!("crowd{n}."))).sum::<usize>();
         assert_eq!(kept, MOST_DOCUMENTS.get(), "and all that they have is bounded");
     }
 
     #[test]
     fn what_is_used_stays() {
-        let mut registered = Registered::default();
-        fill(&mut registered, &at("192.0.2.1"), "app", 1);
+        let mut cache = ApqCache::default();
+        fill(&mut cache, &at("192.0.2.1"), "app", 1);
         for n in 0..200 {
-            fill(&mut registered, &at(&format!("198.51.100.{n}")), &format!("crowd{n}."), 10);
-            assert!(registered.get("app0").is_some());
+            fill(&mut cache, &at(&format!("198.51.100.{n}")), &format!("crowd{n}."), 10);
+            assert!(cache.get("app0").is_some());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs dear queries on threads of their own, a few at a time, so that none holds a worker that all tasks share.
+//! Runs expensive queries outside the pool of async workers (`block_in_place`), a few at a time.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -11,39 +11,39 @@ use tokio_util::sync::CancellationToken;
 
 use crate::graphql::error::{ApiError, ApiResult};
 
-/// From which cost on a query counts as dear: cheaper ones are done within a millisecond or two.
-pub const DEAR: usize = 1_000;
-/// How long a dear query waits for its turn.
+/// From which cost on a query counts as expensive: cheaper ones are done within a millisecond or two.
+pub const EXPENSIVE_COST: usize = 1_000;
+/// How long an expensive query waits for its turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// How many dear queries run at once for each processor: some of them wait for the database.
-const A_PROCESSOR: usize = 2;
+/// How many expensive queries run at once for each processor: some of them wait for the database.
+const PERMITS_PER_CPU: usize = 2;
 
-/// Says how long whoever asked waits for the answer.
+/// Until when an answer is waited for.
 #[derive(Clone, Debug)]
-pub struct Patience {
+pub struct Deadline {
     /// Cancelled when nobody waits any longer.
-    pub given_up: CancellationToken,
+    pub cancelled: CancellationToken,
     /// How long the operation may take.
-    pub longest: Duration,
+    pub timeout: Duration,
 }
 
-/// The threads for dear queries.
+/// Limits how many expensive queries run at once.
 #[derive(Clone)]
-pub struct HeavyThreads(Arc<Semaphore>);
+pub struct ExpensiveQueryLimiter(Arc<Semaphore>);
 
-impl Default for HeavyThreads {
+impl Default for ExpensiveQueryLimiter {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Semaphore::new(processors * A_PROCESSOR)))
+        Self(Arc::new(Semaphore::new(processors * PERMITS_PER_CPU)))
     }
 }
 
-impl HeavyThreads {
-    /// Runs a dear query when its turn comes. One that nobody waits for any longer never ends: its caller drops it.
+impl ExpensiveQueryLimiter {
+    /// Runs an expensive query when its turn comes. One that nobody waits for any longer never ends: its caller drops it.
     ///
     /// # Errors
     /// `RATE_LIMITED` when its turn does not come in time.
-    pub async fn run<T>(&self, patience: &Patience, query: impl Future<Output = T>) -> ApiResult<T> {
+    pub async fn run<T>(&self, deadline: &Deadline, query: impl Future<Output = T>) -> ApiResult<T> {
         let _turn = self.turn().await?;
         if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Ok(query.await);
@@ -51,8 +51,8 @@ impl HeavyThreads {
         let ended = tokio::task::block_in_place(|| {
             Handle::current().block_on(async {
                 tokio::select! {
-                    ended = timeout(patience.longest, query) => ended.ok(),
-                    () = patience.given_up.cancelled() => None,
+                    ended = timeout(deadline.timeout, query) => ended.ok(),
+                    () = deadline.cancelled.cancelled() => None,
                 }
             })
         });
@@ -75,17 +75,17 @@ impl HeavyThreads {
 mod tests {
     use super::*;
 
-    fn patience() -> Patience {
-        Patience { given_up: CancellationToken::new(), longest: Duration::from_secs(60) }
+    fn deadline() -> Deadline {
+        Deadline { cancelled: CancellationToken::new(), timeout: Duration::from_secs(60) }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn other_tasks_run_while_a_dear_query_holds_its_thread() {
-        let (threads, patience) = (HeavyThreads::default(), patience());
+        let (limiter, deadline) = (ExpensiveQueryLimiter::default(), deadline());
         let (tell, told) = std::sync::mpsc::channel();
         let query = tokio::spawn(async move {
             // Holds its thread until another task has run, on a runtime with a single worker.
-            threads.run(&patience, async move { told.recv() }).await.is_ok()
+            limiter.run(&deadline, async move { told.recv() }).await.is_ok()
         });
         tokio::spawn(async move { tell.send(()) }).await.unwrap().unwrap();
         assert!(query.await.unwrap());
@@ -93,12 +93,12 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_query_that_is_given_up_gives_its_turn_to_the_next() {
-        let (threads, patience) = (HeavyThreads(Arc::new(Semaphore::new(1))), patience());
-        let first = threads.clone();
-        let given_up = patience.given_up.clone();
-        let abandoned = tokio::spawn(async move { first.run(&patience, std::future::pending::<()>()).await.is_ok() });
-        given_up.cancel();
-        assert!(threads.run(&self::patience(), async { 1 }).await.is_ok());
+        let (limiter, deadline) = (ExpensiveQueryLimiter(Arc::new(Semaphore::new(1))), deadline());
+        let first = limiter.clone();
+        let cancelled = deadline.cancelled.clone();
+        let abandoned = tokio::spawn(async move { first.run(&deadline, std::future::pending::<()>()).await.is_ok() });
+        cancelled.cancel();
+        assert!(limiter.run(&self::deadline(), async { 1 }).await.is_ok());
         abandoned.abort();
     }
 }

@@ -17,11 +17,11 @@ use crate::clock::{Clock, sleep};
 /// How long an operation waits for a place.
 const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(1);
 /// How many operations wait for each place at most.
-const WAITING_A_PLACE: usize = 8;
+const WAITING_PER_PERMIT: usize = 8;
 
 /// The places of operations. Mutations have their own, which queries cannot take.
 #[derive(Clone)]
-pub struct Places {
+pub struct ConcurrencyLimits {
     queries: Option<Arc<Pool>>,
     mutations: Option<Arc<Pool>>,
 }
@@ -35,14 +35,14 @@ struct Pool {
 
 /// No place came free in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) struct Busy;
+pub(in crate::http) struct Overloaded;
 
 /// A place, taken until it is dropped.
-pub(in crate::http) struct Place {
+pub(in crate::http) struct Permit {
     taken: Option<(OwnedSemaphorePermit, &'static str)>,
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         if let Some((_, operation)) = &self.taken {
             metrics::gauge!("kezdesu_operations_running", "operation" => *operation).decrement(1.0);
@@ -50,7 +50,7 @@ impl Drop for Place {
     }
 }
 
-impl Places {
+impl ConcurrencyLimits {
     /// So many places for queries, and as many for mutations; none: any number.
     #[must_use]
     pub fn new(most: Option<NonZeroUsize>) -> Self {
@@ -59,7 +59,7 @@ impl Places {
                 Arc::new(Pool {
                     free: Arc::new(Semaphore::new(most.get().min(Semaphore::MAX_PERMITS))),
                     waiting: AtomicUsize::new(0),
-                    most_waiting: most.get().saturating_mul(WAITING_A_PLACE),
+                    most_waiting: most.get().saturating_mul(WAITING_PER_PERMIT),
                     operation,
                 })
             })
@@ -71,31 +71,35 @@ impl Places {
     ///
     /// # Errors
     /// When none comes free in time, or too many wait already.
-    pub(in crate::http) async fn take(&self, operation: OperationType, clock: &dyn Clock) -> Result<Place, Busy> {
+    pub(in crate::http) async fn take(
+        &self,
+        operation: OperationType,
+        clock: &dyn Clock,
+    ) -> Result<Permit, Overloaded> {
         let pool = if operation == OperationType::Mutation { &self.mutations } else { &self.queries };
         match pool {
             Some(pool) => pool.take(clock).await,
-            None => Ok(Place { taken: None }),
+            None => Ok(Permit { taken: None }),
         }
     }
 }
 
 impl Pool {
-    async fn take(&self, clock: &dyn Clock) -> Result<Place, Busy> {
+    async fn take(&self, clock: &dyn Clock) -> Result<Permit, Overloaded> {
         let permit = match Arc::clone(&self.free).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => self.wait(clock).await?,
         };
         metrics::gauge!("kezdesu_operations_running", "operation" => self.operation).increment(1.0);
-        Ok(Place { taken: Some((permit, self.operation)) })
+        Ok(Permit { taken: Some((permit, self.operation)) })
     }
 
-    async fn wait(&self, clock: &dyn Clock) -> Result<OwnedSemaphorePermit, Busy> {
+    async fn wait(&self, clock: &dyn Clock) -> Result<OwnedSemaphorePermit, Overloaded> {
         let waiting = Waiting::begin(self)?;
         let permit = tokio::select! {
             biased;
-            permit = Arc::clone(&self.free).acquire_owned() => permit.map_err(|_| Busy),
-            () = sleep(clock, LONGEST_WAIT) => Err(Busy),
+            permit = Arc::clone(&self.free).acquire_owned() => permit.map_err(|_| Overloaded),
+            () = sleep(clock, LONGEST_WAIT) => Err(Overloaded),
         };
         drop(waiting);
         permit
@@ -106,10 +110,10 @@ impl Pool {
 struct Waiting<'a>(&'a Pool);
 
 impl<'a> Waiting<'a> {
-    fn begin(pool: &'a Pool) -> Result<Self, Busy> {
+    fn begin(pool: &'a Pool) -> Result<Self, Overloaded> {
         if pool.waiting.fetch_add(1, Ordering::Relaxed) >= pool.most_waiting {
             pool.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Busy);
+            return Err(Overloaded);
         }
         metrics::gauge!("kezdesu_operations_waiting", "operation" => pool.operation).increment(1.0);
         Ok(Self(pool))
@@ -135,30 +139,30 @@ mod tests {
     #[tokio::test]
     async fn an_operation_waits_for_a_place_and_not_for_long() {
         let clock = ManualClock::at("2026-03-02T04:00:00Z".parse().unwrap());
-        let places = Places::new(NonZeroUsize::new(1));
-        let first = places.take(QUERY, &*clock).await.unwrap();
-        let mut second = Box::pin(places.take(QUERY, &*clock));
+        let limits = ConcurrencyLimits::new(NonZeroUsize::new(1));
+        let first = limits.take(QUERY, &*clock).await.unwrap();
+        let mut second = Box::pin(limits.take(QUERY, &*clock));
         assert!(second.as_mut().now_or_never().is_none(), "it waits");
-        assert!(places.take(OperationType::Mutation, &*clock).now_or_never().unwrap().is_ok(), "mutations have theirs");
+        assert!(limits.take(OperationType::Mutation, &*clock).now_or_never().unwrap().is_ok(), "mutations have theirs");
         drop(first);
         let second = second.now_or_never().unwrap().unwrap();
-        let mut third = Box::pin(places.take(QUERY, &*clock));
+        let mut third = Box::pin(limits.take(QUERY, &*clock));
         assert!(third.as_mut().now_or_never().is_none());
         clock.advance(LONGEST_WAIT);
-        assert_eq!(third.await.err(), Some(Busy));
+        assert_eq!(third.await.err(), Some(Overloaded));
         drop(second);
-        assert!(places.take(QUERY, &*clock).now_or_never().unwrap().is_ok());
+        assert!(limits.take(QUERY, &*clock).now_or_never().unwrap().is_ok());
     }
 
     #[tokio::test]
     async fn only_so_many_wait() {
         let clock = ManualClock::at("2026-03-02T04:00:00Z".parse().unwrap());
-        let places = Places::new(NonZeroUsize::new(1));
-        let _first = places.take(QUERY, &*clock).await.unwrap();
-        let mut waiting: Vec<_> = (0..WAITING_A_PLACE).map(|_| Box::pin(places.take(QUERY, &*clock))).collect();
+        let limits = ConcurrencyLimits::new(NonZeroUsize::new(1));
+        let _first = limits.take(QUERY, &*clock).await.unwrap();
+        let mut waiting: Vec<_> = (0..WAITING_PER_PERMIT).map(|_| Box::pin(limits.take(QUERY, &*clock))).collect();
         assert!(waiting.iter_mut().all(|waiting| waiting.as_mut().now_or_never().is_none()));
-        assert_eq!(places.take(QUERY, &*clock).now_or_never().unwrap().err(), Some(Busy));
+        assert_eq!(limits.take(QUERY, &*clock).now_or_never().unwrap().err(), Some(Overloaded));
         waiting.pop();
-        assert!(places.take(QUERY, &*clock).now_or_never().is_none(), "whoever has gone makes room");
+        assert!(limits.take(QUERY, &*clock).now_or_never().is_none(), "whoever has gone makes room");
     }
 }

@@ -9,13 +9,13 @@ const BURST_SECONDS: i64 = 10;
 
 /// A token bucket over the injected clock, kept as the moment when it will be full again.
 #[derive(Debug)]
-pub(in crate::http) struct Pace {
+pub(in crate::http) struct MessageRateLimit {
     cost: TimeDelta,
     full_at: DateTime<Utc>,
 }
 
-impl Pace {
-    /// Returns the pace of a socket that may run `operations` at once: a gateway's sends for all who share it.
+impl MessageRateLimit {
+    /// Returns the limit of a socket that may run `operations` at once: a gateway's sends for all who share it.
     pub(in crate::http) fn of(operations: usize) -> Self {
         let operations = i64::try_from(operations).unwrap_or(i64::MAX);
         let rate = BASE_RATE.saturating_add(operations);
@@ -40,16 +40,16 @@ mod tests {
     #[test]
     fn takes_a_burst_and_then_a_steady_rate() {
         let start: DateTime<Utc> = "2026-03-02T04:00:00Z".parse().unwrap();
-        let mut pace = Pace::of(20);
-        assert_eq!((0..5_000).filter(|_| pace.count(start)).count(), 1_200);
+        let mut limit = MessageRateLimit::of(20);
+        assert_eq!((0..5_000).filter(|_| limit.count(start)).count(), 1_200);
         let later = start + TimeDelta::seconds(1);
-        assert_eq!((0..5_000).filter(|_| pace.count(later)).count(), 120);
+        assert_eq!((0..5_000).filter(|_| limit.count(later)).count(), 120);
     }
 
     #[test]
     fn lets_a_gateway_end_every_operation_at_once() {
         let start: DateTime<Utc> = "2026-03-02T04:00:00Z".parse().unwrap();
-        let mut gateway = Pace::of(10_000);
+        let mut gateway = MessageRateLimit::of(10_000);
         assert!((0..20_000).all(|_| gateway.count(start)), "each is begun and ended");
     }
 }

@@ -1,4 +1,4 @@
-//! Lets the look-ups of an operation wait while it is polled, so that what it asks for in one go is read in one go.
+//! Delays batches of the data loader until the current poll of their operation returns: what is asked for in one poll is one batch.
 
 use std::{
     future::{Future, poll_fn},
@@ -7,11 +7,11 @@ use std::{
 
 use tokio::sync::watch;
 
-/// Whether an operation is being polled.
+/// Dispatches the batches of one operation.
 #[derive(Debug, Default)]
-pub struct Polls(watch::Sender<bool>);
+pub struct LoaderDispatch(watch::Sender<bool>);
 
-impl Polls {
+impl LoaderDispatch {
     /// Runs an operation.
     pub async fn run<F: Future>(&self, operation: F) -> F::Output {
         let mut operation = pin!(operation);
@@ -49,11 +49,11 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_look_up_begins_when_the_operation_waits() {
-        let polls = Polls::default();
-        let spawn = polls.spawner();
+        let dispatch = LoaderDispatch::default();
+        let spawn = dispatch.spawner();
         let all_asked = Arc::new(AtomicBool::new(false));
         let (tell, told) = tokio::sync::oneshot::channel();
-        polls
+        dispatch
             .run(async {
                 let seen = Arc::clone(&all_asked);
                 spawn(async move { tell.send(seen.load(Ordering::SeqCst)).unwrap() });
@@ -69,9 +69,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_up_of_an_operation_that_has_ended_begins() {
-        let polls = Polls::default();
-        let spawn = polls.spawner();
-        drop(polls);
+        let dispatch = LoaderDispatch::default();
+        let spawn = dispatch.spawner();
+        drop(dispatch);
         let (tell, told) = tokio::sync::oneshot::channel();
         spawn(async move { tell.send(()).unwrap() });
         told.await.unwrap();
