@@ -26,18 +26,18 @@ impl Databases {
         let options = "-c fsync=off -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB -c logging_collector=off";
         let databases =
             Self { postgres: Server::postgres_with(options), redis: Server::redis(), next: AtomicU64::new(1) };
-        databases.sql("postgres", "CREATE DATABASE template_town").await;
-        databases.migrate("template_town").await;
+        databases.sql("postgres", "CREATE DATABASE template_test").await;
+        databases.migrate("template_test").await;
         databases
     }
 
     /// A fresh database with its schema and the embedded units.
     pub async fn fresh(&self) -> String {
         static COPYING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-        let name = format!("town_{}", self.next.fetch_add(1, Ordering::Relaxed));
+        let name = format!("test_{}", self.next.fetch_add(1, Ordering::Relaxed));
         // Two copies of one template at once would disturb each other.
         let _one = COPYING.lock().await;
-        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template_town")).await;
+        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template_test")).await;
         self.url(&name)
     }
 

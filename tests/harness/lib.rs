@@ -1,4 +1,4 @@
-//! The town in which the tests play: databases, a bus, replicas, people and their sockets.
+//! The environment in which the tests play: databases, a bus, replicas, people and their sockets.
 //!
 //! Everything is real but time: PostgreSQL, Redis, HTTP, WebSocket. The clock stands still until a test moves it.
 
@@ -15,8 +15,8 @@ mod process;
 mod raw;
 mod servers;
 mod sockets;
+mod test_env;
 mod tokens;
-mod town;
 mod wire;
 
 pub use actors::{Actor, id_of, refusal};
@@ -30,8 +30,8 @@ pub use process::Process;
 pub use raw::Raw;
 pub use servers::Server;
 pub use sockets::{Live, Socket};
+pub use test_env::{Engine, START, TestEnv};
 pub use tokens::{Tokens, token_claims};
-pub use town::{Engine, START, Town};
 pub use wire::{Wire, until};
 
 /// How long a test waits for what must come: a guard against hanging, never a wait.
@@ -44,24 +44,24 @@ pub fn web() -> reqwest::Client {
     reqwest::Client::new()
 }
 
-/// Plays each scene on the embedded engine and bus, and on those of production.
+/// Runs each test on the embedded engine and bus, and on those of production.
 #[macro_export]
-macro_rules! scenes {
-    ($(async fn $name:ident($town:ident) $body:block)*) => {$(
+macro_rules! on_both_engines {
+    ($(async fn $name:ident($env:ident) $body:block)*) => {$(
         mod $name {
-            #[allow(unused_imports, reason = "not every scene needs everything")]
+            #[allow(unused_imports, reason = "not every test needs everything")]
             use super::*;
 
-            async fn play($town: $crate::Town) $body
+            async fn run($env: $crate::TestEnv) $body
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn embedded() {
-                play($crate::Town::start($crate::Engine::Embedded).await).await;
+                run($crate::TestEnv::start($crate::Engine::Embedded).await).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn production() {
-                play($crate::Town::start($crate::Engine::Production).await).await;
+                run($crate::TestEnv::start($crate::Engine::Production).await).await;
             }
         }
     )*};

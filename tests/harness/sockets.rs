@@ -9,7 +9,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
-use crate::{PATIENCE, Town};
+use crate::{PATIENCE, TestEnv};
 
 /// A socket.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -133,40 +133,40 @@ impl Live {
         }
     }
 
-    /// The next event, while the town's time passes second by second.
-    pub async fn next_in(&mut self, town: &Town) -> Value {
+    /// The next event, while the environment's time passes second by second.
+    pub async fn next_in(&mut self, env: &TestEnv) -> Value {
         let mut event = std::pin::pin!(self.next());
         for _ in 0..600 {
             // Not a wait for anything: it only paces the clock.
             if let Ok(event) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut event).await {
                 return event;
             }
-            town.pass(TimeDelta::seconds(1));
+            env.pass(TimeDelta::seconds(1));
         }
-        panic!("nothing came in ten minutes of the town's time");
+        panic!("nothing came in ten minutes of the test's time");
     }
 
-    /// The next event that is no heartbeat, while the town's time passes.
-    pub async fn next_event_in(&mut self, town: &Town) -> Value {
+    /// The next event that is no heartbeat, while the environment's time passes.
+    pub async fn next_event_in(&mut self, env: &TestEnv) -> Value {
         loop {
-            let event = self.next_in(town).await;
+            let event = self.next_in(env).await;
             if event["kind"] != "HEARTBEAT" {
                 return event;
             }
         }
     }
 
-    /// The code with which the connection is closed, while the town's time passes second by second.
-    pub async fn closed_in(&mut self, town: &Town) -> u16 {
+    /// The code with which the connection is closed, while the environment's time passes second by second.
+    pub async fn closed_in(&mut self, env: &TestEnv) -> u16 {
         let mut code = std::pin::pin!(self.socket.closed());
         for _ in 0..600 {
             // Not a wait for anything: it only paces the clock.
             if let Ok(code) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut code).await {
                 return code;
             }
-            town.pass(TimeDelta::seconds(1));
+            env.pass(TimeDelta::seconds(1));
         }
-        panic!("it stayed open for ten minutes of the town's time");
+        panic!("it stayed open for ten minutes of the test's time");
     }
 
     /// The errors with which the subscription was refused.

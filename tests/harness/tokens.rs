@@ -13,7 +13,7 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 ";
 const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
-/// The identity provider of a town.
+/// The identity provider of a test environment.
 #[derive(Clone, Debug, Default)]
 pub struct Tokens;
 
@@ -25,14 +25,14 @@ impl Tokens {
 
     /// Writes the public keys where the service reads them.
     pub fn publish(&self, path: &Path) {
-        let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": PUBLIC, "kid": "town", "use": "sig", "alg": "EdDSA" });
+        let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": PUBLIC, "kid": "test", "use": "sig", "alg": "EdDSA" });
         std::fs::write(path, json!({ "keys": [key] }).to_string()).expect("the keys are written");
     }
 
     /// Signs claims.
     #[must_use]
     pub fn sign(&self, claims: &Value) -> String {
-        let header = Header { kid: Some("town".to_owned()), ..Header::new(Algorithm::EdDSA) };
+        let header = Header { kid: Some("test".to_owned()), ..Header::new(Algorithm::EdDSA) };
         let key = EncodingKey::from_ed_pem(PRIVATE.as_bytes()).expect("the key is one");
         encode(&header, claims, &key).expect("the token is signed")
     }

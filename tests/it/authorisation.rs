@@ -1,6 +1,6 @@
 //! Whoever may not do a thing is told so without a transaction, a lock, or a wait for either.
 
-use harness::{Actor, id_of, refusal, scenes};
+use harness::{Actor, id_of, on_both_engines, refusal};
 use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
 
@@ -39,18 +39,18 @@ async fn code(actor: &Actor, name: &str, input: &Value) -> String {
     answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("{name}: {answer}")).to_owned()
 }
 
-scenes! {
-    async fn whoever_may_not_act_is_refused_while_another_holds_the_lock(town) {
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        let comment = id_of(&town.citizen("Ana").post(&meeting, "Жол?").await);
+on_both_engines! {
+    async fn whoever_may_not_act_is_refused_while_another_holds_the_lock(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let comment = id_of(&env.citizen("Ana").post(&meeting, "Жол?").await);
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         // On the embedded engine this is the only writer.
-        let held = town.service(0).app().store.begin().await.unwrap();
+        let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();
-        let (stranger, connector, oversight) = (town.stranger(), town.connector("711110000"), town.somebody("Oversight", &["ADMINISTRATION"], None));
+        let (stranger, connector, oversight) = (env.stranger(), env.connector("711110000"), env.somebody("Oversight", &["ADMINISTRATION"], None));
         for (name, input) in mutations(&meeting, &comment, &broadcast) {
             assert_eq!(code(&stranger, name, &input).await, "UNAUTHENTICATED", "{name}");
             for actor in [&connector, &oversight] {
@@ -59,22 +59,22 @@ scenes! {
         }
         // What is not there looks as what is not for them, and nobody waits to learn it.
         for name in ["voteComment", "withdrawComment"] {
-            let missing = town.citizen("Ben").act(name, json!({ "commentId": "cmt_00000000000000000000000000" })).await;
+            let missing = env.citizen("Ben").act(name, json!({ "commentId": "cmt_00000000000000000000000000" })).await;
             assert_eq!(refusal(&missing), "NOT_FOUND");
         }
         drop(held);
     }
 
-    async fn a_post_that_can_only_be_refused_begins_no_transaction(town) {
-        let (staff, moderator, ana) = (town.akimat(HOST), town.moderator(HOST), town.citizen("Ana"));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn a_post_that_can_only_be_refused_begins_no_transaction(env) {
+        let (staff, moderator, ana) = (env.akimat(HOST), env.moderator(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let post = async |actor: &Actor, body: &str, key: Option<&str>| {
             actor.act("postComment", json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })).await
         };
         let first = post(&ana, "Жол?", Some("k")).await["comment"].clone();
         moderator.act("muteAuthor", json!({ "commentId": first["id"], "minutes": 10 })).await;
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
-        let held = town.service(0).app().store.begin().await.unwrap();
+        let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();
         for key in [None, Some("another")] {
             assert_eq!(refusal(&post(&ana, "Су?", key).await), "MUTED", "{key:?}");
@@ -84,9 +84,9 @@ scenes! {
         drop(held);
         assert_eq!(post(&ana, "Жол?", Some("k")).await["comment"]["id"], first["id"], "what was done once is done");
         staff.act("endMeeting", json!({ "meetingId": meeting })).await;
-        let held = town.service(0).app().store.begin().await.unwrap();
+        let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();
-        assert_eq!(refusal(&post(&town.citizen("Ben"), "Су?", Some("k")).await), "NOT_LIVE");
+        assert_eq!(refusal(&post(&env.citizen("Ben"), "Су?", Some("k")).await), "NOT_LIVE");
         drop(held);
     }
 }

@@ -1,13 +1,13 @@
 //! What may be kept between the service and its readers, and how small answers travel.
 
-use harness::{Town, scenes, web};
+use harness::{TestEnv, on_both_engines, web};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
 
-fn get(town: &Town, query: &str, variables: &Value) -> RequestBuilder {
-    let address = format!("http://{}/graphql", town.host(0));
+fn get(env: &TestEnv, query: &str, variables: &Value) -> RequestBuilder {
+    let address = format!("http://{}/graphql", env.host(0));
     web().get(address).query(&[("query", query), ("variables", &variables.to_string())])
 }
 
@@ -25,27 +25,27 @@ fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
     answer.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
-scenes! {
-    async fn what_is_public_may_be_kept_and_is_told_by_its_tag(town) {
-        let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
+on_both_engines! {
+    async fn what_is_public_may_be_kept_and_is_told_by_its_tag(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let (query, of) = ("query($id: ID!) { meeting(id: $id) { commentsHead } }", json!({ "id": meeting }));
-        let first = get(&town, query, &of).send().await.unwrap();
+        let first = get(&env, query, &of).send().await.unwrap();
         assert_eq!(header(&first, "cache-control"), "public, max-age=2");
         let tag = header(&first, "etag").to_owned();
-        let again = get(&town, query, &of).header("if-none-match", format!("\"other\", {tag}")).send().await.unwrap();
+        let again = get(&env, query, &of).header("if-none-match", format!("\"other\", {tag}")).send().await.unwrap();
         assert_eq!((again.status(), header(&again, "etag")), (StatusCode::NOT_MODIFIED, tag.as_str()));
         assert_eq!(again.text().await.unwrap(), "");
-        town.citizen("Ana").post(&meeting, "Жол?").await;
-        let changed = get(&town, query, &of).header("if-none-match", &tag).send().await.unwrap();
+        env.citizen("Ana").post(&meeting, "Жол?").await;
+        let changed = get(&env, query, &of).header("if-none-match", &tag).send().await.unwrap();
         assert_eq!(changed.status(), StatusCode::OK, "another answer has another tag");
         assert_ne!(header(&changed, "etag"), tag);
     }
 
-    async fn an_answer_is_kept_by_the_same_words_whichever_way_it_is_asked_for(town) {
+    async fn an_answer_is_kept_by_the_same_words_whichever_way_it_is_asked_for(env) {
         let long = "{ regions(first: 100) { nodes { id code name } } }";
         for (query, compressed) in [("{ viewer { subject } }", false), (long, true)] {
             let ask = |method: Method, headers: &[(&str, &str)]| {
-                let address = format!("http://{}/graphql", town.host(0));
+                let address = format!("http://{}/graphql", env.host(0));
                 let request = web().request(method, address).query(&[("query", query)]);
                 headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send()
             };
@@ -82,10 +82,10 @@ scenes! {
         }
     }
 
-    async fn each_language_has_its_own_answer_and_tag(town) {
+    async fn each_language_has_its_own_answer_and_tag(env) {
         let (query, of) = ("query($code: KatoCode!) { region(code: $code) { name } }", json!({ "code": HOST }));
         let ask = async |language: &str| {
-            let answer = get(&town, query, &of).header("accept-language", language).send().await.unwrap();
+            let answer = get(&env, query, &of).header("accept-language", language).send().await.unwrap();
             let tag = header(&answer, "etag").to_owned();
             (tag, answer.json::<Value>().await.unwrap()["data"]["region"]["name"].as_str().unwrap().to_owned())
         };
@@ -93,12 +93,12 @@ scenes! {
         assert_eq!((kazakh.1.as_str(), russian.1.as_str()), ("Алмалы ауданы", "Алмалинский район"));
         assert_ne!(kazakh.0, russian.0);
         assert_eq!(ask("kk").await, kazakh);
-        let other = get(&town, query, &of).header("accept-language", "ru").header("if-none-match", kazakh.0);
+        let other = get(&env, query, &of).header("accept-language", "ru").header("if-none-match", kazakh.0);
         assert_eq!(other.send().await.unwrap().status(), StatusCode::OK, "what was kept in one is not the other");
     }
 
-    async fn the_schema_is_kept_until_the_next_release(town) {
-        let ask = |method: Method| web().request(method, format!("http://{}/graphql/schema", town.host(0)));
+    async fn the_schema_is_kept_until_the_next_release(env) {
+        let ask = |method: Method| web().request(method, format!("http://{}/graphql/schema", env.host(0)));
         let whole = ask(Method::GET).send().await.unwrap();
         let [control, tag, vary] = kept_by(&whole);
         assert_eq!((control, vary), (vec!["max-age=300".to_owned(), "public".to_owned()], vec!["accept-encoding".to_owned()]));
@@ -117,33 +117,33 @@ scenes! {
         assert_eq!(whole.text().await.unwrap(), kezdesu::graphql::client_sdl());
     }
 
-    async fn what_is_ones_own_or_failed_is_kept_by_nobody(town) {
-        let ana = town.citizen("Ana");
+    async fn what_is_ones_own_or_failed_is_kept_by_nobody(env) {
+        let ana = env.citizen("Ana");
         let token = ana.request().build().unwrap().headers()["authorization"].clone();
         let nothing = json!({});
         for answer in [
-            get(&town, "{ viewer { subject } }", &nothing).header("authorization", token).send().await.unwrap(),
-            get(&town, "{ nodes(ids: [1, 2]) { nothing } }", &nothing).send().await.unwrap(),
-            town.stranger().request().json(&json!({ "query": "{ __typename }" })).send().await.unwrap(),
+            get(&env, "{ viewer { subject } }", &nothing).header("authorization", token).send().await.unwrap(),
+            get(&env, "{ nodes(ids: [1, 2]) { nothing } }", &nothing).send().await.unwrap(),
+            env.stranger().request().json(&json!({ "query": "{ __typename }" })).send().await.unwrap(),
         ] {
             assert_eq!((header(&answer, "cache-control"), header(&answer, "etag")), ("no-store", ""));
         }
     }
 
-    async fn answers_are_compressed_as_wished_and_streams_are_not(town) {
+    async fn answers_are_compressed_as_wished_and_streams_are_not(env) {
         let (query, of) = ("{ regions(first: 100) { nodes { id code name } } }", json!({}));
-        let plain = get(&town, query, &of).send().await.unwrap();
+        let plain = get(&env, query, &of).send().await.unwrap();
         assert_eq!(header(&plain, "content-encoding"), "");
         let plain = plain.bytes().await.unwrap();
         assert!(plain.len() > 1024, "long enough: {}", plain.len());
         for wished in ["zstd", "br", "gzip"] {
-            let answer = get(&town, query, &of).header("accept-encoding", wished).send().await.unwrap();
+            let answer = get(&env, query, &of).header("accept-encoding", wished).send().await.unwrap();
             assert_eq!(header(&answer, "content-encoding"), wished);
             assert!(answer.bytes().await.unwrap().len() * 2 < plain.len(), "{wished} makes it smaller");
         }
         let follow = json!({ "query": "subscription { meetings { kind } }" });
         for form in ["text/event-stream", "multipart/mixed; subscriptionSpec=1.0"] {
-            let asked = town.stranger().request().header("accept", form).header("accept-encoding", "gzip, br, zstd");
+            let asked = env.stranger().request().header("accept", form).header("accept-encoding", "gzip, br, zstd");
             let mut answer = asked.json(&follow).send().await.unwrap();
             assert_eq!(header(&answer, "content-encoding"), "", "{form}");
             answer.chunk().await.unwrap().expect("the first event comes at once");

@@ -1,7 +1,7 @@
 //! What a gateway asks: references are resolved in one go, by the same permissions as everything else.
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, Town, id_of, scenes};
+use harness::{Actor, Engine, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -21,8 +21,8 @@ fn comment(id: &str) -> Value {
 }
 
 /// How many statements it takes to resolve references, which must all be found.
-async fn statements(town: &Town, actor: &Actor, query: &str, of: &[Value]) -> u64 {
-    let (found, statements) = town.counting(actor.query(query, json!({ "of": of }))).await;
+async fn statements(env: &TestEnv, actor: &Actor, query: &str, of: &[Value]) -> u64 {
+    let (found, statements) = env.counting(actor.query(query, json!({ "of": of }))).await;
     let found = &found["_entities"];
     assert!(found.as_array().unwrap().iter().all(Value::is_object), "{found}");
     assert_eq!(found.as_array().unwrap().len(), of.len());
@@ -30,17 +30,17 @@ async fn statements(town: &Town, actor: &Actor, query: &str, of: &[Value]) -> u6
 }
 
 /// A hundred references to different things each: units by both keys, meetings, and comments.
-async fn hundreds(town: &Town) -> [Vec<Value>; 4] {
-    let (staff, stranger) = (town.akimat(HOST), town.stranger());
+async fn hundreds(env: &TestEnv) -> [Vec<Value>; 4] {
+    let (staff, stranger) = (env.akimat(HOST), env.stranger());
     let units = stranger.query("{ regions(first: 100) { nodes { id code } } }", json!({})).await;
     let units = units["regions"]["nodes"].as_array().unwrap().clone();
     let refer = |name: &str, key: &str, value: &Value| json!({ "__typename": name, key: value });
-    let live = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    let live = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let (mut meetings, mut comments) = (Vec::new(), Vec::new());
     for n in 0..100 {
-        let meeting = staff.plan(HOST, HOST, town.now() + TimeDelta::days(20), "AFTER").await;
+        let meeting = staff.plan(HOST, HOST, env.now() + TimeDelta::days(20), "AFTER").await;
         meetings.push(refer("Meeting", "id", &meeting["id"]));
-        let author = town.citizen(&format!("Ана {}", n % 10));
+        let author = env.citizen(&format!("Ана {}", n % 10));
         comments.push(comment(&id_of(&author.post(&live, &format!("№ {n}")).await)));
     }
     let [by_code, by_id] =
@@ -48,14 +48,14 @@ async fn hundreds(town: &Town) -> [Vec<Value>; 4] {
     [by_code, by_id, meetings, comments]
 }
 
-scenes! {
-    async fn references_are_resolved_by_each_of_their_keys(town) {
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        let posted = town.citizen("Ana").post(&meeting, "Жол?").await;
+on_both_engines! {
+    async fn references_are_resolved_by_each_of_their_keys(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let posted = env.citizen("Ana").post(&meeting, "Жол?").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
         let broadcast = staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0].clone();
-        let stranger = town.stranger();
+        let stranger = env.stranger();
         let region = stranger.query("query($c: KatoCode!) { region(code: $c) { id name } }", json!({ "c": HOST })).await;
         let of = json!([
             { "__typename": "Region", "code": HOST },
@@ -71,10 +71,10 @@ scenes! {
         assert_eq!(found[4]["url"], "https://vk.example/1");
     }
 
-    async fn what_is_hidden_or_missing_is_null_in_its_place_and_harms_nothing_else(town) {
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
-        let waiting = id_of(&town.citizen("Ana").post(&meeting, "Күтеді").await);
+    async fn what_is_hidden_or_missing_is_null_in_its_place_and_harms_nothing_else(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
+        let waiting = id_of(&env.citizen("Ana").post(&meeting, "Күтеді").await);
         let of = json!([
             comment(&waiting),
             comment("no such identity"),
@@ -96,35 +96,35 @@ scenes! {
             { "__typename": "Meeting", "id": meeting },
         ]);
         let last = of.as_array().unwrap().len() - 1;
-        let found = resolve(&town.stranger(), of.clone()).await;
+        let found = resolve(&env.stranger(), of.clone()).await;
         let nulls = found.as_array().unwrap().iter().filter(|one| one.is_null()).count();
         assert_eq!((nulls, &found[last]["id"]), (last, &json!(meeting)), "{found}");
-        let found = resolve(&town.moderator(HOST), of).await;
+        let found = resolve(&env.moderator(HOST), of).await;
         assert_eq!(found[0]["body"], "Күтеді", "whoever may see it anywhere sees it here");
     }
 
-    async fn a_hundred_references_cost_one_statement_a_type(town) {
-        let [by_code, by_id, meetings, comments] = hundreds(&town).await;
+    async fn a_hundred_references_cost_one_statement_a_type(env) {
+        let [by_code, by_id, meetings, comments] = hundreds(&env).await;
         // Whether a comment is for the viewer depends on its meeting, and is read with it.
-        for viewer in [town.stranger(), town.citizen("Ана 1"), town.moderator(HOST)] {
+        for viewer in [env.stranger(), env.citizen("Ана 1"), env.moderator(HOST)] {
             for (of, cost) in [(&by_code, 0), (&by_id, 0), (&meetings, 1), (&comments, 1)] {
-                assert_eq!(statements(&town, &viewer, ENTITIES, of).await, cost, "{}", of[0]);
+                assert_eq!(statements(&env, &viewer, ENTITIES, of).await, cost, "{}", of[0]);
             }
             let mixed: Vec<_> = [&by_code, &by_id, &meetings, &comments].iter().flat_map(|of| of[..50].to_vec()).collect();
-            assert_eq!(statements(&town, &viewer, ENTITIES, &mixed).await, 2);
+            assert_eq!(statements(&env, &viewer, ENTITIES, &mixed).await, 2);
             // Broadcasts and stages; the meeting, its stages, and the votes of whoever can have voted. The library begins the
             // fields of many objects a few at a time, so that they may come in more than one batch.
             for (of, cost) in [(&meetings, 1 + 2), (&comments, 1 + 2 + u64::from(viewer.token.is_some()))] {
-                assert_eq!(statements(&town, &viewer, MORE, &of[..2]).await, cost);
-                let all = statements(&town, &viewer, MORE, of).await;
+                assert_eq!(statements(&env, &viewer, MORE, &of[..2]).await, cost);
+                let all = statements(&env, &viewer, MORE, of).await;
                 assert!((cost..=4 * cost).contains(&all), "{all} statements for a hundred, {cost} for two");
             }
         }
     }
 
-    async fn no_more_references_are_taken_than_two_hundred(town) {
+    async fn no_more_references_are_taken_than_two_hundred(env) {
         let many = vec![json!({ "__typename": "Region", "code": HOST }); 201];
-        let stranger = town.stranger();
+        let stranger = env.stranger();
         assert_eq!(stranger.error(ENTITIES, json!({ "of": many })).await, "COST_EXCEEDED");
         assert_eq!(resolve(&stranger, json!(many[..200])).await.as_array().unwrap().len(), 200);
         // Nor is a few of them asked for again and again, or for much of each.
@@ -150,8 +150,8 @@ scenes! {
 /// What a gateway asks is answered where introspection is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_is_served_in_production_too() {
-    let town = Town::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
-    let stranger = town.stranger();
+    let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
+    let stranger = env.stranger();
     let service = stranger.query("{ _service { sdl } }", json!({})).await;
     let sdl = service["_service"]["sdl"].as_str().unwrap();
     for part in [

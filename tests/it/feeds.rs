@@ -1,24 +1,24 @@
 //! Positions: gapless, in commit order, whoever writes and from wherever.
 
-use harness::{id_of, scenes};
+use harness::{id_of, on_both_engines};
 use kezdesu::{domain::feed::FeedName, feed::Hub, graphql::node::GlobalId};
 use serde_json::json;
 
 const HOST: &str = "751110000";
 
-scenes! {
-    async fn many_writers_on_two_replicas_leave_no_hole_and_no_double(town) {
-        let mut town = town;
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        let second = town.replica().await;
-        let hosts = [town.host(0), town.host(second)];
+on_both_engines! {
+    async fn many_writers_on_two_replicas_leave_no_hole_and_no_double(env) {
+        let mut env = env;
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let second = env.replica().await;
+        let hosts = [env.host(0), env.host(second)];
         let mut followers = Vec::new();
         for host in &hosts {
-            followers.push(town.stranger().at(host.clone()).follow_comments(&meeting, Some(0), "PUBLIC").await);
+            followers.push(env.stranger().at(host.clone()).follow_comments(&meeting, Some(0), "PUBLIC").await);
         }
         let writers = (0..8).map(|n| {
-            let (person, meeting) = (town.citizen(&format!("Writer {n}")).at(hosts[n % 2].clone()), meeting.clone());
+            let (person, meeting) = (env.citizen(&format!("Writer {n}")).at(hosts[n % 2].clone()), meeting.clone());
             tokio::spawn(async move {
                 let mut posted = Vec::new();
                 for k in 0..10 { posted.push(person.post(&meeting, &format!("{n}.{k}")).await); }
@@ -31,46 +31,46 @@ scenes! {
         assert_eq!(receipts, (1..=80).map(|n| format!("Q-{n:04}")).collect::<Vec<_>>());
         for live in &mut followers {
             let mut seen = Vec::new();
-            for _ in 0..80 { seen.push(live.next_event_in(&town).await); }
+            for _ in 0..80 { seen.push(live.next_event_in(&env).await); }
             let positions: Vec<i64> = seen.iter().map(|event| event["seq"].as_i64().unwrap()).collect();
             assert_eq!(positions, (1..=80).collect::<Vec<_>>());
             assert!(seen.iter().all(|event| event["prev"].as_i64().unwrap() + 1 == event["seq"].as_i64().unwrap()));
             let receipts: Vec<_> = seen.iter().map(|event| event["comment"]["receipt"].as_str().unwrap().to_owned()).collect();
             assert!(receipts.is_sorted(), "positions and receipts agree");
         }
-        assert_eq!(town.stranger().meeting(&meeting).await["commentsHead"], 80);
+        assert_eq!(env.stranger().meeting(&meeting).await["commentsHead"], 80);
     }
 
-    async fn old_events_are_forgotten_and_those_who_want_them_are_told(town) {
-        let town = harness::Town::with(town.engine, &[("KEZDESU_KEEP_EVENTS", "100")]).await;
-        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn old_events_are_forgotten_and_those_who_want_them_are_told(env) {
+        let env = harness::TestEnv::with(env.engine, &[("KEZDESU_KEEP_EVENTS", "100")]).await;
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for n in 0..130 { ana.post(&meeting, &format!("Сұрақ {n}")).await; }
         let lost = loop {
-            town.pass(chrono::TimeDelta::minutes(1));
-            let first = town.stranger().begin_comments(&meeting, Some(10), "PUBLIC").await.next().await;
+            env.pass(chrono::TimeDelta::minutes(1));
+            let first = env.stranger().begin_comments(&meeting, Some(10), "PUBLIC").await.next().await;
             if first["recovered"] == false { break first }
         };
         assert_eq!(lost["seq"], 130);
-        let mut kept = town.stranger().begin_comments(&meeting, Some(30), "PUBLIC").await;
+        let mut kept = env.stranger().begin_comments(&meeting, Some(30), "PUBLIC").await;
         assert_eq!(kept.next().await["recovered"], true);
         assert_eq!(kept.next().await["seq"], 31);
     }
 
-    async fn a_follower_that_is_too_slow_is_told_so_and_never_skips(town) {
-        let (staff, connector) = (town.akimat(HOST), town.connector(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn a_follower_that_is_too_slow_is_told_so_and_never_skips(env) {
+        let (staff, connector) = (env.akimat(HOST), env.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
         let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         for batch in 0..2 {
             let comments: Vec<_> = (0..400).map(|n| json!({
-                "externalId": format!("{batch}.{n}"), "authorName": "Марат", "body": format!("Сұрақ {batch}.{n}"), "postedAt": town.now(),
+                "externalId": format!("{batch}.{n}"), "authorName": "Марат", "body": format!("Сұрақ {batch}.{n}"), "postedAt": env.now(),
             })).collect();
             connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
         }
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
-        let (app, feed) = (town.service(0).app(), FeedName::Comments(id));
-        let hub = Hub::new(app.store.clone(), town.clock.clone());
+        let (app, feed) = (env.service(0).app(), FeedName::Comments(id));
+        let hub = Hub::new(app.store.clone(), env.clock.clone());
         let mut slow = hub.follow(feed, Some(0.into())).await.unwrap();
         let mut quick = hub.follow(feed, Some(100.into())).await.unwrap();
         assert_eq!(quick.next().await.unwrap().event.seq, 101);
@@ -91,24 +91,24 @@ scenes! {
         }
     }
 
-    async fn a_bus_that_is_cut_costs_no_event(town) {
-        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
-        let mut town = town;
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        let second = town.replica().await;
-        let mut live = town.stranger().at(town.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
+    async fn a_bus_that_is_cut_costs_no_event(env) {
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let mut env = env;
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let second = env.replica().await;
+        let mut live = env.stranger().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
         for n in 1..=5 {
-            if let Some(redis) = town.redis() {
+            if let Some(redis) = env.redis() {
                 let client = redis::Client::open(redis).unwrap();
                 let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-                // Every other connection is cut, of every town: nothing may be lost by it.
+                // Every other connection is cut, of every environment: nothing may be lost by it.
                 let _: Result<i64, _> = redis::cmd("CLIENT").arg("KILL").arg("SKIPME").arg("yes").query_async(&mut connection).await;
             }
             let posted = id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await);
-            let event = live.next_event_in(&town).await;
+            let event = live.next_event_in(&env).await;
             assert_eq!((event["seq"].as_i64(), event["commentId"].as_str()), (Some(n), Some(posted.as_str())));
         }
-        let answer = harness::web().get(format!("http://{}/readyz", town.ops_host(second))).send().await.unwrap();
+        let answer = harness::web().get(format!("http://{}/readyz", env.ops_host(second))).send().await.unwrap();
         assert_eq!(answer.status(), 200, "without the bus the service goes on");
     }
 }

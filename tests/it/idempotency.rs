@@ -7,7 +7,7 @@ use async_graphql_parser::{
     types::{ServiceDocument, TypeKind, TypeSystemDefinition},
 };
 use chrono::TimeDelta;
-use harness::{Actor, Town, id_of, refusal, scenes, until};
+use harness::{Actor, TestEnv, id_of, on_both_engines, refusal, until};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -65,15 +65,15 @@ fn every_mutation_that_creates_takes_a_key_and_no_other_does() {
     assert_eq!(reviewed, lists, "what is listed is there");
 }
 
-fn plan(town: &Town, key: &str) -> Value {
+fn plan(env: &TestEnv, key: &str) -> Value {
     json!({
         "host": HOST, "region": HOST, "title": { "kk": "Кездесу" }, "origin": "CALENDAR",
-        "plannedStart": town.now() + TimeDelta::days(30), "plannedMinutes": 60, "moderation": "AFTER", "idempotencyKey": key,
+        "plannedStart": env.now() + TimeDelta::days(30), "plannedMinutes": 60, "moderation": "AFTER", "idempotencyKey": key,
     })
 }
 
 /// Whoever may do what creates, an input for it, and another one.
-fn creating(town: &Town, name: &str, meeting: &str) -> (Actor, Value, Value) {
+fn creating(env: &TestEnv, name: &str, meeting: &str) -> (Actor, Value, Value) {
     let changed = |input: &Value, field: &str, value: Value| {
         let mut changed = input.clone();
         changed[field] = value;
@@ -84,28 +84,28 @@ fn creating(town: &Town, name: &str, meeting: &str) -> (Actor, Value, Value) {
             let input =
                 json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1", "idempotencyKey": "k" });
             let other = changed(&input, "url", json!("https://vk.example/2"));
-            (town.akimat(HOST), input, other)
+            (env.akimat(HOST), input, other)
         }
         "planMeeting" => {
-            let input = plan(town, "k");
+            let input = plan(env, "k");
             let other = changed(&input, "plannedMinutes", json!(61));
-            (town.akimat(HOST), input, other)
+            (env.akimat(HOST), input, other)
         }
         "postComment" => {
             let input = json!({ "meetingId": meeting, "body": "Жол?", "idempotencyKey": "k" });
             let other = changed(&input, "body", json!("Су?"));
-            (town.citizen("Ana"), input, other)
+            (env.citizen("Ana"), input, other)
         }
         other => panic!("nothing is known of {other}"),
     }
 }
 
-scenes! {
-    async fn the_same_key_gives_the_first_result_and_writes_nothing(town) {
-        let (staff, ana, ben) = (town.akimat(HOST), town.citizen("Ana"), town.citizen("Ben"));
+on_both_engines! {
+    async fn the_same_key_gives_the_first_result_and_writes_nothing(env) {
+        let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let plan = json!({
             "host": HOST, "region": HOST, "title": { "kk": "Кездесу" }, "origin": "CALENDAR",
-            "plannedStart": town.now(), "plannedMinutes": 60, "moderation": "AFTER", "idempotencyKey": "k",
+            "plannedStart": env.now(), "plannedMinutes": 60, "moderation": "AFTER", "idempotencyKey": "k",
         });
         let meeting = id_of(&staff.act("planMeeting", plan.clone()).await["meeting"]);
         assert_eq!(id_of(&staff.act("planMeeting", plan.clone()).await["meeting"]), meeting);
@@ -125,17 +125,17 @@ scenes! {
         assert!(answers.iter().all(|payload| payload["comment"]["id"] == first["id"]));
         assert_eq!(refusal(&ana.act("postComment", post("Су?")).await), "KEY_REUSED");
         assert_eq!(ben.act("postComment", post("Су?")).await["comment"]["receipt"], "Q-0002", "a key is its owner's");
-        assert_eq!(town.stranger().meeting(&meeting).await["commentsHead"], 2);
+        assert_eq!(env.stranger().meeting(&meeting).await["commentsHead"], 2);
         let racing = futures_util::future::join_all((0..8).map(|_| {
             ana.act("postComment", json!({ "meetingId": meeting, "body": "Бәрі бірге", "idempotencyKey": "race" }))
         })).await;
         assert!(racing.iter().all(|payload| payload["comment"]["id"] == racing[0]["comment"]["id"] && !payload["comment"].is_null()));
-        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 3);
+        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 3);
     }
 
-    async fn a_refused_act_leaves_its_key_free(town) {
-        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
-        let meeting = id_of(&staff.plan(HOST, HOST, town.now() + TimeDelta::days(8), "AFTER").await);
+    async fn a_refused_act_leaves_its_key_free(env) {
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = id_of(&staff.plan(HOST, HOST, env.now() + TimeDelta::days(8), "AFTER").await);
         let post = json!({ "meetingId": meeting, "body": "Жол?", "idempotencyKey": "k" });
         assert_eq!(refusal(&ana.act("postComment", post.clone()).await), "NOT_LIVE");
         staff.announce(&meeting).await;
@@ -147,10 +147,10 @@ scenes! {
         }
     }
 
-    async fn the_same_key_with_another_input_is_refused_by_all_that_creates(town) {
-        let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn the_same_key_with_another_input_is_refused_by_all_that_creates(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for name in CREATE {
-            let (actor, input, other) = creating(&town, name, &meeting);
+            let (actor, input, other) = creating(&env, name, &meeting);
             let first = actor.act(name, input.clone()).await;
             assert!(first["refusal"].is_null(), "{name}: {first}");
             for _ in 0..2 {
@@ -164,18 +164,18 @@ scenes! {
         }
     }
 
-    async fn a_key_is_forgotten_after_seven_days_and_no_sooner(town) {
-        let staff = town.akimat(HOST);
+    async fn a_key_is_forgotten_after_seven_days_and_no_sooner(env) {
+        let staff = env.akimat(HOST);
         let planned = async |input: &Value| id_of(&staff.act("planMeeting", input.clone()).await["meeting"]);
-        let early = plan(&town, "early");
+        let early = plan(&env, "early");
         let first = planned(&early).await;
-        town.pass(TimeDelta::hours(1));
-        let late = plan(&town, "late");
+        env.pass(TimeDelta::hours(1));
+        let late = plan(&env, "late");
         let second = planned(&late).await;
-        town.pass(TimeDelta::days(7) - TimeDelta::hours(1) - TimeDelta::minutes(1));
+        env.pass(TimeDelta::days(7) - TimeDelta::hours(1) - TimeDelta::minutes(1));
         assert_eq!(planned(&early).await, first);
         // Minutes pass, an hour at the most, until the first is forgotten; what was claimed an hour later is not.
-        let forgotten = until(|| planned(&early), || town.pass(TimeDelta::minutes(1)), |id| *id != first).await;
+        let forgotten = until(|| planned(&early), || env.pass(TimeDelta::minutes(1)), |id| *id != first).await;
         assert!(forgotten != second, "a new meeting is planned");
         assert_eq!(planned(&late).await, second, "a key is kept for seven days");
         assert_eq!(planned(&early).await, forgotten, "the new result is kept under the key");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harness::{Actor, Engine, Live, Socket, Town, scenes, web};
+use harness::{Actor, Engine, Live, Socket, TestEnv, on_both_engines, web};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
@@ -50,13 +50,13 @@ async fn refused(what: &str, code: &str, request: impl Fn() -> RequestBuilder) -
     last
 }
 
-fn address(town: &Town) -> String {
-    format!("http://{}/graphql", town.host(0))
+fn address(env: &TestEnv) -> String {
+    format!("http://{}/graphql", env.host(0))
 }
 
 /// A request by POST.
-fn post(town: &Town, body: &Value) -> RequestBuilder {
-    web().post(address(town)).json(body)
+fn post(env: &TestEnv, body: &Value) -> RequestBuilder {
+    web().post(address(env)).json(body)
 }
 
 /// A socket that introduced itself with this header and this payload.
@@ -71,13 +71,13 @@ async fn introduced(host: &str, header: Option<&str>, payload: &Value) -> Socket
 
 #[tokio::test]
 async fn a_request_that_is_none_is_refused_in_the_language_of_its_headers() {
-    let town = Town::start(Engine::Embedded).await;
+    let env = TestEnv::start(Engine::Embedded).await;
     let body = json!({ "query": WHO, "variables": { "a": CANARY } }).to_string();
-    let as_json = |body: String| web().post(address(&town)).header("content-type", "application/json").body(body);
-    refused("no content type", "BAD_USER_INPUT", || web().post(address(&town)).body(body.clone())).await;
-    let form = || web().post(address(&town)).header("content-type", "text/plain").body(body.clone());
+    let as_json = |body: String| web().post(address(&env)).header("content-type", "application/json").body(body);
+    refused("no content type", "BAD_USER_INPUT", || web().post(address(&env)).body(body.clone())).await;
+    let form = || web().post(address(&env)).header("content-type", "text/plain").body(body.clone());
     refused("a form's content type", "BAD_USER_INPUT", form).await;
-    refused("another method", "BAD_USER_INPUT", || web().put(address(&town)).body(CANARY)).await;
+    refused("another method", "BAD_USER_INPUT", || web().put(address(&env)).body(CANARY)).await;
     refused("too large", "BAD_USER_INPUT", || as_json(CANARY.repeat(100_000))).await;
     let canary = json!(CANARY);
     for body in [
@@ -96,32 +96,32 @@ async fn a_request_that_is_none_is_refused_in_the_language_of_its_headers() {
         refused(&body, "BAD_USER_INPUT", || as_json(body.clone())).await;
     }
     let unknown = json!({ "documentId": canary });
-    refused("an unknown id", "PERSISTED_QUERY_NOT_FOUND", || post(&town, &unknown)).await;
+    refused("an unknown id", "PERSISTED_QUERY_NOT_FOUND", || post(&env, &unknown)).await;
     for (name, value) in [("variables", CANARY), ("extensions", CANARY), ("a", CANARY)] {
-        refused(name, "BAD_USER_INPUT", || web().get(address(&town)).query(&[(name, value)])).await;
+        refused(name, "BAD_USER_INPUT", || web().get(address(&env)).query(&[(name, value)])).await;
     }
     let asks = json!({ "query": WHO });
-    let accept = || post(&town, &asks).header("accept", "text/secretcanary");
+    let accept = || post(&env, &asks).header("accept", "text/secretcanary");
     refused("nothing that we have", "BAD_USER_INPUT", accept).await;
-    let foreign = || post(&town, &asks).header("origin", "https://secretcanary.example");
+    let foreign = || post(&env, &asks).header("origin", "https://secretcanary.example");
     refused("another origin", "FORBIDDEN", foreign).await;
-    refused("a bad token", "UNAUTHENTICATED", || post(&town, &asks).bearer_auth(CANARY)).await;
+    refused("a bad token", "UNAUTHENTICATED", || post(&env, &asks).bearer_auth(CANARY)).await;
     let act = "mutation { endMeeting(input: { meetingId: \"secretcanary\" }) { refusal { code } } }";
-    refused("a mutation by GET", "BAD_USER_INPUT", || web().get(address(&town)).query(&[("query", act)])).await;
+    refused("a mutation by GET", "BAD_USER_INPUT", || web().get(address(&env)).query(&[("query", act)])).await;
     let follow = json!({ "query": "subscription { meetings { seq } }" });
-    refused("a subscription as JSON", "BAD_USER_INPUT", || post(&town, &follow)).await;
-    let resumed = || post(&town, &follow).header("accept", "text/event-stream").header("last-event-id", CANARY);
+    refused("a subscription as JSON", "BAD_USER_INPUT", || post(&env, &follow)).await;
+    let resumed = || post(&env, &follow).header("accept", "text/event-stream").header("last-event-id", CANARY);
     refused("an id of no event", "BAD_USER_INPUT", resumed).await;
 
     // Clients compare this one to the letter.
     let hash = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": CANARY } } });
-    let answer = post(&town, &hash).header("accept-language", "ru").send().await.unwrap().text().await.unwrap();
+    let answer = post(&env, &hash).header("accept-language", "ru").send().await.unwrap().text().await.unwrap();
     assert!(answer.contains("\"PersistedQueryNotFound\"") && !answer.contains(CANARY), "{answer}");
 }
 
 #[tokio::test]
 async fn an_operation_that_cannot_be_run_is_refused_in_the_language_of_its_headers() {
-    let town = Town::start(Engine::Embedded).await;
+    let env = TestEnv::start(Engine::Embedded).await;
     let deep = format!("{{ region(code: \"{HOST}\") {}{{ name }}{} }}", "{ parent ".repeat(20), "}".repeat(20));
     let aliases = (0..60).map(|n| format!("a{n}: viewer {{ subject }} ")).collect::<String>();
     let directives = "@include(if: true) ".repeat(20);
@@ -161,37 +161,37 @@ async fn an_operation_that_cannot_be_run_is_refused_in_the_language_of_its_heade
         ("BAD_USER_INPUT", "query($id: ID!) { meeting(id: $id) { phase } }", json!({})),
     ] {
         let body = json!({ "query": query, "variables": variables });
-        refused(query, code, || post(&town, &body)).await;
+        refused(query, code, || post(&env, &body)).await;
     }
     let named = json!({ "query": WHO, "operationName": CANARY });
-    refused("an unknown operation", "BAD_USER_INPUT", || post(&town, &named)).await;
+    refused("an unknown operation", "BAD_USER_INPUT", || post(&env, &named)).await;
     let act = format!("mutation {{ endMeeting(input: {{ meetingId: \"{NOWHERE}\" }}) {{ refusal {{ code }} }} }}");
-    refused("not signed in", "UNAUTHENTICATED", || post(&town, &json!({ "query": act }))).await;
+    refused("not signed in", "UNAUTHENTICATED", || post(&env, &json!({ "query": act }))).await;
     let follow = format!("subscription {{ comments(meetingId: \"{NOWHERE}\") {{ seq }} }}");
-    let absent = || post(&town, &json!({ "query": follow })).header("accept", "text/event-stream");
+    let absent = || post(&env, &json!({ "query": follow })).header("accept", "text/event-stream");
     refused("a stream of nothing", "NOT_FOUND", absent).await;
 
     // What developers need stays: the place, and the names in the library's words.
     let typo = json!({ "query": "{ viewer { subjekt } }" });
-    let error = refused("an unknown field", "BAD_USER_INPUT", || post(&town, &typo)).await;
+    let error = refused("an unknown field", "BAD_USER_INPUT", || post(&env, &typo)).await;
     assert_eq!(error["locations"], json!([{ "line": 1, "column": 12 }]));
     let detail = error["extensions"]["detail"].as_str().expect("a detail");
     assert!(detail.starts_with("Unknown field \"subjekt\" on type \"Viewer\"."), "{detail}");
     let date = json!({ "query": "{ regions(asOf: \"secretcanary\") { totalCount } }" });
-    let error = refused("a date", "BAD_USER_INPUT", || post(&town, &date)).await;
+    let error = refused("a date", "BAD_USER_INPUT", || post(&env, &date)).await;
     assert_eq!(error["message"], "A date is written YYYY-MM-DD, in the years 1900 to 9999.");
     assert_eq!(error["extensions"]["detail"], "Failed to parse \"Date\"");
 }
 
 #[tokio::test]
 async fn a_syntax_error_says_where_and_shows_nothing_of_the_document() {
-    let town = Town::start(Engine::Embedded).await;
+    let env = TestEnv::start(Engine::Embedded).await;
     let body = json!({ "query": BROKEN });
     let forms = ["application/json", "application/graphql-response+json", "text/event-stream"];
     for accept in forms.into_iter().chain(["multipart/mixed; subscriptionSpec=1.0"]) {
-        let by_get = || web().get(address(&town)).query(&[("query", BROKEN)]).header("accept", accept);
+        let by_get = || web().get(address(&env)).query(&[("query", BROKEN)]).header("accept", accept);
         for error in [
-            refused(accept, "BAD_USER_INPUT", || post(&town, &body).header("accept", accept)).await,
+            refused(accept, "BAD_USER_INPUT", || post(&env, &body).header("accept", accept)).await,
             refused(accept, "BAD_USER_INPUT", by_get).await,
         ] {
             assert_eq!(error["message"], "The operation cannot be read: its syntax is wrong.");
@@ -203,8 +203,8 @@ async fn a_syntax_error_says_where_and_shows_nothing_of_the_document() {
 
 #[tokio::test]
 async fn a_socket_refuses_in_its_language() {
-    let town = Town::with(Engine::Embedded, &[("KEZDESU_SOCKET_OPERATIONS", "1")]).await;
-    let host = town.host(0);
+    let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_SOCKET_OPERATIONS", "1")]).await;
+    let host = env.host(0);
     let follow = json!({ "query": "subscription { meetings { seq kind } }" });
     let unknown_meeting = format!("subscription {{ comments(meetingId: \"{NOWHERE}\") {{ seq }} }}");
     for (code, payload) in [
@@ -237,8 +237,8 @@ async fn a_socket_refuses_in_its_language() {
 
 #[tokio::test]
 async fn a_socket_is_closed_with_a_reason_in_its_language() {
-    let town = Town::start(Engine::Embedded).await;
-    let host = town.host(0);
+    let env = TestEnv::start(Engine::Embedded).await;
+    let host = env.host(0);
     let ours = ("sec-websocket-protocol", "graphql-transport-ws");
     let twice =
         json!({ "id": CANARY, "type": "subscribe", "payload": { "query": "subscription { meetings { seq } }" } });
@@ -272,9 +272,9 @@ async fn a_socket_is_closed_with_a_reason_in_its_language() {
 
 #[tokio::test]
 async fn a_socket_that_does_not_open_says_why_in_the_language_of_its_headers() {
-    let town = Town::start(Engine::Embedded).await;
+    let env = TestEnv::start(Engine::Embedded).await;
     let upgrade = || {
-        let request = web().get(address(&town)).header("connection", "upgrade").header("upgrade", "websocket");
+        let request = web().get(address(&env)).header("connection", "upgrade").header("upgrade", "websocket");
         request.header("sec-websocket-version", "13")
     };
     let ours = || upgrade().header("sec-websocket-protocol", "graphql-transport-ws");
@@ -283,7 +283,7 @@ async fn a_socket_that_does_not_open_says_why_in_the_language_of_its_headers() {
         (400, &|| upgrade().header("sec-websocket-protocol", CANARY)),
         (400, &ours),
         (426, &|| {
-            let request = web().get(address(&town)).header("connection", "upgrade").header("upgrade", "websocket");
+            let request = web().get(address(&env)).header("connection", "upgrade").header("upgrade", "websocket");
             request.header("sec-websocket-version", CANARY)
         }),
     ];
@@ -300,7 +300,7 @@ async fn a_socket_that_does_not_open_says_why_in_the_language_of_its_headers() {
 
 #[tokio::test]
 async fn the_payload_of_a_socket_goes_before_its_headers_and_those_before_what_is_usual() {
-    let town = Town::start(Engine::Embedded).await;
+    let env = TestEnv::start(Engine::Embedded).await;
     for (header, payload, word) in [
         (None, json!({}), "Сұрауды"),
         (Some("ru"), json!({}), "Запрос"),
@@ -310,7 +310,7 @@ async fn the_payload_of_a_socket_goes_before_its_headers_and_those_before_what_i
         (Some("ru"), json!({ "language": "de" }), "Запрос"),
         (Some("ru"), json!({ "language": 7 }), "Запрос"),
     ] {
-        let mut socket = introduced(&town.host(0), header, &payload).await;
+        let mut socket = introduced(&env.host(0), header, &payload).await;
         socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": BROKEN } })).await;
         let refused = socket.hear().await;
         let message = refused["payload"][0]["message"].as_str().expect("a message");
@@ -328,10 +328,10 @@ async fn follow_names(actor: &Actor, meeting: &str, header: Option<&str>, payloa
     live
 }
 
-scenes! {
-    async fn followers_of_one_stream_are_each_shown_it_in_their_language(town) {
-        let (staff, ana, stranger) = (town.akimat(HOST), town.citizen("Ana"), town.stranger());
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+on_both_engines! {
+    async fn followers_of_one_stream_are_each_shown_it_in_their_language(env) {
+        let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let names = "query($code: KatoCode!) { region(code: $code) { kk: name(language: KK) ru: name(language: RU) } }";
         let names = stranger.query(names, json!({ "code": HOST })).await["region"].clone();
         assert_ne!(names["kk"], names["ru"]);

@@ -1,7 +1,7 @@
 //! A meeting's life, and each refusal in it.
 
 use chrono::TimeDelta;
-use harness::{Town, id_of, refusal, scenes};
+use harness::{TestEnv, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
 
 const OBLAST: &str = "100000000";
@@ -9,10 +9,10 @@ const DISTRICT: &str = "103200000";
 const OKRUG: &str = "103230000";
 const VILLAGE: &str = "103230100";
 
-fn plan(town: &Town, host: &str, region: &str, change: Value) -> Value {
+fn plan(env: &TestEnv, host: &str, region: &str, change: Value) -> Value {
     let mut input = json!({
         "host": host, "region": region, "title": { "kk": "Кездесу" }, "origin": "CALENDAR",
-        "plannedStart": town.now() + TimeDelta::days(20), "plannedMinutes": 60,
+        "plannedStart": env.now() + TimeDelta::days(20), "plannedMinutes": 60,
     });
     for (name, value) in change.as_object().unwrap() {
         input[name] = value.clone();
@@ -20,10 +20,10 @@ fn plan(town: &Town, host: &str, region: &str, change: Value) -> Value {
     input
 }
 
-scenes! {
-    async fn a_meeting_is_planned_announced_held_and_ended(town) {
-        let staff = town.akimat(DISTRICT);
-        let meeting = staff.plan(DISTRICT, OKRUG, town.now() + TimeDelta::days(20), "AFTER").await;
+on_both_engines! {
+    async fn a_meeting_is_planned_announced_held_and_ended(env) {
+        let staff = env.akimat(DISTRICT);
+        let meeting = staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(20), "AFTER").await;
         assert_eq!((meeting["phase"].as_str(), meeting["version"].as_i64()), (Some("PLANNED"), Some(1)));
         assert!(meeting["announcedInTime"].is_null());
         let id = id_of(&meeting);
@@ -34,11 +34,11 @@ scenes! {
 
         let add = json!({ "meetingId": id, "platform": "YOUTUBE", "url": "https://youtube.example/live" });
         staff.act("addBroadcast", add).await;
-        town.pass(TimeDelta::days(20));
+        env.pass(TimeDelta::days(20));
         let live = staff.act("startMeeting", json!({ "meetingId": id, "stage": "QUESTIONS" })).await["meeting"].clone();
         assert_eq!(live["phase"], "LIVE");
         assert_eq!(live["broadcasts"][0]["startedAt"], live["startedAt"]);
-        town.pass(TimeDelta::minutes(50));
+        env.pass(TimeDelta::minutes(50));
         let ended = staff.act("endMeeting", json!({ "meetingId": id })).await["meeting"].clone();
         assert_eq!(ended["phase"], "ENDED");
         assert_eq!(ended["broadcasts"][0]["endedAt"], ended["endedAt"]);
@@ -46,13 +46,13 @@ scenes! {
         assert_eq!(refusal(&staff.act("setStage", json!({ "meetingId": id, "stage": "BREAK" })).await), "WRONG_STATE");
     }
 
-    async fn only_units_that_the_host_covers_may_be_named(town) {
-        let staff = town.akimat(OBLAST);
+    async fn only_units_that_the_host_covers_may_be_named(env) {
+        let staff = env.akimat(OBLAST);
         for (host, region, allowed) in [
             (OBLAST, DISTRICT, true), (OBLAST, OKRUG, false), (DISTRICT, OKRUG, true), (DISTRICT, VILLAGE, false),
             (OKRUG, VILLAGE, true), (OKRUG, OKRUG, false), (OBLAST, "113200000", false),
         ] {
-            let payload = staff.act("planMeeting", plan(&town, host, region, json!({}))).await;
+            let payload = staff.act("planMeeting", plan(&env, host, region, json!({}))).await;
             if allowed {
                 assert!(payload["refusal"].is_null(), "{host} {region}: {payload}");
             } else {
@@ -62,8 +62,8 @@ scenes! {
         }
     }
 
-    async fn a_plan_that_breaks_a_rule_is_refused_by_field(town) {
-        let staff = town.akimat(OBLAST);
+    async fn a_plan_that_breaks_a_rule_is_refused_by_field(env) {
+        let staff = env.akimat(OBLAST);
         let long = "ә".repeat(301);
         for (change, code, field) in [
             (json!({ "title": { "kk": "  " } }), "INVALID", "title"),
@@ -71,42 +71,42 @@ scenes! {
             (json!({ "title": { "kk": "\u{200b}\u{202e}\u{7}" } }), "INVALID", "title"),
             (json!({ "plannedMinutes": 9 }), "INVALID", "plannedMinutes"),
             (json!({ "plannedMinutes": 721 }), "INVALID", "plannedMinutes"),
-            (json!({ "plannedStart": town.now() - TimeDelta::milliseconds(1) }), "INVALID", "plannedStart"),
+            (json!({ "plannedStart": env.now() - TimeDelta::milliseconds(1) }), "INVALID", "plannedStart"),
             (json!({ "region": "109999999" }), "INVALID", "region"),
             (json!({ "host": VILLAGE, "region": VILLAGE }), "INVALID", "host"),
             (json!({ "origin": "OFF_CALENDAR" }), "DECREE", "offCalendarReason"),
         ] {
-            let payload = staff.act("planMeeting", plan(&town, DISTRICT, OKRUG, change.clone())).await;
+            let payload = staff.act("planMeeting", plan(&env, DISTRICT, OKRUG, change.clone())).await;
             assert_eq!(refusal(&payload), code, "{change}");
             assert_eq!(payload["refusal"]["field"], field, "{change}");
         }
         let off = json!({ "origin": "OFF_CALENDAR", "offCalendarReason": "Су тасқыны" });
-        assert!(staff.act("planMeeting", plan(&town, DISTRICT, OKRUG, off)).await["refusal"].is_null());
-        let meetings = town.stranger().query("{ meetings { totalCount } }", json!({})).await;
+        assert!(staff.act("planMeeting", plan(&env, DISTRICT, OKRUG, off)).await["refusal"].is_null());
+        let meetings = env.stranger().query("{ meetings { totalCount } }", json!({})).await;
         assert_eq!(meetings["meetings"]["totalCount"], 1, "nothing of a refused plan is left");
     }
 
-    async fn an_announcement_is_in_time_until_midnight_of_the_last_day(town) {
-        let staff = town.akimat(DISTRICT);
+    async fn an_announcement_is_in_time_until_midnight_of_the_last_day(env) {
+        let staff = env.akimat(DISTRICT);
         // 09:00 in Almaty; a meeting at 09:00 fourteen days on is announced on the last day.
         for (host, region, days, in_time) in [(DISTRICT, OKRUG, 14, true), (DISTRICT, OKRUG, 13, false), (OKRUG, VILLAGE, 7, true), (OKRUG, VILLAGE, 6, false)] {
-            let meeting = id_of(&staff.plan(host, region, town.now() + TimeDelta::days(days), "AFTER").await);
+            let meeting = id_of(&staff.plan(host, region, env.now() + TimeDelta::days(days), "AFTER").await);
             assert_eq!(staff.announce(&meeting).await["announcedInTime"], in_time, "{host} {days}");
         }
-        let late = id_of(&staff.plan(DISTRICT, OKRUG, town.now() + TimeDelta::days(14), "AFTER").await);
-        town.pass(TimeDelta::hours(15) - TimeDelta::milliseconds(1));
+        let late = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(14), "AFTER").await);
+        env.pass(TimeDelta::hours(15) - TimeDelta::milliseconds(1));
         let met = id_of(&staff.plan(DISTRICT, OKRUG, "2026-03-16T04:00:00Z".parse().unwrap(), "AFTER").await);
         assert_eq!(staff.announce(&met).await["announcedInTime"], true, "23:59:59.999 is still the date");
-        town.pass(TimeDelta::milliseconds(1));
+        env.pass(TimeDelta::milliseconds(1));
         assert_eq!(staff.announce(&late).await["announcedInTime"], false, "24:00 is the next one");
     }
 
-    async fn a_meeting_is_moved_and_cancelled_before_it_begins(town) {
-        let staff = town.akimat(DISTRICT);
-        let id = id_of(&staff.plan(DISTRICT, OKRUG, town.now() + TimeDelta::days(20), "AFTER").await);
+    async fn a_meeting_is_moved_and_cancelled_before_it_begins(env) {
+        let staff = env.akimat(DISTRICT);
+        let id = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(20), "AFTER").await);
         let announced = staff.announce(&id).await;
         let to = |days: i64, reason: &str, version: Value| {
-            json!({ "meetingId": id, "plannedStart": town.now() + TimeDelta::days(days), "reason": reason, "version": version })
+            json!({ "meetingId": id, "plannedStart": env.now() + TimeDelta::days(days), "reason": reason, "version": version })
         };
         let stale = staff.act("rescheduleMeeting", to(30, "Жол жабық", json!(1))).await;
         assert_eq!(refusal(&stale), "STALE");
@@ -115,7 +115,7 @@ scenes! {
         assert_eq!(refusal(&staff.act("rescheduleMeeting", to(-1, "Жол жабық", json!(null))).await), "INVALID");
         let moved = staff.act("rescheduleMeeting", to(30, "Жол жабық", announced["version"].clone())).await;
         assert_eq!(moved["meeting"]["announcedInTime"], true);
-        town.pass(TimeDelta::days(1));
+        env.pass(TimeDelta::days(1));
         let nearer = staff.act("rescheduleMeeting", to(5, "Акимнің сапары", json!(null))).await;
         assert_eq!(nearer["meeting"]["announcedInTime"], false, "a new date is announced by the move");
         assert_eq!(refusal(&staff.act("cancelMeeting", json!({ "meetingId": id, "reason": "" })).await), "INVALID");
@@ -124,9 +124,9 @@ scenes! {
         assert_eq!(refusal(&staff.act("announceMeeting", json!({ "meetingId": id, "channels": ["PRESS"] })).await), "WRONG_STATE");
     }
 
-    async fn a_broadcast_is_an_http_address_of_a_meeting_that_is_not_over(town) {
-        let staff = town.akimat(DISTRICT);
-        let id = id_of(&staff.plan(DISTRICT, OKRUG, town.now() + TimeDelta::days(20), "AFTER").await);
+    async fn a_broadcast_is_an_http_address_of_a_meeting_that_is_not_over(env) {
+        let staff = env.akimat(DISTRICT);
+        let id = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(20), "AFTER").await);
         for url in ["javascript:alert(1)", "ftp://x.example", "youtube", "http://", ""] {
             let payload = staff.act("addBroadcast", json!({ "meetingId": id, "platform": "YOUTUBE", "url": url })).await;
             assert_eq!((refusal(&payload).as_str(), payload["refusal"]["field"].as_str()), ("INVALID", Some("url")), "{url}");
@@ -136,15 +136,15 @@ scenes! {
         assert_eq!(refusal(&payload), "WRONG_STATE");
     }
 
-    async fn meetings_are_listed_by_place_phase_date_and_words(town) {
-        let staff = town.akimat(OBLAST);
+    async fn meetings_are_listed_by_place_phase_date_and_words(env) {
+        let staff = env.akimat(OBLAST);
         for (host, region, days, title) in [(OBLAST, DISTRICT, 30, "Көктем"), (DISTRICT, OKRUG, 10, "Су мәселесі"), (OKRUG, VILLAGE, 20, "Жол")] {
-            let change = json!({ "title": { "kk": title }, "plannedStart": town.now() + TimeDelta::days(days) });
-            staff.act("planMeeting", plan(&town, host, region, change)).await;
+            let change = json!({ "title": { "kk": title }, "plannedStart": env.now() + TimeDelta::days(days) });
+            staff.act("planMeeting", plan(&env, host, region, change)).await;
         }
         let titles = async |filter: Value| {
             let query = "query($filter: MeetingFilter) { meetings(filter: $filter) { totalCount nodes { title { kk } } } }";
-            let found = town.stranger().query(query, json!({ "filter": filter })).await["meetings"].clone();
+            let found = env.stranger().query(query, json!({ "filter": filter })).await["meetings"].clone();
             let titles: Vec<String> = found["nodes"].as_array().unwrap().iter().map(|node| node["title"]["kk"].as_str().unwrap().to_owned()).collect();
             assert_eq!(found["totalCount"], titles.len());
             titles
@@ -157,8 +157,8 @@ scenes! {
         assert_eq!(titles(json!({ "from": "2026-03-13" })).await, ["Жол", "Көктем"]);
         assert_eq!(titles(json!({ "search": "су маселеси" })).await, ["Су мәселесі"]);
         let page = "query($after: String) { meetings(first: 1, after: $after) { nodes { title { kk } } pageInfo { hasNextPage endCursor } } }";
-        let first = town.stranger().query(page, json!({})).await["meetings"].clone();
-        let second = town.stranger().query(page, json!({ "after": first["pageInfo"]["endCursor"] })).await["meetings"].clone();
+        let first = env.stranger().query(page, json!({})).await["meetings"].clone();
+        let second = env.stranger().query(page, json!({ "after": first["pageInfo"]["endCursor"] })).await["meetings"].clone();
         assert_eq!(second["nodes"][0]["title"]["kk"], "Жол");
     }
 }

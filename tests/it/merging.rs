@@ -1,6 +1,6 @@
 //! What becomes of questions that were joined, when the one they were joined to does not stay.
 
-use harness::{Actor, Town, id_of, refusal, scenes};
+use harness::{Actor, TestEnv, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -14,11 +14,11 @@ struct Hall {
 }
 
 impl Hall {
-    async fn open(town: &Town, mode: &str) -> Self {
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), mode).await;
-        let voters = (0..5).map(|n| town.citizen(&format!("Voter {n}"))).collect();
-        Self { staff, moderator: town.moderator(HOST), voters, meeting }
+    async fn open(env: &TestEnv, mode: &str) -> Self {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), mode).await;
+        let voters = (0..5).map(|n| env.citizen(&format!("Voter {n}"))).collect();
+        Self { staff, moderator: env.moderator(HOST), voters, meeting }
     }
 
     async fn vote(&self, voters: &[usize], id: &str) {
@@ -48,10 +48,10 @@ impl Hall {
     }
 
     /// A broadcast, and a connector's way to say what became of comments on it.
-    async fn broadcast(&self, town: &Town) -> Wire {
+    async fn broadcast(&self, env: &TestEnv) -> Wire {
         let add = json!({ "meetingId": self.meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&self.staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
-        Wire { connector: town.connector(HOST), meeting: self.meeting.clone(), broadcast, posted: json!(town.now()) }
+        Wire { connector: env.connector(HOST), meeting: self.meeting.clone(), broadcast, posted: json!(env.now()) }
     }
 }
 
@@ -87,10 +87,10 @@ async fn withdraw(author: &Actor, id: &str) -> Value {
     done(&author.act("withdrawComment", json!({ "commentId": id })).await)
 }
 
-scenes! {
-    async fn what_was_joined_comes_back_with_its_own_votes_when_the_other_is_taken_back(town) {
-        let (ana, ben, dana) = (town.citizen("Ana"), town.citizen("Ben"), town.citizen("Dana"));
-        let hall = Hall::open(&town, "AFTER").await;
+on_both_engines! {
+    async fn what_was_joined_comes_back_with_its_own_votes_when_the_other_is_taken_back(env) {
+        let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
+        let hall = Hall::open(&env, "AFTER").await;
         let one = ana.post(&hall.meeting, "Жол қашан?").await;
         let (a, b, c) = (id_of(&one), id_of(&ben.post(&hall.meeting, "Жолды қашан жөндейсіз?").await), id_of(&dana.post(&hall.meeting, "Жол ше?").await));
         hall.vote(&[0, 1], &a).await;
@@ -105,7 +105,7 @@ scenes! {
         }
         assert_eq!(told, [json!(a), json!(c), json!(b)], "what was joined before has come along");
         hall.vote(&[4], &b).await;
-        let mut live = town.stranger().follow_comments(&hall.meeting, None, "PUBLIC").await;
+        let mut live = env.stranger().follow_comments(&hall.meeting, None, "PUBLIC").await;
         assert_eq!(withdraw(&ben, &b).await["state"], "WITHDRAWN");
         let mut events = Vec::new();
         for _ in 0..3 {
@@ -125,9 +125,9 @@ scenes! {
         assert_eq!(hall.merge(&[&c], &a).await["votes"], 3, "what was joined once can be joined again");
     }
 
-    async fn what_nobody_had_approved_waits_again_when_it_comes_back(town) {
-        let (ana, ben, dana) = (town.citizen("Ana"), town.citizen("Ben"), town.citizen("Dana"));
-        let hall = Hall::open(&town, "BEFORE").await;
+    async fn what_nobody_had_approved_waits_again_when_it_comes_back(env) {
+        let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
+        let hall = Hall::open(&env, "BEFORE").await;
         let mut ids = Vec::new();
         for (author, body) in [(&ana, "Бір"), (&ben, "Екі"), (&dana, "Үш")] {
             ids.push(id_of(&author.post(&hall.meeting, body).await));
@@ -139,13 +139,13 @@ scenes! {
         withdraw(&dana, &ids[2]).await;
         assert_eq!(hall.stand(&ids[0]).await, stands("PUBLISHED", 0, false));
         assert_eq!(hall.stand(&ids[1]).await, stands("PENDING", 0, false));
-        assert_eq!(town.stranger().comments(&hall.meeting, json!({})).await.len(), 1);
+        assert_eq!(env.stranger().comments(&hall.meeting, json!({})).await.len(), 1);
     }
 
-    async fn what_was_joined_comes_back_when_the_other_is_deleted_on_its_platform(town) {
-        let ana = town.citizen("Ana");
-        let hall = Hall::open(&town, "AFTER").await;
-        let wire = hall.broadcast(&town).await;
+    async fn what_was_joined_comes_back_when_the_other_is_deleted_on_its_platform(env) {
+        let ana = env.citizen("Ana");
+        let hall = Hall::open(&env, "AFTER").await;
+        let wire = hall.broadcast(&env).await;
         let own = id_of(&ana.post(&hall.meeting, "Жол?").await);
         for first in ["joined", "target"] {
             let (joined, target) = (format!("joined {first}"), format!("target {first}"));
@@ -173,9 +173,9 @@ scenes! {
         assert_eq!(hall.stand(&own).await, stands("PENDING", 0, false));
     }
 
-    async fn what_was_joined_to_what_is_hidden_can_be_restored_and_said_again(town) {
-        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
-        let hall = Hall::open(&town, "AFTER").await;
+    async fn what_was_joined_to_what_is_hidden_can_be_restored_and_said_again(env) {
+        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
+        let hall = Hall::open(&env, "AFTER").await;
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
         let again = json!({ "meetingId": hall.meeting, "body": "Жол қашан?" });
         hall.vote(&[0, 1], &a).await;
@@ -207,9 +207,9 @@ scenes! {
         assert_eq!(done(&ana.act("postComment", again).await)["state"], "PUBLISHED", "nobody can see what was said");
     }
 
-    async fn an_author_does_not_vote_for_their_own_through_another(town) {
-        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
-        let hall = Hall::open(&town, "AFTER").await;
+    async fn an_author_does_not_vote_for_their_own_through_another(env) {
+        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
+        let hall = Hall::open(&env, "AFTER").await;
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
         done(&ben.act("voteComment", json!({ "commentId": a })).await);
         hall.vote(&[0], &a).await;
@@ -222,9 +222,9 @@ scenes! {
         assert_eq!(done(&ben.act("voteComment", json!({ "commentId": a, "up": false })).await)["votes"], 1);
     }
 
-    async fn a_person_has_one_vote_for_what_is_joined(town) {
-        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
-        let hall = Hall::open(&town, "AFTER").await;
+    async fn a_person_has_one_vote_for_what_is_joined(env) {
+        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
+        let hall = Hall::open(&env, "AFTER").await;
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
         hall.vote(&[0, 1], &a).await;
         hall.vote(&[1], &b).await;
@@ -240,9 +240,9 @@ scenes! {
         assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 0, false), "what was taken back stays taken back");
     }
 
-    async fn whoever_takes_a_joined_question_back_still_sees_the_answer(town) {
-        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
-        let hall = Hall::open(&town, "AFTER").await;
+    async fn whoever_takes_a_joined_question_back_still_sees_the_answer(env) {
+        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
+        let hall = Hall::open(&env, "AFTER").await;
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
         hall.vote(&[0], &a).await;
         hall.merge(&[&a], &b).await;
@@ -257,10 +257,10 @@ scenes! {
         assert_eq!(hall.stand(&c).await.0, "WITHDRAWN", "their own word counts, not what becomes of the other");
     }
 
-    async fn a_question_that_is_taken_back_no_longer_counts_in_a_merge(town) {
-        let (ana, ben, dana) = (town.citizen("Ana"), town.citizen("Ben"), town.citizen("Dana"));
-        let hall = Hall::open(&town, "AFTER").await;
-        let wire = hall.broadcast(&town).await;
+    async fn a_question_that_is_taken_back_no_longer_counts_in_a_merge(env) {
+        let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
+        let hall = Hall::open(&env, "AFTER").await;
+        let wire = hall.broadcast(&env).await;
         let (a, b, d) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await), id_of(&dana.post(&hall.meeting, "Жол ше?").await));
         wire.import(&[("c", "Жолды қашан?", false)]).await;
         let c = id_of(&hall.moderator.comments(&hall.meeting, json!({ "orderBy": "NEWEST" })).await[0]);
@@ -268,7 +268,7 @@ scenes! {
         hall.vote(&[1, 2], &b).await;
         hall.vote(&[3], &c).await;
         assert_eq!(hall.merge(&[&a, &c, &d], &b).await["votes"], 4);
-        let mut live = town.stranger().follow_comments(&hall.meeting, None, "PUBLIC").await;
+        let mut live = env.stranger().follow_comments(&hall.meeting, None, "PUBLIC").await;
         withdraw(&ana, &a).await;
         let event = live.next().await;
         assert_eq!((&event["commentId"], &event["kind"], &event["comment"]["votes"]), (&json!(b), &json!("CHANGED"), &json!(3)));
@@ -287,10 +287,10 @@ scenes! {
         }
     }
 
-    async fn an_upgrade_counts_anew_what_was_taken_back_before(town) {
-        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
-        let hall = Hall::open(&town, "AFTER").await;
-        let (a, b, c) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await), id_of(&town.citizen("Dana").post(&hall.meeting, "Жол ше?").await));
+    async fn an_upgrade_counts_anew_what_was_taken_back_before(env) {
+        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
+        let hall = Hall::open(&env, "AFTER").await;
+        let (a, b, c) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await), id_of(&env.citizen("Dana").post(&hall.meeting, "Жол ше?").await));
         hall.vote(&[0, 1], &a).await;
         hall.vote(&[1, 2], &b).await;
         hall.vote(&[3], &c).await;
@@ -298,18 +298,18 @@ scenes! {
         hall.merge(&[&a, &c], &b).await;
         withdraw(&ana, &a).await;
         // As an earlier version has left it.
-        town.sql("UPDATE comments SET votes = 4 WHERE body = 'Жол?'; UPDATE comments SET votes = 7 WHERE body = 'Жол ше?'; \
+        env.sql("UPDATE comments SET votes = 4 WHERE body = 'Жол?'; UPDATE comments SET votes = 7 WHERE body = 'Жол ше?'; \
                   DELETE FROM seaql_migrations WHERE version = 'm0014_merged_votes'").await;
-        town.service(0).app().store.migrate().await.unwrap();
+        env.service(0).app().store.migrate().await.unwrap();
         assert_eq!(hall.stand(&b).await, stands("PUBLISHED", 3, false));
         assert_eq!(hall.stand(&c).await.1, 7, "nothing else is counted");
     }
 
-    async fn a_question_elsewhere_is_not_betrayed(town) {
-        let hall = Hall::open(&town, "AFTER").await;
-        let admin = town.somebody("Staff", &["ADMIN"], None);
-        let far = admin.live_meeting("103200000", "103230000", town.now(), "BEFORE").await;
-        let ana = town.citizen("Ana");
+    async fn a_question_elsewhere_is_not_betrayed(env) {
+        let hall = Hall::open(&env, "AFTER").await;
+        let admin = env.somebody("Staff", &["ADMIN"], None);
+        let far = admin.live_meeting("103200000", "103230000", env.now(), "BEFORE").await;
+        let ana = env.citizen("Ana");
         let into = id_of(&ana.post(&hall.meeting, "Жол?").await);
         let secret = id_of(&ana.post(&far, "Құпия").await);
         let merge = async |id: &str| hall.moderator.act("mergeComments", json!({ "into": into, "commentIds": [id] })).await;
@@ -333,12 +333,12 @@ scenes! {
         }
     }
 
-    async fn nothing_is_lost_where_many_act_at_once_on_two_replicas(town) {
-        let mut town = town;
-        let second = town.replica().await;
-        let there = town.host(second);
-        let (ana, ben) = (town.citizen("Ana"), town.citizen("Ben"));
-        let hall = Hall::open(&town, "AFTER").await;
+    async fn nothing_is_lost_where_many_act_at_once_on_two_replicas(env) {
+        let mut env = env;
+        let second = env.replica().await;
+        let there = env.host(second);
+        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
+        let hall = Hall::open(&env, "AFTER").await;
         let moderator = hall.moderator.at(there.clone());
         for round in 0..12 {
             let (a, b) = (id_of(&ana.post(&hall.meeting, &format!("Жол {round}?")).await), id_of(&ben.post(&hall.meeting, &format!("Көпір {round}?")).await));

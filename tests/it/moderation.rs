@@ -1,16 +1,16 @@
 //! The moderator's work on the queue.
 
 use chrono::TimeDelta;
-use harness::{id_of, refusal, scenes};
+use harness::{id_of, on_both_engines, refusal};
 use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
 
-scenes! {
-    async fn a_word_that_would_block_nothing_or_not_what_it_says_is_refused(town) {
-        let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        let moderator = town.moderator(HOST);
+on_both_engines! {
+    async fn a_word_that_would_block_nothing_or_not_what_it_says_is_refused(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let moderator = env.moderator(HOST);
         for bad in ["*", " * ", "*сөз", "сө*з", "сөз**", "?!"] {
             let words = json!({ "meetingId": meeting, "blockedWords": ["жақсы*", "екі сөз", bad] });
             let refused = moderator.act("setModeration", words).await;
@@ -18,9 +18,9 @@ scenes! {
         }
     }
 
-    async fn a_batch_is_decided_as_a_whole_or_not_at_all(town) {
-        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+    async fn a_batch_is_decided_as_a_whole_or_not_at_all(env) {
+        let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let mut ids = Vec::new();
         for body in ["Бір", "Екі", "Үш"] {
             ids.push(id_of(&ana.post(&meeting, body).await));
@@ -29,7 +29,7 @@ scenes! {
         let input = json!({ "commentIds": ids, "action": "APPROVE" });
         let refused = moderator.act("moderateComments", input).await;
         assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("WRONG_STATE", &json!("commentIds.0")));
-        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0, "none was approved");
+        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 0, "none was approved");
         let approved = moderator.moderate("APPROVE", &[&ids[1], &ids[2], &ids[1]]).await;
         let states: Vec<_> = approved.as_array().unwrap().iter().map(|one| &one["state"]).collect();
         assert_eq!(states, ["PUBLISHED"; 3], "also what is named twice is shown as it is");
@@ -44,22 +44,22 @@ scenes! {
         assert_eq!(refusal(&moderator.act("moderateComments", json!({ "commentIds": [], "action": "APPROVE" })).await), "INVALID");
     }
 
-    async fn what_is_hidden_is_gone_for_the_public_until_it_is_restored(town) {
-        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn what_is_hidden_is_gone_for_the_public_until_it_is_restored(env) {
+        let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let id = id_of(&ana.post(&meeting, "Жол?").await);
         moderator.moderate("HIDE", &[&id]).await;
-        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0);
+        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 0);
         let own = ana.comments(&meeting, json!({})).await;
         assert_eq!((own[0]["state"].as_str(), own[0]["stateReason"].as_str()), (Some("HIDDEN"), Some("off topic")));
         moderator.moderate("RESTORE", &[&id]).await;
-        let public = town.stranger().comments(&meeting, json!({})).await;
+        let public = env.stranger().comments(&meeting, json!({})).await;
         assert_eq!((public[0]["state"].as_str(), public[0]["stateReason"].is_null()), (Some("PUBLISHED"), true));
     }
 
-    async fn one_question_is_answered_at_a_time(town) {
-        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn one_question_is_answered_at_a_time(env) {
+        let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = id_of(&ana.post(&meeting, "Бір").await);
         let second = id_of(&ana.post(&meeting, "Екі").await);
         let select = async |id: &str| moderator.act("selectComment", json!({ "commentId": id })).await;
@@ -78,19 +78,19 @@ scenes! {
         assert_eq!((better["answer"].as_str(), &better["answeredAt"]), (Some("15 мамырда"), &answered["answeredAt"]));
     }
 
-    async fn what_asks_the_same_is_merged_and_every_author_sees_the_answer(town) {
-        let (staff, moderator) = (town.akimat(HOST), town.moderator(HOST));
-        let (ana, ben, dana) = (town.citizen("Ana"), town.citizen("Ben"), town.citizen("Dana"));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn what_asks_the_same_is_merged_and_every_author_sees_the_answer(env) {
+        let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
+        let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let one = id_of(&ana.post(&meeting, "Жол қашан?").await);
         let two = id_of(&ben.post(&meeting, "Жолды қашан жөндейсіз?").await);
         for comment in [&one, &two] {
             dana.act("voteComment", json!({ "commentId": comment })).await;
         }
-        town.citizen("Erlan").act("voteComment", json!({ "commentId": two })).await;
+        env.citizen("Erlan").act("voteComment", json!({ "commentId": two })).await;
         let merged = moderator.act("mergeComments", json!({ "into": one, "commentIds": [two] })).await["comment"].clone();
         assert_eq!(merged["votes"], 2, "each voter counts once");
-        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 1);
+        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 1);
         moderator.act("answerComment", json!({ "commentId": one, "answer": "Мамырда" })).await;
         let own = ben.comments(&meeting, json!({ "states": ["MERGED"] })).await;
         assert_eq!(own[0]["mergedInto"]["answer"], "Мамырда");
@@ -98,16 +98,16 @@ scenes! {
         let merge = |into: &str, ids: &[&str]| json!({ "into": into, "commentIds": ids });
         assert_eq!(refusal(&moderator.act("mergeComments", merge(&three, &[&three])).await), "INVALID");
         assert_eq!(refusal(&moderator.act("mergeComments", merge(&two, &[&three])).await), "WRONG_STATE");
-        let other = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let other = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let far = id_of(&ana.post(&other, "Жол қашан?").await);
         assert_eq!(refusal(&moderator.act("mergeComments", merge(&three, &[&far])).await), "INVALID");
     }
 
-    async fn nobody_makes_their_own_comment_public(town) {
-        let (staff, ana, other) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+    async fn nobody_makes_their_own_comment_public(env) {
+        let (staff, ana, other) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         for role in ["MODERATOR", "ADMIN"] {
-            let both = town.somebody("Both", &["CITIZEN", role], Some(HOST));
+            let both = env.somebody("Both", &["CITIZEN", role], Some(HOST));
             let theirs = id_of(&ana.post(&meeting, &format!("Жол, {role}?")).await);
             let own = id_of(&both.post(&meeting, &format!("Су, {role}?")).await);
             let second = id_of(&both.post(&meeting, &format!("Көпір, {role}?")).await);
@@ -138,13 +138,13 @@ scenes! {
         }
     }
 
-    async fn settings_are_kept_from_those_who_do_not_run_the_meeting(town) {
-        let (staff, moderator) = (town.akimat(HOST), town.moderator(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn settings_are_kept_from_those_who_do_not_run_the_meeting(env) {
+        let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let set = json!({ "meetingId": meeting, "mode": "BEFORE", "blockedWords": ["хам"], "slowModeSeconds": 5 });
         moderator.act("setModeration", set.clone()).await;
         assert_eq!(staff.meeting(&meeting).await["moderation"]["blockedWords"], json!(["хам"]));
-        let public = town.stranger().meeting(&meeting).await["moderation"].clone();
+        let public = env.stranger().meeting(&meeting).await["moderation"].clone();
         assert_eq!(public, json!({ "mode": "BEFORE", "slowModeSeconds": 5, "acceptingComments": true, "blockedWords": null }));
         let version = moderator.meeting(&meeting).await["version"].clone();
         moderator.act("setModeration", set).await;
@@ -156,16 +156,16 @@ scenes! {
         }
     }
 
-    async fn a_hundred_thousand_labels_keep_nobody_waiting(town) {
-        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn a_hundred_thousand_labels_keep_nobody_waiting(env) {
+        let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let id = id_of(&ana.post(&meeting, "Жол?").await);
         let labelled = |count: usize| json!({ "commentId": id, "labels": (0..count).map(|n| format!("l{n}")).collect::<Vec<_>>() });
         // As many as the door lets through.
         let many = labelled(15_000);
         // What is too much is refused though nobody else gets in: none of it is looked at behind the lock.
         let Some(GlobalId::Meeting(locked)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
-        let tx = town.service(0).app().store.begin().await.unwrap();
+        let tx = env.service(0).app().store.begin().await.unwrap();
         tx.lock_meeting(locked).await.unwrap();
         let refused = moderator.act("labelComment", many.clone()).await;
         assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("INVALID", Some("labels")));
@@ -175,7 +175,7 @@ scenes! {
         assert_eq!(refusal(&moderator.act("moderateComments", hide).await), "TOO_LONG");
         for (act, mut input) in [
             ("cancelMeeting", json!({ "reason": " " })),
-            ("rescheduleMeeting", json!({ "reason": " ", "plannedStart": town.now() + TimeDelta::days(1) })),
+            ("rescheduleMeeting", json!({ "reason": " ", "plannedStart": env.now() + TimeDelta::days(1) })),
             ("addBroadcast", json!({ "platform": "VK", "url": "vk" })),
         ] {
             input["meetingId"] = json!(meeting);
@@ -190,12 +190,12 @@ scenes! {
         assert_eq!(moderator.act("labelComment", few).await["comment"]["labels"], json!(["жол"]));
     }
 
-    async fn whose_author_nobody_knows_cannot_be_muted(town) {
-        let (staff, moderator, connector) = (town.akimat(HOST), town.moderator(HOST), town.connector(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn whose_author_nobody_knows_cannot_be_muted(env) {
+        let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "TELEVISION", "url": "https://tv.example/live" });
         let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
-        let one = json!({ "externalId": "a", "authorName": "Көрермен", "body": "Жол?", "postedAt": town.now() });
+        let one = json!({ "externalId": "a", "authorName": "Көрермен", "body": "Жол?", "postedAt": env.now() });
         connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await;
         let id = id_of(&moderator.comments(&meeting, json!({})).await[0]);
         let head = moderator.meeting(&meeting).await["commentsHead"].clone();

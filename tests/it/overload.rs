@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use harness::{
-    Actor, Engine, PATIENCE, Process, Town,
+    Actor, Engine, PATIENCE, Process, TestEnv,
     flood::{peak_memory, with_default_limits},
     id_of,
     outside::{now, person, settings_on, stranger},
@@ -63,10 +63,10 @@ fn repeated(meeting: &str, times: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stops_an_answer_that_grows_beyond_two_megabytes() {
-    let town = Town::start(Engine::Embedded).await;
-    let staff = town.somebody("Staff", &["AKIMAT", "MODERATOR"], Some(HOST));
-    let meeting = long_answers(&staff, &town.citizen("Ana"), town.now(), 10).await;
-    let stranger = town.stranger();
+    let env = TestEnv::start(Engine::Embedded).await;
+    let staff = env.somebody("Staff", &["AKIMAT", "MODERATOR"], Some(HOST));
+    let meeting = long_answers(&staff, &env.citizen("Ana"), env.now(), 10).await;
+    let stranger = env.stranger();
     let query = |times: usize| repeated(&meeting, times);
     let (status, _, answer) = send(&stranger, RESPONSE, &query(15), json!({})).await;
     assert!(status == 200 && answer.get("errors").is_none(), "a megabyte and a half: {status}");
@@ -79,8 +79,8 @@ async fn stops_an_answer_that_grows_beyond_two_megabytes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stops_an_answer_that_is_long_by_its_names_alone() {
-    let town = Town::start(Engine::Embedded).await;
-    let stranger = town.stranger();
+    let env = TestEnv::start(Engine::Embedded).await;
+    let stranger = env.stranger();
     let query = |length: usize| {
         let mut fields = String::new();
         (0..40).for_each(|n| write!(fields, "a{n}{}: code ", "x".repeat(length)).unwrap());
@@ -96,28 +96,28 @@ async fn stops_an_answer_that_is_long_by_its_names_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bounds_the_statements_of_one_operation() {
-    let town = Town::start(Engine::Embedded).await;
-    let stranger = town.stranger();
+    let env = TestEnv::start(Engine::Embedded).await;
+    let stranger = env.stranger();
     let each = "meetings(first: 1) { totalCount }";
     let query = |regions: usize, times: usize| {
         let mut fields = String::new();
         (0..times).for_each(|n| write!(fields, "a{n}: {each} ").unwrap());
         format!("{{ regions(first: {regions}) {{ nodes {{ {fields} }} }} }}")
     };
-    let (_, statements) = town.counting(stranger.query(&query(25, 2), json!({}))).await;
+    let (_, statements) = env.counting(stranger.query(&query(25, 2), json!({}))).await;
     // A few are of jobs.
     assert!((100..=120).contains(&statements), "{statements} statements");
     let query = query(60, 2);
-    let ((status, _, answer), statements) = town.counting(send(&stranger, RESPONSE, &query, json!({}))).await;
+    let ((status, _, answer), statements) = env.counting(send(&stranger, RESPONSE, &query, json!({}))).await;
     assert_eq!((status, code(&answer)), (400, "COST_EXCEEDED"), "{answer:.300}");
     assert!(statements <= 120, "{statements} statements");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_without_a_free_connection_is_an_overload_and_no_failure() {
-    let town = Town::with(Engine::Production, &[("KEZDESU_DATABASE_CONNECTIONS", "2")]).await;
-    let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
-    let store = &town.service(0).app().store;
+    let env = TestEnv::with(Engine::Production, &[("KEZDESU_DATABASE_CONNECTIONS", "2")]).await;
+    let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let store = &env.service(0).app().store;
     let mut writers = Vec::new();
     // As many as there are: whoever comes next waits.
     while let Ok(writer) = tokio::time::timeout(std::time::Duration::from_millis(200), store.begin()).await {
@@ -132,13 +132,13 @@ async fn a_database_without_a_free_connection_is_an_overload_and_no_failure() {
         }
     };
     let refused = tokio::select! {
-        refused = post(town.citizen("Ana"), meeting.clone()) => refused.unwrap_err(),
+        refused = post(env.citizen("Ana"), meeting.clone()) => refused.unwrap_err(),
         () = busy => unreachable!(),
     };
     let expected = (503, Some("1".to_owned()), "RATE_LIMITED".to_owned(), "SERVICE".to_owned());
     assert_eq!(refused, expected);
     drop(writers);
-    assert_eq!(post(town.citizen("Ben"), meeting).await, Ok(()));
+    assert_eq!(post(env.citizen("Ben"), meeting).await, Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -197,28 +197,28 @@ async fn post(actor: Actor, meeting: String) -> Outcome {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refuses_mutations_beyond_the_places_and_goes_on_answering_queries() {
-    let town = Town::with(Engine::Embedded, &[("KEZDESU_CONCURRENT_OPERATIONS", "2")]).await;
-    let meeting = town.akimat(HOST).live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_CONCURRENT_OPERATIONS", "2")]).await;
+    let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
     // Whoever writes next waits for this one.
-    let writer = town.service(0).app().store.begin().await.unwrap();
+    let writer = env.service(0).app().store.begin().await.unwrap();
     let mut posts = JoinSet::new();
     for n in 0..3 {
-        posts.spawn(post(town.citizen(&format!("Guest {n}")), meeting.clone()));
+        posts.spawn(post(env.citizen(&format!("Guest {n}")), meeting.clone()));
     }
     let ask = || {
         let answered = posts.try_join_next();
         async { answered }
     };
-    let refused = until(ask, || town.pass(TimeDelta::milliseconds(500)), Option::is_some).await;
+    let refused = until(ask, || env.pass(TimeDelta::milliseconds(500)), Option::is_some).await;
     let refused = refused.unwrap().unwrap().unwrap_err();
     let expected = (503, Some("1".to_owned()), "RATE_LIMITED".to_owned(), "SERVICE".to_owned());
     assert_eq!(refused, expected, "one has no place");
-    let seen = town.stranger().query("{ regions(first: 1) { totalCount } }", json!({})).await;
+    let seen = env.stranger().query("{ regions(first: 1) { totalCount } }", json!({})).await;
     assert!(seen["regions"]["totalCount"].is_i64(), "queries have places of their own");
     assert!(posts.try_join_next().is_none(), "the two that have a place still wait for the writer");
     drop(writer);
     while let Some(posted) = posts.join_next().await {
         assert_eq!(posted.unwrap(), Ok(()));
     }
-    assert_eq!(post(town.citizen("Late"), meeting).await, Ok(()), "and whoever was refused may come again");
+    assert_eq!(post(env.citizen("Late"), meeting).await, Ok(()), "and whoever was refused may come again");
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, Town, id_of, scenes};
+use harness::{Actor, Engine, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
 const HOST: &str = "103230000";
@@ -19,12 +19,12 @@ fn outcome(answer: &Value) -> &'static str {
     }
 }
 
-async fn attempts(town: &Town, actor: &Actor) -> Vec<(&'static str, &'static str)> {
-    let admin = town.somebody("Admin", &["ADMIN"], None);
-    let start = town.now() + TimeDelta::days(9);
+async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(&'static str, &'static str)> {
+    let admin = env.somebody("Admin", &["ADMIN"], None);
+    let start = env.now() + TimeDelta::days(9);
     let planned = id_of(&admin.plan(HOST, REGION, start, "AFTER").await);
-    let live = admin.live_meeting(HOST, REGION, town.now(), "AFTER").await;
-    let other = town.citizen("Other");
+    let live = admin.live_meeting(HOST, REGION, env.now(), "AFTER").await;
+    let other = env.citizen("Other");
     let comment = id_of(&other.post(&live, "Жол?").await);
     let second = id_of(&other.post(&live, "Су?").await);
     let add = json!({ "meetingId": live, "platform": "VK", "url": "https://vk.example/1" });
@@ -59,21 +59,21 @@ async fn attempts(town: &Town, actor: &Actor) -> Vec<(&'static str, &'static str
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_matrix_of_roles_and_mutations_is_as_reviewed() {
-    let town = Town::start(Engine::Embedded).await;
+    let env = TestEnv::start(Engine::Embedded).await;
     let columns: Vec<(&str, Actor)> = vec![
-        ("anonymous", town.stranger()),
-        ("citizen", town.citizen("Ana")),
-        ("moderator", town.moderator(HOST)),
-        ("akimat", town.akimat(HOST)),
-        ("akimat above", town.akimat("100000000")),
-        ("akimat beside", town.akimat("103233000")),
-        ("connector", town.connector(HOST)),
-        ("oversight", town.somebody("Oversight", &["ADMINISTRATION"], None)),
-        ("admin", town.somebody("Admin", &["ADMIN"], None)),
+        ("anonymous", env.stranger()),
+        ("citizen", env.citizen("Ana")),
+        ("moderator", env.moderator(HOST)),
+        ("akimat", env.akimat(HOST)),
+        ("akimat above", env.akimat("100000000")),
+        ("akimat beside", env.akimat("103233000")),
+        ("connector", env.connector(HOST)),
+        ("oversight", env.somebody("Oversight", &["ADMINISTRATION"], None)),
+        ("admin", env.somebody("Admin", &["ADMIN"], None)),
     ];
     let mut rows: Vec<String> = Vec::new();
     for (name, actor) in &columns {
-        for (row, (mutation, outcome)) in attempts(&town, actor).await.into_iter().enumerate() {
+        for (row, (mutation, outcome)) in attempts(&env, actor).await.into_iter().enumerate() {
             if rows.len() <= row {
                 rows.push(format!("{mutation:<18}"));
             }
@@ -91,15 +91,15 @@ async fn the_matrix_of_roles_and_mutations_is_as_reviewed() {
 /// Columns: anonymous, citizen, moderator, akimat, akimat above, akimat beside, connector, oversight, admin.
 const MATRIX: &str = include_str!("permissions.txt");
 
-scenes! {
-    async fn what_is_not_public_is_nowhere_for_those_who_may_not_see_it(town) {
-        let (ana, moderator) = (town.citizen("Ana"), town.moderator(HOST));
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, REGION, town.now(), "BEFORE").await;
+on_both_engines! {
+    async fn what_is_not_public_is_nowhere_for_those_who_may_not_see_it(env) {
+        let (ana, moderator) = (env.citizen("Ana"), env.moderator(HOST));
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, REGION, env.now(), "BEFORE").await;
         let hidden = id_of(&ana.post(&meeting, "Құпия сұрақ").await);
         let node = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }";
         let entity = "query($id: ID!) { _entities(representations: [{ __typename: \"Comment\", id: $id }]) { ... on Comment { body } } }";
-        for actor in [town.stranger(), town.citizen("Ben"), town.moderator("711110000"), town.connector(HOST)] {
+        for actor in [env.stranger(), env.citizen("Ben"), env.moderator("711110000"), env.connector(HOST)] {
             let found = actor.query(node, json!({ "id": hidden })).await;
             assert_eq!(found, json!({ "node": null, "nodes": [null] }));
             assert_eq!(actor.query(entity, json!({ "id": hidden })).await["_entities"], json!([null]));
@@ -108,36 +108,36 @@ scenes! {
             assert_eq!(actor.comments(&meeting, json!({ "states": ["PENDING"] })).await.len(), 0);
         }
         let unknown = "cmt_00000000000000000000000000";
-        let ben = town.citizen("Ben");
+        let ben = env.citizen("Ben");
         for mutation in ["voteComment", "withdrawComment"] {
             let hidden = ben.try_act(mutation, json!({ "commentId": hidden })).await;
             assert_eq!(hidden, ben.try_act(mutation, json!({ "commentId": unknown })).await, "hidden and missing look alike");
         }
-        for actor in [ana, moderator, staff, town.somebody("Oversight", &["ADMINISTRATION"], None), town.akimat("100000000")] {
+        for actor in [ana, moderator, staff, env.somebody("Oversight", &["ADMINISTRATION"], None), env.akimat("100000000")] {
             assert_eq!(actor.query(node, json!({ "id": hidden })).await["node"]["id"], json!(hidden));
             assert_eq!(actor.query(entity, json!({ "id": hidden })).await["_entities"][0]["body"], "Құпия сұрақ");
         }
     }
 
-    async fn references_are_resolved_in_one_batch_and_a_bad_one_spoils_none(town) {
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, REGION, town.now(), "AFTER").await;
+    async fn references_are_resolved_in_one_batch_and_a_bad_one_spoils_none(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, REGION, env.now(), "AFTER").await;
         let query = "query($all: [_Any!]!) { _entities(representations: $all) { ... on Region { code } ... on Meeting { phase } } }";
         let all = json!([
             { "__typename": "Region", "code": "103230000" }, { "__typename": "Region", "id": "region_999999999" },
             { "__typename": "Meeting", "id": meeting }, { "__typename": "Meeting", "id": "nonsense" },
             { "__typename": "Region", "id": "region_100000000" },
         ]);
-        let found = town.stranger().query(query, json!({ "all": all })).await["_entities"].clone();
+        let found = env.stranger().query(query, json!({ "all": all })).await["_entities"].clone();
         assert_eq!(found, json!([{ "code": "103230000" }, null, { "phase": "LIVE" }, null, { "code": "100000000" }]));
         let many = vec![json!({ "__typename": "Region", "code": "103230000" }); 201];
-        assert_eq!(town.stranger().error(query, json!({ "all": many })).await, "COST_EXCEEDED");
+        assert_eq!(env.stranger().error(query, json!({ "all": many })).await, "COST_EXCEEDED");
     }
 
-    async fn the_viewer_is_who_the_token_says(town) {
+    async fn the_viewer_is_who_the_token_says(env) {
         let query = "{ viewer { subject displayName roles region { code } } }";
-        assert!(town.stranger().query(query, json!({})).await["viewer"].is_null());
-        let viewer = town.moderator(HOST).query(query, json!({})).await["viewer"].clone();
+        assert!(env.stranger().query(query, json!({})).await["viewer"].is_null());
+        let viewer = env.moderator(HOST).query(query, json!({})).await["viewer"].clone();
         assert_eq!((viewer["displayName"].as_str(), &viewer["roles"], viewer["region"]["code"].as_str()), (Some("Moderator"), &json!(["MODERATOR"]), Some(HOST)));
     }
 }

@@ -1,7 +1,7 @@
 //! Posting, voting, withdrawing, importing.
 
 use chrono::TimeDelta;
-use harness::{id_of, refusal, scenes, until};
+use harness::{id_of, on_both_engines, refusal, until};
 use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
 
@@ -11,30 +11,30 @@ fn bodies(comments: &[Value]) -> Vec<&str> {
     comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect()
 }
 
-scenes! {
-    async fn a_posted_question_has_a_receipt_and_is_public_at_once_or_once_approved(town) {
-        let (staff, ana, ben) = (town.akimat(HOST), town.citizen("Ana"), town.citizen("Ben"));
-        let after = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+on_both_engines! {
+    async fn a_posted_question_has_a_receipt_and_is_public_at_once_or_once_approved(env) {
+        let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
+        let after = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = ana.post(&after, "  Жол қашан жөнделеді? ").await;
         assert_eq!((first["receipt"].as_str(), first["body"].as_str(), first["state"].as_str()), (Some("Q-0001"), Some("Жол қашан жөнделеді?"), Some("PUBLISHED")));
         assert_eq!((first["authorName"].as_str(), first["viewerIsAuthor"].as_bool()), (Some("Ana"), Some(true)));
         assert_eq!(ben.post(&after, "Су бар ма?").await["receipt"], "Q-0002");
-        assert_eq!(town.stranger().comments(&after, json!({})).await.len(), 2);
+        assert_eq!(env.stranger().comments(&after, json!({})).await.len(), 2);
 
-        let before = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+        let before = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let waiting = ana.post(&before, "Жарық қашан болады?").await;
         assert_eq!((waiting["receipt"].as_str(), waiting["state"].as_str()), (Some("Q-0001"), Some("PENDING")));
-        assert_eq!(town.stranger().comments(&before, json!({})).await.len(), 0);
+        assert_eq!(env.stranger().comments(&before, json!({})).await.len(), 0);
         assert_eq!(ben.comments(&before, json!({})).await.len(), 0);
         assert_eq!(ana.comments(&before, json!({})).await.len(), 1, "the author sees what waits");
-        town.moderator(HOST).moderate("APPROVE", &[&id_of(&waiting)]).await;
-        assert_eq!(town.stranger().comments(&before, json!({})).await.len(), 1);
+        env.moderator(HOST).moderate("APPROVE", &[&id_of(&waiting)]).await;
+        assert_eq!(env.stranger().comments(&before, json!({})).await.len(), 1);
     }
 
-    async fn what_may_not_be_said_is_refused_and_nothing_is_left_of_it(town) {
-        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        let moderator = town.moderator(HOST);
+    async fn what_may_not_be_said_is_refused_and_nothing_is_left_of_it(env) {
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let moderator = env.moderator(HOST);
         moderator.act("setModeration", json!({ "meetingId": meeting, "blockedWords": ["хам*"] })).await;
         let post = async |body: &str| ana.act("postComment", json!({ "meetingId": meeting, "body": body })).await;
         assert_eq!(refusal(&post(" \u{3000} ").await), "INVALID");
@@ -47,16 +47,16 @@ scenes! {
         assert_eq!(ana.post(&meeting, "Тағы").await["receipt"], "Q-0003", "a refused post takes no number");
     }
 
-    async fn the_floor_opens_and_closes_with_the_meeting_and_the_moderator(town) {
-        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
-        let start = town.now() + TimeDelta::days(8);
+    async fn the_floor_opens_and_closes_with_the_meeting_and_the_moderator(env) {
+        let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let start = env.now() + TimeDelta::days(8);
         let meeting = id_of(&staff.plan(HOST, HOST, start, "AFTER").await);
         let post = async |body: &str| ana.act("postComment", json!({ "meetingId": meeting, "body": body })).await;
         let early = post("Ерте").await;
         assert_eq!(refusal(&early), "NOT_LIVE");
         assert!(early["refusal"]["opensAt"].as_str().unwrap().starts_with("2026-03-10T04:00:00"));
         staff.announce(&meeting).await;
-        town.pass(TimeDelta::days(8));
+        env.pass(TimeDelta::days(8));
         staff.act("startMeeting", json!({ "meetingId": meeting })).await;
         assert_eq!(ana.meeting(&meeting).await["viewerCanPost"], true);
         moderator.act("setModeration", json!({ "meetingId": meeting, "acceptingComments": false })).await;
@@ -64,16 +64,16 @@ scenes! {
         assert_eq!(ana.meeting(&meeting).await["viewerCanPost"], false);
         moderator.act("setModeration", json!({ "meetingId": meeting, "acceptingComments": true, "slowModeSeconds": 30 })).await;
         assert!(post("Бір").await["refusal"].is_null());
-        town.pass(TimeDelta::milliseconds(29_001));
+        env.pass(TimeDelta::milliseconds(29_001));
         let fast = post("Екі").await;
         assert_eq!((refusal(&fast).as_str(), fast["refusal"]["retryAfterMs"].as_i64()), ("TOO_FAST", Some(999)));
-        town.pass(TimeDelta::milliseconds(999));
+        env.pass(TimeDelta::milliseconds(999));
         let second = id_of(&post("Екі").await["comment"]);
         moderator.act("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 0 })).await;
         moderator.act("muteAuthor", json!({ "commentId": second, "minutes": 10 })).await;
         let muted = post("Үш").await;
         assert_eq!((refusal(&muted).as_str(), muted["refusal"]["retryAfterMs"].as_i64()), ("MUTED", Some(600_000)));
-        town.pass(TimeDelta::minutes(10));
+        env.pass(TimeDelta::minutes(10));
         assert!(post("Үш").await["refusal"].is_null());
         staff.act("endMeeting", json!({ "meetingId": meeting })).await;
         let over = post("Кеш").await;
@@ -81,45 +81,45 @@ scenes! {
         assert!(over["refusal"]["opensAt"].is_null());
     }
 
-    async fn a_person_votes_once_however_often(town) {
-        let (staff, ana, ben) = (town.akimat(HOST), town.citizen("Ana"), town.citizen("Ben"));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn a_person_votes_once_however_often(env) {
+        let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = id_of(&ana.post(&meeting, "Жол?").await);
         let vote = |up: bool| json!({ "commentId": comment, "up": up });
         for _ in 0..3 {
             let voted = ben.act("voteComment", vote(true)).await["comment"].clone();
             assert_eq!((voted["votes"].as_i64(), voted["viewerHasVoted"].as_bool()), (Some(1), Some(true)));
         }
-        assert_eq!(town.citizen("Dana").act("voteComment", vote(true)).await["comment"]["votes"], 2);
+        assert_eq!(env.citizen("Dana").act("voteComment", vote(true)).await["comment"]["votes"], 2);
         assert_eq!(ben.act("voteComment", vote(false)).await["comment"]["votes"], 1);
         assert_eq!(ben.act("voteComment", vote(false)).await["comment"]["votes"], 1);
         assert_eq!(refusal(&ana.act("voteComment", vote(true)).await), "INVALID", "not for one's own");
         let answers = futures_util::future::join_all((0..8).map(|_| ben.act("voteComment", vote(true)))).await;
         assert!(answers.iter().all(|payload| payload["comment"]["votes"] == 2), "all at once count once too");
-        let list = town.stranger().comments(&meeting, json!({ "orderBy": "MOST_VOTED" })).await;
+        let list = env.stranger().comments(&meeting, json!({ "orderBy": "MOST_VOTED" })).await;
         assert_eq!(list[0]["votes"], 2);
     }
 
-    async fn only_its_author_takes_a_comment_back(town) {
-        let (staff, ana, ben) = (town.akimat(HOST), town.citizen("Ana"), town.citizen("Ben"));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn only_its_author_takes_a_comment_back(env) {
+        let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = json!({ "commentId": id_of(&ana.post(&meeting, "Жол?").await) });
         let answer = ben.try_act("withdrawComment", comment.clone()).await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN");
         assert_eq!(ana.act("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
         assert_eq!(ana.act("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
         assert_eq!(refusal(&ben.act("withdrawComment", comment.clone()).await), "NOT_FOUND", "what is hidden is not there");
-        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0);
+        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 0);
     }
 
-    async fn comments_are_found_by_words_kind_and_label(town) {
-        let (staff, ana, moderator) = (town.akimat(HOST), town.citizen("Ana"), town.moderator(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn comments_are_found_by_words_kind_and_label(env) {
+        let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = id_of(&ana.post(&meeting, "Қашан жол жөнделеді?").await);
         ana.act("postComment", json!({ "meetingId": meeting, "body": "Ағаш егейік 100%", "kind": "PROPOSAL" })).await;
         moderator.act("labelComment", json!({ "commentId": first, "labels": ["жол_1", "жол_1", "көлік", "Road \"1\""] })).await;
         let found = async |filter: Value| {
-            town.stranger().comments(&meeting, filter).await.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+            env.stranger().comments(&meeting, filter).await.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(found(json!({ "search": "кашан ЖОЛ" })).await, ["Q-0001"]);
         assert_eq!(found(json!({ "search": "%" })).await, ["Q-0002"], "signs are found as they are");
@@ -132,14 +132,14 @@ scenes! {
         assert_eq!(found(json!({ "orderBy": "NEWEST" })).await, ["Q-0002", "Q-0001"]);
     }
 
-    async fn a_connector_brings_comments_once_and_follows_what_becomes_of_them(town) {
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn a_connector_brings_comments_once_and_follows_what_becomes_of_them(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "YOUTUBE", "url": "https://youtube.example/live" });
         let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
-        let connector = town.connector(HOST);
+        let connector = env.connector(HOST);
         let one = |id: &str, body: &str, deleted: bool| {
-            json!({ "externalId": id, "authorExternalId": "u1", "authorName": "Марат", "body": body, "postedAt": town.now(), "deleted": deleted })
+            json!({ "externalId": id, "authorExternalId": "u1", "authorName": "Марат", "body": body, "postedAt": env.now(), "deleted": deleted })
         };
         let import = async |comments: Vec<Value>| {
             connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await
@@ -147,50 +147,50 @@ scenes! {
         let counts = |payload: &Value| ["imported", "duplicates", "changed", "removed"].map(|name| payload[name].as_i64().unwrap());
         let done = import(vec![one("a", "Бірінші", false), one("b", "Екінші\nжол", false), one("a", "Бірінші", false)]).await;
         assert_eq!(counts(&done), [2, 1, 0, 0]);
-        let list = town.stranger().comments(&meeting, json!({})).await;
+        let list = env.stranger().comments(&meeting, json!({})).await;
         assert_eq!(bodies(&list), ["Бірінші", "Екінші жол"]);
         assert_eq!((list[0]["platform"].as_str(), list[0]["receipt"].as_str()), (Some("YOUTUBE"), Some("Q-0001")));
         let done = import(vec![one("b", "Өзгерді", false), one("a", "", true), one("c", "Үшінші", false), one("d", "", true)]).await;
         assert_eq!(counts(&done), [1, 0, 1, 2]);
-        assert_eq!(bodies(&town.stranger().comments(&meeting, json!({})).await), ["Өзгерді", "Үшінші"]);
+        assert_eq!(bodies(&env.stranger().comments(&meeting, json!({})).await), ["Өзгерді", "Үшінші"]);
         let long = "с".repeat(3000);
         import(vec![one("e", &long, false)]).await;
-        let list = town.stranger().comments(&meeting, json!({})).await;
+        let list = env.stranger().comments(&meeting, json!({})).await;
         assert_eq!(list[2]["body"].as_str().unwrap().chars().count(), 1000);
         let many = (0..501).map(|n| one(&n.to_string(), "көп", false)).collect();
         assert_eq!(refusal(&import(many).await), "INVALID");
-        let other = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let other = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let wrong = connector.act("importComments", json!({ "meetingId": other, "broadcastId": broadcast, "comments": [] })).await;
         assert_eq!(refusal(&wrong), "NOT_FOUND");
     }
 
-    async fn an_imported_text_that_changes_after_approval_waits_anew(town) {
-        let (staff, moderator, connector) = (town.akimat(HOST), town.moderator(HOST), town.connector(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+    async fn an_imported_text_that_changes_after_approval_waits_anew(env) {
+        let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let import = async |body: &str| {
-            let one = json!({ "externalId": "a", "authorName": "Марат", "body": body, "postedAt": town.now() });
+            let one = json!({ "externalId": "a", "authorName": "Марат", "body": body, "postedAt": env.now() });
             connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await
         };
         import("Жақсы сөз").await;
         let waiting = id_of(&moderator.comments(&meeting, json!({})).await[0]);
         moderator.moderate("APPROVE", &[&waiting]).await;
-        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 1);
+        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 1);
         import("Жаман сөз").await;
-        assert_eq!(town.stranger().comments(&meeting, json!({})).await.len(), 0, "nobody has approved this text");
+        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 0, "nobody has approved this text");
         assert_eq!(moderator.comments(&meeting, json!({})).await[0]["state"], "PENDING");
     }
 
-    async fn what_a_muted_author_changes_elsewhere_waits_for_a_moderator(town) {
-        let (staff, moderator, connector) = (town.akimat(HOST), town.moderator(HOST), town.connector(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn what_a_muted_author_changes_elsewhere_waits_for_a_moderator(env) {
+        let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let import = async |id: &str, author: &str, body: &str| {
             // Who it is by was said when it was new.
             let author = (id == "c" || body == "Бір").then_some(author);
-            let one = json!({ "externalId": id, "authorExternalId": author, "authorName": "Марат", "body": body, "postedAt": town.now() });
+            let one = json!({ "externalId": id, "authorExternalId": author, "authorName": "Марат", "body": body, "postedAt": env.now() });
             connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await
         };
         import("a", "u1", "Бір").await;
@@ -205,18 +205,18 @@ scenes! {
         import("c", "u1", "Үш").await;
         assert_eq!(state(2).await, "PENDING");
         moderator.moderate("APPROVE", &[&first]).await;
-        town.pass(TimeDelta::minutes(10));
+        env.pass(TimeDelta::minutes(10));
         import("a", "", "Төрт").await;
         assert_eq!(state(0).await, "PUBLISHED", "they may write again");
     }
 
-    async fn what_its_author_has_deleted_elsewhere_never_comes_back(town) {
-        let (staff, moderator, connector) = (town.akimat(HOST), town.moderator(HOST), town.connector(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "BEFORE").await;
+    async fn what_its_author_has_deleted_elsewhere_never_comes_back(env) {
+        let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let import = async |deleted: bool| {
-            let one = |id: &&str| json!({ "externalId": id, "authorName": "Марат", "body": format!("Сұрақ {id}"), "postedAt": town.now(), "deleted": deleted });
+            let one = |id: &&str| json!({ "externalId": id, "authorName": "Марат", "body": format!("Сұрақ {id}"), "postedAt": env.now(), "deleted": deleted });
             let comments: Vec<_> = ["rejected", "hidden", "joined", "answered"].iter().map(one).collect();
             connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await
         };
@@ -233,14 +233,14 @@ scenes! {
             let restore = json!({ "commentIds": [id], "action": "RESTORE" });
             assert_eq!(refusal(&moderator.act("moderateComments", restore).await), "WRONG_STATE");
         }
-        let public = town.stranger().comments(&meeting, json!({})).await;
+        let public = env.stranger().comments(&meeting, json!({})).await;
         assert_eq!(bodies(&public), ["Сұрақ answered"], "what was answered stays");
         assert_eq!(import(true).await["removed"], 0);
     }
 
-    async fn remembers_a_deletion_that_comes_before_its_message(town) {
-        let (staff, moderator, connector) = (town.akimat(HOST), town.moderator(HOST), town.connector(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+    async fn remembers_a_deletion_that_comes_before_its_message(env) {
+        let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let mut broadcasts = Vec::new();
         for place in 0..2 {
             let add = json!({ "meetingId": meeting, "platform": "VK", "url": format!("https://vk.example/{place}") });
@@ -248,7 +248,7 @@ scenes! {
         }
         let import = async |place: usize, comments: &[(&str, bool)]| {
             let one = |(id, deleted): &(&str, bool)| {
-                json!({ "externalId": id, "authorName": "Марат", "body": format!("Сұрақ {id}"), "postedAt": town.now(), "deleted": deleted })
+                json!({ "externalId": id, "authorName": "Марат", "body": format!("Сұрақ {id}"), "postedAt": env.now(), "deleted": deleted })
             };
             let comments: Vec<_> = comments.iter().map(one).collect();
             let input = json!({ "meetingId": meeting, "broadcastId": broadcasts[place], "comments": comments });
@@ -261,16 +261,16 @@ scenes! {
         assert_eq!(import(0, &[("turned", true), ("turned", false)]).await, [0, 1, 0, 1]);
         assert_eq!(import(0, &[("brief", false), ("brief", true), ("brief", false)]).await, [1, 1, 0, 1]);
         assert_eq!(bodies(&moderator.comments(&meeting, json!({})).await), ["Сұрақ brief"]);
-        assert!(town.stranger().comments(&meeting, json!({})).await.is_empty());
+        assert!(env.stranger().comments(&meeting, json!({})).await.is_empty());
         assert_eq!(import(1, &[("late", false)]).await, [1, 0, 0, 0], "another broadcast has ids of its own");
 
         let Some(GlobalId::Broadcast(broadcast)) = GlobalId::parse(&broadcasts[0]) else { panic!("{broadcasts:?}") };
         let remembered = async || {
-            let tx = town.service(0).app().store.begin().await.unwrap();
+            let tx = env.service(0).app().store.begin().await.unwrap();
             tx.deleted_messages(broadcast, &["late".to_owned(), "turned".to_owned()]).await.unwrap().len()
         };
         assert_eq!(remembered().await, 2);
-        town.pass(TimeDelta::days(368));
-        until(remembered, || town.pass(TimeDelta::minutes(1)), |count| *count == 0).await;
+        env.pass(TimeDelta::days(368));
+        until(remembered, || env.pass(TimeDelta::minutes(1)), |count| *count == 0).await;
     }
 }

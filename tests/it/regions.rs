@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harness::scenes;
+use harness::on_both_engines;
 use kezdesu::app::regions::{ImportError, ImportOptions};
 use serde_json::json;
 
@@ -19,15 +19,15 @@ fn real() -> Option<std::path::PathBuf> {
     None
 }
 
-scenes! {
-    async fn the_whole_classifier_is_paged_searched_and_descended_without_the_database(town) {
+on_both_engines! {
+    async fn the_whole_classifier_is_paged_searched_and_descended_without_the_database(env) {
         let Some(book) = real() else { return };
-        let app = town.service(0).app();
+        let app = env.service(0).app();
         app.import_regions(&book, ImportOptions::default()).await.unwrap();
         // From here on nothing can be asked of the database.
         app.store.close().await;
         let query = "query($after: String) { regions(first: 100, after: $after) { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }";
-        let (mut codes, mut after, stranger) = (Vec::new(), json!(null), town.stranger());
+        let (mut codes, mut after, stranger) = (Vec::new(), json!(null), env.stranger());
         loop {
             let page = stranger.query(query, json!({ "after": after })).await["regions"].clone();
             codes.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
@@ -44,10 +44,10 @@ scenes! {
         assert!(found["region"]["descendants"]["totalCount"].as_i64() > found["region"]["children"]["totalCount"].as_i64());
     }
 
-    async fn a_unit_shows_its_place_in_the_hierarchy(town) {
+    async fn a_unit_shows_its_place_in_the_hierarchy(env) {
         let query = "query($code: KatoCode!) { region(code: $code) { id name(language: RU) names { kk } kind hasAkim validFrom validTo \
                      parent { code } ancestors { code } children { totalCount } descendants(kinds: [LOCALITY]) { totalCount } } }";
-        let found = town.stranger().query(query, json!({ "code": DISTRICT })).await["region"].clone();
+        let found = env.stranger().query(query, json!({ "code": DISTRICT })).await["region"].clone();
         assert_eq!(found["id"], "region_103200000");
         assert_eq!(found["name"], "Абайский район");
         assert_eq!(found["names"]["kk"], "Абай ауданы");
@@ -57,26 +57,26 @@ scenes! {
         assert!(found["validFrom"].is_null() && found["validTo"].is_null());
         let (children, below) = (found["children"]["totalCount"].as_i64(), found["descendants"]["totalCount"].as_i64());
         assert_eq!(children.zip(below).map(|(children, below)| children + below), Some(25));
-        let nobody = town.stranger().query(query, json!({ "code": "999999999" })).await;
+        let nobody = env.stranger().query(query, json!({ "code": "999999999" })).await;
         assert!(nobody["region"].is_null());
-        assert_eq!(town.stranger().error(query, json!({ "code": "1032" })).await, "BAD_USER_INPUT");
+        assert_eq!(env.stranger().error(query, json!({ "code": "1032" })).await, "BAD_USER_INPUT");
     }
 
-    async fn a_name_is_found_however_it_is_typed(town) {
+    async fn a_name_is_found_however_it_is_typed(env) {
         let query = "query($text: String!) { regions(search: $text) { nodes { code } } }";
         for (text, code) in [("караганды", "350000000"), ("ҚАРАҒАНДЫ", "350000000"), ("абайский", DISTRICT), ("алмалы", "751110000")] {
-            let found = town.stranger().query(query, json!({ "text": text })).await;
+            let found = env.stranger().query(query, json!({ "text": text })).await;
             let codes: Vec<_> = found["regions"]["nodes"].as_array().unwrap().iter().map(|node| &node["code"]).collect();
             assert!(codes.contains(&&json!(code)), "{text}: {codes:?}");
         }
-        let none = town.stranger().query(query, json!({ "text": "атлантида" })).await;
+        let none = env.stranger().query(query, json!({ "text": "атлантида" })).await;
         assert_eq!(none["regions"]["nodes"], json!([]));
     }
 
-    async fn paging_shows_every_unit_once_in_order(town) {
+    async fn paging_shows_every_unit_once_in_order(env) {
         let query = "query($after: String) { regions(first: 37, after: $after) { totalCount nodes { code } \
                      pageInfo { hasNextPage endCursor } } }";
-        let (mut codes, mut after, stranger) = (Vec::new(), json!(null), town.stranger());
+        let (mut codes, mut after, stranger) = (Vec::new(), json!(null), env.stranger());
         loop {
             let page = stranger.query(query, json!({ "after": after })).await["regions"].clone();
             codes.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
@@ -98,7 +98,7 @@ scenes! {
         }
     }
 
-    async fn an_edition_is_imported_as_a_difference_and_what_is_gone_is_ended(town) {
+    async fn an_edition_is_imported_as_a_difference_and_what_is_gone_is_ended(env) {
         let head = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n";
         let old = "100000000,10,00,00,000,0,Абай облысы,область Абай,1\n103200000,10,32,00,000,2,Абай ауданы,Абайский район,2\n\
                    103230000,10,32,30,000,2,Қараауыл а.о.,Карааульский с.о.,3\n";
@@ -111,11 +111,11 @@ scenes! {
             let dated = Some(dated.parse().unwrap());
             // These editions have a few units for all of the country.
             let options = ImportOptions { dated, allow_ending: 1000, ..ImportOptions::default() };
-            town.service(0).app().import_regions(&file, options).await
+            env.service(0).app().import_regions(&file, options).await
         };
         let unit = async |code: &str| {
             let query = "query($code: KatoCode!) { region(code: $code) { names { kk } validFrom validTo } }";
-            town.stranger().query(query, json!({ "code": code })).await["region"].clone()
+            env.stranger().query(query, json!({ "code": code })).await["region"].clone()
         };
         import(old, "2026-01-01").await.unwrap();
         assert_eq!(unit("103230000").await["validFrom"], json!(null), "the first edition tells what has been all along");
@@ -127,7 +127,7 @@ scenes! {
         assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыстау ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
         assert_eq!(unit("103230000").await, json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": null, "validTo": "2026-03-01" }));
         let as_of = "query($day: Date!) { regions(asOf: $day, search: \"ауданы\") { nodes { names { kk } } } }";
-        let before = town.stranger().query(as_of, json!({ "day": "2026-02-28" })).await;
+        let before = env.stranger().query(as_of, json!({ "day": "2026-02-28" })).await;
         assert_eq!(before["regions"]["nodes"], json!([{ "names": { "kk": "Абай ауданы" } }]));
         let broken = import("103200000,10,32,00,000,2,А,Б,2\n", "2026-04-01").await.unwrap_err();
         assert_eq!(broken.to_string(), "row 2: nothing in the file stands above 103200000");
@@ -142,7 +142,7 @@ scenes! {
         assert_eq!(unit("103230000").await, back, "what had ended may come back");
     }
 
-    async fn a_file_that_was_cut_off_is_no_edition(town) {
+    async fn a_file_that_was_cut_off_is_no_edition(env) {
         // Two oblasts, each with ten districts of nine okrugs.
         let mut lines = vec!["te,ab,cd,ef,hij,k,name_kaz,name_rus,nn".to_owned()];
         let mut add = |ab: &str, cd: &str, ef: &str, names: String| {
@@ -163,9 +163,9 @@ scenes! {
             let file = dir.path().join("kato.csv");
             std::fs::write(&file, text).unwrap();
             let options = ImportOptions { dated: Some(dated.parse().unwrap()), allow_ending, ..ImportOptions::default() };
-            town.service(0).app().import_regions(&file, options).await
+            env.service(0).app().import_regions(&file, options).await
         };
-        let count = async || town.stranger().query("{ regions { totalCount } }", json!({})).await["regions"]["totalCount"].clone();
+        let count = async || env.stranger().query("{ regions { totalCount } }", json!({})).await["regions"]["totalCount"].clone();
         import(&lines.join("\n"), "2026-01-01", 1000).await.unwrap();
         assert_eq!(count().await, 202);
         for rows in 80..=195 {
@@ -182,7 +182,7 @@ scenes! {
         let far = import(&whole, "2027-03-04", 0).await.unwrap_err();
         assert!(matches!(far, ImportError::FarAhead(_)), "{far}");
         assert_eq!(count().await, 202, "nothing was changed");
-        assert_eq!(town.service(0).app().store.count_editions().await.unwrap(), 1);
+        assert_eq!(env.service(0).app().store.count_editions().await.unwrap(), 1);
         // A few end in any year, and more where somebody has looked at them.
         assert_eq!(import(&lines[..=196].join("\n"), "2026-02-01", 0).await.unwrap().difference.ended.len(), 6);
         assert_eq!(import(&lines[..=100].join("\n"), "2026-03-01", 96).await.unwrap().difference.ended.len(), 96);

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, Process, Town, databases, id_of,
+    Actor, Engine, Process, TestEnv, databases, id_of, on_both_engines,
     outside::{HOST, now, person, settings_on},
-    scenes, token_claims, until,
+    token_claims, until,
 };
 use serde_json::{Value, json};
 
@@ -163,27 +163,27 @@ async fn a_first_start_that_is_cut_anywhere_can_be_made_again_production() {
     first_starts_are_cut(Engine::Production).await;
 }
 
-scenes! {
-    async fn those_who_follow_a_replica_that_stops_go_on_at_another(town) {
-        let mut town = town;
-        let (staff, ana) = (town.akimat(HOST), town.citizen("Ana"));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        let second = town.replica().await;
-        let other = town.host(second);
-        let mut live = town.stranger().begin_comments(&meeting, Some(0), "PUBLIC").await;
+on_both_engines! {
+    async fn those_who_follow_a_replica_that_stops_go_on_at_another(env) {
+        let mut env = env;
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let second = env.replica().await;
+        let other = env.host(second);
+        let mut live = env.stranger().begin_comments(&meeting, Some(0), "PUBLIC").await;
         assert_eq!(live.next().await["kind"], "SUBSCRIBED");
         let mut seen = Vec::new();
         ana.post(&meeting, "Бірінші").await;
         take(&live.next().await, &mut seen);
         let (there, id) = (ana.at(other.clone()), meeting.clone());
         let writer = tokio::spawn(async move { for n in 0..20 { there.post(&id, &format!("Сұрақ {n}")).await; } });
-        let stranger = town.stranger();
-        let (code, ()) = tokio::join!(async { while let Some(event) = live.try_next().await { take(&event, &mut seen); } }, town.stop(0));
+        let stranger = env.stranger();
+        let (code, ()) = tokio::join!(async { while let Some(event) = live.try_next().await { take(&event, &mut seen); } }, env.stop(0));
         let () = code;
         writer.await.unwrap();
         let mut live = stranger.at(other.clone()).begin_comments(&meeting, Some(i64::try_from(seen.len()).unwrap()), "PUBLIC").await;
         assert_eq!(live.next().await["recovered"], true);
-        while seen.len() < 21 { take(&live.next_event_in(&town).await, &mut seen); }
+        while seen.len() < 21 { take(&live.next_event_in(&env).await, &mut seen); }
         let listed: Vec<String> = stranger.at(other).comments(&meeting, json!({})).await.iter().map(id_of).collect();
         assert_eq!(seen, listed);
     }
@@ -191,21 +191,21 @@ scenes! {
 
 #[tokio::test]
 async fn a_stream_of_events_ends_with_its_token_and_with_the_service() {
-    let mut town = Town::start(Engine::Embedded).await;
-    let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, town.now());
-    claims["exp"] = json!((town.now() + TimeDelta::minutes(5)).timestamp());
+    let mut env = TestEnv::start(Engine::Embedded).await;
+    let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
+    claims["exp"] = json!((env.now() + TimeDelta::minutes(5)).timestamp());
     let query = json!({ "query": "subscription { meetings { kind } }" });
     let open =
         async |actor: Actor| actor.request().header("accept", "text/event-stream").json(&query).send().await.unwrap();
-    let mut ending = open(town.holder_of(&claims)).await;
-    let mut staying = open(town.stranger()).await;
+    let mut ending = open(env.holder_of(&claims)).await;
+    let mut staying = open(env.stranger()).await;
     for stream in [&mut ending, &mut staying] {
         let first = stream.chunk().await.unwrap().unwrap();
         assert!(first.starts_with(b"event: next\ndata: {\"data\":{\"meetings\":{\"kind\":\"SUBSCRIBED\"}}}"));
     }
-    town.pass(TimeDelta::minutes(5));
+    env.pass(TimeDelta::minutes(5));
     assert!(rest(&mut ending).await.ends_with("event: complete\ndata:\n\n"), "the token has ended");
-    let (text, ()) = tokio::join!(rest(&mut staying), town.stop(0));
+    let (text, ()) = tokio::join!(rest(&mut staying), env.stop(0));
     assert!(text.ends_with("event: complete\ndata:\n\n"), "the service stops: {text}");
 }
 

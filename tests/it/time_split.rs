@@ -1,7 +1,7 @@
 //! The split between presentation and questions, as people see it.
 
 use chrono::TimeDelta;
-use harness::{refusal, scenes, token_claims};
+use harness::{on_both_engines, refusal, token_claims};
 use serde_json::{Value, json};
 
 const HOST: &str = "751110000";
@@ -13,82 +13,82 @@ fn sums(split: &Value) -> [i64; 3] {
     ["presentationMs", "questionsMs", "breakMs"].map(|name| split[name].as_i64().unwrap())
 }
 
-scenes! {
-    async fn the_split_is_exact_across_pauses_and_a_clock_that_jumps(town) {
-        let staff = town.akimat(HOST);
+on_both_engines! {
+    async fn the_split_is_exact_across_pauses_and_a_clock_that_jumps(env) {
+        let staff = env.akimat(HOST);
         // Issued before any moment that the clock will show.
-        let issued = town.now() - TimeDelta::hours(2);
-        let moderator = town.holder_of(&token_claims("moderator", "Moderator", &["MODERATOR"], Some(HOST), issued));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
+        let issued = env.now() - TimeDelta::hours(2);
+        let moderator = env.holder_of(&token_claims("moderator", "Moderator", &["MODERATOR"], Some(HOST), issued));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let stage = async |stage: &str| moderator.act("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
-        town.pass(TimeDelta::milliseconds(123_457));
+        env.pass(TimeDelta::milliseconds(123_457));
         stage("BREAK").await;
-        town.pass(TimeDelta::milliseconds(60_001));
+        env.pass(TimeDelta::milliseconds(60_001));
         stage("PRESENTATION").await;
-        town.pass(TimeDelta::milliseconds(7));
+        env.pass(TimeDelta::milliseconds(7));
         let split = stage("QUESTIONS").await["timeSplit"].clone();
         assert_eq!(sums(&split), [123_464, 0, 60_001]);
         assert_eq!((split["budgetMs"].as_i64(), split["plannedMs"].as_i64()), (Some(900_000), Some(3_600_000)));
-        town.pass(TimeDelta::hours(-1));
+        env.pass(TimeDelta::hours(-1));
         assert_eq!(sums(&stage("BREAK").await["timeSplit"]), [123_464, 0, 60_001], "time never runs backwards");
-        town.pass(TimeDelta::hours(1) + TimeDelta::seconds(10));
+        env.pass(TimeDelta::hours(1) + TimeDelta::seconds(10));
         let split = stage("QUESTIONS").await["timeSplit"].clone();
         assert_eq!(sums(&split), [123_464, 0, 70_001]);
         let (one, two) = tokio::join!(stage("PRESENTATION"), stage("PRESENTATION"));
         assert!(one["refusal"].is_null() && two["refusal"].is_null());
         let query = "query($id: ID!) { meeting(id: $id) { timeSplit { segments { stage } } } }";
-        let segments = town.stranger().query(query, json!({ "id": meeting })).await["meeting"]["timeSplit"]["segments"].clone();
+        let segments = env.stranger().query(query, json!({ "id": meeting })).await["meeting"]["timeSplit"]["segments"].clone();
         assert_eq!(segments.as_array().unwrap().len(), 7, "two presses at once make one stretch: {segments}");
-        town.pass(TimeDelta::seconds(5));
+        env.pass(TimeDelta::seconds(5));
         staff.act("endMeeting", json!({ "meetingId": meeting })).await;
-        town.pass(TimeDelta::hours(5));
-        assert_eq!(sums(&town.stranger().split(&meeting).await), [128_464, 0, 70_001], "what has ended stands still");
+        env.pass(TimeDelta::hours(5));
+        assert_eq!(sums(&env.stranger().split(&meeting).await), [128_464, 0, 70_001], "what has ended stands still");
         assert_eq!(refusal(&stage("BREAK").await), "WRONG_STATE");
     }
 
-    async fn the_split_is_the_same_after_a_restart(town) {
-        let mut town = town;
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        town.pass(TimeDelta::seconds(90));
-        let replica = town.replica().await;
-        let there = town.stranger().at(town.host(replica));
-        town.stop(0).await;
-        town.pass(TimeDelta::seconds(30));
+    async fn the_split_is_the_same_after_a_restart(env) {
+        let mut env = env;
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        env.pass(TimeDelta::seconds(90));
+        let replica = env.replica().await;
+        let there = env.stranger().at(env.host(replica));
+        env.stop(0).await;
+        env.pass(TimeDelta::seconds(30));
         assert_eq!(sums(&there.split(&meeting).await), [120_000, 0, 0]);
     }
 
-    async fn followers_get_the_split_at_once_at_each_change_and_every_so_often(town) {
-        let (staff, moderator) = (town.akimat(HOST), town.moderator(HOST));
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        let mut live = town.stranger().follow(FOLLOW, json!({ "id": meeting, "every": 1 })).await;
+    async fn followers_get_the_split_at_once_at_each_change_and_every_so_often(env) {
+        let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let mut live = env.stranger().follow(FOLLOW, json!({ "id": meeting, "every": 1 })).await;
         assert_eq!(sums(&live.next().await), [0, 0, 0]);
         moderator.act("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
         assert_eq!(live.next().await["stage"], "QUESTIONS");
-        let ticked = live.next_in(&town).await;
+        let ticked = live.next_in(&env).await;
         assert!(sums(&ticked)[1] >= 1000, "{ticked}");
-        let refused = town.stranger().follow(FOLLOW, json!({ "id": meeting, "every": 0 })).await.refused().await;
+        let refused = env.stranger().follow(FOLLOW, json!({ "id": meeting, "every": 0 })).await.refused().await;
         assert_eq!(refused, "BAD_USER_INPUT");
         let nobody = "mtg_00000000000000000000000000";
-        assert_eq!(town.stranger().follow(FOLLOW, json!({ "id": nobody, "every": 1 })).await.refused().await, "NOT_FOUND");
+        assert_eq!(env.stranger().follow(FOLLOW, json!({ "id": nobody, "every": 1 })).await.refused().await, "NOT_FOUND");
     }
 
-    async fn reaching_the_budget_is_an_event_that_is_recorded_once(town) {
-        let mut town = town;
-        let staff = town.akimat(HOST);
-        let meeting = staff.live_meeting(HOST, HOST, town.now(), "AFTER").await;
-        town.replica().await;
-        let mut live = town.stranger().follow("subscription { meetings { kind meeting { timeSplit { status } } } }", json!({})).await;
+    async fn reaching_the_budget_is_an_event_that_is_recorded_once(env) {
+        let mut env = env;
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        env.replica().await;
+        let mut live = env.stranger().follow("subscription { meetings { kind meeting { timeSplit { status } } } }", json!({})).await;
         assert_eq!(live.next().await["kind"], "SUBSCRIBED");
-        town.pass(TimeDelta::minutes(12));
-        let warned = live.next_event_in(&town).await;
+        env.pass(TimeDelta::minutes(12));
+        let warned = live.next_event_in(&env).await;
         assert_eq!((warned["kind"].as_str(), warned["meeting"]["timeSplit"]["status"].as_str()), (Some("STAGE"), Some("WARNING")));
-        town.pass(TimeDelta::minutes(4));
-        let over = live.next_event_in(&town).await;
+        env.pass(TimeDelta::minutes(4));
+        let over = live.next_event_in(&env).await;
         assert_eq!(over["meeting"]["timeSplit"]["status"], "EXCEEDED");
         staff.act("endMeeting", json!({ "meetingId": meeting })).await;
-        assert_eq!(live.next_event_in(&town).await["kind"], "ENDED", "nothing came twice");
-        let split = town.stranger().split(&meeting).await;
+        assert_eq!(live.next_event_in(&env).await["kind"], "ENDED", "nothing came twice");
+        let split = env.stranger().split(&meeting).await;
         assert!(split["exceededAt"].as_str().unwrap().starts_with("2026-03-02T04:15:00"), "{split}");
     }
 }

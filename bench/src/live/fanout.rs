@@ -9,9 +9,10 @@ use harness::outside::person;
 use serde_json::{Value, json};
 
 use crate::{
-    Lines, line,
+    Lines,
+    bench_env::BenchEnv,
+    line,
     process::{Part, cpu, memory, pause},
-    town::Town,
 };
 
 const FOLLOWERS: usize = 10_000;
@@ -93,18 +94,18 @@ async fn measure_floor(name: &str, length: usize, greetings: usize) -> Measured 
 }
 
 async fn measure_ours() -> Measured {
-    let town = Town::start("BEFORE", false).await;
-    let moderator = Arc::new(person(&town.process.host, "moderator", &["MODERATOR"]));
+    let env = BenchEnv::start("BEFORE", false).await;
+    let moderator = Arc::new(person(&env.process.host, "moderator", &["MODERATOR"]));
     let mut waiting = Vec::new();
     for run in 0..BURSTS + 1 {
-        waiting.push(town.post(run, BURST).await);
+        waiting.push(env.post(run, BURST).await);
     }
     let mut single = waiting.pop().expect("one more").into_iter();
     let query = format!("subscription($id: ID!) {{ comments(meetingId: $id) {FIELDS} }}");
-    let load = followers(&town.process.host, FOLLOWERS, 2, &query, &json!({ "id": town.meeting }));
-    measure(town.process.id(), load, async |events| {
+    let load = followers(&env.process.host, FOLLOWERS, 2, &query, &json!({ "id": env.meeting }));
+    measure(env.process.id(), load, async |events| {
         let comments = if events == 1 { vec![single.next().expect("one more")] } else { waiting.pop().expect("more") };
-        town.approve(&moderator, &comments).await;
+        env.approve(&moderator, &comments).await;
     })
     .await
 }
@@ -131,17 +132,17 @@ pub async fn fanout(lines: &mut Lines) {
 pub async fn groups(lines: &mut Lines) {
     let followers_count = 2_000;
     for operations in [1, 10, 100, 1_000] {
-        let town = Town::start("BEFORE", false).await;
-        let moderator = Arc::new(person(&town.process.host, "moderator", &["MODERATOR"]));
-        let comments = town.post(0, BURST).await;
+        let env = BenchEnv::start("BEFORE", false).await;
+        let moderator = Arc::new(person(&env.process.host, "moderator", &["MODERATOR"]));
+        let comments = env.post(0, BURST).await;
         let query = format!("subscription OPERATION($id: ID!) {{ comments(meetingId: $id) {FIELDS} }}");
-        let mut load = followers(&town.process.host, followers_count, 2, &query, &json!({ "id": town.meeting }));
+        let mut load = followers(&env.process.host, followers_count, 2, &query, &json!({ "id": env.meeting }));
         load["operations"] = json!(operations);
         let mut load = Part::start("load", &load.to_string());
         assert_eq!(load.hear().await, "ready");
-        let id = town.process.id();
+        let id = env.process.id();
         let began = cpu(id);
-        deliver(&mut load, followers_count * BURST, town.approve(&moderator, &comments)).await;
+        deliver(&mut load, followers_count * BURST, env.approve(&moderator, &comments)).await;
         let cost = (cpu(id) - began).as_secs_f64() * 1e3 / BURST as f64;
         line(
             lines,
@@ -156,18 +157,18 @@ pub async fn groups(lines: &mut Lines) {
 pub async fn cold_join(lines: &mut Lines) {
     let (count, back) = (2_000, 200);
     for production in [false, true] {
-        let town = Town::start("AFTER", production).await;
-        town.post(0, back).await;
-        let town = town.restart().await;
+        let env = BenchEnv::start("AFTER", production).await;
+        env.post(0, back).await;
+        let env = env.restart().await;
         let query =
             format!("subscription($id: ID!, $after: Int) {{ comments(meetingId: $id, after: $after) {FIELDS} }}");
-        let variables = json!({ "id": town.meeting, "after": 0 });
-        let mut load = followers(&town.process.host, count, 2, &query, &variables);
+        let variables = json!({ "id": env.meeting, "after": 0 });
+        let mut load = followers(&env.process.host, count, 2, &query, &variables);
         load["expect"] = json!(count * back);
-        let (before, began) = (town.statements().await, Instant::now());
+        let (before, began) = (env.statements().await, Instant::now());
         let mut load = Part::start("load", &load.to_string());
         while !load.hear().await.starts_with("done") {}
-        let statements = town.statements().await - before;
+        let statements = env.statements().await - before;
         let engine = if production { "PostgreSQL" } else { "SQLite" };
         let what = format!("cold-join, {engine}: {count} followers, each {back} events back, until all are live");
         line(lines, what, format!("{:.2} s", began.elapsed().as_secs_f64()), "");

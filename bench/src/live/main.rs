@@ -1,5 +1,6 @@
 //! What following, posting and reading cost, as ratios to floors measured in the same run. Writes `bench/RESULTS.md`.
 
+mod bench_env;
 mod fanout;
 mod flood;
 mod floors;
@@ -7,7 +8,6 @@ mod load;
 mod post;
 mod process;
 mod query;
-mod town;
 
 use std::fmt::Write as _;
 

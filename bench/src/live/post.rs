@@ -12,7 +12,7 @@ use harness::{Server, outside::person};
 use serde_json::json;
 use sqlx::{Executor, postgres::PgPoolOptions, sqlite::SqlitePoolOptions};
 
-use crate::{Lines, line, town::Town};
+use crate::{Lines, bench_env::BenchEnv, line};
 
 const SPAN: Duration = Duration::from_secs(4);
 const TABLE: &str = "CREATE TABLE bench (id TEXT PRIMARY KEY, meeting TEXT, body TEXT, author TEXT, state TEXT)";
@@ -77,15 +77,15 @@ async fn bare(production: bool, at_once: usize) -> f64 {
 
 async fn ours(production: bool, at_once: usize) -> f64 {
     let server = production.then(Server::postgres);
-    let town = if production {
-        Town::on("AFTER", &server.as_ref().expect("a server").postgres_url()).await
+    let env = if production {
+        BenchEnv::on("AFTER", &server.as_ref().expect("a server").postgres_url()).await
     } else {
-        Town::start("AFTER", false).await
+        BenchEnv::start("AFTER", false).await
     };
-    let host = town.process.host.clone();
+    let host = env.process.host.clone();
     let authors: Arc<Vec<_>> =
         Arc::new((0..at_once).map(|n| person(&host, &format!("writer-{n}"), &["CITIZEN"])).collect());
-    let meeting = town.meeting.clone();
+    let meeting = env.meeting.clone();
     rate(at_once, move |worker, n| {
         let (authors, meeting) = (Arc::clone(&authors), meeting.clone());
         async move {

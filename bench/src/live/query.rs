@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqlitePoolOptions;
 
 use crate::{
-    Lines, line,
+    Lines,
+    bench_env::BenchEnv,
+    line,
     process::{Part, cpu, timed},
-    town::Town,
 };
 
 const ROUNDS: usize = 3_000;
@@ -37,8 +38,8 @@ async fn cost(id: u32, host: &str, body: &Value) -> (Duration, Duration) {
 }
 
 /// The same rows as the meeting screen reads, whole, by bare SQL on the same file: CPU and time on the wall, a screen.
-async fn bare_sql(town: &Town) -> (Duration, Duration) {
-    let dir = town.settings.iter().find(|(name, _)| name == "KEZDESU_DATA_DIR").expect("a directory");
+async fn bare_sql(env: &BenchEnv) -> (Duration, Duration) {
+    let dir = env.settings.iter().find(|(name, _)| name == "KEZDESU_DATA_DIR").expect("a directory");
     let url = format!("sqlite://{}/kezdesu.db?mode=ro", dir.1);
     let pool = SqlitePoolOptions::new().max_connections(1).connect(&url).await.expect("the database");
     let id: Vec<u8> = sqlx::query_scalar("SELECT id FROM meetings LIMIT 1").fetch_one(&pool).await.expect("a meeting");
@@ -63,8 +64,8 @@ async fn bare_sql(town: &Town) -> (Duration, Duration) {
 }
 
 pub async fn query(lines: &mut Lines) {
-    let town = Town::start("AFTER", false).await;
-    town.post(0, 40).await;
+    let env = BenchEnv::start("AFTER", false).await;
+    env.post(0, 40).await;
     let region = json!({
         "query": "query($code: KatoCode!) { region(code: $code) { id code name children(first: 50) { nodes { id code name } } } }",
         "variables": { "code": HOST },
@@ -73,20 +74,20 @@ pub async fn query(lines: &mut Lines) {
         "query": "query($id: ID!) { meeting(id: $id) { id phase title { kk ru } plannedStart \
                   timeSplit { stage presentationMs questionsMs budgetMs status } \
                   comments(first: 20) { nodes { id body authorName votes state receipt } pageInfo { endCursor } } } }",
-        "variables": { "id": town.meeting },
+        "variables": { "id": env.meeting },
     });
     for (name, body) in [("region with children", region), ("meeting screen", screen)] {
         let client = harness::web();
-        let answer = client.post(format!("http://{}/graphql", town.process.host)).json(&body).send().await;
+        let answer = client.post(format!("http://{}/graphql", env.process.host)).json(&body).send().await;
         let text = answer.expect("an answer").text().await.expect("a body");
         assert!(!text.contains("\"errors\""), "{text}");
         let mut bare = Part::start("bare", &text.len().to_string());
         let host = bare.hear().await;
         let ((ours, ours_wall), (floor, floor_wall)) =
-            (cost(town.process.id(), &town.process.host, &body).await, cost(bare.id(), &host, &body).await);
+            (cost(env.process.id(), &env.process.host, &body).await, cost(bare.id(), &host, &body).await);
         let us = |span: Duration| span.as_secs_f64() * 1e6;
         if name == "meeting screen" {
-            let (sql, wall) = bare_sql(&town).await;
+            let (sql, wall) = bare_sql(&env).await;
             let what = format!("query, {name}: {:.0} µs on the wall, bare SQL {:.0} µs", us(ours_wall), us(wall));
             line(lines, what, format!("{:.1} x", us(ours_wall) / us(wall)), "≤ 3 x");
             let what = format!("query, {name}: {:.0} µs of CPU, bare SQL {:.0} µs", us(ours), us(sql));

@@ -1,0 +1,81 @@
+//! The service in a process of its own, with people in it.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use harness::{
+    Actor, Process, databases, id_of,
+    outside::{HOST, now, person, settings},
+};
+use serde_json::json;
+
+pub struct BenchEnv {
+    pub process: Process,
+    pub settings: Vec<(String, String)>,
+    pub meeting: String,
+    _dir: tempfile::TempDir,
+}
+
+impl BenchEnv {
+    /// A service with a live meeting; its posts wait for a moderator, or do not.
+    pub async fn start(mode: &str, production: bool) -> Self {
+        let mut more = Vec::new();
+        if production {
+            let databases = databases().await;
+            more.push(("KEZDESU_DATABASE_URL", databases.fresh().await));
+            more.push(("KEZDESU_REDIS_URL", databases.redis()));
+        }
+        Self::with(mode, &more).await
+    }
+
+    /// A service on the database at this address.
+    pub async fn on(mode: &str, url: &str) -> Self {
+        let redis = ("KEZDESU_REDIS_URL", databases().await.redis());
+        Self::with(mode, &[("KEZDESU_DATABASE_URL", url.to_owned()), redis]).await
+    }
+
+    async fn with(mode: &str, more: &[(&str, String)]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let settings = settings(dir.path(), more);
+        let process = Process::serve(&settings).await;
+        let staff = person(&process.host, "staff", &["AKIMAT"]);
+        let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), mode).await;
+        Self { process, settings, meeting, _dir: dir }
+    }
+
+    /// How many statements the service has sent to its database.
+    pub async fn statements(&self) -> u64 {
+        let page =
+            harness::web().get(format!("http://{}/metrics", self.process.ops_host)).send().await.expect("metrics");
+        let text = page.text().await.expect("a text");
+        let line = text.lines().find_map(|line| line.strip_prefix("kezdesu_statements_total "));
+        line.and_then(|count| count.parse().ok()).expect("a count")
+    }
+
+    pub async fn restart(self) -> Self {
+        let Self { process, settings, meeting, _dir } = self;
+        process.kill().await;
+        let process = Process::serve(&settings).await;
+        Self { process, settings, meeting, _dir }
+    }
+
+    /// Posts so many comments, by people of their own, and gives their identities.
+    pub async fn post(&self, run: usize, count: usize) -> Vec<String> {
+        let body = "Ауылымыздың жолы қашан жөнделеді, көктемде су басып қалады ".repeat(2);
+        let posts = (0..count).map(|n| {
+            let author = person(&self.process.host, &format!("p{run}-{n}"), &["CITIZEN"]);
+            let (meeting, body) = (self.meeting.clone(), format!("{body} {n}"));
+            async move { id_of(&author.post(&meeting, &body).await) }
+        });
+        futures_util::future::join_all(posts).await
+    }
+
+    /// Lets waiting comments appear, all in one act.
+    pub async fn approve(&self, moderator: &Arc<Actor>, comments: &[String]) {
+        let ids: Vec<&str> = comments.iter().map(String::as_str).collect();
+        let input = json!({ "commentIds": ids, "action": "APPROVE" });
+        let text = "mutation($input: ModerateCommentsInput!) { moderateComments(input: $input) { refusal { code } } }";
+        let answer = moderator.query(text, json!({ "input": input })).await;
+        assert!(answer["moderateComments"]["refusal"].is_null(), "{answer}");
+    }
+}

@@ -1,0 +1,75 @@
+//! What an author hears of their own comments while following a meeting as everybody does.
+
+use harness::{Live, TestEnv, id_of, on_both_engines};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+/// Kind, position and position before of the next event but heartbeats.
+async fn told(live: &mut Live, env: &TestEnv) -> (String, i64, i64) {
+    let event = live.next_event_in(env).await;
+    let position = |name: &str| event[name].as_i64().expect("a position");
+    (event["kind"].as_str().expect("a kind").to_owned(), position("seq"), position("prev"))
+}
+
+on_both_engines! {
+    async fn an_author_is_told_what_becomes_of_their_own_and_nobody_else_is(env) {
+        let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
+        let moderator = env.moderator(HOST);
+        let mut own = ana.follow_comments(&meeting, None, "PUBLIC").await;
+        let mut dana = env.citizen("Dana").follow_comments(&meeting, None, "PUBLIC").await;
+        let first = id_of(&ana.post(&meeting, "Жол?").await);
+        moderator.moderate("REJECT", &[&first]).await;
+        let second = id_of(&ana.post(&meeting, "Су?").await);
+        moderator.moderate("APPROVE", &[&second]).await;
+        moderator.moderate("HIDE", &[&second]).await;
+        let last = id_of(&ben.post(&meeting, "Жарық?").await);
+        moderator.moderate("APPROVE", &[&last]).await;
+        let rejected = |event: &Value| event["comment"]["state"] == "REJECTED";
+        assert_eq!(told(&mut own, &env).await, ("POSTED".to_owned(), 1, 0));
+        assert!(rejected(&own.next_event_in(&env).await));
+        for (kind, seq, prev) in [("POSTED", 3, 2), ("CHANGED", 4, 3), ("CHANGED", 5, 4), ("POSTED", 7, 5)] {
+            assert_eq!(told(&mut own, &env).await, (kind.to_owned(), seq, prev));
+        }
+        loop {
+            let event = dana.next_event_in(&env).await;
+            assert!(event["commentId"] != json!(first), "nobody hears of what was never public: {event}");
+            if event["commentId"] == json!(last) {
+                break;
+            }
+            assert!(event["kind"] == "REMOVED" || event["comment"]["body"] == "Су?", "{event}");
+        }
+        let mut again = ana.follow_comments(&meeting, Some(0), "PUBLIC").await;
+        let mut resumed = Vec::new();
+        for _ in 0..6 {
+            resumed.push(again.next_event_in(&env).await["seq"].clone());
+        }
+        assert_eq!(resumed, [1, 2, 3, 4, 5, 7].map(Value::from), "the same when coming back");
+    }
+
+    async fn an_author_is_not_told_that_they_are_muted(env) {
+        let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let moderator = env.moderator(HOST);
+        let mut queue = moderator.follow_comments(&meeting, None, "MODERATION").await;
+        let mut own = ana.follow_comments(&meeting, None, "PUBLIC").await;
+        let mut public = ben.follow_comments(&meeting, None, "PUBLIC").await;
+        let first = id_of(&ana.post(&meeting, "Жол?").await);
+        for minutes in [10, 0] {
+            moderator.act("muteAuthor", json!({ "commentId": first, "minutes": minutes })).await;
+        }
+        moderator.act("labelComment", json!({ "commentId": first, "labels": ["жол"] })).await;
+        let posted = |seq, prev| ("POSTED".to_owned(), seq, prev);
+        let changed = |seq, prev| ("CHANGED".to_owned(), seq, prev);
+        for live in [&mut own, &mut public] {
+            assert_eq!(told(live, &env).await, posted(1, 0));
+            assert_eq!(told(live, &env).await, changed(4, 1), "labels are for everybody");
+        }
+        for expected in [posted(1, 0), changed(2, 1), changed(3, 2), changed(4, 3)] {
+            assert_eq!(told(&mut queue, &env).await, expected);
+        }
+        let mut again = ana.follow_comments(&meeting, Some(1), "PUBLIC").await;
+        assert_eq!(told(&mut again, &env).await, changed(4, 1), "the same when coming back");
+    }
+}

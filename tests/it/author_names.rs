@@ -1,0 +1,102 @@
+//! By which name an author is shown.
+
+use harness::{Actor, TestEnv, id_of, on_both_engines, refusal, token_claims};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+const SHOWN: &str =
+    "query($id: ID!) { meeting(id: $id) { comments(first: 100) { nodes { body authorName authorNameChosen } } } }";
+
+async fn post_as(actor: &Actor, meeting: &str, body: &str, name: Option<&str>) -> Value {
+    actor.act("postComment", json!({ "meetingId": meeting, "body": body, "authorName": name })).await
+}
+
+async fn shown(env: &TestEnv, meeting: &str) -> Vec<(String, bool)> {
+    let found = env.stranger().query(SHOWN, json!({ "id": meeting })).await;
+    let nodes = found["meeting"]["comments"]["nodes"].as_array().unwrap().clone();
+    let shown =
+        |node: &Value| (node["authorName"].as_str().unwrap().to_owned(), node["authorNameChosen"].as_bool().unwrap());
+    nodes.iter().map(shown).collect()
+}
+
+fn chosen(payload: &Value) -> (String, String) {
+    (refusal(payload), payload["refusal"]["field"].as_str().unwrap_or_default().to_owned())
+}
+
+on_both_engines! {
+    async fn a_chosen_name_is_marked(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let ana = env.citizen("Ана Мария");
+        for (n, name) in [None, Some("Ана Мария"), Some(" Ана  Мария "), Some("Аноним")].into_iter().enumerate() {
+            let posted = post_as(&ana, &meeting, &format!("№ {n}"), name).await;
+            assert!(posted["refusal"].is_null(), "{posted}");
+        }
+        let told = |name: &str, chosen| (name.to_owned(), chosen);
+        assert_eq!(
+            shown(&env, &meeting).await,
+            [told("Ана Мария", false), told("Ана Мария", false), told("Ана  Мария", true), told("Аноним", true)],
+        );
+    }
+
+    async fn nobody_is_shown_by_a_title_of_office_they_only_chose(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let ana = env.citizen("Ana");
+        for name in ["Аким района", "Қала әкімі", "Akim", "А.к.и.м", "Мoдератор", "Полиция", "Министр"] {
+            let payload = post_as(&ana, &meeting, "Жол?", Some(name)).await;
+            assert_eq!(chosen(&payload), ("INVALID".to_owned(), "authorName".to_owned()), "{name}");
+        }
+        assert!(shown(&env, &meeting).await.is_empty());
+        // Whom an identity provider calls so is called so.
+        let akim = env.citizen("Әкім Ахметов");
+        assert!(post_as(&akim, &meeting, "Жол?", None).await["refusal"].is_null());
+        assert!(post_as(&akim, &meeting, "Су?", Some("Ахметов Әкім")).await["refusal"].is_null());
+        assert!(post_as(&ana, &meeting, "Су?", Some("Акимова Ана")).await["refusal"].is_null());
+    }
+
+    async fn nobody_is_shown_by_the_name_of_those_who_run_the_meetings(env) {
+        let named = |name: &str, role: &str, region: &str| env.somebody(name, &[role], Some(region));
+        let staff = named("Болат Серіков", "AKIMAT", HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let (ana, above) = (env.citizen("Ana"), named("Айгүл Сәрсенова", "MODERATOR", "750000000"));
+        assert!(post_as(&ana, &meeting, "Бір", Some("Айгүл Сәрсенова")).await["refusal"].is_null(), "nobody knows her yet");
+        above.act("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
+        for name in ["Болат Серіков", "серіков болат", "Бoлaт Серiкoв", "Айгул Сарсенова"] {
+            let payload = post_as(&ana, &meeting, "Екі", Some(name)).await;
+            assert_eq!(chosen(&payload), ("INVALID".to_owned(), "authorName".to_owned()), "{name}");
+        }
+        let namesake = env.citizen("Болат Серіков");
+        assert!(post_as(&namesake, &meeting, "Екі", None).await["refusal"].is_null(), "a token's own name is its own");
+        assert!(post_as(&namesake, &meeting, "Үш", Some("Болат Серіков")).await["refusal"].is_null());
+        let elsewhere = env.akimat("711110000").live_meeting("711110000", "711110000", env.now(), "AFTER").await;
+        assert!(post_as(&ana, &elsewhere, "Төрт", Some("Болат Серіков")).await["refusal"].is_null(), "it is the host's staff");
+    }
+
+    async fn a_long_name_of_a_token_is_cut_and_refuses_nothing(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        for (n, (name, expected)) in [
+            ("ә".repeat(150), format!("{}…", "ә".repeat(99))),
+            ("Ана\u{7}\u{200b} Мария".to_owned(), "Ана Мария".to_owned()),
+            ("\u{200b}".to_owned(), "somebody 2".to_owned()),
+        ].into_iter().enumerate() {
+            let somebody = env.holder_of(&token_claims(&format!("somebody {n}"), &name, &["CITIZEN"], None, env.now()));
+            let posted = post_as(&somebody, &meeting, &format!("№ {n}"), None).await;
+            assert_eq!(posted["comment"]["authorName"], json!(expected), "{posted}");
+            let viewer = somebody.query("{ viewer { displayName } }", json!({})).await;
+            assert_eq!(viewer["viewer"]["displayName"], json!(expected));
+        }
+        assert!(shown(&env, &meeting).await.iter().all(|(_, chosen)| !chosen));
+    }
+
+    async fn a_title_on_a_platform_waits_for_a_moderator(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
+        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let one = |id: &str, name: &str| json!({ "externalId": id, "authorName": name, "body": format!("№ {id}"), "postedAt": env.now() });
+        let comments = json!([one("1", "Аким области"), one("2", "Марат")]);
+        env.connector(HOST).act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+        assert_eq!(shown(&env, &meeting).await, [("Марат".to_owned(), true)], "everybody chooses their own there");
+        let all = env.moderator(HOST).comments(&meeting, json!({})).await;
+        assert_eq!(all[0]["state"], "PENDING");
+    }
+}

@@ -1,0 +1,85 @@
+//! What a command over many comments asks of the database: the same for six as for ninety-six.
+
+use harness::{Actor, TestEnv, id_of, on_both_engines};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+/// Runs a mutation over many, which must succeed, and gives how many statements it took.
+async fn statements(env: &TestEnv, actor: &Actor, mutation: &str, input: Value) -> u64 {
+    let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+    let query = format!("mutation($input: {kind}!) {{ {mutation}(input: $input) {{ refusal {{ code field }} }} }}");
+    let (answer, statements) = env.counting(actor.query(&query, json!({ "input": input }))).await;
+    assert!(answer[mutation]["refusal"].is_null(), "{mutation}: {answer}");
+    statements
+}
+
+async fn ids(env: &TestEnv, meeting: &str) -> Vec<String> {
+    env.moderator(HOST).comments(meeting, json!({})).await.iter().map(id_of).collect()
+}
+
+/// What each command takes over `count` comments, by its name.
+async fn taken(env: &TestEnv, count: usize) -> Vec<(&'static str, u64)> {
+    let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
+    let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
+    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let target = id_of(&env.citizen("Ana").post(&meeting, "Жол?").await);
+    let import = |text: &str, deleted: bool| {
+        let one = |n: usize| {
+            json!({ "externalId": n.to_string(), "authorExternalId": n.to_string(), "authorName": "Марат",
+                                     "body": format!("{text} {n}"), "postedAt": env.now(), "deleted": deleted })
+        };
+        let comments: Vec<_> = (0..count).map(one).collect();
+        json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })
+    };
+    let mut taken = vec![("new", statements(env, &connector, "importComments", import("Су", false)).await)];
+    let mut all = ids(env, &meeting).await;
+    all.retain(|id| *id != target);
+    assert_eq!(all.len(), count);
+    // The first act of somebody at a host is remembered.
+    moderator.moderate("APPROVE", &[&target]).await;
+    let moderate = |action: &str| json!({ "commentIds": all, "action": action, "reason": "себеп" });
+    taken.push(("approve", statements(env, &moderator, "moderateComments", moderate("APPROVE")).await));
+    taken.push(("edit", statements(env, &connector, "importComments", import("Жарық", false)).await));
+    let merge = json!({ "into": target, "commentIds": all });
+    taken.push(("merge", statements(env, &moderator, "mergeComments", merge.clone()).await));
+    moderator.moderate("HIDE", &[&target]).await;
+    taken.push(("part", statements(env, &moderator, "moderateComments", moderate("RESTORE")).await));
+    moderator.moderate("RESTORE", &[&target]).await;
+    taken.push(("merge again", statements(env, &moderator, "mergeComments", merge).await));
+    taken.push(("delete", statements(env, &connector, "importComments", import("Жарық", true)).await));
+    taken
+}
+
+on_both_engines! {
+    async fn a_command_over_many_comments_takes_as_many_statements_as_over_few(env) {
+        let (few, many) = (taken(&env, 6).await, taken(&env, 96).await);
+        assert_eq!(few, many);
+        assert!(many.iter().all(|(_, statements)| *statements <= 25), "{many:?}");
+    }
+
+    async fn counts_of_many_comments_are_shown_together(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
+        let mut live = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+        let mut posted = Vec::new();
+        for n in 0..12 {
+            posted.push(id_of(&ana.post(&meeting, &format!("№ {n}")).await));
+            assert_eq!(live.next_event_in(&env).await["kind"], "POSTED");
+        }
+        for id in &posted {
+            ben.act("voteComment", json!({ "commentId": id })).await;
+        }
+        let mut shown = Vec::new();
+        for _ in &posted {
+            let event = live.next_event_in(&env).await;
+            assert_eq!((&event["kind"], &event["comment"]["votes"]), (&json!("VOTES"), &json!(1)), "{event}");
+            shown.push(event["commentId"].as_str().unwrap().to_owned());
+        }
+        shown.sort_unstable();
+        posted.sort_unstable();
+        assert_eq!(shown, posted, "each once");
+    }
+}

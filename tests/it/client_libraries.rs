@@ -1,0 +1,299 @@
+//! Clients as people install them: each follows a live meeting through cuts, and is told everything once and in order.
+
+use chrono::TimeDelta;
+use harness::{Actor, Engine, NodeProcess, PATIENCE, TestEnv, Wire, node, token_claims};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+/// A client in a process of its own.
+struct Client {
+    process: NodeProcess,
+    /// Every event it was shown.
+    events: Vec<Value>,
+    /// How often it connected.
+    connected: usize,
+}
+
+impl Client {
+    fn start(script: &str, args: &[&str]) -> Self {
+        Self { process: NodeProcess::talk(script, args), events: Vec::new(), connected: 0 }
+    }
+
+    /// What it says next.
+    async fn hear(&mut self) -> Value {
+        let said: Value = serde_json::from_str(&self.process.line().await).expect("JSON");
+        if said.get("connected").is_some() {
+            self.connected += 1;
+        }
+        if said["event"]["comment"].is_object() {
+            self.events.push(said["event"].clone());
+        }
+        said
+    }
+
+    /// Listens until it says something like this, and gives it.
+    async fn hear_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let said = self.hear().await;
+            if wanted(&said) {
+                return said;
+            }
+        }
+    }
+
+    /// The same while the environment's time passes second by second.
+    async fn hear_in(&mut self, env: &TestEnv, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut heard = std::pin::pin!(self.hear_until(wanted));
+        for _ in 0..1_200 {
+            // Not a wait for anything: it only paces the clock.
+            if let Ok(said) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut heard).await {
+                return said;
+            }
+            env.pass(TimeDelta::seconds(1));
+        }
+        panic!("nothing came in twenty minutes of the test's time");
+    }
+
+    async fn shown(&mut self, count: usize) {
+        while self.events.len() < count {
+            self.hear().await;
+        }
+    }
+}
+
+/// A live meeting, and someone who asks.
+struct Scene {
+    env: TestEnv,
+    ana: Actor,
+    meeting: String,
+    wire: Wire,
+}
+
+async fn scene(settings: &[(&str, &str)]) -> Scene {
+    let env = TestEnv::with(Engine::Embedded, settings).await;
+    let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let wire = Wire::to(&env.host(0)).await;
+    Scene { env, ana, meeting, wire }
+}
+
+/// Posts while the client follows, and cuts its connection three times with events on their way.
+async fn follow_through_cuts(scene: &Scene, client: &mut Client) {
+    let before = client.connected;
+    let known = usize::try_from(scene.ana.meeting(&scene.meeting).await["commentsHead"].as_u64().unwrap()).unwrap();
+    for round in 0..4 {
+        for n in 0..5 {
+            scene.ana.post(&scene.meeting, &format!("Сұрақ {round}.{n}")).await;
+        }
+        client.shown(known + round * 5 + 3).await;
+        if round < 3 {
+            scene.wire.snap();
+        }
+    }
+    client.shown(known + 20).await;
+    let listed = scene.ana.comments(&scene.meeting, json!({})).await;
+    assert_eq!(client.events.len(), listed.len(), "everything once");
+    for (place, (event, comment)) in client.events.iter().zip(&listed).enumerate() {
+        assert_eq!((&event["prev"], &event["seq"]), (&json!(place), &json!(place + 1)), "in order, and no hole");
+        assert_eq!(event["comment"]["body"], comment["body"]);
+    }
+    assert!(client.connected - before >= 3, "it came back after each cut: {}", client.connected);
+}
+
+/// What an app does before it follows: it reads, is refused, and posts.
+async fn reads_and_posts(scene: &Scene, client: &mut Client) {
+    let meeting = client.hear_until(|said| said["meeting"].is_object()).await;
+    assert_eq!(meeting["meeting"]["id"], json!(scene.meeting));
+    assert_eq!(
+        (&meeting["meeting"]["title"]["ru"], &meeting["meeting"]["viewerCanPost"]),
+        (&json!("Встреча"), &json!(true))
+    );
+    let refused = client.hear().await["refused"].clone();
+    assert_eq!(refused["refusal"]["code"], "TOO_LONG", "{refused}");
+    assert!(refused["comment"].is_null() && !refused["refusal"]["message"].as_str().unwrap().is_empty(), "{refused}");
+    let taken = client.hear().await["taken"].clone();
+    assert!(taken["refusal"].is_null() && taken["comment"]["body"] == "Қолданбадан", "{taken}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audits_of_graphql_http_find_nothing() {
+    let env = TestEnv::start(Engine::Embedded).await;
+    let results: Vec<Value> = serde_json::from_str(&node("clients/audits.mjs", &[&env.host(0)]).await).unwrap();
+    assert_eq!(results.len(), 61, "every audit of the version that is installed ran");
+    let found: Vec<_> = results.iter().filter(|result| result["status"] != "ok").collect();
+    assert!(found.is_empty(), "{} of {} audits found something: {found:#?}", found.len(), results.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn graphql_ws_follows_through_cuts() {
+    let scene = scene(&[]).await;
+    let mut client = Client::start("clients/graphql-ws.mjs", &[&scene.meeting, &scene.wire.host()]);
+    follow_through_cuts(&scene, &mut client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn graphql_ws_comes_back_with_a_new_token_and_after_a_restart() {
+    let Scene { mut env, ana, meeting, .. } = scene(&[]).await;
+    let second = env.replica().await;
+    let hosts = [env.host(0), env.host(second)];
+    let tokens = tokens_for(&env, TimeDelta::minutes(1));
+    let mut client = Client::start("clients/graphql-ws.mjs", &[&meeting, &hosts.join(","), &tokens]);
+    ana.post(&meeting, "Бірінші").await;
+    client.shown(1).await;
+    client.hear_in(&env, |said| said["closed"] == 4403).await;
+    ana.post(&meeting, "Екінші").await;
+    client.shown(2).await;
+    let (closed, ()) = tokio::join!(client.hear_until(|said| said["closed"].is_number()), env.stop(0));
+    assert_eq!(closed["closed"], 1012);
+    assert!(closed["reason"].as_str().unwrap().contains("retryAfterMs"), "{closed}");
+    ana.at(hosts[1].clone()).post(&meeting, "Үшінші").await;
+    client.shown(3).await;
+    assert_eq!(client.connected, 3);
+    for (place, event) in client.events.iter().enumerate() {
+        assert_eq!((&event["prev"], &event["seq"]), (&json!(place), &json!(place + 1)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn graphql_sse_follows_through_cuts() {
+    let scene = scene(&[]).await;
+    let mut client = Client::start("clients/graphql-sse.mjs", &[&scene.meeting, &scene.wire.host()]);
+    follow_through_cuts(&scene, &mut client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn urql_reads_posts_and_follows_through_cuts() {
+    app_follows("clients/urql.mjs", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apollo_client_follows_by_multipart_through_cuts() {
+    app_follows("clients/apollo.mjs", &["multipart"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apollo_client_follows_by_websocket_through_cuts() {
+    app_follows("clients/apollo.mjs", &["websocket"]).await;
+}
+
+async fn app_follows(script: &str, more: &[&str]) {
+    let scene = scene(&[]).await;
+    let (host, wire) = (scene.env.host(0), scene.wire.host());
+    let bek = scene.env.citizen("Bek").token.expect("a token");
+    let mut client = Client::start(script, &[&[scene.meeting.as_str(), &host, &wire, &bek], more].concat());
+    reads_and_posts(&scene, &mut client).await;
+    follow_through_cuts(&scene, &mut client).await;
+}
+
+/// Two tokens of one person: one that ends soon, and one that lasts.
+fn tokens_for(env: &TestEnv, first: TimeDelta) -> String {
+    let lasting = token_claims("bek", "Bek", &["CITIZEN"], None, env.now());
+    let mut ending = lasting.clone();
+    ending["exp"] = json!((env.now() + first).timestamp());
+    [ending, lasting].map(|claims| env.tokens.sign(&claims)).join(",")
+}
+
+/// Follows as `examples/follower` does, behind a gateway that loses some events once and gives the others twice.
+struct Follower {
+    client: Client,
+    /// The position of every change after the list.
+    seqs: Vec<i64>,
+}
+
+impl Follower {
+    /// Listens, while time passes, up to a change of this position.
+    async fn reach(&mut self, env: &TestEnv, seq: i64) -> Value {
+        loop {
+            let said = self.client.hear_in(env, |said| said["seq"].is_number() || !said["thrown"].is_null()).await;
+            assert!(said["thrown"].is_null(), "{said}");
+            if said["kind"] != "LISTED" {
+                self.seqs.push(said["seq"].as_i64().unwrap());
+            }
+            if said["seq"] == seq {
+                return said;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_follower_of_the_examples_ends_up_with_everything_once() {
+    let Scene { mut env, ana, meeting, wire } = scene(&[("KEZDESU_KEEP_EVENTS", "100")]).await;
+    let second = env.replica().await;
+    let replica = env.host(second);
+    let hosts = format!("{},{replica}", wire.host());
+    let tokens = tokens_for(&env, TimeDelta::minutes(10));
+    let client = Client::start("clients/follower.mjs", &[&meeting, &hosts, &tokens, "4,9,12"]);
+    let mut follower = Follower { client, seqs: Vec::new() };
+    follower.client.hear_until(|said| said["kind"] == "LISTED").await;
+    // What the gateway loses in the middle shows by the next event, what it loses at the end by a heartbeat.
+    let mut posted = Vec::new();
+    for n in 1..=12 {
+        posted.push(harness::id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await));
+    }
+    follower.reach(&env, 12).await;
+    for seq in [14, 16] {
+        wire.snap();
+        ana.post(&meeting, &format!("Сұрақ {seq}a")).await;
+        ana.post(&meeting, &format!("Сұрақ {seq}b")).await;
+        follower.reach(&env, seq).await;
+    }
+    env.moderator(HOST).moderate("HIDE", &[&posted[3]]).await;
+    assert_eq!(follower.reach(&env, 17).await["kind"], "REMOVED");
+    assert_eq!(follower.seqs, (1..=17).collect::<Vec<_>>(), "each event once and in order");
+
+    follower.client.hear_in(&env, |said| said["renewed"] == 1).await;
+    ana.post(&meeting, "Жаңа таңбамен").await;
+    follower.reach(&env, 18).await;
+
+    // Away for so long that what was missed is no longer kept.
+    wire.cut();
+    for n in 0..130 {
+        env.citizen(&format!("Many {n}")).post(&meeting, &format!("Көп {n}")).await;
+    }
+    let forgotten = async {
+        while env.stranger().begin_comments(&meeting, Some(18), "PUBLIC").await.next().await["recovered"] != false {
+            env.pass(TimeDelta::minutes(1));
+        }
+    };
+    tokio::time::timeout(PATIENCE, forgotten).await.expect("old events are forgotten");
+    wire.mend();
+    let listed = follower.client.hear_until(|said| said["kind"] == "LISTED").await;
+    assert_eq!((&listed["seq"], &listed["count"]), (&json!(148), &json!(146)), "{listed}");
+
+    tokio::join!(follower.client.hear_until(|said| said["closed"] == 1012), env.stop(0));
+    let there = ana.at(replica);
+    there.post(&meeting, "Соңы").await;
+    let shown = follower.client.hear_in(&env, |said| said["shown"].is_array()).await["shown"].clone();
+    let listed = env.stranger().comments(&meeting, json!({})).await;
+    let kept = |comment: &Value| (comment["id"].clone(), comment["body"].clone(), comment["state"].clone());
+    let shown: Vec<_> = shown.as_array().unwrap().iter().map(kept).collect();
+    assert_eq!(shown, listed.iter().map(kept).collect::<Vec<_>>(), "what is shown is what is there");
+    assert!(shown.len() > 140 && shown.iter().all(|(id, ..)| *id != json!(posted[3])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_follower_of_the_examples_ends_where_no_new_try_can_help() {
+    let Scene { env, wire, meeting, .. } = scene(&[]).await;
+    let tokens = tokens_for(&env, TimeDelta::days(1));
+    let unknown = format!("{}0", &meeting[..meeting.len() - 1]);
+    for (id, end) in [(unknown.as_str(), "there is no meeting"), ("no identity", "BAD_USER_INPUT")] {
+        let mut client = Client::start("clients/follower.mjs", &[id, &wire.host(), &tokens, ""]);
+        let thrown = client.hear_until(|said| said["thrown"].is_string()).await;
+        assert!(thrown.to_string().contains(end), "{thrown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn types_are_generated_from_the_schema_that_is_served_and_hold() {
+    let env = TestEnv::start(Engine::Embedded).await;
+    let file = harness::checkout().join("api/schema.graphql");
+    let of_file = node("codegen/generate.mjs", &[file.to_str().unwrap()]).await;
+    let served = format!("http://{}/graphql/schema", env.host(0));
+    let of_service = node("codegen/generate.mjs", &[&served]).await;
+    assert!(of_file.contains("export type PostCommentMutation = "), "{of_file}");
+    assert_eq!(of_service, of_file, "what is served is what the repository keeps");
+    let types: usize = node("codegen/strict.mjs", &[&served]).await.parse().unwrap();
+    assert!(types > 60, "the strictest read it too: {types}");
+}

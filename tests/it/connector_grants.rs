@@ -1,0 +1,54 @@
+//! What a connector's token lets it import.
+
+use harness::{Actor, Engine, TestEnv, id_of, on_both_engines, token_claims};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+on_both_engines! {
+    async fn a_connector_imports_only_what_its_token_names(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let mut broadcasts = Vec::new();
+        for platform in ["VK", "VK", "YOUTUBE"] {
+            let add = json!({ "meetingId": meeting, "platform": platform, "url": "https://live.example/" });
+            let all = staff.act("addBroadcast", add).await["meeting"]["broadcasts"].clone();
+            broadcasts.push(id_of(all.as_array().unwrap().last().unwrap()));
+        }
+        let connector = |more: Value| {
+            let mut claims = token_claims("connector", "Connector", &["CONNECTOR"], Some(HOST), env.now());
+            claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            env.holder_of(&claims)
+        };
+        let import = async |actor: &Actor, broadcast: &str| {
+            let comments = json!([{ "externalId": "1", "authorName": "Марат", "body": "Су", "postedAt": env.now() }]);
+            let answer = actor.try_act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+            answer["errors"][0]["extensions"]["code"].as_str().map(str::to_owned)
+        };
+        for (claims, may) in [
+            (json!({}), [true, true, true]),
+            (json!({ "platform": null, "broadcast": null }), [true, true, true]),
+            (json!({ "platform": "VK" }), [true, true, false]),
+            (json!({ "broadcast": broadcasts[1] }), [false, true, false]),
+            (json!({ "platform": "YOUTUBE", "broadcast": broadcasts[1] }), [false, false, false]),
+        ] {
+            let actor = connector(claims.clone());
+            for (broadcast, may) in broadcasts.iter().zip(may) {
+                let expected = (!may).then(|| "FORBIDDEN".to_owned());
+                assert_eq!(import(&actor, broadcast).await, expected, "{claims} {broadcast}");
+            }
+        }
+        for claims in [json!({ "platform": "ICQ" }), json!({ "broadcast": "mtg_00000000000000000000000000" }), json!({ "broadcast": 1 })] {
+            let actor = connector(claims.clone());
+            assert_eq!(import(&actor, &broadcasts[0]).await.as_deref(), Some("UNAUTHENTICATED"), "{claims}: it must not become no restriction");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_others_the_claims_of_a_connector_mean_nothing() {
+    let env = TestEnv::start(Engine::Embedded).await;
+    let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
+    claims["platform"] = json!("ios");
+    assert_eq!(env.holder_of(&claims).query("{ viewer { subject } }", json!({})).await["viewer"]["subject"], "ana");
+}

@@ -1,0 +1,194 @@
+//! Many at once, and connections that break anywhere: everybody gets everything, once, in order.
+
+use std::time::Duration;
+
+use harness::{Actor, Engine, Live, Socket, TestEnv, Wire, id_of, on_both_engines};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+const QUERY: &str = "subscription($id: ID!, $after: Int) \
+                     { comments(meetingId: $id, after: $after) { seq prev kind recovered comment { body } } }";
+
+/// Takes events as a client does that keeps to the rule of the contract, and says what is wrong with them.
+#[derive(Debug, Default)]
+struct Follower {
+    last: i64,
+    bodies: Vec<String>,
+}
+
+impl Follower {
+    fn take(&mut self, event: &Value) -> Result<(), String> {
+        match event["kind"].as_str() {
+            Some("SUBSCRIBED") if event["recovered"] != false => Ok(()),
+            Some("SUBSCRIBED") => Err("nothing older is kept".to_owned()),
+            Some("HEARTBEAT") => Ok(()),
+            _ if event["prev"] != self.last => {
+                Err(format!("{} follows {}, not {}", event["seq"], event["prev"], self.last))
+            }
+            _ => {
+                self.last = event["seq"].as_i64().ok_or("no position")?;
+                self.bodies.push(event["comment"]["body"].as_str().unwrap_or_default().to_owned());
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn crowd(runs: usize) {
+    const FOLLOWERS: usize = 50;
+    const WRITERS: usize = 20;
+    const POSTS: usize = 5;
+    let mut env = TestEnv::start(Engine::Production).await;
+    let replicas = [0, env.replica().await, env.replica().await];
+    let hosts = replicas.map(|replica| env.host(replica));
+    for run in 0..runs {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let mut following = Vec::new();
+        for number in 0..FOLLOWERS {
+            let reader = env.stranger().at(hosts[number % 3].clone());
+            let mut live = reader.follow(QUERY, json!({ "id": meeting, "after": 0 })).await;
+            live.next().await;
+            following.push(tokio::spawn(async move {
+                let mut follower = Follower::default();
+                while follower.bodies.len() < WRITERS * POSTS {
+                    let event = live.next().await;
+                    follower.take(&event)?;
+                }
+                Ok::<_, String>(follower)
+            }));
+        }
+        let writing = (0..WRITERS).map(|number| {
+            let author = env.citizen(&format!("{run}-{number}")).at(hosts[number % 3].clone());
+            let meeting = meeting.clone();
+            async move {
+                for n in 0..POSTS {
+                    author.post(&meeting, &format!("{number}.{n}")).await;
+                }
+            }
+        });
+        let mut seen = Vec::new();
+        let all = async {
+            for follower in following {
+                seen.push(follower.await.unwrap().expect("strictly rising, no hole").bodies);
+            }
+        };
+        let looking = async {
+            loop {
+                // Not a wait for anything: what the bus should lose is found by the look a second.
+                let _ = tokio::time::timeout(Duration::from_millis(50), std::future::pending::<()>()).await;
+                env.pass(chrono::TimeDelta::seconds(1));
+            }
+        };
+        tokio::select! {
+            _ = async { tokio::join!(futures_util::future::join_all(writing), all) } => {}
+            () = looking => {}
+        }
+        assert!(seen.iter().all(|bodies| bodies == &seen[0]), "all have seen the same, in the same order");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_followers_of_twenty_writers_at_three_replicas_see_the_same() {
+    crowd(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make test-faults"]
+async fn fifty_followers_of_twenty_writers_at_three_replicas_see_the_same_ten_times() {
+    crowd(10).await;
+}
+
+/// Begins to follow through a wire that may end at any byte, also before anything is said.
+async fn begin(host: &str, meeting: &str, after: i64) -> Option<Live> {
+    let mut socket = Socket::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.ok()?;
+    socket.say(&json!({ "type": "connection_init" })).await;
+    socket.try_hear().await?;
+    Some(socket.follow(QUERY, json!({ "id": meeting, "after": after })).await)
+}
+
+/// Brings so many comments from a broadcast, in one act.
+async fn import(env: &TestEnv, staff: &Actor, meeting: &str, count: usize) {
+    let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
+    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let comments: Vec<_> = (0..count)
+        .map(|n| json!({ "externalId": n.to_string(), "authorName": "М", "body": format!("Су {n}"), "postedAt": env.now() }))
+        .collect();
+    let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments });
+    env.connector(HOST).act("importComments", import).await;
+}
+
+on_both_engines! {
+async fn a_connection_may_be_cut_at_any_byte(env) {
+    const CUTS: usize = 200;
+    const EVENTS: usize = 500;
+    let staff = env.akimat(HOST);
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    import(&env, &staff, &meeting, EVENTS).await;
+    let wire = Wire::to(&env.host(0)).await;
+    let (mut keeps, mut forgets, mut control, mut broken) = (Follower::default(), Follower::default(), Ok(()), 0);
+    for cut in 0..CUTS {
+        // From the middle of the handshake to a few events further.
+        wire.end_after(100 + cut * 6);
+        let Some(mut live) = begin(&wire.host(), &meeting, keeps.last).await else { continue };
+        while keeps.bodies.len() < EVENTS {
+            let Some(event) = live.try_next().await else {
+                broken += 1;
+                break;
+            };
+            keeps.take(&event).expect("everything once");
+            // The control: one that loses its place now and then.
+            control = control.and_then(|()| forgets.take(&event));
+        }
+        forgets.last = if cut % 50 == 49 { 0 } else { forgets.last };
+    }
+    assert!(broken > CUTS / 3, "many broke after they had begun: {broken}");
+    let mut live = begin(&env.host(0), &meeting, keeps.last).await.expect("a whole connection");
+    while keeps.bodies.len() < EVENTS {
+        keeps.take(&live.next().await).expect("everything once");
+    }
+    let bodies: Vec<_> = (0..EVENTS).map(|n| format!("Су {n}")).collect();
+    assert_eq!(keeps.bodies, bodies, "everything once, in order");
+    assert!(control.is_err(), "a follower that loses its place is seen");
+}
+
+async fn a_stream_that_never_pauses_does_not_starve_its_neighbour(env) {
+    const BUSY: usize = 8;
+    const ASKED: usize = 60;
+    let staff = env.akimat(HOST);
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    import(&env, &staff, &meeting, 500).await;
+    let mut socket = env.stranger().socket().await;
+    let subscribe = |id: &str, query: &str| {
+        json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": { "id": meeting, "after": 0 } } })
+    };
+    // Replays without end: each that has come to its end begins anew.
+    for busy in 0..BUSY {
+        socket.say(&subscribe(&format!("busy-{busy}"), QUERY)).await;
+    }
+    let (mut replayed, mut in_time, mut begun) = (0_usize, 0, BUSY);
+    for asked in 0..ASKED {
+        let id = format!("ask-{asked}");
+        socket.say(&subscribe(&id, "{ __typename }")).await;
+        let began = std::time::Instant::now();
+        loop {
+            let message = socket.hear().await;
+            if message["id"] == id && message["type"] == "complete" {
+                break;
+            }
+            let seq = message["payload"]["data"]["comments"]["seq"].as_i64();
+            if seq.is_some() {
+                replayed += 1;
+            }
+            if seq == Some(500) {
+                let busy = message["id"].as_str().expect("an id").to_owned();
+                socket.say(&json!({ "id": busy, "type": "complete" })).await;
+                socket.say(&subscribe(&format!("busy-{begun}"), QUERY)).await;
+                begun += 1;
+            }
+        }
+        in_time += usize::from(began.elapsed() < Duration::from_secs(1));
+    }
+    assert!(in_time * 100 >= ASKED * 95, "{in_time} of {ASKED} were answered within a second");
+    assert!(replayed > ASKED, "the streams were busy meanwhile: {replayed}");
+}
+}

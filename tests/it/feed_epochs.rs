@@ -1,0 +1,173 @@
+//! Positions after the database was restored, and how far a filtered follower has come.
+
+use chrono::TimeDelta;
+use harness::{Actor, Live, Process, Server, TestEnv, id_of, on_both_engines, outside};
+use kezdesu::{idgen::RandomIds, service};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+const FAR_HOST: &str = "103200000";
+const FAR: &str = "103230000";
+const FOLLOW: &str = "subscription($id: ID!, $after: Int, $epoch: String) { comments(meetingId: $id, after: $after, epoch: $epoch) \
+                      { seq prev kind recovered epoch comment { body } } }";
+
+/// Follows comments from a position of an epoch; with the first event.
+async fn follow(actor: &Actor, meeting: &str, after: Option<i64>, epoch: Option<&str>) -> (Live, Value) {
+    let mut live = actor.follow(FOLLOW, json!({ "id": meeting, "after": after, "epoch": epoch })).await;
+    let first = live.next().await;
+    assert_eq!(first["kind"], "SUBSCRIBED", "{first}");
+    (live, first)
+}
+
+fn epoch_of(event: &Value) -> String {
+    event["epoch"].as_str().expect("an epoch").to_owned()
+}
+
+/// Hears to the end of a stream.
+async fn ended(live: &mut Live) {
+    while live.socket.hear().await["type"] != "complete" {}
+}
+
+/// What an operator does after a restore.
+async fn restored(env: &TestEnv) -> String {
+    let store = &env.service(0).app().store;
+    service::new_epoch(store, env.clock.as_ref(), RandomIds::start().as_ref()).await.expect("a new epoch")
+}
+
+on_both_engines! {
+    async fn an_epoch_is_told_at_the_beginning_and_stays_through_a_restart(env) {
+        let mut env = env;
+        let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        ana.post(&meeting, "Бір").await;
+        let (mut live, first) = follow(&stranger, &meeting, Some(0), None).await;
+        let epoch = epoch_of(&first);
+        assert_eq!((&live.next().await["epoch"], &live.next_in(&env).await["epoch"]), (&Value::Null, &Value::Null));
+        let meetings = "subscription($epoch: String) { meetings(after: 0, epoch: $epoch) { kind recovered epoch } }";
+        let seen = stranger.follow(meetings, json!({ "epoch": epoch })).await.next().await;
+        assert_eq!(seen, json!({ "kind": "SUBSCRIBED", "recovered": true, "epoch": epoch }));
+        let second = env.replica().await;
+        let there = stranger.at(env.host(second));
+        assert_eq!(epoch_of(&follow(&there, &meeting, None, None).await.1), epoch, "all replicas have the same");
+        env.stop(0).await;
+        let (_, again) = follow(&there, &meeting, Some(1), Some(&epoch)).await;
+        assert_eq!((again["recovered"].as_bool(), epoch_of(&again)), (Some(true), epoch));
+    }
+
+    async fn a_resume_over_a_restored_backup_is_not_whole(env) {
+        let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        for body in ["Бір", "Екі", "Үш"] {
+            ana.post(&meeting, body).await;
+        }
+        let (mut live, first) = follow(&stranger, &meeting, Some(3), None).await;
+        let (old, mut split) = (epoch_of(&first), stranger.follow("subscription($id: ID!) { timeSplit(meetingId: $id) { presentationMs } }", json!({ "id": meeting })).await);
+        split.next().await;
+        let new = restored(&env).await;
+        assert_ne!(new, old);
+        // Whoever follows is cut off at the next look.
+        let mut ended = std::pin::pin!(ended(&mut live));
+        // Not a wait for anything: it only paces the clock.
+        while tokio::time::timeout(std::time::Duration::from_millis(10), &mut ended).await.is_err() {
+            env.pass(TimeDelta::milliseconds(200));
+        }
+        for (after, epoch, recovered, seq) in [
+            (Some(2), Some(old.as_str()), Some(false), 3),
+            (Some(3), Some(&old), Some(false), 3),
+            (Some(2), Some(&new), Some(true), 2),
+            (Some(2), None, Some(true), 2),
+            (None, Some(&old), None, 3),
+        ] {
+            let (_, first) = follow(&stranger, &meeting, after, epoch).await;
+            assert_eq!((first["recovered"].as_bool(), first["seq"].as_i64()), (recovered, Some(seq)), "{after:?} {epoch:?}");
+            assert_eq!(epoch_of(&first), new);
+        }
+        let (mut live, _) = follow(&stranger, &meeting, Some(2), Some(&old)).await;
+        ana.post(&meeting, "Төрт").await;
+        assert_eq!(live.next().await["comment"]["body"], "Төрт");
+        // What holds no positions goes on by itself.
+        split.next_in(&env).await;
+
+        let body = json!({ "query": FOLLOW, "variables": { "id": meeting } });
+        let ask = |id: String| stranger.request().header("accept", "text/event-stream").header("last-event-id", id).json(&body);
+        for (id, recovered) in [(format!("{old}.1"), false), (format!("{new}.1"), true)] {
+            let chunk = ask(id.clone()).send().await.unwrap().chunk().await.unwrap().unwrap();
+            let text = std::str::from_utf8(&chunk).unwrap();
+            assert!(text.contains(&format!("\"recovered\":{recovered}")), "{id}: {text}");
+        }
+    }
+
+    async fn who_is_shown_nothing_resumes_from_where_the_heartbeat_was(env) {
+        let (admin, ana) = (env.somebody("Staff", &["ADMIN"], None), env.citizen("Ana"));
+        let query = "subscription($after: Int) { meetings(region: \"75\", after: $after) { seq prev kind meeting { id } } }"
+            .replace("\"75\"", &format!("\"{HOST}\""));
+        let mut live = env.stranger().follow(&query, json!({ "after": 0 })).await;
+        assert_eq!(live.next().await["seq"], 0);
+        for _ in 0..3 {
+            admin.live_meeting(FAR_HOST, FAR, env.now(), "AFTER").await;
+        }
+        // Each was planned, announced and started.
+        let beat = loop {
+            let event = live.next_in(&env).await;
+            assert_eq!((&event["kind"], &event["prev"]), (&json!("HEARTBEAT"), &json!(0)), "{event}");
+            if event["seq"] == 9 { break event }
+        };
+        let mut again = env.stranger().follow(&query, json!({ "after": beat["seq"] })).await;
+        assert_eq!(again.next().await, json!({ "seq": 9, "prev": 9, "kind": "SUBSCRIBED", "meeting": null }));
+        let here = admin.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        for (live, prev) in [(&mut live, 0), (&mut again, 9)] {
+            let event = live.next_event_in(&env).await;
+            assert_eq!(event, json!({ "seq": 10, "prev": prev, "kind": "PLANNED", "meeting": { "id": here } }));
+        }
+
+        // The same where what is not public is not shown.
+        let meeting = admin.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
+        let mut live = env.stranger().follow_comments(&meeting, Some(0), "PUBLIC").await;
+        let waits = id_of(&ana.post(&meeting, "Жол?").await);
+        while live.next_in(&env).await["seq"] != 1 {}
+        env.moderator(HOST).moderate("APPROVE", &[&waits]).await;
+        let event = live.next_event_in(&env).await;
+        assert_eq!((&event["seq"], &event["prev"]), (&json!(2), &json!(0)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_begins_a_new_epoch_and_running_replicas_notice() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = outside::settings(dir.path(), &[]);
+    let program = Process::serve(&settings).await;
+    let staff = outside::person(&program.host, "staff", &["AKIMAT"]);
+    let meeting =
+        staff.live_meeting(outside::HOST, outside::HOST, outside::now() + TimeDelta::minutes(1), "AFTER").await;
+    let (mut live, first) = follow(&staff, &meeting, None, None).await;
+    let mut command = tokio::process::Command::new(Process::program());
+    let done = command.arg("new-epoch").envs(settings).output().await.unwrap();
+    assert!(done.status.success(), "{done:?}");
+    ended(&mut live).await;
+    let (_, second) = follow(&staff, &meeting, Some(0), Some(&epoch_of(&first))).await;
+    assert_eq!(second["recovered"], false);
+    let told = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(told.trim(), format!("the feeds are in epoch {}", epoch_of(&second)));
+    assert!(program.terminate().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_recovered_has_another_epoch_by_itself() {
+    let (dir, mut postgres, redis) = (tempfile::tempdir().unwrap(), Server::postgres(), Server::redis());
+    let more = [("KEZDESU_DATABASE_URL", postgres.postgres_url()), ("KEZDESU_REDIS_URL", redis.redis_url())];
+    let program = Process::serve(&outside::settings(dir.path(), &more)).await;
+    let staff = outside::person(&program.host, "staff", &["AKIMAT"]);
+    let meeting =
+        staff.live_meeting(outside::HOST, outside::HOST, outside::now() + TimeDelta::minutes(1), "AFTER").await;
+    let (mut live, first) = follow(&staff, &meeting, None, None).await;
+    postgres.restart("INT");
+    let (_, again) = follow(&staff, &meeting, Some(0), Some(&epoch_of(&first))).await;
+    assert_eq!((&again["recovered"], &again["epoch"]), (&json!(true), &first["epoch"]));
+    postgres.recover();
+    ended(&mut live).await;
+    let (_, again) = follow(&staff, &meeting, Some(0), Some(&epoch_of(&first))).await;
+    assert_eq!(again["recovered"], false);
+    let stored = |event: &Value| epoch_of(event).split_once('-').unwrap().0.to_owned();
+    assert_eq!(stored(&again), stored(&first), "only the timeline is another");
+    assert!(program.terminate().await);
+}

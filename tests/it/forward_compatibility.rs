@@ -1,0 +1,204 @@
+//! What a later version has stored, while replicas are replaced one by one or after a return to an older one: it stops nothing, and
+//! nothing of it is shown that should not be.
+
+use harness::{TestEnv, id_of, on_both_engines, refusal};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+const OTHER_HOST: &str = "103200000";
+/// In place of a body: the feed of the comments is told of something that is no comment.
+const NO_COMMENT: &str = "-";
+
+/// An event that another version records about the comment of this body, or about the meeting where there is none.
+async fn record(env: &TestEnv, body: &str, kind: &str, public_kind: Option<&str>, audience: Option<&str>) {
+    let text = |value: Option<&str>| value.map_or("NULL".to_owned(), |value| format!("'{value}'"));
+    let (feed, subject) = if body.is_empty() {
+        ("feed = 'meetings'".to_owned(), "id FROM meetings".to_owned())
+    } else if body == NO_COMMENT {
+        ("feed <> 'meetings'".to_owned(), "id FROM meetings".to_owned())
+    } else {
+        ("feed <> 'meetings'".to_owned(), format!("id FROM comments WHERE body = '{body}'"))
+    };
+    env.sql(&format!(
+        "INSERT INTO feed_events (feed, seq, at, subject, kind, public_kind, audience)
+         SELECT feed, seq + 1, at, (SELECT {subject} LIMIT 1), '{kind}', {}, {} FROM feed_events
+         WHERE {feed} ORDER BY seq DESC LIMIT 1;
+         UPDATE feeds SET head = head + 1 WHERE {}",
+        text(public_kind),
+        text(audience),
+        feed.replace("feed", "name"),
+    ))
+    .await;
+}
+
+/// Kind, position, position before and body of an event.
+fn told(event: &Value) -> (String, i64, i64, String) {
+    let position = |name: &str| event[name].as_i64().expect("a position");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&event["kind"]), position("seq"), position("prev"), text(&event["comment"]["body"]))
+}
+
+fn tells(kind: &str, seq: i64, prev: i64, body: &str) -> (String, i64, i64, String) {
+    (kind.to_owned(), seq, prev, body.to_owned())
+}
+
+on_both_engines! {
+    async fn shows_an_unknown_kind_of_event_as_a_change(env) {
+        let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        ana.post(&meeting, "Бір").await;
+        let hidden = id_of(&ana.post(&meeting, "Екі").await);
+        moderator.moderate("HIDE", &[&hidden]).await;
+        let mut follower = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+        let mut author = ana.follow_comments(&meeting, None, "PUBLIC").await;
+        let mut queue = moderator.follow_comments(&meeting, None, "MODERATION").await;
+        record(&env, "Бір", "PINNED", Some("PINNED"), None).await;
+        record(&env, "Бір", "WEIGHED", None, None).await;
+        record(&env, "Екі", "PINNED", Some("PINNED"), None).await;
+        record(&env, "Бір", "CHANGED", Some("CHANGED"), Some("AGENCY")).await;
+        record(&env, NO_COMMENT, "CALLED", Some("CALLED"), None).await;
+        ana.post(&meeting, "Үш").await;
+        let public = [tells("CHANGED", 4, 3, "Бір"), tells("POSTED", 9, 4, "Үш")];
+        let own = [
+            tells("CHANGED", 4, 3, "Бір"), tells("CHANGED", 5, 4, "Бір"), tells("CHANGED", 6, 5, "Екі"), tells("POSTED", 9, 6, "Үш"),
+        ];
+        let all = [
+            tells("CHANGED", 4, 3, "Бір"), tells("CHANGED", 5, 4, "Бір"), tells("CHANGED", 6, 5, "Екі"), tells("CHANGED", 7, 6, "Бір"),
+            tells("POSTED", 9, 7, "Үш"),
+        ];
+        for (live, expected) in [(&mut follower, &public[..]), (&mut author, &own), (&mut queue, &all)] {
+            for one in expected {
+                assert_eq!(told(&live.next_event_in(&env).await), *one);
+            }
+        }
+        // The same when coming back.
+        let mut again = env.stranger().follow_comments(&meeting, Some(3), "PUBLIC").await;
+        for one in &public {
+            assert_eq!(told(&again.next().await), *one);
+        }
+
+        let mut meetings = env.stranger().follow("subscription { meetings { kind meeting { id } } }", json!({})).await;
+        assert_eq!(meetings.next().await["kind"], "SUBSCRIBED");
+        record(&env, "", "POSTPONED", Some("POSTPONED"), None).await;
+        assert_eq!(meetings.next_event_in(&env).await, json!({ "kind": "CHANGED", "meeting": { "id": meeting } }));
+    }
+
+    async fn leaves_alone_a_feed_that_it_does_not_know(env) {
+        let env = TestEnv::with(env.engine, &[("KEZDESU_KEEP_EVENTS", "100")]).await;
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        ana.post(&meeting, "Бір").await;
+        env.sql("INSERT INTO feeds (name, head, kept_after) VALUES ('receptions', 1000, 0), ('comments:soon', 1000, 0)").await;
+        for _ in 0..3 {
+            env.pass(chrono::TimeDelta::minutes(1));
+            ana.post(&meeting, &format!("Сұрақ {}", env.now())).await;
+        }
+        let app = env.service(0).app();
+        assert!(app.store.long_feeds(100).await.unwrap().is_empty());
+        // Fails where it was trimmed.
+        env.sql("INSERT INTO feeds (name, head, kept_after) SELECT 'meetings', 0, 0 FROM feeds WHERE name = 'receptions' AND kept_after > 0").await;
+    }
+
+    async fn leaves_out_a_comment_in_an_unknown_state(env) {
+        let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let parked = id_of(&ana.post(&meeting, "Құпия").await);
+        let mut queue = moderator.follow_comments(&meeting, Some(0), "MODERATION").await;
+        assert_eq!(queue.next().await["comment"]["body"], "Құпия");
+        env.sql("UPDATE comments SET state = 'PARKED', merged_state = 'PARKED' WHERE body = 'Құпия'").await;
+        record(&env, "Құпия", "PARKED", Some("PARKED"), None).await;
+        ana.post(&meeting, "Ашық").await;
+        assert_eq!(told(&queue.next_event_in(&env).await), tells("POSTED", 3, 1, "Ашық"));
+        for actor in [env.stranger(), ana.clone(), moderator.clone()] {
+            let listed = actor.comments(&meeting, json!({})).await;
+            assert_eq!(listed.iter().map(|one| one["body"].clone()).collect::<Vec<_>>(), ["Ашық"]);
+            let query = "query($id: ID!, $meeting: ID!) { node(id: $id) { id } meeting(id: $meeting) { comments { totalCount } } }";
+            let found = actor.query(query, json!({ "id": parked, "meeting": meeting })).await;
+            assert_eq!(found, json!({ "node": null, "meeting": { "comments": { "totalCount": 1 } } }));
+            let mut live = actor.follow_comments(&meeting, Some(0), "PUBLIC").await;
+            assert_ne!(live.next().await["commentId"], json!(parked));
+        }
+        for (actor, act, input) in [
+            (&moderator, "moderateComments", json!({ "commentIds": [parked], "action": "APPROVE" })),
+            (&moderator, "selectComment", json!({ "commentId": parked })),
+            (&ana, "withdrawComment", json!({ "commentId": parked })),
+            (&env.citizen("Ben"), "voteComment", json!({ "commentId": parked })),
+        ] {
+            assert_eq!(refusal(&actor.act(act, input).await), "NOT_FOUND", "{act}");
+        }
+    }
+
+    async fn shows_unknown_values_as_the_safest_known_ones_and_keeps_them(env) {
+        let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
+        let mut env = env;
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let comment = id_of(&ana.post(&meeting, "Жол?").await);
+        let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
+        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        env.sql("UPDATE comments SET kind = 'PETITION', platform = 'FEDIVERSE', language = 'UZ'").await;
+        env.sql("UPDATE meetings SET moderation = 'JURY', origin = 'UPRISING', channels = '[\"PRESS\",\"PIGEONS\"]'").await;
+        env.sql("UPDATE broadcasts SET platform = 'FEDIVERSE'").await;
+        env.sql("UPDATE stage_segments SET stage = 'BALLOT'").await;
+        env.sql(&format!("UPDATE region_versions SET kind = 'MEGAPOLIS' WHERE code = '{OTHER_HOST}'")).await;
+        let query = "query($id: ID!) { meeting(id: $id) { origin moderation { mode } outreachChannels broadcasts { platform }
+            timeSplit { stage presentationMs } comments { nodes { kind platform language } } } }";
+        let seen = env.stranger().query(query, json!({ "id": meeting })).await;
+        assert_eq!(seen["meeting"], json!({
+            "origin": "OFF_CALENDAR", "moderation": { "mode": "BEFORE" }, "outreachChannels": ["PRESS"], "broadcasts": [{ "platform": "OTHER" }],
+            "timeSplit": { "stage": "BREAK", "presentationMs": 0 },
+            "comments": { "nodes": [{ "kind": "REMARK", "platform": "OTHER", "language": "KK" }] },
+        }));
+        assert_eq!(ana.post(&meeting, "Су?").await["state"], "PENDING", "nobody knows how strict the mode is");
+        let one = json!({ "externalId": "1", "authorName": "Марат", "body": "Сұрақ", "postedAt": env.now() });
+        let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] });
+        assert_eq!(refusal(&env.connector(HOST).act("importComments", import).await), "NOT_FOUND");
+        env.citizen("Ben").act("voteComment", json!({ "commentId": comment })).await;
+        moderator.act("labelComment", json!({ "commentId": comment, "labels": ["жол"] })).await;
+        moderator.act("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 5 })).await;
+        staff.act("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
+        // Each of these fails where a value was written over.
+        for (table, is) in [
+            ("comments", "kind = 'PETITION' AND platform = 'FEDIVERSE' AND votes = 1"),
+            ("meetings", "moderation = 'JURY' AND origin = 'UPRISING' AND slow_mode_seconds = 5"),
+            ("broadcasts", "platform = 'FEDIVERSE'"),
+            ("stage_segments", "stage = 'BALLOT' AND ended_at IS NOT NULL"),
+        ] {
+            env.sql(&format!(
+                "INSERT INTO feeds (name, head, kept_after) SELECT 'meetings', 0, 0 FROM feeds
+                 WHERE name = 'meetings' AND NOT EXISTS (SELECT 1 FROM {table} WHERE {is})"
+            ))
+            .await;
+        }
+        let second = env.replica().await;
+        let query = "query($code: KatoCode!) { region(code: $code) { kind } }";
+        let region = env.stranger().at(env.host(second)).query(query, json!({ "code": OTHER_HOST })).await;
+        assert_eq!(region["region"]["kind"], "LOCALITY");
+    }
+
+    async fn a_meeting_in_an_unknown_phase_is_not_there(env) {
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let comment = id_of(&ana.post(&meeting, "Жол?").await);
+        let mut meetings = env.stranger().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
+        assert_eq!(meetings.next().await["kind"], "SUBSCRIBED");
+        for _ in 0..3 {
+            assert_eq!(meetings.next().await["meeting"]["id"], json!(meeting));
+        }
+        env.sql("UPDATE meetings SET phase = 'ADJOURNED'").await;
+        record(&env, "", "ADJOURNED", Some("ADJOURNED"), None).await;
+        let other = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        assert_eq!(meetings.next_event_in(&env).await["meeting"]["id"], json!(other));
+        let query = "query($id: ID!, $comment: ID!) { meeting(id: $id) { id } node(id: $comment) { id } meetings { nodes { id } totalCount } }";
+        let seen = staff.query(query, json!({ "id": meeting, "comment": comment })).await;
+        assert_eq!(seen, json!({ "meeting": null, "node": null, "meetings": { "nodes": [{ "id": other }], "totalCount": 1 } }));
+        for (actor, act, input) in [
+            (&ana, "postComment", json!({ "meetingId": meeting, "body": "Су?" })),
+            (&ana, "withdrawComment", json!({ "commentId": comment })),
+            (&staff, "endMeeting", json!({ "meetingId": meeting })),
+            (&staff, "setStage", json!({ "meetingId": meeting, "stage": "BREAK" })),
+        ] {
+            assert_eq!(refusal(&actor.act(act, input).await), "NOT_FOUND", "{act}");
+        }
+        assert_eq!(ana.begin_comments(&meeting, None, "PUBLIC").await.refused().await, "NOT_FOUND");
+    }
+}

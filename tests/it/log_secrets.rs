@@ -1,0 +1,142 @@
+//! On the engines of production too nothing secret gets into the log, be it an operator's password or a person's word.
+
+use std::path::Path;
+
+use harness::{
+    Actor, Process, Server, Socket, Wire, databases, id_of,
+    outside::{HOST, now, person, settings, stranger},
+    until,
+};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+const WHO: &str = "{ viewer { subject } }";
+/// Everything that is secret here has this word in it.
+const CANARY: &str = "canary";
+
+/// An address with a user's password in it.
+fn with_password(url: &str, password: &str) -> String {
+    let (scheme, rest) = url.split_once("://").expect("an address");
+    let (user, place) = rest.split_once('@').unwrap_or(("", rest));
+    format!("{scheme}://{user}:{password}@{place}")
+}
+
+/// A Redis that lets in whoever knows its password.
+async fn guarded_redis(password: &str) -> Server {
+    let redis = Server::redis();
+    let client = redis::Client::open(redis.redis_url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut set = redis::cmd("CONFIG");
+    let set = set.arg("SET").arg("requirepass").arg(password);
+    assert_eq!(set.query_async::<String>(&mut connection).await.unwrap(), "OK");
+    redis
+}
+
+async fn is_connected(process: &Process) -> bool {
+    let answer = harness::web().get(format!("http://{}/readyz", process.ops_host)).send().await.unwrap();
+    answer.json::<Value>().await.unwrap()["checks"]["bus"] == true
+}
+
+/// Introductions that are refused: with tokens that are none, are forged, or stand in the wrong place.
+async fn introduces_itself_badly(host: &str, token: &str) {
+    let forged = format!("{}.canaryforged", token.rsplit_once('.').unwrap().0);
+    for authorization in ["Bearer canary.not.atoken".to_owned(), format!("Bearer {forged}"), "canary".to_owned()] {
+        let mut socket = Socket::open(host).await;
+        socket.say(&json!({ "type": "connection_init", "payload": { "authorization": authorization } })).await;
+        assert_eq!(socket.closed().await, 4403);
+    }
+    for text in [r#"{"type":"connection_init","payload":"canary"}"#, r#"{"type":"canary"}"#, "canary {"] {
+        let mut socket = Socket::open(host).await;
+        socket.say_text(text).await;
+        assert_eq!(socket.closed().await, 4400);
+    }
+}
+
+async fn speaks(ana: &Actor, meeting: &str) -> String {
+    let mut live = ana.follow_comments(meeting, None, "PUBLIC").await;
+    let id = id_of(&ana.post(meeting, "canary-body").await);
+    assert_eq!(live.next().await["kind"], "POSTED");
+    ana.act("postComment", json!({ "meetingId": meeting, "body": "canary-refused".repeat(200) })).await;
+    ana.act("postComment", json!({ "meetingId": meeting, "body": "x", "idempotencyKey": "canary-key" })).await;
+    ana.act("postComment", json!({ "meetingId": meeting, "body": "canary", "idempotencyKey": "canary-key" })).await;
+    ana.error("{ canaryField(text: \"canary-text\") }", json!({})).await;
+    id
+}
+
+fn tells_nothing(log: &Path, token: &str) -> String {
+    let text = std::fs::read_to_string(log).unwrap();
+    let signature = token.rsplit('.').next().expect("a signature");
+    for line in text.lines() {
+        assert!(!line.contains(CANARY) && !line.contains(signature), "{line}");
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_token_text_or_name_is_in_the_log_of_production() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let redis = guarded_redis("canary-redis").await;
+    let (wire, database) = Wire::instead_of(&databases().await.fresh().await).await;
+    let more = [
+        ("KEZDESU_DATABASE_URL", with_password(&database, "canary-database")),
+        ("KEZDESU_REDIS_URL", with_password(&redis.redis_url(), "canary-redis")),
+        ("KEZDESU_ENVIRONMENT", "production".to_owned()),
+    ];
+    let settings = settings(dir.path(), &more);
+    let program =
+        Process::serve_logging(&settings, "trace,sqlx=trace,redis=trace,tungstenite::protocol=trace", &log).await;
+    let staff = person(&program.host, "staff", &["AKIMAT", "MODERATOR"]);
+    let canary = person(&program.host, "canary-subject", &["CITIZEN"]);
+    let token = canary.token.clone().expect("a token");
+    until(|| is_connected(&program), || {}, |connected| *connected).await;
+
+    let meeting = staff.live_meeting(HOST, HOST, now() + chrono::TimeDelta::hours(1), "AFTER").await;
+    let comment = speaks(&canary, &meeting).await;
+    staff.act("answerComment", json!({ "commentId": comment, "answer": "canary-answer" })).await;
+    introduces_itself_badly(&program.host, &token).await;
+
+    // What goes wrong underneath is told with its cause: a database and a Redis that are away.
+    wire.cut();
+    let broken = || async { stranger(&program.host).send("{ meetings { nodes { id } } }", json!({})).await };
+    let internal = |answer: &Value| answer["errors"][0]["extensions"]["code"] == "INTERNAL";
+    until(broken, || {}, internal).await;
+    let post = json!({ "meetingId": meeting, "body": "canary-lost" });
+    assert!(internal(&canary.try_act("postComment", post).await));
+    wire.mend();
+    until(broken, || {}, |answer: &Value| answer.get("errors").is_none()).await;
+    redis.signal("KILL");
+    until(|| is_connected(&program), || {}, |connected| !connected).await;
+    assert_eq!(canary.query(WHO, json!({})).await["viewer"]["subject"], "canary-subject");
+    assert!(program.terminate().await);
+
+    let text = tells_nothing(&log, &token);
+    for said in ["graphql.request", "graphql.subscription", "an operation failed"] {
+        assert!(text.contains(said), "it does not say {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_fails_says_why_without_the_passwords() {
+    let dir = tempfile::tempdir().unwrap();
+    let wire = Wire::to("127.0.0.1:1").await;
+    wire.cut();
+    let database = format!("postgres://postgres:canary-database@{}/test", wire.host());
+    let keys = format!("http://keys:canary-keys@{}/jwks?key=canary-query", wire.host());
+    for (name, value) in [
+        ("KEZDESU_DATABASE_URL", database.as_str()),
+        ("KEZDESU_DATABASE_URL", "postgres://postgres:canary-database@[/test"),
+        ("KEZDESU_REDIS_URL", "http://:canary-redis@localhost"),
+        ("KEZDESU_JWKS", keys.as_str()),
+    ] {
+        let mut settings = settings(dir.path(), &[]);
+        settings.push((name.to_owned(), value.to_owned()));
+        let mut command = Command::new(Process::program());
+        command.arg("serve").env_clear().envs(settings).env("KEZDESU_LISTEN", "127.0.0.1:0");
+        command.env("KEZDESU_OPS_LISTEN", "127.0.0.1:0").env("KEZDESU_LOG", "trace").kill_on_drop(true);
+        let ended = tokio::time::timeout(harness::PATIENCE, command.output()).await.expect("it ends").unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("kezdesu: {name}: ")) && !said.contains(CANARY), "{said}");
+    }
+}

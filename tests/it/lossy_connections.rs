@@ -1,0 +1,268 @@
+//! Events that are lost between the service and a client: who follows by `prev` and HEARTBEAT ends with everything once and in
+//! order; who trusts the stream does not.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use harness::{
+    Actor, Events, Graph, Live, Loses, Lossy, NodeProcess, TestEnv, Wire, id_of, on_both_engines,
+    outside::{HOST, now, person, stranger},
+};
+use serde_json::{Value, json};
+
+/// How many posts come while events are lost.
+const LOST: usize = 60;
+
+/// Two who follow the same meeting from one process.
+struct Followers {
+    process: NodeProcess,
+    /// What the follower of the examples has told.
+    careful: Vec<Value>,
+    /// What came to the one who trusts the stream.
+    trustful: Vec<Value>,
+}
+
+fn bodies(of: &[Value]) -> Vec<String> {
+    of.iter().filter_map(|told| told["body"].as_str()).map(str::to_owned).collect()
+}
+
+fn holes(of: &[Value]) -> usize {
+    of.iter().filter(|told| told["cut"] == "HOLE").count()
+}
+
+impl Followers {
+    /// Both, once they follow.
+    async fn of(meeting: &str, host: &str) -> Self {
+        let process = NodeProcess::talk("gateways/follow.mjs", &[host, meeting]);
+        let mut followers = Self { process, careful: Vec::new(), trustful: Vec::new() };
+        followers.hear(|all| !all.careful.is_empty() && !all.trustful.is_empty()).await;
+        followers
+    }
+
+    /// Listens until it is so.
+    async fn hear(&mut self, so: impl Fn(&Self) -> bool) {
+        while !so(self) {
+            let line: Value = serde_json::from_str(&self.process.line().await).expect("JSON");
+            let told = if line["who"] == "careful" { &mut self.careful } else { &mut self.trustful };
+            told.push(line);
+        }
+    }
+
+    /// Listens until both have heard of a comment.
+    async fn both_hear(&mut self, body: &str) {
+        self.hear(|all| [&all.careful, &all.trustful].iter().all(|of| bodies(of).iter().any(|one| one == body))).await;
+    }
+
+    /// Listens until the careful one has heard of a comment, while the environment's time passes.
+    async fn careful_hears_in(&mut self, env: &TestEnv, body: &str) {
+        let mut heard = std::pin::pin!(self.hear(|all| bodies(&all.careful).iter().any(|one| one == body)));
+        // Not a wait for anything: it only paces the clock.
+        while tokio::time::timeout(Duration::from_millis(25), &mut heard).await.is_err() {
+            env.pass(TimeDelta::seconds(1));
+        }
+    }
+
+    /// Everything came to the careful one once and in order, and not to the other.
+    fn prove(&self, posted: &[String]) {
+        assert_eq!(bodies(&self.careful), posted);
+        let seqs: Vec<i64> = self.careful.iter().filter_map(|told| told["seq"].as_i64()).collect();
+        assert!(seqs.is_sorted_by(|one, next| one < next), "{seqs:?}");
+        let trusted = bodies(&self.trustful);
+        assert!(trusted.len() < posted.len(), "the control missed nothing, so nothing was shown");
+    }
+}
+
+async fn post(ana: &Actor, meeting: &str, bodies: &[String]) {
+    for body in bodies {
+        ana.post(meeting, body).await;
+    }
+}
+
+fn texts(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("Сұрақ {n}")).collect()
+}
+
+/// Followers behind a gateway that has lost something.
+struct Loss {
+    followers: Followers,
+    posted: Vec<String>,
+    meeting: String,
+    ana: Actor,
+    _gateway: Lossy,
+}
+
+impl Loss {
+    /// Follows through a gateway that keeps `room` events for a slow client, until both are slow no longer.
+    async fn of(env: &TestEnv, room: usize, loses: Loses) -> Self {
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let gateway = Lossy::before(&env.stranger().host, room, loses).await;
+        let mut followers = Followers::of(&meeting, &gateway.host).await;
+        let posted = texts(LOST + 1);
+        // Only who has seen an event is sure to be subscribed.
+        post(&ana, &meeting, &posted[..1]).await;
+        followers.both_hear(&posted[0]).await;
+        gateway.slow_down();
+        post(&ana, &meeting, &posted[1..]).await;
+        gateway.came(2 * LOST).await;
+        gateway.speed_up();
+        Self { followers, posted, meeting, ana, _gateway: gateway }
+    }
+
+    /// Once both have heard of one more comment: everything came to the careful one, who saw one hole, and little to the other.
+    async fn mends(mut self, room: usize) {
+        self.posted.push("Соңы".to_owned());
+        self.ana.post(&self.meeting, "Соңы").await;
+        self.followers.both_hear("Соңы").await;
+        self.followers.prove(&self.posted);
+        assert_eq!(holes(&self.followers.careful), 1, "{:?}", self.followers.careful);
+        assert_eq!(bodies(&self.followers.trustful).len(), 1 + room + 1);
+    }
+}
+
+on_both_engines! {
+    async fn who_sees_a_hole_resumes_after_what_was_seen(env) {
+        Loss::of(&env, 8, Loses::Oldest).await.mends(8).await;
+    }
+
+    async fn where_nothing_follows_the_heartbeat_tells(env) {
+        let mut loss = Loss::of(&env, 8, Loses::Newest).await;
+        let last = loss.posted[LOST].clone();
+        loss.followers.careful_hears_in(&env, &last).await;
+        loss.mends(8).await;
+    }
+}
+
+/// A gateway begins a subscription anew by itself where its own connection breaks, with the variables of its beginning.
+#[tokio::test]
+async fn what_hive_gateway_loses_when_its_connection_breaks_is_resumed() {
+    let graph = Graph::start(&[]).await;
+    let wire = Wire::to(&graph.kezdesu.host).await;
+    let gateway = graph.hive_gateway_to(&wire.host()).await;
+    let (_, meeting) = graph.live_meeting("AFTER").await;
+    let ana = person(&graph.kezdesu.host, "ana", &["CITIZEN"]);
+    let mut followers = Followers::of(&meeting, &gateway.host).await;
+    let mut posted = texts(11);
+    post(&ana, &meeting, &posted[..1]).await;
+    followers.both_hear(&posted[0]).await;
+    wire.cut();
+    post(&ana, &meeting, &posted[1..]).await;
+    wire.mend();
+    followers.hear(|all| all.trustful.iter().filter(|told| told["kind"] == "SUBSCRIBED").count() == 2).await;
+    posted.push("Соңы".to_owned());
+    ana.post(&meeting, "Соңы").await;
+    followers.both_hear("Соңы").await;
+    followers.prove(&posted);
+    assert_eq!(bodies(&followers.trustful), ["Сұрақ 0", "Соңы"]);
+}
+
+/// How many events pass somebody who reads nothing. One is of 60 kB: all of them are far more than a gateway and the buffers of
+/// a connection are meant to hold.
+const PASS: i64 = 1_000;
+
+/// How somebody follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    WebSocket,
+    ServerSentEvents,
+}
+
+enum Stream {
+    Live(Live),
+    Events(Events),
+}
+
+/// Somebody who follows by the rule of the contract.
+struct Reader {
+    who: Actor,
+    door: Door,
+    meeting: String,
+    stream: Stream,
+    seen: i64,
+    holes: usize,
+}
+
+impl Reader {
+    /// Follows through a gateway.
+    async fn of(gateway: &str, door: Door, meeting: &str) -> Self {
+        let who = stranger(gateway);
+        let stream = Self::follow(&who, door, meeting, 0).await;
+        let mut reader = Self { who, door, meeting: meeting.to_owned(), stream, seen: 0, holes: 0 };
+        // Only who has been told so is sure to be subscribed.
+        assert_eq!(reader.event().await.expect("it begins")["kind"], "SUBSCRIBED");
+        reader
+    }
+
+    async fn follow(who: &Actor, door: Door, meeting: &str, after: i64) -> Stream {
+        let large: String = (0..30).map(|n| format!("b{n}: body ")).collect();
+        let query = format!(
+            "subscription($id: ID!, $after: Int) {{ comments(meetingId: $id, after: $after) {{ seq prev kind comment {{ {large} }} }} }}"
+        );
+        let variables = json!({ "id": meeting, "after": after });
+        match door {
+            Door::WebSocket => Stream::Live(who.follow(&query, variables).await),
+            Door::ServerSentEvents => Stream::Events(Events::of(who, &query, variables).await),
+        }
+    }
+
+    async fn event(&mut self) -> Option<Value> {
+        match &mut self.stream {
+            Stream::Live(live) => live.try_next().await,
+            Stream::Events(events) => events.try_next().await,
+        }
+    }
+
+    /// Reads until everything has come, each event once and in order; resumes at a hole or a cut.
+    async fn reads_everything(&mut self) {
+        while self.seen < PASS {
+            let event = self.event().await;
+            let position = |name: &str| event.as_ref().map(|event| event[name].as_i64().expect("a position"));
+            let hole = position("prev").is_some_and(|prev| prev > self.seen);
+            self.holes += usize::from(hole);
+            match position("seq") {
+                Some(seq) if !hole && seq > self.seen => {
+                    assert_eq!(seq, self.seen + 1);
+                    self.seen = seq;
+                }
+                Some(_) if !hole => {}
+                _ => self.stream = Self::follow(&self.who, self.door, &self.meeting, self.seen).await,
+            }
+        }
+    }
+}
+
+/// Follows through this door as somebody who reads nothing until everything has passed the gateway, and by the rule from then
+/// on. Everything comes once and in order; gives how many holes were met on the way.
+pub(crate) async fn holes_of_a_slow_reader(graph: &Graph, gateway: &str, door: Door) -> usize {
+    let (staff, meeting) = graph.live_meeting("AFTER").await;
+    let mut slow = Reader::of(gateway, door, &meeting).await;
+    let mut other = Reader::of(gateway, Door::WebSocket, &meeting).await;
+    import(graph, &staff, &meeting, PASS).await;
+    other.reads_everything().await;
+    slow.reads_everything().await;
+    slow.holes
+}
+
+/// Brings so many long comments from a broadcast.
+async fn import(graph: &Graph, staff: &Actor, meeting: &str, count: i64) {
+    let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
+    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let connector = person(&graph.kezdesu.host, "connector", &["CONNECTOR"]);
+    let body = "Жол ".repeat(240);
+    let comments: Vec<_> = (0..count)
+        .map(|n| json!({ "externalId": n.to_string(), "authorName": "М", "body": format!("{body}{n}"), "postedAt": now() }))
+        .collect();
+    for part in comments.chunks(250) {
+        let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": part });
+        let payload = connector.act("importComments", import).await;
+        assert_eq!(payload["imported"], part.len(), "{payload}");
+    }
+}
+
+/// It keeps everything for a slow reader, in its memory.
+#[tokio::test]
+async fn a_slow_reader_behind_hive_gateway_ends_with_everything() {
+    let graph = Graph::start(&[]).await;
+    let gateway = graph.hive_gateway().await;
+    assert_eq!(holes_of_a_slow_reader(&graph, &gateway.host, Door::WebSocket).await, 0);
+}

@@ -1,0 +1,51 @@
+//! Rows of an older replica, and what an older replica finds in ours: both run side by side during an upgrade.
+
+use harness::{Actor, id_of, on_both_engines, refusal};
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+async fn post(actor: &Actor, meeting: &str, body: &str, key: Option<&str>) -> Value {
+    actor.act("postComment", json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })).await
+}
+
+on_both_engines! {
+    async fn a_key_that_an_older_replica_has_claimed_still_gives_the_first_result(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let ana = env.citizen("Ana");
+        let first = id_of(&post(&ana, &meeting, "Жол?", Some("k")).await["comment"]);
+        let database = env.database().await;
+        database.execute_unprepared("UPDATE idempotency_keys SET canonical_digest = NULL").await.unwrap();
+        assert_eq!(id_of(&post(&ana, &meeting, "Жол?", Some("k")).await["comment"]), first);
+        assert_eq!(refusal(&post(&ana, &meeting, "Су?", Some("k")).await), "KEY_REUSED");
+        // With the canonical digest there, the other one means nothing.
+        let second = id_of(&post(&ana, &meeting, "Су?", Some("l")).await["comment"]);
+        database.execute_unprepared("UPDATE idempotency_keys SET input_digest = 'of another release'").await.unwrap();
+        assert_eq!(id_of(&post(&ana, &meeting, "Су?", Some("l")).await["comment"]), second);
+    }
+
+    async fn blocked_words_hold_whichever_replica_has_set_them(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let (moderator, ana) = (env.moderator(HOST), env.citizen("Ana"));
+        let database = env.database().await;
+        let set = async |words: &str| {
+            // As an older replica writes them.
+            let update = format!("UPDATE meetings SET blocked_words = '{words}', last_receipt = last_receipt");
+            database.execute_unprepared(&update).await.unwrap();
+        };
+        set(r#"["хам"]"#).await;
+        assert_eq!(refusal(&post(&ana, &meeting, "Хам!", None).await), "BLOCKED_WORD");
+        assert_eq!(moderator.meeting(&meeting).await["moderation"]["blockedWords"], json!(["хам"]));
+        let ours = moderator.act("setModeration", json!({ "meetingId": meeting, "blockedWords": ["сөз"] })).await;
+        assert_eq!(ours["meeting"]["moderation"]["blockedWords"], json!(["сөз"]));
+        assert!(post(&ana, &meeting, "Хам!", None).await["refusal"].is_null());
+        assert_eq!(refusal(&post(&ana, &meeting, "Сөз!", None).await), "BLOCKED_WORD");
+        let read = Statement::from_string(database.get_database_backend(), "SELECT blocked_words FROM meetings");
+        let found: String = database.query_one_raw(read).await.unwrap().unwrap().try_get("", "blocked_words").unwrap();
+        assert_eq!(found, r#"["сөз"]"#, "an older replica finds them where it looks");
+        set("[]").await;
+        assert!(post(&ana, &meeting, "Сөз?", None).await["refusal"].is_null());
+        assert_eq!(moderator.meeting(&meeting).await["moderation"]["blockedWords"], json!([]));
+    }
+}

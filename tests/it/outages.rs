@@ -1,0 +1,194 @@
+//! What is around the service fails: the bus, the database, the network. Nothing that was acknowledged may be lost by it.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use harness::{Actor, Engine, TestEnv, Wire, databases, id_of, until};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+async fn ready(env: &TestEnv, replica: usize) -> (u16, Value) {
+    let answer = harness::web().get(format!("http://{}/readyz", env.ops_host(replica))).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+/// Waits until a replica says this of its bus, while the environment's time passes.
+async fn until_bus_is(env: &TestEnv, replica: usize, up: bool) -> Value {
+    let good = |(_, said): &(u16, Value)| said["checks"]["bus"] == up;
+    let (status, said) = until(|| ready(env, replica), || env.pass(TimeDelta::seconds(1)), good).await;
+    assert_eq!(status, 200, "without the bus the service goes on: {said}");
+    said
+}
+
+/// A test environment whose bus is at the end of a wire.
+async fn with_bus_on_a_wire() -> (TestEnv, Wire) {
+    let (wire, url) = Wire::instead_of(&databases().await.redis()).await;
+    (TestEnv::with(Engine::Production, &[("KEZDESU_REDIS_URL", &url)]).await, wire)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_bus_is_away_the_service_goes_on_says_so_and_heals_alone() {
+    let (mut env, wire) = with_bus_on_a_wire().await;
+    let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let second = env.replica().await;
+    let mut live = env.stranger().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
+    until_bus_is(&env, 0, true).await;
+    until_bus_is(&env, second, true).await;
+    for round in 0..3 {
+        wire.cut();
+        let said = until_bus_is(&env, second, false).await;
+        assert_eq!(said["degraded"], true);
+        let posted = ana.post(&meeting, &format!("Байланыссыз {round}")).await;
+        let event = live.next_event_in(&env).await;
+        assert_eq!((&event["comment"]["id"], &event["kind"]), (&posted["id"], &json!("POSTED")));
+        wire.mend();
+        assert_eq!(until_bus_is(&env, 0, true).await["degraded"], false);
+        until_bus_is(&env, second, true).await;
+        let posted = ana.post(&meeting, &format!("Байланыс бар {round}")).await;
+        let event = live.next_event_in(&env).await;
+        assert_eq!(event["comment"]["id"], posted["id"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_starts_without_the_bus_serves_and_joins_it_later() {
+    let (wire, url) = Wire::instead_of(&databases().await.redis()).await;
+    wire.cut();
+    let mut env = TestEnv::with(Engine::Production, &[("KEZDESU_REDIS_URL", &url)]).await;
+    let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let second = env.replica().await;
+    let mut near = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+    let mut far = env.stranger().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
+    ana.post(&meeting, "Бір").await;
+    assert_eq!(near.next().await["comment"]["body"], "Бір", "on the same replica nothing waits for the bus");
+    assert_eq!(far.next_event_in(&env).await["comment"]["body"], "Бір");
+    wire.mend();
+    until_bus_is(&env, 0, true).await;
+    until_bus_is(&env, second, true).await;
+    ana.post(&meeting, "Екі").await;
+    assert_eq!(far.next_event_in(&env).await["comment"]["body"], "Екі");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bus_that_goes_quiet_holds_nobody_up() {
+    let (env, wire) = with_bus_on_a_wire().await;
+    let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    until_bus_is(&env, 0, true).await;
+    let mut live = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+    wire.hold();
+    let began = std::time::Instant::now();
+    for n in 0..30 {
+        ana.post(&meeting, &format!("Сұрақ {n}")).await;
+        assert_eq!(live.next().await["seq"], n + 1);
+    }
+    let took = began.elapsed();
+    assert!(took < std::time::Duration::from_secs(10), "posts waited for the bus: {took:?}");
+    until_bus_is(&env, 0, false).await;
+    wire.mend();
+    until_bus_is(&env, 0, true).await;
+}
+
+/// A test environment whose database is at the end of a wire.
+async fn with_database_on_a_wire() -> (TestEnv, Wire) {
+    let (wire, url) = Wire::instead_of(&databases().await.fresh().await).await;
+    (TestEnv::with(Engine::Production, &[("KEZDESU_DATABASE_URL", &url)]).await, wire)
+}
+
+/// Posts with a key until it is acknowledged, and says how often it had to be sent.
+async fn post_until_done(author: Actor, meeting: String, body: String) -> (String, String, usize) {
+    let input = json!({ "meetingId": meeting, "body": body, "idempotencyKey": body });
+    for tries in 1..1000 {
+        let answer = author.try_act("postComment", input.clone()).await;
+        match answer["errors"][0]["extensions"]["code"].as_str() {
+            None => {
+                let payload = &answer["data"]["postComment"];
+                assert!(payload["refusal"].is_null(), "{payload}");
+                return (body, id_of(&payload["comment"]), tries);
+            }
+            Some("INTERNAL") => {
+                let error = &answer["errors"][0];
+                assert!(error["extensions"]["errorId"].is_string(), "{error}");
+                for secret in ["sql", "connection", "pool", "io error", "postgres"] {
+                    let text = error["message"].as_str().unwrap().to_lowercase();
+                    assert!(!text.contains(secret), "what is inside is shown: {error}");
+                }
+            }
+            Some(other) => panic!("{other}: {answer}"),
+        }
+    }
+    panic!("{body} was never acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_whose_connections_break_loses_and_doubles_nothing() {
+    let (env, wire) = with_database_on_a_wire().await;
+    let staff = env.akimat(HOST);
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let mut live = env.stranger().follow_comments(&meeting, Some(0), "PUBLIC").await;
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let (author, meeting) = (env.citizen(&format!("Writer {writer}")), meeting.clone());
+            tokio::spawn(async move {
+                let mut done = Vec::new();
+                for n in 0..25 {
+                    done.push(post_until_done(author.clone(), meeting.clone(), format!("{writer}.{n}")).await);
+                }
+                done
+            })
+        })
+        .collect();
+    // Cut at every tenth event, whatever is under way then.
+    let mut seen = Vec::new();
+    while seen.len() < 100 {
+        let event = live.next_event_in(&env).await;
+        assert_eq!(event["seq"].as_u64().unwrap(), u64::try_from(seen.len()).unwrap() + 1);
+        seen.push(event["comment"]["id"].as_str().unwrap().to_owned());
+        if seen.len() % 10 == 0 {
+            wire.snap();
+        }
+    }
+    let mut acknowledged = BTreeMap::new();
+    let mut sent = 0;
+    for writer in writers {
+        for (body, id, tries) in writer.await.unwrap() {
+            sent += tries;
+            acknowledged.insert(body, id);
+        }
+    }
+    assert!(sent > 100, "something was sent again");
+    let reader = env.stranger();
+    let kept = reader.comments(&meeting, json!({})).await;
+    let listed: Vec<String> = kept.iter().map(id_of).collect();
+    assert_eq!(listed, seen, "what was followed is what is listed, in the same order");
+    let mut wanted: Vec<String> = acknowledged.into_values().collect();
+    let mut found = listed;
+    wanted.sort();
+    found.sort();
+    assert_eq!(found, wanted);
+    let receipts: Vec<String> = kept.iter().map(|one| one["receipt"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(receipts, (1..=100).map(|n| format!("Q-{n:04}")).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_database_is_away_the_service_is_not_ready_and_heals_alone() {
+    let (env, wire) = with_database_on_a_wire().await;
+    let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let mut live = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+    wire.cut();
+    assert_eq!(ready(&env, 0).await.0, 503);
+    let answer = ana.try_act("postComment", json!({ "meetingId": meeting, "body": "Бар ма?" })).await;
+    let error = &answer["errors"][0];
+    assert_eq!(error["extensions"]["code"], "INTERNAL", "{answer}");
+    assert_eq!(error["extensions"].as_object().unwrap().len(), 2, "the code and the id, and nothing else: {error}");
+    let units = ana.query("{ region(code: \"751110000\") { names { kk } } }", json!({})).await;
+    assert_eq!(units["region"]["names"]["kk"], "Алмалы ауданы", "units need no database");
+    wire.mend();
+    until(|| ready(&env, 0), || env.pass(TimeDelta::seconds(1)), |(status, _)| *status == 200).await;
+    ana.post(&meeting, "Қайтты").await;
+    assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Қайтты", "the stream was never cut");
+}

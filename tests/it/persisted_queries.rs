@@ -1,0 +1,161 @@
+//! Operations that are known by an identity: registered by clients, or listed in a manifest.
+
+use harness::{Actor, Engine, TestEnv, on_both_engines, web};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+const HOST: &str = "751110000";
+/// The SHA-256 of [`WHO`].
+const HASH: &str = "f38dc677810a6ebe0c65fe68116919b963d86aac1bb7090ed4809385477b2ef7";
+const WHO: &str = "{ viewer { subject } }";
+
+fn by_hash(hash: &str) -> Value {
+    json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } })
+}
+
+async fn post(actor: &Actor, body: Value) -> (u16, Value) {
+    let answer = actor.request().json(&body).send().await.expect("the service answers");
+    (answer.status().as_u16(), answer.json().await.expect("JSON"))
+}
+
+/// One of many documents, with its hash.
+fn numbered(n: usize) -> (String, String) {
+    let query = format!("{{ a{n}: __typename }}");
+    let hash = Sha256::digest(&query).iter().map(|byte| format!("{byte:02x}")).collect();
+    (query, hash)
+}
+
+fn code(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
+}
+
+/// A test environment whose public runs only what this manifest lists.
+async fn listed(dir: &tempfile::TempDir) -> TestEnv {
+    let manifest = dir.path().join("operations.json");
+    let region = "query Region($code: KatoCode!) { region(code: $code) { name } }";
+    let follow = "subscription Follow($id: ID!) { comments(meetingId: $id) { kind } }";
+    let operations = [("region", "query", region), ("follow", "subscription", follow)]
+        .map(|(id, kind, body)| json!({ "id": id, "name": id, "type": kind, "body": body }));
+    let text = json!({ "format": "apollo-persisted-query-manifest", "version": 1, "operations": operations });
+    std::fs::write(&manifest, text.to_string()).expect("the manifest is written");
+    let path = manifest.to_str().expect("a plain path");
+    TestEnv::with(Engine::Embedded, &[("KEZDESU_OPERATIONS", path), ("KEZDESU_SAFELIST", "public")]).await
+}
+
+on_both_engines! {
+    async fn a_client_sends_a_hash_and_the_text_only_once(env) {
+        let ana = env.citizen("Ana");
+        let (status, answer) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
+        // Clients compare both to the letter.
+        assert_eq!((status, &answer["errors"][0]["message"]), (200, &json!("PersistedQueryNotFound")));
+        assert_eq!(code(&answer), "PERSISTED_QUERY_NOT_FOUND");
+        let (_, first) = post(&ana, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
+        assert!(first["data"]["viewer"]["subject"].is_string(), "{first}");
+        let (_, again) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
+        assert_eq!(again, first);
+        let (_, other) = post(&env.stranger(), json!({ "documentId": format!("sha256:{HASH}") })).await;
+        assert_eq!(other, json!({ "data": { "viewer": null } }), "the text is shared, the answer is not");
+        let get = web().get(format!("http://{}/graphql", env.host(0)));
+        let get = get.query(&[("extensions", by_hash(HASH).to_string())]).send().await.unwrap();
+        assert!(get.headers().contains_key("etag"));
+        assert_eq!(get.json::<Value>().await.unwrap(), other);
+    }
+
+    async fn a_hash_that_is_not_the_texts_registers_nothing(env) {
+        let ana = env.citizen("Ana");
+        let wrong = json!({ "query": "{ viewer { roles } }", "extensions": by_hash(HASH) });
+        let (status, answer) = post(&ana, wrong).await;
+        assert_eq!((status, code(&answer)), (400, "BAD_USER_INPUT"));
+        let (_, answer) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
+        assert_eq!(code(&answer), "PERSISTED_QUERY_NOT_FOUND");
+        for extension in [json!(1), json!({}), json!({ "version": 2, "sha256Hash": HASH }), json!({ "version": 1, "sha256Hash": 1 })] {
+            let (status, answer) = post(&ana, json!({ "query": WHO, "extensions": { "persistedQuery": extension } })).await;
+            assert_eq!((status, code(&answer)), (400, "BAD_USER_INPUT"), "{answer}");
+        }
+    }
+
+    async fn a_socket_knows_hashes_too(env) {
+        let ana = env.citizen("Ana");
+        post(&ana, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
+        let mut socket = ana.socket().await;
+        let subscribe = |id: &str, hash: &str| json!({ "id": id, "type": "subscribe", "payload": { "extensions": by_hash(hash) } });
+        socket.say(&subscribe("1", HASH)).await;
+        assert_eq!(socket.hear().await["type"], "next");
+        assert_eq!(socket.hear().await["type"], "complete");
+        socket.say(&subscribe("2", "unknown")).await;
+        let refused = socket.hear().await;
+        assert_eq!(refused["payload"][0]["extensions"]["code"], "PERSISTED_QUERY_NOT_FOUND", "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_one_client_registers_pushes_out_nothing_of_others() {
+    let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+    let from = async |address: &str, body: Value| {
+        let sent = env.stranger().request().header("x-forwarded-for", address).json(&body).send().await.unwrap();
+        sent.json::<Value>().await.unwrap()
+    };
+    let register = |query: &str, hash: &str| json!({ "query": query, "extensions": by_hash(hash) });
+    let known = || json!({ "extensions": by_hash(HASH) });
+    from("192.0.2.1", register(WHO, HASH)).await;
+    for n in 0..1_100 {
+        let (query, hash) = numbered(n);
+        let answer = from("2001:db8::1", register(&query, &hash)).await;
+        assert!(answer["data"].is_object(), "{answer}");
+    }
+    assert_eq!(from("192.0.2.2", known()).await, json!({ "data": { "viewer": null } }));
+    let (_, first) = numbered(0);
+    assert_eq!(code(&from("2001:db8::2", json!({ "extensions": by_hash(&first) })).await), "PERSISTED_QUERY_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn with_a_safelist_the_public_runs_what_is_listed_and_staff_anything() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = listed(&dir).await;
+    let region = json!({ "documentId": "region", "variables": { "code": HOST } });
+    for one in [env.stranger(), env.citizen("Ana")] {
+        let (_, answer) = post(&one, region.clone()).await;
+        assert!(answer["data"]["region"]["name"].is_string(), "{answer}");
+        let (status, answer) = post(&one, json!({ "query": WHO })).await;
+        assert_eq!((status, code(&answer)), (403, "FORBIDDEN"));
+        let (status, _) = post(&one, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
+        assert_eq!(status, 403, "to register is not to be listed");
+        let (_, answer) = post(&one, json!({ "extensions": by_hash(HASH) })).await;
+        assert_eq!(code(&answer), "PERSISTED_QUERY_NOT_FOUND", "what may not run is not kept");
+    }
+    let listed = "query Region($code: KatoCode!) { region(code: $code) { name } }";
+    let variables = json!({ "code": HOST }).to_string();
+    for (accept, query, status) in [
+        ("application/json", listed.to_owned(), 200),
+        ("text/event-stream", listed.to_owned(), 200),
+        ("application/json", format!("{listed} "), 403),
+        ("text/event-stream", WHO.to_owned(), 403),
+        ("multipart/mixed; subscriptionSpec=1.0", WHO.to_owned(), 403),
+    ] {
+        let get = web().get(format!("http://{}/graphql", env.host(0))).header("accept", accept);
+        let answer = get.query(&[("query", query.as_str()), ("variables", &variables)]).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{accept}: {query}");
+        if status == 403 {
+            assert_eq!(answer.headers()["cache-control"], "no-store", "a proxy keeps no refusal");
+        }
+    }
+    let staff = env.akimat(HOST);
+    let (_, registered) = post(&staff, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
+    assert!(registered["data"].is_object());
+    let (status, _) = post(&env.stranger(), json!({ "extensions": by_hash(HASH) })).await;
+    assert_eq!(status, 403, "what staff has registered is not listed either");
+    let (_, answer) = post(&staff, json!({ "query": WHO })).await;
+    assert!(answer["data"]["viewer"]["subject"].is_string(), "{answer}");
+
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let mut socket = env.stranger().socket().await;
+    let follow = json!({ "documentId": "follow", "variables": { "id": meeting } });
+    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": follow })).await;
+    assert_eq!(socket.hear().await["payload"]["data"]["comments"]["kind"], "SUBSCRIBED");
+    socket.say(&json!({ "id": "2", "type": "subscribe", "payload": { "query": WHO } })).await;
+    let refused = socket.hear().await;
+    assert_eq!(
+        (&refused["type"], &refused["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("FORBIDDEN"))
+    );
+}

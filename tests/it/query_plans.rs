@@ -1,0 +1,113 @@
+//! What is read often is read by an index, from its place on, on both engines.
+
+use entities::{comment, meeting};
+use harness::{Engine, on_both_engines};
+use kezdesu::{
+    domain::policy::CommentScope,
+    graphql::node::GlobalId,
+    store::{
+        comments::{CommentFilter, CommentOrder},
+        page::Window,
+    },
+};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, IdenStatic, Iterable, Statement};
+
+const HOST: &str = "751110000";
+
+/// Copies the only row of a table many times, with `changes` to its columns; `n` counts the copies.
+async fn multiply(
+    database: &DatabaseConnection,
+    table: &str,
+    columns: &[&str],
+    count: usize,
+    changes: &[(&str, &str)],
+) {
+    let sqlite = database.get_database_backend() == DbBackend::Sqlite;
+    let id = if sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
+    let value = |column: &&str| match changes.iter().find(|(name, _)| name == column) {
+        Some((_, value)) => (*value).to_owned(),
+        None if *column == "id" => id.to_owned(),
+        None => format!("{table}.{column}"),
+    };
+    let values: Vec<_> = columns.iter().map(value).collect();
+    let series = format!("WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {count})");
+    let copy = format!(
+        "{series} INSERT INTO {table} ({}) SELECT {} FROM {table}, series",
+        columns.join(", "),
+        values.join(", ")
+    );
+    let copy = if sqlite {
+        copy
+    } else {
+        copy.replacen(&format!("{series} "), "", 1).replace(", series", &format!(", generate_series(1, {count}) n"))
+    };
+    database.execute_unprepared(&copy).await.unwrap();
+    database.execute_unprepared("ANALYZE").await.unwrap();
+}
+
+/// How the database runs a statement.
+async fn plan(database: &DatabaseConnection, statement: &Statement) -> String {
+    let (explain, column) = match database.get_database_backend() {
+        DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
+        _ => ("EXPLAIN", "QUERY PLAN"),
+    };
+    let explain = Statement::from_string(statement.db_backend, format!("{explain} {statement}"));
+    let rows = database.query_all_raw(explain).await.unwrap();
+    rows.iter().map(|row| row.try_get::<String>("", column).unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+fn reads_only(plan: &str, index: &str) {
+    assert!(plan.contains(index), "{plan}");
+    for whole in ["Sort", "Seq Scan", "TEMP B-TREE", "SCAN comments", "Bitmap"] {
+        assert!(!plan.contains(whole), "{whole}: {plan}");
+    }
+}
+
+on_both_engines! {
+    async fn a_page_of_the_most_voted_is_read_by_its_index(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        env.citizen("Ana").post(&meeting, "Жол?").await;
+        let database = env.database().await;
+        let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
+        let changes = [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes", "(n * 7919) % 5"), ("author_key", "'sub:' || n")];
+        multiply(&database, "comments", &columns, 20_000, &changes).await;
+        let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
+        let filter = CommentFilter { order: CommentOrder::MostVoted, ..CommentFilter::default() };
+        let app = env.service(0).app();
+        for (after, before, backward) in [(None, None, false), (Some((0, 9_000)), None, false), (None, Some((0, 9_000)), true), (None, None, true)] {
+            let window = Window { after, before, limit: 20, backward };
+            let statement = app.store.comments_statement(id, &CommentScope::PublicOnly, &filter, &window);
+            let plan = plan(&database, &statement).await;
+            reads_only(&plan, "comments_most_voted_idx");
+            if after.is_some() || before.is_some() {
+                let begins = if env.engine == Engine::Embedded { "<expr>" } else { "ROW(" };
+                assert!(plan.contains(begins), "it begins at its place: {plan}");
+            }
+        }
+    }
+
+    async fn the_budget_job_reads_its_index(env) {
+        let staff = env.akimat(HOST);
+        staff.plan(HOST, HOST, env.now() + chrono::TimeDelta::days(9), "AFTER").await;
+        let database = env.database().await;
+        let mut columns: Vec<_> = meeting::Column::iter().map(|column| column.as_str()).collect();
+        columns.push("blocked_words");
+        multiply(&database, "meetings", &columns, 5_000, &[("phase", "'ENDED'")]).await;
+        staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let store = &env.service(0).app().store;
+        reads_only(&plan(&database, &store.meetings_within_budget_statement()).await, "meetings_within_budget_idx");
+        assert_eq!(store.meetings_within_budget().await.unwrap().len(), 1);
+    }
+
+    async fn the_most_voted_are_listed_without_a_hole_whatever_the_page(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        env.citizen("Ana").post(&meeting, "Жол?").await;
+        let database = env.database().await;
+        let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
+        let changes = [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes", "(n * 7919) % 5"), ("author_key", "'sub:' || n")];
+        multiply(&database, "comments", &columns, 150, &changes).await;
+        let listed = env.stranger().comments(&meeting, serde_json::json!({ "orderBy": "MOST_VOTED" })).await;
+        let keys: Vec<_> = listed.iter().map(|one| (-one["votes"].as_i64().unwrap(), one["receipt"].as_str().unwrap().to_owned())).collect();
+        assert!(keys.is_sorted() && keys.len() == 151, "{keys:?}");
+    }
+}

@@ -1,0 +1,232 @@
+//! Random histories: whatever is done in whatever order, those who follow end up with what is listed, and nothing else on the
+//! way.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use chrono::TimeDelta;
+use harness::{Actor, TestEnv, id_of, on_both_engines, until};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+const STEPS: usize = 160;
+
+/// Chance that can be repeated.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(sides).unwrap()).unwrap()
+    }
+
+    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.roll(all.len())]
+    }
+}
+
+/// What a client shows: it knows nothing but the events it was sent.
+#[derive(Clone, Debug, Default)]
+struct Shown {
+    /// How far it has come.
+    last: i64,
+    /// The last event it was shown on this stream, or where the stream began.
+    shown: i64,
+    comments: BTreeMap<String, Value>,
+}
+
+impl Shown {
+    /// Takes an event as docs/integration.md tells clients to.
+    fn take(&mut self, event: &Value, public: bool) {
+        let number = |name: &str| event[name].as_i64().unwrap();
+        let (seq, prev) = (number("seq"), number("prev"));
+        match event["kind"].as_str().unwrap() {
+            "SUBSCRIBED" => {
+                assert_eq!((seq, prev, event["recovered"].as_bool()), (self.last, self.last, Some(true)), "{event}");
+                self.shown = seq;
+            }
+            "HEARTBEAT" => {
+                assert!(prev == self.shown && seq >= self.last, "a hole or a step back: {event}");
+                self.last = seq;
+            }
+            kind => {
+                assert_eq!(prev, self.shown, "a hole or a repeat: {event}");
+                assert!(seq > self.last, "{event}");
+                (self.last, self.shown) = (seq, seq);
+                let id = event["commentId"].as_str().unwrap().to_owned();
+                if kind == "REMOVED" {
+                    assert!(event["comment"].is_null(), "{event}");
+                    self.comments.remove(&id);
+                } else {
+                    let comment = event["comment"].clone();
+                    let state = comment["state"].as_str().unwrap();
+                    assert!(!public || ["PUBLISHED", "SELECTED", "ANSWERED"].contains(&state), "{event}");
+                    self.comments.insert(id, comment);
+                }
+            }
+        }
+    }
+}
+
+/// Somebody who follows, and is cut after a few events each time where that is wished.
+struct Follower {
+    shown: Arc<Mutex<Shown>>,
+    stop: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Follower {
+    fn start(actor: Actor, meeting: &str, view: &'static str, cuts: Option<u64>) -> Self {
+        let (shown, stop) = (Arc::new(Mutex::new(Shown::default())), Arc::new(AtomicBool::new(false)));
+        let (model, stopped, meeting) = (Arc::clone(&shown), Arc::clone(&stop), meeting.to_owned());
+        let task = tokio::spawn(async move {
+            let mut dice = Dice(cuts.unwrap_or(1));
+            while !stopped.load(Ordering::Relaxed) {
+                let last = model.lock().unwrap().last;
+                let mut live = actor.begin_comments(&meeting, Some(last), view).await;
+                let takes = if cuts.is_some() { 1 + dice.roll(9) } else { usize::MAX };
+                for _ in 0..takes {
+                    let event = live.next().await;
+                    model.lock().unwrap().take(&event, view == "PUBLIC");
+                }
+                live.cut();
+            }
+        });
+        Self { shown, stop, task }
+    }
+
+    /// Waits until everything that is listed is shown, and nothing else.
+    async fn agrees(&self, env: &TestEnv, listed: &[Value]) {
+        let short = |comment: &Value| json!([comment["id"], comment["body"], comment["state"], comment["votes"]]);
+        let wanted: Vec<Value> = sorted(listed.iter().map(short));
+        let ask = || async {
+            assert!(!self.task.is_finished(), "the follower goes on");
+            sorted(self.shown.lock().unwrap().comments.values().map(short))
+        };
+        until(ask, || env.pass(TimeDelta::seconds(1)), |shown| *shown == wanted).await;
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.abort();
+    }
+}
+
+fn sorted(values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut all: Vec<Value> = values.collect();
+    all.sort_by_key(ToString::to_string);
+    all
+}
+
+/// Everybody who acts.
+struct Cast {
+    people: Vec<Actor>,
+    moderator: Actor,
+    connector: Actor,
+    meeting: String,
+    broadcast: String,
+}
+
+impl Cast {
+    /// One act that may well be refused, and must never fail.
+    fn act(&self, dice: &mut Dice, ids: &[String], step: usize, env: &TestEnv) -> (Actor, &'static str, Value) {
+        let (meeting, moderator) = (&self.meeting, self.moderator.clone());
+        let person = dice.of(&self.people).clone();
+        let Some(id) = (!ids.is_empty()).then(|| dice.of(ids).clone()) else {
+            return (person, "postComment", json!({ "meetingId": meeting, "body": format!("Сұрақ {step}") }));
+        };
+        let other = dice.of(ids).clone();
+        let moderate = |action: &str| json!({ "commentIds": [id, other], "action": action, "reason": "себеп" });
+        match dice.roll(20) {
+            0..=5 => (person, "postComment", json!({ "meetingId": meeting, "body": format!("Сұрақ {step}") })),
+            6..=8 => (person, "voteComment", json!({ "commentId": id, "up": dice.roll(4) > 0 })),
+            9..=11 => (moderator, "moderateComments", moderate("APPROVE")),
+            12 => (moderator, "moderateComments", moderate("REJECT")),
+            13 => (moderator, "moderateComments", moderate("HIDE")),
+            14 => (moderator, "moderateComments", moderate("RESTORE")),
+            15 => (moderator, "selectComment", json!({ "commentId": id })),
+            16 => (moderator, "answerComment", json!({ "commentId": id, "answer": format!("Жауап {step}") })),
+            17 => (moderator, "mergeComments", json!({ "into": id, "commentIds": [other] })),
+            18 => (person, "withdrawComment", json!({ "commentId": id })),
+            _ => {
+                let one = json!({
+                    "externalId": dice.roll(5).to_string(), "authorName": "Марат", "body": format!("Желіден {step}"),
+                    "postedAt": env.now(), "deleted": dice.roll(4) == 0,
+                });
+                let input = json!({ "meetingId": meeting, "broadcastId": self.broadcast, "comments": [one] });
+                (self.connector.clone(), "importComments", input)
+            }
+        }
+    }
+}
+
+async fn history(mut env: TestEnv, seed: u64, mode: &str) {
+    let mut dice = Dice(seed);
+    let staff = env.akimat(HOST);
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), mode).await;
+    let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
+    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let second = env.replica().await;
+    let hosts = [env.host(0), env.host(second)];
+    let people = (0..4).map(|n| env.citizen(&format!("Person {n}"))).collect();
+    let (moderator, connector) = (env.moderator(HOST), env.connector(HOST));
+    let cast = Cast { people, moderator: moderator.clone(), connector, meeting: meeting.clone(), broadcast };
+    let stranger = env.stranger();
+    let followers = [
+        Follower::start(stranger.clone(), &meeting, "PUBLIC", None),
+        Follower::start(stranger.at(hosts[1].clone()), &meeting, "PUBLIC", Some(seed + 1)),
+        Follower::start(moderator.at(hosts[1].clone()), &meeting, "MODERATION", None),
+        Follower::start(moderator.clone(), &meeting, "MODERATION", Some(seed + 2)),
+    ];
+    let mut ids: Vec<String> = Vec::new();
+    let mut step = 0;
+    while step < STEPS {
+        // One, two or three at once, on either replica.
+        let acts: Vec<_> = (0..=dice.roll(3)).map(|n| cast.act(&mut dice, &ids, step + n, &env)).collect();
+        step += acts.len();
+        let done = acts.into_iter().map(|(actor, name, input)| {
+            let actor = actor.at(dice.of(&hosts).clone());
+            async move { (name, actor.try_act(name, input).await) }
+        });
+        let done: Vec<_> = done.collect();
+        for (name, answer) in futures_util::future::join_all(done).await {
+            let code = answer["errors"][0]["extensions"]["code"].as_str();
+            assert!(matches!(code, None | Some("FORBIDDEN")), "{name}: {answer}");
+        }
+        env.pass(TimeDelta::milliseconds(i64::try_from(dice.roll(900)).unwrap()));
+        if dice.roll(3) == 0 {
+            ids = moderator.comments(&meeting, json!({})).await.iter().map(id_of).collect();
+        }
+    }
+    env.pass(TimeDelta::seconds(2));
+    let (public, all) = (json!({}), json!({}));
+    let (listed, whole) = (stranger.comments(&meeting, public).await, moderator.comments(&meeting, all).await);
+    assert!(!listed.is_empty() && whole.len() > listed.len(), "the history shows and hides");
+    for (n, follower) in followers.iter().enumerate() {
+        follower.agrees(&env, if n < 2 { &listed } else { &whole }).await;
+    }
+    let selected = whole.iter().filter(|comment| comment["state"] == "SELECTED").count();
+    assert!(selected <= 1, "one is answered at a time");
+    // Whoever comes only now, and reads everything from the beginning, is shown the same.
+    let late = Follower::start(stranger, &meeting, "PUBLIC", None);
+    late.agrees(&env, &listed).await;
+}
+
+on_both_engines! {
+    async fn whoever_follows_a_meeting_moderated_before_ends_up_with_what_is_listed(env) {
+        history(env, 0x9e37_79b9, "BEFORE").await;
+    }
+
+    async fn whoever_follows_a_meeting_moderated_after_ends_up_with_what_is_listed(env) {
+        history(env, 0x7f4a_7c15, "AFTER").await;
+    }
+}

@@ -1,0 +1,220 @@
+//! How often a person and an address may post, vote and change anything else.
+
+use chrono::TimeDelta;
+use harness::{Actor, Engine, Socket, TestEnv, id_of, web};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+async fn env(person: &str, address: &str) -> TestEnv {
+    let limits = [
+        ("KEZDESU_PERSON_A_MINUTE", person),
+        ("KEZDESU_ADDRESS_A_MINUTE", address),
+        ("KEZDESU_TRUSTED_PROXIES", "127.0.0.0/8"),
+    ];
+    TestEnv::with(Engine::Embedded, &limits).await
+}
+
+/// What is counted, each for itself, with an input for it.
+#[derive(Clone, Copy, Debug)]
+enum Counted {
+    Post,
+    Vote,
+    Other,
+}
+
+impl Counted {
+    /// The operation, over a meeting and somebody else's comment at it.
+    fn operation(self, scene: &Scene) -> Value {
+        let (query, input) = match self {
+            Self::Post => (
+                "mutation($input: PostCommentInput!) { done: postComment(input: $input) { refusal { code } } }",
+                json!({ "meetingId": scene.meeting, "body": "Жол?" }),
+            ),
+            Self::Vote => (
+                "mutation($input: VoteCommentInput!) { done: voteComment(input: $input) { refusal { code } } }",
+                json!({ "commentId": scene.comment }),
+            ),
+            // Whoever may not do it is counted too.
+            Self::Other => (
+                "mutation($input: WithdrawCommentInput!) { done: withdrawComment(input: $input) { refusal { code } } }",
+                json!({ "commentId": scene.comment }),
+            ),
+        };
+        json!({ "query": query, "variables": { "input": input } })
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Post => Self::Vote,
+            Self::Vote => Self::Other,
+            Self::Other => Self::Post,
+        }
+    }
+}
+
+/// A live meeting at which two have asked.
+struct Scene {
+    env: TestEnv,
+    meeting: String,
+    comment: String,
+}
+
+async fn scene(person: &str, address: &str) -> Scene {
+    let env = env(person, address).await;
+    let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let comment = id_of(&env.citizen("Zere").post(&meeting, "Көрші").await);
+    // What that has counted is forgotten again.
+    env.pass(TimeDelta::minutes(1));
+    Scene { env, meeting, comment }
+}
+
+/// Where an operation is sent: over HTTP or a socket, as a proxy passes it on from an address.
+enum Door<'a> {
+    Http(&'a str),
+    Socket(Box<Socket>),
+}
+
+impl Door<'_> {
+    async fn socket(actor: &Actor, forwarded: &str) -> Self {
+        let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
+        let mut socket = Socket::try_open(&actor.host, &headers).await.expect("it opens");
+        let token = format!("Bearer {}", actor.token.as_deref().expect("a token"));
+        socket.say(&json!({ "type": "connection_init", "payload": { "authorization": token } })).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+        Self::Socket(Box::new(socket))
+    }
+
+    /// How long the author is told to wait; none where it is done.
+    async fn wait(&mut self, author: &Actor, operation: Value) -> Option<u64> {
+        let answer = match self {
+            Self::Http(forwarded) => {
+                let request =
+                    web().post(format!("http://{}/graphql", author.host)).header("x-forwarded-for", *forwarded);
+                let request = request.bearer_auth(author.token.as_deref().expect("a token"));
+                request.json(&operation).send().await.unwrap().json::<Value>().await.unwrap()
+            }
+            Self::Socket(socket) => {
+                socket.say(&json!({ "id": "1", "type": "subscribe", "payload": operation })).await;
+                let heard = socket.hear().await;
+                if heard["type"] == "error" {
+                    json!({ "errors": heard["payload"] })
+                } else {
+                    assert_eq!(socket.hear().await, json!({ "id": "1", "type": "complete" }));
+                    heard["payload"].clone()
+                }
+            }
+        };
+        let limit = &answer["errors"][0]["extensions"];
+        // Whoever may not do it has been counted all the same.
+        if limit.is_null() || limit["code"] == "FORBIDDEN" {
+            return None;
+        }
+        assert_eq!(limit["code"], "RATE_LIMITED", "{answer}");
+        assert!(answer.get("data").is_none(), "nothing of it was run: {answer}");
+        Some(limit["retryAfterMs"].as_u64().unwrap_or_else(|| panic!("how long? {answer}")))
+    }
+}
+
+#[tokio::test]
+async fn limits_the_mutations_of_a_person_at_every_door() {
+    for what in [Counted::Post, Counted::Vote, Counted::Other] {
+        let scene = scene("3", "0").await;
+        let (ana, ben) = (scene.env.citizen("Ana"), scene.env.citizen("Ben"));
+        let operation = what.operation(&scene);
+        let mut doors = [Door::Http("203.0.113.7"), Door::socket(&ana, "203.0.113.8").await];
+        for n in 0..3 {
+            let operation = distinct(&operation, n);
+            assert_eq!(doors[n % 2].wait(&ana, operation).await, None, "{what:?} {n}");
+        }
+        for door in &mut doors {
+            assert_eq!(
+                door.wait(&ana, distinct(&operation, 3)).await,
+                Some(20_000),
+                "{what:?}: all doors count together"
+            );
+        }
+        assert_eq!(doors[1].wait(&ana, what.other().operation(&scene)).await, None, "each is counted for itself");
+        assert_eq!(Door::Http("203.0.113.7").wait(&ben, distinct(&operation, 4)).await, None, "and each person");
+        scene.env.pass(TimeDelta::milliseconds(19_999));
+        for door in &mut doors {
+            assert_eq!(door.wait(&ana, distinct(&operation, 5)).await, Some(1), "{what:?}");
+        }
+        scene.env.pass(TimeDelta::milliseconds(1));
+        assert_eq!(doors[1].wait(&ana, distinct(&operation, 6)).await, None, "{what:?}");
+        assert_eq!(doors[0].wait(&ana, distinct(&operation, 7)).await, Some(20_000), "{what:?}");
+    }
+}
+
+/// The same operation with another text, where it has one.
+fn distinct(operation: &Value, n: usize) -> Value {
+    let mut operation = operation.clone();
+    if let Some(body) = operation["variables"]["input"].get_mut("body") {
+        *body = json!(format!("№ {n}"));
+    }
+    operation
+}
+
+#[tokio::test]
+async fn limits_the_mutations_of_an_address_as_trusted_proxies_tell_it() {
+    for what in [Counted::Post, Counted::Vote, Counted::Other] {
+        let scene = scene("0", "3").await;
+        let operation = what.operation(&scene);
+        let people: Vec<_> = (0..5).map(|n| scene.env.citizen(&format!("Guest {n}"))).collect();
+        assert_eq!(Door::Http("203.0.113.7").wait(&people[0], operation.clone()).await, None);
+        assert_eq!(Door::socket(&people[1], "203.0.113.7").await.wait(&people[1], operation.clone()).await, None);
+        assert_eq!(Door::Http("203.0.113.7").wait(&people[4], operation.clone()).await, None);
+        let mut third = [Door::Http("203.0.113.7"), Door::socket(&people[2], "203.0.113.7").await];
+        // What a client writes before its proxy's word changes nothing.
+        let mut forged =
+            [Door::Http("198.51.100.9, 203.0.113.7"), Door::socket(&people[2], "198.51.100.9, 203.0.113.7").await];
+        for door in third.iter_mut().chain(&mut forged) {
+            assert_eq!(door.wait(&people[2], operation.clone()).await, Some(20_000), "{what:?}");
+        }
+        let other = what.other().operation(&scene);
+        assert_eq!(third[1].wait(&people[2], other).await, None, "each is counted for itself");
+        assert_eq!(Door::Http("203.0.113.8").wait(&people[2], operation.clone()).await, None, "and each address");
+        scene.env.pass(TimeDelta::milliseconds(19_999));
+        assert_eq!(third[1].wait(&people[3], operation.clone()).await, Some(1), "{what:?}");
+        scene.env.pass(TimeDelta::milliseconds(1));
+        assert_eq!(third[0].wait(&people[3], operation.clone()).await, None, "{what:?}");
+    }
+}
+
+#[tokio::test]
+async fn counts_each_mutation_of_a_document() {
+    let scene = scene("3", "0").await;
+    let ana = scene.env.citizen("Ana");
+    let post = |n: usize| {
+        format!(
+            "p{n}: postComment(input: {{ meetingId: \"{}\", body: \"№ {n}\" }}) {{ refusal {{ code }} }}",
+            scene.meeting
+        )
+    };
+    let document = |first: usize, posts: usize| {
+        let fields: Vec<_> = (first..first + posts).map(post).collect();
+        format!("mutation {{ ...all }} fragment all on Mutation {{ {} }}", fields.join(" "))
+    };
+    assert_eq!(ana.error(&document(0, 4), json!({})).await, "COST_EXCEEDED", "more than a minute's worth never fits");
+    let done = ana.query(&document(0, 2), json!({})).await;
+    assert!(done["p0"]["refusal"].is_null() && done["p1"]["refusal"].is_null(), "{done}");
+    assert_eq!(ana.error(&document(2, 2), json!({})).await, "RATE_LIMITED");
+    assert_eq!(ana.comments(&scene.meeting, json!({})).await.len(), 3, "nothing of what was refused was run");
+    let done = ana.query(&document(2, 1), json!({})).await;
+    assert!(done["p2"]["refusal"].is_null(), "{done}");
+}
+
+#[tokio::test]
+async fn slow_mode_alone_is_the_refusal_too_fast() {
+    let scene = scene("3", "0").await;
+    let (ana, moderator) = (scene.env.citizen("Ana"), scene.env.moderator(HOST));
+    moderator.act("setModeration", json!({ "meetingId": scene.meeting, "slowModeSeconds": 30 })).await;
+    let first = ana.act("postComment", json!({ "meetingId": scene.meeting, "body": "Бір" })).await;
+    assert!(first["refusal"].is_null(), "{first}");
+    for body in ["Екі", "Үш"] {
+        let soon = ana.act("postComment", json!({ "meetingId": scene.meeting, "body": body })).await;
+        assert_eq!(soon["refusal"]["code"], "TOO_FAST", "{soon}");
+    }
+    let fourth = ana.try_act("postComment", json!({ "meetingId": scene.meeting, "body": "Төрт" })).await;
+    assert_eq!(fourth["errors"][0]["extensions"]["code"], "RATE_LIMITED", "{fourth}");
+}

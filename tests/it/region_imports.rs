@@ -1,0 +1,36 @@
+//! How an edition of the units reaches the replicas that did not import it.
+
+use chrono::TimeDelta;
+use harness::{Engine, TestEnv, until};
+use kezdesu::app::regions::ImportOptions;
+use serde_json::json;
+
+const HOST: &str = "751110000";
+const EDITION: &str = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n100000000,10,00,00,000,0,Абай облысы,Абайская область,1\n\
+                       109800000,10,98,00,000,1,Жаңа ауданы,Новый район,2\n";
+
+/// Embedded replicas have no bus between them, as those of production have none while Redis is away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edition_is_taken_over_within_a_minute_however_much_happens_meanwhile() {
+    let mut env = TestEnv::start(Engine::Embedded).await;
+    let other = env.replica().await;
+    let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let mut live = stranger.follow_comments(&meeting, None, "PUBLIC").await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("kato.csv");
+    std::fs::write(&file, EDITION).unwrap();
+    let known = async || stranger.query("{ region(code: \"109800000\") { code } }", json!({})).await["region"].clone();
+    assert!(known().await.is_null());
+    let options =
+        ImportOptions { dated: Some("2026-03-01".parse().unwrap()), allow_ending: 1000, ..ImportOptions::default() };
+    env.service(other).app().import_regions(&file, options).await.unwrap();
+    // Each of these is a word on the bus of the replica that knows nothing of the import.
+    for n in 0..7 {
+        env.pass(TimeDelta::seconds(10));
+        ana.post(&meeting, &format!("№ {n}")).await;
+        while live.next().await["kind"] != "POSTED" {}
+    }
+    let region = until(&known, || {}, |region| region.is_object()).await;
+    assert_eq!(region["code"], "109800000");
+}

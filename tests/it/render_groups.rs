@@ -1,0 +1,190 @@
+//! Followers who are shown the same are served from one rendering, and never one byte of another's.
+
+use harness::{Live, PATIENCE, id_of, on_both_engines, refusal};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+const OWN: &str = "subscription($id: ID!, $after: Int, $view: CommentView) { comments(meetingId: $id, after: $after, view: $view) \
+                   { seq prev kind comment { body state viewerIsAuthor viewerHasVoted mergedInto { body } } } }";
+
+async fn begun(mut live: Live) -> Live {
+    assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+    live
+}
+
+/// What comes on a streamed answer up to and with a text.
+async fn read_until(answer: &mut reqwest::Response, end: &str) -> String {
+    let mut text = String::new();
+    while !text.contains(end) {
+        let chunk = tokio::time::timeout(PATIENCE, answer.chunk()).await.expect("it comes").unwrap();
+        text.push_str(std::str::from_utf8(&chunk.expect("it goes on")).unwrap());
+    }
+    text
+}
+
+on_both_engines! {
+    async fn each_is_shown_what_is_theirs(env) {
+        let (staff, ana, bek) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Bek"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let variables = json!({ "id": meeting });
+        let mut lives = Vec::new();
+        for actor in [ana.clone(), bek.clone(), env.stranger(), ana.clone(), env.stranger()] {
+            lives.push(begun(actor.follow(OWN, variables.clone()).await).await);
+        }
+        let first = id_of(&ana.post(&meeting, "Жол қашан жөнделеді?").await);
+        let mut seen = Vec::new();
+        for live in &mut lives {
+            let event = live.next().await;
+            assert_eq!(event["comment"]["body"], "Жол қашан жөнделеді?");
+            seen.push(event["comment"]["viewerIsAuthor"].clone());
+        }
+        assert_eq!(seen, [json!(true), json!(false), json!(false), json!(true), json!(false)]);
+
+        // What is hidden meanwhile is shown to nobody any more.
+        bek.post(&meeting, "Жол ше?").await;
+        env.moderator(HOST).moderate("HIDE", &[&first]).await;
+        for live in &mut lives[1..3] {
+            let rest = [live.next().await, live.next().await];
+            assert_eq!((&rest[0]["kind"], &rest[1]["kind"]), (&json!("POSTED"), &json!("REMOVED")));
+            assert!(!Value::from(rest.to_vec()).to_string().contains("жөнделеді"), "{rest:?}");
+        }
+    }
+
+    async fn those_with_other_rights_never_share_a_byte(env) {
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let moderator = env.moderator(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
+        let everything = json!({ "id": meeting, "view": "MODERATION" });
+        let mut above = begun(moderator.follow(OWN, everything.clone()).await).await;
+        let mut public = begun(moderator.follow(OWN, json!({ "id": meeting, "view": "PUBLIC" })).await).await;
+        let mut stranger = begun(env.stranger().follow(OWN, json!({ "id": meeting, "view": "PUBLIC" })).await).await;
+        assert_eq!(ana.follow(OWN, everything.clone()).await.refused().await, "FORBIDDEN");
+        let secret = id_of(&ana.post(&meeting, "құпия").await);
+        assert_eq!(above.next().await["comment"]["body"], "құпия");
+        let open = id_of(&ana.post(&meeting, "ашық").await);
+        assert_eq!(above.next().await["comment"]["body"], "ашық");
+        moderator.moderate("REJECT", &[&secret]).await;
+        moderator.moderate("APPROVE", &[&open]).await;
+        for live in [&mut public, &mut stranger] {
+            assert_eq!(live.next().await["comment"]["body"], "ашық", "what is not public never comes");
+        }
+        // Resumed from the beginning, with a rendering of the moderators at hand.
+        let mut again = begun(env.stranger().follow(OWN, json!({ "id": meeting, "after": 0 })).await).await;
+        assert_eq!(again.next().await["comment"]["body"], "ашық");
+    }
+
+    async fn those_who_resume_anywhere_see_the_same_and_the_newest_state(env) {
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let mut posted = Vec::new();
+        for n in 0..30 {
+            posted.push(id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await));
+        }
+        let lives = (0..30).map(async |after| {
+            let mut live = begun(env.stranger().follow(OWN, json!({ "id": meeting, "after": after })).await).await;
+            for n in after..30 {
+                let event = live.next().await;
+                assert_eq!((&event["seq"], &event["prev"]), (&json!(n + 1), &json!(n)));
+                assert_eq!(event["comment"]["body"], format!("Сұрақ {n}"));
+            }
+            live
+        });
+        let mut lives = futures_util::future::join_all(lives).await;
+        env.moderator(HOST).moderate("HIDE", &[&posted[3]]).await;
+        for live in &mut lives {
+            assert_eq!(live.next().await["kind"], "REMOVED");
+        }
+        let mut late = begun(env.stranger().follow(OWN, json!({ "id": meeting, "after": 3 })).await).await;
+        assert_eq!(late.next().await["comment"]["body"], "Сұрақ 4", "what is hidden is not shown again");
+    }
+
+    async fn posts_that_arrive_together_are_judged_one_by_one(env) {
+        let (staff, bek) = (env.akimat(HOST), env.citizen("Bek"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let silent = env.citizen("Silent");
+        let muted = id_of(&silent.post(&meeting, "Мен").await);
+        let mute = json!({ "commentId": muted, "minutes": 10 });
+        assert_eq!(env.moderator(HOST).act("muteAuthor", mute).await["refusal"], Value::Null);
+        let input = |body: &str, key: Option<&str>| {
+            json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })
+        };
+        let ours = (0..40).map(|n| {
+            let (author, input) = (env.citizen(&format!("c{n}")), input(&format!("Сұрақ {n}"), Some("k")));
+            async move { author.act("postComment", input).await }
+        });
+        let same_key = (0..5).map(|_| bek.act("postComment", input("Бір рет", Some("once"))));
+        let refused = (0..5).map(|n| silent.act("postComment", input(&format!("үнсіз {n}"), Some("muted"))));
+        let (ours, same_key, refused) = tokio::join!(
+            futures_util::future::join_all(ours),
+            futures_util::future::join_all(same_key),
+            futures_util::future::join_all(refused),
+        );
+        assert!(ours.iter().all(|payload| payload["refusal"].is_null()));
+        let once: std::collections::BTreeSet<_> = same_key.iter().map(|payload| id_of(&payload["comment"])).collect();
+        assert_eq!(once.len(), 1, "one comment, however often it is sent");
+        assert!(refused.iter().all(|payload| refusal(payload) == "MUTED"), "a refusal leaves no claim: {refused:?}");
+        let mut receipts: Vec<_> =
+            env.moderator(HOST).comments(&meeting, json!({})).await.iter().map(|c| c["receipt"].to_string()).collect();
+        receipts.sort();
+        receipts.dedup();
+        assert_eq!(receipts.len(), 42);
+        let mut live = begun(env.stranger().follow(OWN, json!({ "id": meeting, "after": 0 })).await).await;
+        let mut last = json!(0);
+        for _ in 0..42 {
+            let event = live.next().await;
+            assert_eq!(event["prev"], last, "no hole");
+            last = event["seq"].clone();
+        }
+    }
+
+    async fn a_browser_that_comes_back_resumes_by_its_last_event(env) {
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        for body in ["Бір", "Екі", "Үш"] {
+            ana.post(&meeting, body).await;
+        }
+        let body = json!({ "query": OWN, "variables": { "id": meeting } });
+        let request = |id: &str| {
+            env.stranger().request().header("accept", "text/event-stream").header("last-event-id", id).json(&body)
+        };
+        let mut answer = request("1").send().await.unwrap();
+        let text = read_until(&mut answer, ".3\n\n").await;
+        assert!(!text.contains("Бір") && text.contains("Екі") && text.contains("Үш"), "{text}");
+        let third = text.lines().rfind(|line| line.starts_with("id: ")).unwrap().strip_prefix("id: ").unwrap();
+        let (epoch, _) = third.split_once('.').unwrap();
+        let mut answer = request(&format!("{epoch}.2")).send().await.unwrap();
+        let text = read_until(&mut answer, &format!("id: {third}\n\n")).await;
+        assert!(!text.contains("Екі") && text.contains("Үш"), "{text}");
+        for id in ["soon", "-1", ".", "1.", &format!("{epoch}.-1"), &format!("{epoch}.soon")] {
+            assert_eq!(request(id).send().await.unwrap().status(), 400, "an id of no event is not a beginning: {id}");
+        }
+    }
+
+    async fn a_router_subscribes_by_multipart(env) {
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        ana.post(&meeting, "Бір").await;
+        let accept = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=\"1.0\",application/json";
+        let ask = |query: &str, after: i64| {
+            let body = json!({ "query": query, "variables": { "id": meeting, "after": after } });
+            env.stranger().request().header("accept", accept).json(&body)
+        };
+        let mut answer = ask(OWN, 0).send().await.unwrap();
+        assert_eq!(
+            answer.headers()["content-type"], "multipart/mixed;boundary=\"graphql\";subscriptionSpec=\"1.0\""
+        );
+        let text = read_until(&mut answer, "Бір").await;
+        let parts: Vec<_> = text.split("--graphql").filter(|part| part.contains('{')).collect();
+        for part in &parts {
+            let (head, body) = part.trim().split_once("\r\n\r\n").expect("a head and a body");
+            assert_eq!(head, "content-type: application/json");
+            if let Ok(part) = serde_json::from_str::<Value>(body) {
+                assert!(part["payload"]["data"]["comments"]["seq"].is_i64(), "{part}");
+            }
+        }
+        let refused = ask("subscription { nothing }", 0).send().await.unwrap().text().await.unwrap();
+        assert!(refused.contains("{\"payload\":{\"errors\":") && refused.ends_with("--graphql--\r\n"), "{refused}");
+        let plain = ask("{ __typename }", 0).send().await.unwrap();
+        assert!(plain.headers()["content-type"].to_str().unwrap().starts_with("application/json"));
+    }
+}

@@ -1,0 +1,46 @@
+//! What every answer must look like, however long its parts take and whichever of them fail.
+
+use harness::{Actor, on_both_engines};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+/// An answer as it comes over the wire.
+async fn text(actor: &Actor, query: &str, variables: Value) -> String {
+    let body = json!({ "query": query, "variables": variables });
+    actor.request().json(&body).send().await.unwrap().text().await.unwrap()
+}
+
+on_both_engines! {
+    async fn fields_come_in_the_order_in_which_they_were_asked_for(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        env.citizen("Ana").post(&meeting, "Жол?").await;
+        let names = ["commentsHead", "phase", "broadcasts", "timeSplit", "comments", "title", "version", "announcedInTime"];
+        let query = "query($id: ID!) { meeting(id: $id) { commentsHead phase broadcasts { id } timeSplit { status stage } \
+                     comments { totalCount nodes { votes body } } title { ru kk } version announcedInTime } }";
+        let first = text(&env.stranger(), query, json!({ "id": meeting })).await;
+        let places: Vec<_> = names.iter().map(|name| first.find(&format!("\"{name}\":")).expect(name)).collect();
+        assert!(places.is_sorted(), "{first}");
+        for (one, other) in [("status", "stage"), ("totalCount", "nodes"), ("votes", "body"), ("ru", "kk")] {
+            assert!(first.find(&format!("\"{one}\"")) < first.find(&format!("\"{other}\"")), "{first}");
+        }
+        for _ in 0..20 {
+            assert_eq!(text(&env.stranger(), query, json!({ "id": meeting })).await, first);
+        }
+    }
+
+    async fn a_field_that_failed_is_null_beside_those_that_did_not(env) {
+        let stranger = env.stranger();
+        let query = "query($c: KatoCode!) { one: region(code: $c) { code } meeting(id: \"x\") { id } two: region(code: $c) { code } }";
+        let answer = stranger.send(query, json!({ "c": HOST })).await;
+        assert_eq!(
+            answer["data"], json!({ "one": { "code": HOST }, "meeting": null, "two": { "code": HOST } }), "{answer}"
+        );
+        assert_eq!(answer["errors"][0]["path"], json!(["meeting"]));
+        let alone = stranger.send("{ meeting(id: \"x\") { id } }", json!({})).await;
+        assert_eq!(alone["data"], json!({ "meeting": null }), "{alone}");
+        let whole = stranger.send("{ viewer { subject } meetings(first: 0) { totalCount } }", json!({})).await;
+        assert!(whole["data"].is_null() && whole["errors"].is_array(), "a list that may not be null takes all: {whole}");
+    }
+}

@@ -1,0 +1,156 @@
+//! The keys that sign tokens change while the service runs.
+
+use std::{path::Path, pin::pin, time::Duration};
+
+use chrono::TimeDelta;
+use harness::{Actor, Engine, PATIENCE, Socket, TestEnv, Tokens, token_claims, until};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
+use serde_json::{Value, json};
+
+/// The key that comes after the environment's.
+const NEXT: &str = include_str!("../../api/src/auth/tests/ec.pem");
+const WHO: &str = "{ viewer { subject } }";
+const FOLLOW: &str = "subscription { meetings { kind } }";
+
+fn next_key() -> EncodingKey {
+    EncodingKey::from_ec_pem(NEXT.as_bytes()).unwrap()
+}
+
+/// The environment's key, and the next one by these names.
+fn jwks(env: bool, names: &[&str]) -> String {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    Tokens.publish(file.path());
+    let mut set: Value = serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+    let keys = set["keys"].as_array_mut().unwrap();
+    if !env {
+        keys.clear();
+    }
+    for name in names {
+        let mut key = serde_json::to_value(Jwk::from_encoding_key(&next_key(), Algorithm::ES256).unwrap()).unwrap();
+        key["kid"] = json!(name);
+        keys.push(key);
+    }
+    set.to_string()
+}
+
+async fn env(keys: &Path) -> TestEnv {
+    TestEnv::with(Engine::Embedded, &[("KEZDESU_JWKS", keys.to_str().unwrap())]).await
+}
+
+/// Somebody with a token that the next key has signed by one of its names.
+fn holder(env: &TestEnv, name: &str) -> Actor {
+    let claims = token_claims("ben", "Ben", &["CITIZEN"], None, env.now());
+    let header = Header { kid: Some(name.to_owned()), ..Header::new(Algorithm::ES256) };
+    Actor::with_token(&env.host(0), encode(&header, &claims, &next_key()).unwrap())
+}
+
+async fn status(actor: &Actor) -> u16 {
+    actor.request().json(&json!({ "query": WHO })).send().await.unwrap().status().as_u16()
+}
+
+/// What comes of something while the minutes of the environment pass.
+async fn in_minutes<T>(env: &TestEnv, what: impl Future<Output = T>) -> T {
+    let mut what = pin!(what);
+    for _ in 0..100 {
+        env.pass(TimeDelta::seconds(61));
+        // Not a wait for anything: it only paces the clock.
+        if let Ok(done) = tokio::time::timeout(Duration::from_millis(300), &mut what).await {
+            return done;
+        }
+    }
+    panic!("it did not happen in a hundred minutes of the test's time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_taken_away_ends_what_it_has_signed_within_a_minute() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = dir.path().join("keys.json");
+    std::fs::write(&keys, jwks(true, &["next"])).unwrap();
+    let env = env(&keys).await;
+    let (ana, ben) = (env.citizen("Ana"), holder(&env, "next"));
+    assert_eq!((status(&ana).await, status(&ben).await), (200, 200));
+    let mut open = ana.follow(FOLLOW, json!({})).await;
+    assert_eq!(open.next().await["kind"], "SUBSCRIBED");
+    let mut stays = ben.follow(FOLLOW, json!({})).await;
+    assert_eq!(stays.next().await["kind"], "SUBSCRIBED");
+    let stream = ana.request().header("accept", "text/event-stream");
+    let mut stream = stream.json(&json!({ "query": FOLLOW })).send().await.unwrap();
+    stream.chunk().await.unwrap().expect("it has begun");
+
+    std::fs::write(&keys, jwks(false, &["next"])).unwrap();
+    let ended = async {
+        let code = open.socket.closed().await;
+        while stream.chunk().await.unwrap().is_some() {}
+        code
+    };
+    // The other's socket is read meanwhile, as a client does that answers pings.
+    let code = tokio::select! {
+        code = in_minutes(&env, ended) => code,
+        code = stays.socket.closed() => panic!("another's socket is closed too: {code}"),
+    };
+    assert_eq!(code, 4403);
+    assert_eq!((status(&ana).await, status(&ben).await), (401, 200));
+    let refused = ana.error(WHO, json!({})).await;
+    assert_eq!(refused, "UNAUTHENTICATED");
+    let again = ana.request().header("accept", "text/event-stream").json(&json!({ "query": FOLLOW }));
+    assert_eq!(again.send().await.unwrap().status(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_key_is_taken_within_a_minute_and_a_broken_set_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = dir.path().join("keys.json");
+    std::fs::write(&keys, jwks(true, &[])).unwrap();
+    let env = env(&keys).await;
+    let (ana, gone) = (env.citizen("Ana"), holder(&env, "gone"));
+    // Once this has been looked for in vain, nothing is looked for until time passes.
+    assert_eq!((status(&ana).await, status(&gone).await), (200, 401));
+    std::fs::write(&keys, jwks(true, &["next"])).unwrap();
+    let ben = holder(&env, "next");
+    assert_eq!(status(&ben).await, 401, "not each time that somebody shows an unknown key");
+    let minute = || env.pass(TimeDelta::seconds(61));
+    assert_eq!(until(|| status(&ben), minute, |status| *status == 200).await, 200);
+    for broken in ["", "{", r#"{ "keys": [] }"#, &jwks(false, &[])] {
+        std::fs::write(&keys, broken).unwrap();
+        minute();
+        // This has the file read, and waits for that.
+        assert_eq!(status(&gone).await, 401);
+        assert_eq!((status(&ana).await, status(&ben).await), (200, 200), "the old ones stay: {broken}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_key_is_looked_for_as_soon_as_a_token_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = dir.path().join("keys.json");
+    std::fs::write(&keys, jwks(true, &[])).unwrap();
+    let env = env(&keys).await;
+    std::fs::write(&keys, jwks(true, &["next"])).unwrap();
+    let ben = holder(&env, "next");
+    // All at once, and no time passes.
+    let all = futures_util::future::join_all((0..8).map(|_| status(&ben))).await;
+    assert_eq!(all, [200; 8], "the first of its tokens is good already");
+
+    std::fs::write(&keys, jwks(true, &["next", "third"])).unwrap();
+    let third = holder(&env, "third");
+    env.pass(TimeDelta::milliseconds(4_999));
+    assert_eq!(status(&third).await, 401);
+    env.pass(TimeDelta::milliseconds(1));
+    assert_eq!(status(&third).await, 200);
+
+    std::fs::write(&keys, jwks(true, &["fourth"])).unwrap();
+    env.pass(TimeDelta::seconds(5));
+    let fourth = holder(&env, "fourth");
+    let introduced = async {
+        let mut socket = Socket::open(&fourth.host).await;
+        let token = format!("Bearer {}", fourth.token.as_deref().unwrap());
+        socket.say(&json!({ "type": "connection_init", "payload": { "authorization": token } })).await;
+        socket.try_hear().await
+    };
+    let introduced = tokio::time::timeout(PATIENCE, introduced).await.expect("it is answered");
+    if introduced.is_none() {
+        // Who comes back is known.
+        until(|| status(&fourth), || {}, |status| *status == 200).await;
+        fourth.socket().await;
+    }
+}

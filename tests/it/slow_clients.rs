@@ -1,0 +1,290 @@
+//! Clients that are slow, or do nothing at all, at each point at which one can be waited for.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use harness::{
+    Actor, Engine, Process, Raw, TestEnv, Tokens, id_of,
+    outside::{HOST, now, person, settings, stranger},
+    token_claims, until,
+};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+pub(crate) const EVENTS: &str = "text/event-stream";
+pub(crate) const PARTS: &str = "multipart/mixed;subscriptionSpec=1.0";
+
+/// How many comments there are in a flood.
+pub(crate) const FLOOD: usize = 600;
+
+/// A live meeting with more comments than the network holds between a follower and the service.
+pub(crate) async fn flood(staff: &Actor) -> String {
+    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    pour(staff, &meeting).await;
+    meeting
+}
+
+/// Adds a flood to a meeting, as it comes from one more broadcast.
+pub(crate) async fn pour(staff: &Actor, meeting: &str) {
+    let known = staff.meeting(meeting).await["broadcasts"].as_array().expect("broadcasts").len();
+    let add = json!({ "meetingId": meeting, "platform": "VK", "url": format!("https://vk.example/{known}") });
+    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][known]);
+    let body = "ә".repeat(990);
+    let comments: Vec<_> = (0..FLOOD)
+        .map(|n| json!({ "externalId": n.to_string(), "authorName": "М", "body": format!("{n} {body}"), "postedAt": "2026-03-02T04:00:00Z" }))
+        .collect();
+    for comments in comments.chunks(150) {
+        let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments });
+        assert_eq!(staff.act("importComments", import).await["imported"], comments.len());
+    }
+}
+
+/// A subscription to everything of a meeting, about eight kilobytes an event.
+pub(crate) fn all_of(meeting: &str) -> Value {
+    let fields = "seq kind c0: comment { body } c1: comment { body } c2: comment { body } c3: comment { body }";
+    let query = format!("subscription All($id: ID!) {{ comments(meetingId: $id, after: 0) {{ {fields} }} }}");
+    json!({ "query": query, "variables": { "id": meeting } })
+}
+
+/// Somebody who begins to follow and then reads nothing more.
+pub(crate) async fn stuck(actor: &Actor, accept: &str, meeting: &str) -> Raw {
+    let mut raw = Raw::post(actor, accept, &all_of(meeting)).await;
+    raw.hear_until(b"\"seq\":0").await;
+    raw
+}
+/// Waits until no stream is open over a door.
+pub(crate) async fn none_open(program: &Process, door: &str) {
+    let name = format!("kezdesu_streams{{door=\"{door}\"}}");
+    until(|| program.metric(&name), || (), |count| count == "0").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_nothing_of_a_stream_is_cut_off_and_the_neighbours_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings(dir.path(), &[])).await;
+    let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR", "CITIZEN"]);
+    let meeting = flood(&staff).await;
+    let mut neighbour = staff.follow_comments(&meeting, None, "PUBLIC").await;
+    let reader = stranger(&program.host);
+    let began = Instant::now();
+    let mut parts = stuck(&reader, PARTS, &meeting).await;
+    let mut events = stuck(&reader, EVENTS, &meeting).await;
+    none_open(&program, "sse").await;
+    none_open(&program, "multipart").await;
+    assert!(began.elapsed() >= Duration::from_secs(10), "given up too early: {:?}", began.elapsed());
+    assert_eq!(program.metric("kezdesu_slow_readers_total").await, "2");
+    staff.post(&meeting, "Көрші").await;
+    assert_eq!(neighbour.next().await["comment"]["body"], "Көрші");
+    assert!(!events.rest().await.ends_with(b"event: complete\ndata:\n\n"), "it was not finished");
+    assert!(!parts.rest().await.ends_with(b"--\r\n\r\n0\r\n\r\n"), "it was not finished");
+    assert!(program.terminate().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_nothing_is_let_go_when_the_token_ends_or_is_withdrawn_and_when_the_service_stops() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path(), &[]);
+    let program = Process::serve(&settings).await;
+    let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR"]);
+    let meeting = flood(&staff).await;
+    // Before it is given up for its slowness.
+    let early = Duration::from_secs(8);
+
+    let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, now());
+    claims["exp"] = json!((now() + TimeDelta::seconds(3)).timestamp());
+    let ana = Actor::with_token(&program.host, Tokens.sign(&claims));
+    let (_ending, began) = (stuck(&ana, EVENTS, &meeting).await, Instant::now());
+    none_open(&program, "sse").await;
+    assert!(began.elapsed() < early, "its token has ended: {:?}", began.elapsed());
+
+    let bek = person(&program.host, "bek", &["CITIZEN"]);
+    let (_withdrawn, began) = (stuck(&bek, EVENTS, &meeting).await, Instant::now());
+    let mut command = Command::new(Process::program());
+    let done =
+        command.args(["withdraw-tokens", "--subject", "bek", "--no-wait"]).envs(settings).output().await.unwrap();
+    assert!(done.status.success(), "{done:?}");
+    none_open(&program, "sse").await;
+    assert!(began.elapsed() < early, "its token was withdrawn: {:?}", began.elapsed());
+
+    let (_staying, began) = (stuck(&stranger(&program.host), EVENTS, &meeting).await, Instant::now());
+    assert!(program.terminate().await);
+    assert!(began.elapsed() < early, "the service stops: {:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_ends_at_once_with_its_client() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings(dir.path(), &[])).await;
+    let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR"]);
+    let meeting = flood(&staff).await;
+    for (accept, door) in [(EVENTS, "sse"), (PARTS, "multipart")] {
+        for is_stuck in [true, false] {
+            let client = if is_stuck { stuck(&staff, accept, &meeting).await } else { quiet(&staff, accept).await };
+            let began = Instant::now();
+            drop(client);
+            none_open(&program, door).await;
+            assert!(began.elapsed() < Duration::from_secs(5), "{door}: {:?}", began.elapsed());
+        }
+    }
+}
+
+/// Somebody who follows where nothing happens.
+async fn quiet(actor: &Actor, accept: &str) -> Raw {
+    let mut raw = Raw::post(actor, accept, &json!({ "query": "subscription { meetings { kind } }" })).await;
+    raw.hear_until(b"SUBSCRIBED").await;
+    raw
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_slowly_gets_everything_once_and_in_order() {
+    let env = TestEnv::start(Engine::Embedded).await;
+    let staff = env.somebody("Staff", &["AKIMAT", "CONNECTOR"], Some(HOST));
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    pour(&staff, &meeting).await;
+    let mut reader = stuck(&env.stranger(), EVENTS, &meeting).await;
+    let mut last = 0;
+    while last < FLOOD {
+        reader.hear_until(b"\ndata: ").await;
+        let event: Value = serde_json::from_slice(&reader.hear_until(b"\n").await).unwrap();
+        if event["data"]["comments"]["kind"] != "HEARTBEAT" {
+            last += 1;
+            assert_eq!(event["data"]["comments"]["seq"], last);
+        }
+        // The limit is for those who take nothing.
+        env.pass(TimeDelta::milliseconds(20));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let env = TestEnv::start(Engine::Embedded).await;
+    for (language, words) in [("en", "too long"), ("ru", "слишком долго"), ("kk", "тым ұзақ")] {
+        let mut slow = Raw::to(&env.host(0)).await;
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\naccept-language: {language}\r\n\
+             content-length: 100\r\n\r\n{{\"query\""
+        );
+        slow.say(head.as_bytes()).await;
+        let mut answer = std::pin::pin!(slow.rest());
+        let answer = loop {
+            // Until the service has armed its timer, time is let pass again.
+            if let Ok(answer) = tokio::time::timeout(Duration::from_millis(50), &mut answer).await {
+                break String::from_utf8(answer).unwrap();
+            }
+            env.pass(TimeDelta::seconds(5));
+        };
+        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("connection: close\r\n"), "{answer}");
+        let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        assert_eq!(body["errors"][0]["extensions"], json!({ "code": "TIMEOUT" }));
+        assert!(body["errors"][0]["message"].as_str().unwrap().contains(words), "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_does_not_come_is_not_waited_for_and_a_pause_between_requests_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings(dir.path(), &[])).await;
+    let ask = b"GET /graphql/schema HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut kept = Raw::to(&program.host).await;
+    kept.say(ask).await;
+    kept.hear_until(b"\r\n\r\n").await;
+    let (mut silent, mut operator) = (Raw::to(&program.host).await, Raw::to(&program.ops_host).await);
+    let mut half = Raw::to(&program.host).await;
+    half.say(b"POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-").await;
+    operator.say(b"GET /met").await;
+    let began = Instant::now();
+    for slow in [&mut half, &mut silent, &mut operator] {
+        assert_eq!(slow.rest().await, b"");
+    }
+    let took = began.elapsed();
+    assert!(took >= Duration::from_secs(9) && took < Duration::from_secs(15), "{took:?}");
+    kept.say(ask).await;
+    kept.hear_until(b"HTTP/1.1 200 OK\r\n").await;
+}
+
+/// A socket by hand: nothing answers a ping unless the test does.
+pub(crate) async fn bare_socket(host: &str) -> Raw {
+    let mut raw = Raw::to(host).await;
+    raw.say(
+        b"GET /graphql HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n",
+    )
+    .await;
+    raw.hear_until(b"\r\n\r\n").await;
+    raw.say(&frame(0x81, br#"{"type":"connection_init"}"#)).await;
+    raw.hear_until(br#"{"type":"connection_ack"}"#).await;
+    raw
+}
+
+/// A frame of a client, under a mask that changes nothing.
+pub(crate) fn frame(first: u8, text: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(text.len()).expect("a short text");
+    let length =
+        if length < 126 { vec![0x80 | length.to_be_bytes()[1]] } else { [&[0xfe], &length.to_be_bytes()[..]].concat() };
+    [&[first], &length[..], &[0; 4], text].concat()
+}
+
+const PING: [u8; 2] = [0x89, 0];
+const PONG: u8 = 0x8a;
+const CLOSE: u8 = 0x88;
+
+#[tokio::test]
+async fn a_peer_is_asked_every_25_seconds_whether_it_is_there_and_given_up_after_two_silences() {
+    let env = TestEnv::start(Engine::Embedded).await;
+    let host = env.host(0);
+    let (mut gone, mut there, mut early) =
+        (bare_socket(&host).await, bare_socket(&host).await, bare_socket(&host).await);
+    for round in 1..=4 {
+        env.pass(TimeDelta::milliseconds(24_999));
+        // What it was asked before its time would come before this.
+        early.say(&frame(0x81, br#"{"type":"ping"}"#)).await;
+        assert_eq!(early.hear(17).await[2..], *br#"{"type":"pong"}"#);
+        env.pass(TimeDelta::milliseconds(1));
+        for answers in [&mut early, &mut there] {
+            assert_eq!(answers.hear(2).await, PING);
+            answers.say(&frame(PONG, b"")).await;
+        }
+        match round {
+            1 | 2 => assert_eq!(gone.hear(2).await, PING),
+            3 => {
+                let close = gone.hear(4).await;
+                assert_eq!((close[0], u16::from_be_bytes([close[2], close[3]])), (CLOSE, 1001));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_that_cannot_begin_is_refused_in_time() {
+    let env = TestEnv::start(Engine::Production).await;
+    let staff = env.akimat(HOST);
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    let stranger = env.stranger();
+    let held = env.hold("LOCK TABLE feed_epoch IN ACCESS EXCLUSIVE MODE").await;
+    let streamed = async |accept: &'static str| {
+        let body = json!({ "query": "subscription { meetings { kind } }" });
+        let answer = stranger.request().header("accept", accept).json(&body).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let all = async {
+        let mut live = stranger.begin_comments(&meeting, None, "PUBLIC").await;
+        tokio::join!(async { live.refused().await }, streamed(EVENTS), streamed(PARTS))
+    };
+    let mut all = std::pin::pin!(all);
+    let (socket, events, parts) = loop {
+        // Not a wait for anything: it only paces the clock.
+        if let Ok(refused) = tokio::time::timeout(Duration::from_millis(25), &mut all).await {
+            break refused;
+        }
+        env.pass(TimeDelta::seconds(1));
+    };
+    assert_eq!(socket, "TIMEOUT");
+    for text in [events, parts] {
+        assert!(text.contains(r#""code":"TIMEOUT""#), "{text}");
+    }
+    drop(held);
+    let mut live = stranger.follow_comments(&meeting, None, "PUBLIC").await;
+    env.citizen("Ana").post(&meeting, "Жол?").await;
+    assert_eq!(live.next().await["kind"], "POSTED");
+}

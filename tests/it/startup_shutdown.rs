@@ -1,0 +1,152 @@
+//! What an operator relies on: how the service starts, what it says while it ends, and whom it gives room.
+
+use chrono::TimeDelta;
+use harness::{
+    Engine, Process, Socket, TestEnv, databases,
+    outside::{settings, settings_on, stranger},
+    until,
+};
+use kezdesu::{clock::Clock as _, service, store::Store};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// What `/readyz` says, with its status; nothing where nobody answers.
+async fn readiness(host: &str) -> Option<(u16, Value)> {
+    let answer = harness::web().get(format!("http://{host}/readyz")).send().await.ok()?;
+    Some((answer.status().as_u16(), answer.json().await.ok()?))
+}
+
+fn is_draining(said: &Option<(u16, Value)>) -> bool {
+    said.as_ref().is_some_and(|(status, text)| *status == 503 && text["checks"]["draining"] == true)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_request_is_finished_the_operator_is_told_that_the_end_has_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings(dir.path(), &[])).await;
+    let body = json!({ "query": "{ regions { totalCount } }" }).to_string();
+    let (begun, rest) = body.split_at(10);
+    let mut request = TcpStream::connect(&program.host).await.unwrap();
+    let head = "POST /graphql HTTP/1.1\r\nhost: kezdesu\r\ncontent-type: application/json\r\nconnection: close";
+    request.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{begun}", body.len()).as_bytes()).await.unwrap();
+    // The next one is answered, so this one has been taken.
+    stranger(&program.host).query("{ regions { totalCount } }", json!({})).await;
+    assert_eq!(readiness(&program.ops_host).await.unwrap().0, 200);
+    program.ask_to_end().await;
+    until(|| readiness(&program.ops_host), || {}, is_draining).await;
+    drop(until(|| TcpStream::connect(&program.host), || {}, Result::is_err).await);
+    assert!(is_draining(&readiness(&program.ops_host).await), "and it is told to the end");
+    request.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    request.read_to_string(&mut answer).await.unwrap();
+    // It came to its end too late to be run, and is told so.
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.ends_with('}'), "{answer}");
+    assert!(program.ended().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_the_end_begins_it_is_announced_and_everything_is_still_taken() {
+    let mut env = TestEnv::with(Engine::Embedded, &[("KEZDESU_LAME_DUCK", "5")]).await;
+    let (clock, ops, stranger) = (env.clock.clone(), env.ops_host(0), env.stranger());
+    let mut early = stranger.socket().await;
+    let visits = async {
+        until(|| readiness(&ops), || {}, is_draining).await;
+        clock.advance(TimeDelta::milliseconds(4_900));
+        stranger.query("{ regions { totalCount } }", json!({})).await;
+        let mut late = stranger.socket().await;
+        for socket in [&mut early, &mut late] {
+            socket.say(&json!({ "type": "ping" })).await;
+            assert_eq!(socket.hear().await["type"], "pong");
+        }
+        clock.advance(TimeDelta::milliseconds(100));
+        assert_eq!((early.closed().await, late.closed().await), (1012, 1012));
+    };
+    tokio::join!(env.stop(0), visits);
+    assert_eq!(clock.now(), env.now());
+    assert!(readiness(&ops).await.is_none(), "nobody is left to ask");
+}
+
+#[tokio::test]
+async fn what_kubernetes_and_the_compose_file_set_does_not_stop_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let others = [
+        ("KEZDESU_SERVICE_HOST", "10.0.0.7"),
+        ("KEZDESU_SERVICE_PORT_HTTP", "8080"),
+        ("KEZDESU_PORT", "tcp://10.0.0.7:8080"),
+        ("KEZDESU_PORT_8080_TCP_ADDR", "10.0.0.7"),
+        ("KEZDESU_URL", "http://balancer/graphql"),
+        ("KEZDESU_GATEWAY_PORT", "4000"),
+        ("KEZDESU_SAFELIST", ""),
+    ];
+    let program = Process::serve(&settings(dir.path(), &others.map(|(name, value)| (name, value.to_owned())))).await;
+    assert!(program.terminate().await);
+}
+
+#[tokio::test]
+async fn a_schema_without_units_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut pairs = settings_on(dir.path(), Engine::Production).await;
+    let empty = databases().await.empty().await;
+    // As a cut between the two steps of `kezdesu migrate` leaves it.
+    Store::connect(&empty, 2).await.unwrap().migrate().await.unwrap();
+    pairs.push(("KEZDESU_DATABASE_URL".to_owned(), empty));
+    let settings = kezdesu::config::load(pairs).unwrap();
+    let refused = service::open(&settings, false).await.unwrap_err().to_string();
+    assert!(refused.starts_with("KEZDESU_DATABASE_URL: there are no units yet: run `kezdesu migrate`"), "{refused}");
+    service::open(&settings, true).await.unwrap();
+    service::open(&settings, false).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_the_keys_of_the_identity_provider_nothing_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let provider = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/jwks", provider.local_addr().unwrap());
+    let hanging_up = tokio::spawn(async move { while provider.accept().await.is_ok() {} });
+    let mut serve = tokio::process::Command::new(Process::program());
+    serve.arg("serve").env_clear().envs(settings(dir.path(), &[("KEZDESU_JWKS", address)])).env("KEZDESU_LOG", "error");
+    let output = tokio::time::timeout(harness::PATIENCE, serve.output()).await.expect("it gives up").unwrap();
+    hanging_up.abort();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.starts_with("kezdesu: KEZDESU_JWKS: the address does not answer") && said.lines().count() == 1,
+        "{said}"
+    );
+}
+
+/// How many subscriptions a socket runs before one more is refused.
+async fn room(host: &str, forwarded: &str) -> usize {
+    let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
+    let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");
+    socket.say(&json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.hear().await["type"], "connection_ack");
+    for running in 0.. {
+        let payload = json!({ "query": "subscription { meetings { kind } }" });
+        socket.say(&json!({ "id": running.to_string(), "type": "subscribe", "payload": payload })).await;
+        let said = socket.hear().await;
+        if said["type"] == "error" {
+            assert_eq!(said["payload"][0]["extensions"]["code"], "COST_EXCEEDED", "{said}");
+            return running;
+        }
+    }
+    unreachable!()
+}
+
+#[tokio::test]
+async fn only_a_gateways_socket_has_room_for_many() {
+    let gateway = ("KEZDESU_GATEWAYS", "192.0.2.7,192.0.2.8");
+    let caps = [gateway, ("KEZDESU_GATEWAY_OPERATIONS", "50"), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1,192.0.2.8")];
+    let env = TestEnv::with(Engine::Embedded, &caps).await;
+    let host = env.host(0);
+    assert_eq!(room(&host, "203.0.113.7").await, 20, "the public keeps what it has");
+    assert_eq!(room(&host, "192.0.2.7").await, 50, "a gateway behind the balancer");
+    assert_eq!(room(&host, "203.0.113.7, 192.0.2.8").await, 50, "one that says who is behind it");
+    assert_eq!(room(&host, "192.0.2.7, 203.0.113.7").await, 20, "anybody can write a header");
+    let caps = [("KEZDESU_GATEWAYS", "127.0.0.0/8"), ("KEZDESU_GATEWAY_OPERATIONS", "30")];
+    let env = TestEnv::with(Engine::Embedded, &caps).await;
+    assert_eq!(room(&env.host(0), "203.0.113.7").await, 30, "nothing stands between: it is the peer");
+}

@@ -1,0 +1,223 @@
+//! Texts as people type and paste them: what is kept of them, what finds them, what is the same.
+
+use chrono::TimeDelta;
+use entities::{comment, ids::CommentId};
+use harness::{Actor, TestEnv, id_of, on_both_engines, refusal, until};
+use kezdesu::{domain::normalization, graphql::node::GlobalId};
+use serde_json::{Value, json};
+
+const HOST: &str = "751110000";
+
+async fn live(env: &TestEnv) -> String {
+    env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await
+}
+
+/// The refusal of a post, or nothing.
+async fn post(author: &Actor, meeting: &str, body: &str) -> String {
+    let payload = author.act("postComment", json!({ "meetingId": meeting, "body": body })).await;
+    if payload["refusal"].is_null() { String::new() } else { refusal(&payload) }
+}
+
+async fn found(env: &TestEnv, meeting: &str, search: &str) -> usize {
+    env.stranger().comments(meeting, json!({ "search": search })).await.len()
+}
+
+fn comment_id(id: &str) -> CommentId {
+    match GlobalId::parse(id) {
+        Some(GlobalId::Comment(id)) => id,
+        _ => panic!("{id}"),
+    }
+}
+
+/// Writes a comment as a replica of before would have left it.
+async fn age(env: &TestEnv, id: &str, search: &str) {
+    let tx = env.service(0).app().store.begin().await.unwrap();
+    let row = tx.comments_by_id(&[comment_id(id)]).await.unwrap().remove(0);
+    let said_digest = normalization::duplicate_digest(row.meeting_id, row.author_key.as_deref().unwrap(), &row.body);
+    let aged = comment::Model { search: search.to_owned(), said_digest, normalization_version: 0, ..row.clone() };
+    tx.change_comment(&row, &aged).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn version(env: &TestEnv, id: &str) -> i32 {
+    let tx = env.service(0).app().store.begin().await.unwrap();
+    tx.comments_by_id(&[comment_id(id)]).await.unwrap()[0].normalization_version
+}
+
+on_both_engines! {
+    async fn a_comment_is_found_however_it_is_typed(env) {
+        let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
+        ana.post(&meeting, "Көше\u{ad}лер мен Ёлка, йод, Iлияс, жиһаз, Straße").await;
+        ana.post(&meeting, "Дoрoга в Aлмaты").await;
+        for search in [
+            "көшелер", "КОШЕЛЕР", "ко\u{200b}ше\u{301}лер", "елка", "ЁЛКА", "е\u{308}лка", "йод", "и\u{306}од", "Ілияс", "илияс", "жиhаз", "жихаз",
+            "STRASSE", "дорога", "\u{202e}Алматы", "𝐀лматы",
+        ] {
+            assert_eq!(found(&env, &meeting, search).await, 1, "{search}");
+        }
+        assert_eq!(found(&env, &meeting, "иод").await, 0, "й is a letter");
+        assert_eq!(found(&env, &meeting, "\u{200b}").await, 2, "a blank search asks for nothing");
+    }
+
+    async fn meetings_and_units_are_found_as_comments_are(env) {
+        let staff = env.akimat(HOST);
+        let input = json!({
+            "host": HOST, "region": HOST, "title": { "kk": "Су\u{200b} мәселесі (№5)", "ru": "Вoда и\u{306}од" }, "origin": "CALENDAR",
+            "plannedStart": env.now() + TimeDelta::days(20), "plannedMinutes": 60,
+        });
+        staff.act("planMeeting", input).await;
+        let query = "query($s: String) { meetings(filter: { search: $s }) { totalCount } regions(search: $s) { totalCount nodes { code } } }";
+        let ask = async |search: &str| env.stranger().query(query, json!({ "s": search })).await;
+        for (search, count) in [("су мәселесі", 1), ("вода", 1), ("ЙОД", 1), ("иод", 0), ("№", 1), ("(", 1), ("%", 0), ("_", 0), ("+", 0), ("5", 1)] {
+            assert_eq!(ask(search).await["meetings"]["totalCount"], count, "{search}");
+        }
+        for search in ["Қараға\u{301}нды", "кара\u{ad}ганды", "Қaрaғaнды"] {
+            assert_eq!(ask(search).await["regions"]["nodes"][0]["code"], "350000000", "{search}");
+        }
+        for search in ["+", "👍"] {
+            assert_eq!(ask(search).await["regions"]["totalCount"], 0, "{search}");
+        }
+    }
+
+    async fn a_search_of_signs_finds_them_as_they_are(env) {
+        let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
+        for body in ["Керемет 👍", "100% дұрыс", "a_b \\ c", "Қашан?"] {
+            ana.post(&meeting, body).await;
+        }
+        for (search, count) in [("👍", 1), ("👎", 0), ("%", 1), ("_", 1), ("\\", 1), ("?", 1), ("%_", 0), ("!", 0), ("'", 0), ("100%", 1), ("кашан!", 1)] {
+            assert_eq!(found(&env, &meeting, search).await, count, "{search}");
+        }
+    }
+
+    async fn the_same_in_another_dress_is_a_duplicate(env) {
+        let (meeting, ana, ben) = (live(&env).await, env.citizen("Ana"), env.citizen("Ben"));
+        assert_eq!(post(&ana, &meeting, "Жол қашан жөнделеді?").await, "");
+        for again in ["ЖОЛ ҚАШАН ЖӨНДЕЛЕДІ", "жол  кашан жонделеди?!", "Жo\u{200b}л қашан\nжөнделеді…", "Жол\u{301} қашан жөн\u{ad}деледі?"] {
+            assert_eq!(post(&ana, &meeting, again).await, "DUPLICATE", "{again}");
+        }
+        assert_eq!(post(&ben, &meeting, "Жол қашан жөнделеді?").await, "", "somebody else may say it");
+        for other in ["👍", "👎", "?", "!", "+1", "1", "Жол қашан жөнделеді, су ше?"] {
+            assert_eq!(post(&ana, &meeting, other).await, "", "{other}");
+        }
+    }
+
+    async fn blocked_signs_match_as_they_are_written(env) {
+        let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
+        let words = json!({ "meetingId": meeting, "blockedWords": ["18+", "C#", "🤬", "хам\u{200b}"] });
+        let set = env.moderator(HOST).act("setModeration", words).await;
+        assert!(set["refusal"].is_null(), "{set}");
+        for bad in ["Кино 18+!", "учу c#", "Ну🤬🤬", "XАM", "х\u{301}ам"] {
+            assert_eq!(post(&ana, &meeting, bad).await, "BLOCKED_WORD", "{bad}");
+        }
+        for good in ["с", "Мне 18", "C++", "18", "😀"] {
+            assert_eq!(post(&ana, &meeting, good).await, "", "{good}");
+        }
+    }
+
+    async fn pasted_text_is_never_refused_for_what_nobody_sees(env) {
+        let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
+        let pasted = "\u{feff}\u{202a}Бір\u{2028}екі\u{85}үш\u{b}төрт\u{0}\u{ad}\u{200b}\u{2069}\r\nбес\u{202c}\u{7}";
+        let (line, lines) = ("Бір екі үш төрт бес", "Бір\nекі\nүш\nтөрт\nбес");
+        let input = json!({
+            "host": HOST, "region": HOST, "title": { "kk": pasted, "ru": pasted }, "venue": { "kk": pasted }, "origin": "OFF_CALENDAR",
+            "offCalendarReason": pasted, "plannedStart": env.now() + TimeDelta::days(20), "plannedMinutes": 60,
+        });
+        let planned = staff.act("planMeeting", input.clone()).await;
+        let shown = "query($id: ID!) { meeting(id: $id) { title { kk ru } venue { kk } offCalendarReason } }";
+        let shown = staff.query(shown, json!({ "id": id_of(&planned["meeting"]) })).await["meeting"].clone();
+        assert_eq!(shown, json!({ "title": { "kk": line, "ru": line }, "venue": { "kk": line }, "offCalendarReason": line }));
+        let mut unseen = input;
+        unseen["offCalendarReason"] = json!("\u{200b}\u{202e}");
+        assert_eq!(refusal(&staff.act("planMeeting", unseen).await), "DECREE", "a reason that nobody sees is none");
+
+        let meeting = live(&env).await;
+        let (ana, body) = (env.citizen("Ana"), format!("{pasted}👨\u{200d}👩\u{200d}👧"));
+        let input = json!({ "meetingId": meeting, "body": body, "authorName": pasted });
+        let comment = ana.act("postComment", input).await["comment"].clone();
+        assert_eq!((comment["body"].as_str(), comment["authorName"].as_str()), (Some(format!("{line}👨\u{200d}👩\u{200d}👧").as_str()), Some(line)));
+        let answered = moderator.act("answerComment", json!({ "commentId": id_of(&comment), "answer": pasted })).await["comment"].clone();
+        assert_eq!(answered["answer"], lines);
+        let labelled = moderator.act("labelComment", json!({ "commentId": id_of(&comment), "labels": [pasted] })).await["comment"].clone();
+        assert_eq!(labelled["labels"], json!([line]));
+        assert_eq!(env.stranger().comments(&meeting, json!({ "label": pasted })).await.len(), 1);
+        for nothing in ["\u{200b}\u{202e}", "\u{2028}\u{0}", "\u{fe0f}\u{200d}"] {
+            assert_eq!(post(&ana, &meeting, nothing).await, "INVALID", "{nothing:?}");
+        }
+        let most = format!("{}\u{200b}\u{202e}", "е\u{308}".repeat(1000));
+        assert_eq!(post(&ana, &meeting, &most).await, "", "what is counted is what is kept");
+        assert_eq!(post(&ana, &meeting, &format!("{most}!")).await, "TOO_LONG");
+        for (key, expected) in [("ә".repeat(200), ""), ("ә".repeat(201), "TOO_LONG"), ("а\u{0}".to_owned(), "INVALID")] {
+            let input = json!({ "meetingId": meeting, "body": format!("Кілт {expected}"), "idempotencyKey": key });
+            let payload = ana.act("postComment", input).await;
+            assert_eq!(payload["refusal"]["code"].as_str().unwrap_or_default(), expected);
+        }
+    }
+
+    async fn what_older_replicas_wrote_is_normalised_again(env) {
+        let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
+        let old = id_of(&ana.post(&meeting, "Дoрога қашан?").await);
+        let other = id_of(&ana.post(&meeting, "Су?").await);
+        // As it was before: a Latin letter stayed what it was, and the digest was of the text as it is.
+        age(&env, &old, "дoрога кашан ana").await;
+        assert_eq!((found(&env, &meeting, "дорога").await, found(&env, &meeting, "қашан").await), (0, 1));
+        assert_eq!(post(&ana, &meeting, "Дoрога қашан?").await, "DUPLICATE", "the same is known at once");
+        until(async || found(&env, &meeting, "дорога").await, || env.pass(TimeDelta::seconds(10)), |count| *count == 1).await;
+        assert_eq!((version(&env, &old).await, version(&env, &other).await), (normalization::VERSION, normalization::VERSION));
+        assert_eq!(post(&ana, &meeting, "ДОРОГА ҚАШАН").await, "DUPLICATE");
+
+        // Meetings too; and nothing is left to be done.
+        let app = env.service(0).app();
+        let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
+        let tx = app.store.begin().await.unwrap();
+        let row = tx.lock_meeting(id).await.unwrap().unwrap();
+        let search = row.search.clone();
+        let aged = entities::meeting::Model { search: "ескі".to_owned(), normalization_version: 0, ..row.clone() };
+        tx.save_meeting(&row, &aged).await.unwrap();
+        tx.commit().await.unwrap();
+        app.renormalize().await.unwrap();
+        let tx = app.store.begin().await.unwrap();
+        let row = tx.lock_meeting(id).await.unwrap().unwrap();
+        assert_eq!((row.search, row.normalization_version), (search, normalization::VERSION));
+    }
+
+    async fn a_comment_that_an_older_replica_cleaned_less_is_not_changed_by_coming_again(env) {
+        let (staff, meeting) = (env.akimat(HOST), live(&env).await);
+        let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
+        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let import = async |body: &str| {
+            let one = json!({ "externalId": "a", "authorName": "Марат", "body": body, "postedAt": env.now() });
+            let input = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] });
+            let done = env.connector(HOST).act("importComments", input).await;
+            ["imported", "duplicates", "changed"].map(|name| done[name].as_i64().unwrap())
+        };
+        assert_eq!(import("Су\u{200b} бар ма?").await, [1, 0, 0]);
+        let id = id_of(&env.stranger().comments(&meeting, json!({})).await[0]);
+        let tx = env.service(0).app().store.begin().await.unwrap();
+        let row = tx.comments_by_id(&[comment_id(&id)]).await.unwrap().remove(0);
+        assert_eq!(row.body, "Су бар ма?");
+        let aged = comment::Model { body: "Су\u{200b} бар ма?".to_owned(), normalization_version: 0, ..row.clone() };
+        tx.change_comment(&row, &aged).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(import("Су\u{200b} бар ма?").await, [0, 1, 0]);
+        assert_eq!(import("Су жоқ па?").await, [0, 0, 1]);
+    }
+
+    async fn many_old_rows_are_normalised_in_bounded_steps(env) {
+        let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
+        let first = id_of(&ana.post(&meeting, "Сұрақ").await);
+        let app = env.service(0).app();
+        let tx = app.store.begin().await.unwrap();
+        let row = tx.comments_by_id(&[comment_id(&first)]).await.unwrap().remove(0);
+        let fresh = |n: i32| comment::Model {
+            id: CommentId(app.ids.next(env.now())), receipt: 1 + n, posted_seq: row.posted_seq + i64::from(n), normalization_version: 0,
+            search: "ескі".to_owned(), ..row.clone()
+        };
+        tx.insert_comments((1..=250).map(fresh).collect()).await.unwrap();
+        tx.commit().await.unwrap();
+        let (one, two) = tokio::join!(app.renormalize(), app.renormalize());
+        one.and(two).unwrap();
+        let all: Value = env.stranger().query("query($id: ID!) { meeting(id: $id) { comments(filter: { search: \"сұрақ\" }) { totalCount } } }", json!({ "id": meeting })).await;
+        assert_eq!(all["meeting"]["comments"]["totalCount"], 251);
+        assert!(!app.store.has_outdated_comments(normalization::VERSION).await.unwrap());
+    }
+}

@@ -1,0 +1,122 @@
+//! Whoever may no longer see something gets nothing more of it, also on connections that are open.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use harness::{
+    Actor, Engine, Process, TestEnv, Tokens, on_both_engines,
+    outside::{HOST as PLACE, now, person, settings_on},
+    token_claims,
+};
+use kezdesu::service::withdraw_tokens;
+use serde_json::json;
+use tokio::process::Command;
+
+const HOST: &str = "751110000";
+
+async fn withdraw(env: &TestEnv, subject: &str) {
+    let tx = env.service(0).app().store.begin().await.unwrap();
+    tx.withdraw_tokens(subject, env.now()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+on_both_engines! {
+async fn whose_tokens_are_withdrawn_gets_nothing_more(env) {
+    let mut env = env;
+    let second = env.replica().await;
+    let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+    let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
+    let claims = token_claims("mod", "Mod", &["MODERATOR"], Some(HOST), env.now());
+    let gone = env.holder_of(&claims);
+    let there = gone.at(env.host(second));
+    let stays = env.moderator(HOST);
+    let mut open = gone.follow_comments(&meeting, None, "MODERATION").await;
+    let mut far = there.follow_comments(&meeting, None, "MODERATION").await;
+    let query = json!({ "query": format!("subscription {{ comments(meetingId: \"{meeting}\", view: MODERATION) {{ seq }} }}") });
+    let mut events = gone.request().header("accept", "text/event-stream").json(&query).send().await.unwrap();
+    events.chunk().await.unwrap().unwrap();
+    let mut kept = stays.follow_comments(&meeting, None, "MODERATION").await;
+    ana.post(&meeting, "Бірінші").await;
+    for live in [&mut open, &mut far, &mut kept] {
+        assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Бірінші");
+    }
+    withdraw(&env, "mod").await;
+    assert_eq!(open.closed_in(&env).await, 4403);
+    assert_eq!(far.closed_in(&env).await, 4403);
+    while events.chunk().await.unwrap().is_some() {}
+    assert!(gone.send("{ viewer { subject } }", json!({})).await["errors"].is_array(), "nor is it taken anew");
+    ana.post(&meeting, "Екінші").await;
+    assert_eq!(kept.next_event_in(&env).await["comment"]["body"], "Екінші", "another's goes on");
+    env.pass(TimeDelta::seconds(1));
+    let again = env.holder_of(&token_claims("mod", "Mod", &["CITIZEN"], None, env.now()));
+    let known = again.query("{ viewer { roles } }", json!({})).await;
+    assert_eq!(known["viewer"]["roles"], json!(["CITIZEN"]), "with a newer token one is what it says");
+    let replica = env.replica().await;
+    let refused = gone.at(env.host(replica)).send("{ viewer { subject } }", json!({})).await;
+    assert!(refused["errors"].is_array(), "a replica that starts knows it from the beginning");
+}
+}
+
+/// A token of an issuer that does not say when it was issued.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_without_its_time_of_issue_counts_as_older() {
+    let env = TestEnv::start(Engine::Embedded).await;
+    let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
+    claims.as_object_mut().unwrap().remove("iat");
+    let ana = env.holder_of(&claims);
+    let mut live = ana.follow("subscription { meetings { kind } }", json!({})).await;
+    assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+    withdraw(&env, "ana").await;
+    assert_eq!(live.closed_in(&env).await, 4403);
+}
+
+/// Tokens in use may say that they were issued a little later than now, since a signer's clock may be ahead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawal_reaches_tokens_of_a_signer_that_is_ahead_and_a_newer_token_is_taken_after_the_wait() {
+    let env = TestEnv::start(Engine::Embedded).await;
+    let issued = |at| env.holder_of(&token_claims("ana", "Ana", &["CITIZEN"], None, at));
+    let who = "{ viewer { subject } }";
+    let used = issued(env.now() + TimeDelta::seconds(30));
+    assert_eq!(used.query(who, json!({})).await["viewer"]["subject"], "ana");
+    let mut live = used.follow("subscription { meetings { kind } }", json!({})).await;
+    assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+    env.pass(TimeDelta::milliseconds(400));
+    let app = env.service(0).app();
+    let withdrawal = withdraw_tokens(&app.store, app.clock.as_ref(), "ana").await.unwrap();
+    assert_eq!(live.closed_in(&env).await, 4403);
+    env.pass(withdrawal.wait);
+    assert_eq!(used.error(who, json!({})).await, "UNAUTHENTICATED");
+    assert_eq!(issued(env.now()).query(who, json!({})).await["viewer"]["subject"], "ana");
+}
+
+async fn by_command(engine: Engine) {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_on(dir.path(), engine).await;
+    let program = Process::serve(&settings).await;
+    let ana: Actor = person(&program.host, "ana", &["CITIZEN"]);
+    let mut live = ana.follow("subscription { meetings { kind } }", json!({})).await;
+    assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+    let mut command = Command::new(Process::program());
+    let args = ["withdraw-tokens", "--subject", "ana", "--no-wait"];
+    let done = command.args(args).envs(settings).output().await.unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert!(String::from_utf8_lossy(&done.stdout).starts_with("tokens issued to ana up to 2"));
+    let told = Instant::now();
+    assert_eq!(live.socket.closed().await, 4403);
+    assert!(told.elapsed() < Duration::from_secs(2), "{:?}", told.elapsed());
+    // Of a signer whose clock is ahead: it may have been issued before.
+    let ahead = token_claims("ana", "Ana", &["CITIZEN"], Some(PLACE), now() + TimeDelta::seconds(20));
+    let ahead = Actor::with_token(&program.host, Tokens.sign(&ahead));
+    assert_eq!(ahead.error("{ viewer { subject } }", json!({})).await, "UNAUTHENTICATED");
+    assert!(program.terminate().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_withdraws_tokens_while_the_service_runs_embedded() {
+    by_command(Engine::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_withdraws_tokens_while_the_service_runs_production() {
+    by_command(Engine::Production).await;
+}
