@@ -35,6 +35,12 @@ pub fn id_of(object: &Value) -> String {
     object["id"].as_str().unwrap_or_else(|| panic!("no id in {object}")).to_owned()
 }
 
+/// Returns the code of the first error in a response, or an empty string if it has none.
+#[must_use]
+pub fn error_code(response: &Value) -> &str {
+    response["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
+}
+
 /// The code of a payload's refusal; the object must not be there with it.
 #[must_use]
 pub fn refusal(payload: &Value) -> String {
@@ -69,6 +75,12 @@ impl Actor {
             Some(token) => request.bearer_auth(token),
             None => request,
         }
+    }
+
+    /// Posts a request body and returns the status and the response.
+    pub async fn send_body(&self, accept: &str, body: &Value) -> (u16, Value) {
+        let response = self.request().header("accept", accept).json(body).send().await.expect("the service answers");
+        (response.status().as_u16(), response.json().await.expect("JSON"))
     }
 
     /// Sends an operation and gives the whole answer; an error where nothing answers.

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::{
-    Actor, NodeProcess, Process, Tokens, checkout, node,
-    outside::{HOST, now, person, settings},
+    Actor, HOST, NodeProcess, Process, Tokens, checkout, node,
+    outside::{now, person, settings},
     token_claims,
 };
 

@@ -19,7 +19,7 @@ mod test_env;
 mod tokens;
 mod wire;
 
-pub use actors::{Actor, id_of, refusal};
+pub use actors::{Actor, error_code, id_of, refusal};
 pub use databases::{Databases, databases};
 pub use events::Events;
 pub use frames::{Frames, frame};
@@ -37,11 +37,23 @@ pub use wire::{Wire, until};
 /// How long a test waits for what must come: a guard against hanging, never a wait.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// KATO code of the region whose akim hosts the meetings of the tests.
+pub const HOST: &str = "751110000";
+
+/// A query that any caller may run: who the token says they are.
+pub const WHO: &str = "{ viewer { subject } }";
+
 /// A client of the web, as any user has one.
 #[must_use]
 pub fn web() -> reqwest::Client {
     kezdesu::tls::provide();
     reqwest::Client::new()
+}
+
+/// Returns the status and the body of `/readyz`, or `None` if nothing answers at the operator's address.
+pub async fn readiness(ops_host: &str) -> Option<(u16, serde_json::Value)> {
+    let response = web().get(format!("http://{ops_host}/readyz")).send().await.ok()?;
+    Some((response.status().as_u16(), response.json().await.ok()?))
 }
 
 /// Runs each test on the embedded engine and bus, and on those of production.

@@ -4,10 +4,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use crate::{Actor, Engine, Tokens, databases, token_claims};
-
-/// A unit whose akim hosts meetings.
-pub const HOST: &str = "751110000";
+use crate::{Actor, Engine, HOST, Tokens, databases, token_claims};
 
 /// The time of the wall clock, by which the program goes.
 #[must_use]

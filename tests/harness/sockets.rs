@@ -96,6 +96,14 @@ impl Socket {
         }
     }
 
+    /// Starts a subscription on a new socket without a token, or returns `None` if the connection breaks before it is acknowledged.
+    pub async fn try_follow(host: &str, query: &str, variables: Value) -> Option<Live> {
+        let mut socket = Self::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.ok()?;
+        socket.say(&json!({ "type": "connection_init" })).await;
+        socket.try_hear().await?;
+        Some(socket.follow(query, variables).await)
+    }
+
     /// Begins a subscription and keeps the socket for it.
     pub async fn follow(mut self, query: &str, variables: Value) -> Live {
         let payload = json!({ "query": query, "variables": variables });

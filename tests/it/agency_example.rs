@@ -3,14 +3,13 @@
 use std::{collections::BTreeMap, path::Path, process::Output};
 
 use harness::{
-    Actor, PATIENCE, Process, Tokens, checkout, id_of,
+    Actor, HOST, PATIENCE, Process, Tokens, checkout, id_of,
     outside::{now, person, stranger},
     refusal, token_claims, web,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const CODE: &str = "roads";
 const OPEN: &str = "mutation($input: OpenCaseInput!) { openCase(input: $input) { case { id number state title \
                     openedAt updatedAt internalNote comment { id } region { code } } refusal { code message field } } }";

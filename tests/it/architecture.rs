@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use harness::checkout;
+
 /// Room, and the rooms it may use beside itself.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
@@ -49,10 +51,6 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 /// The rooms that a text names: `crate::room`, also in the first line of a braced import.
 fn used(text: &str) -> Vec<String> {
     let mut rooms = Vec::new();
@@ -87,7 +85,7 @@ fn product(text: &str) -> &str {
 
 #[test]
 fn every_room_uses_only_the_rooms_it_may() {
-    let src = root().join("api/src");
+    let src = checkout().join("api/src");
     let mut wrong = Vec::new();
     for (room, allowed) in ARROWS {
         for file in files(&src.join(room)).into_iter().filter(|file| !file.ends_with("tests.rs")) {
@@ -104,7 +102,7 @@ fn every_room_uses_only_the_rooms_it_may() {
 
 #[test]
 fn the_database_is_known_to_its_room_only_and_rules_know_no_io() {
-    let src = root().join("api/src");
+    let src = checkout().join("api/src");
     for file in files(&src) {
         let path = file.strip_prefix(&src).unwrap().display().to_string();
         let text = std::fs::read_to_string(&file).unwrap();
@@ -117,7 +115,7 @@ fn the_database_is_known_to_its_room_only_and_rules_know_no_io() {
             }
         }
     }
-    for file in files(&root().join("migration/src")) {
+    for file in files(&checkout().join("migration/src")) {
         assert!(!std::fs::read_to_string(&file).unwrap().contains("entities"), "a migration stands alone");
     }
 }
@@ -125,7 +123,7 @@ fn the_database_is_known_to_its_room_only_and_rules_know_no_io() {
 #[test]
 fn no_file_is_too_long_to_have_one_subject() {
     for room in ["api/src", "entities/src", "migration/src", "tests/harness"] {
-        for file in files(&root().join(room)) {
+        for file in files(&checkout().join(room)) {
             let lines = std::fs::read_to_string(&file).unwrap().lines().count();
             assert!(lines <= LONGEST, "{} has {lines} lines", file.display());
         }

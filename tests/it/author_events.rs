@@ -1,9 +1,7 @@
 //! What an author hears of their own comments while following a meeting as everybody does.
 
-use harness::{Live, TestEnv, id_of, on_both_engines};
+use harness::{HOST, Live, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 /// Kind, position and position before of the next event but heartbeats.
 async fn told(live: &mut Live, env: &TestEnv) -> (String, i64, i64) {

@@ -1,9 +1,8 @@
 //! By which name an author is shown.
 
-use harness::{Actor, TestEnv, id_of, on_both_engines, refusal, token_claims};
+use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal, token_claims};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const SHOWN: &str =
     "query($id: ID!) { meeting(id: $id) { comments(first: 100) { nodes { body authorName authorNameChosen } } } }";
 

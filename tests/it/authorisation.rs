@@ -1,10 +1,8 @@
 //! Whoever may not do a thing is told so without a transaction, a lock, or a wait for either.
 
-use harness::{Actor, id_of, on_both_engines, refusal};
+use harness::{Actor, HOST, id_of, on_both_engines, refusal};
 use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 /// Every mutation with an input for it, at a live meeting with a comment.
 fn mutations(meeting: &str, comment: &str, broadcast: &str) -> Vec<(&'static str, Value)> {

@@ -1,9 +1,7 @@
 //! What a command over many comments asks of the database: the same for six as for ninety-six.
 
-use harness::{Actor, TestEnv, id_of, on_both_engines};
+use harness::{Actor, HOST, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 /// Runs a mutation over many, which must succeed, and gives how many statements it took.
 async fn statements(env: &TestEnv, actor: &Actor, mutation: &str, input: Value) -> u64 {

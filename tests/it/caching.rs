@@ -1,10 +1,8 @@
 //! What may be kept between the service and its readers, and how small answers travel.
 
-use harness::{TestEnv, on_both_engines, web};
+use harness::{HOST, TestEnv, on_both_engines, web};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 fn get(env: &TestEnv, query: &str, variables: &Value) -> RequestBuilder {
     let address = format!("http://{}/graphql", env.host(0));

@@ -1,10 +1,8 @@
 //! Clients as people install them: each follows a live meeting through cuts, and is told everything once and in order.
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, NodeProcess, PATIENCE, TestEnv, Wire, node, token_claims};
+use harness::{Actor, Engine, HOST, NodeProcess, PATIENCE, TestEnv, Wire, node, token_claims};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 /// A client in a process of its own.
 struct Client {

@@ -2,15 +2,11 @@
 
 use std::{
     collections::BTreeSet,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 
-use harness::Process;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+use harness::{Process, checkout};
 
 fn run(dir: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     let mut command = Command::new(Process::program());
@@ -63,7 +59,7 @@ fn a_token_comes_from_the_development_key_only() {
 
 #[test]
 fn the_real_classifier_is_imported_whole_and_again_without_a_change() {
-    let book = root().join("../shared/data/kato-2026-07-17.xlsx");
+    let book = checkout().join("../shared/data/kato-2026-07-17.xlsx");
     if !book.exists() {
         eprintln!("SKIPPED: ../shared/data/kato-2026-07-17.xlsx is not here, so no real import is tried");
         return;
@@ -81,13 +77,13 @@ fn the_real_classifier_is_imported_whole_and_again_without_a_change() {
 #[test]
 fn the_schema_command_prints_what_is_checked_in() {
     let dir = tempfile::tempdir().unwrap();
-    let file = std::fs::read_to_string(root().join("api/schema.graphql")).unwrap();
+    let file = std::fs::read_to_string(checkout().join("api/schema.graphql")).unwrap();
     assert_eq!(said(&run(dir.path(), &["schema"], &[])), file, "run `make schema`");
 }
 
 #[test]
 fn the_table_of_settings_in_the_handbook_is_the_programs_own() {
-    let text = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let text = std::fs::read_to_string(checkout().join("docs/operations.md")).unwrap();
     assert!(
         text.contains(&kezdesu::config::settings_table()),
         "the table should be:\n{}",
@@ -107,7 +103,7 @@ async fn the_readmes_first_query_and_subscription_work_on_the_demo() {
     let settings = [("KEZDESU_DATA_DIR".to_owned(), dir.path().display().to_string())];
     let (demo, text) = Process::demo(&settings).await;
     let meeting = text.split("A meeting is live: ").nth(1).unwrap().lines().next().unwrap();
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let readme = std::fs::read_to_string(checkout().join("README.md")).unwrap();
     let [query, subscription] = bodies(&readme).try_into().expect("two commands");
     let post = |body: String| {
         let request = harness::web().post(format!("http://{}/graphql", demo.host));
@@ -129,9 +125,10 @@ async fn the_readmes_first_query_and_subscription_work_on_the_demo() {
 
 #[test]
 fn every_make_target_that_the_documents_name_is_there() {
-    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    let makefile = std::fs::read_to_string(checkout().join("Makefile")).unwrap();
     for document in ["README.md", "docs/operations.md", "docs/integration.md", "docs/architecture.md"] {
-        let text = std::fs::read_to_string(root().join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
+        let text =
+            std::fs::read_to_string(checkout().join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
         for target in text.split("`make ").skip(1).filter_map(|rest| rest.split('`').next()) {
             let target = target.split(' ').next().unwrap();
             assert!(makefile.contains(&format!("\n{target}:")), "{document} names make {target}");
@@ -154,13 +151,13 @@ fn the_dashboard_shows_every_figure_and_no_other() {
         };
         names.map(plain).collect::<BTreeSet<_>>()
     };
-    let dashboard = std::fs::read_to_string(root().join("docs/grafana.json")).unwrap();
+    let dashboard = std::fs::read_to_string(checkout().join("docs/grafana.json")).unwrap();
     serde_json::from_str::<serde_json::Value>(&dashboard).expect("it is JSON");
-    let handbook = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let handbook = std::fs::read_to_string(checkout().join("docs/operations.md")).unwrap();
     let shown = figures(&dashboard);
     assert_eq!(shown, figures(&handbook), "the handbook names the same");
     let sources =
-        Command::new("grep").args(["-rhoE", "\"kezdesu_[a-z_]+\""]).arg(root().join("api/src")).output().unwrap();
+        Command::new("grep").args(["-rhoE", "\"kezdesu_[a-z_]+\""]).arg(checkout().join("api/src")).output().unwrap();
     assert_eq!(shown, figures(&String::from_utf8(sources.stdout).unwrap()));
 }
 

@@ -1,8 +1,8 @@
 //! How many connections there may be: so many that health, database and bus keep what they need, and so many from one address.
 
 use harness::{
-    Engine, Frames, Process, Raw, Socket, TestEnv,
-    outside::{HOST, now, person, settings_on},
+    Engine, Frames, HOST, Process, Raw, Socket, TestEnv,
+    outside::{now, person, settings_on},
     until, web,
 };
 use serde_json::json;

@@ -1,9 +1,7 @@
 //! What a connector's token lets it import.
 
-use harness::{Actor, Engine, TestEnv, id_of, on_both_engines, token_claims};
+use harness::{Actor, Engine, HOST, TestEnv, id_of, on_both_engines, token_claims};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 on_both_engines! {
     async fn a_connector_imports_only_what_its_token_names(env) {

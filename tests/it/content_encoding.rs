@@ -3,10 +3,8 @@
 use std::io::Write as _;
 
 use flate2::{Compression, write::GzEncoder};
-use harness::{Engine, TestEnv, web};
+use harness::{Engine, TestEnv, WHO, web};
 use serde_json::{Value, json};
-
-const WHO: &str = "{ viewer { subject } }";
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

@@ -1,10 +1,9 @@
 //! What operations may cost: a budget of cost units for each person and each address, and a cap for each event.
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, Socket, TestEnv, web};
+use harness::{Actor, Engine, HOST, Socket, TestEnv, web};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 /// A query that costs about a thousand units.
 const PAGE: &str = "{ regions(first: 100) { nodes { id code kind name hasAkim validFrom validTo names { kk } } } }";
 

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, Process, id_of,
-    outside::{HOST, now, person, settings_on},
+    Actor, Engine, HOST, Process, id_of,
+    outside::{now, person, settings_on},
 };
 use serde_json::{Value, json};
 

@@ -11,9 +11,9 @@ use std::{
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, Process, Server, TestEnv, Wire, databases, id_of,
-    outside::{HOST, now, person, settings, settings_on},
-    until, web,
+    Actor, Engine, HOST, Process, Server, TestEnv, Wire, databases, id_of,
+    outside::{now, person, settings, settings_on},
+    readiness, until,
 };
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
@@ -32,11 +32,9 @@ async fn post(author: &Actor, meeting: &str, body: &str) -> Result<String, Strin
 }
 
 /// Status of `/readyz`, and what it says of the database and its writes.
-async fn readiness(program: &Process) -> (u16, Value, Value) {
-    let answer =
-        web().get(format!("http://{}/readyz", program.ops_host)).send().await.expect("the operator is answered");
-    let (status, said) = (answer.status().as_u16(), answer.json::<Value>().await.expect("JSON"));
-    (status, said["checks"]["database"].clone(), said["checks"]["writes"].clone())
+async fn database_checks(program: &Process) -> (u16, Value, Value) {
+    let (status, body) = readiness(&program.ops_host).await.expect("the operations listener answers");
+    (status, body["checks"]["database"].clone(), body["checks"]["writes"].clone())
 }
 
 fn limit_file_size(program: &Process, limit: &str) {
@@ -55,16 +53,16 @@ async fn loses_nothing_after(failures: usize) {
     let author = person(&program.host, "author", &["CITIZEN"]);
     let mut acknowledged = BTreeMap::new();
     acknowledged.insert("before".to_owned(), post(&author, &meeting, "before").await.unwrap());
-    assert_eq!(readiness(&program).await, (200, json!(true), json!(true)));
+    assert_eq!(database_checks(&program).await, (200, json!(true), json!(true)));
 
     limit_file_size(&program, "1");
     for n in 0..failures {
         assert_eq!(post(&author, &meeting, &format!("failed {n}")).await, Err("INTERNAL".to_owned()));
     }
-    assert_eq!(readiness(&program).await, (503, json!(true), json!(false)), "it can be read, and not written");
+    assert_eq!(database_checks(&program).await, (503, json!(true), json!(false)), "it can be read, and not written");
 
     limit_file_size(&program, "unlimited");
-    until(|| readiness(&program), || {}, |(status, ..)| *status == 200).await;
+    until(|| database_checks(&program), || {}, |(status, ..)| *status == 200).await;
     for n in 0..20 {
         let body = format!("after {n}");
         acknowledged.insert(body.clone(), post(&author, &meeting, &body).await.unwrap());
@@ -137,7 +135,7 @@ async fn a_standby_is_not_ready_acknowledges_nothing_and_starts_no_service() {
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
     let author = person(&program.host, "author", &["CITIZEN"]);
     set_read_only(&database, true).await;
-    until(|| readiness(&program), || {}, |said| *said == (503, json!(true), json!(false))).await;
+    until(|| database_checks(&program), || {}, |said| *said == (503, json!(true), json!(false))).await;
     for n in 0..3 {
         assert_eq!(post(&author, &meeting, &format!("failed {n}")).await, Err("INTERNAL".to_owned()));
     }
@@ -153,7 +151,7 @@ async fn a_standby_is_not_ready_acknowledges_nothing_and_starts_no_service() {
     assert!(said.starts_with(line) && said.lines().count() == 1, "{said}");
 
     set_read_only(&database, false).await;
-    until(|| readiness(&program), || {}, |(status, ..)| *status == 200).await;
+    until(|| database_checks(&program), || {}, |(status, ..)| *status == 200).await;
     let acknowledged = post(&author, &meeting, "after").await.unwrap();
     let kept = staff.comments(&meeting, json!({})).await;
     assert_eq!(kept.iter().map(id_of).collect::<Vec<_>>(), [acknowledged]);
@@ -306,7 +304,7 @@ async fn a_stop_ends_in_time_while_the_database_hangs() {
         );
     until(|| lock_waits(&database), || {}, |count| *count > 0).await;
     postgres.signal_all("STOP");
-    assert_eq!(readiness(&program).await.0, 503);
+    assert_eq!(database_checks(&program).await.0, 503);
     let ended = program.terminate().await;
     postgres.signal_all("CONT");
     assert!(ended);

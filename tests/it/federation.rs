@@ -1,10 +1,9 @@
 //! What a gateway asks: references are resolved in one go, by the same permissions as everything else.
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, TestEnv, id_of, on_both_engines};
+use harness::{Actor, Engine, HOST, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const ENTITIES: &str = "query($of: [_Any!]!) { _entities(representations: $of) { __typename ... on Region { id code name } \
                         ... on Meeting { id phase } ... on Broadcast { id url } ... on Comment { id body } } }";
 /// What hangs on what is referred to.

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use harness::{Actor, Engine, Live, Socket, TestEnv, Wire, id_of, on_both_engines};
+use harness::{Actor, Engine, HOST, Live, Socket, TestEnv, Wire, id_of, on_both_engines};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const QUERY: &str = "subscription($id: ID!, $after: Int) \
                      { comments(meetingId: $id, after: $after) { seq prev kind recovered comment { body } } }";
 
@@ -100,10 +99,7 @@ async fn fifty_followers_of_twenty_writers_at_three_replicas_see_the_same_ten_ti
 
 /// Begins to follow through a wire that may end at any byte, also before anything is said.
 async fn begin(host: &str, meeting: &str, after: i64) -> Option<Live> {
-    let mut socket = Socket::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.ok()?;
-    socket.say(&json!({ "type": "connection_init" })).await;
-    socket.try_hear().await?;
-    Some(socket.follow(QUERY, json!({ "id": meeting, "after": after })).await)
+    Socket::try_follow(host, QUERY, json!({ "id": meeting, "after": after })).await
 }
 
 /// Brings so many comments from a broadcast, in one act.

@@ -1,11 +1,10 @@
 //! Positions after the database was restored, and how far a filtered follower has come.
 
 use chrono::TimeDelta;
-use harness::{Actor, Live, Process, Server, TestEnv, id_of, on_both_engines, outside};
+use harness::{Actor, HOST, Live, Process, Server, TestEnv, id_of, on_both_engines, outside};
 use kezdesu::{idgen::RandomIds, service};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const FAR_HOST: &str = "103200000";
 const FAR: &str = "103230000";
 const FOLLOW: &str = "subscription($id: ID!, $after: Int, $epoch: String) { comments(meetingId: $id, after: $after, epoch: $epoch) \
@@ -137,8 +136,7 @@ async fn the_command_begins_a_new_epoch_and_running_replicas_notice() {
     let settings = outside::settings(dir.path(), &[]);
     let program = Process::serve(&settings).await;
     let staff = outside::person(&program.host, "staff", &["AKIMAT"]);
-    let meeting =
-        staff.live_meeting(outside::HOST, outside::HOST, outside::now() + TimeDelta::minutes(1), "AFTER").await;
+    let meeting = staff.live_meeting(HOST, HOST, outside::now() + TimeDelta::minutes(1), "AFTER").await;
     let (mut live, first) = follow(&staff, &meeting, None, None).await;
     let mut command = tokio::process::Command::new(Process::program());
     let done = command.arg("new-epoch").envs(settings).output().await.unwrap();
@@ -157,8 +155,7 @@ async fn a_database_that_was_recovered_has_another_epoch_by_itself() {
     let more = [("KEZDESU_DATABASE_URL", postgres.postgres_url()), ("KEZDESU_REDIS_URL", redis.redis_url())];
     let program = Process::serve(&outside::settings(dir.path(), &more)).await;
     let staff = outside::person(&program.host, "staff", &["AKIMAT"]);
-    let meeting =
-        staff.live_meeting(outside::HOST, outside::HOST, outside::now() + TimeDelta::minutes(1), "AFTER").await;
+    let meeting = staff.live_meeting(HOST, HOST, outside::now() + TimeDelta::minutes(1), "AFTER").await;
     let (mut live, first) = follow(&staff, &meeting, None, None).await;
     postgres.restart("INT");
     let (_, again) = follow(&staff, &meeting, Some(0), Some(&epoch_of(&first))).await;

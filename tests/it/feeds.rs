@@ -1,10 +1,8 @@
 //! Positions: gapless, in commit order, whoever writes and from wherever.
 
-use harness::{id_of, on_both_engines};
+use harness::{HOST, id_of, on_both_engines, readiness};
 use kezdesu::{domain::feed::FeedName, feed::Hub, graphql::node::GlobalId};
 use serde_json::json;
-
-const HOST: &str = "751110000";
 
 on_both_engines! {
     async fn many_writers_on_two_replicas_leave_no_hole_and_no_double(env) {
@@ -108,7 +106,7 @@ on_both_engines! {
             let event = live.next_event_in(&env).await;
             assert_eq!((event["seq"].as_i64(), event["commentId"].as_str()), (Some(n), Some(posted.as_str())));
         }
-        let answer = harness::web().get(format!("http://{}/readyz", env.ops_host(second))).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "without the bus the service goes on");
+        let (status, _) = readiness(&env.ops_host(second)).await.unwrap();
+        assert_eq!(status, 200, "without the bus the service goes on");
     }
 }

@@ -1,10 +1,9 @@
 //! What a later version has stored, while replicas are replaced one by one or after a return to an older one: it stops nothing, and
 //! nothing of it is shown that should not be.
 
-use harness::{TestEnv, id_of, on_both_engines, refusal};
+use harness::{HOST, TestEnv, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const OTHER_HOST: &str = "103200000";
 /// In place of a body: the feed of the comments is told of something that is no comment.
 const NO_COMMENT: &str = "-";

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Graph, id_of,
-    outside::{HOST, now, person, stranger},
+    Actor, Graph, HOST, id_of,
+    outside::{now, person, stranger},
     refusal, until, web,
 };
 use serde_json::{Value, json};

@@ -1,10 +1,9 @@
 //! What a request means, and what is refused before anything of it runs.
 
 use chrono::TimeDelta;
-use harness::{Actor, TestEnv, id_of, on_both_engines, web};
+use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, web};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const JSON: &str = "application/json";
 const RESPONSE: &str = "application/graphql-response+json";
 
@@ -20,11 +19,6 @@ async fn measured(env: &TestEnv, query: &str, variables: &Value) -> (Value, u64)
 }
 
 /// An answer with its status.
-async fn post(actor: &Actor, accept: &str, body: &Value) -> (u16, Value) {
-    let answer = actor.request().header("accept", accept).json(body).send().await.expect("the service answers");
-    (answer.status().as_u16(), answer.json().await.expect("JSON"))
-}
-
 fn error(answer: &Value) -> (&str, &str) {
     let extensions = &answer["errors"][0]["extensions"];
     (extensions["code"].as_str().unwrap_or_default(), extensions["field"].as_str().unwrap_or_default())
@@ -152,7 +146,7 @@ on_both_engines! {
         ] {
             let body = json!({ "query": mutation, "variables": variables });
             for (accept, status) in [(JSON, 200), (RESPONSE, 400)] {
-                let (found, answer) = post(&ana, accept, &body).await;
+                let (found, answer) = ana.send_body(accept, &body).await;
                 assert_eq!((found, error(&answer)), (status, ("BAD_USER_INPUT", "b")), "{answer}");
                 assert!(answer.get("data").is_none(), "{answer}");
                 assert!(answer["errors"][0]["message"].as_str().unwrap().contains("\"b\""), "{answer}");
@@ -204,7 +198,7 @@ on_both_engines! {
         ] {
             let mut variables = given.clone();
             variables["c"] = json!(comment);
-            let (status, answer) = post(&ana, RESPONSE, &json!({ "query": mutation, "variables": variables })).await;
+            let (status, answer) = ana.send_body(RESPONSE, &json!({ "query": mutation, "variables": variables })).await;
             assert_eq!((status, error(&answer).0), (400, "BAD_USER_INPUT"), "{mutation} {given}: {answer}");
             assert!(answer.get("data").is_none(), "{answer}");
         }
@@ -216,7 +210,7 @@ on_both_engines! {
         let document = "query A($n: Int!) { meetings(first: $n) { totalCount } } query B($n: String, $d: Date = \"2026-03-02\") \
                         { viewer { subject } regions(asOf: $d, after: $n) { totalCount } }";
         let run = async |name: &str, variables: Value| {
-            post(&stranger, JSON, &json!({ "query": document, "operationName": name, "variables": variables })).await.1
+            stranger.send_body(JSON, &json!({ "query": document, "operationName": name, "variables": variables })).await.1
         };
         assert!(run("B", json!({})).await.get("errors").is_none());
         assert!(run("B", json!({ "n": null, "more": { "a": [null] } })).await.get("errors").is_none());
@@ -293,13 +287,13 @@ on_both_engines! {
     async fn an_operation_name_that_is_empty_is_none(env) {
         let stranger = env.stranger();
         for query in ["{ viewer { subject } }", "query A { viewer { subject } }"] {
-            let (_, answer) = post(&stranger, JSON, &json!({ "query": query, "operationName": "" })).await;
+            let (_, answer) = stranger.send_body(JSON, &json!({ "query": query, "operationName": "" })).await;
             assert_eq!(answer, json!({ "data": { "viewer": null } }));
             let get = web().get(format!("http://{}/graphql", env.host(0))).query(&[("query", query), ("operationName", "")]);
             assert_eq!(get.send().await.unwrap().json::<Value>().await.unwrap(), answer);
         }
         let two = json!({ "query": "query A { __typename } query B { __typename }", "operationName": "" });
-        assert_eq!(error(&post(&stranger, JSON, &two).await.1), ("BAD_USER_INPUT", ""));
+        assert_eq!(error(&stranger.send_body(JSON, &two).await.1), ("BAD_USER_INPUT", ""));
     }
 
     async fn a_variable_that_is_used_only_in_a_directive_is_used(env) {

@@ -7,10 +7,8 @@ use async_graphql_parser::{
     types::{ServiceDocument, TypeKind, TypeSystemDefinition},
 };
 use chrono::TimeDelta;
-use harness::{Actor, TestEnv, id_of, on_both_engines, refusal, until};
+use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal, until};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 /// Mutations that make something new each time they are sent, unless a key says that it is the same wish.
 const CREATE: [&str; 3] = ["addBroadcast", "planMeeting", "postComment"];

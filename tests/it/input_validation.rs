@@ -3,7 +3,7 @@
 use harness::{Actor, TestEnv, on_both_engines};
 use serde_json::{Value, json};
 
-use crate::bounds::{Held, everybody, mutation, outcome};
+use crate::value_ranges::{Held, everybody, mutation, outcome};
 
 /// A text with a character that PostgreSQL does not keep: it is taken out where people write, and refused in what programs make.
 const NUL: &str = "а\u{0}б";

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use harness::{Actor, Engine, Live, Socket, TestEnv, on_both_engines, web};
+use harness::{Actor, Engine, HOST, Live, Socket, TestEnv, WHO, on_both_engines, web};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
-const WHO: &str = "{ viewer { subject } }";
 const LANGUAGES: [&str; 3] = ["kk", "ru", "en"];
 /// What a client sends and must never see again.
 const CANARY: &str = "secretcanary";

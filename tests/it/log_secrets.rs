@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use harness::{
-    Actor, Process, Server, Socket, Wire, databases, id_of,
-    outside::{HOST, now, person, settings, stranger},
-    until,
+    Actor, HOST, Process, Server, Socket, WHO, Wire, databases, id_of,
+    outside::{now, person, settings, stranger},
+    readiness, until,
 };
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-const WHO: &str = "{ viewer { subject } }";
 /// Everything that is secret here has this word in it.
 const CANARY: &str = "canary";
 
@@ -33,8 +32,7 @@ async fn guarded_redis(password: &str) -> Server {
 }
 
 async fn is_connected(process: &Process) -> bool {
-    let answer = harness::web().get(format!("http://{}/readyz", process.ops_host)).send().await.unwrap();
-    answer.json::<Value>().await.unwrap()["checks"]["bus"] == true
+    readiness(&process.ops_host).await.unwrap().1["checks"]["bus"] == true
 }
 
 /// Introductions that are refused: with tokens that are none, are forged, or stand in the wrong place.

@@ -11,7 +11,7 @@ use kezdesu::store::Store;
 use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
-use crate::slow::{EVENTS, PARTS, all_of, bare_socket, flood, frame, pour, stuck};
+use crate::slow_clients::{EVENTS, PARTS, all_of, bare_socket, flood, frame, pour, stuck};
 
 const WHO: &str = "query Who { viewer { subject } }";
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Events, Graph, Live, Loses, Lossy, NodeProcess, TestEnv, Wire, id_of, on_both_engines,
-    outside::{HOST, now, person, stranger},
+    Actor, Events, Graph, HOST, Live, Loses, Lossy, NodeProcess, TestEnv, Wire, id_of, on_both_engines,
+    outside::{now, person, stranger},
 };
 use serde_json::{Value, json};
 

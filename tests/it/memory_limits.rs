@@ -10,8 +10,8 @@ use std::{
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, Frames, PATIENCE, Process, frame,
-    outside::{HOST, now, person, settings_on},
+    Actor, Engine, Frames, HOST, PATIENCE, Process, frame,
+    outside::{now, person, settings_on},
     until,
 };
 use serde_json::json;

@@ -1,9 +1,7 @@
 //! What becomes of questions that were joined, when the one they were joined to does not stay.
 
-use harness::{Actor, TestEnv, id_of, on_both_engines, refusal};
+use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 /// A meeting with a moderator and voters.
 struct Hall {

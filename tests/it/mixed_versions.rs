@@ -1,10 +1,8 @@
 //! Rows of an older replica, and what an older replica finds in ours: both run side by side during an upgrade.
 
-use harness::{Actor, id_of, on_both_engines, refusal};
+use harness::{Actor, HOST, id_of, on_both_engines, refusal};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 async fn post(actor: &Actor, meeting: &str, body: &str, key: Option<&str>) -> Value {
     actor.act("postComment", json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })).await

@@ -1,11 +1,9 @@
 //! The moderator's work on the queue.
 
 use chrono::TimeDelta;
-use harness::{id_of, on_both_engines, refusal};
+use harness::{HOST, id_of, on_both_engines, refusal};
 use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 on_both_engines! {
     async fn a_word_that_would_block_nothing_or_not_what_it_says_is_refused(env) {

@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, TestEnv, Wire, databases, id_of, until};
+use harness::{Actor, Engine, HOST, TestEnv, Wire, databases, id_of, readiness, until};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
-
 async fn ready(env: &TestEnv, replica: usize) -> (u16, Value) {
-    let answer = harness::web().get(format!("http://{}/readyz", env.ops_host(replica))).send().await.unwrap();
-    (answer.status().as_u16(), answer.json().await.unwrap())
+    readiness(&env.ops_host(replica)).await.unwrap()
 }
 
 /// Waits until a replica says this of its bus, while the environment's time passes.

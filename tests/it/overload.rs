@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use harness::{
-    Actor, Engine, PATIENCE, Process, TestEnv,
+    Actor, Engine, HOST, PATIENCE, Process, TestEnv, error_code,
     flood::{peak_memory, with_default_limits},
     id_of,
     outside::{now, person, settings_on, stranger},
@@ -15,12 +15,7 @@ use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-const HOST: &str = "751110000";
 const RESPONSE: &str = "application/graphql-response+json";
-
-fn code(answer: &Value) -> &str {
-    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
-}
 
 /// Sends a query and gives the status, `Retry-After` and the answer.
 async fn send(actor: &Actor, accept: &str, query: &str, variables: Value) -> (u16, Option<String>, Value) {
@@ -71,7 +66,7 @@ async fn stops_an_answer_that_grows_beyond_two_megabytes() {
     let (status, _, answer) = send(&stranger, RESPONSE, &query(15), json!({})).await;
     assert!(status == 200 && answer.get("errors").is_none(), "a megabyte and a half: {status}");
     let (status, _, answer) = send(&stranger, RESPONSE, &query(49), json!({})).await;
-    assert_eq!((status, code(&answer), answer["errors"].as_array().unwrap().len()), (400, "COST_EXCEEDED", 1));
+    assert_eq!((status, error_code(&answer), answer["errors"].as_array().unwrap().len()), (400, "COST_EXCEEDED", 1));
     assert!(answer.get("data").is_none(), "no part of it is sent");
     let (kind, payload) = over_socket(&stranger, &query(49)).await;
     assert_eq!((kind.as_str(), &payload[0]["extensions"]["code"]), ("error", &json!("COST_EXCEEDED")));
@@ -89,7 +84,7 @@ async fn stops_an_answer_that_is_long_by_its_names_alone() {
     let (status, _, answer) = send(&stranger, RESPONSE, &query(300), json!({})).await;
     assert!(status == 200 && answer.get("errors").is_none(), "{status}");
     let (status, _, answer) = send(&stranger, RESPONSE, &query(700), json!({})).await;
-    assert_eq!((status, code(&answer)), (400, "COST_EXCEEDED"));
+    assert_eq!((status, error_code(&answer)), (400, "COST_EXCEEDED"));
     let (kind, payload) = over_socket(&stranger, &query(700)).await;
     assert_eq!((kind.as_str(), &payload[0]["extensions"]["code"]), ("error", &json!("COST_EXCEEDED")));
 }
@@ -109,7 +104,7 @@ async fn bounds_the_statements_of_one_operation() {
     assert!((100..=120).contains(&statements), "{statements} statements");
     let query = query(60, 2);
     let ((status, _, answer), statements) = env.counting(send(&stranger, RESPONSE, &query, json!({}))).await;
-    assert_eq!((status, code(&answer)), (400, "COST_EXCEEDED"), "{answer:.300}");
+    assert_eq!((status, error_code(&answer)), (400, "COST_EXCEEDED"), "{answer:.300}");
     assert!(statements <= 120, "{statements} statements");
 }
 
@@ -171,7 +166,7 @@ async fn answers_that_nobody_takes_hold_little_memory() {
         }
     });
     let (_, wait, answer) = refused.await.expect("what is held is bounded");
-    assert_eq!((code(&answer), wait.as_deref()), ("RATE_LIMITED", Some("1")), "{answer}");
+    assert_eq!((error_code(&answer), wait.as_deref()), ("RATE_LIMITED", Some("1")), "{answer}");
     assert_eq!(answer["errors"][0]["extensions"]["scope"], "SERVICE");
     let most = peak_memory(&program);
     println!("memory: {before} MiB before, {most} MiB at most");
@@ -192,7 +187,7 @@ async fn post(actor: Actor, meeting: String) -> Outcome {
         return Ok(());
     }
     let scope = answer["errors"][0]["extensions"]["scope"].as_str().unwrap_or_default().to_owned();
-    Err((status, wait, code(&answer).to_owned(), scope))
+    Err((status, wait, error_code(&answer).to_owned(), scope))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,21 +1,18 @@
 //! Operations that are known by an identity: registered by clients, or listed in a manifest.
 
-use harness::{Actor, Engine, TestEnv, on_both_engines, web};
+use harness::{Actor, Engine, HOST, TestEnv, WHO, error_code, on_both_engines, web};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-const HOST: &str = "751110000";
 /// The SHA-256 of [`WHO`].
 const HASH: &str = "f38dc677810a6ebe0c65fe68116919b963d86aac1bb7090ed4809385477b2ef7";
-const WHO: &str = "{ viewer { subject } }";
 
 fn by_hash(hash: &str) -> Value {
     json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } })
 }
 
 async fn post(actor: &Actor, body: Value) -> (u16, Value) {
-    let answer = actor.request().json(&body).send().await.expect("the service answers");
-    (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    actor.send_body("*/*", &body).await
 }
 
 /// One of many documents, with its hash.
@@ -23,10 +20,6 @@ fn numbered(n: usize) -> (String, String) {
     let query = format!("{{ a{n}: __typename }}");
     let hash = Sha256::digest(&query).iter().map(|byte| format!("{byte:02x}")).collect();
     (query, hash)
-}
-
-fn code(answer: &Value) -> &str {
-    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
 }
 
 /// A test environment whose public runs only what this manifest lists.
@@ -48,7 +41,7 @@ on_both_engines! {
         let (status, answer) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
         // Clients compare both to the letter.
         assert_eq!((status, &answer["errors"][0]["message"]), (200, &json!("PersistedQueryNotFound")));
-        assert_eq!(code(&answer), "PERSISTED_QUERY_NOT_FOUND");
+        assert_eq!(error_code(&answer), "PERSISTED_QUERY_NOT_FOUND");
         let (_, first) = post(&ana, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
         assert!(first["data"]["viewer"]["subject"].is_string(), "{first}");
         let (_, again) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
@@ -65,12 +58,12 @@ on_both_engines! {
         let ana = env.citizen("Ana");
         let wrong = json!({ "query": "{ viewer { roles } }", "extensions": by_hash(HASH) });
         let (status, answer) = post(&ana, wrong).await;
-        assert_eq!((status, code(&answer)), (400, "BAD_USER_INPUT"));
+        assert_eq!((status, error_code(&answer)), (400, "BAD_USER_INPUT"));
         let (_, answer) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
-        assert_eq!(code(&answer), "PERSISTED_QUERY_NOT_FOUND");
+        assert_eq!(error_code(&answer), "PERSISTED_QUERY_NOT_FOUND");
         for extension in [json!(1), json!({}), json!({ "version": 2, "sha256Hash": HASH }), json!({ "version": 1, "sha256Hash": 1 })] {
             let (status, answer) = post(&ana, json!({ "query": WHO, "extensions": { "persistedQuery": extension } })).await;
-            assert_eq!((status, code(&answer)), (400, "BAD_USER_INPUT"), "{answer}");
+            assert_eq!((status, error_code(&answer)), (400, "BAD_USER_INPUT"), "{answer}");
         }
     }
 
@@ -105,7 +98,10 @@ async fn what_one_client_registers_pushes_out_nothing_of_others() {
     }
     assert_eq!(from("192.0.2.2", known()).await, json!({ "data": { "viewer": null } }));
     let (_, first) = numbered(0);
-    assert_eq!(code(&from("2001:db8::2", json!({ "extensions": by_hash(&first) })).await), "PERSISTED_QUERY_NOT_FOUND");
+    assert_eq!(
+        error_code(&from("2001:db8::2", json!({ "extensions": by_hash(&first) })).await),
+        "PERSISTED_QUERY_NOT_FOUND"
+    );
 }
 
 #[tokio::test]
@@ -117,11 +113,11 @@ async fn with_a_safelist_the_public_runs_what_is_listed_and_staff_anything() {
         let (_, answer) = post(&one, region.clone()).await;
         assert!(answer["data"]["region"]["name"].is_string(), "{answer}");
         let (status, answer) = post(&one, json!({ "query": WHO })).await;
-        assert_eq!((status, code(&answer)), (403, "FORBIDDEN"));
+        assert_eq!((status, error_code(&answer)), (403, "FORBIDDEN"));
         let (status, _) = post(&one, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
         assert_eq!(status, 403, "to register is not to be listed");
         let (_, answer) = post(&one, json!({ "extensions": by_hash(HASH) })).await;
-        assert_eq!(code(&answer), "PERSISTED_QUERY_NOT_FOUND", "what may not run is not kept");
+        assert_eq!(error_code(&answer), "PERSISTED_QUERY_NOT_FOUND", "what may not run is not kept");
     }
     let listed = "query Region($code: KatoCode!) { region(code: $code) { name } }";
     let variables = json!({ "code": HOST }).to_string();

@@ -1,9 +1,8 @@
 //! What an operation may weigh: in what it keeps, and in what it asks of the database.
 
-use harness::{Actor, Engine, TestEnv, id_of};
+use harness::{Actor, Engine, HOST, TestEnv, id_of};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const FOLLOW: &str = "subscription($id: ID!) { timeSplit(meetingId: $id) { stage } }";
 
 /// How a subscription is answered over server-sent events, as far as its first event.

@@ -1,9 +1,9 @@
 //! A stranger's flood of the dearest queries keeps nobody from posting.
 
 use harness::{
-    Engine, Process,
+    Engine, HOST, Process,
     flood::{Flood, dearest, peak_memory, posts, quantile, with_default_limits},
-    outside::{HOST, now, person, settings_on},
+    outside::{now, person, settings_on},
 };
 
 const POSTS: usize = 100;

@@ -1,7 +1,7 @@
 //! What is read often is read by an index, from its place on, on both engines.
 
 use entities::{comment, meeting};
-use harness::{Engine, on_both_engines};
+use harness::{Engine, HOST, on_both_engines};
 use kezdesu::{
     domain::policy::CommentScope,
     graphql::node::GlobalId,
@@ -11,8 +11,6 @@ use kezdesu::{
     },
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, IdenStatic, Iterable, Statement};
-
-const HOST: &str = "751110000";
 
 /// Copies the only row of a table many times, with `changes` to its columns; `n` counts the copies.
 async fn multiply(

@@ -1,11 +1,9 @@
 //! Posting, voting, withdrawing, importing.
 
 use chrono::TimeDelta;
-use harness::{id_of, on_both_engines, refusal, until};
+use harness::{HOST, id_of, on_both_engines, refusal, until};
 use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 fn bodies(comments: &[Value]) -> Vec<&str> {
     comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect()

@@ -10,10 +10,9 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use harness::{Actor, TestEnv, id_of, on_both_engines, until};
+use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, until};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const STEPS: usize = 160;
 
 /// Chance that can be repeated.

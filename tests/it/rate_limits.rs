@@ -1,10 +1,8 @@
 //! How often a person and an address may post, vote and change anything else.
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, Socket, TestEnv, id_of, web};
+use harness::{Actor, Engine, HOST, Socket, TestEnv, id_of, web};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 async fn env(person: &str, address: &str) -> TestEnv {
     let limits = [

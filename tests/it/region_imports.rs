@@ -1,11 +1,10 @@
 //! How an edition of the units reaches the replicas that did not import it.
 
 use chrono::TimeDelta;
-use harness::{Engine, TestEnv, until};
+use harness::{Engine, HOST, TestEnv, until};
 use kezdesu::app::regions::ImportOptions;
 use serde_json::json;
 
-const HOST: &str = "751110000";
 const EDITION: &str = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n100000000,10,00,00,000,0,Абай облысы,Абайская область,1\n\
                        109800000,10,98,00,000,1,Жаңа ауданы,Новый район,2\n";
 

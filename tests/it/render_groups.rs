@@ -1,9 +1,8 @@
 //! Followers who are shown the same are served from one rendering, and never one byte of another's.
 
-use harness::{Live, PATIENCE, id_of, on_both_engines, refusal};
+use harness::{HOST, Live, PATIENCE, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 const OWN: &str = "subscription($id: ID!, $after: Int, $view: CommentView) { comments(meetingId: $id, after: $after, view: $view) \
                    { seq prev kind comment { body state viewerIsAuthor viewerHasVoted mergedInto { body } } } }";
 

@@ -6,10 +6,8 @@ use async_graphql_parser::{
     parse_schema,
     types::{FieldDefinition, ServiceDocument, TypeKind, TypeSystemDefinition},
 };
-use harness::{Engine, TestEnv, web};
+use harness::{Engine, TestEnv, WHO, error_code, web};
 use serde_json::{Value, json};
-
-const WHO: &str = "{ viewer { subject } }";
 
 #[tokio::test]
 async fn an_operation_that_asks_for_too_much_is_refused_before_it_runs() {
@@ -88,15 +86,11 @@ async fn just_so_much_is_answered_and_one_more_is_not() {
     ];
     for (what, most, query) in limits {
         let just = env.stranger().send(&query(most), json!({})).await;
-        assert_ne!(code(&just), "COST_EXCEEDED", "{most} {what}");
+        assert_ne!(error_code(&just), "COST_EXCEEDED", "{most} {what}");
         assert!(what == "brackets" || just.get("errors").is_none(), "{most} {what}: {just:.300}");
         let more = env.stranger().send(&query(most + 1), json!({})).await;
-        assert_eq!(code(&more), "COST_EXCEEDED", "{what}, one more than {most}");
+        assert_eq!(error_code(&more), "COST_EXCEEDED", "{what}, one more than {most}");
     }
-}
-
-fn code(answer: &Value) -> &str {
-    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
 }
 
 /// A field with pages: whose it is, its name, by which arguments a page is told its length, and of what the page is.
@@ -165,8 +159,8 @@ async fn every_page_costs_as_many_times_its_items_as_it_is_long() {
     assert!(pages.len() >= 6, "{pages:?}");
     let fits = async |query: &str| {
         let answer = env.stranger().send(query, json!({})).await;
-        assert!(matches!(code(&answer), "" | "COST_EXCEEDED"), "{query:.200}: {answer}");
-        code(&answer).is_empty()
+        assert!(matches!(error_code(&answer), "" | "COST_EXCEEDED"), "{query:.200}: {answer}");
+        error_code(&answer).is_empty()
     };
     for page in &pages {
         let Paged { owner, name, lengths, item } = page;
@@ -219,7 +213,7 @@ async fn operations_are_taken_one_at_a_time() {
     assert_eq!(post(one.clone()).await.0, 200);
     for batch in [json!([one]), json!([one, one]), json!([one, { "query": "{ __typename }" }])] {
         let (status, answer) = post(batch).await;
-        assert_eq!((status, code(&answer)), (400, "BAD_USER_INPUT"));
+        assert_eq!((status, error_code(&answer)), (400, "BAD_USER_INPUT"));
         assert!(answer.get("data").is_none() && answer.is_object(), "nothing of it was run: {answer}");
     }
     let mut socket = env.stranger().socket().await;

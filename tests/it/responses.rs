@@ -1,9 +1,7 @@
 //! What every answer must look like, however long its parts take and whichever of them fail.
 
-use harness::{Actor, on_both_engines};
+use harness::{Actor, HOST, on_both_engines};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 /// An answer as it comes over the wire.
 async fn text(actor: &Actor, query: &str, variables: Value) -> String {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, Process, TestEnv, databases, id_of, on_both_engines,
-    outside::{HOST, now, person, settings_on},
+    Actor, Engine, HOST, Process, TestEnv, databases, id_of, on_both_engines,
+    outside::{now, person, settings_on},
     token_claims, until,
 };
 use serde_json::{Value, json};

@@ -2,15 +2,13 @@
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use harness::{Engine, id_of, on_both_engines, refusal};
+use harness::{Engine, HOST, id_of, on_both_engines, refusal};
 use kezdesu::{
     app::questions::{PostComment, Sent},
     domain::viewer::{ImportGrant, Person, Role, Viewer},
     graphql::node::GlobalId,
 };
 use serde_json::json;
-
-const HOST: &str = "751110000";
 
 on_both_engines! {
     async fn what_was_planned_once_is_planned_when_its_time_has_come(env) {

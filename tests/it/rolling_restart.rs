@@ -7,8 +7,8 @@ use std::sync::{
 
 use chrono::TimeDelta;
 use harness::{
-    Live, Process, Server, Socket,
-    outside::{HOST, now, person, settings},
+    HOST, Live, Process, Server, Socket,
+    outside::{now, person, settings},
 };
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
@@ -27,12 +27,9 @@ struct Followed {
 
 /// Begins to follow at one of the hosts; none where that one is just going.
 async fn begin(host: &str, meeting: &str, after: i64) -> Option<Live> {
-    let mut socket = Socket::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.ok()?;
-    socket.say(&json!({ "type": "connection_init" })).await;
-    socket.try_hear().await?;
     let query =
         "subscription($id: ID!, $after: Int) { comments(meetingId: $id, after: $after) { seq prev kind recovered } }";
-    Some(socket.follow(query, json!({ "id": meeting, "after": after })).await)
+    Socket::try_follow(host, query, json!({ "id": meeting, "after": after })).await
 }
 
 /// Follows until everything has come, and gives how often it had to come back.

@@ -10,7 +10,7 @@ use harness::{Graph, NodeProcess, checkout};
 
 use crate::{
     gateways::{follows_and_enriches, goes_over_both_subgraphs, passes_on_who_asks},
-    loss::{Door, holes_of_a_slow_reader},
+    lossy_connections::{Door, holes_of_a_slow_reader},
 };
 
 /// The program: named by the environment, or in a place where programs are.

@@ -8,9 +8,9 @@ use std::{
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, Process, Server, TestEnv, id_of,
-    outside::{HOST, now, person, settings},
-    until, web,
+    Actor, Engine, HOST, Process, Server, TestEnv, id_of,
+    outside::{now, person, settings},
+    readiness, until, web,
 };
 use kezdesu::clock::SystemClock;
 use serde_json::{Value, json};
@@ -94,8 +94,7 @@ async fn a_database_that_restarts_and_crashes_again_and_again_costs_nothing() {
 
 /// Whether a replica says that its bus is connected.
 async fn has_bus(ops_host: &str) -> bool {
-    let answer = web().get(format!("http://{ops_host}/readyz")).send().await.expect("the operator is answered");
-    let ready: Value = answer.json().await.expect("JSON");
+    let (_, ready) = readiness(ops_host).await.expect("the operations listener answers");
     ready["checks"]["bus"] == true
 }
 

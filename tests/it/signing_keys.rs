@@ -3,13 +3,12 @@
 use std::{path::Path, pin::pin, time::Duration};
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, PATIENCE, Socket, TestEnv, Tokens, token_claims, until};
+use harness::{Actor, Engine, PATIENCE, Socket, TestEnv, Tokens, WHO, token_claims, until};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use serde_json::{Value, json};
 
 /// The key that comes after the environment's.
 const NEXT: &str = include_str!("../../api/src/auth/tests/ec.pem");
-const WHO: &str = "{ viewer { subject } }";
 const FOLLOW: &str = "subscription { meetings { kind } }";
 
 fn next_key() -> EncodingKey {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, Process, Raw, TestEnv, Tokens, id_of,
-    outside::{HOST, now, person, settings, stranger},
+    Actor, Engine, HOST, Process, Raw, TestEnv, Tokens, id_of,
+    outside::{now, person, settings, stranger},
     token_claims, until,
 };
 use serde_json::{Value, json};

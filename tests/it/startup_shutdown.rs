@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use harness::{
     Engine, Process, Socket, TestEnv, databases,
     outside::{settings, settings_on, stranger},
-    until,
+    readiness, until,
 };
 use kezdesu::{clock::Clock as _, service, store::Store};
 use serde_json::{Value, json};
@@ -12,12 +12,6 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-
-/// What `/readyz` says, with its status; nothing where nobody answers.
-async fn readiness(host: &str) -> Option<(u16, Value)> {
-    let answer = harness::web().get(format!("http://{host}/readyz")).send().await.ok()?;
-    Some((answer.status().as_u16(), answer.json().await.ok()?))
-}
 
 fn is_draining(said: &Option<(u16, Value)>) -> bool {
     said.as_ref().is_some_and(|(status, text)| *status == 503 && text["checks"]["draining"] == true)

@@ -1,11 +1,9 @@
 //! Following over real sockets.
 
 use chrono::TimeDelta;
-use harness::{Actor, id_of, on_both_engines};
+use harness::{Actor, HOST, id_of, on_both_engines};
 use kezdesu::clock::ManualClock;
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 fn seen(event: &Value) -> (i64, String, Option<String>) {
     let body = event["comment"]["body"].as_str().map(str::to_owned);

@@ -2,11 +2,9 @@
 
 use chrono::TimeDelta;
 use entities::{comment, ids::CommentId};
-use harness::{Actor, TestEnv, id_of, on_both_engines, refusal, until};
+use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal, until};
 use kezdesu::{domain::normalization, graphql::node::GlobalId};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 async fn live(env: &TestEnv) -> String {
     env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await

@@ -1,10 +1,8 @@
 //! The split between presentation and questions, as people see it.
 
 use chrono::TimeDelta;
-use harness::{on_both_engines, refusal, token_claims};
+use harness::{HOST, on_both_engines, refusal, token_claims};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
 
 const FOLLOW: &str = "subscription($id: ID!, $every: Int) { timeSplit(meetingId: $id, everySeconds: $every) \
                       { stage presentationMs questionsMs breakMs status exceededAt } }";

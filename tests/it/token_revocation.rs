@@ -4,15 +4,13 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, Process, TestEnv, Tokens, on_both_engines,
-    outside::{HOST as PLACE, now, person, settings_on},
+    Actor, Engine, HOST, Process, TestEnv, Tokens, on_both_engines,
+    outside::{now, person, settings_on},
     token_claims,
 };
 use kezdesu::service::withdraw_tokens;
 use serde_json::json;
 use tokio::process::Command;
-
-const HOST: &str = "751110000";
 
 async fn withdraw(env: &TestEnv, subject: &str) {
     let tx = env.service(0).app().store.begin().await.unwrap();
@@ -105,7 +103,7 @@ async fn by_command(engine: Engine) {
     assert_eq!(live.socket.closed().await, 4403);
     assert!(told.elapsed() < Duration::from_secs(2), "{:?}", told.elapsed());
     // Of a signer whose clock is ahead: it may have been issued before.
-    let ahead = token_claims("ana", "Ana", &["CITIZEN"], Some(PLACE), now() + TimeDelta::seconds(20));
+    let ahead = token_claims("ana", "Ana", &["CITIZEN"], Some(HOST), now() + TimeDelta::seconds(20));
     let ahead = Actor::with_token(&program.host, Tokens.sign(&ahead));
     assert_eq!(ahead.error("{ viewer { subject } }", json!({})).await, "UNAUTHENTICATED");
     assert!(program.terminate().await);

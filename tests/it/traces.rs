@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use harness::{
-    Process, id_of,
-    outside::{HOST, now, person, settings},
+    HOST, Process, id_of,
+    outside::{now, person, settings},
     until, web,
 };
 use serde_json::json;

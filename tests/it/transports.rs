@@ -1,11 +1,8 @@
 //! The doors: what HTTP and the socket let in, and what they do not.
 
 use chrono::TimeDelta;
-use harness::{Engine, Socket, TestEnv, id_of, on_both_engines, token_claims};
+use harness::{Engine, HOST, Socket, TestEnv, WHO, id_of, on_both_engines, token_claims};
 use serde_json::{Value, json};
-
-const HOST: &str = "751110000";
-const WHO: &str = "{ viewer { subject } }";
 
 async fn embedded() -> TestEnv {
     TestEnv::start(Engine::Embedded).await

@@ -1,11 +1,10 @@
 //! How far an act and a search can go, and what becomes of a row that lies beyond.
 
 use chrono::{DateTime, Months, TimeDelta, Utc};
-use harness::{Actor, TestEnv, id_of, on_both_engines};
+use harness::{Actor, HOST, TestEnv, id_of, on_both_engines};
 use kezdesu::{graphql::node::GlobalId, store::Store};
 use serde_json::{Value, json};
 
-const HOST: &str = "751110000";
 /// The last hour that a moment can be in: in Almaty it is the next year, which no date can be in.
 const LAST_HOUR: &str = "+262142-12-31T23:00:00Z";
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use harness::{
-    Engine, Frames, PATIENCE, Process, Socket, TestEnv, frame, node,
-    outside::{HOST, now, person, settings_on},
+    Engine, Frames, HOST, PATIENCE, Process, Socket, TestEnv, frame, node,
+    outside::{now, person, settings_on},
     python, until,
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Process, databases, id_of,
-    outside::{HOST, now, person, settings},
+    Actor, HOST, Process, databases, id_of,
+    outside::{now, person, settings},
 };
 use serde_json::json;
 

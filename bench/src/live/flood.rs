@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use harness::{
-    Engine, Process,
+    Engine, HOST, Process,
     flood::{Flood, dearest, peak_memory, posts, quantile, with_default_limits},
-    outside::{HOST, now, person, settings_on},
+    outside::{now, person, settings_on},
 };
 
 use crate::{Lines, line};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::outside::HOST;
+use harness::HOST;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqlitePoolOptions;
 
