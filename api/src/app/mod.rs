@@ -9,8 +9,8 @@ pub mod normalization;
 pub mod once;
 pub mod questions;
 pub mod rates;
-pub mod refused;
 pub mod regions;
+pub mod rejection;
 pub mod time_split;
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{kato::KatoCode, meeting};
 
-pub use refused::{ActError, Refused};
+pub use rejection::{CommandError, Rejection};
 
 use crate::{
     clock::{Clock, almaty_date},

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    app::{ActError, Refused, refused::Invalid},
+    app::{CommandError, Rejection, rejection::Invalid},
     store::{
         StoreError, Tx,
         idempotency::{Claim, Once},
@@ -22,23 +22,23 @@ const LONGEST_KEY: usize = 200;
 /// A caller's key with everything that says what it stands for.
 ///
 /// # Errors
-/// Refused when the key is empty, too long, or holds a control character.
+/// Rejected when the key is empty, too long, or holds a control character.
 pub fn once(
     subject: &str,
     operation: &'static str,
     key: Option<&str>,
     input: &(impl Serialize + std::fmt::Debug),
-) -> Result<Option<Once>, ActError> {
+) -> Result<Option<Once>, CommandError> {
     let Some(key) = key else { return Ok(None) };
     if key.is_empty() {
-        return Err(Refused::Invalid { field: "idempotencyKey", why: Invalid::Empty }.into());
+        return Err(Rejection::Invalid { field: "idempotencyKey", why: Invalid::Empty }.into());
     }
     // PostgreSQL takes no NUL, and a statement that fails for one fails for all whose posts go with it.
     if key.chars().any(char::is_control) {
-        return Err(Refused::Invalid { field: "idempotencyKey", why: Invalid::ControlCharacter }.into());
+        return Err(Rejection::Invalid { field: "idempotencyKey", why: Invalid::ControlCharacter }.into());
     }
     if key.chars().nth(LONGEST_KEY).is_some() {
-        return Err(Refused::TooLong { field: "idempotencyKey", max: LONGEST_KEY }.into());
+        return Err(Rejection::TooLong { field: "idempotencyKey", max: LONGEST_KEY }.into());
     }
     let input_json = serde_json::to_value(input).map_err(|_| StoreError::Corrupt("input"))?;
     let digest = format!("{VERSION}:{}", hex_digest(&canonical(&input_json)));
@@ -72,18 +72,18 @@ impl Tx {
     /// Claims the key, if there is one; gives what the first call made, if this is a repeat.
     ///
     /// # Errors
-    /// Refused when the key was used with another input.
+    /// Rejected when the key was used with another input.
     pub async fn first_time(
         &self,
         once: Option<&Once>,
         result: Uuid,
         now: DateTime<Utc>,
-    ) -> Result<Option<Uuid>, ActError> {
+    ) -> Result<Option<Uuid>, CommandError> {
         let Some(once) = once else { return Ok(None) };
         match self.claim(once, result, now).await? {
             Claim::Ours => Ok(None),
             Claim::Done(first) => Ok(Some(first)),
-            Claim::Reused => Err(Refused::KeyReused.into()),
+            Claim::Reused => Err(Rejection::KeyReused.into()),
         }
     }
 }

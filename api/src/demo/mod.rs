@@ -1,6 +1,6 @@
 //! The demonstration: meetings in several phases, and people who bring one of them to life.
 //!
-//! Everything goes through the same acts as in earnest; nothing here writes to the database by itself.
+//! Everything goes through the same commands as in production; nothing here writes to the database by itself.
 
 mod people;
 mod questions;
@@ -15,7 +15,7 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App,
+        App, CommandError,
         meetings::{AddBroadcast, Announce, PlanMeeting, Title},
     },
     auth::{MintError, TokenRequest, mint},
@@ -38,9 +38,9 @@ pub enum DemoError {
         "the demonstration invents meetings and people: it runs neither in production nor where KEZDESU_JWKS is set"
     )]
     InEarnest,
-    /// An act failed.
+    /// A command failed.
     #[error("the demonstration's meetings cannot be made")]
-    Act(#[from] ActError),
+    Command(#[from] CommandError),
     /// There are no tokens.
     #[error(transparent)]
     Tokens(#[from] MintError),
@@ -106,7 +106,7 @@ fn viewer(subject: &str, name: &str, roles: &[Role], region: Option<&str>) -> Vi
 }
 
 /// Three meetings: one planned, one announced, one live.
-async fn meetings(app: &App, staff: &Viewer) -> Result<MeetingId, ActError> {
+async fn meetings(app: &App, staff: &Viewer) -> Result<MeetingId, CommandError> {
     let plan = |kk: &str, ru: &str, days: i64| -> Option<PlanMeeting> {
         Some(PlanMeeting {
             region: HOST.parse().ok()?,
@@ -148,11 +148,11 @@ async fn meetings(app: &App, staff: &Viewer) -> Result<MeetingId, ActError> {
             live = Some(meeting);
         }
     }
-    live.ok_or(ActError::Forbidden)
+    live.ok_or(CommandError::Forbidden)
 }
 
 /// Ends what an earlier demonstration on the same data has left live; whether there was one.
-async fn end_earlier(app: &App, staff: &Viewer) -> Result<bool, ActError> {
+async fn end_earlier(app: &App, staff: &Viewer) -> Result<bool, CommandError> {
     let filter = MeetingFilter { host: HOST.parse().ok(), ..MeetingFilter::default() };
     let window = Window { after: None, before: None, limit: 1000, backward: true };
     let rows = app.store.meetings(&filter, &window).await?.rows;

@@ -11,7 +11,7 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App,
+        App, CommandError,
         questions::{Moderate, Moderation, PostComment, Sent},
     },
     clock::sleep,
@@ -36,13 +36,13 @@ pub(in crate::demo) async fn come(app: Arc<App>, staff: Viewer, meeting: Meeting
     for step in 0_u64.. {
         sleep(app.clock.as_ref(), PACE).await;
         // A refusal is part of life: somebody may have closed the floor.
-        if let Err(error @ ActError::Store(_)) = happen(&app, &staff, meeting, step).await {
+        if let Err(error @ CommandError::Store(_)) = happen(&app, &staff, meeting, step).await {
             tracing::warn!(%error, "the demonstration stumbles");
         }
     }
 }
 
-async fn happen(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), ActError> {
+async fn happen(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), CommandError> {
     if step == PRESENTATION {
         app.set_stage(staff, meeting, Stage::Questions).await?;
     }
@@ -54,7 +54,7 @@ async fn happen(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -
     }
 }
 
-async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), ActError> {
+async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), CommandError> {
     let round = QUESTIONS.len().max(1);
     let index = usize::try_from(turn).unwrap_or_default();
     let Some((name, language, body)) = QUESTIONS.get(index % round) else { return Ok(()) };
@@ -68,7 +68,7 @@ async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), ActErr
     Ok(())
 }
 
-async fn approve(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), ActError> {
+async fn approve(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), CommandError> {
     let waiting = some(app, meeting, CommentState::Pending, CommentOrder::Oldest).await?;
     let Some(oldest) = waiting.first() else { return Ok(()) };
     let (action, reason) = if step % 28 == 13 {
@@ -80,7 +80,7 @@ async fn approve(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) 
     Ok(())
 }
 
-async fn answer(app: &Arc<App>, staff: &Viewer, meeting: MeetingId) -> Result<(), ActError> {
+async fn answer(app: &Arc<App>, staff: &Viewer, meeting: MeetingId) -> Result<(), CommandError> {
     if let Some(selected) = some(app, meeting, CommentState::Selected, CommentOrder::Oldest).await?.first() {
         app.answer_comment(staff, selected.id, Some("Жауап тікелей эфирде берілді.")).await?;
     }
@@ -90,7 +90,7 @@ async fn answer(app: &Arc<App>, staff: &Viewer, meeting: MeetingId) -> Result<()
     Ok(())
 }
 
-async fn vote(app: &Arc<App>, meeting: MeetingId, step: u64) -> Result<(), ActError> {
+async fn vote(app: &Arc<App>, meeting: MeetingId, step: u64) -> Result<(), CommandError> {
     let voter = viewer(&format!("demo-voter-{step}"), "Тұрғын", &[Role::Citizen], None);
     for comment in some(app, meeting, CommentState::Published, CommentOrder::Newest).await?.iter().take(2) {
         app.vote_comment(&voter, comment.id, true).await?;
@@ -103,7 +103,7 @@ async fn some(
     meeting: MeetingId,
     state: CommentState,
     order: CommentOrder,
-) -> Result<Vec<comment::Model>, ActError> {
+) -> Result<Vec<comment::Model>, CommandError> {
     let filter = CommentFilter { states: Some(vec![state]), order, ..CommentFilter::default() };
     let window = Window { after: None, before: None, limit: 5, backward: false };
     Ok(app.store.comments(meeting, &CommentScope::Everything, &filter, &window).await?.rows)

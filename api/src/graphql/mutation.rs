@@ -3,7 +3,7 @@
 use async_graphql::{Context, MergedObject};
 
 use crate::{
-    app::ActError,
+    app::CommandError,
     graphql::{
         context::Scene,
         error::ApiResult,
@@ -19,12 +19,12 @@ use crate::{
 pub struct Mutation(MeetingMutation, QuestionMutation);
 
 /// Runs a command, and once more where it lost a race for a lock: then it has written nothing.
-pub(in crate::graphql) async fn run<T, F>(command: impl Fn() -> F) -> Result<T, ActError>
+pub(in crate::graphql) async fn run<T, F>(command: impl Fn() -> F) -> Result<T, CommandError>
 where
-    F: Future<Output = Result<T, ActError>>,
+    F: Future<Output = Result<T, CommandError>>,
 {
     match command().await {
-        Err(ActError::Store(error)) if error.is_conflict() => {
+        Err(CommandError::Store(error)) if error.is_conflict() => {
             tracing::warn!(error = error.chain(), "a command lost a race for a lock, and is run once more");
             command().await
         }
@@ -35,7 +35,7 @@ where
 /// Turns the outcome of an act into a payload.
 pub(in crate::graphql) fn payload<T, P>(
     ctx: &Context<'_>,
-    result: Result<T, ActError>,
+    result: Result<T, CommandError>,
     make: impl FnOnce(Option<T>, Option<Refusal>) -> P,
 ) -> ApiResult<P> {
     let (done, refusal) = outcome(result, ctx.language())?;

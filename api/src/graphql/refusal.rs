@@ -7,8 +7,8 @@ use fluent_templates::fluent_bundle::FluentValue;
 
 use crate::{
     app::{
-        ActError, Refused,
-        refused::{Breach, Invalid},
+        CommandError, Rejection,
+        rejection::{DecreeViolation, Invalid},
     },
     graphql::error::{ApiError, ApiResult},
     text,
@@ -70,26 +70,26 @@ type Args = Vec<(&'static str, FluentValue<'static>)>;
 ///
 /// # Errors
 /// What is not a refusal.
-pub fn outcome<T>(result: Result<T, ActError>, language: Language) -> ApiResult<(Option<T>, Option<Refusal>)> {
+pub fn outcome<T>(result: Result<T, CommandError>, language: Language) -> ApiResult<(Option<T>, Option<Refusal>)> {
     match result {
         Ok(done) => Ok((Some(done), None)),
-        Err(ActError::Refused(refused)) => Ok((None, Some(Refusal::new(&refused, language)))),
-        Err(ActError::Unauthenticated) => Err(ApiError::Unauthenticated),
-        Err(ActError::Forbidden) => Err(ApiError::Forbidden),
-        Err(ActError::Store(error)) => Err(error.into()),
+        Err(CommandError::Rejected(rejection)) => Ok((None, Some(Refusal::new(&rejection, language)))),
+        Err(CommandError::Unauthenticated) => Err(ApiError::Unauthenticated),
+        Err(CommandError::Forbidden) => Err(ApiError::Forbidden),
+        Err(CommandError::Store(error)) => Err(error.into()),
     }
 }
 
 impl Refusal {
     /// A refusal in the caller's language.
     #[must_use]
-    pub fn new(refused: &Refused, language: Language) -> Self {
-        if let Refused::One { list, index, cause } = refused {
+    pub fn new(rejection: &Rejection, language: Language) -> Self {
+        if let Rejection::AtIndex { list, index, cause } = rejection {
             let cause = Self::new(cause, language);
             let part = cause.field.as_deref().and_then(|field| field.strip_prefix(list)).unwrap_or_default();
             return Self { field: Some(format!("{list}.{index}{part}")), ..cause };
         }
-        let (code, key, args) = words(refused, language);
+        let (code, key, args) = words(rejection, language);
         let plain = Self {
             code,
             message: text::message(language, key, &args),
@@ -99,64 +99,66 @@ impl Refusal {
             current_version: None,
             opens_at: None,
         };
-        match refused {
-            Refused::Invalid { field, .. } | Refused::NotFound { field } | Refused::TooLong { field, .. } => {
+        match rejection {
+            Rejection::Invalid { field, .. } | Rejection::NotFound { field } | Rejection::TooLong { field, .. } => {
                 Self { field: Some((*field).to_owned()), ..plain }
             }
-            Refused::Decree { field, norm, .. } => {
+            Rejection::Decree { field, norm, .. } => {
                 Self { field: Some((*field).to_owned()), norm: Some((*norm).to_owned()), ..plain }
             }
-            Refused::Stale { current } => Self { current_version: Some(*current), ..plain },
-            Refused::NotLive { opens_at } => Self { opens_at: *opens_at, ..plain },
-            Refused::TooFast { retry_after } => Self { retry_after_ms: Some(retry_after.num_milliseconds()), ..plain },
-            Refused::Muted { until, retry_after } => {
+            Rejection::Stale { current } => Self { current_version: Some(*current), ..plain },
+            Rejection::NotLive { opens_at } => Self { opens_at: *opens_at, ..plain },
+            Rejection::TooFast { retry_after } => {
+                Self { retry_after_ms: Some(retry_after.num_milliseconds()), ..plain }
+            }
+            Rejection::Muted { until, retry_after } => {
                 Self { retry_after_ms: Some(retry_after.num_milliseconds()), opens_at: Some(*until), ..plain }
             }
-            Refused::KeyReused
-            | Refused::WrongPhase { .. }
-            | Refused::WrongState { .. }
-            | Refused::CommentsClosed
-            | Refused::BlockedWord
-            | Refused::Duplicate
-            | Refused::One { .. } => plain,
+            Rejection::KeyReused
+            | Rejection::WrongPhase { .. }
+            | Rejection::WrongState { .. }
+            | Rejection::CommentsClosed
+            | Rejection::BlockedWord
+            | Rejection::Duplicate
+            | Rejection::AtIndex { .. } => plain,
         }
     }
 }
 
-fn words(refused: &Refused, language: Language) -> (RefusalCode, &'static str, Args) {
-    match refused {
-        Refused::One { cause, .. } => words(cause, language),
-        Refused::Invalid { why, .. } => {
+fn words(rejection: &Rejection, language: Language) -> (RefusalCode, &'static str, Args) {
+    match rejection {
+        Rejection::AtIndex { cause, .. } => words(cause, language),
+        Rejection::Invalid { why, .. } => {
             let (key, args) = invalid(*why);
             (RefusalCode::Invalid, key, args)
         }
-        Refused::NotFound { .. } => (RefusalCode::NotFound, "refusal-not-found", vec![]),
-        Refused::Stale { .. } => (RefusalCode::Stale, "refusal-stale", vec![]),
-        Refused::KeyReused => (RefusalCode::KeyReused, "refusal-key-reused", vec![]),
-        Refused::WrongPhase { phase } => {
+        Rejection::NotFound { .. } => (RefusalCode::NotFound, "refusal-not-found", vec![]),
+        Rejection::Stale { .. } => (RefusalCode::Stale, "refusal-stale", vec![]),
+        Rejection::KeyReused => (RefusalCode::KeyReused, "refusal-key-reused", vec![]),
+        Rejection::WrongPhase { phase } => {
             let phase = text::message(language, &format!("meeting-phase-{}", phase.as_str()), &[]);
             (RefusalCode::WrongState, "refusal-wrong-state-meeting", vec![("phase", phase.into())])
         }
-        Refused::WrongState { state } => {
+        Rejection::WrongState { state } => {
             let state = text::message(language, &format!("comment-state-{}", state.as_str()), &[]);
             (RefusalCode::WrongState, "refusal-wrong-state-comment", vec![("state", state.into())])
         }
-        Refused::Decree { why: Breach::NotCovered, .. } => {
+        Rejection::Decree { why: DecreeViolation::NotCovered, .. } => {
             (RefusalCode::Decree, "refusal-decree-region-not-covered", vec![])
         }
-        Refused::Decree { why: Breach::NoReason, .. } => {
+        Rejection::Decree { why: DecreeViolation::NoReason, .. } => {
             (RefusalCode::Decree, "refusal-decree-off-calendar-reason", vec![])
         }
-        Refused::NotLive { opens_at: Some(_) } => (RefusalCode::NotLive, "refusal-not-live", vec![]),
-        Refused::NotLive { opens_at: None } => (RefusalCode::NotLive, "refusal-meeting-over", vec![]),
-        Refused::CommentsClosed => (RefusalCode::CommentsClosed, "refusal-comments-closed", vec![]),
-        Refused::TooLong { max, .. } => (RefusalCode::TooLong, "refusal-too-long", vec![("max", (*max).into())]),
-        Refused::TooFast { retry_after } => {
+        Rejection::NotLive { opens_at: Some(_) } => (RefusalCode::NotLive, "refusal-not-live", vec![]),
+        Rejection::NotLive { opens_at: None } => (RefusalCode::NotLive, "refusal-meeting-over", vec![]),
+        Rejection::CommentsClosed => (RefusalCode::CommentsClosed, "refusal-comments-closed", vec![]),
+        Rejection::TooLong { max, .. } => (RefusalCode::TooLong, "refusal-too-long", vec![("max", (*max).into())]),
+        Rejection::TooFast { retry_after } => {
             (RefusalCode::TooFast, "refusal-too-fast", vec![("seconds", seconds(*retry_after).into())])
         }
-        Refused::BlockedWord => (RefusalCode::BlockedWord, "refusal-blocked-word", vec![]),
-        Refused::Muted { .. } => (RefusalCode::Muted, "refusal-muted", vec![]),
-        Refused::Duplicate => (RefusalCode::Duplicate, "refusal-duplicate", vec![]),
+        Rejection::BlockedWord => (RefusalCode::BlockedWord, "refusal-blocked-word", vec![]),
+        Rejection::Muted { .. } => (RefusalCode::Muted, "refusal-muted", vec![]),
+        Rejection::Duplicate => (RefusalCode::Duplicate, "refusal-duplicate", vec![]),
     }
 }
 

@@ -8,9 +8,9 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         meetings::{Changed, step},
-        refused::Invalid,
+        rejection::Invalid,
     },
     domain::{announcement, feed::EventKind, meeting::Step, policy, viewer::Viewer},
     store::StoreError,
@@ -31,8 +31,8 @@ impl App {
     /// Announces a meeting. A late announcement is allowed, and is seen to be late.
     ///
     /// # Errors
-    /// Refused when the meeting is past being announced or no channel is named.
-    pub async fn announce_meeting(&self, viewer: &Viewer, announce: Announce) -> Result<meeting::Model, ActError> {
+    /// Rejected when the meeting is past being announced or no channel is named.
+    pub async fn announce_meeting(&self, viewer: &Viewer, announce: Announce) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::AnnounceMeeting>(viewer, announce.meeting).await?;
         let mut channels = announce.channels;
@@ -46,7 +46,7 @@ impl App {
         }
         // Not before: what is announced stays so, however it is sent again.
         if channels.is_empty() {
-            return Err(Refused::Invalid { field: "channels", why: Invalid::Empty }.into());
+            return Err(Rejection::Invalid { field: "channels", why: Invalid::Empty }.into());
         }
         meeting.channels = stored;
         meeting.phase = MeetingPhase::Announced;

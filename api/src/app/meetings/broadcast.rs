@@ -10,10 +10,10 @@ use url::Url;
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         meetings::{Changed, step, text},
         once::once,
-        refused::Invalid,
+        rejection::Invalid,
     },
     domain::{
         characters::without_invisible,
@@ -47,26 +47,26 @@ impl App {
     /// Adds a broadcast to a meeting that is not over.
     ///
     /// # Errors
-    /// Refused when the meeting is over, or the address is not one.
+    /// Rejected when the meeting is over, or the address is not one.
     pub async fn add_broadcast(
         &self,
         viewer: &Viewer,
         add: AddBroadcast,
         key: Option<&str>,
-    ) -> Result<meeting::Model, ActError> {
+    ) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::AddBroadcast>(viewer, add.meeting).await?;
         let once = once(viewer.subject().unwrap_or_default(), "addBroadcast", key, &add)?;
         let address = without_invisible(&add.url);
         let address = address.trim();
         if address.chars().nth(LONGEST_URL).is_some() {
-            return Err(Refused::TooLong { field: "url", max: LONGEST_URL }.into());
+            return Err(Rejection::TooLong { field: "url", max: LONGEST_URL }.into());
         }
         let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         // The library would drop a broken line or a tab in the middle.
         let url = url
             .filter(|_| !address.contains(char::is_control))
-            .ok_or(Refused::Invalid { field: "url", why: Invalid::Url })?;
+            .ok_or(Rejection::Invalid { field: "url", why: Invalid::Url })?;
         let external_id = add.external_id.map(|id| text("externalId", &id, LONGEST_TITLE)).transpose()?;
         let id = BroadcastId(self.ids.next(now));
         let tx = self.store.begin().await?;
@@ -78,7 +78,9 @@ impl App {
         step(&meeting, None, Step::AddBroadcast)?;
         let there = tx.broadcasts(meeting.id).await?.len();
         if there >= MOST_BROADCASTS {
-            return Err(Refused::Invalid { field: "meetingId", why: Invalid::TooMany { max: MOST_BROADCASTS } }.into());
+            return Err(
+                Rejection::Invalid { field: "meetingId", why: Invalid::TooMany { max: MOST_BROADCASTS } }.into()
+            );
         }
         tx.insert_broadcast(broadcast::Model {
             id,

@@ -4,7 +4,7 @@ use entities::{enums::MeetingPhase, ids::MeetingId, meeting};
 
 use crate::{
     app::{
-        ActError, App,
+        App, CommandError,
         meetings::{Changed, reason, step},
     },
     domain::{
@@ -30,8 +30,8 @@ impl App {
     /// Cancels a meeting that has not begun.
     ///
     /// # Errors
-    /// Refused when the meeting has begun, or no reason is given.
-    pub async fn cancel_meeting(&self, viewer: &Viewer, cancel: Cancel) -> Result<meeting::Model, ActError> {
+    /// Rejected when the meeting has begun, or no reason is given.
+    pub async fn cancel_meeting(&self, viewer: &Viewer, cancel: Cancel) -> Result<meeting::Model, CommandError> {
         let permit = self.permit_meeting::<policy::CancelMeeting>(viewer, cancel.meeting).await?;
         let reason = reason(Some(&cancel.reason), LONGEST_REASON)?;
         let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;

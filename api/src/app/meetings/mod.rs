@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use entities::{ids::MeetingId, meeting};
 
 use crate::{
-    app::{ActError, App, Refused, refused::Invalid},
+    app::{App, CommandError, Rejection, rejection::Invalid},
     clock::almaty_date,
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
@@ -33,7 +33,7 @@ use crate::{
     store::{StoreError, Tx},
 };
 
-impl From<Denied> for ActError {
+impl From<Denied> for CommandError {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Anonymous => Self::Unauthenticated,
@@ -42,43 +42,43 @@ impl From<Denied> for ActError {
     }
 }
 
-impl From<WrongPhase> for ActError {
+impl From<WrongPhase> for CommandError {
     fn from(WrongPhase(phase): WrongPhase) -> Self {
-        Refused::WrongPhase { phase }.into()
+        Rejection::WrongPhase { phase }.into()
     }
 }
 
 /// A text of the input, or the refusal that names it.
-pub(in crate::app) fn text(field: &'static str, text: &str, max: usize) -> Result<String, ActError> {
+pub(in crate::app) fn text(field: &'static str, text: &str, max: usize) -> Result<String, CommandError> {
     single_line(text, max).map_err(|bad| bad_text(field, bad).into())
 }
 
 /// What is wrong with a text of the input.
-pub(in crate::app) const fn bad_text(field: &'static str, bad: BadText) -> Refused {
+pub(in crate::app) const fn bad_text(field: &'static str, bad: BadText) -> Rejection {
     match bad {
-        BadText::Empty => Refused::Invalid { field, why: Invalid::Empty },
-        BadText::TooLong { max } => Refused::TooLong { field, max },
+        BadText::Empty => Rejection::Invalid { field, why: Invalid::Empty },
+        BadText::TooLong { max } => Rejection::TooLong { field, max },
     }
 }
 
 /// A reason, which must be given.
-pub(in crate::app) fn reason(text: Option<&str>, max: usize) -> Result<String, ActError> {
+pub(in crate::app) fn reason(text: Option<&str>, max: usize) -> Result<String, CommandError> {
     match single_line(text.unwrap_or_default(), max) {
-        Err(BadText::Empty) => Err(Refused::Invalid { field: "reason", why: Invalid::ReasonRequired }.into()),
+        Err(BadText::Empty) => Err(Rejection::Invalid { field: "reason", why: Invalid::ReasonRequired }.into()),
         other => other.map_err(|bad| bad_text("reason", bad).into()),
     }
 }
 
-pub(in crate::app) const fn in_range(field: &'static str, value: i32, min: i32, max: i32) -> Result<(), Refused> {
+pub(in crate::app) const fn in_range(field: &'static str, value: i32, min: i32, max: i32) -> Result<(), Rejection> {
     if min <= value && value <= max {
         return Ok(());
     }
-    Err(Refused::Invalid { field, why: Invalid::Range { min: i64_of(min), max: i64_of(max) } })
+    Err(Rejection::Invalid { field, why: Invalid::Range { min: i64_of(min), max: i64_of(max) } })
 }
 
 /// Checks the moment at which a meeting is to begin: it is still to come, and not beyond what anybody plans.
-pub(in crate::app) fn upcoming(start: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refused> {
-    let invalid = |why| Err(Refused::Invalid { field: "plannedStart", why });
+pub(in crate::app) fn upcoming(start: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
+    let invalid = |why| Err(Rejection::Invalid { field: "plannedStart", why });
     if start < now {
         return invalid(Invalid::InPast);
     }
@@ -126,12 +126,12 @@ impl App {
         &self,
         viewer: &'v Viewer,
         id: MeetingId,
-    ) -> Result<MeetingPermit<'v, A>, ActError> {
+    ) -> Result<MeetingPermit<'v, A>, CommandError> {
         if viewer.person().is_none() {
-            return Err(ActError::Unauthenticated);
+            return Err(CommandError::Unauthenticated);
         }
         let meeting = self.store.meetings_by_id(&[id]).await?.pop();
-        let meeting = meeting.ok_or(Refused::NotFound { field: "meetingId" })?;
+        let meeting = meeting.ok_or(Rejection::NotFound { field: "meetingId" })?;
         authorize::<A>(viewer, &self.host_of(&meeting)?.scope())?;
         Ok(MeetingPermit { meeting, viewer, action: PhantomData })
     }
@@ -140,7 +140,7 @@ impl App {
     pub(in crate::app) async fn begin_on<'v, A: Action>(
         &self,
         permit: &MeetingPermit<'v, A>,
-    ) -> Result<(Tx, meeting::Model, Allowed<'v, A>), ActError> {
+    ) -> Result<(Tx, meeting::Model, Allowed<'v, A>), CommandError> {
         let tx = self.store.begin().await?;
         let (meeting, allowed) = self.lock(&tx, permit).await?;
         Ok((tx, meeting, allowed))
@@ -151,9 +151,9 @@ impl App {
         &self,
         tx: &Tx,
         permit: &MeetingPermit<'v, A>,
-    ) -> Result<(meeting::Model, Allowed<'v, A>), ActError> {
+    ) -> Result<(meeting::Model, Allowed<'v, A>), CommandError> {
         self.remember_staff(tx, permit.viewer, &self.host_of(&permit.meeting)?).await?;
-        let meeting = tx.lock_meeting(permit.meeting.id).await?.ok_or(Refused::NotFound { field: "meetingId" })?;
+        let meeting = tx.lock_meeting(permit.meeting.id).await?.ok_or(Rejection::NotFound { field: "meetingId" })?;
         let allowed = authorize::<A>(permit.viewer, &self.host_of(&meeting)?.scope())?;
         Ok((meeting, allowed))
     }
@@ -176,9 +176,9 @@ impl App {
 }
 
 /// Checks the version that the caller read, then the phase. Gives whether anything is left to be done.
-pub(in crate::app) fn step(meeting: &meeting::Model, version: Option<i32>, step: Step) -> Result<bool, ActError> {
+pub(in crate::app) fn step(meeting: &meeting::Model, version: Option<i32>, step: Step) -> Result<bool, CommandError> {
     if version.is_some_and(|version| version != meeting.version) {
-        return Err(Refused::Stale { current: meeting.version }.into());
+        return Err(Rejection::Stale { current: meeting.version }.into());
     }
     Ok(allows(meeting.phase, step)?)
 }

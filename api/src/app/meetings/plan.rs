@@ -10,10 +10,10 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         meetings::{in_range, life_event, text, upcoming},
         once::once,
-        refused::{Breach, Invalid},
+        rejection::{DecreeViolation, Invalid},
     },
     clock::almaty_date,
     domain::{
@@ -40,7 +40,7 @@ pub struct Title {
 }
 
 impl Title {
-    fn checked(&self, field: &'static str) -> Result<Self, ActError> {
+    fn checked(&self, field: &'static str) -> Result<Self, CommandError> {
         let other = |part: &Option<String>| part.as_ref().map(|part| text(field, part, LONGEST_TITLE)).transpose();
         Ok(Self { kk: text(field, &self.kk, LONGEST_TITLE)?, ru: other(&self.ru)?, en: other(&self.en)? })
     }
@@ -77,13 +77,13 @@ impl App {
     /// Plans a meeting in a unit that the host's akim covers (p. 2.1), from the calendar or outside it (p. 3.1).
     ///
     /// # Errors
-    /// Refused when a part of the plan breaks a rule.
+    /// Rejected when a part of the plan breaks a rule.
     pub async fn plan_meeting(
         &self,
         viewer: &Viewer,
         plan: PlanMeeting,
         key: Option<&str>,
-    ) -> Result<meeting::Model, ActError> {
+    ) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let person = authorize::<policy::PlanMeeting>(viewer, &self.host(plan.host).scope())?.person;
         let once = once(&person.subject, "planMeeting", key, &plan)?;
@@ -92,7 +92,7 @@ impl App {
         let mut tx = self.store.begin().await?;
         if let Some(first) = tx.first_time(once.as_ref(), id.0, now).await? {
             let first = tx.lock_meeting(MeetingId(first)).await?;
-            return first.ok_or_else(|| Refused::NotFound { field: "idempotencyKey" }.into());
+            return first.ok_or_else(|| Rejection::NotFound { field: "idempotencyKey" }.into());
         }
         // Not before: what was planned once is planned, though it could not be planned now.
         let row = judged?;
@@ -111,7 +111,7 @@ impl App {
         plan: &PlanMeeting,
         subject: &str,
         now: DateTime<Utc>,
-    ) -> Result<meeting::Model, ActError> {
+    ) -> Result<meeting::Model, CommandError> {
         let title = plan.title.checked("title")?;
         let venue = plan.venue.as_ref().map(|venue| venue.checked("venue")).transpose()?;
         in_range("plannedMinutes", plan.planned_minutes, LEAST_MINUTES, MOST_MINUTES)?;
@@ -158,29 +158,29 @@ impl App {
         })
     }
 
-    fn check_coverage(&self, plan: &PlanMeeting) -> Result<(), Refused> {
+    fn check_coverage(&self, plan: &PlanMeeting) -> Result<(), Rejection> {
         // Judged by the units as they are: the future ones are not known.
         let tree = self.tree();
-        let unknown = |field| Refused::Invalid { field, why: Invalid::UnknownRegion };
+        let unknown = |field| Rejection::Invalid { field, why: Invalid::UnknownRegion };
         let host = tree.get(plan.host).and_then(|node| tree.unit(node)).ok_or_else(|| unknown("host"))?;
         tree.get(plan.region).ok_or_else(|| unknown("region"))?;
         if !host.has_akim {
-            return Err(Refused::Invalid { field: "host", why: Invalid::NoAkim });
+            return Err(Rejection::Invalid { field: "host", why: Invalid::NoAkim });
         }
         let norms = self.norms.in_force(almaty_date(plan.planned_start));
         if covers_as_host(&tree, norms, plan.host, plan.region) {
             return Ok(());
         }
-        Err(Refused::Decree { field: "region", norm: paragraph::COVERAGE, why: Breach::NotCovered })
+        Err(Rejection::Decree { field: "region", norm: paragraph::COVERAGE, why: DecreeViolation::NotCovered })
     }
 }
 
-fn off_calendar_reason(plan: &PlanMeeting) -> Result<Option<String>, ActError> {
+fn off_calendar_reason(plan: &PlanMeeting) -> Result<Option<String>, CommandError> {
     let given = plan.off_calendar_reason.as_deref().filter(|reason| !is_blank(reason));
     match (plan.origin, given) {
         (MeetingOrigin::OffCalendar, None) => {
             let (field, norm) = ("offCalendarReason", paragraph::OFF_CALENDAR);
-            Err(Refused::Decree { field, norm, why: Breach::NoReason }.into())
+            Err(Rejection::Decree { field, norm, why: DecreeViolation::NoReason }.into())
         }
         (_, given) => given.map(|reason| text("offCalendarReason", reason, LONGEST_REASON)).transpose(),
     }

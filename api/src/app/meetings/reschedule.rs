@@ -5,7 +5,7 @@ use entities::{ids::MeetingId, meeting};
 
 use crate::{
     app::{
-        ActError, App,
+        App, CommandError,
         meetings::{Changed, in_range, reason, step, upcoming},
     },
     domain::{
@@ -35,8 +35,8 @@ impl App {
     /// Moves a meeting. A new date of an announced meeting is announced by the move itself (p. 3.4).
     ///
     /// # Errors
-    /// Refused when the meeting has begun, or the new time has passed.
-    pub async fn reschedule_meeting(&self, viewer: &Viewer, to: Reschedule) -> Result<meeting::Model, ActError> {
+    /// Rejected when the meeting has begun, or the new time has passed.
+    pub async fn reschedule_meeting(&self, viewer: &Viewer, to: Reschedule) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RescheduleMeeting>(viewer, to.meeting).await?;
         let reason = reason(Some(&to.reason), LONGEST_REASON)?;

@@ -9,7 +9,7 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App,
+        App, CommandError,
         meetings::{Changed, step},
         time_split::segments_of,
     },
@@ -35,13 +35,13 @@ impl App {
     /// Begins an announced meeting with a stage.
     ///
     /// # Errors
-    /// Refused when the meeting is not announced.
+    /// Rejected when the meeting is not announced.
     pub async fn start_meeting(
         &self,
         viewer: &Viewer,
         id: MeetingId,
         stage: Stage,
-    ) -> Result<meeting::Model, ActError> {
+    ) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RunMeeting>(viewer, id).await?;
         let (mut tx, mut meeting, allowed) = self.begin_on(&permit).await?;
@@ -64,13 +64,13 @@ impl App {
     /// Returns the meeting with its stretches as this transaction has left them.
     ///
     /// # Errors
-    /// Refused when the meeting is not live.
+    /// Rejected when the meeting is not live.
     pub async fn set_stage(
         &self,
         viewer: &Viewer,
         id: MeetingId,
         stage: Stage,
-    ) -> Result<(meeting::Model, Vec<stage_segment::Model>), ActError> {
+    ) -> Result<(meeting::Model, Vec<stage_segment::Model>), CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RunMeeting>(viewer, id).await?;
         let (mut tx, mut meeting, allowed) = self.begin_on(&permit).await?;
@@ -86,8 +86,8 @@ impl App {
     /// Ends a live meeting.
     ///
     /// # Errors
-    /// Refused when the meeting is not live.
-    pub async fn end_meeting(&self, viewer: &Viewer, id: MeetingId) -> Result<meeting::Model, ActError> {
+    /// Rejected when the meeting is not live.
+    pub async fn end_meeting(&self, viewer: &Viewer, id: MeetingId) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RunMeeting>(viewer, id).await?;
         let (mut tx, mut meeting, allowed) = self.begin_on(&permit).await?;

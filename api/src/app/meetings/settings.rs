@@ -4,9 +4,9 @@ use entities::{enums::ModerationMode, ids::MeetingId, meeting};
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         meetings::{Changed, bad_text, in_range, step},
-        refused::Invalid,
+        rejection::Invalid,
     },
     domain::{
         blocked_words::{BlockedWords, MAX_BLOCKED_WORD_LENGTH, MAX_BLOCKED_WORDS},
@@ -40,8 +40,8 @@ impl App {
     /// Changes how a meeting's comments are moderated.
     ///
     /// # Errors
-    /// Refused when the meeting is closed or cancelled, or a setting is out of range.
-    pub async fn set_moderation(&self, viewer: &Viewer, set: SetModeration) -> Result<meeting::Model, ActError> {
+    /// Rejected when the meeting is closed or cancelled, or a setting is out of range.
+    pub async fn set_moderation(&self, viewer: &Viewer, set: SetModeration) -> Result<meeting::Model, CommandError> {
         let permit = self.permit_meeting::<policy::SetModeration>(viewer, set.meeting).await?;
         // All before the lock: whoever posts waits for what is done behind it.
         if let Some(seconds) = set.slow_mode_seconds {
@@ -68,17 +68,19 @@ impl App {
 }
 
 /// Words that no comment may hold, as they are stored.
-fn checked(words: &[String]) -> Result<String, ActError> {
+fn checked(words: &[String]) -> Result<String, CommandError> {
     if words.len() > MAX_BLOCKED_WORDS {
-        return Err(Refused::Invalid { field: "blockedWords", why: Invalid::TooMany { max: MAX_BLOCKED_WORDS } }.into());
+        return Err(
+            Rejection::Invalid { field: "blockedWords", why: Invalid::TooMany { max: MAX_BLOCKED_WORDS } }.into()
+        );
     }
     let word = |(index, word): (usize, &String)| {
         let word = single_line(word, MAX_BLOCKED_WORD_LENGTH).map_err(|bad| bad_text("blockedWords", bad));
         let word = word.and_then(|word| match BlockedWords::is_word(&word) {
             true => Ok(word),
-            false => Err(Refused::Invalid { field: "blockedWords", why: Invalid::NoWord }),
+            false => Err(Rejection::Invalid { field: "blockedWords", why: Invalid::NoWord }),
         });
-        word.map_err(|refused| refused.of("blockedWords", index))
+        word.map_err(|rejection| rejection.at_index("blockedWords", index))
     };
     let words = words.iter().enumerate().map(word).collect::<Result<Vec<_>, _>>()?;
     Ok(serde_json::to_string(&words).map_err(|_| StoreError::Corrupt("list of words"))?)

@@ -7,7 +7,7 @@ use entities::{comment, enums::MeetingPhase, meeting};
 
 use crate::{
     app::{
-        ActError, App, Host, Refused,
+        App, CommandError, Host, Rejection,
         normalization::NormalizedComment,
         questions::{
             not_live_in,
@@ -37,18 +37,18 @@ pub(super) fn open_floor(
     phase: MeetingPhase,
     planned_start: DateTime<Utc>,
     accepting_comments: bool,
-) -> Result<(), Refused> {
+) -> Result<(), Rejection> {
     match not_live_in(phase, planned_start) {
-        Some(refused) => Err(refused),
+        Some(rejection) => Err(rejection),
         None if accepting_comments => Ok(()),
-        None => Err(Refused::CommentsClosed),
+        None => Err(Rejection::CommentsClosed),
     }
 }
 
-/// The refusal of an author who is muted until a moment, if that is still to come.
-pub(super) fn mute_refuses(muted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Refused> {
+/// The rejection of an author who is muted until a moment, if that is still to come.
+pub(super) fn mute_refuses(muted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Rejection> {
     let until = muted.filter(|until| *until > now)?;
-    Some(Refused::Muted { until, retry_after: until - now })
+    Some(Rejection::Muted { until, retry_after: until - now })
 }
 
 /// What posts of a locked meeting are judged by. Each that is accepted counts for those after it.
@@ -94,7 +94,7 @@ impl<'a> Floor<'a> {
         })
     }
 
-    pub(super) fn judge(&mut self, draft: &Draft) -> Result<comment::Model, ActError> {
+    pub(super) fn judge(&mut self, draft: &Draft) -> Result<comment::Model, CommandError> {
         authorize::<policy::PostComment>(&draft.viewer, &self.host.scope())?;
         let Self { meeting, .. } = self;
         open_floor(meeting.phase, meeting.planned_start, meeting.accepting_comments)?;
@@ -103,23 +103,23 @@ impl<'a> Floor<'a> {
             return Err(RESERVED_NAME.into());
         }
         if self.blocked.are_in(&format!("{} {}", draft.name.text, draft.body)) {
-            return Err(Refused::BlockedWord.into());
+            return Err(Rejection::BlockedWord.into());
         }
         if !self.said.insert((draft.author.clone(), draft.said.clone())) {
-            return Err(Refused::Duplicate.into());
+            return Err(Rejection::Duplicate.into());
         }
         self.last_posts.insert(draft.author.clone(), draft.now);
         self.receipt += 1;
         Ok(self.row(draft))
     }
 
-    fn in_time(&self, Draft { author, now, .. }: &Draft) -> Result<(), Refused> {
-        if let Some(refused) = mute_refuses(self.muted.get(author).copied(), *now) {
-            return Err(refused);
+    fn in_time(&self, Draft { author, now, .. }: &Draft) -> Result<(), Rejection> {
+        if let Some(rejection) = mute_refuses(self.muted.get(author).copied(), *now) {
+            return Err(rejection);
         }
         let last = self.last_posts.get(author).copied();
         match slow_mode_wait(TimeDelta::seconds(self.meeting.slow_mode_seconds.into()), last, *now) {
-            Some(retry_after) => Err(Refused::TooFast { retry_after }),
+            Some(retry_after) => Err(Rejection::TooFast { retry_after }),
             None => Ok(()),
         }
     }

@@ -12,10 +12,10 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         normalization::NormalizedComment,
         questions::{changes::Changes, floor::blocked_words, not_live},
-        refused::Invalid,
+        rejection::Invalid,
     },
     clock::almaty_date,
     domain::{
@@ -107,22 +107,22 @@ impl App {
     /// Imports comments of a broadcast: new ones are added, known ones follow what became of them on the platform.
     ///
     /// # Errors
-    /// Refused when the meeting has not begun or is closed, or the broadcast is not one of its own.
-    pub async fn import_comments(&self, viewer: &Viewer, import: ImportComments) -> Result<Imported, ActError> {
+    /// Rejected when the meeting has not begun or is closed, or the broadcast is not one of its own.
+    pub async fn import_comments(&self, viewer: &Viewer, import: ImportComments) -> Result<Imported, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::ImportComments>(viewer, import.meeting).await?;
         let found = self.store.broadcasts_by_id(&[import.broadcast]).await?.pop();
         // One on a platform that only a later version knows is for that one: its authors would be kept under another name here.
         let broadcast = found.filter(|one| one.meeting_id == import.meeting && one.platform.is_known());
-        let broadcast = broadcast.ok_or(Refused::NotFound { field: "broadcastId" })?;
+        let broadcast = broadcast.ok_or(Rejection::NotFound { field: "broadcastId" })?;
         if !policy::may_import_from(viewer, broadcast.platform, broadcast.id) {
-            return Err(ActError::Forbidden);
+            return Err(CommandError::Forbidden);
         }
         checked(&import.comments, now)?;
         let (mut tx, meeting, allowed) = self.begin_on(&permit).await?;
         // What was written in the last seconds of a broadcast comes after its end.
-        if let Some(refused) = not_live(&meeting).filter(|_| meeting.phase != MeetingPhase::Ended) {
-            return Err(refused.into());
+        if let Some(rejection) = not_live(&meeting).filter(|_| meeting.phase != MeetingPhase::Ended) {
+            return Err(rejection.into());
         }
         let ids: Vec<String> = import.comments.iter().map(|one| one.external_id.clone()).collect();
         let known = tx.imported(broadcast.id, &ids).await?;
@@ -159,14 +159,14 @@ impl App {
 }
 
 /// Refuses comments that cannot be imported, and names the first.
-fn checked(comments: &[ImportedComment], now: DateTime<Utc>) -> Result<(), Refused> {
+fn checked(comments: &[ImportedComment], now: DateTime<Utc>) -> Result<(), Rejection> {
     if comments.len() > MOST {
-        return Err(Refused::Invalid { field: "comments", why: Invalid::TooMany { max: MOST } });
+        return Err(Rejection::Invalid { field: "comments", why: Invalid::TooMany { max: MOST } });
     }
     let bad = |id: &str| id.is_empty() || id.chars().nth(LONGEST_ID).is_some() || id.contains('\0');
     let (oldest, newest) = (now - OLDEST, now + NEWEST);
     for (index, one) in comments.iter().enumerate() {
-        let refuse = |field, why| Err(Refused::Invalid { field, why }.of("comments", index));
+        let refuse = |field, why| Err(Rejection::Invalid { field, why }.at_index("comments", index));
         if bad(&one.external_id) {
             return refuse("comments.externalId", Invalid::Range { min: 1, max: 300 });
         }
@@ -303,7 +303,7 @@ impl Import<'_> {
     }
 
     /// Writes everything with its events; whether there was anything.
-    async fn write(mut self, tx: &mut Tx) -> Result<bool, ActError> {
+    async fn write(mut self, tx: &mut Tx) -> Result<bool, CommandError> {
         tx.remember_deletions(self.broadcast.id, &self.newly_deleted, self.now).await?;
         let mut fresh: Vec<comment::Model> = self.fresh.iter().filter_map(|id| self.changes.take_fresh(*id)).collect();
         let events = self.changes.write(tx).await?;

@@ -13,14 +13,14 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::{
-    app::{ActError, App, questions::post::Draft},
+    app::{App, CommandError, questions::post::Draft},
     store::StoreError,
 };
 
 /// How many posts go in one transaction at most.
 const MOST: usize = 128;
 
-type Outcome = Result<comment::Model, ActError>;
+type Outcome = Result<comment::Model, CommandError>;
 
 struct Waiting {
     draft: Draft,
@@ -45,7 +45,7 @@ impl Lines {
             // In a task of its own: whoever leads may hang up, and the others still wait.
             tokio::spawn(serve(Arc::clone(app), meeting));
         }
-        told.await.unwrap_or(Err(ActError::Store(StoreError::Corrupt("line of posts"))))
+        told.await.unwrap_or(Err(CommandError::Store(StoreError::Corrupt("line of posts"))))
     }
 
     /// The next batch of a meeting; none when nobody waits, and the line is gone. Of two with the same key the second
@@ -126,5 +126,5 @@ async fn each_alone(app: &App, meeting: MeetingId, drafts: &[Draft]) -> Vec<Outc
 /// What so many are told whom one failure has stopped.
 fn failed(error: StoreError, count: usize) -> Vec<Outcome> {
     let error = Arc::new(error);
-    std::iter::repeat_with(|| Err(ActError::Store(StoreError::Shared(Arc::clone(&error))))).take(count).collect()
+    std::iter::repeat_with(|| Err(CommandError::Store(StoreError::Shared(Arc::clone(&error))))).take(count).collect()
 }

@@ -4,10 +4,10 @@ use entities::{comment, ids::CommentId};
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         meetings::text,
         questions::{change_event, moderated},
-        refused::Invalid,
+        rejection::Invalid,
     },
     domain::{
         comment::{LONGEST_LABEL, MOST_LABELS},
@@ -21,13 +21,13 @@ impl App {
     /// Sets the labels of a comment.
     ///
     /// # Errors
-    /// Refused when there are too many labels, or one breaks a rule.
+    /// Rejected when there are too many labels, or one breaks a rule.
     pub async fn label_comment(
         &self,
         viewer: &Viewer,
         id: CommentId,
         labels: &[String],
-    ) -> Result<comment::Model, ActError> {
+    ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
         // All before the lock: whoever posts waits for what is done behind it.
@@ -38,7 +38,7 @@ impl App {
                 kept.push(label);
             }
             if kept.len() > MOST_LABELS {
-                return Err(Refused::Invalid { field: "labels", why: Invalid::TooMany { max: MOST_LABELS } }.into());
+                return Err(Rejection::Invalid { field: "labels", why: Invalid::TooMany { max: MOST_LABELS } }.into());
             }
         }
         let labels = serde_json::to_string(&kept).map_err(|_| StoreError::Corrupt("list of labels"))?;

@@ -6,9 +6,9 @@ use entities::{comment, ids::CommentId};
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         questions::{changes::Changes, moderated},
-        refused::Invalid,
+        rejection::Invalid,
     },
     domain::{comment::take_in, policy, viewer::Viewer},
 };
@@ -21,16 +21,16 @@ impl App {
     /// see its answer through `mergedInto`.
     ///
     /// # Errors
-    /// Refused as a whole when one of the comments does not allow it.
+    /// Rejected as a whole when one of the comments does not allow it.
     pub async fn merge_comments(
         &self,
         viewer: &Viewer,
         into: CommentId,
         ids: &[CommentId],
-    ) -> Result<comment::Model, ActError> {
+    ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_named::<policy::ModerateComments>(viewer, into, "into").await?;
-        let invalid = |why| Refused::Invalid { field: "commentIds", why };
+        let invalid = |why| Rejection::Invalid { field: "commentIds", why };
         if ids.is_empty() {
             return Err(invalid(Invalid::Empty).into());
         }
@@ -54,8 +54,10 @@ impl App {
             // Of what lies elsewhere only those hear who may see it.
             let seen = self.visible_comments(&self.store, viewer, &elsewhere).await?;
             let all_seen = elsewhere.iter().all(|id| seen.iter().any(|row| row.id == *id));
-            let hidden = Refused::NotFound { field: "commentIds" };
-            return Err(if all_seen { invalid(Invalid::OtherMeeting) } else { hidden }.of("commentIds", index).into());
+            let hidden = Rejection::NotFound { field: "commentIds" };
+            return Err(if all_seen { invalid(Invalid::OtherMeeting) } else { hidden }
+                .at_index("commentIds", index)
+                .into());
         }
         let mut changes = Changes::by(Some(&locked.allowed.person.subject));
         changes.read(here.values().cloned());
@@ -64,7 +66,7 @@ impl App {
         for (index, id) in ids.iter().enumerate() {
             // One that is named twice is joined once.
             let Some(row) = here.remove(id) else { continue };
-            changes.join(row, into).map_err(|wrong| wrong.refused().of("commentIds", index))?;
+            changes.join(row, into).map_err(|wrong| wrong.rejection().at_index("commentIds", index))?;
         }
         if changes.is_empty() {
             return Ok(target);

@@ -32,7 +32,7 @@ use entities::{
 };
 
 use crate::{
-    app::{ActError, App, Host, Refused, code_of},
+    app::{App, CommandError, Host, Rejection, code_of},
     domain::{
         comment::{WrongState, can_moderate, event_kinds},
         feed::{Audience, FeedName, NewEvent},
@@ -43,15 +43,15 @@ use crate::{
 };
 
 impl WrongState {
-    /// The refusal of the act.
-    const fn refused(self) -> Refused {
-        Refused::WrongState { state: self.0 }
+    /// The rejection of the act.
+    const fn rejection(self) -> Rejection {
+        Rejection::WrongState { state: self.0 }
     }
 }
 
-impl From<WrongState> for ActError {
+impl From<WrongState> for CommandError {
     fn from(wrong: WrongState) -> Self {
-        wrong.refused().into()
+        wrong.rejection().into()
     }
 }
 
@@ -61,17 +61,17 @@ fn change_event(id: CommentId, before: Option<CommentState>, after: CommentState
     NewEvent { subject: id.0, kind, public_kind, audience: Audience::Everyone, actor: actor.map(str::to_owned) }
 }
 
-/// The refusal of an act that only a live meeting allows.
-fn not_live(meeting: &meeting::Model) -> Option<Refused> {
+/// The rejection of an act that only a live meeting allows.
+fn not_live(meeting: &meeting::Model) -> Option<Rejection> {
     not_live_in(meeting.phase, meeting.planned_start)
 }
 
-fn not_live_in(phase: MeetingPhase, planned_start: DateTime<Utc>) -> Option<Refused> {
+fn not_live_in(phase: MeetingPhase, planned_start: DateTime<Utc>) -> Option<Rejection> {
     match phase {
         MeetingPhase::Live => None,
-        MeetingPhase::Planned | MeetingPhase::Announced => Some(Refused::NotLive { opens_at: Some(planned_start) }),
+        MeetingPhase::Planned | MeetingPhase::Announced => Some(Rejection::NotLive { opens_at: Some(planned_start) }),
         MeetingPhase::Ended | MeetingPhase::Closed | MeetingPhase::Cancelled | MeetingPhase::Unknown => {
-            Some(Refused::NotLive { opens_at: None })
+            Some(Rejection::NotLive { opens_at: None })
         }
     }
 }
@@ -128,7 +128,7 @@ impl App {
         &self,
         viewer: &'v Viewer,
         id: CommentId,
-    ) -> Result<CommentPermit<'v, A>, ActError> {
+    ) -> Result<CommentPermit<'v, A>, CommandError> {
         self.permit_named(viewer, id, "commentId").await
     }
 
@@ -138,12 +138,12 @@ impl App {
         viewer: &'v Viewer,
         id: CommentId,
         field: &'static str,
-    ) -> Result<CommentPermit<'v, A>, ActError> {
+    ) -> Result<CommentPermit<'v, A>, CommandError> {
         if viewer.person().is_none() {
-            return Err(ActError::Unauthenticated);
+            return Err(CommandError::Unauthenticated);
         }
         let found = self.store.hosted_comments(&[id]).await?.pop();
-        let Hosted { comment, host_code } = found.ok_or(Refused::NotFound { field })?;
+        let Hosted { comment, host_code } = found.ok_or(Rejection::NotFound { field })?;
         let host = self.host(code_of(&host_code)?);
         self.check_comment::<A>(viewer, &host, &comment, field)?;
         Ok(CommentPermit { comment, host, viewer, field, action: PhantomData })
@@ -153,9 +153,9 @@ impl App {
     async fn begin_on_comment<'v, A: Action>(
         &self,
         permit: &CommentPermit<'v, A>,
-    ) -> Result<(Tx, Locked<'v, A>), ActError> {
+    ) -> Result<(Tx, Locked<'v, A>), CommandError> {
         let CommentPermit { comment, host, viewer, field, .. } = permit;
-        let missing = || Refused::NotFound { field };
+        let missing = || Rejection::NotFound { field };
         let tx = self.store.begin().await?;
         self.remember_staff(&tx, viewer, host).await?;
         let meeting = tx.lock_meeting(comment.meeting_id).await?.ok_or_else(missing)?;
@@ -170,10 +170,10 @@ impl App {
         host: &Host,
         comment: &comment::Model,
         field: &'static str,
-    ) -> Result<Allowed<'v, A>, ActError> {
+    ) -> Result<Allowed<'v, A>, CommandError> {
         let scope = policy::comment_scope(viewer, &host.scope());
         if !scope.allows(comment.state, comment.author_key.as_deref()) {
-            return Err(Refused::NotFound { field }.into());
+            return Err(Rejection::NotFound { field }.into());
         }
         Ok(authorize::<A>(viewer, &host.scope())?)
     }
@@ -192,6 +192,6 @@ impl App {
 }
 
 /// Refuses moderation where the meeting's phase does not allow it.
-fn moderated(meeting: &meeting::Model) -> Result<(), Refused> {
-    if can_moderate(meeting.phase) { Ok(()) } else { Err(Refused::WrongPhase { phase: meeting.phase }) }
+fn moderated(meeting: &meeting::Model) -> Result<(), Rejection> {
+    if can_moderate(meeting.phase) { Ok(()) } else { Err(Rejection::WrongPhase { phase: meeting.phase }) }
 }

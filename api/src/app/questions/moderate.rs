@@ -6,10 +6,10 @@ use entities::{comment, enums::CommentState, ids::CommentId};
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         meetings::reason,
         questions::{changes::Changes, moderated},
-        refused::Invalid,
+        rejection::Invalid,
     },
     domain::{
         comment::{self as rules, LONGEST_REASON, approve, hide, publishes, reject, restore},
@@ -50,19 +50,19 @@ impl App {
     /// Decides over comments. Those that are already so stay as they are. Nobody makes public what they have written themselves.
     ///
     /// # Errors
-    /// Refused as a whole when one of the comments does not allow it.
+    /// Rejected as a whole when one of the comments does not allow it.
     pub async fn moderate_comments(
         &self,
         viewer: &Viewer,
         decision: Moderate,
-    ) -> Result<Vec<comment::Model>, ActError> {
+    ) -> Result<Vec<comment::Model>, CommandError> {
         let now = self.now();
-        viewer.person().ok_or(ActError::Unauthenticated)?;
+        viewer.person().ok_or(CommandError::Unauthenticated)?;
         if decision.comments.len() > MOST {
-            return Err(Refused::Invalid { field: "commentIds", why: Invalid::TooMany { max: MOST } }.into());
+            return Err(Rejection::Invalid { field: "commentIds", why: Invalid::TooMany { max: MOST } }.into());
         }
         let Some(first) = decision.comments.first() else {
-            return Err(Refused::Invalid { field: "commentIds", why: Invalid::Empty }.into());
+            return Err(Rejection::Invalid { field: "commentIds", why: Invalid::Empty }.into());
         };
         let permit = self.permit_named::<policy::ModerateComments>(viewer, *first, "commentIds.0").await?;
         let reason = match decision.action {
@@ -101,16 +101,16 @@ struct Verdict {
 
 impl Verdict {
     /// Notes what becomes of the comments with these ids, or says which of them does not allow it.
-    fn over(&self, ids: &[CommentId], changes: &mut Changes<'_>) -> Result<(), Refused> {
+    fn over(&self, ids: &[CommentId], changes: &mut Changes<'_>) -> Result<(), Rejection> {
         let (mut decided_on, mut left) = (HashSet::new(), Vec::new());
         for (index, id) in ids.iter().enumerate() {
-            let refuse = |refused: Refused| refused.of("commentIds", index);
-            let row = self.here.get(id).ok_or_else(|| refuse(Refused::NotFound { field: "commentIds" }))?;
+            let refuse = |rejection: Rejection| rejection.at_index("commentIds", index);
+            let row = self.here.get(id).ok_or_else(|| refuse(Rejection::NotFound { field: "commentIds" }))?;
             let target = row.merged_into.and_then(|into| self.targets.get(&into));
-            let step = decided(self.action, row, target).map_err(|wrong| refuse(wrong.refused()))?;
+            let step = decided(self.action, row, target).map_err(|wrong| refuse(wrong.rejection()))?;
             let Some(next) = step else { continue };
             if row.author_key == self.own && publishes(row.state, next) {
-                return Err(refuse(Refused::Invalid { field: "commentIds", why: Invalid::OwnDecision }));
+                return Err(refuse(Rejection::Invalid { field: "commentIds", why: Invalid::OwnDecision }));
             }
             if !decided_on.insert(*id) {
                 continue;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use entities::{comment, ids::CommentId};
 
 use crate::{
-    app::{ActError, App, Refused, meetings::in_range, questions::moderated, refused::Invalid},
+    app::{App, CommandError, Rejection, meetings::in_range, questions::moderated, rejection::Invalid},
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
         meeting::LONGEST_MUTE,
@@ -17,15 +17,20 @@ impl App {
     /// Keeps the author of a comment from writing at its meeting for some minutes; 0 lets them write again.
     ///
     /// # Errors
-    /// Refused when the time is out of range, or nobody knows who the author is.
-    pub async fn mute_author(&self, viewer: &Viewer, id: CommentId, minutes: i32) -> Result<comment::Model, ActError> {
+    /// Rejected when the time is out of range, or nobody knows who the author is.
+    pub async fn mute_author(
+        &self,
+        viewer: &Viewer,
+        id: CommentId,
+        minutes: i32,
+    ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::MuteAuthor>(viewer, id).await?;
         in_range("minutes", minutes, 0, LONGEST_MUTE)?;
         let (mut tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let Some(author) = &locked.comment.author_key else {
-            return Err(Refused::Invalid { field: "commentId", why: Invalid::UnknownAuthor }.into());
+            return Err(Rejection::Invalid { field: "commentId", why: Invalid::UnknownAuthor }.into());
         };
         tx.mute(locked.meeting.id, author, now + TimeDelta::minutes(minutes.into())).await?;
         // For the moderators only: neither the public nor the author is told of it.

@@ -12,14 +12,14 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         meetings::text,
         once::once,
         questions::{
             change_event,
             floor::{Floor, mute_refuses, open_floor},
         },
-        refused::Invalid,
+        rejection::Invalid,
     },
     domain::{
         author_name::{has_title, name_key},
@@ -65,19 +65,19 @@ impl App {
     /// if it were alone, in the order in which they came.
     ///
     /// # Errors
-    /// Refused when the floor is closed to the author or the text breaks a rule.
+    /// Rejected when the floor is closed to the author or the text breaks a rule.
     pub async fn post_comment(
         self: &Arc<Self>,
         viewer: &Viewer,
         post: PostComment,
         sent: Sent<'_>,
-    ) -> Result<comment::Model, ActError> {
+    ) -> Result<comment::Model, CommandError> {
         let now = self.now();
-        let person = viewer.person().ok_or(ActError::Unauthenticated)?;
+        let person = viewer.person().ok_or(CommandError::Unauthenticated)?;
         if !policy::may_post(viewer) {
-            return Err(ActError::Forbidden);
+            return Err(CommandError::Forbidden);
         }
-        let author = author_key(viewer).ok_or(ActError::Unauthenticated)?;
+        let author = author_key(viewer).ok_or(CommandError::Unauthenticated)?;
         let once = once(&person.subject, "postComment", sent.key, &post)?;
         let body = text("body", &post.body, LONGEST_BODY)?;
         let name = ShownName::of(post.author_name.as_deref(), person)?;
@@ -97,9 +97,9 @@ impl App {
         &self,
         meeting: MeetingId,
         drafts: &[Draft],
-    ) -> Result<Vec<Result<comment::Model, ActError>>, StoreError> {
+    ) -> Result<Vec<Result<comment::Model, CommandError>>, StoreError> {
         if let Some(told) = self.told_before(meeting, drafts).await? {
-            return Ok(told.into_iter().map(|refused| Err(refused.into())).collect());
+            return Ok(told.into_iter().map(|rejection| Err(rejection.into())).collect());
         }
         let mut tx = self.store.begin().await?;
         let repeats = repeats(&tx, drafts).await?;
@@ -109,11 +109,11 @@ impl App {
             None => None,
         };
         let (mut rows, mut events) = (Vec::new(), Vec::new());
-        let (mut outcomes, mut refused) = (Vec::with_capacity(drafts.len()), Vec::new());
+        let (mut outcomes, mut rejected_keys) = (Vec::with_capacity(drafts.len()), Vec::new());
         for (draft, repeat) in drafts.iter().zip(repeats) {
             let outcome = match (repeat, &mut floor) {
-                (Some(outcome), _) => outcome.map_err(ActError::from),
-                (None, None) => Err(Refused::NotFound { field: "meetingId" }.into()),
+                (Some(outcome), _) => outcome.map_err(CommandError::from),
+                (None, None) => Err(Rejection::NotFound { field: "meetingId" }.into()),
                 (None, Some(floor)) => floor.judge(draft),
             };
             match &outcome {
@@ -122,7 +122,7 @@ impl App {
                     rows.push(row.clone());
                 }
                 Ok(_) => {}
-                Err(_) => refused.extend(draft.once.clone().map(|once| (once, draft.id.0))),
+                Err(_) => rejected_keys.extend(draft.once.clone().map(|once| (once, draft.id.0))),
             }
             outcomes.push(outcome);
         }
@@ -136,7 +136,7 @@ impl App {
             tx.insert_comments(rows.clone()).await?;
             tx.save_last_receipt(meeting.id, last_receipt).await?;
         }
-        tx.release(&refused).await?;
+        tx.release(&rejected_keys).await?;
         self.commit(tx).await?;
         let mut written = rows.into_iter();
         for outcome in outcomes.iter_mut().flatten() {
@@ -150,16 +150,16 @@ impl App {
     }
 
     /// The refusals of posts, where a read without a lock is enough to refuse them all.
-    async fn told_before(&self, meeting: MeetingId, drafts: &[Draft]) -> Result<Option<Vec<Refused>>, StoreError> {
+    async fn told_before(&self, meeting: MeetingId, drafts: &[Draft]) -> Result<Option<Vec<Rejection>>, StoreError> {
         let authors = authors_of(drafts);
-        let refused = match self.store.floor(meeting, &authors).await? {
-            None => drafts.iter().map(|_| Some(Refused::NotFound { field: "meetingId" })).collect(),
+        let rejections = match self.store.floor(meeting, &authors).await? {
+            None => drafts.iter().map(|_| Some(Rejection::NotFound { field: "meetingId" })).collect(),
             Some(floor) => drafts.iter().map(|draft| floor_refuses(&floor, draft)).collect::<Option<Vec<_>>>(),
         };
-        let Some(refused) = refused else { return Ok(None) };
+        let Some(rejections) = rejections else { return Ok(None) };
         // Looked for last: whoever has closed the floor has waited for the post that a key was claimed for.
         let keys: Vec<_> = drafts.iter().filter_map(|draft| draft.once.clone()).collect();
-        Ok(if self.store.any_claimed(&keys).await? { None } else { Some(refused) })
+        Ok(if self.store.any_claimed(&keys).await? { None } else { Some(rejections) })
     }
 
     /// Whether the viewer, who is muted until that moment, could post at a meeting now, by the same rule as a refusal. Slow mode is
@@ -198,7 +198,7 @@ pub(super) struct ShownName {
 }
 
 impl ShownName {
-    fn of(chosen: Option<&str>, person: &Person) -> Result<Self, ActError> {
+    fn of(chosen: Option<&str>, person: &Person) -> Result<Self, CommandError> {
         let Some(chosen) = chosen else {
             // Made fit to be shown when the token was read: the caller is not to blame for it.
             return Ok(Self { text: person.name.clone(), chosen: false, key: None });
@@ -212,8 +212,8 @@ impl ShownName {
     }
 }
 
-/// The refusal of a name that is somebody else's.
-pub(super) const RESERVED_NAME: Refused = Refused::Invalid { field: "authorName", why: Invalid::ReservedName };
+/// The rejection of a name that is somebody else's.
+pub(super) const RESERVED_NAME: Rejection = Rejection::Invalid { field: "authorName", why: Invalid::ReservedName };
 
 /// The authors of drafts, each once.
 pub(super) fn authors_of(drafts: &[Draft]) -> Vec<String> {
@@ -223,12 +223,12 @@ pub(super) fn authors_of(drafts: &[Draft]) -> Vec<String> {
     authors
 }
 
-fn floor_refuses(floor: &FloorState, draft: &Draft) -> Option<Refused> {
+fn floor_refuses(floor: &FloorState, draft: &Draft) -> Option<Rejection> {
     let open = open_floor(floor.phase, floor.planned_start, floor.accepting_comments);
     open.err().or_else(|| mute_refuses(floor.muted.get(&draft.author).copied(), draft.now))
 }
 
-type Repeat = Option<Result<comment::Model, Refused>>;
+type Repeat = Option<Result<comment::Model, Rejection>>;
 
 /// Which of the drafts were posted before under the same key, and what came of them then.
 async fn repeats(tx: &Tx, drafts: &[Draft]) -> Result<Vec<Repeat>, StoreError> {
@@ -242,10 +242,10 @@ async fn repeats(tx: &Tx, drafts: &[Draft]) -> Result<Vec<Repeat>, StoreError> {
     let firsts = if done.is_empty() { Vec::new() } else { tx.comments_by_id(&done).await? };
     let repeat = |draft: &Draft| match claims.get(draft.once.as_ref()?)? {
         Claim::Ours => None,
-        Claim::Reused => Some(Err(Refused::KeyReused)),
+        Claim::Reused => Some(Err(Rejection::KeyReused)),
         Claim::Done(first) => {
             let row = firsts.iter().find(|row| row.id.0 == *first).cloned();
-            Some(row.ok_or(Refused::NotFound { field: "idempotencyKey" }))
+            Some(row.ok_or(Rejection::NotFound { field: "idempotencyKey" }))
         }
     };
     Ok(drafts.iter().map(repeat).collect())

@@ -8,7 +8,7 @@ use entities::{
 
 use crate::{
     app::{
-        ActError, App, Refused,
+        App, CommandError, Rejection,
         meetings::bad_text,
         questions::{change_event, moderated},
     },
@@ -24,13 +24,13 @@ impl App {
     /// Takes a public comment to be answered now. The one that was being answered goes back among the others.
     ///
     /// # Errors
-    /// Refused when the meeting is not live or the comment is not waiting in public.
-    pub async fn select_comment(&self, viewer: &Viewer, id: CommentId) -> Result<comment::Model, ActError> {
+    /// Rejected when the meeting is not live or the comment is not waiting in public.
+    pub async fn select_comment(&self, viewer: &Viewer, id: CommentId) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
         let (tx, locked) = self.begin_on_comment(&permit).await?;
         if locked.meeting.phase != MeetingPhase::Live {
-            return Err(Refused::WrongPhase { phase: locked.meeting.phase }.into());
+            return Err(Rejection::WrongPhase { phase: locked.meeting.phase }.into());
         }
         let before = locked.comment;
         let Some(next) = select(before.state)? else { return Ok(before) };
@@ -52,13 +52,13 @@ impl App {
     /// Marks a comment as answered, with the answer in writing where there is one.
     ///
     /// # Errors
-    /// Refused when the comment is not public.
+    /// Rejected when the comment is not public.
     pub async fn answer_comment(
         &self,
         viewer: &Viewer,
         id: CommentId,
         words: Option<&str>,
-    ) -> Result<comment::Model, ActError> {
+    ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
         let words =

@@ -9,7 +9,7 @@ use entities::{
 };
 
 use crate::{
-    app::{ActError, App, Refused, apart::apart, questions::not_live, refused::Invalid},
+    app::{App, CommandError, Rejection, apart::apart, questions::not_live, rejection::Invalid},
     domain::{
         comment::{is_public, vote},
         feed::{Audience, EventKind, FeedName, NewEvent},
@@ -28,20 +28,20 @@ impl App {
     /// Votes for a comment, or takes the vote back. One vote a person, however often sent.
     ///
     /// # Errors
-    /// Refused when the meeting is not live, or the comment is not waiting in public.
-    pub async fn vote_comment(&self, viewer: &Viewer, id: CommentId, up: bool) -> Result<comment::Model, ActError> {
+    /// Rejected when the meeting is not live, or the comment is not waiting in public.
+    pub async fn vote_comment(&self, viewer: &Viewer, id: CommentId, up: bool) -> Result<comment::Model, CommandError> {
         let now = self.now();
-        let subject = viewer.subject().ok_or(ActError::Unauthenticated)?;
+        let subject = viewer.subject().ok_or(CommandError::Unauthenticated)?;
         let permit = self.permit_comment::<policy::PostComment>(viewer, id).await?;
         let (mut tx, locked) = self.begin_on_comment(&permit).await?;
-        if let Some(refused) = not_live(&locked.meeting) {
-            return Err(refused.into());
+        if let Some(rejection) = not_live(&locked.meeting) {
+            return Err(rejection.into());
         }
         let before = locked.comment;
         let mut comment = before.clone();
         vote(comment.state)?;
         if comment.author_key == author_key(viewer) {
-            return Err(Refused::Invalid { field: "commentId", why: Invalid::OwnComment }.into());
+            return Err(Rejection::Invalid { field: "commentId", why: Invalid::OwnComment }.into());
         }
         let new = if up { tx.cast_vote(id, subject, now).await? } else { tx.retract_vote(id, subject).await? };
         if !new {

@@ -4,7 +4,7 @@ use entities::{comment, ids::CommentId};
 
 use crate::{
     app::{
-        ActError, App,
+        App, CommandError,
         questions::{changes::Changes, moderated},
     },
     domain::{
@@ -19,13 +19,13 @@ impl App {
     /// joined to itself loses the votes that were cast for it.
     ///
     /// # Errors
-    /// Refused when the comment has been answered or taken down.
-    pub async fn withdraw_comment(&self, viewer: &Viewer, id: CommentId) -> Result<comment::Model, ActError> {
+    /// Rejected when the comment has been answered or taken down.
+    pub async fn withdraw_comment(&self, viewer: &Viewer, id: CommentId) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::PostComment>(viewer, id).await?;
         // Nothing changes who has written it.
         if permit.comment.author_key != author_key(viewer) {
-            return Err(ActError::Forbidden);
+            return Err(CommandError::Forbidden);
         }
         let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;

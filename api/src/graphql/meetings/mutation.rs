@@ -6,7 +6,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use entities::meeting;
 
 use crate::{
-    app::ActError,
+    app::CommandError,
     graphql::{
         context::Scene,
         enums::Stage,
@@ -43,7 +43,7 @@ pub struct TimeSplitPayload {
     pub refusal: Option<Refusal>,
 }
 
-fn meeting(ctx: &Context<'_>, result: Result<meeting::Model, ActError>) -> ApiResult<MeetingPayload> {
+fn meeting(ctx: &Context<'_>, result: Result<meeting::Model, CommandError>) -> ApiResult<MeetingPayload> {
     payload(ctx, result, |row, refusal| MeetingPayload { meeting: row.map(|row| Meeting(Arc::new(row))), refusal })
 }
 

@@ -6,7 +6,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use entities::comment;
 
 use crate::{
-    app::{ActError, questions::Sent},
+    app::{CommandError, questions::Sent},
     graphql::{
         context::Scene,
         error::ApiResult,
@@ -56,7 +56,7 @@ pub struct ImportCommentsPayload {
     pub refusal: Option<Refusal>,
 }
 
-fn comment(ctx: &Context<'_>, result: Result<comment::Model, ActError>) -> ApiResult<CommentPayload> {
+fn comment(ctx: &Context<'_>, result: Result<comment::Model, CommandError>) -> ApiResult<CommentPayload> {
     payload(ctx, result, |row, refusal| CommentPayload { comment: row.map(|row| Comment(Arc::new(row))), refusal })
 }
 

@@ -1,0 +1,183 @@
+//! Why a command is rejected by a business rule.
+//!
+//! The public API has one list of refusal codes, so all commands share this enum. Each variant carries the data that
+//! the caller needs to correct the request.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use entities::enums::{CommentState, MeetingPhase};
+
+use crate::store::StoreError;
+
+/// Why a command was rejected. Nothing was written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rejection {
+    /// An input field breaks a rule.
+    Invalid {
+        /// Name of the field.
+        field: &'static str,
+        /// Which rule.
+        why: Invalid,
+    },
+    /// The object does not exist, or the caller may not see it.
+    NotFound {
+        /// Name of the input field that identifies the object.
+        field: &'static str,
+    },
+    /// The object has changed since the caller read it.
+    Stale {
+        /// Its current version.
+        current: i32,
+    },
+    /// The idempotency key was used with another input.
+    KeyReused,
+    /// The meeting's phase does not allow the command.
+    WrongPhase {
+        /// The current phase.
+        phase: MeetingPhase,
+    },
+    /// The comment's state does not allow the command.
+    WrongState {
+        /// The current state.
+        state: CommentState,
+    },
+    /// The decree does not allow the command.
+    Decree {
+        /// Name of the input field.
+        field: &'static str,
+        /// Paragraph of the decree.
+        norm: &'static str,
+        /// Which rule of the decree.
+        why: DecreeViolation,
+    },
+    /// The meeting is not live.
+    NotLive {
+        /// When the meeting is planned to start, or `None` if it is over.
+        opens_at: Option<DateTime<Utc>>,
+    },
+    /// The meeting does not accept comments.
+    CommentsClosed,
+    /// The text is too long.
+    TooLong {
+        /// Name of the input field.
+        field: &'static str,
+        /// The longest allowed text, in characters.
+        max: usize,
+    },
+    /// The author posts faster than slow mode allows.
+    TooFast {
+        /// Time until the next post is allowed.
+        retry_after: TimeDelta,
+    },
+    /// The text contains a blocked word.
+    BlockedWord,
+    /// The author is muted.
+    Muted {
+        /// End of the mute.
+        until: DateTime<Utc>,
+        /// Time until the mute ends.
+        retry_after: TimeDelta,
+    },
+    /// The author has already posted the same text.
+    Duplicate,
+    /// One item of a list is rejected, and the whole list with it.
+    AtIndex {
+        /// Name of the input field that holds the list.
+        list: &'static str,
+        /// Index of the item, from 0.
+        index: usize,
+        /// Why the item is rejected.
+        cause: Box<Self>,
+    },
+}
+
+impl Rejection {
+    /// Returns the rejection of the item at `index` of a list.
+    #[must_use]
+    pub fn at_index(self, list: &'static str, index: usize) -> Self {
+        Self::AtIndex { list, index, cause: Box::new(self) }
+    }
+}
+
+/// Which rule an input field breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invalid {
+    /// The value is empty.
+    Empty,
+    /// The value contains a control character.
+    ControlCharacter,
+    /// A reason is required.
+    ReasonRequired,
+    /// The value is out of range.
+    Range {
+        /// The lowest allowed value.
+        min: i64,
+        /// The highest allowed value.
+        max: i64,
+    },
+    /// The list has too many items.
+    TooMany {
+        /// The highest allowed number of items.
+        max: usize,
+    },
+    /// The time is in the past.
+    InPast,
+    /// The date is outside the allowed period.
+    Dates {
+        /// First allowed date.
+        from: NaiveDate,
+        /// Last allowed date.
+        to: NaiveDate,
+    },
+    /// The value is not an HTTP or HTTPS URL.
+    Url,
+    /// The value contains nothing that can be blocked.
+    NoWord,
+    /// The classifier has no unit with this code.
+    UnknownRegion,
+    /// The unit has no akim.
+    NoAkim,
+    /// The comment belongs to another meeting.
+    OtherMeeting,
+    /// A comment cannot be merged into itself.
+    IntoItself,
+    /// Authors cannot vote for their own comments.
+    OwnComment,
+    /// Moderators cannot publish their own comments.
+    OwnDecision,
+    /// The name contains a title of office, or belongs to the staff of the host.
+    ReservedName,
+    /// The author of the comment is unknown.
+    UnknownAuthor,
+}
+
+/// A rule of the decree that a command would break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecreeViolation {
+    /// The host's akim does not cover this unit (p. 2.1).
+    NotCovered,
+    /// A meeting outside the calendar needs a reason (p. 3.1).
+    NoReason,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A business rule rejected it.
+    #[error("rejected")]
+    Rejected(Box<Rejection>),
+    /// The caller is not signed in.
+    #[error("not signed in")]
+    Unauthenticated,
+    /// The caller may see the object, but may not run this command on it.
+    #[error("not allowed")]
+    Forbidden,
+    /// The database failed.
+    #[error("the command failed")]
+    Store(#[from] StoreError),
+}
+
+impl From<Rejection> for CommandError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(Box::new(rejection))
+    }
+}
