@@ -4,9 +4,9 @@
 //! is told after the commit, and nothing is answered before it.
 
 pub mod apart;
+pub mod idempotency;
 pub mod meetings;
 pub mod normalization;
-pub mod once;
 pub mod questions;
 pub mod rates;
 pub mod regions;

@@ -80,7 +80,7 @@ async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
         apart("retention", feed.key(), trim).await?;
     }
     let tx = app.store.begin().await?;
-    tx.forget_keys(app.clock.now() - KEYS_LAST).await?;
+    tx.delete_idempotency_keys(app.clock.now() - KEYS_LAST).await?;
     tx.forget_deletions(app.clock.now() - DELETIONS_LAST).await?;
     tx.commit().await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! First results of creating mutations. The key is claimed in the transaction of the act, before anything is locked.
+//! Idempotency keys of creating mutations, claimed in the mutation's transaction before any lock is taken.
 
 use std::collections::HashMap;
 
@@ -9,25 +9,25 @@ use uuid::Uuid;
 
 use crate::store::{Store, StoreError, Tx, shapes::parts};
 
-/// A caller's wish that an act happen once.
+/// A caller's idempotency key with a digest of the input it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Once {
+pub struct IdempotencyKey {
     /// The caller.
     pub subject: String,
     /// Name of the mutation.
     pub operation: &'static str,
     /// The caller's key.
     pub key: String,
-    /// Digest of the input's canonical JSON, after its version.
+    /// Digest of the input's canonical JSON, prefixed with the version of the canonical form.
     pub digest: String,
-    /// Digest of the input as earlier releases made it. They run beside this one during an upgrade, and their keys last a week:
-    /// the next release leaves it out.
+    /// Digest of the input as earlier releases compute it. Those releases run beside this one during an upgrade, and
+    /// keys are kept for a week, so the next release can drop it.
     pub former_digest: String,
 }
 
-impl Once {
-    /// Whether a stored claim was for the same input.
-    fn is_input_of(&self, row: &idempotency_key::Model) -> bool {
+impl IdempotencyKey {
+    /// Returns whether a stored claim belongs to the same input.
+    fn has_input_of(&self, row: &idempotency_key::Model) -> bool {
         match &row.canonical_digest {
             Some(digest) => *digest == self.digest,
             None => row.input_digest == self.former_digest,
@@ -35,43 +35,52 @@ impl Once {
     }
 }
 
-const KEY: [idempotency_key::Column; 3] =
+const KEY_COLUMNS: [idempotency_key::Column; 3] =
     [idempotency_key::Column::Subject, idempotency_key::Column::Operation, idempotency_key::Column::Key];
 
-fn is(once: &Once) -> Condition {
+fn is_key(key: &IdempotencyKey) -> Condition {
     Condition::all()
-        .add(idempotency_key::Column::Subject.eq(once.subject.as_str()))
-        .add(idempotency_key::Column::Operation.eq(once.operation))
-        .add(idempotency_key::Column::Key.eq(once.key.as_str()))
+        .add(idempotency_key::Column::Subject.eq(key.subject.as_str()))
+        .add(idempotency_key::Column::Operation.eq(key.operation))
+        .add(idempotency_key::Column::Key.eq(key.key.as_str()))
 }
 
-/// What a claim found.
+/// Result of claiming a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// The key is this act's.
-    Ours,
-    /// The act was done before and made this.
-    Done(Uuid),
+pub enum KeyClaim {
+    /// The key was free, and this command now holds it.
+    New,
+    /// An earlier call with the same input created this object.
+    Repeat(Uuid),
     /// The key was used with another input.
-    Reused,
+    OtherInput,
 }
 
 impl Tx {
-    /// Claims a key for an act that will make `result`. A claim under way elsewhere is waited for.
+    /// Claims a key for a command that will create `result`. Waits for a concurrent claim of the same key.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn claim(&self, once: &Once, result: Uuid, now: DateTime<Utc>) -> Result<Claim, StoreError> {
-        let claims = self.claim_all(&[(once.clone(), result, now)]).await?;
-        claims.get(once).copied().ok_or(StoreError::Corrupt("idempotency key"))
+    pub async fn claim_one(
+        &self,
+        key: &IdempotencyKey,
+        result: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<KeyClaim, StoreError> {
+        let claims = self.claim_idempotency_keys(&[(key.clone(), result, now)]).await?;
+        claims.get(key).copied().ok_or(StoreError::Corrupt("idempotency key"))
     }
 
-    /// Claims several keys, no two the same, each for what its act will make. In the order of the keys, so that two who claim
-    /// the same ones do not wait for each other.
+    /// Claims several distinct keys, each with the result its command will create.
+    ///
+    /// Inserts in key order, so that two transactions with the same keys cannot deadlock.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn claim_all(&self, claims: &[(Once, Uuid, DateTime<Utc>)]) -> Result<HashMap<Once, Claim>, StoreError> {
+    pub async fn claim_idempotency_keys(
+        &self,
+        claims: &[(IdempotencyKey, Uuid, DateTime<Utc>)],
+    ) -> Result<HashMap<IdempotencyKey, KeyClaim>, StoreError> {
         let mut claims: Vec<_> = claims.iter().collect();
         claims.sort_by(|(a, ..), (b, ..)| (&a.subject, &a.key).cmp(&(&b.subject, &b.key)));
         if claims.is_empty() {
@@ -79,59 +88,60 @@ impl Tx {
         }
         let mut written = 0;
         for part in parts(&claims) {
-            let rows = part.iter().map(|(once, result, now)| idempotency_key::ActiveModel {
-                subject: Set(once.subject.clone()),
-                operation: Set(once.operation.to_owned()),
-                key: Set(once.key.clone()),
-                input_digest: Set(once.former_digest.clone()),
-                canonical_digest: Set(Some(once.digest.clone())),
+            let rows = part.iter().map(|(key, result, now)| idempotency_key::ActiveModel {
+                subject: Set(key.subject.clone()),
+                operation: Set(key.operation.to_owned()),
+                key: Set(key.key.clone()),
+                input_digest: Set(key.former_digest.clone()),
+                canonical_digest: Set(Some(key.digest.clone())),
                 result: Set(*result),
                 created_at: Set(*now),
             });
             written += idempotency_key::Entity::insert_many(rows)
-                .on_conflict(OnConflict::columns(KEY).do_nothing().to_owned())
+                .on_conflict(OnConflict::columns(KEY_COLUMNS).do_nothing().to_owned())
                 .exec_without_returning(self.inner())
                 .await?;
         }
-        let ours = |(once, ..): &&(Once, Uuid, DateTime<Utc>)| (once.clone(), Claim::Ours);
+        let ours = |(key, ..): &&(IdempotencyKey, Uuid, DateTime<Utc>)| (key.clone(), KeyClaim::New);
         if usize::try_from(written).is_ok_and(|written| written == claims.len()) {
             return Ok(claims.iter().map(ours).collect());
         }
-        let keys = claims.iter().fold(Condition::any(), |any, (once, ..)| any.add(is(once)));
+        let keys = claims.iter().fold(Condition::any(), |any, (key, ..)| any.add(is_key(key)));
         let rows = idempotency_key::Entity::find().filter(keys).all(self.inner()).await?;
-        let found = |(once, result, _): &&(Once, Uuid, DateTime<Utc>)| {
-            let same = |row: &&idempotency_key::Model| row.subject == once.subject && row.key == once.key;
+        let found = |(key, result, _): &&(IdempotencyKey, Uuid, DateTime<Utc>)| {
+            let same = |row: &&idempotency_key::Model| row.subject == key.subject && row.key == key.key;
             let row = rows.iter().find(same).ok_or(StoreError::Corrupt("idempotency key"))?;
             let claim = match row {
-                row if row.result == *result => Claim::Ours,
-                row if once.is_input_of(row) => Claim::Done(row.result),
-                _ => Claim::Reused,
+                row if row.result == *result => KeyClaim::New,
+                row if key.has_input_of(row) => KeyClaim::Repeat(row.result),
+                _ => KeyClaim::OtherInput,
             };
-            Ok((once.clone(), claim))
+            Ok((key.clone(), claim))
         };
         claims.iter().map(found).collect()
     }
 
-    /// Gives up claims of acts that were refused.
+    /// Releases claims of rejected commands.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn release(&self, claims: &[(Once, Uuid)]) -> Result<(), StoreError> {
+    pub async fn release_idempotency_keys(&self, claims: &[(IdempotencyKey, Uuid)]) -> Result<(), StoreError> {
         if claims.is_empty() {
             return Ok(());
         }
-        // Only where the claim is this act's: a repeat that was refused leaves the first alone.
-        let each = |(once, result): &(Once, Uuid)| is(once).add(idempotency_key::Column::Result.eq(*result));
+        // Matches the result too, so that a rejected repeat keeps the first call's claim.
+        let each =
+            |(key, result): &(IdempotencyKey, Uuid)| is_key(key).add(idempotency_key::Column::Result.eq(*result));
         let keys = claims.iter().fold(Condition::any(), |any, claim| any.add(each(claim)));
         idempotency_key::Entity::delete_many().filter(keys).exec(self.inner()).await?;
         Ok(())
     }
 
-    /// Forgets keys that were claimed before `moment`.
+    /// Deletes keys that were claimed before `moment`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn forget_keys(&self, moment: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn delete_idempotency_keys(&self, moment: DateTime<Utc>) -> Result<(), StoreError> {
         idempotency_key::Entity::delete_many()
             .filter(idempotency_key::Column::CreatedAt.lt(moment))
             .exec(self.inner())
@@ -141,13 +151,13 @@ impl Tx {
 }
 
 impl Store {
-    /// Whether any of these keys is claimed.
+    /// Returns whether any of these keys is claimed.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn any_claimed(&self, keys: &[Once]) -> Result<bool, StoreError> {
+    pub async fn any_claimed(&self, keys: &[IdempotencyKey]) -> Result<bool, StoreError> {
         for part in parts(keys) {
-            let any = part.iter().fold(Condition::any(), |any, once| any.add(is(once)));
+            let any = part.iter().fold(Condition::any(), |any, key| any.add(is_key(key)));
             if idempotency_key::Entity::find().filter(any).one(self.reader()).await?.is_some() {
                 return Ok(true);
             }

@@ -11,8 +11,8 @@ use url::Url;
 use crate::{
     app::{
         App, CommandError, Rejection,
+        idempotency::idempotency_key,
         meetings::{Changed, step, text},
-        once::once,
         rejection::Invalid,
     },
     domain::{
@@ -56,7 +56,7 @@ impl App {
     ) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::AddBroadcast>(viewer, add.meeting).await?;
-        let once = once(viewer.subject().unwrap_or_default(), "addBroadcast", key, &add)?;
+        let key = idempotency_key(viewer.subject().unwrap_or_default(), "addBroadcast", key, &add)?;
         let address = without_invisible(&add.url);
         let address = address.trim();
         if address.chars().nth(LONGEST_URL).is_some() {
@@ -70,7 +70,7 @@ impl App {
         let external_id = add.external_id.map(|id| text("externalId", &id, LONGEST_TITLE)).transpose()?;
         let id = BroadcastId(self.ids.next(now));
         let tx = self.store.begin().await?;
-        let repeat = tx.first_time(once.as_ref(), id.0, now).await?;
+        let repeat = tx.claim_idempotency_key(key.as_ref(), id.0, now).await?;
         let (meeting, allowed) = self.lock(&tx, &permit).await?;
         if repeat.is_some() {
             return Ok(meeting);

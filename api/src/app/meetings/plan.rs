@@ -11,8 +11,8 @@ use entities::{
 use crate::{
     app::{
         App, CommandError, Rejection,
+        idempotency::idempotency_key,
         meetings::{in_range, life_event, text, upcoming},
-        once::once,
         rejection::{DecreeViolation, Invalid},
     },
     clock::almaty_date,
@@ -86,11 +86,11 @@ impl App {
     ) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let person = authorize::<policy::PlanMeeting>(viewer, &self.host(plan.host).scope())?.person;
-        let once = once(&person.subject, "planMeeting", key, &plan)?;
+        let key = idempotency_key(&person.subject, "planMeeting", key, &plan)?;
         let id = MeetingId(self.ids.next(now));
         let judged = self.draft(id, &plan, &person.subject, now);
         let mut tx = self.store.begin().await?;
-        if let Some(first) = tx.first_time(once.as_ref(), id.0, now).await? {
+        if let Some(first) = tx.claim_idempotency_key(key.as_ref(), id.0, now).await? {
             let first = tx.lock_meeting(MeetingId(first)).await?;
             return first.ok_or_else(|| Rejection::NotFound { field: "idempotencyKey" }.into());
         }

@@ -55,12 +55,12 @@ impl Lines {
         let line = lines.get_mut(&meeting)?;
         let (mut batch, mut later, mut keys) = (Vec::new(), VecDeque::new(), HashSet::new());
         while let Some(waiting) = line.pop_front() {
-            let once = &waiting.draft.once;
+            let key = &waiting.draft.idempotency_key;
             if batch.len() == MOST {
                 later.push_back(waiting);
                 break;
             }
-            if once.as_ref().is_none_or(|once| keys.insert((once.subject.clone(), once.key.clone()))) {
+            if key.as_ref().is_none_or(|key| keys.insert((key.subject.clone(), key.key.clone()))) {
                 batch.push(waiting);
             } else {
                 later.push_back(waiting);

@@ -13,8 +13,8 @@ use entities::{
 use crate::{
     app::{
         App, CommandError, Rejection,
+        idempotency::idempotency_key,
         meetings::text,
-        once::once,
         questions::{
             change_event,
             floor::{Floor, mute_refuses, open_floor},
@@ -31,7 +31,7 @@ use crate::{
     },
     store::{
         StoreError, Tx,
-        idempotency::{Claim, Once},
+        idempotency::{IdempotencyKey, KeyClaim},
         meetings::FloorState,
     },
 };
@@ -78,14 +78,15 @@ impl App {
             return Err(CommandError::Forbidden);
         }
         let author = author_key(viewer).ok_or(CommandError::Unauthenticated)?;
-        let once = once(&person.subject, "postComment", sent.key, &post)?;
+        let key = idempotency_key(&person.subject, "postComment", sent.key, &post)?;
         let body = text("body", &post.body, LONGEST_BODY)?;
         let name = ShownName::of(post.author_name.as_deref(), person)?;
         let id = CommentId(self.ids.next(now));
         let PostComment { meeting, kind, language, .. } = post;
         let language = language.unwrap_or(sent.language);
         let said = normalize(&body, Level::Duplicates);
-        let draft = Draft { id, now, viewer: viewer.clone(), author, once, kind, language, body, said, name };
+        let draft =
+            Draft { id, now, viewer: viewer.clone(), author, idempotency_key: key, kind, language, body, said, name };
         self.lines.post(self, meeting, draft).await
     }
 
@@ -122,7 +123,7 @@ impl App {
                     rows.push(row.clone());
                 }
                 Ok(_) => {}
-                Err(_) => rejected_keys.extend(draft.once.clone().map(|once| (once, draft.id.0))),
+                Err(_) => rejected_keys.extend(draft.idempotency_key.clone().map(|key| (key, draft.id.0))),
             }
             outcomes.push(outcome);
         }
@@ -136,7 +137,7 @@ impl App {
             tx.insert_comments(rows.clone()).await?;
             tx.save_last_receipt(meeting.id, last_receipt).await?;
         }
-        tx.release(&rejected_keys).await?;
+        tx.release_idempotency_keys(&rejected_keys).await?;
         self.commit(tx).await?;
         let mut written = rows.into_iter();
         for outcome in outcomes.iter_mut().flatten() {
@@ -158,7 +159,7 @@ impl App {
         };
         let Some(rejections) = rejections else { return Ok(None) };
         // Looked for last: whoever has closed the floor has waited for the post that a key was claimed for.
-        let keys: Vec<_> = drafts.iter().filter_map(|draft| draft.once.clone()).collect();
+        let keys: Vec<_> = drafts.iter().filter_map(|draft| draft.idempotency_key.clone()).collect();
         Ok(if self.store.any_claimed(&keys).await? { None } else { Some(rejections) })
     }
 
@@ -179,7 +180,7 @@ pub(in crate::app) struct Draft {
     pub(super) now: DateTime<Utc>,
     pub(super) viewer: Viewer,
     pub(super) author: String,
-    pub(in crate::app) once: Option<Once>,
+    pub(in crate::app) idempotency_key: Option<IdempotencyKey>,
     pub(super) kind: CommentKind,
     pub(super) language: Language,
     pub(super) body: String,
@@ -232,18 +233,19 @@ type Repeat = Option<Result<comment::Model, Rejection>>;
 
 /// Which of the drafts were posted before under the same key, and what came of them then.
 async fn repeats(tx: &Tx, drafts: &[Draft]) -> Result<Vec<Repeat>, StoreError> {
-    let claims: Vec<_> = drafts.iter().filter_map(|draft| Some((draft.once.clone()?, draft.id.0, draft.now))).collect();
-    let claims = tx.claim_all(&claims).await?;
+    let claims: Vec<_> =
+        drafts.iter().filter_map(|draft| Some((draft.idempotency_key.clone()?, draft.id.0, draft.now))).collect();
+    let claims = tx.claim_idempotency_keys(&claims).await?;
     let done = claims.values().filter_map(|claim| match claim {
-        Claim::Done(first) => Some(CommentId(*first)),
-        Claim::Ours | Claim::Reused => None,
+        KeyClaim::Repeat(first) => Some(CommentId(*first)),
+        KeyClaim::New | KeyClaim::OtherInput => None,
     });
     let done: Vec<_> = done.collect();
     let firsts = if done.is_empty() { Vec::new() } else { tx.comments_by_id(&done).await? };
-    let repeat = |draft: &Draft| match claims.get(draft.once.as_ref()?)? {
-        Claim::Ours => None,
-        Claim::Reused => Some(Err(Rejection::KeyReused)),
-        Claim::Done(first) => {
+    let repeat = |draft: &Draft| match claims.get(draft.idempotency_key.as_ref()?)? {
+        KeyClaim::New => None,
+        KeyClaim::OtherInput => Some(Err(Rejection::KeyReused)),
+        KeyClaim::Repeat(first) => {
             let row = firsts.iter().find(|row| row.id.0 == *first).cloned();
             Some(row.ok_or(Rejection::NotFound { field: "idempotencyKey" }))
         }
