@@ -14,7 +14,7 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    app::{App, AppParts, rates::RateLimits},
+    app::{App, AppParts, rate_limit::RateLimits},
     auth::{Authenticator, KeyError, LEEWAY},
     clock::{Clock, sleep},
     config::{Environment, Settings},

@@ -15,7 +15,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    app::rates::LimitScope,
+    app::rate_limit::LimitScope,
     config::{LogFormat, Settings},
     tls,
 };

@@ -3,12 +3,12 @@
 //! `now` is read once, at the start of an act. One transaction holds the rows, their events and the idempotency key; the bus
 //! is told after the commit, and nothing is answered before it.
 
-pub mod apart;
 pub mod idempotency;
+pub mod isolation;
 pub mod meetings;
 pub mod normalization;
 pub mod questions;
-pub mod rates;
+pub mod rate_limit;
 pub mod regions;
 pub mod rejection;
 pub mod time_split;
@@ -55,7 +55,7 @@ pub struct App {
     /// Tells the replicas that a feed has grown.
     pub bus: Arc<dyn Bus>,
     /// How often a person and an address may act.
-    pub rates: rates::Rates,
+    pub rate_limiter: rate_limit::RateLimiter,
     /// Posts that wait for their transaction.
     pub(in crate::app) lines: questions::lines::Lines,
 }
@@ -65,9 +65,19 @@ impl App {
     #[must_use]
     pub fn new(with: AppParts) -> Arc<Self> {
         let AppParts { store, clock, ids, atlas, norms, bus, limits } = with;
-        let rates = rates::Rates::new(limits, &clock);
+        let rate_limiter = rate_limit::RateLimiter::new(limits, &clock);
         let reads = store.for_queries();
-        Arc::new(Self { store, reads, clock, ids, atlas, norms, bus, rates, lines: questions::lines::Lines::default() })
+        Arc::new(Self {
+            store,
+            reads,
+            clock,
+            ids,
+            atlas,
+            norms,
+            bus,
+            rate_limiter,
+            lines: questions::lines::Lines::default(),
+        })
     }
 }
 
@@ -86,7 +96,7 @@ pub struct AppParts {
     /// Tells the replicas that a feed has grown.
     pub bus: Arc<dyn Bus>,
     /// How often a person and an address may act.
-    pub limits: rates::RateLimits,
+    pub limits: rate_limit::RateLimits,
 }
 
 /// The units above a meeting's host, and the host: what a permission is judged by.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use entities::{meeting, stage_segment};
 
 use crate::{
-    app::{App, apart::apart, meetings::life_event},
+    app::{App, isolation::run_isolated, meetings::life_event},
     clock::almaty_date,
     domain::{
         feed::{EventKind, FeedName, NewEvent},
@@ -40,7 +40,7 @@ impl App {
             let ids: Vec<_> = meetings.iter().map(|meeting| meeting.id).collect();
             let rows = self.store.segments_of(&ids).await?;
             for meeting in meetings {
-                apart("budgets", meeting.id.0, self.watch_budget(meeting, &rows)).await?;
+                run_isolated("budgets", meeting.id.0, self.watch_budget(meeting, &rows)).await?;
             }
         }
         Ok(())

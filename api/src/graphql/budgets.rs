@@ -12,7 +12,7 @@ use async_graphql::{
 };
 
 use crate::{
-    app::rates::{MutationKind, Rates, Requester},
+    app::rate_limit::{MutationKind, RateLimiter, Requester},
     graphql::{
         context::{Asker, Rooms},
         error::{ApiError, ApiResult},
@@ -36,7 +36,7 @@ const BYTES_A_UNIT: usize = 64;
 ///
 /// # Errors
 /// `RATE_LIMITED` when the caller has too few units left, or the answers under way hold too much memory.
-pub fn admit(request: &Request, from: Requester<'_>, rates: &Rates, memory: &AnswerMemory) -> ApiResult<Paid> {
+pub fn admit(request: &Request, from: Requester<'_>, rates: &RateLimiter, memory: &AnswerMemory) -> ApiResult<Paid> {
     memory.check()?;
     let reading = LEAST_COST + request.query.len() / BYTES_A_UNIT;
     rates.charge(reading, 0, from)?;
@@ -94,7 +94,7 @@ impl Extension for OfRequest {
             return Err(vec![too_much()]);
         }
         if let (Some(rooms), Some(asker)) = (ctx.data_opt::<Rooms>(), ctx.data_opt::<Asker>()) {
-            let (rates, requester) = (&rooms.app.rates, asker.requester());
+            let (rates, requester) = (&rooms.app.rate_limiter, asker.requester());
             let paid = ctx.data_opt::<Paid>().map_or(0, |paid| paid.0);
             let counted = self.kinds().into_iter().try_for_each(|(kind, times)| rates.count(kind, times, requester));
             let charged = counted.and_then(|()| rates.charge(result.complexity.saturating_sub(paid), paid, requester));

@@ -16,7 +16,7 @@ use async_graphql::{
 use entities::enums::Language;
 
 use crate::{
-    app::{App, rates::Requester},
+    app::{App, rate_limit::Requester},
     domain::viewer::Viewer,
     feed::{Hub, Resume, SplitBoard},
     graphql::{

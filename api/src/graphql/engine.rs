@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
-    app::{App, rates::Requester},
+    app::{App, rate_limit::Requester},
     clock::sleep,
     domain::viewer::Viewer,
     feed::{Hub, Resume, SplitBoard},
@@ -218,7 +218,7 @@ impl Engine {
 
     fn admit(&self, request: &Request, caller: &Caller) -> ApiResult<Paid> {
         let from = Requester { subject: caller.viewer.subject(), address: caller.address };
-        admit(request, from, &self.app.rates, &self.memory)
+        admit(request, from, &self.app.rate_limiter, &self.memory)
     }
 
     /// Lets an error say so where a database that is there has no connection left.

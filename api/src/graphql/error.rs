@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use entities::enums::Language;
 
 use crate::{
-    app::rates::{LimitReached, LimitScope},
+    app::rate_limit::{LimitReached, LimitScope},
     feed::NoSuchFeed,
     idgen::IdGen,
     store::StoreError,

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
-    app::rates::LimitScope,
+    app::rate_limit::LimitScope,
     graphql::error::{RATE_LIMITED, RETRY_AFTER_MS},
     http::{
         Door, address,

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tracing::Instrument as _;
 
 use crate::{
-    app::{App, apart::apart, questions::DELETIONS_LAST},
+    app::{App, isolation::run_isolated, questions::DELETIONS_LAST},
     auth::Authenticator,
     clock::sleep,
     feed::{Bus, Heard},
@@ -32,7 +32,7 @@ pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &
     every(life, app, "normalization", NORMALIZATION_PAUSE, |app| async move { app.renormalize().await });
     every(life, app, "retention", MINUTE, move |app| async move { retain(&app, keep_events).await });
     every(life, app, "rates", MINUTE, |app| async move {
-        app.rates.forget();
+        app.rate_limiter.evict_idle();
         Ok(())
     });
     every(life, app, "clock", MINUTE, |app| async move { app.set_clock().await });
@@ -77,7 +77,7 @@ async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
             tx.commit().await?;
             Ok(())
         };
-        apart("retention", feed.key(), trim).await?;
+        run_isolated("retention", feed.key(), trim).await?;
     }
     let tx = app.store.begin().await?;
     tx.delete_idempotency_keys(app.clock.now() - KEYS_LAST).await?;

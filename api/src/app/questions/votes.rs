@@ -9,7 +9,7 @@ use entities::{
 };
 
 use crate::{
-    app::{App, CommandError, Rejection, apart::apart, questions::not_live, rejection::Invalid},
+    app::{App, CommandError, Rejection, isolation::run_isolated, questions::not_live, rejection::Invalid},
     domain::{
         comment::{is_public, vote},
         feed::{Audience, EventKind, FeedName, NewEvent},
@@ -71,7 +71,7 @@ impl App {
             seen.entry(row.meeting_id).or_default().push(row.id);
         }
         for (meeting, ids) in seen {
-            apart("votes", meeting.0, self.show_counts(meeting, &ids, now)).await?;
+            run_isolated("votes", meeting.0, self.show_counts(meeting, &ids, now)).await?;
         }
         Ok(())
     }

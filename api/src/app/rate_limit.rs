@@ -1,10 +1,10 @@
-//! Rate limits of a person and of an address at one replica: mutations by kind, and the cost of all operations.
+//! Rate limits for each person and address on one replica: mutations by kind, and the cost of all operations.
 
 use std::{hash::Hash, net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use chrono::TimeDelta;
 use governor::{
-    Quota, RateLimiter,
+    Quota,
     clock::{Clock as Ticks, Reference},
     middleware::NoOpMiddleware,
     nanos::Nanos,
@@ -14,45 +14,45 @@ use ipnet::IpNet;
 
 use crate::{clock::Clock, network::network};
 
-/// What is counted, each for itself.
+/// Kinds of mutations, each counted separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MutationKind {
-    /// A comment is posted.
+    /// Posting a comment.
     Post,
-    /// A vote is cast or taken back.
+    /// Casting or retracting a vote.
     Vote,
     /// Any other mutation.
     Other,
 }
 
-/// How much is taken a minute; none: any amount. As much may come at once.
+/// Limits a minute, which are also the largest burst. `None` means no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RateLimits {
     /// Mutations of each kind from one person.
     pub person: Option<NonZeroU32>,
-    /// Mutations of each kind from one address: a network of phones may share it.
+    /// Mutations of each kind from one address, which many people may share.
     pub address: Option<NonZeroU32>,
     /// Cost units of one person's operations.
     pub person_cost: Option<NonZeroU32>,
     /// Cost units of one address's operations.
     pub address_cost: Option<NonZeroU32>,
-    /// Networks of gateways, which ask for everybody behind them: their addresses are not limited.
+    /// Networks of gateways, whose addresses are not limited because they forward requests of many people.
     pub gateways: Vec<IpNet>,
 }
 
 /// Whose limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitScope {
-    /// That of the signed-in person.
+    /// The signed-in person's limit.
     Person,
-    /// That of the address.
+    /// The address's limit.
     Address,
-    /// That of the replica, whoever asks.
+    /// The replica's limit, which all callers share.
     Service,
 }
 
 impl LimitScope {
-    /// The scope as clients are told it.
+    /// Returns the name that clients see.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,34 +63,34 @@ impl LimitScope {
     }
 }
 
-/// Why something is not taken.
+/// Why a request exceeds a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitReached {
-    /// Not now.
+    /// The request can be retried after a wait.
     Until {
         /// Whose limit was reached.
         scope: LimitScope,
-        /// How long to wait.
+        /// Time to wait.
         retry_after: TimeDelta,
     },
-    /// Never: it is more than may come at once.
+    /// The request exceeds the largest burst and can never succeed.
     Never,
 }
 
-/// Who sends something.
+/// Who sends a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Requester<'a> {
-    /// The subject of the token; none where there was no token.
+    /// Subject of the token, if there is one.
     pub subject: Option<&'a str>,
-    /// The address, where that is known.
+    /// Client address, if it is known.
     pub address: Option<IpAddr>,
 }
 
-/// The injected clock as the limiter reads it.
+/// Adapts the injected clock to governor's clock trait.
 #[derive(Clone)]
-struct Injected(Arc<dyn Clock>);
+struct GovernorClock(Arc<dyn Clock>);
 
-impl Ticks for Injected {
+impl Ticks for GovernorClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
@@ -99,21 +99,22 @@ impl Ticks for Injected {
     }
 }
 
-/// Token buckets, one a key.
+/// Token buckets by key.
 struct Buckets<K: Clone + Eq + Hash> {
     limiter: Option<Limiter<K>>,
-    /// How long one token takes to come back.
-    a_token: TimeDelta,
+    /// Time after which one token is refilled.
+    refill_time: TimeDelta,
 }
 
-type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, Injected, NoOpMiddleware<Nanos>>;
+type Limiter<K> = governor::RateLimiter<K, HashMapStateStore<K>, GovernorClock, NoOpMiddleware<Nanos>>;
 
 impl<K: Clone + Eq + Hash> Buckets<K> {
-    fn new(a_minute: Option<NonZeroU32>, clock: &Injected) -> Self {
-        let limiter =
-            |a_minute| RateLimiter::new(Quota::per_minute(a_minute), HashMapStateStore::default(), clock.clone());
-        let a_token = a_minute.map_or(0, |a_minute| 60_000_000_000 / i64::from(a_minute.get()));
-        Self { limiter: a_minute.map(limiter), a_token: TimeDelta::nanoseconds(a_token) }
+    fn new(per_minute: Option<NonZeroU32>, clock: &GovernorClock) -> Self {
+        let limiter = |per_minute| {
+            governor::RateLimiter::new(Quota::per_minute(per_minute), HashMapStateStore::default(), clock.clone())
+        };
+        let refill_time = per_minute.map_or(0, |per_minute| 60_000_000_000 / i64::from(per_minute.get()));
+        Self { limiter: per_minute.map(limiter), refill_time: TimeDelta::nanoseconds(refill_time) }
     }
 
     fn take(&self, key: impl FnOnce() -> K, tokens: NonZeroU32, scope: LimitScope) -> Result<(), LimitReached> {
@@ -129,18 +130,18 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
         }
     }
 
-    /// The limit for whoever has to pay so many tokens more before the next attempt.
+    /// Adds the time that refilling `tokens` more tokens takes to a limit's wait.
     fn after_paying(&self, tokens: usize, limit: LimitReached) -> LimitReached {
         match limit {
             LimitReached::Until { scope, retry_after } => {
-                let more = self.a_token * i32::try_from(tokens).unwrap_or(i32::MAX);
+                let more = self.refill_time * i32::try_from(tokens).unwrap_or(i32::MAX);
                 LimitReached::Until { scope, retry_after: retry_after + more }
             }
             LimitReached::Never => limit,
         }
     }
 
-    fn forget_idle(&self) {
+    fn evict_idle(&self) {
         if let Some(limiter) = &self.limiter {
             limiter.retain_recent();
             limiter.shrink_to_fit();
@@ -148,8 +149,8 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
     }
 }
 
-/// The rate limits of one replica.
-pub struct Rates {
+/// The rate limiter of one replica.
+pub struct RateLimiter {
     person: Buckets<(MutationKind, String)>,
     address: Buckets<(MutationKind, IpAddr)>,
     person_cost: Buckets<String>,
@@ -157,11 +158,11 @@ pub struct Rates {
     gateways: Vec<IpNet>,
 }
 
-impl Rates {
-    /// Limits by these numbers.
+impl RateLimiter {
+    /// Creates a rate limiter with these limits.
     #[must_use]
     pub fn new(limits: RateLimits, clock: &Arc<dyn Clock>) -> Self {
-        let clock = Injected(Arc::clone(clock));
+        let clock = GovernorClock(Arc::clone(clock));
         Self {
             person: Buckets::new(limits.person, &clock),
             address: Buckets::new(limits.address, &clock),
@@ -171,33 +172,34 @@ impl Rates {
         }
     }
 
-    /// Counts mutations of a kind, all or none for each of the person and the address.
+    /// Takes tokens for mutations of a kind from the person and from the address.
     ///
     /// # Errors
-    /// When there were too many.
+    /// When either has too few tokens left.
     pub fn count(&self, kind: MutationKind, times: usize, from: Requester<'_>) -> Result<(), LimitReached> {
         let Some(times) = tokens(times) else { return Ok(()) };
         if let Some(subject) = from.subject {
             self.person.take(|| (kind, subject.to_owned()), times, LimitScope::Person)?;
         }
-        match self.limited(from.address) {
+        match self.limited_network(from.address) {
             Some(network) => self.address.take(|| (kind, network), times, LimitScope::Address),
             None => Ok(()),
         }
     }
 
-    /// Charges cost units to the person and the address. What was paid for this attempt already is to be paid again at the next,
-    /// so whoever is refused is told to wait for that too.
+    /// Charges cost units to the person and to the address.
+    ///
+    /// A retry pays the `paid` units of this attempt again, so they are included in the wait.
     ///
     /// # Errors
-    /// When one of them has too few left.
+    /// When either has too few units left.
     pub fn charge(&self, units: usize, paid: usize, from: Requester<'_>) -> Result<(), LimitReached> {
         let Some(units) = tokens(units) else { return Ok(()) };
         if let Some(subject) = from.subject {
             let taken = self.person_cost.take(|| subject.to_owned(), units, LimitScope::Person);
             taken.map_err(|limit| self.person_cost.after_paying(paid, limit))?;
         }
-        match self.limited(from.address) {
+        match self.limited_network(from.address) {
             Some(network) => {
                 let taken = self.address_cost.take(|| network, units, LimitScope::Address);
                 taken.map_err(|limit| self.address_cost.after_paying(paid, limit))
@@ -206,19 +208,19 @@ impl Rates {
         }
     }
 
-    /// The address as it is limited; none where it is not.
-    fn limited(&self, address: Option<IpAddr>) -> Option<IpAddr> {
+    /// Returns the network that an address is limited by, or `None` if it is a gateway.
+    fn limited_network(&self, address: Option<IpAddr>) -> Option<IpAddr> {
         let address = address?.to_canonical();
         let is_gateway = self.gateways.iter().any(|network| network.contains(&address));
         (!is_gateway).then(|| network(address))
     }
 
-    /// Forgets those who have been quiet for long enough to begin anew.
-    pub fn forget(&self) {
-        self.person.forget_idle();
-        self.address.forget_idle();
-        self.person_cost.forget_idle();
-        self.address_cost.forget_idle();
+    /// Removes buckets that are full again.
+    pub fn evict_idle(&self) {
+        self.person.evict_idle();
+        self.address.evict_idle();
+        self.person_cost.evict_idle();
+        self.address_cost.evict_idle();
     }
 }
 
@@ -233,10 +235,10 @@ mod tests {
 
     const POST: MutationKind = MutationKind::Post;
 
-    fn rates(limits: RateLimits) -> (Rates, Arc<ManualClock>) {
+    fn limiter(limits: RateLimits) -> (RateLimiter, Arc<ManualClock>) {
         let clock = ManualClock::at("2026-03-02T04:00:00Z".parse().unwrap());
         let injected: Arc<dyn Clock> = clock.clone();
-        (Rates::new(limits, &injected), clock)
+        (RateLimiter::new(limits, &injected), clock)
     }
 
     fn requester<'a>(subject: &'a str, address: &str) -> Requester<'a> {
@@ -253,23 +255,23 @@ mod tests {
     #[test]
     fn tells_how_long_to_wait_and_lets_go_on_then() {
         let limits = RateLimits { person: NonZeroU32::new(60), address: NonZeroU32::new(100), ..RateLimits::default() };
-        let (rates, clock) = rates(limits);
+        let (limiter, clock) = limiter(limits);
         let ana = requester("ana", "2001:db8::1");
         for _ in 0..60 {
-            assert!(rates.count(POST, 1, ana).is_ok());
+            assert!(limiter.count(POST, 1, ana).is_ok());
         }
-        assert_eq!(wait_ms(rates.count(POST, 1, ana)), Some((LimitScope::Person, 1000)));
-        assert!(rates.count(MutationKind::Vote, 1, ana).is_ok(), "votes are counted for themselves");
-        assert!(rates.count(MutationKind::Other, 1, ana).is_ok(), "and so is the rest");
+        assert_eq!(wait_ms(limiter.count(POST, 1, ana)), Some((LimitScope::Person, 1000)));
+        assert!(limiter.count(MutationKind::Vote, 1, ana).is_ok(), "votes are counted for themselves");
+        assert!(limiter.count(MutationKind::Other, 1, ana).is_ok(), "and so is the rest");
         clock.advance(TimeDelta::milliseconds(999));
-        assert_eq!(wait_ms(rates.count(POST, 1, ana)), Some((LimitScope::Person, 1)));
+        assert_eq!(wait_ms(limiter.count(POST, 1, ana)), Some((LimitScope::Person, 1)));
         clock.advance(TimeDelta::milliseconds(1));
-        assert!(rates.count(POST, 1, ana).is_ok());
-        let others = (0..60).map(|n| rates.count(POST, 1, requester(&format!("guest {n}"), "2001:db8::2")));
+        assert!(limiter.count(POST, 1, ana).is_ok());
+        let others = (0..60).map(|n| limiter.count(POST, 1, requester(&format!("guest {n}"), "2001:db8::2")));
         assert_eq!(others.filter(Result::is_ok).count(), 40, "the network is counted too");
         clock.advance(TimeDelta::minutes(2));
-        rates.forget();
-        assert_eq!(rates.person.limiter.as_ref().unwrap().len(), 0);
+        limiter.evict_idle();
+        assert_eq!(limiter.person.limiter.as_ref().unwrap().len(), 0);
     }
 
     #[test]
@@ -279,27 +281,27 @@ mod tests {
             address_cost: NonZeroU32::new(1000),
             ..RateLimits::default()
         };
-        let (rates, clock) = rates(limits);
+        let (limiter, clock) = limiter(limits);
         let (ana, ben) = (requester("ana", "192.0.2.1"), requester("ben", "::ffff:192.0.2.1"));
-        assert_eq!(rates.charge(601, 0, ana), Err(LimitReached::Never), "it would be too much at any time");
-        assert!(rates.charge(600, 0, ana).is_ok());
-        assert_eq!(wait_ms(rates.charge(20, 0, ana)), Some((LimitScope::Person, 2000)));
-        let again = rates.charge(20, 10, ana);
+        assert_eq!(limiter.charge(601, 0, ana), Err(LimitReached::Never), "it would be too much at any time");
+        assert!(limiter.charge(600, 0, ana).is_ok());
+        assert_eq!(wait_ms(limiter.charge(20, 0, ana)), Some((LimitScope::Person, 2000)));
+        let again = limiter.charge(20, 10, ana);
         assert_eq!(wait_ms(again), Some((LimitScope::Person, 3000)), "the reading is to be paid again");
-        assert!(rates.charge(400, 0, ben).is_ok());
+        assert!(limiter.charge(400, 0, ben).is_ok());
         assert_eq!(
-            wait_ms(rates.charge(100, 0, ben)),
+            wait_ms(limiter.charge(100, 0, ben)),
             Some((LimitScope::Address, 6000)),
             "mapped addresses are the same"
         );
-        assert!(rates.charge(600, 0, requester("cyd", "192.0.2.2")).is_ok());
+        assert!(limiter.charge(600, 0, requester("cyd", "192.0.2.2")).is_ok());
         clock.advance(TimeDelta::minutes(2));
-        assert!(rates.charge(600, 0, ana).is_ok());
+        assert!(limiter.charge(600, 0, ana).is_ok());
         clock.advance(TimeDelta::minutes(2));
-        rates.forget();
+        limiter.evict_idle();
         assert!(
-            rates.person_cost.limiter.as_ref().unwrap().is_empty()
-                && rates.address_cost.limiter.as_ref().unwrap().is_empty()
+            limiter.person_cost.limiter.as_ref().unwrap().is_empty()
+                && limiter.address_cost.limiter.as_ref().unwrap().is_empty()
         );
     }
 
@@ -312,14 +314,14 @@ mod tests {
             gateways: vec!["192.0.2.0/24".parse().unwrap()],
             ..RateLimits::default()
         };
-        let (rates, _) = rates(limits);
+        let (limiter, _) = limiter(limits);
         let gateway = Requester { subject: None, address: Some("192.0.2.9".parse().unwrap()) };
         for _ in 0..5 {
-            assert!(rates.charge(10, 0, gateway).is_ok() && rates.count(POST, 1, gateway).is_ok());
+            assert!(limiter.charge(10, 0, gateway).is_ok() && limiter.count(POST, 1, gateway).is_ok());
         }
-        assert!(rates.charge(10, 0, requester("ana", "192.0.2.9")).is_ok());
+        assert!(limiter.charge(10, 0, requester("ana", "192.0.2.9")).is_ok());
         assert_eq!(
-            wait_ms(rates.charge(10, 0, requester("ana", "192.0.2.9"))).map(|(scope, _)| scope),
+            wait_ms(limiter.charge(10, 0, requester("ana", "192.0.2.9"))).map(|(scope, _)| scope),
             Some(LimitScope::Person)
         );
     }
