@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Of how many meetings the stretches are read at once.
-const LOOK: usize = 500;
+const BATCH: usize = 500;
 
 /// Stored stretches as the rule sees them.
 #[must_use]
@@ -36,7 +36,7 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn watch_budgets(&self) -> Result<(), StoreError> {
-        for meetings in self.store.meetings_within_budget().await?.chunks(LOOK) {
+        for meetings in self.store.meetings_within_budget().await?.chunks(BATCH) {
             let ids: Vec<_> = meetings.iter().map(|meeting| meeting.id).collect();
             let rows = self.store.segments_of(&ids).await?;
             for meeting in meetings {

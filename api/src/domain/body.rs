@@ -3,7 +3,7 @@
 use entities::enums::Language;
 
 /// How many code points a comment may have.
-pub const LONGEST_BODY: usize = 1000;
+pub const MAX_BODY_LENGTH: usize = 1000;
 
 /// The number of a comment as its author can quote it.
 #[must_use]

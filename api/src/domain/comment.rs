@@ -11,13 +11,13 @@ pub const PUBLIC_STATES: [CommentState; 3] = [CommentState::Published, CommentSt
 /// its platform it asks for nothing any more, and its votes go with it.
 pub const JOINED_STATE: CommentState = CommentState::Merged;
 /// How many characters a reason may have.
-pub const LONGEST_REASON: usize = 500;
+pub const MAX_REASON_LENGTH: usize = 500;
 /// How many characters a written answer may have.
-pub const LONGEST_ANSWER: usize = 5000;
+pub const MAX_ANSWER_LENGTH: usize = 5000;
 /// How many labels a comment may have.
-pub const MOST_LABELS: usize = 10;
+pub const MAX_LABELS: usize = 10;
 /// How many characters a label may have.
-pub const LONGEST_LABEL: usize = 40;
+pub const MAX_LABEL_LENGTH: usize = 40;
 
 /// Whether everybody may see a comment in this state.
 #[must_use]

@@ -6,21 +6,21 @@ use entities::enums::MeetingPhase;
 use crate::domain::announcement;
 
 /// The shortest meeting that can be planned, in minutes.
-pub const LEAST_MINUTES: i32 = 10;
+pub const MIN_PLANNED_MINUTES: i32 = 10;
 /// The longest meeting that can be planned, in minutes.
-pub const MOST_MINUTES: i32 = 720;
+pub const MAX_PLANNED_MINUTES: i32 = 720;
 /// How far ahead a meeting can be planned: five years.
-pub const FURTHEST_START: Months = Months::new(60);
+pub const MAX_PLANNING_AHEAD: Months = Months::new(60);
 /// How many characters a title or venue may have.
-pub const LONGEST_TITLE: usize = 300;
+pub const MAX_TITLE_LENGTH: usize = 300;
 /// How many characters a reason may have.
-pub const LONGEST_REASON: usize = 500;
+pub const MAX_REASON_LENGTH: usize = 500;
 /// The longest pause that slow mode can ask for, in seconds.
-pub const SLOWEST_MODE: i32 = 3600;
+pub const MAX_SLOW_MODE_SECONDS: i32 = 3600;
 /// The longest mute, in minutes.
-pub const LONGEST_MUTE: i32 = 1440;
+pub const MAX_MUTE_MINUTES: i32 = 1440;
 /// How many broadcasts a meeting may have.
-pub const MOST_BROADCASTS: usize = 20;
+pub const MAX_BROADCASTS: usize = 20;
 
 /// A step that the meeting's phase does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

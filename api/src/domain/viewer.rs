@@ -8,7 +8,7 @@ use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 use crate::domain::text::sanitize;
 
 /// How many characters a shown name may have.
-pub const LONGEST_NAME: usize = 100;
+pub const MAX_NAME_LENGTH: usize = 100;
 
 /// Up to which second of issue whose tokens are withdrawn, by subject.
 pub type Withdrawals = HashMap<String, DateTime<Utc>>;
@@ -95,10 +95,10 @@ impl ImportGrant {
     }
 }
 
-/// Returns the name to show for a token: its own, else its subject, made fit to be shown and cut at [`LONGEST_NAME`].
+/// Returns the name to show for a token: its own, else its subject, made fit to be shown and cut at [`MAX_NAME_LENGTH`].
 #[must_use]
 pub fn display_name(name: Option<&str>, subject: &str) -> String {
-    let shown = |text: &str| sanitize(text, LONGEST_NAME);
+    let shown = |text: &str| sanitize(text, MAX_NAME_LENGTH);
     name.and_then(shown).or_else(|| shown(subject)).unwrap_or_else(|| "?".to_owned())
 }
 
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_name_is_shown_without_what_cannot_be_seen_and_cut_at_its_end() {
         let long = display_name(Some(&"ә".repeat(150)), "ana");
-        assert_eq!(long.chars().count(), LONGEST_NAME);
+        assert_eq!(long.chars().count(), MAX_NAME_LENGTH);
         assert!(long.starts_with('ә') && long.ends_with('…'), "{long}");
         for (name, shown) in [
             (Some("Ана\u{0}\u{200b} Мария\u{202e}"), "Ана Мария"),

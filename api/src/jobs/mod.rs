@@ -7,7 +7,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tracing::Instrument as _;
 
 use crate::{
-    app::{App, isolation::run_isolated, questions::DELETIONS_LAST},
+    app::{App, isolation::run_isolated, questions::DELETION_RETENTION},
     auth::Authenticator,
     clock::sleep,
     feed::{Bus, Heard},
@@ -81,7 +81,7 @@ async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
     }
     let tx = app.store.begin().await?;
     tx.delete_idempotency_keys(app.clock.now() - KEYS_LAST).await?;
-    tx.forget_deletions(app.clock.now() - DELETIONS_LAST).await?;
+    tx.forget_deletions(app.clock.now() - DELETION_RETENTION).await?;
     tx.commit().await?;
     Ok(())
 }

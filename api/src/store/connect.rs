@@ -21,9 +21,9 @@ use sqlx::{
 use crate::store::{Engine, Store, StoreError, statements::Statements};
 
 /// How long a caller waits for a connection before it is told that the database is not there.
-pub(in crate::store) const ACQUIRE: Duration = Duration::from_secs(3);
+pub(in crate::store) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a caller waits for the only connection that writes.
-const ACQUIRE_WRITER: Duration = Duration::from_secs(12);
+const ACQUIRE_WRITER_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Whether the embedded database's writing connection may have come into a state that nobody knows.
 ///
@@ -72,11 +72,11 @@ pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Stor
     make_private(options.get_filename()).map_err(|error| StoreError::Address(sqlx::Error::Io(error)))?;
     let taint = ConnectionTaint::default();
     let watched = taint.clone();
-    let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_WRITER);
+    let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_WRITER_TIMEOUT);
     let writer = writer.after_release(move |connection, _| Box::pin(is_clean(connection, watched.clone())));
     let write = writer.connect_with(options.clone()).await.map_err(StoreError::Address)?;
     let readers = |most: u32| {
-        let pool = SqlitePoolOptions::new().max_connections(most.max(1)).acquire_timeout(ACQUIRE);
+        let pool = SqlitePoolOptions::new().max_connections(most.max(1)).acquire_timeout(ACQUIRE_TIMEOUT);
         pool.connect_with(options.clone())
     };
     let queries = readers(connections).await.map_err(StoreError::Address)?;
@@ -99,7 +99,7 @@ pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Stor
 /// Opens PostgreSQL. Half of the connections are kept for commands, feeds and jobs, so that queries cannot take them.
 pub(in crate::store) async fn postgres(url: &str, connections: u32) -> Result<Store, StoreError> {
     let mut options = ConnectOptions::new(url);
-    options.acquire_timeout(ACQUIRE).connect_timeout(ACQUIRE).sqlx_logging(false);
+    options.acquire_timeout(ACQUIRE_TIMEOUT).connect_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
     options.map_sqlx_postgres_opts(|options| {
         options.options([
             ("statement_timeout", "10000"),

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Se
 use crate::store::{StoreError, Tx, shapes::padded};
 
 /// How many names of a host are remembered; of more the newest.
-const MOST_NAMES: u64 = 500;
+const MAX_NAMES: u64 = 500;
 
 impl Tx {
     /// Remembers the name of somebody who acts on a host's meetings, by its key.
@@ -36,7 +36,7 @@ impl Tx {
             .column(Column::FirstSeenAt)
             .filter(Column::HostCode.eq(host_code))
             .order_by_desc(Column::FirstSeenAt)
-            .offset(MOST_NAMES)
+            .offset(MAX_NAMES)
             .limit(1)
             .into_tuple()
             .one(self.inner())

@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::store::connect::ACQUIRE;
+use crate::store::connect::ACQUIRE_TIMEOUT;
 
 /// The statements of a store.
 #[derive(Debug, Default)]
@@ -33,6 +33,6 @@ impl Statements {
 
     /// Whether one succeeded while somebody who gives up now was waiting for a connection.
     pub(in crate::store) fn succeed(&self) -> bool {
-        self.succeeded.lock().is_some_and(|at| at.elapsed() < ACQUIRE)
+        self.succeeded.lock().is_some_and(|at| at.elapsed() < ACQUIRE_TIMEOUT)
     }
 }

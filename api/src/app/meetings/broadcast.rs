@@ -18,7 +18,7 @@ use crate::{
     domain::{
         characters::without_invisible,
         feed::EventKind,
-        meeting::{LONGEST_TITLE, MOST_BROADCASTS, Step},
+        meeting::{MAX_BROADCASTS, MAX_TITLE_LENGTH, Step},
         policy,
         viewer::Viewer,
     },
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How many code points an address may have.
-const LONGEST_URL: usize = 2000;
+const MAX_URL_LENGTH: usize = 2000;
 
 /// A broadcast to be added.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -59,15 +59,15 @@ impl App {
         let key = idempotency_key(viewer.subject().unwrap_or_default(), "addBroadcast", key, &add)?;
         let address = without_invisible(&add.url);
         let address = address.trim();
-        if address.chars().nth(LONGEST_URL).is_some() {
-            return Err(Rejection::TooLong { field: "url", max: LONGEST_URL }.into());
+        if address.chars().nth(MAX_URL_LENGTH).is_some() {
+            return Err(Rejection::TooLong { field: "url", max: MAX_URL_LENGTH }.into());
         }
         let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         // The library would drop a broken line or a tab in the middle.
         let url = url
             .filter(|_| !address.contains(char::is_control))
             .ok_or(Rejection::Invalid { field: "url", why: Invalid::Url })?;
-        let external_id = add.external_id.map(|id| text("externalId", &id, LONGEST_TITLE)).transpose()?;
+        let external_id = add.external_id.map(|id| text("externalId", &id, MAX_TITLE_LENGTH)).transpose()?;
         let id = BroadcastId(self.ids.next(now));
         let tx = self.store.begin().await?;
         let repeat = tx.claim_idempotency_key(key.as_ref(), id.0, now).await?;
@@ -77,10 +77,8 @@ impl App {
         }
         step(&meeting, None, Step::AddBroadcast)?;
         let there = tx.broadcasts(meeting.id).await?.len();
-        if there >= MOST_BROADCASTS {
-            return Err(
-                Rejection::Invalid { field: "meetingId", why: Invalid::TooMany { max: MOST_BROADCASTS } }.into()
-            );
+        if there >= MAX_BROADCASTS {
+            return Err(Rejection::Invalid { field: "meetingId", why: Invalid::TooMany { max: MAX_BROADCASTS } }.into());
         }
         tx.insert_broadcast(broadcast::Model {
             id,

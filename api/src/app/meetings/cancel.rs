@@ -9,7 +9,7 @@ use crate::{
     },
     domain::{
         feed::EventKind,
-        meeting::{LONGEST_REASON, Step},
+        meeting::{MAX_REASON_LENGTH, Step},
         policy,
         viewer::Viewer,
     },
@@ -33,7 +33,7 @@ impl App {
     /// Rejected when the meeting has begun, or no reason is given.
     pub async fn cancel_meeting(&self, viewer: &Viewer, cancel: Cancel) -> Result<meeting::Model, CommandError> {
         let permit = self.permit_meeting::<policy::CancelMeeting>(viewer, cancel.meeting).await?;
-        let reason = reason(Some(&cancel.reason), LONGEST_REASON)?;
+        let reason = reason(Some(&cancel.reason), MAX_REASON_LENGTH)?;
         let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
         let before = meeting.clone();
         if !step(&meeting, cancel.version, Step::Cancel)? {

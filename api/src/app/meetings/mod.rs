@@ -25,7 +25,7 @@ use crate::{
     clock::almaty_date,
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
-        meeting::{FURTHEST_START, Step, WrongPhase, allows},
+        meeting::{MAX_PLANNING_AHEAD, Step, WrongPhase, allows},
         policy::{Action, Allowed, Denied, authorize},
         text::{BadText, single_line},
         viewer::Viewer,
@@ -82,7 +82,7 @@ pub(in crate::app) fn upcoming(start: DateTime<Utc>, now: DateTime<Utc>) -> Resu
     if start < now {
         return invalid(Invalid::InPast);
     }
-    match now.checked_add_months(FURTHEST_START) {
+    match now.checked_add_months(MAX_PLANNING_AHEAD) {
         Some(furthest) if start > furthest => {
             invalid(Invalid::Dates { from: almaty_date(now), to: almaty_date(furthest) })
         }

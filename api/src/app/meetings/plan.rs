@@ -18,7 +18,7 @@ use crate::{
     clock::almaty_date,
     domain::{
         feed::{EventKind, FeedName},
-        meeting::{LEAST_MINUTES, LONGEST_REASON, LONGEST_TITLE, MOST_MINUTES},
+        meeting::{MAX_PLANNED_MINUTES, MAX_REASON_LENGTH, MAX_TITLE_LENGTH, MIN_PLANNED_MINUTES},
         normalization::{self, normalize_for_search},
         norms::paragraph,
         policy::{self, authorize},
@@ -41,8 +41,8 @@ pub struct Title {
 
 impl Title {
     fn checked(&self, field: &'static str) -> Result<Self, CommandError> {
-        let other = |part: &Option<String>| part.as_ref().map(|part| text(field, part, LONGEST_TITLE)).transpose();
-        Ok(Self { kk: text(field, &self.kk, LONGEST_TITLE)?, ru: other(&self.ru)?, en: other(&self.en)? })
+        let other = |part: &Option<String>| part.as_ref().map(|part| text(field, part, MAX_TITLE_LENGTH)).transpose();
+        Ok(Self { kk: text(field, &self.kk, MAX_TITLE_LENGTH)?, ru: other(&self.ru)?, en: other(&self.en)? })
     }
 
     fn words(&self) -> impl Iterator<Item = &str> {
@@ -114,7 +114,7 @@ impl App {
     ) -> Result<meeting::Model, CommandError> {
         let title = plan.title.checked("title")?;
         let venue = plan.venue.as_ref().map(|venue| venue.checked("venue")).transpose()?;
-        in_range("plannedMinutes", plan.planned_minutes, LEAST_MINUTES, MOST_MINUTES)?;
+        in_range("plannedMinutes", plan.planned_minutes, MIN_PLANNED_MINUTES, MAX_PLANNED_MINUTES)?;
         upcoming(plan.planned_start, now)?;
         let off_calendar_reason = off_calendar_reason(plan)?;
         self.check_coverage(plan)?;
@@ -182,6 +182,6 @@ fn off_calendar_reason(plan: &PlanMeeting) -> Result<Option<String>, CommandErro
             let (field, norm) = ("offCalendarReason", paragraph::OFF_CALENDAR);
             Err(Rejection::Decree { field, norm, why: DecreeViolation::NoReason }.into())
         }
-        (_, given) => given.map(|reason| text("offCalendarReason", reason, LONGEST_REASON)).transpose(),
+        (_, given) => given.map(|reason| text("offCalendarReason", reason, MAX_REASON_LENGTH)).transpose(),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     domain::{
         feed::EventKind,
-        meeting::{LEAST_MINUTES, LONGEST_REASON, MOST_MINUTES, Step, date_announced_at},
+        meeting::{MAX_PLANNED_MINUTES, MAX_REASON_LENGTH, MIN_PLANNED_MINUTES, Step, date_announced_at},
         policy,
         viewer::Viewer,
     },
@@ -39,12 +39,12 @@ impl App {
     pub async fn reschedule_meeting(&self, viewer: &Viewer, to: Reschedule) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RescheduleMeeting>(viewer, to.meeting).await?;
-        let reason = reason(Some(&to.reason), LONGEST_REASON)?;
+        let reason = reason(Some(&to.reason), MAX_REASON_LENGTH)?;
         let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
         let before = meeting.clone();
         step(&meeting, to.version, Step::Reschedule)?;
         if let Some(minutes) = to.planned_minutes {
-            in_range("plannedMinutes", minutes, LEAST_MINUTES, MOST_MINUTES)?;
+            in_range("plannedMinutes", minutes, MIN_PLANNED_MINUTES, MAX_PLANNED_MINUTES)?;
             meeting.planned_minutes = minutes;
         }
         upcoming(to.planned_start, now)?;

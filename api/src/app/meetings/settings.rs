@@ -11,7 +11,7 @@ use crate::{
     domain::{
         blocked_words::{BlockedWords, MAX_BLOCKED_WORD_LENGTH, MAX_BLOCKED_WORDS},
         feed::EventKind,
-        meeting::{SLOWEST_MODE, Step},
+        meeting::{MAX_SLOW_MODE_SECONDS, Step},
         policy,
         text::single_line,
         viewer::Viewer,
@@ -45,7 +45,7 @@ impl App {
         let permit = self.permit_meeting::<policy::SetModeration>(viewer, set.meeting).await?;
         // All before the lock: whoever posts waits for what is done behind it.
         if let Some(seconds) = set.slow_mode_seconds {
-            in_range("slowModeSeconds", seconds, 0, SLOWEST_MODE)?;
+            in_range("slowModeSeconds", seconds, 0, MAX_SLOW_MODE_SECONDS)?;
         }
         let blocked_words = set.blocked_words.as_deref().map(checked).transpose()?;
         let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;

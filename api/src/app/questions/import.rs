@@ -21,26 +21,26 @@ use crate::{
     domain::{
         author_name::has_title,
         blocked_words::BlockedWords,
-        body::{LONGEST_BODY, guess_language},
+        body::{MAX_BODY_LENGTH, guess_language},
         comment::{delete, edit, first_state},
         feed::FeedName,
         normalization, policy,
         text::sanitize,
-        viewer::{LONGEST_NAME, Viewer},
+        viewer::{MAX_NAME_LENGTH, Viewer},
     },
     store::{StoreError, Tx},
 };
 
 /// How many comments can be imported at once.
-const MOST: usize = 500;
+const MAX_COMMENTS: usize = 500;
 /// How many code points an identity on a platform may have. It is opaque, so it is kept as it is.
-const LONGEST_ID: usize = 300;
+const MAX_ID_LENGTH: usize = 300;
 /// How long ago a comment can have been posted: somebody may import what was said at a meeting that stayed live.
-const OLDEST: TimeDelta = TimeDelta::days(366);
+const MAX_AGE: TimeDelta = TimeDelta::days(366);
 /// How far a platform's clock may be ahead.
-const NEWEST: TimeDelta = TimeDelta::days(1);
+const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::days(1);
 /// How long a deletion that came before its message is remembered: for as long as the message can be imported.
-pub(crate) const DELETIONS_LAST: TimeDelta = TimeDelta::days(368);
+pub(crate) const DELETION_RETENTION: TimeDelta = TimeDelta::days(368);
 
 /// Comments of one broadcast.
 #[derive(Clone, Debug)]
@@ -160,11 +160,11 @@ impl App {
 
 /// Refuses comments that cannot be imported, and names the first.
 fn checked(comments: &[ImportedComment], now: DateTime<Utc>) -> Result<(), Rejection> {
-    if comments.len() > MOST {
-        return Err(Rejection::Invalid { field: "comments", why: Invalid::TooMany { max: MOST } });
+    if comments.len() > MAX_COMMENTS {
+        return Err(Rejection::Invalid { field: "comments", why: Invalid::TooMany { max: MAX_COMMENTS } });
     }
-    let bad = |id: &str| id.is_empty() || id.chars().nth(LONGEST_ID).is_some() || id.contains('\0');
-    let (oldest, newest) = (now - OLDEST, now + NEWEST);
+    let bad = |id: &str| id.is_empty() || id.chars().nth(MAX_ID_LENGTH).is_some() || id.contains('\0');
+    let (oldest, newest) = (now - MAX_AGE, now + MAX_CLOCK_SKEW);
     for (index, one) in comments.iter().enumerate() {
         let refuse = |field, why| Err(Rejection::Invalid { field, why }.at_index("comments", index));
         if bad(&one.external_id) {
@@ -205,7 +205,7 @@ async fn affected<'a>(
 
 impl Import<'_> {
     fn take(&mut self, one: ImportedComment, fresh: impl FnOnce() -> CommentId) {
-        let body = sanitize(&one.body, LONGEST_BODY);
+        let body = sanitize(&one.body, MAX_BODY_LENGTH);
         let known = self.known.get(&one.external_id).and_then(|id| self.changes.get(*id)).cloned();
         match (known, body) {
             (Some(row), _) if one.deleted => self.remove(&row),
@@ -227,7 +227,7 @@ impl Import<'_> {
     fn add(&mut self, one: ImportedComment, body: String, id: CommentId) {
         let platform = self.broadcast.platform;
         let author_key = one.author_external_id.map(|author| key_on(self.broadcast, &author));
-        let author_name = sanitize(&one.author_name, LONGEST_NAME).unwrap_or_else(|| platform.as_str().to_owned());
+        let author_name = sanitize(&one.author_name, MAX_NAME_LENGTH).unwrap_or_else(|| platform.as_str().to_owned());
         let held = self.held(author_key.as_deref(), &author_name, &body);
         let state = if held { CommentState::Pending } else { first_state(self.meeting.moderation) };
         let normalized = NormalizedComment::new(self.meeting.id, author_key.as_deref(), &body, &author_name);
@@ -329,7 +329,7 @@ impl Import<'_> {
 
 /// Whether a text is another than the one that is kept. Older versions kept what nobody sees: that is no change.
 fn is_changed(kept: &str, text: &str) -> bool {
-    kept != text && sanitize(kept, LONGEST_BODY).as_deref() != Some(text)
+    kept != text && sanitize(kept, MAX_BODY_LENGTH).as_deref() != Some(text)
 }
 
 /// The key under which what an account wrote is kept.

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How many posts go in one transaction at most.
-const MOST: usize = 128;
+const MAX_BATCH: usize = 128;
 
 type Outcome = Result<comment::Model, CommandError>;
 
@@ -56,7 +56,7 @@ impl Lines {
         let (mut batch, mut later, mut keys) = (Vec::new(), VecDeque::new(), HashSet::new());
         while let Some(waiting) = line.pop_front() {
             let key = &waiting.draft.idempotency_key;
-            if batch.len() == MOST {
+            if batch.len() == MAX_BATCH {
                 later.push_back(waiting);
                 break;
             }

@@ -10,7 +10,7 @@ use crate::{
         rejection::Invalid,
     },
     domain::{
-        comment::{LONGEST_LABEL, MOST_LABELS},
+        comment::{MAX_LABEL_LENGTH, MAX_LABELS},
         policy,
         viewer::Viewer,
     },
@@ -33,12 +33,12 @@ impl App {
         // All before the lock: whoever posts waits for what is done behind it.
         let mut kept: Vec<String> = Vec::new();
         for label in labels {
-            let label = text("labels", label, LONGEST_LABEL)?;
+            let label = text("labels", label, MAX_LABEL_LENGTH)?;
             if !kept.contains(&label) {
                 kept.push(label);
             }
-            if kept.len() > MOST_LABELS {
-                return Err(Rejection::Invalid { field: "labels", why: Invalid::TooMany { max: MOST_LABELS } }.into());
+            if kept.len() > MAX_LABELS {
+                return Err(Rejection::Invalid { field: "labels", why: Invalid::TooMany { max: MAX_LABELS } }.into());
             }
         }
         let labels = serde_json::to_string(&kept).map_err(|_| StoreError::Corrupt("list of labels"))?;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many comments can be joined at once.
-const MOST: usize = 100;
+const MAX_COMMENTS: usize = 100;
 
 impl App {
     /// Joins comments to one that asks the same. Their votes count for it, each person's once and its author's not; their authors
@@ -34,8 +34,8 @@ impl App {
         if ids.is_empty() {
             return Err(invalid(Invalid::Empty).into());
         }
-        if ids.len() > MOST {
-            return Err(invalid(Invalid::TooMany { max: MOST }).into());
+        if ids.len() > MAX_COMMENTS {
+            return Err(invalid(Invalid::TooMany { max: MAX_COMMENTS }).into());
         }
         if ids.contains(&into) {
             return Err(invalid(Invalid::IntoItself).into());

@@ -13,7 +13,7 @@ mod select;
 mod votes;
 mod withdraw;
 
-pub(crate) use import::DELETIONS_LAST;
+pub(crate) use import::DELETION_RETENTION;
 pub use import::{ImportComments, Imported, ImportedComment};
 pub use moderate::{Moderate, Moderation};
 pub use post::{PostComment, Sent};

@@ -12,7 +12,7 @@ use crate::{
         rejection::Invalid,
     },
     domain::{
-        comment::{self as rules, LONGEST_REASON, approve, hide, publishes, reject, restore},
+        comment::{self as rules, MAX_REASON_LENGTH, approve, hide, publishes, reject, restore},
         policy::{self, author_key},
         viewer::Viewer,
     },
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many comments can be moderated at once.
-const MOST: usize = 100;
+const MAX_COMMENTS: usize = 100;
 
 /// What a moderator decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,15 +58,15 @@ impl App {
     ) -> Result<Vec<comment::Model>, CommandError> {
         let now = self.now();
         viewer.person().ok_or(CommandError::Unauthenticated)?;
-        if decision.comments.len() > MOST {
-            return Err(Rejection::Invalid { field: "commentIds", why: Invalid::TooMany { max: MOST } }.into());
+        if decision.comments.len() > MAX_COMMENTS {
+            return Err(Rejection::Invalid { field: "commentIds", why: Invalid::TooMany { max: MAX_COMMENTS } }.into());
         }
         let Some(first) = decision.comments.first() else {
             return Err(Rejection::Invalid { field: "commentIds", why: Invalid::Empty }.into());
         };
         let permit = self.permit_named::<policy::ModerateComments>(viewer, *first, "commentIds.0").await?;
         let reason = match decision.action {
-            Moderation::Reject | Moderation::Hide => Some(reason(decision.reason.as_deref(), LONGEST_REASON)?),
+            Moderation::Reject | Moderation::Hide => Some(reason(decision.reason.as_deref(), MAX_REASON_LENGTH)?),
             Moderation::Approve | Moderation::Restore => None,
         };
         let (tx, locked) = self.begin_on_comment(&permit).await?;

@@ -7,7 +7,7 @@ use crate::{
     app::{App, CommandError, Rejection, meetings::in_range, questions::moderated, rejection::Invalid},
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
-        meeting::LONGEST_MUTE,
+        meeting::MAX_MUTE_MINUTES,
         policy,
         viewer::Viewer,
     },
@@ -26,7 +26,7 @@ impl App {
     ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::MuteAuthor>(viewer, id).await?;
-        in_range("minutes", minutes, 0, LONGEST_MUTE)?;
+        in_range("minutes", minutes, 0, MAX_MUTE_MINUTES)?;
         let (mut tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let Some(author) = &locked.comment.author_key else {

@@ -23,11 +23,11 @@ use crate::{
     },
     domain::{
         author_name::{has_title, name_key},
-        body::LONGEST_BODY,
+        body::MAX_BODY_LENGTH,
         feed::FeedName,
         normalization::{Level, normalize},
         policy::{self, author_key, authorize},
-        viewer::{LONGEST_NAME, Person, Viewer},
+        viewer::{MAX_NAME_LENGTH, Person, Viewer},
     },
     store::{
         StoreError, Tx,
@@ -79,7 +79,7 @@ impl App {
         }
         let author = author_key(viewer).ok_or(CommandError::Unauthenticated)?;
         let key = idempotency_key(&person.subject, "postComment", sent.key, &post)?;
-        let body = text("body", &post.body, LONGEST_BODY)?;
+        let body = text("body", &post.body, MAX_BODY_LENGTH)?;
         let name = ShownName::of(post.author_name.as_deref(), person)?;
         let id = CommentId(self.ids.next(now));
         let PostComment { meeting, kind, language, .. } = post;
@@ -204,7 +204,7 @@ impl ShownName {
             // Made fit to be shown when the token was read: the caller is not to blame for it.
             return Ok(Self { text: person.name.clone(), chosen: false, key: None });
         };
-        let text = text("authorName", chosen, LONGEST_NAME)?;
+        let text = text("authorName", chosen, MAX_NAME_LENGTH)?;
         let key = Some(name_key(&text)).filter(|key| *key != name_key(&person.name));
         if key.is_some() && has_title(&text) {
             return Err(RESERVED_NAME.into());

@@ -13,7 +13,7 @@ use crate::{
         questions::{change_event, moderated},
     },
     domain::{
-        comment::{LONGEST_ANSWER, answer, select},
+        comment::{MAX_ANSWER_LENGTH, answer, select},
         policy,
         text::multi_line,
         viewer::Viewer,
@@ -61,8 +61,9 @@ impl App {
     ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
-        let words =
-            words.map(|words| multi_line(words, LONGEST_ANSWER).map_err(|bad| bad_text("answer", bad))).transpose()?;
+        let words = words
+            .map(|words| multi_line(words, MAX_ANSWER_LENGTH).map_err(|bad| bad_text("answer", bad)))
+            .transpose()?;
         let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let before = locked.comment;

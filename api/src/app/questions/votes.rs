@@ -22,7 +22,7 @@ use crate::{
 /// The least time between two events that count one comment's votes.
 const SHOWN_EVERY: TimeDelta = TimeDelta::seconds(1);
 /// How many counts are shown in one look.
-const LOOK: u64 = 500;
+const BATCH: u64 = 500;
 
 impl App {
     /// Votes for a comment, or takes the vote back. One vote a person, however often sent.
@@ -67,7 +67,7 @@ impl App {
     pub async fn show_votes(&self) -> Result<(), StoreError> {
         let now = self.now();
         let mut seen: BTreeMap<MeetingId, Vec<CommentId>> = BTreeMap::new();
-        for row in self.store.unshown_votes(now - SHOWN_EVERY, LOOK).await? {
+        for row in self.store.unshown_votes(now - SHOWN_EVERY, BATCH).await? {
             seen.entry(row.meeting_id).or_default().push(row.id);
         }
         for (meeting, ids) in seen {

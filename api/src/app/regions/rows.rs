@@ -19,9 +19,9 @@ use crate::{
 pub(in crate::app::regions) type Cells = (usize, Vec<String>);
 
 /// How large a file may be, in bytes: the official one has about one million.
-const LARGEST: usize = 16 << 20;
+const MAX_FILE_BYTES: usize = 16 << 20;
 /// How many letters a name may have: the longest official one has 39.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME_LENGTH: usize = 200;
 const COLUMNS: [&str; 9] = ["te", "ab", "cd", "ef", "hij", "k", "name_kaz", "name_rus", "nn"];
 
 /// A row of the file.
@@ -172,9 +172,9 @@ pub(in crate::app::regions) fn read(file: &Path) -> Result<Vec<Row>, BadFile> {
 
 fn whole(file: &Path) -> Result<Vec<u8>, BadFile> {
     let mut bytes = Vec::new();
-    let most = u64::try_from(LARGEST).unwrap_or(u64::MAX);
+    let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
     File::open(file)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() > LARGEST { Err(BadFile::TooLarge) } else { Ok(bytes) }
+    if bytes.len() > MAX_FILE_BYTES { Err(BadFile::TooLarge) } else { Ok(bytes) }
 }
 
 /// Reads the rows of a workbook.
@@ -275,8 +275,8 @@ fn name(published: &str, line: usize, code: KatoCode) -> Result<String, BadFile>
     if name.is_empty() {
         return Err(BadFile::NoName { line, code });
     }
-    if name.chars().nth(LONGEST_NAME).is_some() {
-        return Err(BadFile::LongName { line, code, max: LONGEST_NAME });
+    if name.chars().nth(MAX_NAME_LENGTH).is_some() {
+        return Err(BadFile::LongName { line, code, max: MAX_NAME_LENGTH });
     }
     Ok(name)
 }

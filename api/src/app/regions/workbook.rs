@@ -13,11 +13,11 @@ use zip::result::ZipError;
 use crate::app::regions::{package::Package, rows::Cells};
 
 /// How many bytes are unpacked, and how many are taken for texts: the official sheet has seven million.
-pub(in crate::app::regions) const MOST_BYTES: usize = 32 << 20;
+pub(in crate::app::regions) const MAX_BYTES: usize = 32 << 20;
 /// How many rows are read: the official file has 15,595.
-const MOST_ROWS: usize = 100_000;
+const MAX_ROWS: usize = 100_000;
 /// How many columns are read: the official file has nine. What stands further to the right is kept as one more cell.
-const MOST_COLUMNS: usize = 32;
+const MAX_COLUMNS: usize = 32;
 
 /// Why a workbook cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum BadWorkbook {
 
 /// Rows with their numbers, each a text for every column; rows without any cell are left out.
 pub(in crate::app::regions) fn cells(bytes: &[u8]) -> Result<Vec<Cells>, BadWorkbook> {
-    let mut package = Package::open(bytes, MOST_BYTES)?;
+    let mut package = Package::open(bytes, MAX_BYTES)?;
     let workbook = package.target("", |relation| relation.is("officeDocument"))?;
     let workbook = workbook.ok_or(BadWorkbook::Missing("workbook"))?;
     let texts = match package.target(&workbook, |relation| relation.is("sharedStrings"))? {
@@ -62,7 +62,7 @@ pub(in crate::app::regions) fn cells(bytes: &[u8]) -> Result<Vec<Cells>, BadWork
     }
     let sheet = sheet.ok_or(BadWorkbook::Missing("sheet"))?;
     let sheet = package.part(&sheet)?.ok_or(BadWorkbook::Missing("sheet"))?;
-    Sheet { texts: &texts, left: MOST_BYTES, rows: Vec::new() }.read(&sheet)
+    Sheet { texts: &texts, left: MAX_BYTES, rows: Vec::new() }.read(&sheet)
 }
 
 fn reader(xml: &[u8]) -> Reader<&[u8]> {
@@ -212,7 +212,7 @@ impl Sheet<'_> {
                     b"row" => {
                         let said = attribute(&start, "r")?.map(|number| number.parse());
                         line = said.transpose().map_err(|_| BadWorkbook::Cell(line))?.unwrap_or(line + 1);
-                        if line > MOST_ROWS || self.rows.len() >= MOST_ROWS {
+                        if line > MAX_ROWS || self.rows.len() >= MAX_ROWS {
                             return Err(BadWorkbook::TooLarge);
                         }
                         self.rows.push((line, Vec::new()));
@@ -258,7 +258,7 @@ impl Sheet<'_> {
         if value.is_empty() {
             return Ok(());
         }
-        let column = column.min(MOST_COLUMNS);
+        let column = column.min(MAX_COLUMNS);
         self.left = self.left.checked_sub(value.len()).ok_or(BadWorkbook::TooLarge)?;
         if cells.len() <= column {
             cells.resize(column + 1, String::new());
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn what_says_it_is_vast_takes_no_more_than_it_has() {
-        assert_eq!(one("<c r=\"XFD1\"><v>1</v></c>", ""), format!("{}1", "|".repeat(MOST_COLUMNS)));
+        assert_eq!(one("<c r=\"XFD1\"><v>1</v></c>", ""), format!("{}1", "|".repeat(MAX_COLUMNS)));
         assert!(matches!(sheet("<row r=\"1048576\"/>", ""), Err(BadWorkbook::TooLarge)));
         let long = format!("<si><t>{}</t></si>", "а".repeat(100));
         let many = "<c t=\"s\"><v>0</v></c>".repeat(6);

@@ -172,7 +172,7 @@ fn an_archive_is_unpacked_only_so_far() {
     let parts = [
         ("_rels/.rels", relations(OFFICE, &[("rId1", "officeDocument", "xl/workbook.xml")])),
         ("xl/_rels/workbook.xml.rels", relations(OFFICE, &[("rId1", "sharedStrings", "texts.xml")])),
-        ("xl/texts.xml", " ".repeat(workbook::MOST_BYTES + 1)),
+        ("xl/texts.xml", " ".repeat(workbook::MAX_BYTES + 1)),
     ];
     let packed = archive(&parts);
     assert!(packed.len() < 100_000);

@@ -4,7 +4,7 @@ use async_graphql::{Enum, ID, InputObject};
 
 use crate::{
     app::questions::{ImportComments, ImportedComment, Moderate, Moderation, PostComment},
-    domain::{comment::LONGEST_LABEL, text::single_line},
+    domain::{comment::MAX_LABEL_LENGTH, text::single_line},
     graphql::{
         enums::{CommentKind, CommentOrder, CommentState, Language},
         error::{ApiError, ApiResult},
@@ -46,7 +46,7 @@ impl CommentFilterInput {
     /// # Errors
     /// `BAD_USER_INPUT` when too much is looked for, or the label is one that no comment can have.
     pub fn parse(self) -> ApiResult<CommentFilter> {
-        let label = |label: String| single_line(&label, LONGEST_LABEL).map_err(|_| ApiError::bad("filter.label"));
+        let label = |label: String| single_line(&label, MAX_LABEL_LENGTH).map_err(|_| ApiError::bad("filter.label"));
         Ok(CommentFilter {
             states: self.states.map(each_once),
             kinds: self.kinds.map(each_once),
