@@ -1,7 +1,7 @@
-//! One file an act: authorise, load, decide, save, record, commit.
+//! Commands, one file each: authorise, load, decide, save, record events, commit.
 //!
-//! `now` is read once, at the start of an act. One transaction holds the rows, their events and the idempotency key; the bus
-//! is told after the commit, and nothing is answered before it.
+//! A command reads `now` once, at its start. One transaction holds the rows, their events and the idempotency key. The
+//! bus is notified after the commit, and the command returns only then.
 
 pub mod idempotency;
 pub mod isolation;
@@ -26,7 +26,7 @@ use crate::{
     domain::{
         author_name::name_key,
         norms::Norms,
-        policy::{self, CommentScope, MeetingScope},
+        policy::{self, CommentScope, HostScope},
         regions::{Atlas, Tree},
         viewer::Viewer,
     },
@@ -35,33 +35,33 @@ use crate::{
     store::{Store, StoreError, Tx},
 };
 
-/// How long the database may take to say the time, and be believed.
-const SURE: TimeDelta = TimeDelta::milliseconds(200);
+/// The slowest answer of the database's clock that is used to correct the local clock.
+const MAX_CLOCK_LATENCY: TimeDelta = TimeDelta::milliseconds(200);
 
-/// What every act works with.
+/// The dependencies of every command.
 pub struct App {
-    /// The database, as commands, feeds and jobs use it.
+    /// The database for commands, feeds and jobs.
     pub store: Store,
-    /// The database, as queries read it: with connections of their own, so that no flood of them keeps a command waiting.
+    /// The database for queries, with connections of its own, so that queries cannot block commands.
     pub reads: Store,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Fresh identities.
+    /// Generates ids.
     pub ids: Arc<dyn IdGen>,
-    /// The units of the classifier, as they are and as they were.
+    /// The classifier's units and their history.
     pub atlas: ArcSwap<Atlas>,
-    /// The norms of the decree.
+    /// The norms of the decree that are switched on.
     pub norms: Norms,
-    /// Tells the replicas that a feed has grown.
+    /// Notifies the replicas of new feed events.
     pub bus: Arc<dyn Bus>,
-    /// How often a person and an address may act.
+    /// Limits mutations and cost for each person and address.
     pub rate_limiter: rate_limit::RateLimiter,
-    /// Posts that wait for their transaction.
+    /// Batches the posts of each meeting.
     pub(in crate::app) lines: questions::lines::Lines,
 }
 
 impl App {
-    /// An app over its collaborators.
+    /// Creates an app from its dependencies.
     #[must_use]
     pub fn new(with: AppParts) -> Arc<Self> {
         let AppParts { store, clock, ids, atlas, norms, bus, limits } = with;
@@ -81,83 +81,74 @@ impl App {
     }
 }
 
-/// What an app is made of.
+/// The dependencies that an [`App`] is created from.
 pub struct AppParts {
     /// The database.
     pub store: Store,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Fresh identities.
+    /// Generates ids.
     pub ids: Arc<dyn IdGen>,
-    /// The units of the classifier.
+    /// The classifier's units and their history.
     pub atlas: ArcSwap<Atlas>,
-    /// The norms of the decree.
+    /// The norms of the decree that are switched on.
     pub norms: Norms,
-    /// Tells the replicas that a feed has grown.
+    /// Notifies the replicas of new feed events.
     pub bus: Arc<dyn Bus>,
-    /// How often a person and an address may act.
+    /// Rate limits for each person and address.
     pub limits: rate_limit::RateLimits,
 }
 
-/// The units above a meeting's host, and the host: what a permission is judged by.
-pub struct Host {
-    code: KatoCode,
-    above: Vec<KatoCode>,
-}
-
-impl Host {
-    /// The host as the policy sees it.
-    #[must_use]
-    pub fn scope(&self) -> MeetingScope<'_> {
-        MeetingScope { host: self.code, host_ancestors: &self.above }
-    }
-}
-
 impl App {
-    /// The units as they are today.
+    /// Returns the tree of units in force today.
     #[must_use]
     pub fn tree(&self) -> Arc<Tree> {
         Arc::clone(self.atlas.load().at(almaty_date(self.clock.now())))
     }
 
-    /// The host of a meeting, by the units as they are today. A host that has ended still has those above it.
+    /// Returns a host with the units above it, by the tree in force today. A host that has ended keeps its last ancestors.
     #[must_use]
-    pub fn host(&self, code: KatoCode) -> Host {
+    pub fn host_scope(&self, host: KatoCode) -> HostScope {
         let atlas = self.atlas.load();
-        let above = atlas.unit_on(code, almaty_date(self.clock.now())).map_or_else(Vec::new, |(tree, node)| {
+        let ancestors = atlas.unit_on(host, almaty_date(self.clock.now())).map_or_else(Vec::new, |(tree, node)| {
             tree.ancestors(node).filter_map(|node| tree.unit(node)).map(|unit| unit.code).collect()
         });
-        Host { code, above }
+        HostScope { host, ancestors }
     }
 
-    /// The host of a stored meeting.
+    /// Returns the scope of a meeting's host.
     ///
     /// # Errors
-    /// When the stored code is not one.
-    pub fn host_of(&self, meeting: &meeting::Model) -> Result<Host, StoreError> {
-        Ok(self.host(code_of(&meeting.host_code)?))
+    /// When the stored code is malformed.
+    pub fn host_scope_of(&self, meeting: &meeting::Model) -> Result<HostScope, StoreError> {
+        Ok(self.host_scope(parse_code(&meeting.host_code)?))
     }
 
-    /// Remembers the name of whoever runs the meetings of a host, with what they do: nobody else may choose to be shown by it.
+    /// Reserves the name of a staff member of the host, so that no author can choose it.
     ///
     /// # Errors
     /// When the database fails.
-    pub(in crate::app) async fn remember_staff(&self, tx: &Tx, viewer: &Viewer, host: &Host) -> Result<(), StoreError> {
-        match viewer.person().filter(|_| policy::is_staff(viewer, &host.scope())) {
-            Some(person) => tx.remember_staff_name(host.code.as_str(), &name_key(&person.name), self.now()).await,
+    pub(in crate::app) async fn remember_staff(
+        &self,
+        tx: &Tx,
+        viewer: &Viewer,
+        host: &HostScope,
+    ) -> Result<(), StoreError> {
+        match viewer.person().filter(|_| policy::is_staff(viewer, host)) {
+            Some(person) => tx.remember_staff_name(host.host.as_str(), &name_key(&person.name), self.now()).await,
             None => Ok(()),
         }
     }
 
-    /// Which comments of a meeting the viewer may see.
+    /// Returns which comments of a meeting the viewer may see.
     ///
     /// # Errors
-    /// When the stored host is not a code.
+    /// When the stored host code is malformed.
     pub fn comment_scope(&self, viewer: &Viewer, meeting: &meeting::Model) -> Result<CommentScope, StoreError> {
-        Ok(policy::comment_scope(viewer, &self.host_of(meeting)?.scope()))
+        Ok(policy::comment_scope(viewer, &self.host_scope_of(meeting)?))
     }
 
-    /// Sets the clock by the database's, so that replicas on machines whose clocks differ count the same time.
+    /// Corrects the clock by the database's clock, so that all replicas share one time.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -165,15 +156,15 @@ impl App {
         let asked = self.now();
         if let Some(shared) = self.store.time().await? {
             let took = self.now() - asked;
-            // As of the middle of the question: a slow answer says too little of when it was given.
-            if took <= SURE {
+            // Assumes that the database answered halfway, which is too imprecise for slow answers.
+            if took <= MAX_CLOCK_LATENCY {
                 self.clock.correct(asked + took / 2 - shared);
             }
         }
         Ok(())
     }
 
-    /// Commits, then tells the bus.
+    /// Commits, then notifies the bus.
     pub(in crate::app) async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
         for poke in tx.commit().await? {
             self.bus.poke(poke);
@@ -181,16 +172,16 @@ impl App {
         Ok(())
     }
 
-    /// The present moment, read once an act.
+    /// Returns the current time. Commands call it once, at their start.
     pub(in crate::app) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 }
 
-/// A code as it is stored.
+/// Parses a stored classifier code.
 ///
 /// # Errors
-/// When it is not one.
-pub fn code_of(stored: &str) -> Result<KatoCode, StoreError> {
+/// When it is malformed.
+pub fn parse_code(stored: &str) -> Result<KatoCode, StoreError> {
     stored.parse().map_err(|_| StoreError::Corrupt("classifier code"))
 }

@@ -16,24 +16,24 @@ use crate::domain::{
     viewer::{ImportGrant, Person, Role, Viewer},
 };
 
-/// What a permission on a meeting is judged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MeetingScope<'a> {
+/// The host of a meeting and the units above it, which decide who has authority over the meeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostScope {
     /// The unit whose akim holds the meeting.
     pub host: KatoCode,
-    /// All units above the host.
-    pub host_ancestors: &'a [KatoCode],
+    /// All units above the host, root first.
+    pub ancestors: Vec<KatoCode>,
 }
 
-impl MeetingScope<'_> {
+impl HostScope {
     fn under(&self, code: KatoCode) -> bool {
-        self.host == code || self.host_ancestors.contains(&code)
+        self.host == code || self.ancestors.contains(&code)
     }
 }
 
 /// Whether the viewer has the role here: ADMIN everywhere, others where their region reaches.
 #[must_use]
-pub fn holds(viewer: &Viewer, role: Role, scope: &MeetingScope<'_>) -> bool {
+pub fn holds(viewer: &Viewer, role: Role, scope: &HostScope) -> bool {
     viewer.person().is_some_and(|person| {
         person.roles.contains(&Role::Admin)
             || (person.roles.contains(&role) && person.region.is_some_and(|region| scope.under(region)))
@@ -45,7 +45,7 @@ pub trait Action {
     /// Its name, as in the matrix.
     const NAME: &'static str;
     /// Whether the viewer may do it.
-    fn permits(viewer: &Viewer, scope: &MeetingScope<'_>) -> bool;
+    fn permits(viewer: &Viewer, scope: &HostScope) -> bool;
 }
 
 /// The proof that an action was permitted. Only [`authorize`] makes one.
@@ -69,7 +69,7 @@ pub enum Denied {
 ///
 /// # Errors
 /// When the viewer may not.
-pub fn authorize<'a, A: Action>(viewer: &'a Viewer, scope: &MeetingScope<'_>) -> Result<Allowed<'a, A>, Denied> {
+pub fn authorize<'a, A: Action>(viewer: &'a Viewer, scope: &HostScope) -> Result<Allowed<'a, A>, Denied> {
     let person = viewer.person().ok_or(Denied::Anonymous)?;
     if A::permits(viewer, scope) { Ok(Allowed { person, action: PhantomData }) } else { Err(Denied::Forbidden) }
 }
@@ -83,11 +83,11 @@ macro_rules! actions {
 
             impl Action for $name {
                 const NAME: &'static str = $label;
-                fn permits($viewer: &Viewer, $scope: &MeetingScope<'_>) -> bool { $rule }
+                fn permits($viewer: &Viewer, $scope: &HostScope) -> bool { $rule }
             }
         )*
 
-        const MATRIX: &[(&str, fn(&Viewer, &MeetingScope<'_>) -> bool)] = &[$(($name::NAME, $name::permits)),*];
+        const MATRIX: &[(&str, fn(&Viewer, &HostScope) -> bool)] = &[$(($name::NAME, $name::permits)),*];
     };
 }
 
@@ -126,7 +126,7 @@ actions! {
 
 /// Whether the viewer is one of those who run the meetings here: akimat staff or a moderator, by their own region.
 #[must_use]
-pub fn is_staff(viewer: &Viewer, scope: &MeetingScope<'_>) -> bool {
+pub fn is_staff(viewer: &Viewer, scope: &HostScope) -> bool {
     let person = viewer.person().filter(|person| person.region.is_some_and(|region| scope.under(region)));
     person.is_some_and(|person| person.roles.iter().any(|role| matches!(role, Role::Akimat | Role::Moderator)))
 }
@@ -170,7 +170,7 @@ impl CommentScope {
 
 /// Which comments of a meeting the viewer may see.
 #[must_use]
-pub fn comment_scope(viewer: &Viewer, scope: &MeetingScope<'_>) -> CommentScope {
+pub fn comment_scope(viewer: &Viewer, scope: &HostScope) -> CommentScope {
     if SeeAllComments::permits(viewer, scope) {
         return CommentScope::Everything;
     }
@@ -191,10 +191,10 @@ pub fn author_of(subject: &str) -> String {
 
 /// The whole rule book as text: every action for every role, by where the role's region lies.
 #[must_use]
-pub fn matrix(scope: &MeetingScope<'_>, elsewhere: KatoCode) -> String {
+pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
     let positions = [
         ("here", Some(scope.host)),
-        ("above", scope.host_ancestors.first().copied()),
+        ("above", scope.ancestors.first().copied()),
         ("beside", Some(elsewhere)),
         ("nowhere", None),
     ];
@@ -231,8 +231,8 @@ mod tests {
     #[test]
     fn the_rule_book_is_as_reviewed() {
         let code = |text: &str| text.parse::<KatoCode>().unwrap();
-        let above = [code("100000000"), code("103200000")];
-        let scope = MeetingScope { host: code("103230000"), host_ancestors: &above };
+        let ancestors = vec![code("100000000"), code("103200000")];
+        let scope = HostScope { host: code("103230000"), ancestors };
         let expected = "\
 meeting.plan: Akimat(here,above) Admin
 meeting.announce: Akimat(here,above) Admin

@@ -132,7 +132,7 @@ impl App {
         }
         let meeting = self.store.meetings_by_id(&[id]).await?.pop();
         let meeting = meeting.ok_or(Rejection::NotFound { field: "meetingId" })?;
-        authorize::<A>(viewer, &self.host_of(&meeting)?.scope())?;
+        authorize::<A>(viewer, &self.host_scope_of(&meeting)?)?;
         Ok(MeetingPermit { meeting, viewer, action: PhantomData })
     }
 
@@ -152,9 +152,9 @@ impl App {
         tx: &Tx,
         permit: &MeetingPermit<'v, A>,
     ) -> Result<(meeting::Model, Allowed<'v, A>), CommandError> {
-        self.remember_staff(tx, permit.viewer, &self.host_of(&permit.meeting)?).await?;
+        self.remember_staff(tx, permit.viewer, &self.host_scope_of(&permit.meeting)?).await?;
         let meeting = tx.lock_meeting(permit.meeting.id).await?.ok_or(Rejection::NotFound { field: "meetingId" })?;
-        let allowed = authorize::<A>(permit.viewer, &self.host_of(&meeting)?.scope())?;
+        let allowed = authorize::<A>(permit.viewer, &self.host_scope_of(&meeting)?)?;
         Ok((meeting, allowed))
     }
 

@@ -85,7 +85,7 @@ impl App {
         key: Option<&str>,
     ) -> Result<meeting::Model, CommandError> {
         let now = self.now();
-        let person = authorize::<policy::PlanMeeting>(viewer, &self.host(plan.host).scope())?.person;
+        let person = authorize::<policy::PlanMeeting>(viewer, &self.host_scope(plan.host))?.person;
         let key = idempotency_key(&person.subject, "planMeeting", key, &plan)?;
         let id = MeetingId(self.ids.next(now));
         let judged = self.draft(id, &plan, &person.subject, now);
@@ -96,7 +96,7 @@ impl App {
         }
         // Not before: what was planned once is planned, though it could not be planned now.
         let row = judged?;
-        self.remember_staff(&tx, viewer, &self.host(plan.host)).await?;
+        self.remember_staff(&tx, viewer, &self.host_scope(plan.host)).await?;
         tx.insert_meeting(row.clone()).await?;
         tx.create_feed(&FeedName::Comments(row.id)).await?;
         let event = life_event(row.id, EventKind::Planned, Some(&person.subject));

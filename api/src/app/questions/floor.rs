@@ -7,7 +7,7 @@ use entities::{comment, enums::MeetingPhase, meeting};
 
 use crate::{
     app::{
-        App, CommandError, Host, Rejection,
+        App, CommandError, HostScope, Rejection,
         normalization::NormalizedComment,
         questions::{
             not_live_in,
@@ -54,7 +54,7 @@ pub(super) fn mute_refuses(muted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> 
 /// What posts of a locked meeting are judged by. Each that is accepted counts for those after it.
 pub(super) struct Floor<'a> {
     meeting: &'a meeting::Model,
-    host: Host,
+    host: HostScope,
     blocked: BlockedWords,
     muted: HashMap<String, DateTime<Utc>>,
     last_posts: HashMap<String, DateTime<Utc>>,
@@ -85,7 +85,7 @@ impl<'a> Floor<'a> {
         Ok(Self {
             meeting,
             staff_names,
-            host: app.host_of(meeting)?,
+            host: app.host_scope_of(meeting)?,
             blocked: blocked_words(tx, meeting).await?,
             muted: tx.muted_until(meeting.id, &authors).await?,
             last_posts,

@@ -32,7 +32,7 @@ use entities::{
 };
 
 use crate::{
-    app::{App, CommandError, Host, Rejection, code_of},
+    app::{App, CommandError, HostScope, Rejection, parse_code},
     domain::{
         comment::{WrongState, can_moderate, event_kinds},
         feed::{Audience, FeedName, NewEvent},
@@ -81,7 +81,7 @@ fn not_live_in(phase: MeetingPhase, planned_start: DateTime<Utc>) -> Option<Reje
 struct CommentPermit<'v, A> {
     /// The comment as it was read.
     comment: comment::Model,
-    host: Host,
+    host: HostScope,
     viewer: &'v Viewer,
     field: &'static str,
     action: PhantomData<A>,
@@ -112,8 +112,8 @@ impl App {
             let scope = match scopes.entry(host_code) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
-                    let host = self.host(code_of(new.key())?);
-                    new.insert(policy::comment_scope(viewer, &host.scope()))
+                    let host = self.host_scope(parse_code(new.key())?);
+                    new.insert(policy::comment_scope(viewer, &host))
                 }
             };
             if scope.allows(comment.state, comment.author_key.as_deref()) {
@@ -144,7 +144,7 @@ impl App {
         }
         let found = self.store.hosted_comments(&[id]).await?.pop();
         let Hosted { comment, host_code } = found.ok_or(Rejection::NotFound { field })?;
-        let host = self.host(code_of(&host_code)?);
+        let host = self.host_scope(parse_code(&host_code)?);
         self.check_comment::<A>(viewer, &host, &comment, field)?;
         Ok(CommentPermit { comment, host, viewer, field, action: PhantomData })
     }
@@ -160,22 +160,22 @@ impl App {
         self.remember_staff(&tx, viewer, host).await?;
         let meeting = tx.lock_meeting(comment.meeting_id).await?.ok_or_else(missing)?;
         let comment = tx.comments_by_id(&[comment.id]).await?.pop().ok_or_else(missing)?;
-        let allowed = self.check_comment::<A>(viewer, &self.host_of(&meeting)?, &comment, field)?;
+        let allowed = self.check_comment::<A>(viewer, &self.host_scope_of(&meeting)?, &comment, field)?;
         Ok((tx, Locked { meeting, comment, allowed }))
     }
 
     fn check_comment<'v, A: Action>(
         &self,
         viewer: &'v Viewer,
-        host: &Host,
+        host: &HostScope,
         comment: &comment::Model,
         field: &'static str,
     ) -> Result<Allowed<'v, A>, CommandError> {
-        let scope = policy::comment_scope(viewer, &host.scope());
+        let scope = policy::comment_scope(viewer, host);
         if !scope.allows(comment.state, comment.author_key.as_deref()) {
             return Err(Rejection::NotFound { field }.into());
         }
-        Ok(authorize::<A>(viewer, &host.scope())?)
+        Ok(authorize::<A>(viewer, host)?)
     }
 
     /// Records the events of written changes of one meeting's comments, and commits.

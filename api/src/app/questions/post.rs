@@ -168,7 +168,7 @@ impl App {
     #[must_use]
     pub fn can_post(&self, viewer: &Viewer, meeting: &meeting::Model, muted: Option<DateTime<Utc>>) -> bool {
         let allowed =
-            self.host_of(meeting).is_ok_and(|host| authorize::<policy::PostComment>(viewer, &host.scope()).is_ok());
+            self.host_scope_of(meeting).is_ok_and(|host| authorize::<policy::PostComment>(viewer, &host).is_ok());
         let open = open_floor(meeting.phase, meeting.planned_start, meeting.accepting_comments);
         allowed && open.is_ok() && muted.is_none_or(|until| until <= self.now())
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use entities::{broadcast, ids::MeetingId, meeting};
 
 use crate::{
-    app::code_of,
+    app::parse_code,
     connection,
     domain::{
         announcement,
@@ -137,12 +137,12 @@ impl Meeting {
     /// A unit as it was when the meeting was, or is, to be held.
     fn unit(&self, ctx: &Context<'_>, code: &str) -> ApiResult<Region> {
         let date = announcement::date(self.0.planned_start);
-        let found = ctx.app().atlas.load().unit_on(code_of(code)?, date);
+        let found = ctx.app().atlas.load().unit_on(parse_code(code)?, date);
         found.and_then(|(tree, node)| Region::at(tree, node)).ok_or(ApiError::NotFound)
     }
 
     fn may<A: Action>(&self, ctx: &Context<'_>) -> ApiResult<bool> {
-        Ok(A::permits(ctx.viewer(), &ctx.app().host_of(&self.0)?.scope()))
+        Ok(A::permits(ctx.viewer(), &ctx.app().host_scope_of(&self.0)?))
     }
 }
 
