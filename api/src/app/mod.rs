@@ -4,6 +4,7 @@
 //! bus is notified after the commit, and the command returns only then.
 
 pub mod idempotency;
+mod input;
 pub mod isolation;
 pub mod meetings;
 pub mod normalization;

@@ -6,7 +6,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entities::enums::{CommentState, MeetingPhase};
 
-use crate::store::StoreError;
+use crate::{domain::policy::Denied, store::StoreError};
 
 /// Why a command was rejected. Nothing was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -179,5 +179,14 @@ pub enum CommandError {
 impl From<Rejection> for CommandError {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(Box::new(rejection))
+    }
+}
+
+impl From<Denied> for CommandError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Anonymous => Self::Unauthenticated,
+            Denied::Forbidden => Self::Forbidden,
+        }
     }
 }

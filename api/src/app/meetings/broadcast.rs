@@ -12,7 +12,8 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         idempotency::idempotency_key,
-        meetings::{Changed, step, text},
+        input::checked_text,
+        meetings::{Changed, step},
         rejection::Invalid,
     },
     domain::{
@@ -67,7 +68,7 @@ impl App {
         let url = url
             .filter(|_| !address.contains(char::is_control))
             .ok_or(Rejection::Invalid { field: "url", why: Invalid::Url })?;
-        let external_id = add.external_id.map(|id| text("externalId", &id, MAX_TITLE_LENGTH)).transpose()?;
+        let external_id = add.external_id.map(|id| checked_text("externalId", &id, MAX_TITLE_LENGTH)).transpose()?;
         let id = BroadcastId(self.ids.next(now));
         let tx = self.store.begin().await?;
         let repeat = tx.claim_idempotency_key(key.as_ref(), id.0, now).await?;

@@ -5,7 +5,8 @@ use entities::{enums::MeetingPhase, ids::MeetingId, meeting};
 use crate::{
     app::{
         App, CommandError,
-        meetings::{Changed, reason, step},
+        input::checked_reason,
+        meetings::{Changed, step},
     },
     domain::{
         feed::EventKind,
@@ -33,7 +34,7 @@ impl App {
     /// Rejected when the meeting has begun, or no reason is given.
     pub async fn cancel_meeting(&self, viewer: &Viewer, cancel: Cancel) -> Result<meeting::Model, CommandError> {
         let permit = self.permit_meeting::<policy::CancelMeeting>(viewer, cancel.meeting).await?;
-        let reason = reason(Some(&cancel.reason), MAX_REASON_LENGTH)?;
+        let reason = checked_reason(Some(&cancel.reason), MAX_REASON_LENGTH)?;
         let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
         let before = meeting.clone();
         if !step(&meeting, cancel.version, Step::Cancel)? {

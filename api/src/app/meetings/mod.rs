@@ -26,54 +26,16 @@ use crate::{
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
         meeting::{MAX_PLANNING_AHEAD, Step, WrongPhase, allows},
-        policy::{Action, Allowed, Denied, authorize},
-        text::{BadText, single_line},
+        policy::{Action, Allowed, authorize},
         viewer::Viewer,
     },
     store::{StoreError, Tx},
 };
 
-impl From<Denied> for CommandError {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Anonymous => Self::Unauthenticated,
-            Denied::Forbidden => Self::Forbidden,
-        }
-    }
-}
-
 impl From<WrongPhase> for CommandError {
     fn from(WrongPhase(phase): WrongPhase) -> Self {
         Rejection::WrongPhase { phase }.into()
     }
-}
-
-/// A text of the input, or the refusal that names it.
-pub(in crate::app) fn text(field: &'static str, text: &str, max: usize) -> Result<String, CommandError> {
-    single_line(text, max).map_err(|bad| bad_text(field, bad).into())
-}
-
-/// What is wrong with a text of the input.
-pub(in crate::app) const fn bad_text(field: &'static str, bad: BadText) -> Rejection {
-    match bad {
-        BadText::Empty => Rejection::Invalid { field, why: Invalid::Empty },
-        BadText::TooLong { max } => Rejection::TooLong { field, max },
-    }
-}
-
-/// A reason, which must be given.
-pub(in crate::app) fn reason(text: Option<&str>, max: usize) -> Result<String, CommandError> {
-    match single_line(text.unwrap_or_default(), max) {
-        Err(BadText::Empty) => Err(Rejection::Invalid { field: "reason", why: Invalid::ReasonRequired }.into()),
-        other => other.map_err(|bad| bad_text("reason", bad).into()),
-    }
-}
-
-pub(in crate::app) const fn in_range(field: &'static str, value: i32, min: i32, max: i32) -> Result<(), Rejection> {
-    if min <= value && value <= max {
-        return Ok(());
-    }
-    Err(Rejection::Invalid { field, why: Invalid::Range { min: i64_of(min), max: i64_of(max) } })
 }
 
 /// Checks the moment at which a meeting is to begin: it is still to come, and not beyond what anybody plans.
@@ -88,11 +50,6 @@ pub(in crate::app) fn upcoming(start: DateTime<Utc>, now: DateTime<Utc>) -> Resu
         }
         _ => Ok(()),
     }
-}
-
-#[expect(clippy::as_conversions, reason = "widening, in a const")]
-const fn i64_of(value: i32) -> i64 {
-    value as i64
 }
 
 /// An event of a meeting's life; all of it is public.

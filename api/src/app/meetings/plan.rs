@@ -12,7 +12,8 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         idempotency::idempotency_key,
-        meetings::{in_range, life_event, text, upcoming},
+        input::{check_range, checked_text},
+        meetings::{life_event, upcoming},
         rejection::{DecreeViolation, Invalid},
     },
     clock::almaty_date,
@@ -41,8 +42,9 @@ pub struct Title {
 
 impl Title {
     fn checked(&self, field: &'static str) -> Result<Self, CommandError> {
-        let other = |part: &Option<String>| part.as_ref().map(|part| text(field, part, MAX_TITLE_LENGTH)).transpose();
-        Ok(Self { kk: text(field, &self.kk, MAX_TITLE_LENGTH)?, ru: other(&self.ru)?, en: other(&self.en)? })
+        let other =
+            |part: &Option<String>| part.as_ref().map(|part| checked_text(field, part, MAX_TITLE_LENGTH)).transpose();
+        Ok(Self { kk: checked_text(field, &self.kk, MAX_TITLE_LENGTH)?, ru: other(&self.ru)?, en: other(&self.en)? })
     }
 
     fn words(&self) -> impl Iterator<Item = &str> {
@@ -114,7 +116,7 @@ impl App {
     ) -> Result<meeting::Model, CommandError> {
         let title = plan.title.checked("title")?;
         let venue = plan.venue.as_ref().map(|venue| venue.checked("venue")).transpose()?;
-        in_range("plannedMinutes", plan.planned_minutes, MIN_PLANNED_MINUTES, MAX_PLANNED_MINUTES)?;
+        check_range("plannedMinutes", plan.planned_minutes, MIN_PLANNED_MINUTES, MAX_PLANNED_MINUTES)?;
         upcoming(plan.planned_start, now)?;
         let off_calendar_reason = off_calendar_reason(plan)?;
         self.check_coverage(plan)?;
@@ -182,6 +184,6 @@ fn off_calendar_reason(plan: &PlanMeeting) -> Result<Option<String>, CommandErro
             let (field, norm) = ("offCalendarReason", paragraph::OFF_CALENDAR);
             Err(Rejection::Decree { field, norm, why: DecreeViolation::NoReason }.into())
         }
-        (_, given) => given.map(|reason| text("offCalendarReason", reason, MAX_REASON_LENGTH)).transpose(),
+        (_, given) => given.map(|reason| checked_text("offCalendarReason", reason, MAX_REASON_LENGTH)).transpose(),
     }
 }

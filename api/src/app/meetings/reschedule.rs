@@ -6,7 +6,8 @@ use entities::{ids::MeetingId, meeting};
 use crate::{
     app::{
         App, CommandError,
-        meetings::{Changed, in_range, reason, step, upcoming},
+        input::{check_range, checked_reason},
+        meetings::{Changed, step, upcoming},
     },
     domain::{
         feed::EventKind,
@@ -39,12 +40,12 @@ impl App {
     pub async fn reschedule_meeting(&self, viewer: &Viewer, to: Reschedule) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RescheduleMeeting>(viewer, to.meeting).await?;
-        let reason = reason(Some(&to.reason), MAX_REASON_LENGTH)?;
+        let reason = checked_reason(Some(&to.reason), MAX_REASON_LENGTH)?;
         let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
         let before = meeting.clone();
         step(&meeting, to.version, Step::Reschedule)?;
         if let Some(minutes) = to.planned_minutes {
-            in_range("plannedMinutes", minutes, MIN_PLANNED_MINUTES, MAX_PLANNED_MINUTES)?;
+            check_range("plannedMinutes", minutes, MIN_PLANNED_MINUTES, MAX_PLANNED_MINUTES)?;
             meeting.planned_minutes = minutes;
         }
         upcoming(to.planned_start, now)?;

@@ -5,7 +5,8 @@ use entities::{enums::ModerationMode, ids::MeetingId, meeting};
 use crate::{
     app::{
         App, CommandError, Rejection,
-        meetings::{Changed, bad_text, in_range, step},
+        input::{check_range, text_rejection},
+        meetings::{Changed, step},
         rejection::Invalid,
     },
     domain::{
@@ -45,7 +46,7 @@ impl App {
         let permit = self.permit_meeting::<policy::SetModeration>(viewer, set.meeting).await?;
         // All before the lock: whoever posts waits for what is done behind it.
         if let Some(seconds) = set.slow_mode_seconds {
-            in_range("slowModeSeconds", seconds, 0, MAX_SLOW_MODE_SECONDS)?;
+            check_range("slowModeSeconds", seconds, 0, MAX_SLOW_MODE_SECONDS)?;
         }
         let blocked_words = set.blocked_words.as_deref().map(checked).transpose()?;
         let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
@@ -75,7 +76,7 @@ fn checked(words: &[String]) -> Result<String, CommandError> {
         );
     }
     let word = |(index, word): (usize, &String)| {
-        let word = single_line(word, MAX_BLOCKED_WORD_LENGTH).map_err(|bad| bad_text("blockedWords", bad));
+        let word = single_line(word, MAX_BLOCKED_WORD_LENGTH).map_err(|bad| text_rejection("blockedWords", bad));
         let word = word.and_then(|word| match BlockedWords::is_word(&word) {
             true => Ok(word),
             false => Err(Rejection::Invalid { field: "blockedWords", why: Invalid::NoWord }),

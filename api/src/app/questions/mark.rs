@@ -5,7 +5,7 @@ use entities::{comment, ids::CommentId};
 use crate::{
     app::{
         App, CommandError, Rejection,
-        meetings::text,
+        input::checked_text,
         questions::{change_event, moderated},
         rejection::Invalid,
     },
@@ -33,7 +33,7 @@ impl App {
         // All before the lock: whoever posts waits for what is done behind it.
         let mut kept: Vec<String> = Vec::new();
         for label in labels {
-            let label = text("labels", label, MAX_LABEL_LENGTH)?;
+            let label = checked_text("labels", label, MAX_LABEL_LENGTH)?;
             if !kept.contains(&label) {
                 kept.push(label);
             }

@@ -7,7 +7,7 @@ use entities::{comment, enums::CommentState, ids::CommentId};
 use crate::{
     app::{
         App, CommandError, Rejection,
-        meetings::reason,
+        input::checked_reason,
         questions::{changes::Changes, moderated},
         rejection::Invalid,
     },
@@ -66,7 +66,9 @@ impl App {
         };
         let permit = self.permit_named::<policy::ModerateComments>(viewer, *first, "commentIds.0").await?;
         let reason = match decision.action {
-            Moderation::Reject | Moderation::Hide => Some(reason(decision.reason.as_deref(), MAX_REASON_LENGTH)?),
+            Moderation::Reject | Moderation::Hide => {
+                Some(checked_reason(decision.reason.as_deref(), MAX_REASON_LENGTH)?)
+            }
             Moderation::Approve | Moderation::Restore => None,
         };
         let (tx, locked) = self.begin_on_comment(&permit).await?;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use entities::{comment, ids::CommentId};
 
 use crate::{
-    app::{App, CommandError, Rejection, meetings::in_range, questions::moderated, rejection::Invalid},
+    app::{App, CommandError, Rejection, input::check_range, questions::moderated, rejection::Invalid},
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
         meeting::MAX_MUTE_MINUTES,
@@ -26,7 +26,7 @@ impl App {
     ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::MuteAuthor>(viewer, id).await?;
-        in_range("minutes", minutes, 0, MAX_MUTE_MINUTES)?;
+        check_range("minutes", minutes, 0, MAX_MUTE_MINUTES)?;
         let (mut tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let Some(author) = &locked.comment.author_key else {

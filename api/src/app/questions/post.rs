@@ -14,7 +14,7 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         idempotency::idempotency_key,
-        meetings::text,
+        input::checked_text,
         questions::{
             change_event,
             floor::{Floor, mute_refuses, open_floor},
@@ -79,7 +79,7 @@ impl App {
         }
         let author = author_key(viewer).ok_or(CommandError::Unauthenticated)?;
         let key = idempotency_key(&person.subject, "postComment", sent.key, &post)?;
-        let body = text("body", &post.body, MAX_BODY_LENGTH)?;
+        let body = checked_text("body", &post.body, MAX_BODY_LENGTH)?;
         let name = ShownName::of(post.author_name.as_deref(), person)?;
         let id = CommentId(self.ids.next(now));
         let PostComment { meeting, kind, language, .. } = post;
@@ -204,7 +204,7 @@ impl ShownName {
             // Made fit to be shown when the token was read: the caller is not to blame for it.
             return Ok(Self { text: person.name.clone(), chosen: false, key: None });
         };
-        let text = text("authorName", chosen, MAX_NAME_LENGTH)?;
+        let text = checked_text("authorName", chosen, MAX_NAME_LENGTH)?;
         let key = Some(name_key(&text)).filter(|key| *key != name_key(&person.name));
         if key.is_some() && has_title(&text) {
             return Err(RESERVED_NAME.into());

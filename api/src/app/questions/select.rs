@@ -9,7 +9,7 @@ use entities::{
 use crate::{
     app::{
         App, CommandError, Rejection,
-        meetings::bad_text,
+        input::text_rejection,
         questions::{change_event, moderated},
     },
     domain::{
@@ -62,7 +62,7 @@ impl App {
         let now = self.now();
         let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
         let words = words
-            .map(|words| multi_line(words, MAX_ANSWER_LENGTH).map_err(|bad| bad_text("answer", bad)))
+            .map(|words| multi_line(words, MAX_ANSWER_LENGTH).map_err(|bad| text_rejection("answer", bad)))
             .transpose()?;
         let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;

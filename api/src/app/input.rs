@@ -1,0 +1,40 @@
+//! Validation of input fields that several features share.
+
+use crate::{
+    app::{CommandError, Rejection, rejection::Invalid},
+    domain::text::{BadText, single_line},
+};
+
+/// Validates and cleans a single-line text of 1 to `max` characters.
+pub(in crate::app) fn checked_text(field: &'static str, text: &str, max: usize) -> Result<String, CommandError> {
+    single_line(text, max).map_err(|bad| text_rejection(field, bad).into())
+}
+
+/// Turns a text error into the rejection of an input field.
+pub(in crate::app) const fn text_rejection(field: &'static str, bad: BadText) -> Rejection {
+    match bad {
+        BadText::Empty => Rejection::Invalid { field, why: Invalid::Empty },
+        BadText::TooLong { max } => Rejection::TooLong { field, max },
+    }
+}
+
+/// Validates and cleans a required reason of at most `max` characters.
+pub(in crate::app) fn checked_reason(text: Option<&str>, max: usize) -> Result<String, CommandError> {
+    match single_line(text.unwrap_or_default(), max) {
+        Err(BadText::Empty) => Err(Rejection::Invalid { field: "reason", why: Invalid::ReasonRequired }.into()),
+        other => other.map_err(|bad| text_rejection("reason", bad).into()),
+    }
+}
+
+/// Checks that a value is in `min..=max`.
+pub(in crate::app) const fn check_range(field: &'static str, value: i32, min: i32, max: i32) -> Result<(), Rejection> {
+    if min <= value && value <= max {
+        return Ok(());
+    }
+    Err(Rejection::Invalid { field, why: Invalid::Range { min: i64_of(min), max: i64_of(max) } })
+}
+
+#[expect(clippy::as_conversions, reason = "widening, in a const")]
+const fn i64_of(value: i32) -> i64 {
+    value as i64
+}
