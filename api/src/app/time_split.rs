@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use entities::{meeting, stage_segment};
 
 use crate::{
-    app::{App, isolation::run_isolated, meetings::life_event},
+    app::{App, isolation::run_isolated, meetings::meeting_event},
     clock::almaty_date,
     domain::{
         feed::{EventKind, FeedName, NewEvent},
@@ -83,6 +83,6 @@ impl App {
         let marks = [(&mut meeting.warned_at, sums.warned_at), (&mut meeting.exceeded_at, sums.exceeded_at)];
         let new = marks.into_iter().filter(|(noted, reached)| noted.is_none() && reached.is_some());
         let new = new.map(|(noted, reached)| *noted = reached).count();
-        vec![life_event(meeting.id, EventKind::Stage, None); new]
+        vec![meeting_event(meeting.id, EventKind::Stage, None); new]
     }
 }

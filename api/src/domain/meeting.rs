@@ -28,7 +28,7 @@ pub struct WrongPhase(pub MeetingPhase);
 
 /// A step in a meeting's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum MeetingStep {
     /// The population is told (p. 3.4).
     Announce,
     /// It is moved.
@@ -52,19 +52,19 @@ pub enum Step {
 ///
 /// # Errors
 /// When the phase does not allow it.
-pub const fn allows(phase: MeetingPhase, step: Step) -> Result<bool, WrongPhase> {
+pub const fn allows(phase: MeetingPhase, step: MeetingStep) -> Result<bool, WrongPhase> {
     use MeetingPhase::{Announced, Ended, Live, Planned};
     match (step, phase) {
-        (Step::Announce, Planned)
-        | (Step::Reschedule | Step::Cancel, Planned | Announced)
-        | (Step::AddBroadcast, Planned | Announced | Live)
-        | (Step::Start, Announced)
-        | (Step::SetStage | Step::End, Live)
-        | (Step::SetModeration, Planned | Announced | Live | Ended) => Ok(true),
-        (Step::Announce, Announced)
-        | (Step::Start, Live)
-        | (Step::End, Ended)
-        | (Step::Cancel, MeetingPhase::Cancelled) => Ok(false),
+        (MeetingStep::Announce, Planned)
+        | (MeetingStep::Reschedule | MeetingStep::Cancel, Planned | Announced)
+        | (MeetingStep::AddBroadcast, Planned | Announced | Live)
+        | (MeetingStep::Start, Announced)
+        | (MeetingStep::SetStage | MeetingStep::End, Live)
+        | (MeetingStep::SetModeration, Planned | Announced | Live | Ended) => Ok(true),
+        (MeetingStep::Announce, Announced)
+        | (MeetingStep::Start, Live)
+        | (MeetingStep::End, Ended)
+        | (MeetingStep::Cancel, MeetingPhase::Cancelled) => Ok(false),
         _ => Err(WrongPhase(phase)),
     }
 }
@@ -88,14 +88,14 @@ mod tests {
     fn a_meeting_goes_through_its_phases_in_order() {
         use MeetingPhase::{Announced, Cancelled, Closed, Ended, Live, Planned};
         let table = [
-            (Step::Announce, vec![Planned, Announced]),
-            (Step::Reschedule, vec![Planned, Announced]),
-            (Step::Cancel, vec![Planned, Announced, Cancelled]),
-            (Step::AddBroadcast, vec![Planned, Announced, Live]),
-            (Step::Start, vec![Announced, Live]),
-            (Step::SetStage, vec![Live]),
-            (Step::End, vec![Live, Ended]),
-            (Step::SetModeration, vec![Planned, Announced, Live, Ended]),
+            (MeetingStep::Announce, vec![Planned, Announced]),
+            (MeetingStep::Reschedule, vec![Planned, Announced]),
+            (MeetingStep::Cancel, vec![Planned, Announced, Cancelled]),
+            (MeetingStep::AddBroadcast, vec![Planned, Announced, Live]),
+            (MeetingStep::Start, vec![Announced, Live]),
+            (MeetingStep::SetStage, vec![Live]),
+            (MeetingStep::End, vec![Live, Ended]),
+            (MeetingStep::SetModeration, vec![Planned, Announced, Live, Ended]),
         ];
         for (step, phases) in table {
             for phase in [Planned, Announced, Live, Ended, Closed, Cancelled] {

@@ -1,4 +1,4 @@
-//! Announcing a meeting (p. 3.4).
+//! Announces a meeting (p. 3.4).
 
 use entities::{
     enums::{MeetingPhase, OutreachChannel},
@@ -9,29 +9,29 @@ use entities::{
 use crate::{
     app::{
         App, CommandError, Rejection,
-        meetings::{Changed, step},
+        meetings::{MeetingChange, check_step},
         rejection::Invalid,
     },
-    domain::{announcement, feed::EventKind, meeting::Step, policy, viewer::Viewer},
+    domain::{announcement, feed::EventKind, meeting::MeetingStep, policy, viewer::Viewer},
     store::StoreError,
 };
 
-/// How the population is told.
+/// How the population is informed of a meeting.
 #[derive(Clone, Debug)]
 pub struct Announce {
     /// The meeting.
     pub meeting: MeetingId,
-    /// By which ways.
+    /// The channels used.
     pub channels: Vec<OutreachChannel>,
     /// The version that the caller read.
     pub version: Option<i32>,
 }
 
 impl App {
-    /// Announces a meeting. A late announcement is allowed, and is seen to be late.
+    /// Announces a meeting. A late announcement is allowed and recorded as late.
     ///
     /// # Errors
-    /// Rejected when the meeting is past being announced or no channel is named.
+    /// Rejected when the meeting can no longer be announced, or no channel is named.
     pub async fn announce_meeting(&self, viewer: &Viewer, announce: Announce) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::AnnounceMeeting>(viewer, announce.meeting).await?;
@@ -39,12 +39,12 @@ impl App {
         channels.sort_unstable();
         channels.dedup();
         let stored = serde_json::to_string(&channels).map_err(|_| StoreError::Corrupt("list of channels"))?;
-        let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
+        let (tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
         let before = meeting.clone();
-        if !step(&meeting, announce.version, Step::Announce)? {
+        if !check_step(&meeting, announce.version, MeetingStep::Announce)? {
             return Ok(meeting);
         }
-        // Not before: what is announced stays so, however it is sent again.
+        // Checked only now, because a repeat of an announcement succeeds whatever its channels.
         if channels.is_empty() {
             return Err(Rejection::Invalid { field: "channels", why: Invalid::Empty }.into());
         }
@@ -52,10 +52,10 @@ impl App {
         meeting.phase = MeetingPhase::Announced;
         meeting.announced_at = Some(now);
         meeting.date_announced_at = Some(now);
-        Ok(self.save(tx, Changed { before, meeting }, EventKind::Announced, &allowed.person.subject).await?)
+        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Announced, &allowed.person.subject).await?)
     }
 
-    /// Whether a meeting's present date was announced in time (p. 3.4); none before it is announced.
+    /// Returns whether the meeting's current date was announced in time (p. 3.4), or `None` before the announcement.
     #[must_use]
     pub fn announced_in_time(&self, meeting: &meeting::Model) -> Option<bool> {
         let announced = meeting.date_announced_at?;

@@ -1,4 +1,4 @@
-//! Adding an online broadcast (p. 3.2).
+//! Adds an online broadcast to a meeting (p. 3.2).
 
 use entities::{
     broadcast,
@@ -13,34 +13,34 @@ use crate::{
         App, CommandError, Rejection,
         idempotency::idempotency_key,
         input::checked_text,
-        meetings::{Changed, step},
+        meetings::{MeetingChange, check_step},
         rejection::Invalid,
     },
     domain::{
         characters::without_invisible,
         feed::EventKind,
-        meeting::{MAX_BROADCASTS, MAX_TITLE_LENGTH, Step},
+        meeting::{MAX_BROADCASTS, MAX_TITLE_LENGTH, MeetingStep},
         policy,
         viewer::Viewer,
     },
     store::StoreError,
 };
 
-/// How many code points an address may have.
+/// The longest URL, in characters.
 const MAX_URL_LENGTH: usize = 2000;
 
-/// A broadcast to be added.
+/// A broadcast to add.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct AddBroadcast {
     /// The meeting.
     pub meeting: MeetingId,
-    /// Where it is broadcast.
+    /// The platform.
     pub platform: Platform,
-    /// Address to watch.
+    /// URL of the broadcast.
     pub url: String,
-    /// Identity on the platform.
+    /// Id on the platform.
     pub external_id: Option<String>,
-    /// Whether the platform takes comments.
+    /// Whether the platform accepts comments.
     pub comments_enabled: bool,
 }
 
@@ -48,7 +48,7 @@ impl App {
     /// Adds a broadcast to a meeting that is not over.
     ///
     /// # Errors
-    /// Rejected when the meeting is over, or the address is not one.
+    /// Rejected when the meeting is over, or the URL is not valid.
     pub async fn add_broadcast(
         &self,
         viewer: &Viewer,
@@ -64,7 +64,7 @@ impl App {
             return Err(Rejection::TooLong { field: "url", max: MAX_URL_LENGTH }.into());
         }
         let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        // The library would drop a broken line or a tab in the middle.
+        // The URL parser would silently drop line breaks and tabs.
         let url = url
             .filter(|_| !address.contains(char::is_control))
             .ok_or(Rejection::Invalid { field: "url", why: Invalid::Url })?;
@@ -72,11 +72,11 @@ impl App {
         let id = BroadcastId(self.ids.next(now));
         let tx = self.store.begin().await?;
         let repeat = tx.claim_idempotency_key(key.as_ref(), id.0, now).await?;
-        let (meeting, allowed) = self.lock(&tx, &permit).await?;
+        let (meeting, allowed) = self.lock_permitted(&tx, &permit).await?;
         if repeat.is_some() {
             return Ok(meeting);
         }
-        step(&meeting, None, Step::AddBroadcast)?;
+        check_step(&meeting, None, MeetingStep::AddBroadcast)?;
         let there = tx.broadcasts(meeting.id).await?.len();
         if there >= MAX_BROADCASTS {
             return Err(Rejection::Invalid { field: "meetingId", why: Invalid::TooMany { max: MAX_BROADCASTS } }.into());
@@ -94,7 +94,7 @@ impl App {
         })
         .await?;
         Ok(self
-            .save(tx, Changed { before: meeting.clone(), meeting }, EventKind::Changed, &allowed.person.subject)
+            .save(tx, MeetingChange { before: meeting.clone(), meeting }, EventKind::Changed, &allowed.person.subject)
             .await?)
     }
 }

@@ -1,4 +1,4 @@
-//! Cancelling a meeting.
+//! Cancels a meeting.
 
 use entities::{enums::MeetingPhase, ids::MeetingId, meeting};
 
@@ -6,42 +6,42 @@ use crate::{
     app::{
         App, CommandError,
         input::checked_reason,
-        meetings::{Changed, step},
+        meetings::{MeetingChange, check_step},
     },
     domain::{
         feed::EventKind,
-        meeting::{MAX_REASON_LENGTH, Step},
+        meeting::{MAX_REASON_LENGTH, MeetingStep},
         policy,
         viewer::Viewer,
     },
 };
 
-/// Which meeting will not be held.
+/// A meeting to cancel.
 #[derive(Clone, Debug)]
 pub struct Cancel {
     /// The meeting.
     pub meeting: MeetingId,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// The version that the caller read.
     pub version: Option<i32>,
 }
 
 impl App {
-    /// Cancels a meeting that has not begun.
+    /// Cancels a meeting that has not started.
     ///
     /// # Errors
-    /// Rejected when the meeting has begun, or no reason is given.
+    /// Rejected when the meeting has started, or no reason is given.
     pub async fn cancel_meeting(&self, viewer: &Viewer, cancel: Cancel) -> Result<meeting::Model, CommandError> {
         let permit = self.permit_meeting::<policy::CancelMeeting>(viewer, cancel.meeting).await?;
         let reason = checked_reason(Some(&cancel.reason), MAX_REASON_LENGTH)?;
-        let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
+        let (tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
         let before = meeting.clone();
-        if !step(&meeting, cancel.version, Step::Cancel)? {
+        if !check_step(&meeting, cancel.version, MeetingStep::Cancel)? {
             return Ok(meeting);
         }
         meeting.cancel_reason = Some(reason);
         meeting.phase = MeetingPhase::Cancelled;
-        Ok(self.save(tx, Changed { before, meeting }, EventKind::Cancelled, &allowed.person.subject).await?)
+        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Cancelled, &allowed.person.subject).await?)
     }
 }

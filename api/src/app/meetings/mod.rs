@@ -1,19 +1,19 @@
-//! A meeting's life: planned, announced, held, ended.
+//! Commands on meetings: plan, announce, run, end.
 
 mod announce;
 mod broadcast;
 mod cancel;
+mod lifecycle;
+mod moderation_settings;
 mod plan;
 mod reschedule;
-mod run;
-mod settings;
 
 pub use announce::Announce;
 pub use broadcast::AddBroadcast;
 pub use cancel::Cancel;
+pub use moderation_settings::SetModeration;
 pub use plan::{PlanMeeting, Title};
 pub use reschedule::Reschedule;
-pub use settings::SetModeration;
 
 use std::marker::PhantomData;
 
@@ -25,7 +25,7 @@ use crate::{
     clock::almaty_date,
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
-        meeting::{MAX_PLANNING_AHEAD, Step, WrongPhase, allows},
+        meeting::{MAX_PLANNING_AHEAD, MeetingStep, WrongPhase, allows},
         policy::{Action, Allowed, authorize},
         viewer::Viewer,
     },
@@ -38,8 +38,8 @@ impl From<WrongPhase> for CommandError {
     }
 }
 
-/// Checks the moment at which a meeting is to begin: it is still to come, and not beyond what anybody plans.
-pub(in crate::app) fn upcoming(start: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
+/// Checks that a meeting starts in the future, but not too far ahead.
+pub(in crate::app) fn check_planned_start(start: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
     let invalid = |why| Err(Rejection::Invalid { field: "plannedStart", why });
     if start < now {
         return invalid(Invalid::InPast);
@@ -52,8 +52,8 @@ pub(in crate::app) fn upcoming(start: DateTime<Utc>, now: DateTime<Utc>) -> Resu
     }
 }
 
-/// An event of a meeting's life; all of it is public.
-pub(in crate::app) fn life_event(id: MeetingId, kind: EventKind, actor: Option<&str>) -> NewEvent {
+/// Returns a public event of a meeting.
+pub(in crate::app) fn meeting_event(id: MeetingId, kind: EventKind, actor: Option<&str>) -> NewEvent {
     NewEvent {
         subject: id.0,
         kind,
@@ -63,22 +63,26 @@ pub(in crate::app) fn life_event(id: MeetingId, kind: EventKind, actor: Option<&
     }
 }
 
-/// A meeting as it was locked and as it is to be.
-pub(in crate::app) struct Changed {
+/// A meeting as it was locked and as it will be saved.
+pub(in crate::app) struct MeetingChange {
     pub(in crate::app) before: meeting::Model,
     pub(in crate::app) meeting: meeting::Model,
 }
 
-/// The proof that a viewer could do `A` with a meeting, by a read without a lock. Only its holder begins a transaction.
+/// Proof that a viewer may do `A` with a meeting, from a read without a lock.
+///
+/// Transactions on a meeting can only be started with a permit.
 pub(in crate::app) struct MeetingPermit<'v, A> {
-    /// The meeting as it was read.
+    /// The meeting as read.
     pub(in crate::app) meeting: meeting::Model,
     viewer: &'v Viewer,
     action: PhantomData<A>,
 }
 
 impl App {
-    /// Authorises an act on a meeting without a transaction, so that whoever may not do it costs one read and waits for nobody.
+    /// Authorises a command on a meeting before the transaction starts.
+    ///
+    /// An unauthorised caller costs one read and never waits for a lock.
     pub(in crate::app) async fn permit_meeting<'v, A: Action>(
         &self,
         viewer: &'v Viewer,
@@ -93,18 +97,18 @@ impl App {
         Ok(MeetingPermit { meeting, viewer, action: PhantomData })
     }
 
-    /// Begins a transaction and locks the meeting of a permit.
-    pub(in crate::app) async fn begin_on<'v, A: Action>(
+    /// Starts a transaction and locks the permit's meeting.
+    pub(in crate::app) async fn begin_with_meeting<'v, A: Action>(
         &self,
         permit: &MeetingPermit<'v, A>,
     ) -> Result<(Tx, meeting::Model, Allowed<'v, A>), CommandError> {
         let tx = self.store.begin().await?;
-        let (meeting, allowed) = self.lock(&tx, permit).await?;
+        let (meeting, allowed) = self.lock_permitted(&tx, permit).await?;
         Ok((tx, meeting, allowed))
     }
 
-    /// Locks the meeting of a permit and authorises the act again: it may have changed since.
-    pub(in crate::app) async fn lock<'v, A: Action>(
+    /// Locks the permit's meeting and authorises again, because the meeting may have changed.
+    pub(in crate::app) async fn lock_permitted<'v, A: Action>(
         &self,
         tx: &Tx,
         permit: &MeetingPermit<'v, A>,
@@ -119,21 +123,25 @@ impl App {
     pub(in crate::app) async fn save(
         &self,
         mut tx: Tx,
-        Changed { before, mut meeting }: Changed,
+        MeetingChange { before, mut meeting }: MeetingChange,
         kind: EventKind,
         actor: &str,
     ) -> Result<meeting::Model, StoreError> {
         meeting.version += 1;
         tx.save_meeting(&before, &meeting).await?;
-        let event = life_event(meeting.id, kind, Some(actor));
+        let event = meeting_event(meeting.id, kind, Some(actor));
         tx.record(FeedName::Meetings, self.now(), &[event]).await?;
         self.commit(tx).await?;
         Ok(meeting)
     }
 }
 
-/// Checks the version that the caller read, then the phase. Gives whether anything is left to be done.
-pub(in crate::app) fn step(meeting: &meeting::Model, version: Option<i32>, step: Step) -> Result<bool, CommandError> {
+/// Checks the version that the caller read, then the phase. Returns whether the step changes anything.
+pub(in crate::app) fn check_step(
+    meeting: &meeting::Model,
+    version: Option<i32>,
+    step: MeetingStep,
+) -> Result<bool, CommandError> {
     if version.is_some_and(|version| version != meeting.version) {
         return Err(Rejection::Stale { current: meeting.version }.into());
     }

@@ -1,4 +1,4 @@
-//! Planning a meeting.
+//! Plans a meeting.
 
 use chrono::{DateTime, Utc};
 use entities::{
@@ -13,7 +13,7 @@ use crate::{
         App, CommandError, Rejection,
         idempotency::idempotency_key,
         input::{check_range, checked_text},
-        meetings::{life_event, upcoming},
+        meetings::{check_planned_start, meeting_event},
         rejection::{DecreeViolation, Invalid},
     },
     clock::almaty_date,
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// A text in the languages of the product.
+/// A text in up to three languages.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Title {
     /// In Kazakh.
@@ -47,29 +47,29 @@ impl Title {
         Ok(Self { kk: checked_text(field, &self.kk, MAX_TITLE_LENGTH)?, ru: other(&self.ru)?, en: other(&self.en)? })
     }
 
-    fn words(&self) -> impl Iterator<Item = &str> {
+    fn texts(&self) -> impl Iterator<Item = &str> {
         [Some(&self.kk), self.ru.as_ref(), self.en.as_ref()].into_iter().flatten().map(String::as_str)
     }
 }
 
-/// What is to be planned.
+/// A meeting to plan.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct PlanMeeting {
-    /// Where it is held.
+    /// The unit where it is held.
     pub region: KatoCode,
     /// The unit whose akim holds it.
     pub host: KatoCode,
-    /// Its title.
+    /// The title.
     pub title: Title,
     /// From the calendar or outside it.
     pub origin: MeetingOrigin,
-    /// Why outside the calendar.
+    /// Reason for a meeting outside the calendar.
     pub off_calendar_reason: Option<String>,
-    /// Where exactly.
+    /// The venue.
     pub venue: Option<Title>,
-    /// When it is to begin.
+    /// Planned start.
     pub planned_start: DateTime<Utc>,
-    /// How long it is to last, in minutes.
+    /// Planned length in minutes.
     pub planned_minutes: i32,
     /// When comments become public.
     pub moderation: ModerationMode,
@@ -79,7 +79,7 @@ impl App {
     /// Plans a meeting in a unit that the host's akim covers (p. 2.1), from the calendar or outside it (p. 3.1).
     ///
     /// # Errors
-    /// Rejected when a part of the plan breaks a rule.
+    /// Rejected when a field of the plan breaks a rule.
     pub async fn plan_meeting(
         &self,
         viewer: &Viewer,
@@ -90,24 +90,24 @@ impl App {
         let person = authorize::<policy::PlanMeeting>(viewer, &self.host_scope(plan.host))?.person;
         let key = idempotency_key(&person.subject, "planMeeting", key, &plan)?;
         let id = MeetingId(self.ids.next(now));
-        let judged = self.draft(id, &plan, &person.subject, now);
+        let validated = self.validate_plan(id, &plan, &person.subject, now);
         let mut tx = self.store.begin().await?;
         if let Some(first) = tx.claim_idempotency_key(key.as_ref(), id.0, now).await? {
             let first = tx.lock_meeting(MeetingId(first)).await?;
             return first.ok_or_else(|| Rejection::NotFound { field: "idempotencyKey" }.into());
         }
-        // Not before: what was planned once is planned, though it could not be planned now.
-        let row = judged?;
+        // Validated only now, because a repeat succeeds even if the plan would be rejected today.
+        let row = validated?;
         self.remember_staff(&tx, viewer, &self.host_scope(plan.host)).await?;
         tx.insert_meeting(row.clone()).await?;
         tx.create_feed(&FeedName::Comments(row.id)).await?;
-        let event = life_event(row.id, EventKind::Planned, Some(&person.subject));
+        let event = meeting_event(row.id, EventKind::Planned, Some(&person.subject));
         tx.record(FeedName::Meetings, now, &[event]).await?;
         self.commit(tx).await?;
         Ok(row)
     }
 
-    fn draft(
+    fn validate_plan(
         &self,
         id: MeetingId,
         plan: &PlanMeeting,
@@ -117,11 +117,11 @@ impl App {
         let title = plan.title.checked("title")?;
         let venue = plan.venue.as_ref().map(|venue| venue.checked("venue")).transpose()?;
         check_range("plannedMinutes", plan.planned_minutes, MIN_PLANNED_MINUTES, MAX_PLANNED_MINUTES)?;
-        upcoming(plan.planned_start, now)?;
+        check_planned_start(plan.planned_start, now)?;
         let off_calendar_reason = off_calendar_reason(plan)?;
         self.check_coverage(plan)?;
-        let words: Vec<&str> = title.words().chain(venue.iter().flat_map(Title::words)).collect();
-        let search = normalize_for_search(&words.join(" "));
+        let texts: Vec<&str> = title.texts().chain(venue.iter().flat_map(Title::texts)).collect();
+        let search = normalize_for_search(&texts.join(" "));
         let (venue_kk, venue_ru, venue_en) = venue.map_or((None, None, None), |v| (Some(v.kk), v.ru, v.en));
         Ok(meeting::Model {
             id,
@@ -161,7 +161,7 @@ impl App {
     }
 
     fn check_coverage(&self, plan: &PlanMeeting) -> Result<(), Rejection> {
-        // Judged by the units as they are: the future ones are not known.
+        // By the tree in force today, because future units are unknown.
         let tree = self.tree();
         let unknown = |field| Rejection::Invalid { field, why: Invalid::UnknownRegion };
         let host = tree.get(plan.host).and_then(|node| tree.unit(node)).ok_or_else(|| unknown("host"))?;

@@ -119,7 +119,7 @@ impl App {
             return Err(CommandError::Forbidden);
         }
         checked(&import.comments, now)?;
-        let (mut tx, meeting, allowed) = self.begin_on(&permit).await?;
+        let (mut tx, meeting, allowed) = self.begin_with_meeting(&permit).await?;
         // What was written in the last seconds of a broadcast comes after its end.
         if let Some(rejection) = not_live(&meeting).filter(|_| meeting.phase != MeetingPhase::Ended) {
             return Err(rejection.into());

@@ -1,4 +1,4 @@
-//! How a meeting's comments are moderated.
+//! Changes the moderation settings of a meeting.
 
 use entities::{enums::ModerationMode, ids::MeetingId, meeting};
 
@@ -6,13 +6,13 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         input::{check_range, text_rejection},
-        meetings::{Changed, step},
+        meetings::{MeetingChange, check_step},
         rejection::Invalid,
     },
     domain::{
         blocked_words::{BlockedWords, MAX_BLOCKED_WORD_LENGTH, MAX_BLOCKED_WORDS},
         feed::EventKind,
-        meeting::{MAX_SLOW_MODE_SECONDS, Step},
+        meeting::{MAX_SLOW_MODE_SECONDS, MeetingStep},
         policy,
         text::single_line,
         viewer::Viewer,
@@ -20,37 +20,37 @@ use crate::{
     store::StoreError,
 };
 
-/// What is to be changed; what is not named stays.
+/// Moderation settings to change. `None` keeps the current value.
 #[derive(Clone, Debug)]
 pub struct SetModeration {
     /// The meeting.
     pub meeting: MeetingId,
     /// When comments become public.
     pub mode: Option<ModerationMode>,
-    /// Least time between two comments of one author, in seconds.
+    /// Minimum time between two comments of one author, in seconds.
     pub slow_mode_seconds: Option<i32>,
-    /// Whether the floor is open.
+    /// Whether the meeting accepts comments.
     pub accepting_comments: Option<bool>,
-    /// Words that no comment may hold.
+    /// Words that comments must not contain.
     pub blocked_words: Option<Vec<String>>,
     /// The version that the caller read.
     pub version: Option<i32>,
 }
 
 impl App {
-    /// Changes how a meeting's comments are moderated.
+    /// Changes the moderation settings of a meeting.
     ///
     /// # Errors
     /// Rejected when the meeting is closed or cancelled, or a setting is out of range.
     pub async fn set_moderation(&self, viewer: &Viewer, set: SetModeration) -> Result<meeting::Model, CommandError> {
         let permit = self.permit_meeting::<policy::SetModeration>(viewer, set.meeting).await?;
-        // All before the lock: whoever posts waits for what is done behind it.
+        // Validated before the lock is taken, because posts wait for the lock.
         if let Some(seconds) = set.slow_mode_seconds {
             check_range("slowModeSeconds", seconds, 0, MAX_SLOW_MODE_SECONDS)?;
         }
         let blocked_words = set.blocked_words.as_deref().map(checked).transpose()?;
-        let (tx, mut meeting, allowed) = self.begin_on(&permit).await?;
-        step(&meeting, set.version, Step::SetModeration)?;
+        let (tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
+        check_step(&meeting, set.version, MeetingStep::SetModeration)?;
         let words = tx.blocked_words(meeting.id).await?;
         meeting.blocked_words = Some(words);
         let before = meeting.clone();
@@ -64,11 +64,11 @@ impl App {
         if let Some(words) = meeting.blocked_words.as_ref().filter(|_| meeting.blocked_words != before.blocked_words) {
             tx.save_blocked_words(meeting.id, words).await?;
         }
-        Ok(self.save(tx, Changed { before, meeting }, EventKind::Changed, &allowed.person.subject).await?)
+        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Changed, &allowed.person.subject).await?)
     }
 }
 
-/// Words that no comment may hold, as they are stored.
+/// Validates blocked words and serialises them for storage.
 fn checked(words: &[String]) -> Result<String, CommandError> {
     if words.len() > MAX_BLOCKED_WORDS {
         return Err(
