@@ -1,4 +1,4 @@
-//! Columns that hold normalised text, and the job that brings older rows up to date.
+//! Maintains columns of normalised text, and renormalises rows written by an older version.
 
 use entities::{comment, ids::MeetingId, meeting};
 
@@ -8,22 +8,22 @@ use crate::{
     store::{StoreError, comment_changes::CommentChange},
 };
 
-/// How many rows of a table are normalised in one transaction.
+/// Rows of a table that are renormalised in one transaction.
 const BATCH: u64 = 100;
-/// How many batches of a table one run of the job writes at most.
+/// Transactions for each table in one run of the job.
 const MAX_BATCHES: usize = 20;
 
-/// The columns of a comment that are made of its texts.
+/// Columns of a comment that are derived from its texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NormalizedComment {
-    /// Body and author's name, normalised for search.
+    /// Body and author name, normalised for search.
     pub search: String,
-    /// By which it is found what its author has said before.
+    /// Digest for finding what the author has posted before.
     pub said_digest: i64,
 }
 
 impl NormalizedComment {
-    /// Makes the columns of a comment.
+    /// Derives the columns from a comment's texts.
     #[must_use]
     pub fn new(meeting: MeetingId, author: Option<&str>, body: &str, author_name: &str) -> Self {
         let said = normalize(body, Level::Duplicates);
@@ -33,7 +33,7 @@ impl NormalizedComment {
         }
     }
 
-    /// Makes the columns of a comment anew from its texts, by the present version.
+    /// Derives a comment's columns again by the current version of the rules.
     pub fn renew(row: &mut comment::Model) {
         let made = Self::new(row.meeting_id, row.author_key.as_deref(), &row.body, &row.author_name);
         row.search = made.search;
@@ -56,13 +56,13 @@ fn meeting_search(row: &meeting::Model) -> String {
 }
 
 impl App {
-    /// Normalises again what an older version has written, a bounded number of rows. Does nothing where all is up to date.
+    /// Renormalises rows that an older version wrote, at most a bounded number of them.
     ///
-    /// Several replicas may run it at once, and while an older one still writes: a row that changes meanwhile is left for the
-    /// next run.
+    /// Several replicas may run it at once, also while an older version still writes. Locked rows are left for the next
+    /// run.
     ///
     /// # Errors
-    /// When the database fails. What was committed before stays.
+    /// When the database fails. Committed batches stay.
     pub async fn renormalize(&self) -> Result<(), StoreError> {
         for _ in 0..MAX_BATCHES {
             if self.renormalize_comments().await? == 0 {

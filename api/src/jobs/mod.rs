@@ -28,7 +28,7 @@ const KEYS_LAST: TimeDelta = TimeDelta::days(7);
 /// Starts every job.
 pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &Arc<dyn Bus>, keep_events: i64) {
     every(life, app, "votes", SECOND, |app| async move { app.show_votes().await });
-    every(life, app, "budgets", SECOND, |app| async move { app.watch_budgets().await });
+    every(life, app, "budgets", SECOND, |app| async move { app.check_budgets().await });
     every(life, app, "normalization", NORMALIZATION_PAUSE, |app| async move { app.renormalize().await });
     every(life, app, "retention", MINUTE, move |app| async move { retain(&app, keep_events).await });
     every(life, app, "rates", MINUTE, |app| async move {

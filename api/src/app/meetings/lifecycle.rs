@@ -11,7 +11,7 @@ use crate::{
     app::{
         App, CommandError,
         meetings::{MeetingChange, check_step},
-        time_split::segments_of,
+        time_split::to_segments,
     },
     domain::{
         feed::{EventKind, FeedName},
@@ -121,7 +121,7 @@ impl App {
     ) -> Result<StageSwitch, StoreError> {
         let id = meeting.id;
         let mut rows = tx.segments(id).await?;
-        let Some(change) = change(&segments_of(&rows), to, now) else {
+        let Some(change) = change(&to_segments(&rows), to, now) else {
             return Ok(StageSwitch { change: None, segments: rows });
         };
         let ordinal = rows.last().map_or(0, |segment| segment.ordinal) + 1;
@@ -130,9 +130,9 @@ impl App {
             tx.save_segment(open.clone()).await?;
         }
         let from_seq = tx.lock_feed(&FeedName::Comments(id)).await?;
-        let marks = self.reach(meeting, &rows, change.at);
-        if !marks.is_empty() {
-            tx.record(FeedName::Meetings, now, &marks).await?;
+        let thresholds = self.detect_thresholds(meeting, &rows, change.at);
+        if !thresholds.is_empty() {
+            tx.record(FeedName::Meetings, now, &thresholds).await?;
         }
         if let Some(stage) = to {
             let begun = stage_segment::Model {
