@@ -1,37 +1,38 @@
-//! The states of a comment, and what leads from one to another.
+//! The states of a comment, and the transitions between them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::enums::{CommentState, MeetingPhase, ModerationMode};
 
 use crate::domain::feed::EventKind;
 
-/// The states in which everybody may see a comment.
+/// States in which everyone may see a comment.
 pub const PUBLIC_STATES: [CommentState; 3] = [CommentState::Published, CommentState::Selected, CommentState::Answered];
-/// The state in which the votes for a comment count for the one it was joined to as well. Taken back by its author or deleted on
-/// its platform it asks for nothing any more, and its votes go with it.
-pub const JOINED_STATE: CommentState = CommentState::Merged;
-/// How many characters a reason may have.
+/// The state in which votes for a comment also count for the comment it was merged into.
+///
+/// A withdrawn or deleted comment keeps its merge target, but no longer adds its votes.
+pub const MERGED_STATE: CommentState = CommentState::Merged;
+/// The longest reason, in characters.
 pub const MAX_REASON_LENGTH: usize = 500;
-/// How many characters a written answer may have.
+/// The longest written answer, in characters.
 pub const MAX_ANSWER_LENGTH: usize = 5000;
-/// How many labels a comment may have.
+/// The highest number of labels of a comment.
 pub const MAX_LABELS: usize = 10;
-/// How many characters a label may have.
+/// The longest label, in characters.
 pub const MAX_LABEL_LENGTH: usize = 40;
 
-/// Whether everybody may see a comment in this state.
+/// Returns whether everyone may see a comment in this state.
 #[must_use]
 pub fn is_public(state: CommentState) -> bool {
     PUBLIC_STATES.contains(&state)
 }
 
-/// Whether a step shows everybody what they were not shown before it: nobody takes it over what they have written themselves.
+/// Returns whether a transition makes a comment public. Moderators may not do so with their own comments.
 #[must_use]
 pub fn publishes(before: CommentState, after: CommentState) -> bool {
     !is_public(before) && is_public(after)
 }
 
-/// The state of a comment that has just been posted.
+/// Returns the state of a new comment.
 #[must_use]
 pub const fn first_state(mode: ModerationMode) -> CommentState {
     match mode {
@@ -41,18 +42,18 @@ pub const fn first_state(mode: ModerationMode) -> CommentState {
     }
 }
 
-/// A step that a comment's state does not allow.
+/// The comment's state does not allow the transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongState(pub CommentState);
 
-/// Where a step leads: to a new state, or nowhere, because the comment is already there.
-pub type Step = Result<Option<CommentState>, WrongState>;
+/// Result of a transition: the new state, or `None` if the comment is already there.
+pub type Transition = Result<Option<CommentState>, WrongState>;
 
-/// A moderator lets a waiting comment be public.
+/// Approves a pending comment.
 ///
 /// # Errors
-/// When the comment was taken down or back.
-pub const fn approve(state: CommentState) -> Step {
+/// When the comment was rejected, hidden, withdrawn or merged.
+pub const fn approve(state: CommentState) -> Transition {
     match state {
         CommentState::Pending => Ok(Some(CommentState::Published)),
         CommentState::Published | CommentState::Selected | CommentState::Answered => Ok(None),
@@ -60,11 +61,11 @@ pub const fn approve(state: CommentState) -> Step {
     }
 }
 
-/// A moderator refuses a waiting comment.
+/// Rejects a pending comment.
 ///
 /// # Errors
-/// When the comment does not wait.
-pub const fn reject(state: CommentState) -> Step {
+/// When the comment is not pending.
+pub const fn reject(state: CommentState) -> Transition {
     match state {
         CommentState::Pending => Ok(Some(CommentState::Rejected)),
         CommentState::Rejected => Ok(None),
@@ -72,11 +73,11 @@ pub const fn reject(state: CommentState) -> Step {
     }
 }
 
-/// A moderator takes a public comment down.
+/// Hides a public comment.
 ///
 /// # Errors
 /// When the comment is not public.
-pub const fn hide(state: CommentState) -> Step {
+pub const fn hide(state: CommentState) -> Transition {
     match state {
         CommentState::Published | CommentState::Selected | CommentState::Answered => Ok(Some(CommentState::Hidden)),
         CommentState::Hidden => Ok(None),
@@ -84,11 +85,11 @@ pub const fn hide(state: CommentState) -> Step {
     }
 }
 
-/// A moderator brings back what was rejected or hidden.
+/// Restores a rejected or hidden comment.
 ///
 /// # Errors
-/// When the comment was neither.
-pub const fn restore(state: CommentState, answered: bool) -> Step {
+/// When the comment is neither.
+pub const fn restore(state: CommentState, answered: bool) -> Transition {
     match state {
         CommentState::Rejected | CommentState::Hidden if answered => Ok(Some(CommentState::Answered)),
         CommentState::Rejected | CommentState::Hidden => Ok(Some(CommentState::Published)),
@@ -97,11 +98,11 @@ pub const fn restore(state: CommentState, answered: bool) -> Step {
     }
 }
 
-/// A moderator takes a public comment to be answered now.
+/// Selects a public comment to be answered now.
 ///
 /// # Errors
-/// When the comment is not public or is answered.
-pub const fn select(state: CommentState) -> Step {
+/// When the comment is not public, or already answered.
+pub const fn select(state: CommentState) -> Transition {
     match state {
         CommentState::Published => Ok(Some(CommentState::Selected)),
         CommentState::Selected => Ok(None),
@@ -109,7 +110,7 @@ pub const fn select(state: CommentState) -> Step {
     }
 }
 
-/// A comment has been answered; an answer may be put better later.
+/// Marks a public comment as answered. The answer may be improved later.
 ///
 /// # Errors
 /// When the comment is not public.
@@ -120,10 +121,10 @@ pub const fn answer(state: CommentState) -> Result<CommentState, WrongState> {
     }
 }
 
-/// A comment is joined to another that asks the same.
+/// Merges a comment into another that asks the same.
 ///
 /// # Errors
-/// When it is being answered, or no longer waits for one.
+/// When it is selected, or no longer waits for an answer.
 pub const fn merge(state: CommentState) -> Result<CommentState, WrongState> {
     match state {
         CommentState::Pending | CommentState::Published => Ok(CommentState::Merged),
@@ -131,48 +132,48 @@ pub const fn merge(state: CommentState) -> Result<CommentState, WrongState> {
     }
 }
 
-/// Whether others may be joined to a comment in this state.
-///
-/// # Errors
-/// When it is on its way to no answer.
-pub const fn take_in(state: CommentState) -> Result<(), WrongState> {
-    match state {
-        CommentState::Pending | CommentState::Published | CommentState::Selected | CommentState::Answered => Ok(()),
-        _ => Err(WrongState(state)),
-    }
-}
-
-/// Whether a comment in this state is on its way to no answer, and what is joined to it with it.
+/// Returns whether other comments can be merged into a comment in this state, and stay merged.
 #[must_use]
-pub const fn is_gone(state: CommentState) -> bool {
-    take_in(state).is_err()
+pub const fn can_be_merge_target(state: CommentState) -> bool {
+    matches!(state, CommentState::Pending | CommentState::Published | CommentState::Selected | CommentState::Answered)
 }
 
-/// A moderator lets a joined comment stand by itself again. `into` is the state of the one it was joined to, and `was` its own
-/// before. What it was is not known of old ones: those wait.
+/// Checks that other comments can be merged into a comment in this state.
 ///
 /// # Errors
-/// When the one it was joined to may still be answered.
-pub fn part(into: Option<CommentState>, was: Option<CommentState>) -> Result<CommentState, WrongState> {
-    if into.is_none_or(is_gone) {
+/// When the comment can no longer be answered.
+pub const fn check_merge_target(state: CommentState) -> Result<(), WrongState> {
+    if can_be_merge_target(state) { Ok(()) } else { Err(WrongState(state)) }
+}
+
+/// Returns the state of a comment that a moderator restores from a merge.
+///
+/// `into` is the state of the merge target, `was` the comment's state before the merge. Comments merged by old versions
+/// have no `was` and become pending.
+///
+/// # Errors
+/// When the merge target can still be answered.
+pub fn unmerge(into: Option<CommentState>, was: Option<CommentState>) -> Result<CommentState, WrongState> {
+    if !into.is_some_and(can_be_merge_target) {
         Ok(was.unwrap_or(CommentState::Pending))
     } else {
         Err(WrongState(CommentState::Merged))
     }
 }
 
-/// What a joined comment becomes when the one it was joined to is taken back. It is what it was, unless a moderator had taken
-/// that one down, and it too: then it waits.
+/// Returns the state of a merged comment whose merge target is withdrawn or deleted.
+///
+/// It returns to the state before the merge. If a moderator had taken the target down, it waits for moderation.
 #[must_use]
-pub fn left_alone(into: CommentState, was: Option<CommentState>) -> CommentState {
-    if is_gone(into) { CommentState::Pending } else { was.unwrap_or(CommentState::Pending) }
+pub fn state_after_unmerge(into: CommentState, was: Option<CommentState>) -> CommentState {
+    if can_be_merge_target(into) { was.unwrap_or(CommentState::Pending) } else { CommentState::Pending }
 }
 
-/// The author takes a comment back.
+/// Withdraws a comment by its author.
 ///
 /// # Errors
-/// When it has been answered or taken down.
-pub const fn withdraw(state: CommentState) -> Step {
+/// When it was answered, rejected or hidden.
+pub const fn withdraw(state: CommentState) -> Transition {
     match state {
         CommentState::Pending | CommentState::Published | CommentState::Selected | CommentState::Merged => {
             Ok(Some(CommentState::Withdrawn))
@@ -182,21 +183,21 @@ pub const fn withdraw(state: CommentState) -> Step {
     }
 }
 
-/// A comment was deleted on its platform. What a moderator has taken down goes too: nobody may bring it back.
+/// Withdraws a comment that its platform deleted. Rejected and hidden ones go too, so that nobody can restore them.
 ///
 /// # Errors
-/// When it has been answered: what was heard stays.
-pub const fn delete(state: CommentState) -> Step {
+/// When it was answered: answers stay.
+pub const fn delete(state: CommentState) -> Transition {
     match state {
         CommentState::Rejected | CommentState::Hidden => Ok(Some(CommentState::Withdrawn)),
         _ => withdraw(state),
     }
 }
 
-/// What a comment becomes whose text changes on its platform. `held`: the new text waits for a moderator whatever the mode.
+/// Returns the state of a comment whose text was edited on its platform. `held` texts always wait for a moderator.
 ///
 /// # Errors
-/// When it is being answered or was, or stands no more by itself: it stays as it was heard or judged.
+/// When it was selected, answered, moderated or merged: the text stays as it was.
 pub const fn edit(state: CommentState, mode: ModerationMode, held: bool) -> Result<CommentState, WrongState> {
     match state {
         CommentState::Published if !held => Ok(first_state(mode)),
@@ -205,10 +206,10 @@ pub const fn edit(state: CommentState, mode: ModerationMode, held: bool) -> Resu
     }
 }
 
-/// Whether a comment in this state can be voted for.
+/// Checks that a comment in this state can be voted for.
 ///
 /// # Errors
-/// When it is not waiting for an answer in public.
+/// When it is not public, or already answered.
 pub const fn vote(state: CommentState) -> Result<(), WrongState> {
     match state {
         CommentState::Published | CommentState::Selected => Ok(()),
@@ -216,22 +217,22 @@ pub const fn vote(state: CommentState) -> Result<(), WrongState> {
     }
 }
 
-/// How long an author must still wait in slow mode; none where they may post, as always when it is off.
+/// Returns how long an author must still wait in slow mode, or `None` if they may post.
 ///
-/// Posts that are judged together are not always in the order of their moments, so the last one may lie ahead of `now`.
+/// Posts of one batch may be out of order, so `last` may be after `now`.
 #[must_use]
 pub fn slow_mode_wait(pause: TimeDelta, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<TimeDelta> {
     let wait = last.filter(|_| pause > TimeDelta::zero())? + pause - now;
     Some(wait).filter(|wait| *wait > TimeDelta::zero())
 }
 
-/// Whether comments may be moderated while the meeting is in this phase.
+/// Returns whether comments may be moderated in this phase of the meeting.
 #[must_use]
 pub const fn can_moderate(phase: MeetingPhase) -> bool {
     matches!(phase, MeetingPhase::Live | MeetingPhase::Ended)
 }
 
-/// How a change of state looks to those who see everything and to everyone else. `before` is none for a new comment.
+/// Returns the event kind of a state change for staff and for everyone else. `before` is `None` for a new comment.
 #[must_use]
 pub fn event_kinds(before: Option<CommentState>, after: CommentState) -> (EventKind, Option<EventKind>) {
     let all = if before.is_none() { EventKind::Posted } else { EventKind::Changed };
@@ -249,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_step_makes_a_rejected_hidden_or_withdrawn_comment_public_but_restore() {
+    fn only_restore_publishes_a_rejected_hidden_or_withdrawn_comment() {
         for state in [CommentState::Rejected, CommentState::Hidden, CommentState::Withdrawn, CommentState::Merged] {
             assert_eq!(approve(state), Err(WrongState(state)));
             assert_eq!(select(state), Err(WrongState(state)));
@@ -262,25 +263,21 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_shown_what_they_were_not_shown_before_it_was_joined() {
+    fn unmerging_publishes_only_what_was_public_before() {
         for into in CommentState::ALL {
             for was in [None, Some(CommentState::Pending)] {
-                assert_eq!(left_alone(*into, was), CommentState::Pending, "{into:?}");
+                assert_eq!(state_after_unmerge(*into, was), CommentState::Pending, "{into:?}");
             }
-            let public = left_alone(*into, Some(CommentState::Published)) == CommentState::Published;
-            assert_eq!(public, take_in(*into).is_ok(), "{into:?}");
-            let parted = part(Some(*into), Some(CommentState::Published));
-            assert_eq!(
-                parted.is_ok(),
-                take_in(*into).is_err(),
-                "it is joined to one of them or stands alone: {into:?}"
-            );
+            let public = state_after_unmerge(*into, Some(CommentState::Published)) == CommentState::Published;
+            assert_eq!(public, can_be_merge_target(*into), "{into:?}");
+            let unmerged = unmerge(Some(*into), Some(CommentState::Published));
+            assert_eq!(unmerged.is_ok(), !can_be_merge_target(*into), "a comment is merged or restored: {into:?}");
         }
-        assert_eq!(part(Some(CommentState::Hidden), None), Ok(CommentState::Pending));
+        assert_eq!(unmerge(Some(CommentState::Hidden), None), Ok(CommentState::Pending));
     }
 
     #[test]
-    fn what_its_author_has_deleted_elsewhere_is_restored_by_nobody() {
+    fn a_comment_deleted_on_its_platform_cannot_be_restored() {
         for state in CommentState::ALL {
             match delete(*state) {
                 Ok(next) => {
@@ -293,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_makes_nothing_public_that_was_not() {
+    fn an_edit_never_publishes_a_comment() {
         for state in CommentState::ALL {
             for mode in [ModerationMode::Before, ModerationMode::After] {
                 for held in [false, true] {
@@ -306,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_is_already_taken_changes_nothing() {
+    fn repeating_a_transition_changes_nothing() {
         for state in CommentState::ALL {
             for step in [approve, reject, hide, select, withdraw, delete] {
                 if let Ok(Some(next)) = step(*state) {
@@ -317,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_while_slow_mode_is_off_in_whatever_order_posts_are_judged() {
+    fn slow_mode_counts_from_the_last_post_in_any_order() {
         let now: DateTime<Utc> = "2026-03-02T04:00:00Z".parse().unwrap();
         let (off, on) = (TimeDelta::zero(), TimeDelta::seconds(10));
         for last in [now - TimeDelta::milliseconds(5), now, now + TimeDelta::milliseconds(5)] {
@@ -329,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_hears_exactly_of_what_it_can_see() {
+    fn the_public_sees_exactly_the_events_of_public_comments() {
         for before in CommentState::ALL {
             for after in CommentState::ALL {
                 let (_, public) = event_kinds(Some(*before), *after);

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{comment::JOINED_STATE, policy::author_of},
+    domain::{comment::MERGED_STATE, policy::author_of},
     store::{
         StoreError, Tx,
         changes::differing,
@@ -112,7 +112,7 @@ impl Tx {
         }
         Ok(comment::Entity::find()
             .filter(Column::MergedInto.is_in(padded(into.iter().copied())))
-            .filter(Column::State.eq(JOINED_STATE))
+            .filter(Column::State.eq(MERGED_STATE))
             .order_by_asc(Column::PostedSeq)
             .all(self.inner())
             .await?)
@@ -141,7 +141,7 @@ fn joint_votes() -> String {
         "(SELECT COUNT(DISTINCT v.subject) FROM comment_votes v WHERE v.comment_id IN (SELECT j.id FROM comments j \
          WHERE j.id = comments.id OR (j.merged_into = comments.id AND j.state = '{}')) \
          AND '{}' || v.subject <> COALESCE(comments.author_key, ''))",
-        JOINED_STATE.as_str(),
+        MERGED_STATE.as_str(),
         author_of("")
     )
 }

@@ -17,7 +17,7 @@ use sea_orm::{
 
 use crate::{
     domain::{
-        comment::{PUBLIC_STATES, is_gone},
+        comment::{PUBLIC_STATES, can_be_merge_target},
         policy::CommentScope,
     },
     store::{
@@ -138,7 +138,7 @@ impl Tx {
         let rows: Vec<(String, String, Option<CommentId>)> = said.into_tuple().all(self.inner()).await?;
         let joined: Vec<CommentId> = rows.iter().filter_map(|(.., into)| *into).collect();
         let into = if joined.is_empty() { Vec::new() } else { self.comments_by_id(&joined).await? };
-        let gone = |id| into.iter().any(|row| row.id == id && is_gone(row.state));
+        let gone = |id| into.iter().any(|row| row.id == id && !can_be_merge_target(row.state));
         let said = rows.into_iter().filter(|(.., into)| !into.is_some_and(gone));
         Ok(said.map(|(author, body, _)| (author, body)).collect())
     }

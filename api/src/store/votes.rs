@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{comment::JOINED_STATE, policy::author_of},
+    domain::{comment::MERGED_STATE, policy::author_of},
     store::{Store, StoreError, Tx, shapes::padded},
 };
 
@@ -115,7 +115,7 @@ impl Store {
             .await?;
         let own = author_of(subject);
         let counted = |(id, state, into, author): (_, _, Option<_>, Option<String>)| {
-            [Some(id), into.filter(|_| state == JOINED_STATE && author.as_deref() != Some(own.as_str()))]
+            [Some(id), into.filter(|_| state == MERGED_STATE && author.as_deref() != Some(own.as_str()))]
         };
         Ok(rows.into_iter().flat_map(counted).flatten().collect())
     }
@@ -154,7 +154,7 @@ impl Store {
 
 /// A comment and what is joined to it.
 fn joint(comment: CommentId) -> SelectStatement {
-    let joined = comment::Column::MergedInto.eq(comment).and(comment::Column::State.eq(JOINED_STATE));
+    let joined = comment::Column::MergedInto.eq(comment).and(comment::Column::State.eq(MERGED_STATE));
     Query::select()
         .column(comment::Column::Id)
         .from(comment::Entity)

@@ -7,7 +7,7 @@ use entities::{comment, enums::CommentState, ids::CommentId};
 use crate::{
     app::questions::change_event,
     domain::{
-        comment::{JOINED_STATE, WrongState, left_alone, merge},
+        comment::{MERGED_STATE, WrongState, merge, state_after_unmerge},
         feed::NewEvent,
     },
     store::{StoreError, Tx, comment_changes::CommentChange},
@@ -44,7 +44,7 @@ impl<'a> Changes<'a> {
     fn joined_to(&self, into: CommentId) -> Vec<comment::Model> {
         let rows = self.rows.values().map(|change| &change.after);
         let mut joined: Vec<_> =
-            rows.filter(|row| row.merged_into == Some(into) && row.state == JOINED_STATE).cloned().collect();
+            rows.filter(|row| row.merged_into == Some(into) && row.state == MERGED_STATE).cloned().collect();
         joined.sort_unstable_by_key(|row| row.posted_seq);
         joined
     }
@@ -84,7 +84,7 @@ impl<'a> Changes<'a> {
 
     /// Joins a comment to another; what is joined to it comes along. One that is joined there already stays as it is.
     pub(super) fn join(&mut self, mut row: comment::Model, into: CommentId) -> Result<(), WrongState> {
-        if row.state == JOINED_STATE && row.merged_into == Some(into) {
+        if row.state == MERGED_STATE && row.merged_into == Some(into) {
             return Ok(());
         }
         let along = self.joined_to(row.id);
@@ -102,11 +102,11 @@ impl<'a> Changes<'a> {
     /// to loses its votes. `before` is what the comment was.
     pub(super) fn part_all(&mut self, from: &comment::Model, before: CommentState) {
         for row in self.joined_to(from.id) {
-            let next = left_alone(before, row.merged_state);
+            let next = state_after_unmerge(before, row.merged_state);
             self.recount(from.id);
             self.part(row, next);
         }
-        if let Some(into) = from.merged_into.filter(|_| before == JOINED_STATE) {
+        if let Some(into) = from.merged_into.filter(|_| before == MERGED_STATE) {
             self.recount(into);
             self.left.insert(into);
         }

@@ -10,7 +10,7 @@ use crate::{
         questions::{changes::Changes, moderated},
         rejection::Invalid,
     },
-    domain::{comment::take_in, policy, viewer::Viewer},
+    domain::{comment::check_merge_target, policy, viewer::Viewer},
 };
 
 /// How many comments can be joined at once.
@@ -43,7 +43,7 @@ impl App {
         let (tx, locked) = self.begin_on_comment(&permit).await?;
         moderated(&locked.meeting)?;
         let target = locked.comment;
-        take_in(target.state)?;
+        check_merge_target(target.state)?;
         let found = tx.comments_by_id(ids).await?.into_iter();
         let here = found.filter(|row| row.meeting_id == locked.meeting.id);
         let mut here: HashMap<_, _> = here.map(|row| (row.id, row)).collect();

@@ -147,13 +147,13 @@ async fn merged_into(tx: &Tx, rows: &[comment::Model]) -> Result<HashMap<Comment
 }
 
 /// Where a decision leads; none where the comment is there already.
-fn decided(action: Moderation, row: &comment::Model, target: Option<&comment::Model>) -> rules::Step {
+fn decided(action: Moderation, row: &comment::Model, target: Option<&comment::Model>) -> rules::Transition {
     match action {
         Moderation::Approve => approve(row.state),
         Moderation::Reject => reject(row.state),
         Moderation::Hide => hide(row.state),
         Moderation::Restore if row.state == CommentState::Merged => {
-            rules::part(target.map(|target| target.state), row.merged_state).map(Some)
+            rules::unmerge(target.map(|target| target.state), row.merged_state).map(Some)
         }
         Moderation::Restore => restore(row.state, row.answered_at.is_some()),
     }
