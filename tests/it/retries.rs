@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use harness::{Engine, HOST, id_of, on_both_engines, refusal};
 use kezdesu::{
-    app::questions::{PostComment, Sent},
+    app::questions::{PostComment, PostOptions},
     domain::viewer::{ImportGrant, Person, Role, Viewer},
     graphql::node::GlobalId,
 };
@@ -78,7 +78,7 @@ on_both_engines! {
                 language: None,
                 author_name: None,
             };
-            let sent = Sent { key: None, language: entities::enums::Language::Kk };
+            let sent = PostOptions { key: None, language: entities::enums::Language::Kk };
             async move { app.post_comment(&Viewer::Person(person), post, sent).await.is_ok() }
         }));
         let expected: Vec<bool> = (0..40).map(|n| n % 8 != 0 || env.engine == Engine::Embedded).collect();

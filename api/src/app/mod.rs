@@ -58,7 +58,7 @@ pub struct App {
     /// Limits mutations and cost for each person and address.
     pub rate_limiter: rate_limit::RateLimiter,
     /// Batches the posts of each meeting.
-    pub(in crate::app) lines: questions::lines::Lines,
+    pub(in crate::app) post_batcher: questions::post_batcher::PostBatcher,
 }
 
 impl App {
@@ -77,7 +77,7 @@ impl App {
             norms,
             bus,
             rate_limiter,
-            lines: questions::lines::Lines::default(),
+            post_batcher: questions::post_batcher::PostBatcher::default(),
         })
     }
 }

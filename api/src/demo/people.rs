@@ -12,7 +12,7 @@ use entities::{
 use crate::{
     app::{
         App, CommandError,
-        questions::{Moderate, Moderation, PostComment, Sent},
+        questions::{Moderate, Moderation, PostComment, PostOptions},
     },
     clock::sleep,
     demo::{questions::QUESTIONS, viewer},
@@ -64,7 +64,7 @@ async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), Comman
     let (kind, language) = (CommentKind::Question, Some(language));
     let post = PostComment { meeting, body, kind, language, author_name: None };
     let author = viewer(&format!("demo-{}", index % round), name, &[Role::Citizen], None);
-    app.post_comment(&author, post, Sent { key: None, language: Language::Kk }).await?;
+    app.post_comment(&author, post, PostOptions { key: None, language: Language::Kk }).await?;
     Ok(())
 }
 

@@ -125,7 +125,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn said_before(
+    pub async fn find_posted(
         &self,
         digests: impl Iterator<Item = i64>,
     ) -> Result<HashSet<(String, String)>, StoreError> {

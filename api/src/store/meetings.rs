@@ -51,7 +51,7 @@ const NO_WORDS: &str = "[]";
 
 /// What decides whether authors may post at a meeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FloorState {
+pub struct PostingState {
     /// Where the meeting is in its life.
     pub phase: MeetingPhase,
     /// When it is to begin.
@@ -179,7 +179,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn floor(&self, id: MeetingId, authors: &[String]) -> Result<Option<FloorState>, StoreError> {
+    pub async fn posting_state(&self, id: MeetingId, authors: &[String]) -> Result<Option<PostingState>, StoreError> {
         let mute = meeting::Entity::belongs_to(muted_author::Entity)
             .from(Column::Id)
             .to(muted_author::Column::MeetingId)
@@ -204,7 +204,7 @@ impl Store {
             return Ok(None);
         }
         let muted = rows.into_iter().filter_map(|(.., author, until)| author.zip(until)).collect();
-        Ok(Some(FloorState { phase, planned_start, accepting_comments, muted }))
+        Ok(Some(PostingState { phase, planned_start, accepting_comments, muted }))
     }
 
     /// The blocked words of several meetings, where there ever were any.

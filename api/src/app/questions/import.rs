@@ -14,7 +14,7 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         normalization::NormalizedComment,
-        questions::{changes::Changes, floor::blocked_words, not_live},
+        questions::{changes::Changes, not_live, posting_context::blocked_words},
         rejection::Invalid,
     },
     clock::almaty_date,

@@ -1,14 +1,14 @@
 //! Live questions: posted, voted for, moderated, answered.
 
 mod changes;
-mod floor;
 mod import;
-pub(in crate::app) mod lines;
 mod mark;
 mod merge;
 mod moderate;
 mod mute;
 mod post;
+pub(in crate::app) mod post_batcher;
+mod posting_context;
 mod select;
 mod votes;
 mod withdraw;
@@ -16,7 +16,7 @@ mod withdraw;
 pub(crate) use import::DELETION_RETENTION;
 pub use import::{ImportComments, Imported, ImportedComment};
 pub use moderate::{Moderate, Moderation};
-pub use post::{PostComment, Sent};
+pub use post::{PostComment, PostOptions};
 
 use std::{
     collections::{HashMap, hash_map::Entry},

@@ -1,4 +1,4 @@
-//! Posting a comment.
+//! Posts a comment.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
         input::checked_text,
         questions::{
             change_event,
-            floor::{Floor, mute_refuses, open_floor},
+            posting_context::{PostingContext, check_accepting, mute_rejection},
         },
         rejection::Invalid,
     },
@@ -32,45 +32,46 @@ use crate::{
     store::{
         StoreError, Tx,
         idempotency::{IdempotencyKey, KeyClaim},
-        meetings::FloorState,
+        meetings::PostingState,
     },
 };
 
-/// A comment to be posted.
+/// A comment to post.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct PostComment {
     /// The meeting.
     pub meeting: MeetingId,
-    /// What is said.
+    /// The text.
     pub body: String,
-    /// What the author wants.
+    /// Question, proposal or remark.
     pub kind: CommentKind,
-    /// The language it is in; the one it was sent in unless told.
+    /// The language it is in; the one it was sent in unless rejections.
     pub language: Option<Language>,
-    /// The name shown; the one of the token unless told. A chosen one is marked as such.
+    /// The chosen author name, or `None` for the token's name. Chosen names are marked as such.
     pub author_name: Option<String>,
 }
 
-/// How a comment was sent. What is no part of the comment may differ when it is sent again.
+/// Options of a post that are not part of its input, so a repeat may change them.
 #[derive(Clone, Copy, Debug)]
-pub struct Sent<'a> {
-    /// The key under which it is posted once.
+pub struct PostOptions<'a> {
+    /// The idempotency key.
     pub key: Option<&'a str>,
     /// The language of the request.
     pub language: Language,
 }
 
 impl App {
-    /// Posts a comment at a live meeting. Posts of one meeting that arrive together are committed together; each is judged as
-    /// if it were alone, in the order in which they came.
+    /// Posts a comment at a live meeting.
+    ///
+    /// Posts of one meeting that arrive together share a transaction. Each is validated on its own, in order of arrival.
     ///
     /// # Errors
-    /// Rejected when the floor is closed to the author or the text breaks a rule.
+    /// Rejected when the author may not post now, or the text breaks a rule.
     pub async fn post_comment(
         self: &Arc<Self>,
         viewer: &Viewer,
         post: PostComment,
-        sent: Sent<'_>,
+        sent: PostOptions<'_>,
     ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let person = viewer.person().ok_or(CommandError::Unauthenticated)?;
@@ -80,55 +81,65 @@ impl App {
         let author = author_key(viewer).ok_or(CommandError::Unauthenticated)?;
         let key = idempotency_key(&person.subject, "postComment", sent.key, &post)?;
         let body = checked_text("body", &post.body, MAX_BODY_LENGTH)?;
-        let name = ShownName::of(post.author_name.as_deref(), person)?;
+        let name = DisplayName::of(post.author_name.as_deref(), person)?;
         let id = CommentId(self.ids.next(now));
         let PostComment { meeting, kind, language, .. } = post;
         let language = language.unwrap_or(sent.language);
-        let said = normalize(&body, Level::Duplicates);
-        let draft =
-            Draft { id, now, viewer: viewer.clone(), author, idempotency_key: key, kind, language, body, said, name };
-        self.lines.post(self, meeting, draft).await
+        let normalized_body = normalize(&body, Level::Duplicates);
+        let pending = PendingPost {
+            id,
+            now,
+            viewer: viewer.clone(),
+            author,
+            idempotency_key: key,
+            kind,
+            language,
+            body,
+            normalized_body,
+            name,
+        };
+        self.post_batcher.post(self, meeting, pending).await
     }
 
-    /// Commits posts of one meeting in one transaction, and says what came of each. Those that are refused leave nothing.
+    /// Commits posts of one meeting in one transaction, and returns the outcome of each. Rejected posts write nothing.
     ///
     /// # Errors
-    /// When the database fails, and with it all of them.
-    pub(in crate::app) async fn post_together(
+    /// When the database fails, which fails the whole batch.
+    pub(in crate::app) async fn post_batch(
         &self,
         meeting: MeetingId,
-        drafts: &[Draft],
+        posts: &[PendingPost],
     ) -> Result<Vec<Result<comment::Model, CommandError>>, StoreError> {
-        if let Some(told) = self.told_before(meeting, drafts).await? {
-            return Ok(told.into_iter().map(|rejection| Err(rejection.into())).collect());
+        if let Some(rejections) = self.early_rejections(meeting, posts).await? {
+            return Ok(rejections.into_iter().map(|rejection| Err(rejection.into())).collect());
         }
         let mut tx = self.store.begin().await?;
-        let repeats = repeats(&tx, drafts).await?;
+        let replays = replays(&tx, posts).await?;
         let meeting = tx.lock_meeting(meeting).await?;
-        let mut floor = match &meeting {
-            Some(meeting) => Some(Floor::read(self, &tx, meeting, drafts).await?),
+        let mut context = match &meeting {
+            Some(meeting) => Some(PostingContext::read(self, &tx, meeting, posts).await?),
             None => None,
         };
         let (mut rows, mut events) = (Vec::new(), Vec::new());
-        let (mut outcomes, mut rejected_keys) = (Vec::with_capacity(drafts.len()), Vec::new());
-        for (draft, repeat) in drafts.iter().zip(repeats) {
-            let outcome = match (repeat, &mut floor) {
+        let (mut outcomes, mut rejected_keys) = (Vec::with_capacity(posts.len()), Vec::new());
+        for (post, replay) in posts.iter().zip(replays) {
+            let outcome = match (replay, &mut context) {
                 (Some(outcome), _) => outcome.map_err(CommandError::from),
                 (None, None) => Err(Rejection::NotFound { field: "meetingId" }.into()),
-                (None, Some(floor)) => floor.judge(draft),
+                (None, Some(context)) => context.validate(post),
             };
             match &outcome {
-                Ok(row) if row.id == draft.id => {
-                    events.push(change_event(row.id, None, row.state, draft.viewer.subject()));
+                Ok(row) if row.id == post.id => {
+                    events.push(change_event(row.id, None, row.state, post.viewer.subject()));
                     rows.push(row.clone());
                 }
                 Ok(_) => {}
-                Err(_) => rejected_keys.extend(draft.idempotency_key.clone().map(|key| (key, draft.id.0))),
+                Err(_) => rejected_keys.extend(post.idempotency_key.clone().map(|key| (key, post.id.0))),
             }
             outcomes.push(outcome);
         }
         if let (Some(meeting), Some(last_receipt), Some(at)) =
-            (meeting, rows.last().map(|row| row.receipt), drafts.iter().map(|draft| draft.now).max())
+            (meeting, rows.last().map(|row| row.receipt), posts.iter().map(|post| post.now).max())
         {
             let seq = tx.record(FeedName::Comments(meeting.id), at, &events).await?;
             for (row, seq) in rows.iter_mut().zip(seq..) {
@@ -150,32 +161,37 @@ impl App {
         Ok(outcomes)
     }
 
-    /// The refusals of posts, where a read without a lock is enough to refuse them all.
-    async fn told_before(&self, meeting: MeetingId, drafts: &[Draft]) -> Result<Option<Vec<Rejection>>, StoreError> {
-        let authors = authors_of(drafts);
-        let rejections = match self.store.floor(meeting, &authors).await? {
-            None => drafts.iter().map(|_| Some(Rejection::NotFound { field: "meetingId" })).collect(),
-            Some(floor) => drafts.iter().map(|draft| floor_refuses(&floor, draft)).collect::<Option<Vec<_>>>(),
+    /// Returns the rejections if a read without a lock suffices to reject every post of the batch.
+    async fn early_rejections(
+        &self,
+        meeting: MeetingId,
+        posts: &[PendingPost],
+    ) -> Result<Option<Vec<Rejection>>, StoreError> {
+        let authors = authors_of(posts);
+        let rejections = match self.store.posting_state(meeting, &authors).await? {
+            None => posts.iter().map(|_| Some(Rejection::NotFound { field: "meetingId" })).collect(),
+            Some(state) => posts.iter().map(|post| early_rejection(&state, post)).collect::<Option<Vec<_>>>(),
         };
         let Some(rejections) = rejections else { return Ok(None) };
-        // Looked for last: whoever has closed the floor has waited for the post that a key was claimed for.
-        let keys: Vec<_> = drafts.iter().filter_map(|draft| draft.idempotency_key.clone()).collect();
+        // Checked last: the command that closed the meeting to comments has waited for the posts that hold keys.
+        let keys: Vec<_> = posts.iter().filter_map(|post| post.idempotency_key.clone()).collect();
         Ok(if self.store.any_claimed(&keys).await? { None } else { Some(rejections) })
     }
 
-    /// Whether the viewer, who is muted until that moment, could post at a meeting now, by the same rule as a refusal. Slow mode is
-    /// not looked at: it passes.
+    /// Returns whether the viewer could post at a meeting now, by the same rules as a post but without slow mode.
+    ///
+    /// `muted` is the end of the viewer's mute.
     #[must_use]
     pub fn can_post(&self, viewer: &Viewer, meeting: &meeting::Model, muted: Option<DateTime<Utc>>) -> bool {
         let allowed =
             self.host_scope_of(meeting).is_ok_and(|host| authorize::<policy::PostComment>(viewer, &host).is_ok());
-        let open = open_floor(meeting.phase, meeting.planned_start, meeting.accepting_comments);
+        let open = check_accepting(meeting.phase, meeting.planned_start, meeting.accepting_comments);
         allowed && open.is_ok() && muted.is_none_or(|until| until <= self.now())
     }
 }
 
-/// A comment that waits to be posted, as far as it can be judged without the database.
-pub(in crate::app) struct Draft {
+/// A queued post, validated as far as possible without the database.
+pub(in crate::app) struct PendingPost {
     pub(super) id: CommentId,
     pub(super) now: DateTime<Utc>,
     pub(super) viewer: Viewer,
@@ -184,24 +200,24 @@ pub(in crate::app) struct Draft {
     pub(super) kind: CommentKind,
     pub(super) language: Language,
     pub(super) body: String,
-    /// The body, normalised to be compared with what was said before.
-    pub(super) said: String,
-    pub(super) name: ShownName,
+    /// The body, normalised to detect duplicates.
+    pub(super) normalized_body: String,
+    pub(super) name: DisplayName,
 }
 
-/// The name that a comment is shown by.
-pub(super) struct ShownName {
+/// The author name of a comment.
+pub(super) struct DisplayName {
     pub(super) text: String,
-    /// Whether the author chose it, and no token vouches for it.
+    /// Whether the author chose it, instead of the token's name.
     pub(super) chosen: bool,
-    /// The key of a name that reads otherwise than the token's.
+    /// Key of a chosen name that reads differently from the token's.
     pub(super) key: Option<String>,
 }
 
-impl ShownName {
+impl DisplayName {
     fn of(chosen: Option<&str>, person: &Person) -> Result<Self, CommandError> {
         let Some(chosen) = chosen else {
-            // Made fit to be shown when the token was read: the caller is not to blame for it.
+            // Already sanitised with the token.
             return Ok(Self { text: person.name.clone(), chosen: false, key: None });
         };
         let text = checked_text("authorName", chosen, MAX_NAME_LENGTH)?;
@@ -213,28 +229,28 @@ impl ShownName {
     }
 }
 
-/// The rejection of a name that is somebody else's.
+/// The rejection of a reserved name.
 pub(super) const RESERVED_NAME: Rejection = Rejection::Invalid { field: "authorName", why: Invalid::ReservedName };
 
-/// The authors of drafts, each once.
-pub(super) fn authors_of(drafts: &[Draft]) -> Vec<String> {
-    let mut authors: Vec<String> = drafts.iter().map(|draft| draft.author.clone()).collect();
+/// Returns the distinct authors of posts.
+pub(super) fn authors_of(posts: &[PendingPost]) -> Vec<String> {
+    let mut authors: Vec<String> = posts.iter().map(|post| post.author.clone()).collect();
     authors.sort_unstable();
     authors.dedup();
     authors
 }
 
-fn floor_refuses(floor: &FloorState, draft: &Draft) -> Option<Rejection> {
-    let open = open_floor(floor.phase, floor.planned_start, floor.accepting_comments);
-    open.err().or_else(|| mute_refuses(floor.muted.get(&draft.author).copied(), draft.now))
+fn early_rejection(state: &PostingState, post: &PendingPost) -> Option<Rejection> {
+    let open = check_accepting(state.phase, state.planned_start, state.accepting_comments);
+    open.err().or_else(|| mute_rejection(state.muted.get(&post.author).copied(), post.now))
 }
 
-type Repeat = Option<Result<comment::Model, Rejection>>;
+type Replay = Option<Result<comment::Model, Rejection>>;
 
-/// Which of the drafts were posted before under the same key, and what came of them then.
-async fn repeats(tx: &Tx, drafts: &[Draft]) -> Result<Vec<Repeat>, StoreError> {
+/// Claims the keys of posts, and returns the earlier outcome of each post that repeats one.
+async fn replays(tx: &Tx, posts: &[PendingPost]) -> Result<Vec<Replay>, StoreError> {
     let claims: Vec<_> =
-        drafts.iter().filter_map(|draft| Some((draft.idempotency_key.clone()?, draft.id.0, draft.now))).collect();
+        posts.iter().filter_map(|post| Some((post.idempotency_key.clone()?, post.id.0, post.now))).collect();
     let claims = tx.claim_idempotency_keys(&claims).await?;
     let done = claims.values().filter_map(|claim| match claim {
         KeyClaim::Repeat(first) => Some(CommentId(*first)),
@@ -242,7 +258,7 @@ async fn repeats(tx: &Tx, drafts: &[Draft]) -> Result<Vec<Repeat>, StoreError> {
     });
     let done: Vec<_> = done.collect();
     let firsts = if done.is_empty() { Vec::new() } else { tx.comments_by_id(&done).await? };
-    let repeat = |draft: &Draft| match claims.get(draft.idempotency_key.as_ref()?)? {
+    let replay = |post: &PendingPost| match claims.get(post.idempotency_key.as_ref()?)? {
         KeyClaim::New => None,
         KeyClaim::OtherInput => Some(Err(Rejection::KeyReused)),
         KeyClaim::Repeat(first) => {
@@ -250,5 +266,5 @@ async fn repeats(tx: &Tx, drafts: &[Draft]) -> Result<Vec<Repeat>, StoreError> {
             Some(row.ok_or(Rejection::NotFound { field: "idempotencyKey" }))
         }
     };
-    Ok(drafts.iter().map(repeat).collect())
+    Ok(posts.iter().map(replay).collect())
 }

@@ -6,7 +6,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use entities::comment;
 
 use crate::{
-    app::{CommandError, questions::Sent},
+    app::{CommandError, questions::PostOptions},
     graphql::{
         context::Scene,
         error::ApiResult,
@@ -75,7 +75,7 @@ impl QuestionMutation {
         #[graphql(desc = "The comment.")] input: PostCommentInput,
     ) -> ApiResult<CommentPayload> {
         let (post, key) = input.parse()?;
-        let sent = Sent { key: key.as_deref(), language: ctx.language() };
+        let sent = PostOptions { key: key.as_deref(), language: ctx.language() };
         comment(ctx, ctx.app().post_comment(ctx.viewer(), post, sent).await)
     }
 

@@ -1,4 +1,4 @@
-//! What posts of a meeting are judged by.
+//! Validates posts against the meeting, mutes, slow mode, blocked words and duplicates.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use crate::{
         normalization::NormalizedComment,
         questions::{
             not_live_in,
-            post::{Draft, RESERVED_NAME, authors_of},
+            post::{PendingPost, RESERVED_NAME, authors_of},
         },
     },
     domain::{
@@ -32,8 +32,8 @@ pub(super) async fn blocked_words(tx: &Tx, meeting: &meeting::Model) -> Result<B
     Ok(BlockedWords::new(&words))
 }
 
-/// Refuses posts where the meeting does not take any.
-pub(super) fn open_floor(
+/// Rejects posts if the meeting does not accept comments.
+pub(super) fn check_accepting(
     phase: MeetingPhase,
     planned_start: DateTime<Utc>,
     accepting_comments: bool,
@@ -45,41 +45,42 @@ pub(super) fn open_floor(
     }
 }
 
-/// The rejection of an author who is muted until a moment, if that is still to come.
-pub(super) fn mute_refuses(muted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Rejection> {
+/// Rejects an author whose mute has not ended.
+pub(super) fn mute_rejection(muted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Rejection> {
     let until = muted.filter(|until| *until > now)?;
     Some(Rejection::Muted { until, retry_after: until - now })
 }
 
-/// What posts of a locked meeting are judged by. Each that is accepted counts for those after it.
-pub(super) struct Floor<'a> {
+/// The state that posts of a locked meeting are validated against, updated by each accepted post.
+pub(super) struct PostingContext<'a> {
     meeting: &'a meeting::Model,
     host: HostScope,
     blocked: BlockedWords,
     muted: HashMap<String, DateTime<Utc>>,
     last_posts: HashMap<String, DateTime<Utc>>,
-    said: HashSet<(String, String)>,
-    /// Keys of chosen names that belong to those who run the host's meetings.
+    /// Authors and normalised texts of earlier posts.
+    posted: HashSet<(String, String)>,
+    /// Name keys reserved for the host's staff.
     staff_names: HashSet<String>,
     receipt: i32,
 }
 
-impl<'a> Floor<'a> {
+impl<'a> PostingContext<'a> {
     pub(super) async fn read(
         app: &App,
         tx: &Tx,
         meeting: &'a meeting::Model,
-        drafts: &[Draft],
+        posts: &[PendingPost],
     ) -> Result<Self, StoreError> {
-        let authors = authors_of(drafts);
-        // Rows of older replicas are still found by what was written, as it was written.
-        let digests = drafts.iter().flat_map(|Draft { author, body, said, .. }| {
-            [said, body].map(|text| duplicate_digest(meeting.id, author, text))
+        let authors = authors_of(posts);
+        // Older replicas computed the digest from the body as sent.
+        let digests = posts.iter().flat_map(|PendingPost { author, body, normalized_body, .. }| {
+            [normalized_body, body].map(|text| duplicate_digest(meeting.id, author, text))
         });
         let last_posts =
             if meeting.slow_mode_seconds > 0 { tx.last_posts(meeting.id, &authors).await? } else { HashMap::new() };
-        let said = tx.said_before(digests).await?.into_iter();
-        let chosen: Vec<String> = drafts.iter().filter_map(|draft| draft.name.key.clone()).collect();
+        let earlier = tx.find_posted(digests).await?.into_iter();
+        let chosen: Vec<String> = posts.iter().filter_map(|post| post.name.key.clone()).collect();
         let staff_names =
             if chosen.is_empty() { HashSet::new() } else { tx.staff_names(&meeting.host_code, &chosen).await? };
         Ok(Self {
@@ -89,32 +90,32 @@ impl<'a> Floor<'a> {
             blocked: blocked_words(tx, meeting).await?,
             muted: tx.muted_until(meeting.id, &authors).await?,
             last_posts,
-            said: said.map(|(author, body)| (author, normalize(&body, Level::Duplicates))).collect(),
+            posted: earlier.map(|(author, body)| (author, normalize(&body, Level::Duplicates))).collect(),
             receipt: meeting.last_receipt,
         })
     }
 
-    pub(super) fn judge(&mut self, draft: &Draft) -> Result<comment::Model, CommandError> {
-        authorize::<policy::PostComment>(&draft.viewer, &self.host.scope())?;
+    pub(super) fn validate(&mut self, post: &PendingPost) -> Result<comment::Model, CommandError> {
+        authorize::<policy::PostComment>(&post.viewer, &self.host)?;
         let Self { meeting, .. } = self;
-        open_floor(meeting.phase, meeting.planned_start, meeting.accepting_comments)?;
-        self.in_time(draft)?;
-        if draft.name.key.as_ref().is_some_and(|key| self.staff_names.contains(key)) {
+        check_accepting(meeting.phase, meeting.planned_start, meeting.accepting_comments)?;
+        self.check_mute_and_slow_mode(post)?;
+        if post.name.key.as_ref().is_some_and(|key| self.staff_names.contains(key)) {
             return Err(RESERVED_NAME.into());
         }
-        if self.blocked.are_in(&format!("{} {}", draft.name.text, draft.body)) {
+        if self.blocked.are_in(&format!("{} {}", post.name.text, post.body)) {
             return Err(Rejection::BlockedWord.into());
         }
-        if !self.said.insert((draft.author.clone(), draft.said.clone())) {
+        if !self.posted.insert((post.author.clone(), post.normalized_body.clone())) {
             return Err(Rejection::Duplicate.into());
         }
-        self.last_posts.insert(draft.author.clone(), draft.now);
+        self.last_posts.insert(post.author.clone(), post.now);
         self.receipt += 1;
-        Ok(self.row(draft))
+        Ok(self.row(post))
     }
 
-    fn in_time(&self, Draft { author, now, .. }: &Draft) -> Result<(), Rejection> {
-        if let Some(rejection) = mute_refuses(self.muted.get(author).copied(), *now) {
+    fn check_mute_and_slow_mode(&self, PendingPost { author, now, .. }: &PendingPost) -> Result<(), Rejection> {
+        if let Some(rejection) = mute_rejection(self.muted.get(author).copied(), *now) {
             return Err(rejection);
         }
         let last = self.last_posts.get(author).copied();
@@ -124,8 +125,8 @@ impl<'a> Floor<'a> {
         }
     }
 
-    fn row(&self, draft: &Draft) -> comment::Model {
-        let Draft { id, now, author, kind, language, body, name, .. } = draft;
+    fn row(&self, post: &PendingPost) -> comment::Model {
+        let PendingPost { id, now, author, kind, language, body, name, .. } = post;
         let normalized = NormalizedComment::new(self.meeting.id, Some(author), body, &name.text);
         comment::Model {
             id: *id,
