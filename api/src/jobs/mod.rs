@@ -27,7 +27,7 @@ const KEYS_LAST: TimeDelta = TimeDelta::days(7);
 
 /// Starts every job.
 pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &Arc<dyn Bus>, keep_events: i64) {
-    every(life, app, "votes", SECOND, |app| async move { app.show_votes().await });
+    every(life, app, "votes", SECOND, |app| async move { app.publish_vote_counts().await });
     every(life, app, "budgets", SECOND, |app| async move { app.check_budgets().await });
     every(life, app, "normalization", NORMALIZATION_PAUSE, |app| async move { app.renormalize().await });
     every(life, app, "retention", MINUTE, move |app| async move { retain(&app, keep_events).await });
@@ -81,7 +81,7 @@ async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
     }
     let tx = app.store.begin().await?;
     tx.delete_idempotency_keys(app.clock.now() - KEYS_LAST).await?;
-    tx.forget_deletions(app.clock.now() - DELETION_RETENTION).await?;
+    tx.delete_old_deletions(app.clock.now() - DELETION_RETENTION).await?;
     tx.commit().await?;
     Ok(())
 }

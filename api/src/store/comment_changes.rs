@@ -106,7 +106,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn joined_to(&self, into: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
+    pub async fn merged_comments(&self, into: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
         if into.is_empty() {
             return Ok(Vec::new());
         }

@@ -57,7 +57,7 @@ pub struct CommentFilter {
 
 /// A comment, with whose akim holds its meeting.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Hosted {
+pub struct CommentWithHost {
     /// The comment.
     #[sea_orm(nested)]
     pub comment: comment::Model,
@@ -171,14 +171,14 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn hosted_comments(&self, ids: &[CommentId]) -> Result<Vec<Hosted>, StoreError> {
+    pub async fn comments_with_host(&self, ids: &[CommentId]) -> Result<Vec<CommentWithHost>, StoreError> {
         let meeting = comment::Entity::belongs_to(meeting::Entity).from(Column::MeetingId).to(meeting::Column::Id);
         Ok(comment::Entity::find()
             .column(meeting::Column::HostCode)
             .join(JoinType::InnerJoin, meeting.into())
             .filter(Column::Id.is_in(ids.iter().copied()))
             .filter(meeting::Column::Phase.is_in(MeetingPhase::ALL.iter().copied()))
-            .into_model::<Hosted>()
+            .into_model::<CommentWithHost>()
             .all(self.reader())
             .await?)
     }

@@ -37,7 +37,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn remember_deletions(
+    pub async fn record_deletions(
         &self,
         broadcast: BroadcastId,
         external_ids: &[String],
@@ -59,7 +59,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn forget_deletions(&self, moment: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn delete_old_deletions(&self, moment: DateTime<Utc>) -> Result<(), StoreError> {
         deleted_message::Entity::delete_many().filter(Column::DeletedAt.lt(moment)).exec(self.inner()).await?;
         Ok(())
     }

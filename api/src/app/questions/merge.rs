@@ -1,4 +1,4 @@
-//! Joining comments that ask the same.
+//! Merges comments that ask the same.
 
 use std::collections::HashMap;
 
@@ -7,21 +7,23 @@ use entities::{comment, ids::CommentId};
 use crate::{
     app::{
         App, CommandError, Rejection,
-        questions::{changes::Changes, moderated},
+        questions::{check_moderation_open, comment_changes::CommentChanges},
         rejection::Invalid,
     },
     domain::{comment::check_merge_target, policy, viewer::Viewer},
 };
 
-/// How many comments can be joined at once.
+/// Comments in one merge.
 const MAX_COMMENTS: usize = 100;
 
 impl App {
-    /// Joins comments to one that asks the same. Their votes count for it, each person's once and its author's not; their authors
-    /// see its answer through `mergedInto`.
+    /// Merges comments into one that asks the same.
+    ///
+    /// Their votes count for the target, once for each person and never for its author. Their authors see the answer
+    /// through `mergedInto`.
     ///
     /// # Errors
-    /// Rejected as a whole when one of the comments does not allow it.
+    /// Rejected as a whole when one of the comments cannot be merged.
     pub async fn merge_comments(
         &self,
         viewer: &Viewer,
@@ -29,7 +31,7 @@ impl App {
         ids: &[CommentId],
     ) -> Result<comment::Model, CommandError> {
         let now = self.now();
-        let permit = self.permit_named::<policy::ModerateComments>(viewer, into, "into").await?;
+        let permit = self.permit_comment_in::<policy::ModerateComments>(viewer, into, "into").await?;
         let invalid = |why| Rejection::Invalid { field: "commentIds", why };
         if ids.is_empty() {
             return Err(invalid(Invalid::Empty).into());
@@ -40,18 +42,18 @@ impl App {
         if ids.contains(&into) {
             return Err(invalid(Invalid::IntoItself).into());
         }
-        let (tx, locked) = self.begin_on_comment(&permit).await?;
-        moderated(&locked.meeting)?;
+        let (tx, locked) = self.begin_with_comment(&permit).await?;
+        check_moderation_open(&locked.meeting)?;
         let target = locked.comment;
         check_merge_target(target.state)?;
         let found = tx.comments_by_id(ids).await?.into_iter();
         let here = found.filter(|row| row.meeting_id == locked.meeting.id);
         let mut here: HashMap<_, _> = here.map(|row| (row.id, row)).collect();
         if let Some(index) = ids.iter().position(|id| !here.contains_key(id)) {
-            // Not with a transaction in hand: this reads with a connection of its own.
+            // Releases the connection first, because the next read takes another.
             drop(tx);
             let elsewhere: Vec<CommentId> = ids.iter().copied().filter(|id| !here.contains_key(id)).collect();
-            // Of what lies elsewhere only those hear who may see it.
+            // Tells only viewers who may see the comment that it belongs to another meeting.
             let seen = self.visible_comments(&self.store, viewer, &elsewhere).await?;
             let all_seen = elsewhere.iter().all(|id| seen.iter().any(|row| row.id == *id));
             let hidden = Rejection::NotFound { field: "commentIds" };
@@ -59,25 +61,25 @@ impl App {
                 .at_index("commentIds", index)
                 .into());
         }
-        let mut changes = Changes::by(Some(&locked.allowed.person.subject));
-        changes.read(here.values().cloned());
-        changes.read(tx.joined_to(ids).await?);
-        changes.read([target.clone()]);
+        let mut changes = CommentChanges::new(Some(&locked.allowed.person.subject));
+        changes.load(here.values().cloned());
+        changes.load(tx.merged_comments(ids).await?);
+        changes.load([target.clone()]);
         for (index, id) in ids.iter().enumerate() {
-            // One that is named twice is joined once.
+            // Skips repeated ids.
             let Some(row) = here.remove(id) else { continue };
-            changes.join(row, into).map_err(|wrong| wrong.rejection().at_index("commentIds", index))?;
+            changes.merge(row, into).map_err(|wrong| wrong.rejection().at_index("commentIds", index))?;
         }
         if changes.is_empty() {
             return Ok(target);
         }
         changes.recount(into);
-        changes.touch(into);
-        // Also what its author has taken back: they still see the answer.
+        changes.notify(into);
+        // Includes withdrawn comments, whose authors still see the answer.
         tx.repoint_merged(ids, into).await?;
         let events = changes.write(&tx).await?;
         let merged = changes.get(into).cloned().unwrap_or(target);
-        self.finish(tx, locked.meeting.id, &events, now).await?;
+        self.record_and_commit(tx, locked.meeting.id, &events, now).await?;
         Ok(merged)
     }
 }

@@ -1,8 +1,9 @@
-//! Live questions: posted, voted for, moderated, answered.
+//! Commands on comments: post, vote, moderate, answer.
 
-mod changes;
+mod answer;
+mod comment_changes;
 mod import;
-mod mark;
+mod label;
 mod merge;
 mod moderate;
 mod mute;
@@ -14,7 +15,7 @@ mod votes;
 mod withdraw;
 
 pub(crate) use import::DELETION_RETENTION;
-pub use import::{ImportComments, Imported, ImportedComment};
+pub use import::{ImportComments, ImportSummary, ImportedComment};
 pub use moderate::{Moderate, Moderation};
 pub use post::{PostComment, PostOptions};
 
@@ -39,11 +40,11 @@ use crate::{
         policy::{self, Action, Allowed, authorize},
         viewer::Viewer,
     },
-    store::{Store, StoreError, Tx, comments::Hosted},
+    store::{Store, StoreError, Tx, comments::CommentWithHost},
 };
 
 impl WrongState {
-    /// The rejection of the act.
+    /// Returns the rejection of a command.
     const fn rejection(self) -> Rejection {
         Rejection::WrongState { state: self.0 }
     }
@@ -55,18 +56,18 @@ impl From<WrongState> for CommandError {
     }
 }
 
-/// The event of a comment that has changed from one state to another, or anew.
+/// Returns the event of a comment's state change. `before` is `None` for a new comment.
 fn change_event(id: CommentId, before: Option<CommentState>, after: CommentState, actor: Option<&str>) -> NewEvent {
     let (kind, public_kind) = event_kinds(before, after);
     NewEvent { subject: id.0, kind, public_kind, audience: Audience::Everyone, actor: actor.map(str::to_owned) }
 }
 
-/// The rejection of an act that only a live meeting allows.
-fn not_live(meeting: &meeting::Model) -> Option<Rejection> {
-    not_live_in(meeting.phase, meeting.planned_start)
+/// Returns the rejection of a command that needs a live meeting.
+fn not_live_rejection(meeting: &meeting::Model) -> Option<Rejection> {
+    not_live_rejection_in(meeting.phase, meeting.planned_start)
 }
 
-fn not_live_in(phase: MeetingPhase, planned_start: DateTime<Utc>) -> Option<Rejection> {
+fn not_live_rejection_in(phase: MeetingPhase, planned_start: DateTime<Utc>) -> Option<Rejection> {
     match phase {
         MeetingPhase::Live => None,
         MeetingPhase::Planned | MeetingPhase::Announced => Some(Rejection::NotLive { opens_at: Some(planned_start) }),
@@ -76,10 +77,11 @@ fn not_live_in(phase: MeetingPhase, planned_start: DateTime<Utc>) -> Option<Reje
     }
 }
 
-/// The proof that a viewer could do `A` with a comment that they see, by a read without a lock. Only its holder begins a
-/// transaction.
+/// Proof that a viewer may do `A` with a comment that they see, from a read without a lock.
+///
+/// Transactions on a comment can only be started with a permit.
 struct CommentPermit<'v, A> {
-    /// The comment as it was read.
+    /// The comment as read.
     comment: comment::Model,
     host: HostScope,
     viewer: &'v Viewer,
@@ -87,15 +89,15 @@ struct CommentPermit<'v, A> {
     action: PhantomData<A>,
 }
 
-/// A comment and its meeting, locked for an act.
-struct Locked<'v, A> {
+/// A comment and its meeting, locked for a command.
+struct LockedComment<'v, A> {
     meeting: meeting::Model,
     comment: comment::Model,
     allowed: Allowed<'v, A>,
 }
 
 impl App {
-    /// The comments with these ids that the viewer may see, read from `store`.
+    /// Returns those of the comments that the viewer may see, read from `store`.
     ///
     /// # Errors
     /// When the database fails.
@@ -105,10 +107,10 @@ impl App {
         viewer: &Viewer,
         ids: &[CommentId],
     ) -> Result<Vec<comment::Model>, StoreError> {
-        let rows = store.hosted_comments(ids).await?;
+        let rows = store.comments_with_host(ids).await?;
         let mut scopes = HashMap::new();
         let mut visible = Vec::with_capacity(rows.len());
-        for Hosted { comment, host_code } in rows {
+        for CommentWithHost { comment, host_code } in rows {
             let scope = match scopes.entry(host_code) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
@@ -123,17 +125,17 @@ impl App {
         Ok(visible)
     }
 
-    /// Authorises an act on a comment without a transaction. What the viewer may not see is not there.
+    /// Authorises a command on a comment before the transaction starts. Invisible comments are not found.
     async fn permit_comment<'v, A: Action>(
         &self,
         viewer: &'v Viewer,
         id: CommentId,
     ) -> Result<CommentPermit<'v, A>, CommandError> {
-        self.permit_named(viewer, id, "commentId").await
+        self.permit_comment_in(viewer, id, "commentId").await
     }
 
-    /// The same for a comment that another part of the input names.
-    async fn permit_named<'v, A: Action>(
+    /// Authorises a command on the comment in the input field `field`.
+    async fn permit_comment_in<'v, A: Action>(
         &self,
         viewer: &'v Viewer,
         id: CommentId,
@@ -142,18 +144,18 @@ impl App {
         if viewer.person().is_none() {
             return Err(CommandError::Unauthenticated);
         }
-        let found = self.store.hosted_comments(&[id]).await?.pop();
-        let Hosted { comment, host_code } = found.ok_or(Rejection::NotFound { field })?;
+        let found = self.store.comments_with_host(&[id]).await?.pop();
+        let CommentWithHost { comment, host_code } = found.ok_or(Rejection::NotFound { field })?;
         let host = self.host_scope(parse_code(&host_code)?);
         self.check_comment::<A>(viewer, &host, &comment, field)?;
         Ok(CommentPermit { comment, host, viewer, field, action: PhantomData })
     }
 
-    /// Begins a transaction, locks the meeting of a permit's comment, reads the comment as it stands and authorises again.
-    async fn begin_on_comment<'v, A: Action>(
+    /// Starts a transaction, locks the meeting of the permit's comment, rereads the comment and authorises again.
+    async fn begin_with_comment<'v, A: Action>(
         &self,
         permit: &CommentPermit<'v, A>,
-    ) -> Result<(Tx, Locked<'v, A>), CommandError> {
+    ) -> Result<(Tx, LockedComment<'v, A>), CommandError> {
         let CommentPermit { comment, host, viewer, field, .. } = permit;
         let missing = || Rejection::NotFound { field };
         let tx = self.store.begin().await?;
@@ -161,7 +163,7 @@ impl App {
         let meeting = tx.lock_meeting(comment.meeting_id).await?.ok_or_else(missing)?;
         let comment = tx.comments_by_id(&[comment.id]).await?.pop().ok_or_else(missing)?;
         let allowed = self.check_comment::<A>(viewer, &self.host_scope_of(&meeting)?, &comment, field)?;
-        Ok((tx, Locked { meeting, comment, allowed }))
+        Ok((tx, LockedComment { meeting, comment, allowed }))
     }
 
     fn check_comment<'v, A: Action>(
@@ -178,8 +180,8 @@ impl App {
         Ok(authorize::<A>(viewer, host)?)
     }
 
-    /// Records the events of written changes of one meeting's comments, and commits.
-    async fn finish(
+    /// Records the events of changed comments, and commits.
+    async fn record_and_commit(
         &self,
         mut tx: Tx,
         meeting: MeetingId,
@@ -191,7 +193,7 @@ impl App {
     }
 }
 
-/// Refuses moderation where the meeting's phase does not allow it.
-fn moderated(meeting: &meeting::Model) -> Result<(), Rejection> {
+/// Checks that the meeting's phase allows moderation.
+fn check_moderation_open(meeting: &meeting::Model) -> Result<(), Rejection> {
     if can_moderate(meeting.phase) { Ok(()) } else { Err(Rejection::WrongPhase { phase: meeting.phase }) }
 }

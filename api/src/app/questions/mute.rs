@@ -1,10 +1,10 @@
-//! Muting an author.
+//! Mutes an author.
 
 use chrono::TimeDelta;
 use entities::{comment, ids::CommentId};
 
 use crate::{
-    app::{App, CommandError, Rejection, input::check_range, questions::moderated, rejection::Invalid},
+    app::{App, CommandError, Rejection, input::check_range, questions::check_moderation_open, rejection::Invalid},
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
         meeting::MAX_MUTE_MINUTES,
@@ -14,10 +14,10 @@ use crate::{
 };
 
 impl App {
-    /// Keeps the author of a comment from writing at its meeting for some minutes; 0 lets them write again.
+    /// Mutes the author of a comment at its meeting for some minutes. 0 ends the mute.
     ///
     /// # Errors
-    /// Rejected when the time is out of range, or nobody knows who the author is.
+    /// Rejected when the time is out of range, or the author is unknown.
     pub async fn mute_author(
         &self,
         viewer: &Viewer,
@@ -27,13 +27,13 @@ impl App {
         let now = self.now();
         let permit = self.permit_comment::<policy::MuteAuthor>(viewer, id).await?;
         check_range("minutes", minutes, 0, MAX_MUTE_MINUTES)?;
-        let (mut tx, locked) = self.begin_on_comment(&permit).await?;
-        moderated(&locked.meeting)?;
+        let (mut tx, locked) = self.begin_with_comment(&permit).await?;
+        check_moderation_open(&locked.meeting)?;
         let Some(author) = &locked.comment.author_key else {
             return Err(Rejection::Invalid { field: "commentId", why: Invalid::UnknownAuthor }.into());
         };
         tx.mute(locked.meeting.id, author, now + TimeDelta::minutes(minutes.into())).await?;
-        // For the moderators only: neither the public nor the author is told of it.
+        // Only staff see this event, neither the public nor the author.
         let actor = Some(locked.allowed.person.subject.clone());
         let event =
             NewEvent { subject: id.0, kind: EventKind::Changed, public_kind: None, audience: Audience::Staff, actor };

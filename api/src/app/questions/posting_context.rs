@@ -10,7 +10,7 @@ use crate::{
         App, CommandError, HostScope, Rejection,
         normalization::NormalizedComment,
         questions::{
-            not_live_in,
+            not_live_rejection_in,
             post::{PendingPost, RESERVED_NAME, authors_of},
         },
     },
@@ -38,7 +38,7 @@ pub(super) fn check_accepting(
     planned_start: DateTime<Utc>,
     accepting_comments: bool,
 ) -> Result<(), Rejection> {
-    match not_live_in(phase, planned_start) {
+    match not_live_rejection_in(phase, planned_start) {
         Some(rejection) => Err(rejection),
         None if accepting_comments => Ok(()),
         None => Err(Rejection::CommentsClosed),

@@ -1,4 +1,4 @@
-//! Voting for a comment. A count becomes an event at most once a second.
+//! Votes for comments. A comment's vote count is published at most once a second.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use entities::{
 };
 
 use crate::{
-    app::{App, CommandError, Rejection, isolation::run_isolated, questions::not_live, rejection::Invalid},
+    app::{App, CommandError, Rejection, isolation::run_isolated, questions::not_live_rejection, rejection::Invalid},
     domain::{
         comment::{is_public, vote},
         feed::{Audience, EventKind, FeedName, NewEvent},
@@ -19,22 +19,22 @@ use crate::{
     store::{StoreError, comment_changes::CommentChange},
 };
 
-/// The least time between two events that count one comment's votes.
-const SHOWN_EVERY: TimeDelta = TimeDelta::seconds(1);
-/// How many counts are shown in one look.
+/// Minimum time between two vote events of a comment.
+const VOTE_EVENT_INTERVAL: TimeDelta = TimeDelta::seconds(1);
+/// Counts that one run of the job publishes.
 const BATCH: u64 = 500;
 
 impl App {
-    /// Votes for a comment, or takes the vote back. One vote a person, however often sent.
+    /// Casts or retracts a vote. Repeating either changes nothing.
     ///
     /// # Errors
-    /// Rejected when the meeting is not live, or the comment is not waiting in public.
+    /// Rejected when the meeting is not live, or the comment is not published or selected.
     pub async fn vote_comment(&self, viewer: &Viewer, id: CommentId, up: bool) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let subject = viewer.subject().ok_or(CommandError::Unauthenticated)?;
         let permit = self.permit_comment::<policy::PostComment>(viewer, id).await?;
-        let (mut tx, locked) = self.begin_on_comment(&permit).await?;
-        if let Some(rejection) = not_live(&locked.meeting) {
+        let (mut tx, locked) = self.begin_with_comment(&permit).await?;
+        if let Some(rejection) = not_live_rejection(&locked.meeting) {
             return Err(rejection.into());
         }
         let before = locked.comment;
@@ -48,10 +48,10 @@ impl App {
             return Ok(comment);
         }
         comment.votes += if up { 1 } else { -1 };
-        if due(&comment, now) {
+        if is_due(&comment, now) {
             comment.votes_shown_at = Some(now);
             comment.votes_unshown = false;
-            tx.record(FeedName::Comments(comment.meeting_id), now, &[counted(&comment)]).await?;
+            tx.record(FeedName::Comments(comment.meeting_id), now, &[votes_event(&comment)]).await?;
         } else {
             comment.votes_unshown = true;
         }
@@ -60,27 +60,32 @@ impl App {
         Ok(comment)
     }
 
-    /// Turns counts that have changed since they were last shown into events, once however many replicas look.
+    /// Publishes changed vote counts as events, once however many replicas run it.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn show_votes(&self) -> Result<(), StoreError> {
+    pub async fn publish_vote_counts(&self) -> Result<(), StoreError> {
         let now = self.now();
         let mut seen: BTreeMap<MeetingId, Vec<CommentId>> = BTreeMap::new();
-        for row in self.store.unshown_votes(now - SHOWN_EVERY, BATCH).await? {
+        for row in self.store.unshown_votes(now - VOTE_EVENT_INTERVAL, BATCH).await? {
             seen.entry(row.meeting_id).or_default().push(row.id);
         }
         for (meeting, ids) in seen {
-            run_isolated("votes", meeting.0, self.show_counts(meeting, &ids, now)).await?;
+            run_isolated("votes", meeting.0, self.publish_counts(meeting, &ids, now)).await?;
         }
         Ok(())
     }
 
-    async fn show_counts(&self, meeting: MeetingId, ids: &[CommentId], now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn publish_counts(
+        &self,
+        meeting: MeetingId,
+        ids: &[CommentId],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
         tx.lock_meeting(meeting).await?;
         let mut rows = tx.comments_by_id(ids).await?;
-        rows.retain(|row| row.votes_unshown && due(row, now));
+        rows.retain(|row| row.votes_unshown && is_due(row, now));
         if rows.is_empty() {
             return Ok(());
         }
@@ -90,18 +95,18 @@ impl App {
             after: comment::Model { votes_unshown: false, votes_shown_at: Some(now), ..row.clone() },
         };
         tx.change_comments(&rows.iter().map(shown).collect::<Vec<_>>()).await?;
-        let events: Vec<NewEvent> = rows.iter().map(counted).collect();
+        let events: Vec<NewEvent> = rows.iter().map(votes_event).collect();
         tx.record(FeedName::Comments(meeting), now, &events).await?;
         self.commit(tx).await
     }
 }
 
-fn due(comment: &comment::Model, now: DateTime<Utc>) -> bool {
-    comment.votes_shown_at.is_none_or(|shown| shown + SHOWN_EVERY <= now)
+fn is_due(comment: &comment::Model, now: DateTime<Utc>) -> bool {
+    comment.votes_shown_at.is_none_or(|shown| shown + VOTE_EVENT_INTERVAL <= now)
 }
 
-fn counted(comment: &comment::Model) -> NewEvent {
+fn votes_event(comment: &comment::Model) -> NewEvent {
     let public_kind = is_public(comment.state).then_some(EventKind::Votes);
-    // Who voted is nobody's business.
+    // Votes are secret, so the event names no actor.
     NewEvent { subject: comment.id.0, kind: EventKind::Votes, public_kind, audience: Audience::Everyone, actor: None }
 }

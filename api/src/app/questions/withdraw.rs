@@ -1,11 +1,11 @@
-//! Taking one's own comment back.
+//! Withdraws a comment by its author.
 
 use entities::{comment, ids::CommentId};
 
 use crate::{
     app::{
         App, CommandError,
-        questions::{changes::Changes, moderated},
+        questions::{check_moderation_open, comment_changes::CommentChanges},
     },
     domain::{
         comment::withdraw,
@@ -15,34 +15,35 @@ use crate::{
 };
 
 impl App {
-    /// Takes a comment back; only its author can. What others asked and was joined to it stands by itself again, and what it was
-    /// joined to itself loses the votes that were cast for it.
+    /// Withdraws the viewer's own comment.
+    ///
+    /// Comments of others that were merged into it are unmerged, and its merge target loses its votes.
     ///
     /// # Errors
-    /// Rejected when the comment has been answered or taken down.
+    /// Rejected when the comment was answered, rejected or hidden.
     pub async fn withdraw_comment(&self, viewer: &Viewer, id: CommentId) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::PostComment>(viewer, id).await?;
-        // Nothing changes who has written it.
+        // Safe without a lock: the author of a comment never changes.
         if permit.comment.author_key != author_key(viewer) {
             return Err(CommandError::Forbidden);
         }
-        let (tx, locked) = self.begin_on_comment(&permit).await?;
-        moderated(&locked.meeting)?;
+        let (tx, locked) = self.begin_with_comment(&permit).await?;
+        check_moderation_open(&locked.meeting)?;
         let (comment, meeting) = (locked.comment, locked.meeting.id);
         let before = comment.state;
         let Some(next) = withdraw(before)? else { return Ok(comment) };
-        let mut changes = Changes::by(Some(&locked.allowed.person.subject));
-        changes.read(tx.joined_to(&[id]).await?);
+        let mut changes = CommentChanges::new(Some(&locked.allowed.person.subject));
+        changes.load(tx.merged_comments(&[id]).await?);
         if let Some(into) = comment.merged_into {
-            changes.read(tx.comments_by_id(&[into]).await?);
+            changes.load(tx.comments_by_id(&[into]).await?);
         }
-        changes.read([comment.clone()]);
-        changes.set(comment::Model { state: next, ..comment.clone() });
-        changes.part_all(&comment, before);
+        changes.load([comment.clone()]);
+        changes.update(comment::Model { state: next, ..comment.clone() });
+        changes.unmerge_all(&comment, before);
         let events = changes.write(&tx).await?;
         let withdrawn = changes.get(id).cloned().unwrap_or(comment);
-        self.finish(tx, meeting, &events, now).await?;
+        self.record_and_commit(tx, meeting, &events, now).await?;
         Ok(withdrawn)
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of comments of one meeting, gathered behind its lock and written together.
+//! Collects changes of a meeting's comments under its lock, and writes them together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,116 +13,123 @@ use crate::{
     store::{StoreError, Tx, comment_changes::CommentChange},
 };
 
-/// Comments as they were read and as they are to be, with what is told of them.
-pub(super) struct Changes<'a> {
+/// Comments as read and as changed, with the events of the changes.
+pub(super) struct CommentChanges<'a> {
     actor: Option<&'a str>,
     rows: BTreeMap<CommentId, CommentChange>,
     recounted: BTreeSet<CommentId>,
-    /// Whose votes may be fewer now: told only where they are.
-    left: BTreeSet<CommentId>,
+    /// Merge targets that may lose votes, which is an event only if they do.
+    may_lose_votes: BTreeSet<CommentId>,
     events: Vec<NewEvent>,
 }
 
-impl<'a> Changes<'a> {
-    pub(super) const fn by(actor: Option<&'a str>) -> Self {
-        Self { actor, rows: BTreeMap::new(), recounted: BTreeSet::new(), left: BTreeSet::new(), events: Vec::new() }
+impl<'a> CommentChanges<'a> {
+    pub(super) const fn new(actor: Option<&'a str>) -> Self {
+        Self {
+            actor,
+            rows: BTreeMap::new(),
+            recounted: BTreeSet::new(),
+            may_lose_votes: BTreeSet::new(),
+            events: Vec::new(),
+        }
     }
 
-    /// Takes comments as they were read. Those that are known already stay as they are here.
-    pub(super) fn read(&mut self, rows: impl IntoIterator<Item = comment::Model>) {
+    /// Adds comments as read. Known comments keep their changes.
+    pub(super) fn load(&mut self, rows: impl IntoIterator<Item = comment::Model>) {
         for row in rows {
             self.rows.entry(row.id).or_insert_with(|| row.into());
         }
     }
 
-    /// A comment as it is to be.
+    /// Returns a comment with its changes.
     pub(super) fn get(&self, id: CommentId) -> Option<&comment::Model> {
         self.rows.get(&id).map(|change| &change.after)
     }
 
-    /// What is joined to a comment, in its order.
-    fn joined_to(&self, into: CommentId) -> Vec<comment::Model> {
+    /// Returns the comments merged into a comment, in order of posting.
+    fn merged_into(&self, into: CommentId) -> Vec<comment::Model> {
         let rows = self.rows.values().map(|change| &change.after);
-        let mut joined: Vec<_> =
+        let mut merged: Vec<_> =
             rows.filter(|row| row.merged_into == Some(into) && row.state == MERGED_STATE).cloned().collect();
-        joined.sort_unstable_by_key(|row| row.posted_seq);
-        joined
+        merged.sort_unstable_by_key(|row| row.posted_seq);
+        merged
     }
 
-    /// Notes a new comment, and tells of it.
-    pub(super) fn add(&mut self, row: comment::Model) {
+    /// Adds a new comment and its event.
+    pub(super) fn insert(&mut self, row: comment::Model) {
         self.events.push(change_event(row.id, None, row.state, self.actor));
         self.rows.insert(row.id, row.into());
     }
 
-    /// A new comment as it is to be, which is then the caller's to write.
-    pub(super) fn take_fresh(&mut self, id: CommentId) -> Option<comment::Model> {
+    /// Removes and returns a new comment, which the caller inserts.
+    pub(super) fn take_inserted(&mut self, id: CommentId) -> Option<comment::Model> {
         self.rows.remove(&id).map(|change| change.after)
     }
 
-    /// Notes what a comment is to be, and tells of it.
-    pub(super) fn set(&mut self, after: comment::Model) {
+    /// CommentChanges a comment and adds the event.
+    pub(super) fn update(&mut self, after: comment::Model) {
         let id = after.id;
         let change = self.rows.entry(id).or_insert_with(|| after.clone().into());
         self.events.push(change_event(id, Some(change.after.state), after.state, self.actor));
         change.after = after;
     }
 
-    /// Tells of a comment that something about it has changed which is not its state.
-    pub(super) fn touch(&mut self, id: CommentId) {
+    /// Adds an event for a change that is not a change of state.
+    pub(super) fn notify(&mut self, id: CommentId) {
         if let Some(state) = self.get(id).map(|row| row.state) {
             self.events.push(change_event(id, Some(state), state, self.actor));
         }
     }
 
-    /// Lets a joined comment stand by itself, with the votes that were cast for it.
-    pub(super) fn part(&mut self, mut row: comment::Model, next: CommentState) {
+    /// Unmerges a comment, which keeps its own votes.
+    pub(super) fn unmerge(&mut self, mut row: comment::Model, next: CommentState) {
         (row.state, row.merged_state, row.merged_into) = (next, None, None);
         self.recount(row.id);
-        self.set(row);
+        self.update(row);
     }
 
-    /// Joins a comment to another; what is joined to it comes along. One that is joined there already stays as it is.
-    pub(super) fn join(&mut self, mut row: comment::Model, into: CommentId) -> Result<(), WrongState> {
+    /// Merges a comment into another, together with the comments merged into it. Does nothing if it already is.
+    pub(super) fn merge(&mut self, mut row: comment::Model, into: CommentId) -> Result<(), WrongState> {
         if row.state == MERGED_STATE && row.merged_into == Some(into) {
             return Ok(());
         }
-        let along = self.joined_to(row.id);
-        let next = merge(row.state)?;
+        let merged = self.merged_into(row.id);
+        let next = rules::merge(row.state)?;
         (row.merged_state, row.merged_into) = (Some(row.state), Some(into));
         row.state = next;
-        self.set(row);
-        for row in along {
-            self.set(comment::Model { merged_into: Some(into), ..row });
+        self.update(row);
+        for row in merged {
+            self.update(comment::Model { merged_into: Some(into), ..row });
         }
         Ok(())
     }
 
-    /// Parts a comment that is taken back from everything: what was joined to it stands by itself again, and what it was joined
-    /// to loses its votes. `before` is what the comment was.
-    pub(super) fn part_all(&mut self, from: &comment::Model, before: CommentState) {
-        for row in self.joined_to(from.id) {
+    /// Unmerges all comments from a withdrawn comment, and recounts the votes of its merge target.
+    ///
+    /// `before` is the comment's state before the withdrawal.
+    pub(super) fn unmerge_all(&mut self, from: &comment::Model, before: CommentState) {
+        for row in self.merged_into(from.id) {
             let next = state_after_unmerge(before, row.merged_state);
             self.recount(from.id);
-            self.part(row, next);
+            self.unmerge(row, next);
         }
         if let Some(into) = from.merged_into.filter(|_| before == MERGED_STATE) {
             self.recount(into);
-            self.left.insert(into);
+            self.may_lose_votes.insert(into);
         }
     }
 
-    /// Whether nothing is told of anything.
+    /// Returns whether there are no events.
     pub(super) const fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 
-    /// Has the votes of a comment counted anew.
+    /// Recounts a comment's votes on write.
     pub(super) fn recount(&mut self, id: CommentId) {
         self.recounted.insert(id);
     }
 
-    /// Writes everything, and gives the events to be recorded.
+    /// Writes all changes, and returns the events to record.
     pub(super) async fn write(&mut self, tx: &Tx) -> Result<Vec<NewEvent>, StoreError> {
         let changes: Vec<CommentChange> = self.rows.values().cloned().collect();
         tx.change_comments(&changes).await?;
@@ -132,9 +139,9 @@ impl<'a> Changes<'a> {
                 change.after.votes = votes;
             }
         }
-        for id in std::mem::take(&mut self.left) {
+        for id in std::mem::take(&mut self.may_lose_votes) {
             if self.rows.get(&id).is_some_and(|change| change.before.votes != change.after.votes) {
-                self.touch(id);
+                self.notify(id);
             }
         }
         Ok(std::mem::take(&mut self.events))

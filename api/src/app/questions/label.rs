@@ -1,4 +1,4 @@
-//! Labelling a comment.
+//! Labels a comment.
 
 use entities::{comment, ids::CommentId};
 
@@ -6,7 +6,7 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         input::checked_text,
-        questions::{change_event, moderated},
+        questions::{change_event, check_moderation_open},
         rejection::Invalid,
     },
     domain::{
@@ -30,7 +30,7 @@ impl App {
     ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
-        // All before the lock: whoever posts waits for what is done behind it.
+        // Validated before the lock is taken, because posts wait for the lock.
         let mut kept: Vec<String> = Vec::new();
         for label in labels {
             let label = checked_text("labels", label, MAX_LABEL_LENGTH)?;
@@ -42,8 +42,8 @@ impl App {
             }
         }
         let labels = serde_json::to_string(&kept).map_err(|_| StoreError::Corrupt("list of labels"))?;
-        let (tx, locked) = self.begin_on_comment(&permit).await?;
-        moderated(&locked.meeting)?;
+        let (tx, locked) = self.begin_with_comment(&permit).await?;
+        check_moderation_open(&locked.meeting)?;
         let before = locked.comment;
         if before.labels == labels {
             return Ok(before);
@@ -51,7 +51,7 @@ impl App {
         let comment = comment::Model { labels, ..before.clone() };
         let event = change_event(id, Some(comment.state), comment.state, Some(&locked.allowed.person.subject));
         tx.change_comment(&before, &comment).await?;
-        self.finish(tx, comment.meeting_id, &[event], now).await?;
+        self.record_and_commit(tx, comment.meeting_id, &[event], now).await?;
         Ok(comment)
     }
 }

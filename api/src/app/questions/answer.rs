@@ -1,0 +1,51 @@
+//! Answers a comment.
+
+use entities::{comment, ids::CommentId};
+
+use crate::{
+    app::{
+        App, CommandError,
+        input::text_rejection,
+        questions::{change_event, check_moderation_open},
+    },
+    domain::{
+        comment::{MAX_ANSWER_LENGTH, answer},
+        policy,
+        text::multi_line,
+        viewer::Viewer,
+    },
+};
+
+impl App {
+    /// Marks a comment as answered, with a written answer if there is one.
+    ///
+    /// # Errors
+    /// Rejected when the comment is not public.
+    pub async fn answer_comment(
+        &self,
+        viewer: &Viewer,
+        id: CommentId,
+        text: Option<&str>,
+    ) -> Result<comment::Model, CommandError> {
+        let now = self.now();
+        let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
+        let text = words
+            .map(|words| multi_line(words, MAX_ANSWER_LENGTH).map_err(|bad| text_rejection("answer", bad)))
+            .transpose()?;
+        let (tx, locked) = self.begin_with_comment(&permit).await?;
+        check_moderation_open(&locked.meeting)?;
+        let before = locked.comment;
+        let mut comment = before.clone();
+        let next = answer(comment.state)?;
+        if next == comment.state && (text.is_none() || text == comment.answer) {
+            return Ok(comment);
+        }
+        let event = change_event(id, Some(comment.state), next, Some(&locked.allowed.person.subject));
+        comment.state = next;
+        comment.answered_at = comment.answered_at.or(Some(now));
+        comment.answer = text.or(comment.answer);
+        tx.change_comment(&before, &comment).await?;
+        self.record_and_commit(tx, comment.meeting_id, &[event], now).await?;
+        Ok(comment)
+    }
+}
