@@ -29,8 +29,8 @@ impl App {
     ) -> Result<comment::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
-        let text = words
-            .map(|words| multi_line(words, MAX_ANSWER_LENGTH).map_err(|bad| text_rejection("answer", bad)))
+        let text = text
+            .map(|text| multi_line(text, MAX_ANSWER_LENGTH).map_err(|bad| text_rejection("answer", bad)))
             .transpose()?;
         let (tx, locked) = self.begin_with_comment(&permit).await?;
         check_moderation_open(&locked.meeting)?;

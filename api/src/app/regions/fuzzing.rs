@@ -1,4 +1,4 @@
-//! What must hold for any file that is imported.
+//! Invariants of the import that hold for any file.
 
 use std::{
     io::{Cursor, Write},
@@ -21,8 +21,9 @@ const RELATIONS: &str = r#"<Relationships><Relationship Id="rId1" Type="/workshe
 
 static CURRENT: LazyLock<Option<Tree>> = LazyLock::new(|| Tree::build(embedded()).ok());
 
-/// Takes a file as far as it would be imported: an archive as a workbook, XML as the sheet of one and its shared texts, anything
-/// else as a CSV. Tells whether it would be.
+/// Imports a file as far as possible without a database, and returns whether it is valid.
+///
+/// Archives are read as workbooks, XML as a sheet with its shared strings, anything else as CSV.
 pub fn regions(input: &[u8]) -> bool {
     let read = if input.starts_with(b"PK") {
         rows::from_workbook(input)
@@ -35,7 +36,7 @@ pub fn regions(input: &[u8]) -> bool {
 }
 
 fn import(rows: &[Row]) -> Result<(), BadFile> {
-    let (units, doubts) = edition(rows)?;
+    let (units, warnings) = edition(rows)?;
     assert_eq!(units.len(), rows.len(), "every row becomes a unit");
     assert!(units.iter().all(|unit| !unit.names.kk.is_empty() && !unit.names.ru.is_empty()));
     let tree = Tree::build(units.clone());
@@ -47,7 +48,7 @@ fn import(rows: &[Row]) -> Result<(), BadFile> {
         if let Ok(changes) = changes {
             let stay = current.len() - changes.ended.len();
             assert!(units.len() - changes.added.len() == stay, "every unit stays, comes or ends");
-            let report = ImportReport::new(&units, changes, doubts, true).to_string();
+            let report = ImportReport::new(&units, changes, warnings, true).to_string();
             assert!(report.starts_with(&format!("{} units", units.len())));
         }
     }
@@ -56,7 +57,7 @@ fn import(rows: &[Row]) -> Result<(), BadFile> {
     Ok(())
 }
 
-/// A workbook around a sheet; what begins with `<sst` are its shared texts.
+/// Packs a sheet into a workbook. What starts with `<sst` are the shared strings.
 fn packed(xml: &[u8]) -> Vec<u8> {
     let at = xml.windows(4).position(|part| part == b"<sst").unwrap_or(xml.len());
     let (sheet, texts) = xml.split_at(at);

@@ -1,4 +1,4 @@
-//! From the official file to units, and from units to the database: all or nothing.
+//! Imports an edition of the classifier: file to units, units to the database, all or nothing.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,8 +13,8 @@ use crate::{
     app::{
         App,
         regions::{
-            BadFile, Doubt, ImportReport, Row,
-            doubts::{Made, doubts},
+            BadFile, ImportReport, ImportWarning, Row,
+            import_warnings::{ParsedUnit, check_row},
             kinds, names, rows,
         },
     },
@@ -23,37 +23,37 @@ use crate::{
     store::{StoreError, regions::NewEdition},
 };
 
-/// How an edition is imported.
+/// Options of an import.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ImportOptions {
-    /// Only report what would change.
+    /// Reports the changes without writing them.
     pub dry_run: bool,
-    /// From which day the edition holds; today unless told.
+    /// First day of the edition, today by default.
     pub dated: Option<NaiveDate>,
-    /// How many units it may end; none unless told, but for the few that end in any year.
+    /// How many units the edition may end beyond the few that end in any year.
     pub allow_ending: usize,
-    /// Whether its day may be more than a year ahead.
+    /// Whether the first day may be more than a year ahead.
     pub allow_far: bool,
 }
 
-/// How far ahead an edition may be dated: nothing older is taken once it is there.
-const AHEAD: Days = Days::new(366);
+/// How far ahead an edition may be dated by default, because it blocks all earlier editions.
+const MAX_AHEAD: Days = Days::new(366);
 
-/// Why an edition was not imported. Nothing was changed.
+/// Why an edition was not imported. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The file is broken.
+    /// The file is malformed.
     #[error(transparent)]
     File(#[from] BadFile),
-    /// The edition is older than what is there.
+    /// The edition is older than the newest one.
     #[error(transparent)]
     NotNewer(#[from] NotNewer),
-    /// The edition is dated far ahead.
+    /// The edition is dated too far ahead.
     #[error(
         "the edition is dated {0}, more than a year ahead: no edition before that day would be taken any more. Allow a far date if it is meant"
     )]
     FarAhead(NaiveDate),
-    /// The edition ends too much.
+    /// The edition ends too many units.
     #[error(transparent)]
     TooManyEnd(#[from] TooManyEnd),
     /// The database failed.
@@ -61,22 +61,22 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-/// Reads a file of the official layout.
+/// Reads a file in the official layout.
 ///
 /// # Errors
-/// When the file is broken; the error names the row.
-pub fn read_edition(file: &Path) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
+/// When the file is malformed. The error names the row.
+pub fn read_edition(file: &Path) -> Result<(Vec<Unit>, Vec<ImportWarning>), BadFile> {
     edition(&rows::read(file)?)
 }
 
-/// Makes units of rows.
+/// Parses rows into units.
 ///
 /// # Errors
-/// When a unit has nothing above it, or what it is cannot be told.
-pub fn edition(rows: &[Row]) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
+/// When a unit has no parent, or its kind is unknown.
+pub fn edition(rows: &[Row]) -> Result<(Vec<Unit>, Vec<ImportWarning>), BadFile> {
     let codes: HashSet<KatoCode> = rows.iter().map(|row| row.code).collect();
     let centres = Centres::of_rows(rows);
-    let (mut units, mut doubtful) = (Vec::with_capacity(rows.len()), Vec::new());
+    let (mut units, mut warnings) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
         let (line, code) = (row.line, row.code);
         let kind = kinds::kind(row, &codes).ok_or_else(|| BadFile::Kind { line, code, name: row.ru.clone() })?;
@@ -91,18 +91,19 @@ pub fn edition(rows: &[Row]) -> Result<(Vec<Unit>, Vec<Doubt>), BadFile> {
             kk: names::full_kk(kind, locality, &row.kk),
             ru: names::full_ru(kind, locality, &row.ru, centre.map(|row| row.ru.as_str())),
         };
-        doubtful.extend(doubts(row, Made { kind, locality, parent, names: &names, has_centre: centre.is_some() }));
+        warnings
+            .extend(check_row(row, ParsedUnit { kind, locality, parent, names: &names, has_centre: centre.is_some() }));
         let has_akim = !matches!(kind, RegionKind::CityProper | RegionKind::Locality);
         units.push(Unit { code, parent, kind, has_akim, locality, names, valid_from: None, valid_to: None });
     }
     units.sort_by_key(|unit| unit.code);
-    Ok((units, doubtful))
+    Ok((units, warnings))
 }
 
-/// Where to find the locality that a unit is named after, without reading all rows for each.
+/// Index for finding the locality that a unit is named after.
 struct Centres<'a> {
     by_code: HashMap<&'a str, &'a Row>,
-    /// By the unit and the Kazakh name without its last word, in the order of the file. Two are enough: one may be the unit itself.
+    /// By district code and Kazakh name without its last word. Keeps two rows, because one may be the unit itself.
     by_name: HashMap<(&'a str, &'a str), Vec<&'a Row>>,
 }
 
@@ -124,7 +125,7 @@ impl<'a> Centres<'a> {
         Some((row.code.as_str().get(..6)?, row.kk.rsplit_once(' ')?.0))
     }
 
-    /// The first locality of a unit, or else the one of the same Kazakh name.
+    /// Returns the first locality of a unit, or else one with the same Kazakh name.
     fn of(&self, unit: &Row, kind: RegionKind) -> Option<&'a Row> {
         if !matches!(kind, RegionKind::Settlement | RegionKind::Village | RegionKind::DistrictCity) {
             return None;
@@ -138,19 +139,18 @@ impl<'a> Centres<'a> {
 }
 
 impl App {
-    /// Imports an edition in one transaction, and lets every replica know. The same edition again changes nothing.
+    /// Imports an edition in one transaction and notifies all replicas. Importing it again changes nothing.
     ///
     /// # Errors
-    /// When the file is broken, the edition is not newer than what is there, is dated far ahead or ends too much, or the
-    /// database fails.
+    /// When the file is malformed, the edition is too old, too far ahead or ends too many units, or the database fails.
     pub async fn import_regions(&self, file: &Path, options: ImportOptions) -> Result<ImportReport, ImportError> {
         let now = self.now();
         let today = almaty_date(now);
         let dated = options.dated.unwrap_or(today);
-        if !options.allow_far && today.checked_add_days(AHEAD).is_some_and(|last| dated > last) {
+        if !options.allow_far && today.checked_add_days(MAX_AHEAD).is_some_and(|last| dated > last) {
             return Err(ImportError::FarAhead(dated));
         }
-        let (units, doubts) = read_edition(file)?;
+        let (units, warnings) = read_edition(file)?;
         let tx = self.store.begin().await?;
         tx.lock_regions().await?;
         let newest = tx.newest_edition().await?;
@@ -167,10 +167,10 @@ impl App {
             self.bus.regions_changed();
             self.reload_regions().await?;
         }
-        Ok(ImportReport::new(&units, changes, doubts, options.dry_run))
+        Ok(ImportReport::new(&units, changes, warnings, options.dry_run))
     }
 
-    /// Reads the units anew.
+    /// Reloads the units from the database.
     ///
     /// # Errors
     /// When the database fails.

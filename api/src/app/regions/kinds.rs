@@ -1,4 +1,4 @@
-//! What a unit is, told from its code and the abbreviation in its published name.
+//! Derives a unit's kind from its code and the abbreviation in its published name.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,10 @@ use entities::{
 
 use crate::app::regions::Row;
 
-/// Districts of Aqtöbe and Taraz that stand among the localities of their city.
+/// Districts of Aqtöbe and Taraz that are coded like localities of their city.
 const DISTRICTS_AMONG_LOCALITIES: [&str; 4] = ["151011100", "151013100", "311011100", "311013100"];
 
-/// Abbreviations of units with an akim: Russian, Kazakh, and what they stand for. Where the two differ the Russian decides.
+/// Abbreviations of units with an akim, in Russian and Kazakh, with their kind. The Russian one takes precedence.
 const ABBREVIATIONS: [(&str, &str, RegionKind); 5] = [
     ("р.а", "", RegionKind::CityDistrict),
     ("с.о", "а.о", RegionKind::RuralOkrug),
@@ -21,7 +21,7 @@ const ABBREVIATIONS: [(&str, &str, RegionKind); 5] = [
     ("г.а", "қ.ә", RegionKind::DistrictCity),
 ];
 
-/// The parent of a code: the first that exists, climbing by segment.
+/// Returns the nearest existing ancestor of a code.
 pub(in crate::app::regions) fn parent(code: KatoCode, codes: &HashSet<KatoCode>) -> Option<KatoCode> {
     [7, 6, 4, 2].into_iter().find_map(|kept| {
         let above: KatoCode = format!("{:0<9}", code.as_str().get(..kept)?).parse().ok()?;
@@ -29,7 +29,7 @@ pub(in crate::app::regions) fn parent(code: KatoCode, codes: &HashSet<KatoCode>)
     })
 }
 
-/// What a unit is; none where it cannot be told.
+/// Returns a unit's kind, or `None` if it is unknown.
 pub(in crate::app::regions) fn kind(row: &Row, codes: &HashSet<KatoCode>) -> Option<RegionKind> {
     let text = row.code.as_str();
     let number = |from, to| text.get(from..to).and_then(|digits: &str| digits.parse::<u32>().ok());
@@ -51,7 +51,7 @@ pub(in crate::app::regions) fn kind(row: &Row, codes: &HashSet<KatoCode>) -> Opt
     })
 }
 
-/// Which sort of place a locality is, by the published Russian abbreviation.
+/// Returns the kind of a locality by its published Russian abbreviation.
 pub(in crate::app::regions) fn locality(row: &Row) -> LocalityKind {
     let begins = |abbreviation| row.ru.starts_with(abbreviation);
     if begins("с.") {

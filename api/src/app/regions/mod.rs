@@ -1,9 +1,9 @@
-//! Importing editions of the classifier.
+//! Imports editions of the classifier.
 
-mod doubts;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod import;
+mod import_warnings;
 mod kinds;
 mod names;
 mod package;
@@ -15,8 +15,8 @@ mod workbook;
 #[cfg(test)]
 mod workbook_tests;
 
-pub use doubts::{Doubt, Doubtful};
 pub use import::{ImportError, ImportOptions, edition, read_edition};
+pub use import_warnings::{ImportWarning, WarningKind};
 pub use report::ImportReport;
 pub use rows::{BadFile, Row};
 pub use workbook::BadWorkbook;

@@ -1,12 +1,12 @@
-//! Writing abbreviated names out: "Қараауыл а.о." is "Қараауыл ауылдық округі".
+//! Expands abbreviated names: "Қараауыл а.о." becomes "Қараауыл ауылдық округі".
 
 use entities::enums::{LocalityKind, RegionKind};
 
 use crate::{app::regions::Row, domain::regions::Names};
 
-/// What kind of word a name carries.
+/// The word for the kind of unit in a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Word {
+enum UnitWord {
     City,
     Okrug,
     Settlement,
@@ -16,45 +16,45 @@ enum Word {
     Place,
 }
 
-/// The Kazakh word after a name; the same after "атындағы" (named after); the Russian word.
-const fn written(word: Word) -> (&'static str, &'static str, &'static str) {
+/// Returns the Kazakh word after a name, the same after "атындағы" (named after), and the Russian word.
+const fn written(word: UnitWord) -> (&'static str, &'static str, &'static str) {
     match word {
-        Word::City => ("қаласы", "қала", "город"),
-        Word::Okrug => ("ауылдық округі", "ауылдық округ", "сельский округ"),
-        Word::Settlement | Word::Kent => ("кенті", "кент", "посёлок"),
-        Word::Village | Word::Place => ("ауылы", "ауыл", "село"),
-        Word::District => ("ауданы", "аудан", "район"),
+        UnitWord::City => ("қаласы", "қала", "город"),
+        UnitWord::Okrug => ("ауылдық округі", "ауылдық округ", "сельский округ"),
+        UnitWord::Settlement | UnitWord::Kent => ("кенті", "кент", "посёлок"),
+        UnitWord::Village | UnitWord::Place => ("ауылы", "ауыл", "село"),
+        UnitWord::District => ("ауданы", "аудан", "район"),
     }
 }
 
-/// Published Kazakh endings of a kind.
-const fn endings_kk(word: Word) -> &'static [&'static str] {
+/// Returns the published Kazakh endings of a word.
+const fn endings_kk(word: UnitWord) -> &'static [&'static str] {
     match word {
-        Word::City => &["қ.ә.", "қ.ә", "г.а.", "қ."],
-        Word::Okrug => &["а.о.", "а.о"],
-        Word::Settlement => &["к.ә.", "к.ә"],
-        Word::Village => &["а.ә.", "а.ә"],
-        Word::District => &["а.ә.", "а.ә", "ауданы"],
-        Word::Kent => &["к."],
-        // The second is the Russian abbreviation, which some Kazakh names carry.
-        Word::Place => &["а.", "с."],
+        UnitWord::City => &["қ.ә.", "қ.ә", "г.а.", "қ."],
+        UnitWord::Okrug => &["а.о.", "а.о"],
+        UnitWord::Settlement => &["к.ә.", "к.ә"],
+        UnitWord::Village => &["а.ә.", "а.ә"],
+        UnitWord::District => &["а.ә.", "а.ә", "ауданы"],
+        UnitWord::Kent => &["к."],
+        // Some Kazakh names carry the Russian abbreviation, the second one.
+        UnitWord::Place => &["а.", "с."],
     }
 }
 
-/// Published Russian abbreviations of a kind, without the last dot.
-const fn marks_ru(word: Word) -> &'static [&'static str] {
+/// Returns the published Russian abbreviations of a word, without the last dot.
+const fn marks_ru(word: UnitWord) -> &'static [&'static str] {
     match word {
-        Word::City => &["г.а", "г"],
-        Word::Okrug => &["с.о"],
-        Word::Settlement => &["п.а"],
-        Word::Village => &["с.а"],
-        Word::District => &["р.а", "район"],
-        Word::Kent => &["п"],
-        Word::Place => &["с"],
+        UnitWord::City => &["г.а", "г"],
+        UnitWord::Okrug => &["с.о"],
+        UnitWord::Settlement => &["п.а"],
+        UnitWord::Village => &["с.а"],
+        UnitWord::District => &["р.а", "район"],
+        UnitWord::Kent => &["п"],
+        UnitWord::Place => &["с"],
     }
 }
 
-const fn word(kind: RegionKind, locality: Option<LocalityKind>) -> Option<Word> {
+const fn word(kind: RegionKind, locality: Option<LocalityKind>) -> Option<UnitWord> {
     Some(match (kind, locality) {
         (RegionKind::Oblast, _) | (RegionKind::Locality, None | Some(LocalityKind::Other)) => return None,
         (
@@ -65,17 +65,17 @@ const fn word(kind: RegionKind, locality: Option<LocalityKind>) -> Option<Word> 
             | RegionKind::DistrictCity,
             _,
         )
-        | (RegionKind::Locality, Some(LocalityKind::Town)) => Word::City,
-        (RegionKind::District | RegionKind::CityDistrict, _) => Word::District,
-        (RegionKind::RuralOkrug, _) => Word::Okrug,
-        (RegionKind::Settlement, _) => Word::Settlement,
-        (RegionKind::Village, _) => Word::Village,
-        (RegionKind::Locality, Some(LocalityKind::Kent)) => Word::Kent,
-        (RegionKind::Locality, Some(LocalityKind::Village)) => Word::Place,
+        | (RegionKind::Locality, Some(LocalityKind::Town)) => UnitWord::City,
+        (RegionKind::District | RegionKind::CityDistrict, _) => UnitWord::District,
+        (RegionKind::RuralOkrug, _) => UnitWord::Okrug,
+        (RegionKind::Settlement, _) => UnitWord::Settlement,
+        (RegionKind::Village, _) => UnitWord::Village,
+        (RegionKind::Locality, Some(LocalityKind::Kent)) => UnitWord::Kent,
+        (RegionKind::Locality, Some(LocalityKind::Village)) => UnitWord::Place,
     })
 }
 
-/// The full Kazakh name.
+/// Returns the full Kazakh name.
 pub(in crate::app::regions) fn full_kk(kind: RegionKind, locality: Option<LocalityKind>, name: &str) -> String {
     let name = name.replace(" .", ".");
     if let Some(word) = word(kind, locality) {
@@ -89,13 +89,13 @@ pub(in crate::app::regions) fn full_kk(kind: RegionKind, locality: Option<Locali
             return format!("{} {full}", stem.trim_end());
         }
     }
-    [Word::Place, Word::Kent, Word::City, Word::District]
+    [UnitWord::Place, UnitWord::Kent, UnitWord::City, UnitWord::District]
         .into_iter()
         .find_map(|word| spell_kk(word, &name))
         .unwrap_or(name)
 }
 
-fn spell_kk(word: Word, name: &str) -> Option<String> {
+fn spell_kk(word: UnitWord, name: &str) -> Option<String> {
     let (plain, named_after, _) = written(word);
     let small = name.to_lowercase();
     endings_kk(word).iter().find_map(|ending| {
@@ -113,8 +113,10 @@ fn spell_kk(word: Word, name: &str) -> Option<String> {
     })
 }
 
-/// The full Russian name. `centre` is the published name of the locality that the unit is named after, where there is one: a
-/// settlement published as an adjective ("Тобольская п.а.") is called as that is ("посёлок Тобол").
+/// Returns the full Russian name.
+///
+/// `centre` is the published name of the locality that the unit is named after. A settlement published as an adjective
+/// ("Тобольская п.а.") takes its name ("посёлок Тобол").
 pub(in crate::app::regions) fn full_ru(
     kind: RegionKind,
     locality: Option<LocalityKind>,
@@ -144,7 +146,7 @@ pub(in crate::app::regions) fn full_ru(
         }
         if let Some(stem) = cut_suffix(name, mark).filter(|_| *mark != "район") {
             // "Абайский сельский округ", but "сельский округ имени …".
-            let before = word == Word::Okrug && !stem.starts_with("им.");
+            let before = word == UnitWord::Okrug && !stem.starts_with("им.");
             return if before { format!("{stem} {full}") } else { format!("{full} {}", named_after(stem)) };
         }
     }
@@ -163,7 +165,7 @@ fn place_ru(kind: RegionKind, name: &str) -> String {
     cut_prefix(name, "район").map_or_else(|| name.to_owned(), |rest| format!("район {}", named_after(rest)))
 }
 
-/// What follows an abbreviation at the beginning; a whole word needs no dot.
+/// Returns what follows an abbreviation at the start. A whole word needs no dot.
 fn cut_prefix<'a>(name: &'a str, mark: &str) -> Option<&'a str> {
     let small = name.to_lowercase();
     let rest = small.strip_prefix(mark)?;
@@ -181,7 +183,7 @@ fn named_after(name: &str) -> String {
     name.strip_prefix("им.").map_or_else(|| name.to_owned(), |person| format!("имени {}", person.trim()))
 }
 
-/// Whether the two full names say the same sort of unit, as far as their words tell.
+/// Returns whether the Kazakh and the Russian name imply the same kind of unit.
 pub(in crate::app::regions) fn agree(
     kind: RegionKind,
     locality: Option<LocalityKind>,
@@ -189,7 +191,7 @@ pub(in crate::app::regions) fn agree(
     Names { kk, ru }: &Names,
 ) -> bool {
     let Some(word) = word(kind, locality) else {
-        // A place that Russian does not call a village should not be called one in Kazakh.
+        // A place that is not a village in Russian should not be one in Kazakh.
         let called = |ending: &str| row.kk.strip_suffix(ending).is_some_and(|stem| stem.ends_with(' '));
         return kind != RegionKind::Locality || !["а.", "к.", "қ."].into_iter().any(called);
     };
@@ -198,7 +200,7 @@ pub(in crate::app::regions) fn agree(
     (says(kk, plain) || says(kk, named_after)) && (ru.starts_with(&format!("{full} ")) || says(ru, full))
 }
 
-/// Whether a unit that is called as its centre was published as an adjective: "Тобольская п.а.".
+/// Returns whether a unit named after its centre was published as an adjective: "Тобольская п.а.".
 pub(in crate::app::regions) fn is_adjective(kind: RegionKind, ru: &str) -> bool {
     let mark = match kind {
         RegionKind::Settlement => "п.а",

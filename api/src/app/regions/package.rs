@@ -1,4 +1,4 @@
-//! Parts of a workbook's archive, found as Open Packaging Conventions (ECMA-376, part 2) have it: through relations.
+//! Finds the parts of a workbook's archive by their relationships (Open Packaging Conventions, ECMA-376 part 2).
 
 use std::{
     collections::HashMap,
@@ -7,69 +7,71 @@ use std::{
 
 use zip::ZipArchive;
 
-use crate::app::regions::workbook::{BadWorkbook, all, attribute};
+use crate::app::regions::workbook::{BadWorkbook, attribute, each_element};
 
-/// An archive, and how much more of it may be unpacked.
+/// An archive with a limit on unpacked bytes.
 pub(in crate::app::regions) struct Package<'a> {
     archive: ZipArchive<Cursor<&'a [u8]>>,
-    /// Names of parts are the same in any case.
+    /// Indexes by part name. Part names are case-insensitive.
     places: HashMap<String, usize>,
-    /// Relations of parts that were asked for.
-    relations: HashMap<String, Vec<Relation>>,
+    /// Relationships of parts, loaded on first use.
+    relations: HashMap<String, Vec<Relationship>>,
     left: usize,
 }
 
-/// One relation of a part to another.
+/// A relationship of one part to another.
 #[derive(Clone, Debug)]
-pub(in crate::app::regions) struct Relation {
+pub(in crate::app::regions) struct Relationship {
     pub(in crate::app::regions) id: String,
     kind: String,
-    /// Path of the part, from the root.
+    /// Path of the target part from the root.
     target: String,
 }
 
-impl Relation {
-    /// Whether it is of a type, in the transitional or the strict name space.
+impl Relationship {
+    /// Returns whether it has this type, in the transitional or the strict namespace.
     pub(in crate::app::regions) fn is(&self, kind: &str) -> bool {
         self.kind.rsplit_once('/').is_some_and(|(_, last)| last == kind)
     }
 }
 
 impl<'a> Package<'a> {
-    /// Opens an archive of which at most `most` bytes are unpacked.
-    pub(in crate::app::regions) fn open(bytes: &'a [u8], most: usize) -> Result<Self, BadWorkbook> {
+    /// Opens an archive of which at max `max` bytes may be unpacked.
+    pub(in crate::app::regions) fn open(bytes: &'a [u8], max: usize) -> Result<Self, BadWorkbook> {
         let archive = ZipArchive::new(Cursor::new(bytes))?;
-        let places =
-            archive.file_names().filter_map(|name| Some((plain(name), archive.index_for_name(name)?))).collect();
-        Ok(Self { archive, places, relations: HashMap::new(), left: most })
+        let places = archive
+            .file_names()
+            .filter_map(|name| Some((normalized_name(name), archive.index_for_name(name)?)))
+            .collect();
+        Ok(Self { archive, places, relations: HashMap::new(), left: max })
     }
 
     /// Unpacks a part.
     pub(in crate::app::regions) fn part(&mut self, path: &str) -> Result<Option<Vec<u8>>, BadWorkbook> {
-        let Some(place) = self.places.get(&plain(path)) else { return Ok(None) };
+        let Some(place) = self.places.get(&normalized_name(path)) else { return Ok(None) };
         let part = self.archive.by_index(*place)?;
         let mut unpacked = Vec::new();
-        let most = u64::try_from(self.left).unwrap_or(u64::MAX);
-        part.take(most.saturating_add(1)).read_to_end(&mut unpacked)?;
+        let max = u64::try_from(self.left).unwrap_or(u64::MAX);
+        part.take(max.saturating_add(1)).read_to_end(&mut unpacked)?;
         self.left = self.left.checked_sub(unpacked.len()).ok_or(BadWorkbook::TooLarge)?;
         Ok(Some(unpacked))
     }
 
-    /// The path that the first fitting relation of a part leads to; the root of the archive is the part "".
+    /// Returns the target of a part's first matching relationship. The empty path is the root.
     pub(in crate::app::regions) fn target(
         &mut self,
         part: &str,
-        fits: impl Fn(&Relation) -> bool,
+        fits: impl Fn(&Relationship) -> bool,
     ) -> Result<Option<String>, BadWorkbook> {
         if !self.relations.contains_key(part) {
             let (folder, name) = part.rsplit_once('/').unwrap_or(("", part));
             let list = self.part(&format!("{folder}/_rels/{name}.rels"))?.unwrap_or_default();
-            let relations = all(&list, "Relationship", |relation| {
+            let relations = each_element(&list, "Relationship", |relation| {
                 let external = attribute(relation, "TargetMode")?.is_some_and(|mode| mode == "External");
                 let id = attribute(relation, "Id")?.unwrap_or_default();
                 let (kind, target) = (attribute(relation, "Type")?, attribute(relation, "Target")?);
                 let found = kind.zip(target).filter(|_| !external);
-                Ok(found.map(|(kind, target)| Relation { id, kind, target: resolved(folder, &target) }))
+                Ok(found.map(|(kind, target)| Relationship { id, kind, target: resolve(folder, &target) }))
             })?;
             self.relations.insert(part.to_owned(), relations);
         }
@@ -78,8 +80,8 @@ impl<'a> Package<'a> {
     }
 }
 
-/// A path as parts are compared: in small letters, with `/` only, from the root, with escaped characters written out.
-fn plain(path: &str) -> String {
+/// Normalises a part name: lower case, `/` separators, from the root, percent-decoded.
+fn normalized_name(path: &str) -> String {
     let bytes = path.as_bytes();
     let mut written = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -99,8 +101,8 @@ fn plain(path: &str) -> String {
     String::from_utf8_lossy(&written).replace('\\', "/").trim_start_matches('/').to_ascii_lowercase()
 }
 
-/// The path from the root that a target means in a folder.
-fn resolved(folder: &str, target: &str) -> String {
+/// Resolves a target relative to a folder into a path from the root.
+fn resolve(folder: &str, target: &str) -> String {
     let target = target.replace('\\', "/");
     let from = if target.starts_with('/') { "" } else { folder };
     let mut steps: Vec<&str> = Vec::new();
@@ -129,9 +131,9 @@ mod tests {
             ("", "../../d.xml", "d.xml"),
             ("xl", "worksheets\\sheet1.xml", "xl/worksheets/sheet1.xml"),
         ] {
-            assert_eq!(resolved(folder, target), path);
+            assert_eq!(resolve(folder, target), path);
         }
-        assert_eq!(plain("/XL/Sheet%201.xml"), "xl/sheet 1.xml");
-        assert_eq!(plain("%D0%9b%zz%"), "\u{41b}%zz%");
+        assert_eq!(normalized_name("/XL/Sheet%201.xml"), "xl/sheet 1.xml");
+        assert_eq!(normalized_name("%D0%9b%zz%"), "\u{41b}%zz%");
     }
 }

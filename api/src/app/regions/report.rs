@@ -1,46 +1,46 @@
-//! What an import did, for the one who ran it.
+//! The report of an import.
 
 use std::{collections::BTreeMap, fmt};
 
 use entities::enums::RegionKind;
 
 use crate::{
-    app::regions::{Doubt, Doubtful},
+    app::regions::{ImportWarning, WarningKind},
     domain::regions::{Difference, Unit},
 };
 
-/// What an import did, or would do.
+/// What an import changed, or would change.
 #[derive(Clone, Debug)]
 pub struct ImportReport {
-    /// How many units the edition holds.
+    /// Number of units in the edition.
     pub units: usize,
-    /// How many of them have an akim.
+    /// Number of units with an akim.
     pub with_akim: usize,
-    /// How many there are of each kind.
+    /// Number of units by kind.
     pub kinds: BTreeMap<RegionKind, usize>,
-    /// What changed.
+    /// The changes.
     pub difference: Difference,
-    /// What a person should look at.
-    pub doubts: Vec<Doubt>,
-    /// Whether nothing was written, because that was wished.
+    /// Warnings to review.
+    pub warnings: Vec<ImportWarning>,
+    /// Whether nothing was written on request.
     pub dry_run: bool,
 }
 
-/// How many added units a report shows: the first edition adds nearly all there are.
-const ADDED: usize = 20;
-/// How many rows a report shows for one doubt.
-const DOUBTFUL: usize = 5;
+/// Added units that a report lists. The first edition adds nearly all units.
+const MAX_ADDED: usize = 20;
+/// Rows that a report lists for each kind of warning.
+const MAX_WARNINGS: usize = 5;
 
 impl ImportReport {
-    /// The report of an edition.
+    /// Creates the report of an edition.
     #[must_use]
-    pub fn new(units: &[Unit], difference: Difference, doubts: Vec<Doubt>, dry_run: bool) -> Self {
+    pub fn new(units: &[Unit], difference: Difference, warnings: Vec<ImportWarning>, dry_run: bool) -> Self {
         let mut kinds = BTreeMap::new();
         for unit in units {
             *kinds.entry(unit.kind).or_insert(0) += 1;
         }
         let with_akim = units.iter().filter(|unit| unit.has_akim).count();
-        Self { units: units.len(), with_akim, kinds, difference, doubts, dry_run }
+        Self { units: units.len(), with_akim, kinds, difference, warnings, dry_run }
     }
 }
 
@@ -51,19 +51,19 @@ impl fmt::Display for ImportReport {
             writeln!(f, "  {:<16} {count:>6}", kind.as_str())?;
         }
         let changes = &self.difference;
-        list(f, "added", &changes.added, ADDED, |unit| format!("{} {}", unit.code, unit.names.kk))?;
+        list(f, "added", &changes.added, MAX_ADDED, |unit| format!("{} {}", unit.code, unit.names.kk))?;
         list(f, "renamed", &changes.renamed, usize::MAX, |(old, new)| {
             format!("{} {} / {} → {} / {}", new.code, old.names.kk, old.names.ru, new.names.kk, new.names.ru)
         })?;
         list(f, "changed", &changes.changed, usize::MAX, changed)?;
         list(f, "ended", &changes.ended, usize::MAX, |unit| format!("{} {}", unit.code, unit.names.kk))?;
-        let mut doubts: BTreeMap<&Doubtful, Vec<&Doubt>> = BTreeMap::new();
-        for doubt in &self.doubts {
-            doubts.entry(&doubt.what).or_default().push(doubt);
+        let mut warnings: BTreeMap<&WarningKind, Vec<&ImportWarning>> = BTreeMap::new();
+        for warning in &self.warnings {
+            warnings.entry(&warning.what).or_default().push(warning);
         }
-        for (what, rows) in doubts {
-            let line = |doubt: &&Doubt| format!("row {}: {} {}", doubt.line, doubt.code, doubt.name);
-            list(f, &format!("doubtful, {what}"), &rows, DOUBTFUL, line)?;
+        for (what, rows) in warnings {
+            let line = |warning: &&ImportWarning| format!("row {}: {} {}", warning.line, warning.code, warning.name);
+            list(f, &format!("doubtful, {what}"), &rows, MAX_WARNINGS, line)?;
         }
         match (self.dry_run, changes.is_empty()) {
             (_, true) => writeln!(f, "nothing to change"),
@@ -73,7 +73,7 @@ impl fmt::Display for ImportReport {
     }
 }
 
-/// What is no longer the same: what the unit is, where it hangs, or which sort of place.
+/// Describes a changed unit: its kind, locality kind and parent, before and after.
 fn changed((old, new): &(Unit, Unit)) -> String {
     let state = |unit: &Unit| {
         let above = unit.parent.map(|parent| format!(" in {parent}")).unwrap_or_default();

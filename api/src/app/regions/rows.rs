@@ -1,4 +1,4 @@
-//! Reading the official file, as the workbook or as the CSV it is published in.
+//! Reads the official file, as a workbook or as CSV.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,60 +15,60 @@ use crate::{
     domain::characters::{is_direction_control, is_invisible},
 };
 
-/// The cells of one row, and its number in the file.
+/// A row's number in the file and its cells.
 pub(in crate::app::regions) type Cells = (usize, Vec<String>);
 
-/// How large a file may be, in bytes: the official one has about one million.
+/// The largest file, in bytes. The official one has about one million.
 const MAX_FILE_BYTES: usize = 16 << 20;
-/// How many letters a name may have: the longest official one has 39.
+/// The longest name, in characters. The longest official one has 39.
 const MAX_NAME_LENGTH: usize = 200;
 const COLUMNS: [&str; 9] = ["te", "ab", "cd", "ef", "hij", "k", "name_kaz", "name_rus", "nn"];
 
 /// A row of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Number of the row in the file, from 1.
+    /// Row number in the file, from 1.
     pub line: usize,
     /// Classifier code.
     pub code: KatoCode,
-    /// Name in Kazakh, tidied, as published otherwise.
+    /// Published name in Kazakh, cleaned.
     pub kk: String,
-    /// Name in Russian, tidied, as published otherwise.
+    /// Published name in Russian, cleaned.
     pub ru: String,
 }
 
-/// Why a file cannot be imported. Nothing was changed.
+/// Why a file cannot be imported. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum BadFile {
-    /// It cannot be opened.
+    /// The file cannot be opened.
     #[error("the file cannot be opened")]
     Unreadable(#[from] std::io::Error),
-    /// It is larger than any edition.
+    /// The file is too large.
     #[error("the file is larger than any edition")]
     TooLarge,
-    /// It is neither a workbook nor a CSV.
+    /// The file is not a valid workbook.
     #[error("the file is not a workbook of the official layout")]
     Workbook(#[from] BadWorkbook),
-    /// It is not a well-formed CSV.
+    /// The file is not well-formed CSV.
     #[error("the file is not a well-formed CSV")]
     Csv(#[from] csv::Error),
-    /// It is neither `.xlsx` nor `.csv`.
+    /// The file is neither `.xlsx` nor `.csv`.
     #[error("the file is neither .xlsx nor .csv")]
     Format,
     /// A column is missing.
     #[error("row {line}: there is no column \"{name}\"")]
     Column {
-        /// The row of the heading.
+        /// Row of the heading.
         line: usize,
-        /// The column.
+        /// Name of the column.
         name: &'static str,
     },
-    /// A heading stands twice.
+    /// The heading has a duplicate column.
     #[error("row {line}: the heading \"{name}\" stands twice")]
     Heading {
-        /// The row of the heading.
+        /// Row of the heading.
         line: usize,
-        /// The heading.
+        /// Name of the column.
         name: String,
     },
     /// A row has more or fewer cells than the heading.
@@ -76,39 +76,39 @@ pub enum BadFile {
     Width {
         /// The row.
         line: usize,
-        /// How many cells it has.
+        /// Number of cells in the row.
         cells: usize,
-        /// How many the heading has.
+        /// Number of cells in the heading.
         heading: usize,
     },
-    /// There are no rows.
+    /// The file has no rows.
     #[error("the file holds no units")]
     Empty,
-    /// The last row of a CSV is not whole.
+    /// The last row of a CSV is incomplete.
     #[error("row {line}: the file ends in the middle of the row: it was cut off")]
     CutOff {
         /// The row.
         line: usize,
     },
-    /// A code is malformed, or its parts do not make it up.
+    /// A code is malformed, or does not match its parts.
     #[error("row {line}: \"{code}\" is not a classifier code of nine digits that its parts make up")]
     Code {
         /// The row.
         line: usize,
-        /// What stands there.
+        /// The cell's text.
         code: String,
     },
-    /// A code stands twice.
+    /// A code occurs twice.
     #[error("row {line}: the code {code} is in row {first} already")]
     Doubled {
         /// The row.
         line: usize,
         /// The code.
         code: KatoCode,
-        /// Where it stood first.
+        /// Row of the first occurrence.
         first: usize,
     },
-    /// No unit above is in the file.
+    /// The file contains no unit above this one.
     #[error("row {line}: nothing in the file stands above {code}")]
     NoParent {
         /// The row.
@@ -124,7 +124,7 @@ pub enum BadFile {
         /// The code.
         code: KatoCode,
     },
-    /// A name holds a control or direction character.
+    /// A name contains a control or direction character.
     #[error("row {line}: a name of {code} holds the character U+{character:04X}, which cannot be seen")]
     Character {
         /// The row.
@@ -134,24 +134,24 @@ pub enum BadFile {
         /// The character.
         character: u32,
     },
-    /// A name is longer than any name.
+    /// A name is too long.
     #[error("row {line}: a name of {code} has more than {max} letters")]
     LongName {
         /// The row.
         line: usize,
         /// The code.
         code: KatoCode,
-        /// How many it may have.
+        /// The longest allowed name.
         max: usize,
     },
-    /// What the unit is cannot be told from its code and name.
+    /// A unit's kind cannot be derived from its code and name.
     #[error("row {line}: what {code} is cannot be told from \"{name}\"")]
     Kind {
         /// The row.
         line: usize,
         /// The code.
         code: KatoCode,
-        /// Its name as published.
+        /// The published name.
         name: String,
     },
 }
@@ -159,18 +159,18 @@ pub enum BadFile {
 /// Reads the rows of a file.
 ///
 /// # Errors
-/// When it is not of the official layout, or a row is malformed.
+/// When the file is not in the official layout, or a row is malformed.
 pub(in crate::app::regions) fn read(file: &Path) -> Result<Vec<Row>, BadFile> {
     let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    // Read first, so that a missing file is told apart from a malformed one.
+    // Read in each branch, so that an unknown format is reported before a missing file.
     match ending.as_deref() {
-        Some("xlsx") => from_workbook(&whole(file)?),
-        Some("csv") => from_csv(&whole(file)?),
+        Some("xlsx") => from_workbook(&read_bounded(file)?),
+        Some("csv") => from_csv(&read_bounded(file)?),
         _ => Err(BadFile::Format),
     }
 }
 
-fn whole(file: &Path) -> Result<Vec<u8>, BadFile> {
+fn read_bounded(file: &Path) -> Result<Vec<u8>, BadFile> {
     let mut bytes = Vec::new();
     let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
     File::open(file)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -180,7 +180,7 @@ fn whole(file: &Path) -> Result<Vec<u8>, BadFile> {
 /// Reads the rows of a workbook.
 pub(in crate::app::regions) fn from_workbook(bytes: &[u8]) -> Result<Vec<Row>, BadFile> {
     let mut cells = workbook::cells(bytes)?;
-    // Empty cells at the end of a row may be there or not.
+    // Trailing empty cells are optional.
     for (_, cells) in &mut cells {
         let filled = cells.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);
         cells.truncate(filled);
@@ -195,7 +195,7 @@ pub(in crate::app::regions) fn from_workbook(bytes: &[u8]) -> Result<Vec<Row>, B
 /// Reads the rows of a CSV.
 pub(in crate::app::regions) fn from_csv(bytes: &[u8]) -> Result<Vec<Row>, BadFile> {
     let cells = comma_separated(bytes)?;
-    // A workbook that was cut off is no archive; a CSV looks like a shorter one.
+    // A truncated workbook is not a valid archive, but a truncated CSV looks like a shorter one.
     let last = cells.iter().rev().find(|(_, cells)| !is_blank(cells));
     match (cells.first(), last) {
         (Some((_, heading)), Some((line, last))) if last.len() < heading.len() => Err(BadFile::CutOff { line: *line }),
@@ -214,7 +214,7 @@ fn comma_separated(bytes: &[u8]) -> Result<Vec<Cells>, BadFile> {
     Ok(cells)
 }
 
-/// The line on which a record begins: the reader names the one on which the blank lines before it do.
+/// Returns the line of a record. The reader reports the first of the blank lines before it.
 fn line_of(bytes: &[u8], at: &csv::Position) -> usize {
     let from = usize::try_from(at.byte()).ok().and_then(|byte| bytes.get(byte..)).unwrap_or_default();
     let blank = from.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count();
@@ -251,7 +251,7 @@ fn rows(cells: &[Cells]) -> Result<Vec<Row>, BadFile> {
     if rows.is_empty() { Err(BadFile::Empty) } else { Ok(rows) }
 }
 
-/// The place of each official column.
+/// Returns the index of each official column.
 fn columns(line: usize, heading: &[String]) -> Result<HashMap<&'static str, usize>, BadFile> {
     let title = |cell: &String| cell.trim_start_matches('\u{feff}').trim().to_lowercase();
     let titles: Vec<String> = heading.iter().map(title).collect();
@@ -266,12 +266,12 @@ fn columns(line: usize, heading: &[String]) -> Result<HashMap<&'static str, usiz
     COLUMNS.into_iter().map(place).collect()
 }
 
-/// A name as it is kept, or why it is none.
+/// Cleans and validates a name.
 fn name(published: &str, line: usize, code: KatoCode) -> Result<String, BadFile> {
-    if let Some(character) = published.chars().find(|c| is_foreign(*c)) {
+    if let Some(character) = published.chars().find(|c| is_suspicious(*c)) {
         return Err(BadFile::Character { line, code, character: character.into() });
     }
-    let name = tidy(published);
+    let name = clean_name(published);
     if name.is_empty() {
         return Err(BadFile::NoName { line, code });
     }
@@ -281,8 +281,8 @@ fn name(published: &str, line: usize, code: KatoCode) -> Result<String, BadFile>
     Ok(name)
 }
 
-/// Whether a character makes a cell suspicious. Broken lines and tabs are the spaces of spreadsheets.
-fn is_foreign(c: char) -> bool {
+/// Returns whether a character is suspicious. Spreadsheets use line breaks and tabs as spaces.
+fn is_suspicious(c: char) -> bool {
     is_direction_control(c) || (c.is_control() && !c.is_whitespace())
 }
 
@@ -290,20 +290,19 @@ fn is_blank(cells: &[String]) -> bool {
     cells.iter().all(|cell| cell.trim().is_empty())
 }
 
-/// A name in composed form without stray spaces, what nobody sees, leftovers of an old 8-bit font, and the quotes of a quoted
-/// beginning.
-fn tidy(name: &str) -> String {
+/// Cleans a name: NFC, single spaces, no invisible characters, old 8-bit letters replaced, no quotes around the start.
+fn clean_name(name: &str) -> String {
     let seen = |c: &char| c.is_whitespace() || !is_invisible(*c);
     let composed: String = name.nfc().filter(seen).nfc().collect();
     let joined = composed.split_whitespace().collect::<Vec<_>>().join(" ");
-    let letters: String = joined.chars().map(letter).collect();
+    let letters: String = joined.chars().map(replace_legacy_letter).collect();
     match letters.strip_prefix('"') {
         Some(rest) => rest.replacen('"', "", 1),
         None => letters,
     }
 }
 
-const fn letter(c: char) -> char {
+const fn replace_legacy_letter(c: char) -> char {
     match c {
         'Ќ' => 'Қ',
         'ќ' => 'қ',

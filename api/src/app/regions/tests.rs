@@ -1,4 +1,4 @@
-//! The rules of an import; and, where the real data is there, every row of it.
+//! Rules of the import, and every row of the official data where it is available.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -20,7 +20,7 @@ fn real(file: &str) -> Option<PathBuf> {
 }
 
 #[test]
-fn every_row_of_the_real_workbook_and_csv_becomes_the_expected_unit() {
+fn every_row_of_the_official_files_becomes_the_expected_unit() {
     let (Some(expected), Some(book), Some(csv)) =
         (real("regions-expected-10-39.tsv"), real("kato-2026-07-17.xlsx"), real("kato-2026-07-17.csv"))
     else {
@@ -35,7 +35,7 @@ fn every_row_of_the_real_workbook_and_csv_becomes_the_expected_unit() {
         for record in reader.records() {
             let record = record.unwrap();
             let unit = by_code.get(&record[0]).unwrap_or_else(|| panic!("{} is missing", &record[0]));
-            let made = [
+            let actual = [
                 unit.code.to_string(),
                 unit.parent.map(|code| code.to_string()).unwrap_or_default(),
                 unit.kind.as_str().to_owned(),
@@ -44,8 +44,8 @@ fn every_row_of_the_real_workbook_and_csv_becomes_the_expected_unit() {
                 unit.names.kk.clone(),
                 unit.names.ru.clone(),
             ];
-            if !record.iter().eq(made.iter().map(String::as_str)) {
-                wrong.push((made, record));
+            if !record.iter().eq(actual.iter().map(String::as_str)) {
+                wrong.push((actual, record));
             }
             rows += 1;
         }
@@ -89,7 +89,7 @@ fn check_counts(units: Vec<Unit>) {
 }
 
 #[test]
-fn the_embedded_units_are_those_of_the_real_classifier() {
+fn the_embedded_units_match_the_official_classifier() {
     let Some(book) = real("kato-2026-07-17.xlsx") else { return };
     let tree = Tree::build(read_edition(&book).unwrap().0).unwrap();
     for unit in embedded() {
@@ -99,7 +99,7 @@ fn the_embedded_units_are_those_of_the_real_classifier() {
 }
 
 #[test]
-fn the_real_classifier_cut_at_any_row_is_no_edition() {
+fn a_truncated_classifier_is_rejected() {
     let Some(file) = real("kato-2026-07-17.csv") else { return };
     let text = std::fs::read_to_string(file).unwrap();
     let whole = rows::from_csv(text.as_bytes()).unwrap();
@@ -135,7 +135,7 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn a_broken_file_is_refused_by_row_and_reason() {
+fn a_malformed_file_is_rejected_with_row_and_reason() {
     assert_eq!(refusal(""), "the file holds no units");
     assert_eq!(refusal(HEAD), "the file holds no units");
     assert_eq!(refusal("te,ab,cd,ef,hij,k,name_kaz,nn\n"), "row 1: there is no column \"name_rus\"");
@@ -184,7 +184,7 @@ fn a_broken_file_is_refused_by_row_and_reason() {
 }
 
 #[test]
-fn a_row_is_refused_where_it_would_mean_something_else() {
+fn an_ambiguous_row_is_rejected() {
     let district = |kk: &str| format!("103200000,10,32,00,000,2,{kk},Абайский район,2\n");
     let table = |row: &str| refusal(&format!("{HEAD}{OBLAST}{row}{OKRUG}"));
     assert_eq!(
@@ -216,7 +216,7 @@ fn a_row_is_refused_where_it_would_mean_something_else() {
 }
 
 #[test]
-fn an_edition_in_decomposed_letters_renames_nothing() {
+fn a_decomposed_edition_renames_nothing() {
     use unicode_normalization::UnicodeNormalization;
     let oddly = "103240000,10,32,40,000,2,Ќайнар  ўя а.о.,Найманский\u{ad} с.о.,4\n103240100,10,32,40,100,2,Ойжайлау а.,с.Ёлкино,5\n";
     let composed = format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}{oddly}");
@@ -229,7 +229,7 @@ fn an_edition_in_decomposed_letters_renames_nothing() {
 }
 
 #[test]
-fn sidings_are_written_out() {
+fn sidings_are_expanded() {
     let file = format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}103230100,10,32,30,100,2,Бестөртқүл рзд.,рзд.Бесторткул,4\n");
     let names = read(&file).unwrap().pop().unwrap().names;
     assert_eq!((names.kk.as_str(), names.ru.as_str()), ("Бестөртқүл разъезі", "разъезд Бесторткул"));
@@ -240,7 +240,7 @@ fn sidings_are_written_out() {
 }
 
 #[test]
-fn a_file_of_many_villages_takes_no_longer_for_each() {
+fn many_villages_are_imported_in_linear_time() {
     let mut file = format!("{HEAD}{OBLAST}");
     for (cd, ef) in (32..100).flat_map(|cd| (30..100).map(move |ef| (cd, ef))) {
         if ef == 30 {
@@ -258,7 +258,7 @@ fn a_file_of_many_villages_takes_no_longer_for_each() {
 }
 
 #[test]
-fn an_edition_is_applied_as_a_difference() {
+fn an_edition_is_applied_as_a_diff() {
     let day = |text: &str| text.parse().unwrap();
     let old = Tree::build(read(&format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}")).unwrap()).unwrap();
     let renamed = DISTRICT.replace("Абай ауданы,Абайский", "Шыңғыстау ауданы,Чингистауский");
@@ -284,7 +284,7 @@ fn an_edition_is_applied_as_a_difference() {
 }
 
 #[test]
-fn names_are_written_out_also_where_they_are_published_oddly() {
+fn oddly_published_names_are_expanded() {
     let names = |kk: &str, ru: &str| {
         let file = format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}103230100,10,32,30,100,2,{kk},{ru},4\n");
         let units = read(&file).unwrap();
@@ -307,22 +307,22 @@ fn names_are_written_out_also_where_they_are_published_oddly() {
 }
 
 #[test]
-fn what_is_doubtful_is_told_and_stops_nothing() {
-    let doubts = |rows: &str| {
+fn warnings_are_reported_and_stop_nothing() {
+    let warnings = |rows: &str| {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("kato.csv");
         std::fs::write(&file, format!("{HEAD}{OBLAST}{DISTRICT}{OKRUG}{rows}")).unwrap();
-        let (_, doubts) = read_edition(&file).unwrap();
-        doubts.into_iter().map(|doubt| (doubt.line, doubt.what)).collect::<Vec<_>>()
+        let (_, warnings) = read_edition(&file).unwrap();
+        warnings.into_iter().map(|warning| (warning.line, warning.what)).collect::<Vec<_>>()
     };
-    assert_eq!(doubts(""), []);
+    assert_eq!(warnings(""), []);
     assert_eq!(
-        doubts("103230100,10,32,30,100,2,Талды уч.,уч.Талды,4\n"),
-        [(5, Doubtful::Abbreviation("уч.".to_owned()))]
+        warnings("103230100,10,32,30,100,2,Талды уч.,уч.Талды,4\n"),
+        [(5, WarningKind::Abbreviation("уч.".to_owned()))]
     );
-    assert_eq!(doubts("103230100,10,32,30,100,2,Шілікті а,с.Шиликти,4\n"), [(5, Doubtful::Languages)]);
-    assert_eq!(doubts("103230100,10,32,30,100,2,Шілікті а.,Шиликти,4\n"), [(5, Doubtful::Languages)]);
-    assert_eq!(doubts("103230100,10,32,30,100,2,Шiлiктi а.,с.Шиликти,4\n"), [(5, Doubtful::Letters)], "a Latin i");
-    assert_eq!(doubts("103233000,10,32,33,000,2,Ақсу а.ә.,Аксуская с.а.,4\n"), [(5, Doubtful::Adjective)]);
-    assert_eq!(doubts("103235100,10,32,35,100,2,Ақсу а.,с.Аксу,4\n"), [(5, Doubtful::Level)]);
+    assert_eq!(warnings("103230100,10,32,30,100,2,Шілікті а,с.Шиликти,4\n"), [(5, WarningKind::Languages)]);
+    assert_eq!(warnings("103230100,10,32,30,100,2,Шілікті а.,Шиликти,4\n"), [(5, WarningKind::Languages)]);
+    assert_eq!(warnings("103230100,10,32,30,100,2,Шiлiктi а.,с.Шиликти,4\n"), [(5, WarningKind::Letters)], "a Latin i");
+    assert_eq!(warnings("103233000,10,32,33,000,2,Ақсу а.ә.,Аксуская с.а.,4\n"), [(5, WarningKind::Adjective)]);
+    assert_eq!(warnings("103235100,10,32,35,100,2,Ақсу а.,с.Аксу,4\n"), [(5, WarningKind::Level)]);
 }

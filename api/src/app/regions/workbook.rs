@@ -1,7 +1,6 @@
-//! Reading the first sheet of a workbook (ECMA-376): its texts and numbers, and nothing else of it.
+//! Reads the text and numbers of a workbook's first sheet (ECMA-376).
 //!
-//! A file says of itself how many texts it has and how far its sheet reaches. That is not believed: memory is taken for what
-//! is there, up to bounds that no edition of the classifier comes near.
+//! The sizes that a file declares are ignored: memory grows with the actual content, up to fixed limits.
 
 use quick_xml::{
     Reader,
@@ -12,49 +11,49 @@ use zip::result::ZipError;
 
 use crate::app::regions::{package::Package, rows::Cells};
 
-/// How many bytes are unpacked, and how many are taken for texts: the official sheet has seven million.
+/// Unpacked bytes and text bytes that are read. The official sheet has seven million.
 pub(in crate::app::regions) const MAX_BYTES: usize = 32 << 20;
-/// How many rows are read: the official file has 15,595.
+/// Rows that are read. The official file has 15,595.
 const MAX_ROWS: usize = 100_000;
-/// How many columns are read: the official file has nine. What stands further to the right is kept as one more cell.
+/// Columns that are read. The official file has nine; cells further to the right count as one more column.
 const MAX_COLUMNS: usize = 32;
 
 /// Why a workbook cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BadWorkbook {
-    /// It is no archive.
+    /// The file is not an archive.
     #[error("it is not an archive")]
     Archive(#[from] ZipError),
-    /// A part of it cannot be unpacked.
+    /// A part cannot be unpacked.
     #[error("a part cannot be unpacked")]
     Unpack(#[from] std::io::Error),
-    /// A part of it is not well-formed.
+    /// A part is not well-formed XML.
     #[error("a part is not well-formed XML")]
     Xml(#[from] quick_xml::Error),
     /// A part is missing.
     #[error("there is no {0}")]
     Missing(&'static str),
-    /// A cell names a text or a place that is not there.
+    /// A cell refers to a missing text or an invalid position.
     #[error("a cell of row {0} names what is not there")]
     Cell(usize),
-    /// It is larger than any edition.
+    /// The workbook is too large.
     #[error("it is larger than any edition")]
     TooLarge,
 }
 
-/// Rows with their numbers, each a text for every column; rows without any cell are left out.
+/// Reads the rows with their numbers. Rows without cells are left out.
 pub(in crate::app::regions) fn cells(bytes: &[u8]) -> Result<Vec<Cells>, BadWorkbook> {
     let mut package = Package::open(bytes, MAX_BYTES)?;
     let workbook = package.target("", |relation| relation.is("officeDocument"))?;
     let workbook = workbook.ok_or(BadWorkbook::Missing("workbook"))?;
     let texts = match package.target(&workbook, |relation| relation.is("sharedStrings"))? {
-        Some(path) => shared(&package.part(&path)?.ok_or(BadWorkbook::Missing("list of texts"))?)?,
+        Some(path) => shared_strings(&package.part(&path)?.ok_or(BadWorkbook::Missing("list of texts"))?)?,
         None => Vec::new(),
     };
     let book = package.part(&workbook)?.ok_or(BadWorkbook::Missing("workbook"))?;
     let mut sheet = None;
-    for id in all(&book, "sheet", |sheet| attribute(sheet, "id"))? {
-        // The first may be a chart.
+    for id in each_element(&book, "sheet", |sheet| attribute(sheet, "id"))? {
+        // The first sheet may be a chart.
         sheet = package.target(&workbook, |relation| relation.id == id && relation.is("worksheet"))?;
         if sheet.is_some() {
             break;
@@ -71,8 +70,8 @@ fn reader(xml: &[u8]) -> Reader<&[u8]> {
     reader
 }
 
-/// What each element of a name has that has it.
-pub(in crate::app::regions) fn all<T>(
+/// Collects what `find` returns for each element with this name.
+pub(in crate::app::regions) fn each_element<T>(
     xml: &[u8],
     name: &str,
     find: impl Fn(&BytesStart<'_>) -> Result<Option<T>, BadWorkbook>,
@@ -88,7 +87,7 @@ pub(in crate::app::regions) fn all<T>(
 }
 
 pub(in crate::app::regions) fn attribute(start: &BytesStart<'_>, name: &str) -> Result<Option<String>, BadWorkbook> {
-    // The check for names given twice compares each with all others.
+    // The duplicate check is quadratic.
     for attribute in start.attributes().with_checks(false) {
         let attribute = attribute.map_err(quick_xml::Error::from)?;
         if attribute.key.local_name().as_ref() == name.as_bytes() {
@@ -98,18 +97,18 @@ pub(in crate::app::regions) fn attribute(start: &BytesStart<'_>, name: &str) -> 
     Ok(None)
 }
 
-/// The text of an element as its parts come by: that of `t` and `v`, but not how it is pronounced.
+/// Collects the text of `t` and `v` elements, without phonetic text.
 #[derive(Default)]
-struct Text {
+struct TextCollector {
     so_far: String,
-    /// The element that is open, until it is decoded.
+    /// Raw text of the open element.
     piece: String,
     open: bool,
     pronounced: bool,
 }
 
-impl Text {
-    fn hear(&mut self, event: &Event<'_>) -> Result<(), BadWorkbook> {
+impl TextCollector {
+    fn feed(&mut self, event: &Event<'_>) -> Result<(), BadWorkbook> {
         match event {
             Event::Start(start) => self.enter(start.local_name().as_ref(), true),
             Event::End(end) => self.enter(end.local_name().as_ref(), false),
@@ -140,7 +139,7 @@ impl Text {
     }
 }
 
-/// A text with `_xHHHH_` as the UTF-16 units that they stand for (ECMA-376, ST_Xstring). What stands for no character stays.
+/// Decodes `_xHHHH_` escapes as UTF-16 (ECMA-376, ST_Xstring). Invalid escapes stay.
 fn unescaped(text: &str) -> String {
     let (mut whole, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once("_x") {
@@ -163,7 +162,7 @@ fn unescaped(text: &str) -> String {
     whole + rest
 }
 
-/// The four hexadecimal digits that a text begins with, and what follows the line below them.
+/// Splits off four hexadecimal digits and the underscore after them.
 fn unit(text: &str) -> Option<(u16, &str)> {
     let (digits, rest) = text.split_at_checked(4)?;
     let rest = rest.strip_prefix('_')?;
@@ -171,12 +170,12 @@ fn unit(text: &str) -> Option<(u16, &str)> {
     hexadecimal.then(|| u16::from_str_radix(digits, 16).ok())?.map(|unit| (unit, rest))
 }
 
-/// The texts that cells share.
-fn shared(xml: &[u8]) -> Result<Vec<String>, BadWorkbook> {
-    let (mut reader, mut texts, mut text) = (reader(xml), Vec::new(), Text::default());
+/// Reads the shared strings.
+fn shared_strings(xml: &[u8]) -> Result<Vec<String>, BadWorkbook> {
+    let (mut reader, mut texts, mut text) = (reader(xml), Vec::new(), TextCollector::default());
     loop {
         let event = reader.read_event()?;
-        text.hear(&event)?;
+        text.feed(&event)?;
         match event {
             Event::End(end) if end.local_name().as_ref() == b"si" => texts.push(std::mem::take(&mut text.so_far)),
             Event::Eof => return Ok(texts),
@@ -185,28 +184,28 @@ fn shared(xml: &[u8]) -> Result<Vec<String>, BadWorkbook> {
     }
 }
 
-/// A sheet as it is read.
+/// State of reading a sheet.
 struct Sheet<'a> {
     texts: &'a [String],
-    /// How many more bytes its texts may have.
+    /// Remaining bytes of text.
     left: usize,
     rows: Vec<Cells>,
 }
 
-/// A cell before its value is known.
+/// Position and type of the open cell.
 #[derive(Default)]
-struct Place {
+struct CellPosition {
     column: usize,
     kind: Option<String>,
 }
 
 impl Sheet<'_> {
     fn read(mut self, xml: &[u8]) -> Result<Vec<Cells>, BadWorkbook> {
-        let (mut reader, mut text, mut place) = (reader(xml), Text::default(), Place::default());
+        let (mut reader, mut text, mut position) = (reader(xml), TextCollector::default(), CellPosition::default());
         let (mut line, mut next) = (0, 0);
         loop {
             let event = reader.read_event()?;
-            text.hear(&event)?;
+            text.feed(&event)?;
             match event {
                 Event::Start(start) => match start.local_name().as_ref() {
                     b"row" => {
@@ -220,16 +219,17 @@ impl Sheet<'_> {
                     }
                     b"c" => {
                         let said = attribute(&start, "r")?.map(|name| column(&name).ok_or(BadWorkbook::Cell(line)));
-                        place = Place { column: said.transpose()?.unwrap_or(next), kind: attribute(&start, "t")? };
-                        next = place.column + 1;
+                        position =
+                            CellPosition { column: said.transpose()?.unwrap_or(next), kind: attribute(&start, "t")? };
+                        next = position.column + 1;
                         text.so_far.clear();
                     }
                     _ => {}
                 },
                 Event::End(end) if end.local_name().as_ref() == b"c" => {
                     let value = std::mem::take(&mut text.so_far);
-                    let value = self.value(&place, value).ok_or(BadWorkbook::Cell(line))?;
-                    self.put(place.column, value)?;
+                    let value = self.value(&position, value).ok_or(BadWorkbook::Cell(line))?;
+                    self.put(position.column, value)?;
                 }
                 Event::Eof => break,
                 _ => {}
@@ -239,12 +239,12 @@ impl Sheet<'_> {
         Ok(self.rows)
     }
 
-    fn value(&self, place: &Place, text: String) -> Option<String> {
-        match place.kind.as_deref() {
-            // A cell without a value has a kind all the same.
+    fn value(&self, position: &CellPosition, text: String) -> Option<String> {
+        match position.kind.as_deref() {
+            // An empty cell may still have a type.
             Some("s") if text.is_empty() => Some(text),
             Some("s") => self.texts.get(text.trim().parse::<usize>().ok()?).cloned(),
-            // Codes that a spreadsheet took for numbers.
+            // A spreadsheet may store codes as numbers.
             None | Some("n") => match text.trim().parse::<f64>() {
                 Ok(number) if number.is_finite() => Some(format!("{number:.0}")),
                 _ => Some(text),
@@ -270,7 +270,7 @@ impl Sheet<'_> {
     }
 }
 
-/// The column that the name of a cell begins with, from 0: `A7`, `XFD12`.
+/// Returns the column of a cell reference, from 0: `A7`, `XFD12`.
 fn column(name: &str) -> Option<usize> {
     let letters = name.trim_end_matches(|c: char| c.is_ascii_digit()).as_bytes();
     if letters.is_empty() || letters.len() > 3 || !letters.iter().all(u8::is_ascii_uppercase) {
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     fn sheet(rows: &str, texts: &str) -> Result<Vec<Cells>, BadWorkbook> {
-        let texts = shared(format!("<sst uniqueCount=\"99999999999999999\">{texts}</sst>").as_bytes())?;
+        let texts = shared_strings(format!("<sst uniqueCount=\"99999999999999999\">{texts}</sst>").as_bytes())?;
         let xml = format!("<worksheet><dimension ref=\"A1:XFD1048576\"/><sheetData>{rows}</sheetData></worksheet>");
         Sheet { texts: &texts, left: 1000, rows: Vec::new() }.read(xml.as_bytes())
     }
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_read_in_each_way_it_can_be_written() {
+    fn reads_every_cell_type() {
         assert_eq!(one("<c><v>100000000</v></c>", ""), "100000000");
         assert_eq!(one("<c t=\"n\"><v>1.00000000E8</v></c>", ""), "100000000");
         assert_eq!(one("<c t=\"str\"><f>1+1</f><v>007</v></c>", ""), "007", "a formula is not its value");
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_columns_are_where_they_say() {
+    fn places_rows_and_columns_by_their_references() {
         let rows =
             sheet("<row r=\"3\"><c r=\"B3\"><v>1</v></c><c><v>2</v></c></row><row/><row><c><v>3</v></c></row>", "");
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_it_is_vast_takes_no_more_than_it_has() {
+    fn bounds_memory_by_content_not_by_declared_size() {
         assert_eq!(one("<c r=\"XFD1\"><v>1</v></c>", ""), format!("{}1", "|".repeat(MAX_COLUMNS)));
         assert!(matches!(sheet("<row r=\"1048576\"/>", ""), Err(BadWorkbook::TooLarge)));
         let long = format!("<si><t>{}</t></si>", "а".repeat(100));
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn escaped_characters_are_what_they_stand_for() {
+    fn decodes_escaped_characters() {
         for (escaped, plain) in [
             ("а_x000D_б", "а\rб"),
             ("_x0041__x0042_", "AB"),

@@ -1,4 +1,4 @@
-//! Workbooks as different programs lay them out.
+//! Workbooks in the layouts of different programs.
 
 use std::io::{Cursor, Write};
 
@@ -35,14 +35,14 @@ fn workbook(sheets: &[&str]) -> String {
     )
 }
 
-/// A sheet of texts that stand in its cells.
+/// Returns a sheet with inline strings.
 fn inline(table: &[&[&str]]) -> String {
     let cell = |text: &&str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
     let row = |cells: &&[&str]| format!("<row>{}</row>", cells.iter().map(cell).collect::<String>());
     format!("<worksheet><sheetData>{}</sheetData></worksheet>", table.iter().map(row).collect::<String>())
 }
 
-/// A sheet of shared texts, and these.
+/// Returns a sheet with shared strings, and the strings.
 fn shared(table: &[&[&str]]) -> (String, String) {
     let texts: Vec<&str> = table.iter().flat_map(|row| row.iter().copied()).collect();
     let mut next = 0..texts.len();
@@ -64,7 +64,7 @@ fn name(parts: &[(&str, String)]) -> Result<String, String> {
 }
 
 #[test]
-fn parts_are_found_through_their_relations_whatever_their_names() {
+fn parts_are_found_by_their_relationships() {
     let table: [&[&str]; 2] = [&HEAD, &OBLAST];
     let (sheet, texts) = shared(&table);
     let themed = [
@@ -100,7 +100,7 @@ fn parts_are_found_through_their_relations_whatever_their_names() {
         ),
         ("Book/texts.xml", texts.clone()),
         ("data/kato.xml", sheet.clone()),
-        // What stands under the usual names belongs to nothing.
+        // Parts under the usual names are ignored without a relationship.
         ("xl/workbook.xml", workbook(&["rId1"])),
         ("xl/sharedStrings.xml", "<sst/>".to_owned()),
     ];
@@ -117,7 +117,7 @@ fn parts_are_found_through_their_relations_whatever_their_names() {
 }
 
 #[test]
-fn a_part_that_no_relation_leads_to_is_missing() {
+fn a_part_without_a_relationship_is_missing() {
     let root = |target: &str| ("_rels/.rels", relations(OFFICE, &[("rId1", "officeDocument", target)]));
     let book = ("xl/workbook.xml", workbook(&["rId1"]));
     let list = |list: &[(&str, &str, &str)]| ("xl/_rels/workbook.xml.rels", relations(OFFICE, list));
@@ -143,7 +143,7 @@ fn a_part_that_no_relation_leads_to_is_missing() {
     }
 }
 
-/// A workbook of one sheet.
+/// Reads a workbook of one sheet.
 fn of_rows(table: &[&[&str]]) -> Result<String, String> {
     name(&[
         ("_rels/.rels", relations(OFFICE, &[("rId1", "officeDocument", "xl/workbook.xml")])),
@@ -154,7 +154,7 @@ fn of_rows(table: &[&[&str]]) -> Result<String, String> {
 }
 
 #[test]
-fn a_row_may_leave_empty_cells_out_but_not_go_beyond_the_heading() {
+fn a_row_may_omit_empty_cells_but_not_exceed_the_heading() {
     let row = |cells: usize| -> Vec<&str> { OBLAST.into_iter().chain(["", " ", "x"]).take(cells).collect() };
     for cells in [8, 9, 10, 11] {
         assert_eq!(of_rows(&[&HEAD, &row(cells)]).as_deref(), Ok("Абай облысы"), "{cells} cells");
@@ -168,7 +168,7 @@ fn a_row_may_leave_empty_cells_out_but_not_go_beyond_the_heading() {
 }
 
 #[test]
-fn an_archive_is_unpacked_only_so_far() {
+fn unpacking_is_bounded() {
     let parts = [
         ("_rels/.rels", relations(OFFICE, &[("rId1", "officeDocument", "xl/workbook.xml")])),
         ("xl/_rels/workbook.xml.rels", relations(OFFICE, &[("rId1", "sharedStrings", "texts.xml")])),

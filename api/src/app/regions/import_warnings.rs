@@ -1,4 +1,4 @@
-//! What a person should look at before an edition is trusted: names that could not be read to the end.
+//! Warns of names in an edition that could not be fully interpreted.
 
 use std::fmt;
 
@@ -12,35 +12,35 @@ use crate::{
     domain::regions::Names,
 };
 
-/// Something a person should look at. It stops nothing.
+/// A warning about a row of an edition. Warnings do not stop the import.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubt {
-    /// Number of the row in the file.
+pub struct ImportWarning {
+    /// Row number in the file.
     pub line: usize,
     /// Classifier code.
     pub code: KatoCode,
-    /// What is doubtful.
-    pub what: Doubtful,
-    /// The name as published.
+    /// Kind of the warning.
+    pub what: WarningKind,
+    /// The published name.
     pub name: String,
 }
 
-/// What can be doubtful about a row.
+/// What is wrong with a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Doubtful {
-    /// A level of the classifier is missing above the unit, so it hangs from a higher one.
+pub enum WarningKind {
+    /// The unit directly above is missing, so the unit hangs from a higher one.
     Level,
-    /// A word mixes alphabets, or holds a letter of neither language.
+    /// A word mixes alphabets, or contains a letter of neither language.
     Letters,
-    /// The Kazakh and the Russian name do not say the same sort of unit.
+    /// The Kazakh and the Russian name imply different kinds of units.
     Languages,
-    /// The Russian name is an adjective, and nothing below the unit tells the noun.
+    /// The Russian name is an adjective, and no unit below it gives the noun.
     Adjective,
-    /// An abbreviation that is not known was left as published.
+    /// An unknown abbreviation was left as published.
     Abbreviation(String),
 }
 
-impl fmt::Display for Doubtful {
+impl fmt::Display for WarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Level => f.write_str("the unit directly above is not in the file"),
@@ -52,43 +52,43 @@ impl fmt::Display for Doubtful {
     }
 }
 
-/// What was made of a row.
+/// A unit as parsed from a row.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::app::regions) struct Made<'a> {
+pub(in crate::app::regions) struct ParsedUnit<'a> {
     pub(in crate::app::regions) kind: RegionKind,
     pub(in crate::app::regions) locality: Option<LocalityKind>,
     pub(in crate::app::regions) parent: Option<KatoCode>,
     pub(in crate::app::regions) names: &'a Names,
-    /// Whether the locality that the unit is named after is in the file.
+    /// Whether the file contains the locality that the unit is named after.
     pub(in crate::app::regions) has_centre: bool,
 }
 
-/// The doubts about a row and what was made of it.
-pub(in crate::app::regions) fn doubts(row: &Row, made: Made<'_>) -> Vec<Doubt> {
+/// Returns the warnings about a row.
+pub(in crate::app::regions) fn check_row(row: &Row, parsed: ParsedUnit<'_>) -> Vec<ImportWarning> {
     let mut found = Vec::new();
-    if made.parent.is_some_and(|parent| skips_a_level(row.code, parent, made.kind)) {
-        found.push(Doubtful::Level);
+    if parsed.parent.is_some_and(|parent| skips_a_level(row.code, parent, parsed.kind)) {
+        found.push(WarningKind::Level);
     }
-    if [&made.names.kk, &made.names.ru].into_iter().any(|name| mixes_alphabets(name)) {
-        found.push(Doubtful::Letters);
+    if [&parsed.names.kk, &parsed.names.ru].into_iter().any(|name| mixes_alphabets(name)) {
+        found.push(WarningKind::Letters);
     }
-    if !names::agree(made.kind, made.locality, row, made.names) {
-        found.push(Doubtful::Languages);
+    if !names::agree(parsed.kind, parsed.locality, row, parsed.names) {
+        found.push(WarningKind::Languages);
     }
-    if !made.has_centre && names::is_adjective(made.kind, &row.ru) {
-        found.push(Doubtful::Adjective);
+    if !parsed.has_centre && names::is_adjective(parsed.kind, &row.ru) {
+        found.push(WarningKind::Adjective);
     }
-    let unknown = [&made.names.kk, &made.names.ru].into_iter().find_map(|name| abbreviation(name));
-    found.extend(unknown.map(Doubtful::Abbreviation));
+    let unknown = [&parsed.names.kk, &parsed.names.ru].into_iter().find_map(|name| abbreviation(name));
+    found.extend(unknown.map(WarningKind::Abbreviation));
     let name = format!("{} / {}", row.kk, row.ru);
-    found.into_iter().map(|what| Doubt { line: row.line, code: row.code, what, name: name.clone() }).collect()
+    found.into_iter().map(|what| ImportWarning { line: row.line, code: row.code, what, name: name.clone() }).collect()
 }
 
-/// Whether a district or an okrug should stand between the two, by the digits of the code.
+/// Returns whether the code implies a district or an okrug between a unit and its parent.
 fn skips_a_level(code: KatoCode, parent: KatoCode, kind: RegionKind) -> bool {
     let [a, _, c, d, e, f, ..] = *code.digits();
     let [_, _, parent_c, parent_d, parent_e, parent_f, ..] = *parent.digits();
-    // Republican cities have no level of districts; towns and city districts may stand without an okrug.
+    // Republican cities have no districts; towns and city districts may have no okrug.
     let district = a < b'7' && [e, f] != [b'0'; 2] && [parent_c, parent_d] != [c, d];
     let okrug = kind == RegionKind::Locality && [parent_e, parent_f] != [e, f];
     district || okrug
@@ -103,7 +103,7 @@ fn mixes_alphabets(name: &str) -> bool {
     })
 }
 
-/// The first word that ends in a dot and is not an initial.
+/// Returns the first word that ends in a dot and is not an initial.
 fn abbreviation(name: &str) -> Option<String> {
     let mut words = name.split_inclusive(|c: char| !c.is_alphabetic());
     words.find_map(|word| {
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn initials_are_no_abbreviations() {
+    fn initials_are_not_abbreviations() {
         assert_eq!(abbreviation("И.Ф.Павлов атындағы ауыл"), None);
         assert_eq!(abbreviation("село Ю.Гагарина"), None);
         assert_eq!(abbreviation("Талды уч.").as_deref(), Some("уч."));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_other_alphabets_are_seen() {
+    fn warns_of_letters_of_other_alphabets() {
         for fine in ["Қараауыл ауылы", "посёлок Чаган", "рзд.18 км", "MTF 2", "«Ақши»"]
         {
             assert!(!mixes_alphabets(fine), "{fine}");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_level_is_seen() {
+    fn warns_of_a_missing_level() {
         let skips =
             |code: &str, parent: &str, kind| skips_a_level(code.parse().unwrap(), parent.parse().unwrap(), kind);
         assert!(skips("103230000", "100000000", RegionKind::RuralOkrug), "its district is not there");
