@@ -7,7 +7,7 @@ use kezdesu::{
     graphql::node::GlobalId,
     store::{
         comments::{CommentFilter, CommentOrder},
-        page::Window,
+        keyset::PageRequest,
     },
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, IdenStatic, Iterable, Statement};
@@ -73,7 +73,7 @@ on_both_engines! {
         let filter = CommentFilter { order: CommentOrder::MostVoted, ..CommentFilter::default() };
         let app = env.service(0).app();
         for (after, before, backward) in [(None, None, false), (Some((0, 9_000)), None, false), (None, Some((0, 9_000)), true), (None, None, true)] {
-            let window = Window { after, before, limit: 20, backward };
+            let window = PageRequest { after, before, limit: 20, backward };
             let statement = app.store.comments_statement(id, &CommentScope::PublicOnly, &filter, &window);
             let plan = plan(&database, &statement).await;
             reads_only(&plan, "comments_most_voted_idx");

@@ -24,7 +24,7 @@ use crate::{
     domain::viewer::{ImportGrant, Person, Role, Viewer},
     graphql::node::GlobalId,
     service::Service,
-    store::{meetings::MeetingFilter, page::Window},
+    store::{keyset::PageRequest, meetings::MeetingFilter},
 };
 
 /// The unit whose akim holds the demonstration's meetings.
@@ -154,7 +154,7 @@ async fn meetings(app: &App, staff: &Viewer) -> Result<MeetingId, CommandError> 
 /// Ends what an earlier demonstration on the same data has left live; whether there was one.
 async fn end_earlier(app: &App, staff: &Viewer) -> Result<bool, CommandError> {
     let filter = MeetingFilter { host: HOST.parse().ok(), ..MeetingFilter::default() };
-    let window = Window { after: None, before: None, limit: 1000, backward: true };
+    let window = PageRequest { after: None, before: None, limit: 1000, backward: true };
     let rows = app.store.meetings(&filter, &window).await?.rows;
     let earlier: Vec<_> = rows.into_iter().filter(|row| Some(row.created_by.as_str()) == staff.subject()).collect();
     for row in earlier.iter().filter(|row| row.phase == MeetingPhase::Live) {

@@ -22,7 +22,7 @@ use crate::{
     },
     store::{
         comments::{CommentFilter, CommentOrder},
-        page::Window,
+        keyset::PageRequest,
     },
 };
 
@@ -54,7 +54,7 @@ async fn happen(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -
     }
 }
 
-async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), CommandError> {
+async fn query_limit(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), CommandError> {
     let round = QUESTIONS.len().max(1);
     let index = usize::try_from(turn).unwrap_or_default();
     let Some((name, language, body)) = QUESTIONS.get(index % round) else { return Ok(()) };
@@ -105,6 +105,6 @@ async fn some(
     order: CommentOrder,
 ) -> Result<Vec<comment::Model>, CommandError> {
     let filter = CommentFilter { states: Some(vec![state]), order, ..CommentFilter::default() };
-    let window = Window { after: None, before: None, limit: 5, backward: false };
+    let window = PageRequest { after: None, before: None, limit: 5, backward: false };
     Ok(app.store.comments(meeting, &CommentScope::Everything, &filter, &window).await?.rows)
 }

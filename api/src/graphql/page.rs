@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::{
     domain::normalization::{MAX_SEARCH_TERMS, search_terms},
     graphql::error::{ApiError, ApiResult},
-    store::page::{Cut, Window},
+    store::keyset::{PageRequest, PageSlice},
 };
 
 /// How many items a page holds unless told.
@@ -94,7 +94,7 @@ impl PageArgs {
     ///
     /// # Errors
     /// `BAD_USER_INPUT` when both directions are given, a size is not in 1..=100, or a cursor is not of this list.
-    pub fn window<C: Cursor>(self) -> ApiResult<Window<C>> {
+    pub fn window<C: Cursor>(self) -> ApiResult<PageRequest<C>> {
         let (size, backward) = match (self.first, self.last) {
             (Some(_), Some(_)) => return Err(ApiError::bad("last")),
             (first, None) => (first.unwrap_or(DEFAULT_PAGE), false),
@@ -107,7 +107,7 @@ impl PageArgs {
         let cursor = |text: Option<String>, field: &str| {
             text.map(|text| decode(&text).ok_or_else(|| ApiError::bad(field))).transpose()
         };
-        Ok(Window {
+        Ok(PageRequest {
             after: cursor(self.after, "after")?,
             before: cursor(self.before, "before")?,
             limit: usize::try_from(size).map_err(|_| ApiError::bad(field))?,
@@ -160,8 +160,8 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// Makes a page from what a store cut out.
-    pub fn new<R, C: Cursor>(cut: Cut<R>, key: impl Fn(&R) -> C, item: impl Fn(R) -> T) -> Self {
-        let Cut { rows, has_next, has_previous } = cut;
+    pub fn new<R, C: Cursor>(cut: PageSlice<R>, key: impl Fn(&R) -> C, item: impl Fn(R) -> T) -> Self {
+        let PageSlice { rows, has_next, has_previous } = cut;
         let items: Vec<_> = rows
             .into_iter()
             .map(|row| {

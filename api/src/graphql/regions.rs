@@ -18,7 +18,7 @@ use crate::{
         page::{Cursor, Page, PageArgs, each_once, page_cost, read_cost, wanted_words},
         scalars::{Date, KatoCode},
     },
-    store::page::Cut,
+    store::keyset::PageSlice,
 };
 
 /// A unit of the classifier of administrative-territorial objects (КАТО), as it was at one time.
@@ -93,7 +93,7 @@ pub async fn select(
     let bounds = Bounds { after: window.after, before: window.before, limit: window.limit, backward: window.backward };
     let slice = ctx.meter().slice(|| tree.page(selection, bounds)).await;
     let rows: Vec<_> = slice.nodes.into_iter().filter_map(|node| Region::at(Arc::clone(tree), node)).collect();
-    let cut = Cut { rows, has_next: slice.has_next, has_previous: slice.has_previous };
+    let cut = PageSlice { rows, has_next: slice.has_next, has_previous: slice.has_previous };
     Ok(RegionConnection::new(Page::new(cut, |region| region.unit.code, |region| region), Counted(slice.total)))
 }
 

@@ -1,21 +1,29 @@
-//! What differs between a row as it was read and as it is to be: only that is written.
+//! Computes the columns that an update has to write.
 
-use sea_orm::{ActiveModelTrait, EntityTrait, Iterable};
+use entities::enums::Stored;
+use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, Iterable, Value};
 
 type Column<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
 
-/// The columns in which the later row differs from the earlier one.
-pub(in crate::store) fn differing<A: ActiveModelTrait>(before: &A, after: &A) -> Vec<Column<A>> {
+/// Returns the columns in which two rows differ.
+pub(in crate::store) fn differing_columns<A: ActiveModelTrait>(before: &A, after: &A) -> Vec<Column<A>> {
     Column::<A>::iter().filter(|column| before.get(*column) != after.get(*column)).collect()
 }
 
-/// The later row, with those columns set that differ from the earlier one.
-pub(in crate::store) fn changed<A: ActiveModelTrait>(before: A, after: &A) -> A {
+/// Returns `before` with the columns set that differ in `after`.
+pub(in crate::store) fn with_changes<A: ActiveModelTrait>(before: A, after: &A) -> A {
     let mut change = before;
-    for column in differing(&change, after) {
+    for column in differing_columns(&change, after) {
         if let Some(value) = after.get(column).into_value() {
             change.set(column, value);
         }
     }
     change
+}
+
+/// Leaves a column out of an update if it holds a value of a later version.
+pub(in crate::store) fn keep_unknown<T: Stored + Into<Value>>(column: &mut ActiveValue<T>) {
+    if column.try_as_ref().is_some_and(|value| !value.is_known()) {
+        *column = ActiveValue::NotSet;
+    }
 }

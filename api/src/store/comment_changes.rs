@@ -15,8 +15,8 @@ use crate::{
     domain::{comment::MERGED_STATE, policy::author_of},
     store::{
         StoreError, Tx,
-        changes::differing,
-        shapes::{padded, parts},
+        batching::{batches, padded},
+        changes::differing_columns,
     },
 };
 
@@ -52,7 +52,7 @@ impl Tx {
         let mut groups: Vec<(Vec<Column>, Vec<comment::ActiveModel>)> = Vec::new();
         for CommentChange { before, after } in changes.iter().filter(|change| change.before != change.after) {
             let (before, after) = (before.clone().into_active_model(), after.clone().into_active_model());
-            let columns = differing(&before, &after);
+            let columns = differing_columns(&before, &after);
             let same = |of: &[Column]| of.iter().map(IdenStatic::as_str).eq(columns.iter().map(IdenStatic::as_str));
             match groups.iter_mut().find(|(of, _)| same(of)) {
                 Some((_, rows)) => rows.push(after),
@@ -60,8 +60,8 @@ impl Tx {
             }
         }
         for (columns, rows) in &groups {
-            for part in parts(rows) {
-                self.update_comments(columns, part).await?;
+            for batch in batches(rows) {
+                self.update_comments(columns, batch).await?;
             }
         }
         Ok(())
@@ -90,10 +90,10 @@ impl Tx {
     /// When the database fails.
     pub async fn recount_votes(&self, ids: &[CommentId]) -> Result<HashMap<CommentId, i32>, StoreError> {
         let mut counts = HashMap::new();
-        for part in parts(ids) {
+        for batch in batches(ids) {
             let mut update = Query::update();
             update.table(comment::Entity).value(Column::Votes, Expr::cust(joint_votes()));
-            update.and_where(Column::Id.is_in(part.iter().copied()));
+            update.and_where(Column::Id.is_in(batch.iter().copied()));
             update.returning(Query::returning().columns([Column::Id, Column::Votes]));
             for row in self.inner().query_all(&update).await? {
                 counts.insert(row.try_get("", "id")?, row.try_get("", "votes")?);

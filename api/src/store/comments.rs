@@ -22,9 +22,9 @@ use crate::{
     },
     store::{
         Store, StoreError, Tx,
+        batching::{batches, padded},
+        keyset::{PageRequest, PageSlice},
         normalization::contains,
-        page::{Cut, Window},
-        shapes::{padded, parts},
     },
 };
 
@@ -148,8 +148,8 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_comments(&self, rows: Vec<comment::Model>) -> Result<(), StoreError> {
-        for part in parts(&rows) {
-            let rows = part.iter().map(|row| row.clone().into_active_model().reset_all());
+        for batch in batches(&rows) {
+            let rows = batch.iter().map(|row| row.clone().into_active_model().reset_all());
             comment::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
         }
         Ok(())
@@ -183,7 +183,7 @@ impl Store {
             .await?)
     }
 
-    /// A window on the comments of a meeting that a scope and a filter let through.
+    /// A request on the comments of a meeting that a scope and a filter let through.
     ///
     /// # Errors
     /// When the database fails.
@@ -192,9 +192,9 @@ impl Store {
         meeting: MeetingId,
         scope: &CommentScope,
         filter: &CommentFilter,
-        window: &Window<CommentCursor>,
-    ) -> Result<Cut<comment::Model>, StoreError> {
-        Ok(window.cut(page(meeting, scope, filter, window).all(self.reader()).await?))
+        request: &PageRequest<CommentCursor>,
+    ) -> Result<PageSlice<comment::Model>, StoreError> {
+        Ok(request.slice(page(meeting, scope, filter, request).all(self.reader()).await?))
     }
 
     /// The statement behind [`Store::comments`], for whoever asks the database how it runs it.
@@ -204,9 +204,9 @@ impl Store {
         meeting: MeetingId,
         scope: &CommentScope,
         filter: &CommentFilter,
-        window: &Window<CommentCursor>,
+        request: &PageRequest<CommentCursor>,
     ) -> Statement {
-        page(meeting, scope, filter, window).build(self.reader().get_database_backend())
+        page(meeting, scope, filter, request).build(self.reader().get_database_backend())
     }
 
     /// How many comments of a meeting a scope and a filter let through.
@@ -232,21 +232,21 @@ fn page(
     meeting: MeetingId,
     scope: &CommentScope,
     filter: &CommentFilter,
-    window: &Window<CommentCursor>,
+    request: &PageRequest<CommentCursor>,
 ) -> sea_orm::Select<comment::Entity> {
     let mut query = wanted(meeting, scope, filter);
-    if let Some(cursor) = window.after {
+    if let Some(cursor) = request.after {
         query = query.filter(beyond(filter.order, cursor, true));
     }
-    if let Some(cursor) = window.before {
+    if let Some(cursor) = request.before {
         query = query.filter(beyond(filter.order, cursor, false));
     }
-    let rising = (filter.order == CommentOrder::Newest) == window.backward;
+    let rising = (filter.order == CommentOrder::Newest) == request.backward;
     let direction = if rising { Order::Asc } else { Order::Desc };
     if filter.order == CommentOrder::MostVoted {
         query = query.order_by(Expr::cust(FEWER_VOTES), direction.clone());
     }
-    query.order_by(Column::PostedSeq, direction).limit(window.ask())
+    query.order_by(Column::PostedSeq, direction).limit(request.query_limit())
 }
 
 /// By what the most wanted come first, in the words of the index that is read for it.

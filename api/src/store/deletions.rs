@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set, sea_query
 
 use crate::store::{
     StoreError, Tx,
-    shapes::{padded, parts},
+    batching::{batches, padded},
 };
 
 impl Tx {
@@ -43,8 +43,8 @@ impl Tx {
         external_ids: &[String],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        for part in parts(external_ids) {
-            let rows = part.iter().map(|id| deleted_message::ActiveModel {
+        for batch in batches(external_ids) {
+            let rows = batch.iter().map(|id| deleted_message::ActiveModel {
                 broadcast_id: Set(broadcast),
                 external_id: Set(id.clone()),
                 deleted_at: Set(now),

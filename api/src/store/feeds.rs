@@ -8,7 +8,7 @@ use sea_orm::{
 
 use crate::{
     domain::feed::{Audience, Event, EventKind, FeedName, NewEvent},
-    store::{Poke, Store, StoreError, Tx, shapes::parts},
+    store::{Poke, Store, StoreError, Tx, batching::batches},
 };
 
 /// Where a feed stands.
@@ -57,8 +57,8 @@ impl Tx {
         let head = counters.first().ok_or(StoreError::Corrupt("feed"))?.head;
         let key = name.key();
         let mut seqs = head - count + 1..;
-        for part in parts(events) {
-            let rows = part.iter().zip(seqs.by_ref()).map(|(event, seq)| feed_event::ActiveModel {
+        for batch in batches(events) {
+            let rows = batch.iter().zip(seqs.by_ref()).map(|(event, seq)| feed_event::ActiveModel {
                 feed: Set(key.clone()),
                 seq: Set(seq),
                 at: Set(at),

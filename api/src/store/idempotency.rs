@@ -7,7 +7,7 @@ use entities::idempotency_key;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
 use uuid::Uuid;
 
-use crate::store::{Store, StoreError, Tx, shapes::parts};
+use crate::store::{Store, StoreError, Tx, batching::batches};
 
 /// A caller's idempotency key with a digest of the input it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,8 +87,8 @@ impl Tx {
             return Ok(HashMap::new());
         }
         let mut written = 0;
-        for part in parts(&claims) {
-            let rows = part.iter().map(|(key, result, now)| idempotency_key::ActiveModel {
+        for batch in batches(&claims) {
+            let rows = batch.iter().map(|(key, result, now)| idempotency_key::ActiveModel {
                 subject: Set(key.subject.clone()),
                 operation: Set(key.operation.to_owned()),
                 key: Set(key.key.clone()),
@@ -156,8 +156,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn any_claimed(&self, keys: &[IdempotencyKey]) -> Result<bool, StoreError> {
-        for part in parts(keys) {
-            let any = part.iter().fold(Condition::any(), |any, key| any.add(is_key(key)));
+        for batch in batches(keys) {
+            let any = batch.iter().fold(Condition::any(), |any, key| any.add(is_key(key)));
             if idempotency_key::Entity::find().filter(any).one(self.reader()).await?.is_some() {
                 return Ok(true);
             }

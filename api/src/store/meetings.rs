@@ -19,10 +19,10 @@ use sea_orm::{
 
 use crate::store::{
     Store, StoreError, Tx,
-    changes::changed,
+    batching::padded,
+    changes::{keep_unknown, with_changes},
+    keyset::{PageRequest, PageSlice},
     normalization::contains,
-    page::{Cut, Window},
-    shapes::{keep_unknown, padded},
 };
 
 /// Which meetings are wanted. Every part that is given must hold.
@@ -101,7 +101,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn save_meeting(&self, before: &meeting::Model, after: &meeting::Model) -> Result<(), StoreError> {
-        let changed = changed(before.clone().into_active_model(), &after.clone().into_active_model());
+        let changed = with_changes(before.clone().into_active_model(), &after.clone().into_active_model());
         meeting::Entity::update_many().set(changed).filter(Column::Id.eq(after.id)).exec(self.inner()).await?;
         Ok(())
     }
@@ -228,30 +228,30 @@ impl Store {
         Ok(rows)
     }
 
-    /// A window on the meetings that a filter lets through, earliest first.
+    /// A request on the meetings that a filter lets through, earliest first.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn meetings(
         &self,
         filter: &MeetingFilter,
-        window: &Window<MeetingCursor>,
-    ) -> Result<Cut<meeting::Model>, StoreError> {
+        request: &PageRequest<MeetingCursor>,
+    ) -> Result<PageSlice<meeting::Model>, StoreError> {
         let mut query = meeting::Entity::find().filter(condition(filter));
-        if let Some((start, id)) = window.after {
+        if let Some((start, id)) = request.after {
             let later = Condition::all().add(Column::PlannedStart.eq(start)).add(Column::Id.gt(id));
             query = query.filter(Condition::any().add(Column::PlannedStart.gt(start)).add(later));
         }
-        if let Some((start, id)) = window.before {
+        if let Some((start, id)) = request.before {
             let earlier = Condition::all().add(Column::PlannedStart.eq(start)).add(Column::Id.lt(id));
             query = query.filter(Condition::any().add(Column::PlannedStart.lt(start)).add(earlier));
         }
-        let query = if window.backward {
+        let query = if request.backward {
             query.order_by_desc(Column::PlannedStart).order_by_desc(Column::Id)
         } else {
             query.order_by_asc(Column::PlannedStart).order_by_asc(Column::Id)
         };
-        Ok(window.cut(query.limit(window.ask()).all(self.reader()).await?))
+        Ok(request.slice(query.limit(request.query_limit()).all(self.reader()).await?))
     }
 
     /// How many meetings a filter lets through.

@@ -4,6 +4,7 @@
 //! transaction has to be upgraded; PostgreSQL takes row locks. What a caller may expect is a value; [`StoreError`]
 //! is only for what went wrong underneath.
 
+mod batching;
 mod changes;
 pub mod comment_changes;
 pub mod comments;
@@ -13,11 +14,10 @@ mod epoch;
 mod error;
 pub mod feeds;
 pub mod idempotency;
+pub mod keyset;
 pub mod meetings;
 mod normalization;
-pub mod page;
 pub mod regions;
-mod shapes;
 pub mod staff_names;
 pub mod stages;
 mod statements;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use entities::host_staff_name::{ActiveModel, Column, Entity};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
 
-use crate::store::{StoreError, Tx, shapes::padded};
+use crate::store::{StoreError, Tx, batching::padded};
 
 /// How many names of a host are remembered; of more the newest.
 const MAX_NAMES: u64 = 500;

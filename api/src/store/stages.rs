@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-use crate::store::{Store, StoreError, Tx, shapes::keep_unknown};
+use crate::store::{Store, StoreError, Tx, changes::keep_unknown};
 
 impl Tx {
     /// The stretches of a meeting, in order.

@@ -17,7 +17,7 @@ use sea_orm::{
 
 use crate::{
     domain::{comment::MERGED_STATE, policy::author_of},
-    store::{Store, StoreError, Tx, shapes::padded},
+    store::{Store, StoreError, Tx, batching::padded},
 };
 
 impl Tx {

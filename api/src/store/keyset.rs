@@ -1,34 +1,34 @@
-//! A window on a long list, checked once where it enters.
+//! Keyset pagination: a page request, and the slice of rows that answers it.
 
-/// Where a window begins, by the sort keys of the row it begins at.
+/// A request for a page of a list, bounded by sort keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Window<C> {
-    /// Only rows after this one.
+pub struct PageRequest<C> {
+    /// Only rows after this key.
     pub after: Option<C>,
-    /// Only rows before this one.
+    /// Only rows before this key.
     pub before: Option<C>,
-    /// How many rows.
+    /// Number of rows.
     pub limit: usize,
-    /// Whether they are counted from the end.
+    /// Whether the page is taken from the end.
     pub backward: bool,
 }
 
-impl<C> Window<C> {
-    /// How many rows to ask for: one more than is shown, to know whether there are more.
+impl<C> PageRequest<C> {
+    /// Returns how many rows to query: one more than the page, to detect further rows.
     #[must_use]
-    pub fn ask(&self) -> u64 {
+    pub fn query_limit(&self) -> u64 {
         u64::try_from(self.limit).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// Cuts rows that were read in the window's direction, and puts them in list order.
+    /// Turns rows read in the request's direction into a page in list order.
     #[must_use]
-    pub fn cut<T>(&self, mut rows: Vec<T>) -> Cut<T> {
+    pub fn slice<T>(&self, mut rows: Vec<T>) -> PageSlice<T> {
         let more = rows.len() > self.limit;
         rows.truncate(self.limit);
         if self.backward {
             rows.reverse();
         }
-        Cut {
+        PageSlice {
             rows,
             has_next: if self.backward { self.before.is_some() } else { more },
             has_previous: if self.backward { more } else { self.after.is_some() },
@@ -36,13 +36,13 @@ impl<C> Window<C> {
     }
 }
 
-/// The rows of a window.
+/// A page of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut<T> {
-    /// In list order.
+pub struct PageSlice<T> {
+    /// Rows in list order.
     pub rows: Vec<T>,
     /// Whether rows follow.
     pub has_next: bool,
-    /// Whether rows go before.
+    /// Whether rows precede.
     pub has_previous: bool,
 }
