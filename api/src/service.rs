@@ -29,7 +29,7 @@ use crate::{
     idgen::IdGen,
     jobs,
     lifecycle::Lifecycle,
-    store::{Engine as Database, Store, StoreError},
+    store::{DatabaseEngine as Database, Store, StoreError},
     telemetry, tls,
 };
 
@@ -194,7 +194,7 @@ pub async fn withdraw_tokens(store: &Store, clock: &dyn Clock, subject: &str) ->
     let now = store.time().await?.unwrap_or_else(|| clock.now());
     let until = (now + LEEWAY).trunc_subsecs(0);
     let tx = store.begin().await?;
-    tx.withdraw_tokens(subject, until).await?;
+    tx.revoke_tokens(subject, until).await?;
     tx.commit().await?;
     tracing::info!("tokens were withdrawn");
     Ok(Withdrawal { until, wait: until + TimeDelta::seconds(1) - now })
@@ -264,7 +264,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let life = Lifecycle::default();
     let auth = Authenticator::start(&settings, Arc::clone(&clock)).await?;
     let store = open(&settings, migrate).await?;
-    auth.withdraw(store.withdrawals().await?);
+    auth.withdraw(store.revocations().await?);
     let bus = bus(&settings, &clock, &life)?;
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
     app.set_clock().await?;

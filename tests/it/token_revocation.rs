@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 async fn withdraw(env: &TestEnv, subject: &str) {
     let tx = env.service(0).app().store.begin().await.unwrap();
-    tx.withdraw_tokens(subject, env.now()).await.unwrap();
+    tx.revoke_tokens(subject, env.now()).await.unwrap();
     tx.commit().await.unwrap();
 }
 

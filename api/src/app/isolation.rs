@@ -18,7 +18,7 @@ pub async fn run_isolated(
     // Unwind safe: the work shares only the database, and an unfinished transaction is rolled back.
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) if error.is_absence() => return Err(error),
+        Ok(Err(error)) if error.is_unreachable() => return Err(error),
         Ok(Err(error)) => tracing::error!(job, %row, error = error.chain(), "a job failed for a row"),
         Err(_) => tracing::error!(job, %row, "a job panicked for a row"),
     }

@@ -19,7 +19,7 @@ use crate::{
     },
     clock::{Clock, Sleep},
     config::Settings,
-    domain::viewer::{Viewer, Withdrawals},
+    domain::viewer::{Revocations, Viewer},
 };
 
 /// How far a signer's clock may be ahead of ours.
@@ -31,7 +31,7 @@ const LONGEST_TOKEN: usize = 8192;
 pub struct Authenticator {
     source: Source,
     keys: ArcSwap<Keys>,
-    withdrawn: ArcSwap<Withdrawals>,
+    withdrawn: ArcSwap<Revocations>,
     /// Told when keys or withdrawals have changed, so that those who are known by a token look whether it still holds.
     changed: watch::Sender<()>,
     wanted: Wanted,
@@ -104,7 +104,7 @@ impl Authenticator {
     }
 
     /// From now on refuses what was issued to these people up to these seconds, and tells those who are known by such a token.
-    pub fn withdraw(&self, withdrawn: Withdrawals) {
+    pub fn withdraw(&self, withdrawn: Revocations) {
         self.withdrawn.store(Arc::new(withdrawn));
         self.changed.send_replace(());
     }

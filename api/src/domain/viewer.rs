@@ -11,7 +11,7 @@ use crate::domain::text::sanitize;
 pub const MAX_NAME_LENGTH: usize = 100;
 
 /// Up to which second of issue whose tokens are withdrawn, by subject.
-pub type Withdrawals = HashMap<String, DateTime<Utc>>;
+pub type Revocations = HashMap<String, DateTime<Utc>>;
 
 /// What a signed-in person may be. The public API uses the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

@@ -125,9 +125,9 @@ async fn watch_withdrawals(app: Arc<App>, auth: Arc<Authenticator>) {
     loop {
         sleep(app.clock.as_ref(), SECOND).await;
         let result = async {
-            let revision = app.store.withdrawals_revision().await?;
+            let revision = app.store.revocations_revision().await?;
             if known != Some(revision) {
-                auth.withdraw(app.store.withdrawals().await?);
+                auth.withdraw(app.store.revocations().await?);
                 known = Some(revision);
             }
             Ok::<_, StoreError>(())

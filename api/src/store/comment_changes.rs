@@ -1,4 +1,4 @@
-//! Changes of many comments at once: a statement for up to 128 of them, whatever the changes are.
+//! Updates many comments with few statements.
 
 use std::collections::HashMap;
 
@@ -20,12 +20,12 @@ use crate::{
     },
 };
 
-/// A comment as it was read behind the lock and as it is to be.
+/// A comment as read under the lock and as it will be saved.
 #[derive(Clone, Debug)]
 pub struct CommentChange {
-    /// As it was read.
+    /// The comment as read.
     pub before: comment::Model,
-    /// As it is to be.
+    /// The comment to save.
     pub after: comment::Model,
 }
 
@@ -36,7 +36,7 @@ impl From<comment::Model> for CommentChange {
 }
 
 impl Tx {
-    /// Writes one changed comment: the columns that differ.
+    /// Updates the changed columns of a comment.
     ///
     /// # Errors
     /// When the database fails.
@@ -44,7 +44,7 @@ impl Tx {
         self.change_comments(&[CommentChange { before: before.clone(), after: after.clone() }]).await
     }
 
-    /// Writes changed comments: of each the columns that differ. Those in which the same columns differ go together.
+    /// Updates the changed columns of comments. Comments with the same changed columns share statements.
     ///
     /// # Errors
     /// When the database fails.
@@ -73,18 +73,21 @@ impl Tx {
             ValueTuple::Many(written.filter_map(|column| row.get(column).into_value()).collect())
         };
         let mut update = Query::update();
-        update.table(comment::Entity).from(TableRef::ValuesList(rows.iter().map(row).collect(), CHANGED.into_iden()));
+        update
+            .table(comment::Entity)
+            .from(TableRef::ValuesList(rows.iter().map(row).collect(), CHANGES_ALIAS.into_iden()));
         for (place, column) in columns.iter().enumerate() {
-            // Both engines number the columns of such a list from 1.
-            update.value(*column, Expr::col((CHANGED, format!("column{}", place + 2))));
+            // Both engines number the columns of a VALUES list from 1.
+            update.value(*column, Expr::col((CHANGES_ALIAS, format!("column{}", place + 2))));
         }
-        update.and_where(Expr::col((comment::Entity, Column::Id)).eq(Expr::col((CHANGED, "column1"))));
+        update.and_where(Expr::col((comment::Entity, Column::Id)).eq(Expr::col((CHANGES_ALIAS, "column1"))));
         self.inner().execute(&update).await?;
         Ok(())
     }
 
-    /// Counts anew how many people want comments answered, or something that is joined to them, writes it, and gives the counts.
-    /// Its author is not one of them, whatever they voted for before it was joined.
+    /// Recounts the people who voted for comments or for comments merged into them, and returns the counts.
+    ///
+    /// An author's own vote for a merged comment does not count.
     ///
     /// # Errors
     /// When the database fails.
@@ -92,7 +95,7 @@ impl Tx {
         let mut counts = HashMap::new();
         for batch in batches(ids) {
             let mut update = Query::update();
-            update.table(comment::Entity).value(Column::Votes, Expr::cust(joint_votes()));
+            update.table(comment::Entity).value(Column::Votes, Expr::cust(merged_vote_count()));
             update.and_where(Column::Id.is_in(batch.iter().copied()));
             update.returning(Query::returning().columns([Column::Id, Column::Votes]));
             for row in self.inner().query_all(&update).await? {
@@ -102,7 +105,7 @@ impl Tx {
         Ok(counts)
     }
 
-    /// What is joined to any of these comments, and was not taken back, in its order.
+    /// Returns the comments merged into any of these comments, without withdrawn ones, in order of posting.
     ///
     /// # Errors
     /// When the database fails.
@@ -118,7 +121,7 @@ impl Tx {
             .await?)
     }
 
-    /// Lets everything that was merged into any of these comments point to another.
+    /// Changes the merge target of all comments that were merged into any of these comments.
     ///
     /// # Errors
     /// When the database fails.
@@ -132,11 +135,11 @@ impl Tx {
     }
 }
 
-/// The name of the list of changes in a statement.
-const CHANGED: &str = "changed";
+/// Alias of the VALUES list in an update.
+const CHANGES_ALIAS: &str = "changed";
 
-/// How many people want the comment of a row answered, as an expression of a statement over `comments`.
-fn joint_votes() -> String {
+/// Returns the SQL expression that counts the voters of a row of `comments`.
+fn merged_vote_count() -> String {
     format!(
         "(SELECT COUNT(DISTINCT v.subject) FROM comment_votes v WHERE v.comment_id IN (SELECT j.id FROM comments j \
          WHERE j.id = comments.id OR (j.merged_into = comments.id AND j.state = '{}')) \

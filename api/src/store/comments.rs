@@ -1,4 +1,4 @@
-//! Comments. A list read takes the viewer's scope, which becomes SQL in one function.
+//! Comments. Lists are filtered by the viewer's scope, which becomes SQL in one function.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,57 +28,57 @@ use crate::{
     },
 };
 
-/// In which order comments are listed.
+/// Order of a list of comments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CommentOrder {
-    /// As they were posted.
+    /// Oldest first.
     #[default]
     Oldest,
-    /// The other way round.
+    /// Newest first.
     Newest,
-    /// The most wanted first, then as they were posted.
+    /// Most votes first, then oldest first.
     MostVoted,
 }
 
-/// Which comments are wanted. Every part that is given must hold.
+/// Filter of a list of comments. All given conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommentFilter {
-    /// In one of these states.
+    /// Any of these states.
     pub states: Option<Vec<CommentState>>,
-    /// Of one of these kinds.
+    /// Any of these kinds.
     pub kinds: Option<Vec<CommentKind>>,
-    /// Normalised terms, each of which stands in the body or the author's name.
+    /// Normalised terms that the body or the author name must all contain.
     pub words: Vec<String>,
-    /// With this label.
+    /// A label.
     pub label: Option<String>,
-    /// In which order.
+    /// The order.
     pub order: CommentOrder,
 }
 
-/// A comment, with whose akim holds its meeting.
+/// A comment with the host of its meeting.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct CommentWithHost {
     /// The comment.
     #[sea_orm(nested)]
     pub comment: comment::Model,
-    /// Code of the unit.
+    /// Code of the host.
     pub host_code: String,
 }
 
-/// Sort key of a comment in a list: its votes (used only where they are the order) and its first position.
+/// Sort key of a comment in a list: votes, used only when sorting by votes, and feed position.
 pub type CommentCursor = (i32, i64);
 
 impl Tx {
-    /// The comments with these ids, in no order. One in a state of a later version is not there.
+    /// Returns the comments with these ids in any order. Comments in an unknown state are left out.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn comments_by_id(&self, ids: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
         let rows = comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.inner()).await?;
-        Ok(known(rows))
+        Ok(known_states(rows))
     }
 
-    /// The comment that is being answered at a meeting.
+    /// Returns the selected comment of a meeting.
     ///
     /// # Errors
     /// When the database fails.
@@ -89,7 +89,7 @@ impl Tx {
         Ok(selected.one(self.inner()).await?)
     }
 
-    /// The comments that were imported from a broadcast under these platform identities.
+    /// Returns the comments of a broadcast with these ids on its platform.
     ///
     /// # Errors
     /// When the database fails.
@@ -101,7 +101,7 @@ impl Tx {
             .await?)
     }
 
-    /// When these authors last posted at a meeting.
+    /// Returns when these authors last posted at a meeting.
     ///
     /// # Errors
     /// When the database fails.
@@ -121,7 +121,9 @@ impl Tx {
         Ok(rows.into_iter().collect())
     }
 
-    /// What was said, by whom, under these digests, and was neither taken back nor joined to what is gone.
+    /// Returns author and body of earlier posts with these digests.
+    ///
+    /// Leaves out withdrawn posts, and posts merged into comments that can no longer be answered.
     ///
     /// # Errors
     /// When the database fails.
@@ -136,14 +138,14 @@ impl Tx {
             .filter(Column::AuthorKey.is_not_null())
             .filter(Column::State.ne(CommentState::Withdrawn));
         let rows: Vec<(String, String, Option<CommentId>)> = said.into_tuple().all(self.inner()).await?;
-        let joined: Vec<CommentId> = rows.iter().filter_map(|(.., into)| *into).collect();
-        let into = if joined.is_empty() { Vec::new() } else { self.comments_by_id(&joined).await? };
+        let targets: Vec<CommentId> = rows.iter().filter_map(|(.., into)| *into).collect();
+        let into = if targets.is_empty() { Vec::new() } else { self.comments_by_id(&targets).await? };
         let gone = |id| into.iter().any(|row| row.id == id && !can_be_merge_target(row.state));
         let said = rows.into_iter().filter(|(.., into)| !into.is_some_and(gone));
         Ok(said.map(|(author, body, _)| (author, body)).collect())
     }
 
-    /// Adds comments.
+    /// Inserts comments.
     ///
     /// # Errors
     /// When the database fails.
@@ -157,17 +159,16 @@ impl Tx {
 }
 
 impl Store {
-    /// The comments with these ids, whoever may see them: for the feed, and for acts that check. One in a state of a later version is
-    /// not there.
+    /// Returns the comments with these ids, without a visibility check. Comments in an unknown state are left out.
     ///
     /// # Errors
     /// When the database fails.
     pub(crate) async fn comments_by_id(&self, ids: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
         let rows = comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?;
-        Ok(known(rows))
+        Ok(known_states(rows))
     }
 
-    /// The comments with these ids and the hosts of their meetings, on which depends who may see them.
+    /// Returns the comments with these ids and their hosts, for a visibility check.
     ///
     /// # Errors
     /// When the database fails.
@@ -183,7 +184,7 @@ impl Store {
             .await?)
     }
 
-    /// A request on the comments of a meeting that a scope and a filter let through.
+    /// Returns a page of a meeting's comments that a scope and a filter allow.
     ///
     /// # Errors
     /// When the database fails.
@@ -194,10 +195,10 @@ impl Store {
         filter: &CommentFilter,
         request: &PageRequest<CommentCursor>,
     ) -> Result<PageSlice<comment::Model>, StoreError> {
-        Ok(request.slice(page(meeting, scope, filter, request).all(self.reader()).await?))
+        Ok(request.slice(page_query(meeting, scope, filter, request).all(self.reader()).await?))
     }
 
-    /// The statement behind [`Store::comments`], for whoever asks the database how it runs it.
+    /// Returns the statement behind [`Store::comments`], to explain its plan.
     #[must_use]
     pub fn comments_statement(
         &self,
@@ -206,10 +207,10 @@ impl Store {
         filter: &CommentFilter,
         request: &PageRequest<CommentCursor>,
     ) -> Statement {
-        page(meeting, scope, filter, request).build(self.reader().get_database_backend())
+        page_query(meeting, scope, filter, request).build(self.reader().get_database_backend())
     }
 
-    /// How many comments of a meeting a scope and a filter let through.
+    /// Counts the comments of a meeting that a scope and a filter allow.
     ///
     /// # Errors
     /// When the database fails.
@@ -219,41 +220,41 @@ impl Store {
         scope: &CommentScope,
         filter: &CommentFilter,
     ) -> Result<u64, StoreError> {
-        Ok(wanted(meeting, scope, filter).count(self.reader()).await?)
+        Ok(filtered_query(meeting, scope, filter).count(self.reader()).await?)
     }
 }
 
-fn known(mut rows: Vec<comment::Model>) -> Vec<comment::Model> {
+fn known_states(mut rows: Vec<comment::Model>) -> Vec<comment::Model> {
     rows.retain(|row| row.state.is_known());
     rows
 }
 
-fn page(
+fn page_query(
     meeting: MeetingId,
     scope: &CommentScope,
     filter: &CommentFilter,
     request: &PageRequest<CommentCursor>,
 ) -> sea_orm::Select<comment::Entity> {
-    let mut query = wanted(meeting, scope, filter);
+    let mut query = filtered_query(meeting, scope, filter);
     if let Some(cursor) = request.after {
-        query = query.filter(beyond(filter.order, cursor, true));
+        query = query.filter(keyset_condition(filter.order, cursor, true));
     }
     if let Some(cursor) = request.before {
-        query = query.filter(beyond(filter.order, cursor, false));
+        query = query.filter(keyset_condition(filter.order, cursor, false));
     }
     let rising = (filter.order == CommentOrder::Newest) == request.backward;
     let direction = if rising { Order::Asc } else { Order::Desc };
     if filter.order == CommentOrder::MostVoted {
-        query = query.order_by(Expr::cust(FEWER_VOTES), direction.clone());
+        query = query.order_by(Expr::cust(NEGATED_VOTES), direction.clone());
     }
     query.order_by(Column::PostedSeq, direction).limit(request.query_limit())
 }
 
-/// By what the most wanted come first, in the words of the index that is read for it.
-const FEWER_VOTES: &str = "-votes";
+/// Sort expression for most votes first, in the form that its index uses.
+const NEGATED_VOTES: &str = "-votes";
 
-/// The one place where a scope becomes SQL; `CommentScope::allows` says the same of a row.
-fn scoped(scope: &CommentScope) -> Condition {
+/// Turns a scope into SQL. `CommentScope::allows` is the same rule for one row.
+fn scope_condition(scope: &CommentScope) -> Condition {
     let public = Column::State.is_in(PUBLIC_STATES);
     let known = Column::State.is_in(CommentState::ALL.iter().copied());
     match scope {
@@ -265,9 +266,13 @@ fn scoped(scope: &CommentScope) -> Condition {
     }
 }
 
-fn wanted(meeting: MeetingId, scope: &CommentScope, filter: &CommentFilter) -> sea_orm::Select<comment::Entity> {
+fn filtered_query(
+    meeting: MeetingId,
+    scope: &CommentScope,
+    filter: &CommentFilter,
+) -> sea_orm::Select<comment::Entity> {
     let words = filter.words.iter().fold(Condition::all(), |all, word| all.add(contains(Column::Search, word)));
-    // Labels are a JSON array of strings, so a whole label stands between its quotes.
+    // Labels are a JSON array of strings, so a label is matched with its quotes.
     let label = filter.label.as_ref().and_then(|label| serde_json::to_string(label).ok());
     let label = label.map(|label| contains(Column::Labels, &label));
     let filters = Condition::all()
@@ -275,22 +280,22 @@ fn wanted(meeting: MeetingId, scope: &CommentScope, filter: &CommentFilter) -> s
         .add_option(filter.kinds.as_ref().map(|kinds| Column::Kind.is_in(kinds.iter().copied())))
         .add_option(label)
         .add(words);
-    comment::Entity::find().filter(Column::MeetingId.eq(meeting)).filter(scoped(scope)).filter(filters)
+    comment::Entity::find().filter(Column::MeetingId.eq(meeting)).filter(scope_condition(scope)).filter(filters)
 }
 
-fn beyond(order: CommentOrder, (votes, seq): CommentCursor, after: bool) -> Condition {
+fn keyset_condition(order: CommentOrder, (votes, seq): CommentCursor, after: bool) -> Condition {
     match order {
         CommentOrder::Oldest | CommentOrder::Newest => {
             let rising = (order == CommentOrder::Oldest) == after;
             Condition::all().add(if rising { Column::PostedSeq.gt(seq) } else { Column::PostedSeq.lt(seq) })
         }
         CommentOrder::MostVoted => {
-            // One comparison of rows, so that a page begins at its place in the index however many have the same votes. SQLite
-            // begins there by the votes, which are said apart for it.
-            let row = Expr::tuple([Expr::cust(FEWER_VOTES), Expr::col((comment::Entity, Column::PostedSeq))]);
+            // One row comparison, so that a page starts at its place in the index even if many comments have the same votes.
+            // SQLite finds that place only with the separate bound on the votes.
+            let row = Expr::tuple([Expr::cust(NEGATED_VOTES), Expr::col((comment::Entity, Column::PostedSeq))]);
             let fewer = -i64::from(votes);
             let place = Expr::tuple([Expr::value(fewer), Expr::value(seq)]);
-            let bound = Expr::cust(FEWER_VOTES);
+            let bound = Expr::cust(NEGATED_VOTES);
             let (bound, beyond) =
                 if after { (bound.gte(fewer), row.gt(place)) } else { (bound.lte(fewer), row.lt(place)) };
             Condition::all().add(bound).add(beyond)

@@ -1,4 +1,4 @@
-//! Opens the databases' connections: those that write, those that commands and feeds read with, and those of queries.
+//! Opens database connections in three pools: for writes, for reads of commands and feeds, and for queries.
 
 use std::{
     fs::{OpenOptions, Permissions},
@@ -18,38 +18,38 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::store::{Engine, Store, StoreError, statements::Statements};
+use crate::store::{DatabaseEngine, Store, StoreError, statements::StatementCounter};
 
-/// How long a caller waits for a connection before it is told that the database is not there.
+/// Longest wait for a connection before the database counts as unreachable.
 pub(in crate::store) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a caller waits for the only connection that writes.
+/// Longest wait for SQLite's only writer connection.
 const ACQUIRE_WRITER_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Whether the embedded database's writing connection may have come into a state that nobody knows.
+/// Marks SQLite's writer connection as suspect after a failure.
 ///
-/// SQLite rolls a transaction back by itself when a write fails, and the library goes on counting it: what it then calls a
-/// commit commits nothing. So a connection is used again only if nothing on it has failed.
+/// SQLite rolls back a transaction when a write fails, but the library still counts it as open, and its next commit
+/// would commit nothing. A suspect connection is closed instead of reused.
 #[derive(Clone, Debug, Default)]
-pub(in crate::store) struct ConnectionTaint(Arc<Raised>);
+pub(in crate::store) struct ConnectionTaint(Arc<TaintState>);
 
 #[derive(Debug, Default)]
-struct Raised {
+struct TaintState {
     last: AtomicU64,
-    /// The taint that stands; 0: none.
+    /// Number of the current mark, or 0 if there is none.
     current: AtomicU64,
 }
 
 impl ConnectionTaint {
-    /// Lets the connection be closed once it is given back, unless the taint is cleared before.
+    /// Marks the connection to be closed on release, unless the mark is cleared before.
     pub(in crate::store) fn mark(&self) -> u64 {
         let number = self.0.last.fetch_add(1, Ordering::AcqRel) + 1;
         self.0.current.store(number, Ordering::Release);
         number
     }
 
-    /// Takes back a taint that was not confirmed. One that was set since then stands.
+    /// Clears a mark, unless a newer one was set.
     pub(in crate::store) fn clear(&self, number: u64) {
-        // An error means that another stands, or that the connection has been closed for this one.
+        // An error means that a newer mark is set, or that the connection is already closed.
         let _ = self.0.current.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Acquire);
     }
 
@@ -58,7 +58,7 @@ impl ConnectionTaint {
     }
 }
 
-/// Opens the embedded database, which has one writer, and makes its file private to this user.
+/// Opens SQLite with one writer, and makes its file private to the current user.
 pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Store, StoreError> {
     let options = SqliteConnectOptions::from_str(url)
         .map_err(StoreError::Address)?
@@ -66,7 +66,7 @@ pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Stor
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        // As PostgreSQL has it.
+        // As in PostgreSQL.
         .pragma("case_sensitive_like", "ON")
         .busy_timeout(Duration::from_secs(5));
     make_private(options.get_filename()).map_err(|error| StoreError::Address(sqlx::Error::Io(error)))?;
@@ -75,8 +75,8 @@ pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Stor
     let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_WRITER_TIMEOUT);
     let writer = writer.after_release(move |connection, _| Box::pin(is_clean(connection, watched.clone())));
     let write = writer.connect_with(options.clone()).await.map_err(StoreError::Address)?;
-    let readers = |most: u32| {
-        let pool = SqlitePoolOptions::new().max_connections(most.max(1)).acquire_timeout(ACQUIRE_TIMEOUT);
+    let readers = |max: u32| {
+        let pool = SqlitePoolOptions::new().max_connections(max.max(1)).acquire_timeout(ACQUIRE_TIMEOUT);
         pool.connect_with(options.clone())
     };
     let queries = readers(connections).await.map_err(StoreError::Address)?;
@@ -84,11 +84,11 @@ pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Stor
 
     let statements = Arc::default();
     let connection = |pool| SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
-    let read = counted(connection(reserved), &statements, None);
+    let read = with_counter(connection(reserved), &statements, None);
     Ok(Store {
-        engine: Engine::Sqlite,
-        write: counted(connection(write), &statements, Some(&taint)),
-        queries: counted(connection(queries), &statements, None),
+        engine: DatabaseEngine::Sqlite,
+        write: with_counter(connection(write), &statements, Some(&taint)),
+        queries: with_counter(connection(queries), &statements, None),
         watch: read.clone(),
         read,
         statements,
@@ -96,7 +96,7 @@ pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Stor
     })
 }
 
-/// Opens PostgreSQL. Half of the connections are kept for commands, feeds and jobs, so that queries cannot take them.
+/// Opens PostgreSQL. Queries get half of the connections; commands, feeds and jobs keep the other half.
 pub(in crate::store) async fn postgres(url: &str, connections: u32) -> Result<Store, StoreError> {
     let mut options = ConnectOptions::new(url);
     options.acquire_timeout(ACQUIRE_TIMEOUT).connect_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
@@ -107,27 +107,27 @@ pub(in crate::store) async fn postgres(url: &str, connections: u32) -> Result<St
             ("idle_in_transaction_session_timeout", "15000"),
         ])
     });
-    let pool = |most: u32| Database::connect(options.clone().max_connections(most.max(1)).to_owned());
+    let pool = |max: u32| Database::connect(options.clone().max_connections(max.max(1)).to_owned());
     let statements = Arc::default();
     let watch = pool(1).await?;
-    let write = counted(pool(connections.div_ceil(2)).await?, &statements, None);
-    let queries = counted(pool(connections / 2).await?, &statements, None);
+    let write = with_counter(pool(connections.div_ceil(2)).await?, &statements, None);
+    let queries = with_counter(pool(connections / 2).await?, &statements, None);
     let taint = ConnectionTaint::default();
-    Ok(Store { engine: Engine::Postgres, read: write.clone(), write, queries, watch, statements, taint })
+    Ok(Store { engine: DatabaseEngine::Postgres, read: write.clone(), write, queries, watch, statements, taint })
 }
 
-/// Whether a connection that is given back is in no transaction, and nothing on it has failed.
+/// Returns whether a released connection has no open transaction and no mark.
 async fn is_clean(connection: &mut SqliteConnection, taint: ConnectionTaint) -> Result<bool, sqlx::Error> {
-    // Behind the rollback of a dropped transaction, which waits in the connection's queue. A transaction does not begin within
-    // another, so this also tells that none is open, whatever the library has counted.
+    // Runs after the rollback of a dropped transaction, which is queued on the connection. BEGIN fails inside a
+    // transaction, so this also shows that none is open, whatever the library counts.
     let is_idle = connection.execute(sqlx::raw_sql("BEGIN; ROLLBACK")).await.is_ok();
     let is_suspect = taint.take();
     Ok(is_idle && !connection.is_in_transaction() && !is_suspect)
 }
 
-/// Creates the database's file if it is missing, readable by this user only. Its log and index get the same mode from SQLite.
+/// Creates the database file with mode 0600. SQLite gives its log and index the same mode.
 fn make_private(file: &Path) -> std::io::Result<()> {
-    // A database in memory has no file, and its name is made up.
+    // In-memory databases have no file.
     if file.as_os_str().is_empty()
         || file.to_string_lossy().contains(":memory:")
         || file.starts_with("file:sqlx-in-memory")
@@ -140,28 +140,28 @@ fn make_private(file: &Path) -> std::io::Result<()> {
             for ending in ["", "-wal", "-shm"] {
                 let mut name = file.as_os_str().to_owned();
                 name.push(ending);
-                // What is not there gets the mode of the database, and what belongs to somebody else is left as it is.
+                // Missing files get the mode of the database later. Files of other users stay as they are.
                 let _ = std::fs::set_permissions(name, Permissions::from_mode(0o600));
             }
             Ok(())
         }
-        // SQLite says what is wrong with it.
+        // SQLite reports the error when it opens the file.
         Err(_) if file.exists() => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Counts the statements of a connection as they end, and marks the connection where one fails.
-fn counted(
+/// Counts a connection's statements, and marks the connection when one fails.
+fn with_counter(
     mut connection: DatabaseConnection,
-    statements: &Arc<Statements>,
+    statements: &Arc<StatementCounter>,
     taint: Option<&ConnectionTaint>,
 ) -> DatabaseConnection {
     let (statements, taint) = (Arc::clone(statements), taint.cloned());
     connection.set_metric_callback(move |statement| {
-        statements.ended(statement.failed);
+        statements.record(statement.failed);
         if let Some(taint) = taint.as_ref().filter(|_| statement.failed) {
-            // Never cleared: the statement has failed.
+            // Never cleared, because the statement failed.
             let _ = taint.mark();
         }
     });

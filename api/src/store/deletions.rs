@@ -1,4 +1,4 @@
-//! Deletions that come from a platform before their message.
+//! Deletions that arrive from a platform before their message.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 impl Tx {
-    /// Which of these messages of a broadcast were deleted before they came.
+    /// Returns which of these messages of a broadcast were deleted before their import.
     ///
     /// # Errors
     /// When the database fails.
@@ -33,7 +33,7 @@ impl Tx {
         Ok(ids.into_iter().collect())
     }
 
-    /// Remembers that these messages of a broadcast were deleted.
+    /// Records deletions of unknown messages of a broadcast.
     ///
     /// # Errors
     /// When the database fails.
@@ -55,7 +55,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets deletions that were imported before `moment`.
+    /// Deletes records of deletions that were imported before `moment`.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,22 +1,22 @@
-//! The generation of the feeds: what was seen in one means nothing in another.
+//! The epoch of the feeds. Positions of one epoch are meaningless in another.
 //!
-//! A stored part is random and stays until the operator asks for another, after a restore from a backup. On PostgreSQL the timeline
-//! of the server is the other part, which a promoted standby and a recovery to a point in time change by themselves.
+//! The stored part is random, and an operator changes it after a restore from a backup. On PostgreSQL the other part is the
+//! server's timeline, which changes by itself after a failover or a point-in-time recovery.
 
 use chrono::{DateTime, Utc};
 use entities::feed_epoch::{self, Column, Entity};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set, Statement, sea_query::OnConflict};
 
-use crate::store::{Engine, Store, StoreError, Tx};
+use crate::store::{DatabaseEngine, Store, StoreError, Tx};
 
-/// The timeline is the first part of the name of a file of the log. There is none to write to while a standby recovers.
-const ASK: &str = "SELECT (SELECT epoch FROM feed_epoch) AS epoch, CASE WHEN pg_is_in_recovery() THEN NULL \
+/// Queries epoch and timeline. The timeline is the first part of a WAL file name; a standby in recovery has none.
+const EPOCH_QUERY: &str = "SELECT (SELECT epoch FROM feed_epoch) AS epoch, CASE WHEN pg_is_in_recovery() THEN NULL \
                    ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline";
-/// Before the first start there is no event either.
-const NONE: &str = "0";
+/// The epoch before the first start, when there are no events.
+const NO_EPOCH: &str = "0";
 
 impl Tx {
-    /// Begins the first generation; where there is one it stays.
+    /// Sets the first epoch, unless there is one.
     ///
     /// # Errors
     /// When the database fails.
@@ -24,7 +24,7 @@ impl Tx {
         self.write_epoch(epoch, now, OnConflict::column(Column::Id).do_nothing().to_owned()).await
     }
 
-    /// Begins another generation.
+    /// Replaces the epoch.
     ///
     /// # Errors
     /// When the database fails.
@@ -41,20 +41,20 @@ impl Tx {
 }
 
 impl Store {
-    /// The present generation of the feeds.
+    /// Returns the current epoch of the feeds.
     ///
     /// # Errors
-    /// When the database fails, or recovers.
+    /// When the database fails, or is in recovery.
     pub async fn feed_epoch(&self) -> Result<String, StoreError> {
-        if self.engine() == Engine::Sqlite {
+        if self.engine() == DatabaseEngine::Sqlite {
             let row = Entity::find_by_id(1_i16).one(self.reader()).await?;
-            return Ok(row.map_or_else(|| NONE.to_owned(), |row| row.epoch));
+            return Ok(row.map_or_else(|| NO_EPOCH.to_owned(), |row| row.epoch));
         }
-        let ask = Statement::from_string(self.reader().get_database_backend(), ASK);
+        let ask = Statement::from_string(self.reader().get_database_backend(), EPOCH_QUERY);
         let row = self.reader().query_one_raw(ask).await?.ok_or(StoreError::Corrupt("feed epoch"))?;
         let (epoch, timeline): (Option<String>, Option<String>) =
             (row.try_get("", "epoch")?, row.try_get("", "timeline")?);
         let timeline = timeline.ok_or_else(|| DbErr::Custom("the database recovers".to_owned()))?;
-        Ok(format!("{}-{timeline}", epoch.as_deref().unwrap_or(NONE)))
+        Ok(format!("{}-{timeline}", epoch.as_deref().unwrap_or(NO_EPOCH)))
     }
 }

@@ -1,63 +1,63 @@
-//! What can go wrong underneath.
+//! Errors of the store.
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 
-/// An infrastructure failure. Every outcome that a caller may expect was mapped inside the store.
+/// An infrastructure failure. Expected outcomes are return values instead.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database refused or did not answer.
+    /// A statement or transaction failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
-    /// The database's address is wrong, or nothing answers there.
+    /// The database URL is invalid, or the server is unreachable.
     #[error("the database cannot be opened")]
     Address(#[source] sqlx::Error),
-    /// What several waited for has failed.
+    /// A failure that several callers share.
     #[error(transparent)]
     Shared(std::sync::Arc<Self>),
-    /// A stored value is not one of those that the product writes.
+    /// A stored value is malformed.
     #[error("a stored {0} is not understood")]
     Corrupt(&'static str),
 }
 
-/// What an engine says is wrong.
-enum Code {
-    /// A result code of SQLite, without its extension.
+/// The engine's error code.
+enum ErrorCode {
+    /// Primary result code of SQLite.
     Sqlite(u32),
-    /// SQLSTATE, as PostgreSQL says it.
+    /// SQLSTATE of PostgreSQL.
     State(String),
 }
 
 impl StoreError {
-    /// Whether the database did not take what a statement brought: it would take another's, and it would not take this one later.
+    /// Returns whether the statement's data caused the error, so that a retry fails but other data may succeed.
     #[must_use]
-    pub fn is_of_data(&self) -> bool {
-        // Of SQLSTATE the classes of data, constraints and limits of a program; of SQLite "too big", "constraint", "mismatch".
+    pub fn is_data_error(&self) -> bool {
+        // SQLSTATE classes of data, constraints and program limits; SQLite's "too big", "constraint" and "mismatch".
         self.code().is_some_and(|code| match code {
-            Code::Sqlite(code) => matches!(code, 18..=20),
-            Code::State(state) => ["22", "23", "54"].iter().any(|class| state.starts_with(class)),
+            ErrorCode::Sqlite(code) => matches!(code, 18..=20),
+            ErrorCode::State(state) => ["22", "23", "54"].iter().any(|class| state.starts_with(class)),
         })
     }
 
-    /// Whether the transaction lost a race for a lock, so that nothing was written and it may succeed when it is tried again.
+    /// Returns whether the transaction lost a race for a lock, so that a retry may succeed.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        // Of SQLSTATE: serialisation failure, deadlock, lock time-out; of SQLite "busy" and "locked".
+        // SQLSTATE of serialisation failure, deadlock and lock timeout; SQLite's "busy" and "locked".
         self.code().is_some_and(|code| match code {
-            Code::Sqlite(code) => matches!(code, 5 | 6),
-            Code::State(state) => matches!(state.as_str(), "40001" | "40P01" | "55P03"),
+            ErrorCode::Sqlite(code) => matches!(code, 5 | 6),
+            ErrorCode::State(state) => matches!(state.as_str(), "40001" | "40P01" | "55P03"),
         })
     }
 
-    /// Whether the database takes no writes, as a standby or a file that may only be read.
+    /// Returns whether the database is read-only, like a standby or a read-only file.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.code().is_some_and(|code| match code {
-            Code::Sqlite(code) => code == 8,
-            Code::State(state) => state == "25006",
+            ErrorCode::Sqlite(code) => code == 8,
+            ErrorCode::State(state) => state == "25006",
         })
     }
 
-    fn code(&self) -> Option<Code> {
+    fn code(&self) -> Option<ErrorCode> {
         let (DbErr::Exec(cause) | DbErr::Query(cause)) = (match self {
             Self::Database(error) => error,
             Self::Shared(error) => return error.code(),
@@ -67,34 +67,34 @@ impl StoreError {
         };
         let RuntimeErr::SqlxError(cause) = cause else { return None };
         let code = cause.as_database_error().and_then(sqlx::error::DatabaseError::code)?;
-        // SQLSTATE has five characters. SQLite's extended codes hold the plain one in their lowest byte.
+        // SQLSTATE has five characters. The lowest byte of SQLite's extended codes is the primary code.
         match code.parse::<u32>() {
-            Ok(number) if code.len() < 5 => Some(Code::Sqlite(number & 0xff)),
-            _ => Some(Code::State(code.into_owned())),
+            Ok(number) if code.len() < 5 => Some(ErrorCode::Sqlite(number & 0xff)),
+            _ => Some(ErrorCode::State(code.into_owned())),
         }
     }
 
-    /// Whether no connection came free in time. The database may be there all the same.
+    /// Returns whether the pool had no free connection in time. The database may still be reachable.
     #[must_use]
-    pub fn is_without_connection(&self) -> bool {
+    pub fn is_pool_timeout(&self) -> bool {
         match self {
             Self::Database(error) => matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
-            Self::Shared(error) => error.is_without_connection(),
+            Self::Shared(error) => error.is_pool_timeout(),
             Self::Address(_) | Self::Corrupt(_) => false,
         }
     }
 
-    /// Whether the database could not be had at all, so that anything else would fail too.
+    /// Returns whether the database is unreachable, so that every other statement would fail too.
     #[must_use]
-    pub fn is_absence(&self) -> bool {
+    pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Database(error) => matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)),
-            Self::Shared(error) => error.is_absence(),
+            Self::Shared(error) => error.is_unreachable(),
             Self::Address(_) | Self::Corrupt(_) => false,
         }
     }
 
-    /// The error and what caused it, for a log. Holds no row's content.
+    /// Returns the error and its causes for a log, without row contents.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

@@ -25,48 +25,48 @@ use crate::store::{
     normalization::contains,
 };
 
-/// Which meetings are wanted. Every part that is given must hold.
+/// Filter of a list of meetings. All given conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MeetingFilter {
     /// Held in this unit or below it.
     pub region: Option<KatoCode>,
     /// Held by the akim of this unit.
     pub host: Option<KatoCode>,
-    /// In one of these phases.
+    /// Any of these phases.
     pub phases: Option<Vec<MeetingPhase>>,
     /// From the calendar or outside it.
     pub origin: Option<MeetingOrigin>,
-    /// Planned to begin then or later.
+    /// Planned to start at this time or later.
     pub from: Option<DateTime<Utc>>,
-    /// Planned to begin before then.
+    /// Planned to start before this time.
     pub until: Option<DateTime<Utc>>,
-    /// Normalised terms, each of which stands in a title or the venue.
+    /// Normalised terms that the titles or the venue must all contain.
     pub words: Vec<String>,
 }
 
-/// Where older replicas keep the blocked words of a meeting.
+/// Column of `meetings` that older replicas read the blocked words from.
 const LEGACY_WORDS: &str = "blocked_words";
-/// No words, as they are stored.
+/// An empty list of blocked words.
 const NO_WORDS: &str = "[]";
 
-/// What decides whether authors may post at a meeting.
+/// The state of a meeting that decides whether authors may post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostingState {
-    /// Where the meeting is in its life.
+    /// The phase.
     pub phase: MeetingPhase,
-    /// When it is to begin.
+    /// Planned start.
     pub planned_start: DateTime<Utc>,
-    /// Whether the floor is open.
+    /// Whether the meeting accepts comments.
     pub accepting_comments: bool,
-    /// Until when each author who was ever muted may not write.
+    /// End of the mute of each author who was ever muted.
     pub muted: HashMap<String, DateTime<Utc>>,
 }
 
-/// Sort key of a meeting in a list: by its planned beginning.
+/// Sort key of a meeting in a list: planned start and id.
 pub type MeetingCursor = (DateTime<Utc>, MeetingId);
 
 impl Tx {
-    /// A meeting, locked against other changes until the end of the transaction. One in a phase of a later version is not there.
+    /// Locks a meeting until the end of the transaction and returns it. Meetings in an unknown phase are left out.
     ///
     /// # Errors
     /// When the database fails.
@@ -75,7 +75,7 @@ impl Tx {
         Ok(row.filter(|row| row.phase.is_known()))
     }
 
-    /// Adds a meeting.
+    /// Inserts a meeting.
     ///
     /// # Errors
     /// When the database fails.
@@ -96,7 +96,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes what differs between a meeting as it was read and as it is to be, without its blocked words.
+    /// Updates the changed columns of a meeting, except its blocked words.
     ///
     /// # Errors
     /// When the database fails.
@@ -106,7 +106,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The words that are blocked at a meeting, as a JSON array.
+    /// Returns the blocked words of a meeting as a JSON array.
     ///
     /// # Errors
     /// When the database fails.
@@ -115,7 +115,7 @@ impl Tx {
         Ok(row.map_or_else(|| NO_WORDS.to_owned(), |row| row.words))
     }
 
-    /// Writes the words that are blocked at a meeting where older replicas read them; the database copies them to their table.
+    /// Writes the blocked words of a meeting to the column of older replicas. Triggers copy them to their table.
     ///
     /// # Errors
     /// When the database fails.
@@ -128,7 +128,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes the newest receipt number of a meeting, and nothing else of it.
+    /// Updates only the newest receipt number of a meeting.
     ///
     /// # Errors
     /// When the database fails.
@@ -141,7 +141,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The broadcasts of a meeting, in the order they were added.
+    /// Returns the broadcasts of a meeting, oldest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -153,7 +153,7 @@ impl Tx {
             .await?)
     }
 
-    /// Adds a broadcast.
+    /// Inserts a broadcast.
     ///
     /// # Errors
     /// When the database fails.
@@ -162,7 +162,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes a broadcast as it now is.
+    /// Updates a broadcast.
     ///
     /// # Errors
     /// When the database fails.
@@ -175,7 +175,7 @@ impl Tx {
 }
 
 impl Store {
-    /// What decides whether these authors may post at a meeting, without a lock; none where there is no such meeting.
+    /// Returns the state that decides whether these authors may post at a meeting, without a lock.
     ///
     /// # Errors
     /// When the database fails.
@@ -207,7 +207,7 @@ impl Store {
         Ok(Some(PostingState { phase, planned_start, accepting_comments, muted }))
     }
 
-    /// The blocked words of several meetings, where there ever were any.
+    /// Returns the blocked words of those meetings that ever had any.
     ///
     /// # Errors
     /// When the database fails.
@@ -218,7 +218,7 @@ impl Store {
             .await?)
     }
 
-    /// The meetings with these ids, in no order. One in a phase of a later version is not there.
+    /// Returns the meetings with these ids in any order. Meetings in an unknown phase are left out.
     ///
     /// # Errors
     /// When the database fails.
@@ -228,7 +228,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// A request on the meetings that a filter lets through, earliest first.
+    /// Returns a page of the meetings that a filter allows, earliest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -237,7 +237,7 @@ impl Store {
         filter: &MeetingFilter,
         request: &PageRequest<MeetingCursor>,
     ) -> Result<PageSlice<meeting::Model>, StoreError> {
-        let mut query = meeting::Entity::find().filter(condition(filter));
+        let mut query = meeting::Entity::find().filter(filter_condition(filter));
         if let Some((start, id)) = request.after {
             let later = Condition::all().add(Column::PlannedStart.eq(start)).add(Column::Id.gt(id));
             query = query.filter(Condition::any().add(Column::PlannedStart.gt(start)).add(later));
@@ -254,15 +254,15 @@ impl Store {
         Ok(request.slice(query.limit(request.query_limit()).all(self.reader()).await?))
     }
 
-    /// How many meetings a filter lets through.
+    /// Counts the meetings that a filter allows.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn count_meetings(&self, filter: &MeetingFilter) -> Result<u64, StoreError> {
-        Ok(meeting::Entity::find().filter(condition(filter)).count(self.reader()).await?)
+        Ok(meeting::Entity::find().filter(filter_condition(filter)).count(self.reader()).await?)
     }
 
-    /// The broadcasts of several meetings, in the order they were added.
+    /// Returns the broadcasts of several meetings, oldest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -275,7 +275,7 @@ impl Store {
             .await?)
     }
 
-    /// The broadcasts with these ids, in no order.
+    /// Returns the broadcasts with these ids in any order.
     ///
     /// # Errors
     /// When the database fails.
@@ -287,7 +287,7 @@ impl Store {
     }
 }
 
-fn condition(filter: &MeetingFilter) -> Condition {
+fn filter_condition(filter: &MeetingFilter) -> Condition {
     let region = filter.region.map(|code| {
         let (first, last) = code.subtree();
         Column::RegionCode.between(first.as_str(), last.as_str())
@@ -296,7 +296,7 @@ fn condition(filter: &MeetingFilter) -> Condition {
     Condition::all()
         .add_option(region)
         .add_option(filter.host.map(|code| Column::HostCode.eq(code.as_str())))
-        // One in a phase of a later version is in no list.
+        // Meetings in an unknown phase are in no list.
         .add(Column::Phase.is_in(filter.phases.as_deref().unwrap_or(MeetingPhase::ALL).iter().copied()))
         .add_option(filter.origin.map(|origin| Column::Origin.eq(origin)))
         .add_option(filter.from.map(|from| Column::PlannedStart.gte(from)))

@@ -1,8 +1,8 @@
-//! The only room that knows the database. One file an aggregate; reads of protected rows take the viewer's scope.
+//! The database layer, the only module that uses sea-orm. One file for each aggregate; protected rows need a scope.
 //!
 //! Both engines run the same statements. SQLite has one writer connection whose transactions begin IMMEDIATE, so that no
-//! transaction has to be upgraded; PostgreSQL takes row locks. What a caller may expect is a value; [`StoreError`]
-//! is only for what went wrong underneath.
+//! transaction needs an upgrade; PostgreSQL takes row locks. Expected outcomes are return values; [`StoreError`] is only
+//! for infrastructure failures.
 
 mod batching;
 mod changes;
@@ -16,16 +16,17 @@ pub mod feeds;
 pub mod idempotency;
 pub mod keyset;
 pub mod meetings;
+pub mod mutes;
 mod normalization;
 pub mod regions;
+pub mod revocations;
 pub mod staff_names;
-pub mod stages;
+pub mod stage_segments;
 mod statements;
 #[cfg(test)]
 mod tests;
 mod tx;
 pub mod votes;
-pub mod withdrawals;
 
 use std::sync::Arc;
 
@@ -37,35 +38,35 @@ use sea_orm_migration::MigratorTrait;
 pub use error::StoreError;
 pub use tx::{Poke, Tx};
 
-use crate::store::{connect::ConnectionTaint, statements::Statements};
+use crate::store::{connect::ConnectionTaint, statements::StatementCounter};
 
-/// A step may take longer than a request, and so may the wait for another replica's; the lock ends with the transaction.
-const MIGRATING: &str =
+/// Lifts the timeouts for a migration, and locks out other replicas until the transaction ends.
+const MIGRATION_SETUP: &str =
     "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(826)";
 
-/// A write that changes nothing that anybody reads.
-const PROBE: &str = "INSERT INTO write_probes (id, probes) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET probes = write_probes.probes + 1";
+/// A write without visible effect.
+const WRITE_PROBE: &str = "INSERT INTO write_probes (id, probes) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET probes = write_probes.probes + 1";
 
-/// Which database engine serves.
+/// The database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// The embedded default.
+pub enum DatabaseEngine {
+    /// SQLite, the embedded default.
     Sqlite,
-    /// Production.
+    /// PostgreSQL, for production.
     Postgres,
 }
 
-/// The database: connections for writes, for the reads of commands and feeds, and for queries.
+/// The database, with separate pools for writes, for reads of commands and feeds, and for queries.
 #[derive(Clone, Debug)]
 pub struct Store {
-    engine: Engine,
+    engine: DatabaseEngine,
     read: DatabaseConnection,
     write: DatabaseConnection,
-    /// For what strangers read: they cannot take the connections that commands and feeds need.
+    /// For queries, so that they cannot take the connections of commands and feeds.
     queries: DatabaseConnection,
-    /// For questions about the database itself, which are not to wait behind what everybody asks of it.
+    /// For health checks, so that they do not wait behind other statements.
     watch: DatabaseConnection,
-    statements: Arc<Statements>,
+    statements: Arc<StatementCounter>,
     taint: ConnectionTaint,
 }
 
@@ -73,7 +74,7 @@ impl Store {
     /// Opens the database at `url` (`sqlite:…` or `postgres://…`) with at most `connections` connections.
     ///
     /// # Errors
-    /// When the address is not understood or the database does not answer.
+    /// When the URL is invalid, or the database is unreachable.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
             connect::sqlite(url, connections).await
@@ -82,45 +83,45 @@ impl Store {
         }
     }
 
-    /// The same database, read with the connections of queries.
+    /// Returns this store with the read connections of queries.
     #[must_use]
     pub fn for_queries(&self) -> Self {
         Self { read: self.queries.clone(), ..self.clone() }
     }
 
-    /// How many statements were run.
+    /// Returns the number of statements run so far.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements.count()
     }
 
-    /// Whether an error only says that too much is asked of a database which is there.
+    /// Returns whether an error is caused by overload rather than by an unreachable database.
     #[must_use]
     pub fn is_overload(&self, error: &StoreError) -> bool {
-        // The embedded one is always there.
-        error.is_without_connection() && (self.engine == Engine::Sqlite || self.statements.succeed())
+        // SQLite is always reachable.
+        error.is_pool_timeout() && (self.engine == DatabaseEngine::Sqlite || self.statements.succeeded_recently())
     }
 
     /// The engine behind this store.
     #[must_use]
-    pub const fn engine(&self) -> Engine {
+    pub const fn engine(&self) -> DatabaseEngine {
         self.engine
     }
 
-    /// Brings the schema up to date, in one transaction. Where another replica is at it, this one waits.
+    /// Migrates the schema in one transaction. Waits for other replicas that migrate.
     ///
     /// # Errors
-    /// When a step fails; everything is rolled back.
+    /// When a step fails. Everything is rolled back.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let tx = self.begin().await?;
-        if self.engine == Engine::Postgres {
-            tx.inner().execute_unprepared(MIGRATING).await?;
+        if self.engine == DatabaseEngine::Postgres {
+            tx.inner().execute_unprepared(MIGRATION_SETUP).await?;
         }
         Migrator::up(tx.inner(), None).await?;
         tx.commit().await.map(drop)
     }
 
-    /// Whether every step of the schema has been taken.
+    /// Returns whether the schema is up to date.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -128,7 +129,7 @@ impl Store {
         Ok(Migrator::get_pending_migrations(&self.read).await?.is_empty())
     }
 
-    /// Asks the database whether it answers.
+    /// Checks that the database answers.
     ///
     /// # Errors
     /// When it does not.
@@ -136,19 +137,19 @@ impl Store {
         Ok(self.watch.execute_unprepared("SELECT 1").await.map(drop)?)
     }
 
-    /// Commits a write, to find out whether writes are taken now.
+    /// Commits a write to check that the database accepts writes.
     ///
     /// # Errors
-    /// When they are not: the disk is full, the database is a standby, or it does not answer.
+    /// When it does not: the disk is full, the database is a standby, or it does not answer.
     pub async fn probe_write(&self) -> Result<(), StoreError> {
-        // The embedded database has one writer, so it is that which is tried.
-        let connection = if self.engine == Engine::Sqlite { &self.write } else { &self.watch };
+        // SQLite has one writer, so that connection is probed.
+        let connection = if self.engine == DatabaseEngine::Sqlite { &self.write } else { &self.watch };
         let tx = Tx::begin(self, connection).await?;
-        tx.inner().execute_unprepared(PROBE).await?;
+        tx.inner().execute_unprepared(WRITE_PROBE).await?;
         tx.commit().await.map(drop)
     }
 
-    /// Copies the embedded database as it is now into a new file, while it is used.
+    /// Copies the running SQLite database to a new file.
     ///
     /// # Errors
     /// When the copy cannot be written.
@@ -157,12 +158,12 @@ impl Store {
         Ok(self.read.execute_raw(copy).await.map(drop)?)
     }
 
-    /// The time by the database's clock, which all replicas share; none where there is but one process.
+    /// Returns the database's time, which all replicas share, or `None` for SQLite.
     ///
     /// # Errors
     /// When it does not answer.
     pub async fn time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        if self.engine == Engine::Sqlite {
+        if self.engine == DatabaseEngine::Sqlite {
             return Ok(None);
         }
         let ask = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS now");
@@ -170,7 +171,7 @@ impl Store {
         Ok(Some(row.try_get("", "now")?))
     }
 
-    /// Begins a writing transaction.
+    /// Starts a writing transaction.
     ///
     /// # Errors
     /// When no connection is free in time.
@@ -184,7 +185,7 @@ impl Store {
 
     /// Closes the connections.
     pub async fn close(&self) {
-        // A failure to say good-bye changes nothing for anyone.
+        // Errors on close have no effect.
         let _ = self.write.clone().close().await;
         let _ = self.read.clone().close().await;
         let _ = self.queries.clone().close().await;

@@ -1,4 +1,4 @@
-//! Normalised text: how it is searched, and the rows in which an older version of the rules made it.
+//! Searches normalised text, and finds rows that an older version of the rules normalised.
 
 use entities::{
     comment,
@@ -12,19 +12,19 @@ use sea_orm::{
 
 use crate::store::{Store, StoreError, Tx};
 
-/// Returns the condition that a column holds a text as it stands, whatever signs are in it.
+/// Returns the condition that a column contains a text literally.
 pub(in crate::store) fn contains(column: impl ColumnTrait, text: &str) -> SimpleExpr {
     let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     column.like(LikeExpr::new(format!("%{literal}%")).escape('\\'))
 }
 
-/// Written out, so that the planner sees that the index of outdated rows holds all of them.
+/// Returns the condition for outdated rows, as literal SQL so that the planner uses their partial index.
 fn outdated(version: i32) -> SimpleExpr {
     Expr::cust(format!("normalization_version < {version}"))
 }
 
 impl Store {
-    /// Returns whether there are comments of an older version.
+    /// Returns whether an older version normalised any comments.
     ///
     /// # Errors
     /// When the database fails.
@@ -33,7 +33,7 @@ impl Store {
         Ok(one.into_tuple::<CommentId>().one(self.reader()).await?.is_some())
     }
 
-    /// Returns whether there are meetings of an older version.
+    /// Returns whether an older version normalised any meetings.
     ///
     /// # Errors
     /// When the database fails.
@@ -44,7 +44,7 @@ impl Store {
 }
 
 impl Tx {
-    /// Locks some comments of an older version; those that somebody else has locked are left out.
+    /// Locks and returns some outdated comments, skipping locked ones.
     ///
     /// # Errors
     /// When the database fails.
@@ -53,7 +53,7 @@ impl Tx {
         Ok(some.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).all(self.inner()).await?)
     }
 
-    /// Locks some meetings of an older version; those that somebody else has locked are left out.
+    /// Locks and returns some outdated meetings, skipping locked ones.
     ///
     /// # Errors
     /// When the database fails.

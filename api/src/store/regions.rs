@@ -1,4 +1,4 @@
-//! Editions of the classifier, and the states of its units.
+//! Editions of the classifier, and the versions of its units.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entities::{kato::KatoCode, region_edition, region_version};
@@ -8,39 +8,39 @@ use sea_orm::{
 
 use crate::{
     domain::regions::{Atlas, Difference, Names, Unit, Version},
-    store::{Engine, Store, StoreError, Tx},
+    store::{DatabaseEngine, Store, StoreError, Tx},
 };
 
-/// An edition to be recorded.
+/// An edition to record.
 #[derive(Clone, Debug)]
 pub struct NewEdition {
-    /// From which day it holds.
+    /// First day of the edition.
     pub dated: NaiveDate,
-    /// Name of the file.
+    /// Name of the imported file.
     pub source: String,
-    /// SHA-256 of its units, in hex.
+    /// SHA-256 of the units, in hex.
     pub digest: String,
-    /// How many units it holds.
+    /// Number of units.
     pub units: usize,
-    /// When it is imported.
+    /// Time of the import.
     pub now: DateTime<Utc>,
-    /// Whether it is the first: it corrects the embedded units instead of succeeding them.
-    pub base: bool,
+    /// Whether it is the first edition, which corrects the embedded units.
+    pub is_first: bool,
 }
 
 impl Tx {
-    /// Keeps two imports from running at once.
+    /// Locks out other imports until the end of the transaction.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn lock_regions(&self) -> Result<(), StoreError> {
-        if self.engine() == Engine::Postgres {
+        if self.engine() == DatabaseEngine::Postgres {
             self.inner().execute_unprepared("LOCK TABLE region_editions IN EXCLUSIVE MODE").await?;
         }
         Ok(())
     }
 
-    /// From which day the newest edition holds; none: only the embedded units are there.
+    /// Returns the first day of the newest edition, or `None` if there are only the embedded units.
     ///
     /// # Errors
     /// When the database fails.
@@ -49,15 +49,15 @@ impl Tx {
         Ok(newest.map(|edition| edition.dated))
     }
 
-    /// The units as they are and were.
+    /// Returns the units and their history.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn atlas(&self) -> Result<Atlas, StoreError> {
-        read(self.inner()).await
+        read_history(self.inner()).await
     }
 
-    /// Puts units there where none are yet; whether it did.
+    /// Inserts the embedded units if there are no units yet. Returns whether it did.
     ///
     /// # Errors
     /// When the database fails.
@@ -70,7 +70,7 @@ impl Tx {
         Ok(true)
     }
 
-    /// Records an edition with what it changes.
+    /// Records an edition and applies its changes.
     ///
     /// # Errors
     /// When the database fails.
@@ -78,12 +78,12 @@ impl Tx {
         let replaced = changes.renamed.iter().chain(&changes.changed);
         let revisions = self.revisions().await?;
         let ended: Vec<KatoCode> = changes.ended.iter().map(|unit| unit.code).collect();
-        self.end(&ended, edition.dated).await?;
+        self.end_units(&ended, edition.dated).await?;
         let outdated: Vec<KatoCode> = replaced.clone().map(|(old, _)| old.code).collect();
-        if edition.base {
-            self.erase(&outdated).await?;
+        if edition.is_first {
+            self.delete_units(&outdated).await?;
         } else {
-            self.end(&outdated, edition.dated).await?;
+            self.end_units(&outdated, edition.dated).await?;
         }
         let mut versions = Vec::new();
         for unit in changes.added.iter().chain(replaced.map(|(_, new)| new)) {
@@ -105,21 +105,21 @@ impl Tx {
         Ok(())
     }
 
-    async fn end(&self, codes: &[KatoCode], day: NaiveDate) -> Result<(), StoreError> {
+    async fn end_units(&self, codes: &[KatoCode], day: NaiveDate) -> Result<(), StoreError> {
         for chunk in codes.chunks(500) {
             region_version::Entity::update_many()
                 .col_expr(region_version::Column::ValidTo, Expr::value(day))
-                .filter(held(chunk))
+                .filter(current_versions(chunk))
                 .exec(self.inner())
                 .await?;
         }
         Ok(())
     }
 
-    /// The first edition corrects what the product carried; those states never were.
-    async fn erase(&self, codes: &[KatoCode]) -> Result<(), StoreError> {
+    /// Deletes the current versions of units, which the first edition corrects.
+    async fn delete_units(&self, codes: &[KatoCode]) -> Result<(), StoreError> {
         for chunk in codes.chunks(500) {
-            region_version::Entity::delete_many().filter(held(chunk)).exec(self.inner()).await?;
+            region_version::Entity::delete_many().filter(current_versions(chunk)).exec(self.inner()).await?;
         }
         Ok(())
     }
@@ -151,15 +151,15 @@ impl Tx {
 }
 
 impl Store {
-    /// The units as they are and were.
+    /// Returns the units and their history.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn atlas(&self) -> Result<Atlas, StoreError> {
-        read(self.reader()).await
+        read_history(self.reader()).await
     }
 
-    /// Whether any unit is there.
+    /// Returns whether there are any units.
     ///
     /// # Errors
     /// When the database fails.
@@ -167,7 +167,7 @@ impl Store {
         Ok(region_version::Entity::find().one(self.reader()).await?.is_some())
     }
 
-    /// How many editions have been imported: rises whenever the units change.
+    /// Counts the imported editions. The count rises with every change of the units.
     ///
     /// # Errors
     /// When the database fails.
@@ -176,13 +176,13 @@ impl Store {
     }
 }
 
-fn held(codes: &[KatoCode]) -> Condition {
+fn current_versions(codes: &[KatoCode]) -> Condition {
     Condition::all()
         .add(region_version::Column::Code.is_in(codes.iter().map(KatoCode::as_str)))
         .add(region_version::Column::ValidTo.is_null())
 }
 
-async fn read(connection: &impl ConnectionTrait) -> Result<Atlas, StoreError> {
+async fn read_history(connection: &impl ConnectionTrait) -> Result<Atlas, StoreError> {
     let rows = region_version::Entity::find().all(connection).await?;
     let versions = rows.into_iter().map(version).collect::<Result<Vec<_>, _>>()?;
     Atlas::build(&versions).map_err(|_| StoreError::Corrupt("tree of units"))

@@ -1,4 +1,4 @@
-//! Names of those who act on a host's meetings.
+//! Names of the staff who act on a host's meetings.
 
 use std::collections::HashSet;
 
@@ -8,11 +8,11 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Se
 
 use crate::store::{StoreError, Tx, batching::padded};
 
-/// How many names of a host are remembered; of more the newest.
+/// Names kept for each host. Older ones are dropped.
 const MAX_NAMES: u64 = 500;
 
 impl Tx {
-    /// Remembers the name of somebody who acts on a host's meetings, by its key.
+    /// Records the name key of a staff member of a host.
     ///
     /// # Errors
     /// When the database fails.
@@ -48,7 +48,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Which of these keys are of names that belong to those who act on a host's meetings.
+    /// Returns which of these name keys belong to the staff of a host.
     ///
     /// # Errors
     /// When the database fails.

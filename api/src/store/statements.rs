@@ -1,4 +1,4 @@
-//! Counts statements, and remembers when the database last did what one asked.
+//! Counts statements, and remembers when the last one succeeded.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -9,30 +9,30 @@ use parking_lot::Mutex;
 
 use crate::store::connect::ACQUIRE_TIMEOUT;
 
-/// The statements of a store.
+/// Counter of a store's statements.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Statements {
+pub(in crate::store) struct StatementCounter {
     count: AtomicU64,
     succeeded: Mutex<Option<Instant>>,
 }
 
-impl Statements {
-    /// Counts a statement that has ended.
-    pub(in crate::store) fn ended(&self, failed: bool) {
+impl StatementCounter {
+    /// Records a finished statement.
+    pub(in crate::store) fn record(&self, failed: bool) {
         self.count.fetch_add(1, Ordering::Relaxed);
         if !failed {
-            // Real time: it is compared with how long others wait for a connection.
+            // Wall-clock time, because it is compared with the pool's timeout.
             *self.succeeded.lock() = Some(Instant::now());
         }
     }
 
-    /// How many have ended.
+    /// Returns the number of finished statements.
     pub(in crate::store) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Whether one succeeded while somebody who gives up now was waiting for a connection.
-    pub(in crate::store) fn succeed(&self) -> bool {
+    /// Returns whether a statement succeeded within the pool's timeout.
+    pub(in crate::store) fn succeeded_recently(&self) -> bool {
         self.succeeded.lock().is_some_and(|at| at.elapsed() < ACQUIRE_TIMEOUT)
     }
 }

@@ -1,10 +1,10 @@
-//! What the embedded database holds after writes have failed.
+//! The embedded database after failed writes.
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
 use super::*;
 
-/// A store on a file of its own, with a table to write into.
+/// Opens a store on a file of its own.
 async fn store(dir: &tempfile::TempDir) -> Store {
     let store = Store::connect(&format!("sqlite://{}", dir.path().join("test.db").display()), 2).await.unwrap();
     store.migrate().await.unwrap();
@@ -25,18 +25,18 @@ async fn names(store: &Store) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_committed_after_a_full_database_is_there_when_it_is_opened_again() {
+async fn a_commit_after_a_full_disk_is_durable() {
     for failures in [1, 2, 3, 50] {
         let dir = tempfile::tempdir().unwrap();
         let full = store(&dir).await;
         full.write.execute_unprepared("CREATE TABLE marks (name TEXT, filling BLOB)").await.unwrap();
         write(&full, "before", 1).await.unwrap();
         for n in 0..failures {
-            // For this connection only: the one after it may grow.
+            // Applies to this connection only; the next one may grow the file.
             full.write.execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
             let failed = write(&full, &format!("failed {n}"), 1 << 20).await.unwrap_err();
             assert!(failed.chain().contains("full"), "{}", failed.chain());
-            assert!(!failed.is_conflict() && !failed.is_of_data());
+            assert!(!failed.is_conflict() && !failed.is_data_error());
         }
         write(&full, "after", 1 << 20).await.unwrap();
         assert!(full.probe_write().await.is_ok());
@@ -46,7 +46,7 @@ async fn what_is_committed_after_a_full_database_is_there_when_it_is_opened_agai
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_dropped_leaves_nothing_and_the_next_one_commits() {
+async fn a_dropped_transaction_writes_nothing_and_the_next_one_commits() {
     let dir = tempfile::tempdir().unwrap();
     let dropped = store(&dir).await;
     dropped.write.execute_unprepared("CREATE TABLE marks (name TEXT, filling BLOB)").await.unwrap();
@@ -54,7 +54,7 @@ async fn a_transaction_that_is_dropped_leaves_nothing_and_the_next_one_commits()
         let tx = dropped.begin().await.unwrap();
         tx.inner().execute_unprepared("INSERT INTO marks (name) VALUES ('dropped')").await.unwrap();
         drop(tx);
-        // SQLite ends the transaction by itself, and the library goes on counting it.
+        // SQLite ends the transaction, but the library still counts it.
         let tx = dropped.begin().await.unwrap();
         tx.inner().execute_unprepared("INSERT INTO marks (name) VALUES ('rolled back')").await.unwrap();
         tx.inner().execute_unprepared("ROLLBACK").await.unwrap();

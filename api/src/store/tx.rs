@@ -1,4 +1,4 @@
-//! One writing transaction, and what is to be said once it has committed.
+//! Writing transactions, with the notifications to publish after the commit.
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
@@ -6,7 +6,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     domain::feed::FeedName,
-    store::{Engine, Store, StoreError, connect::ConnectionTaint},
+    store::{DatabaseEngine, Store, StoreError, connect::ConnectionTaint},
     telemetry::SPANS,
 };
 
@@ -19,10 +19,10 @@ pub struct Poke {
     pub seq: i64,
 }
 
-/// A writing transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
+/// A writing transaction. It is rolled back if it is dropped without [`Tx::commit`].
 #[derive(Debug)]
 pub struct Tx {
-    engine: Engine,
+    engine: DatabaseEngine,
     inner: DatabaseTransaction,
     pokes: Vec<Poke>,
     taint: ConnectionTaint,
@@ -44,7 +44,7 @@ impl Tx {
         Ok(Self { engine: store.engine, inner, pokes: Vec::new(), taint, _span: span })
     }
 
-    pub(in crate::store) const fn engine(&self) -> Engine {
+    pub(in crate::store) const fn engine(&self) -> DatabaseEngine {
         self.engine
     }
 
@@ -56,12 +56,12 @@ impl Tx {
         self.pokes.push(poke);
     }
 
-    /// Makes everything of this transaction last, and gives what the bus is to be told.
+    /// Commits, and returns the notifications to publish.
     ///
     /// # Errors
-    /// When the commit fails, or its outcome cannot be known.
+    /// When the commit fails, or its outcome is unknown.
     pub async fn commit(self) -> Result<Vec<Poke>, StoreError> {
-        // Raised first, since the connection may be given back before a failure is seen here.
+        // Marked first, because the connection may be released before a failure is seen here.
         let taint = self.taint.mark();
         self.inner.commit().await?;
         self.taint.clear(taint);

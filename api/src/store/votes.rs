@@ -1,15 +1,10 @@
-//! Votes and mutes. A vote stays with the comment it was cast for. One for a comment that was joined to another counts for that
-//! one too, each person's once, for as long as they are joined and the comment is not taken back.
-
-use std::collections::HashMap;
+//! Votes for comments.
+//!
+//! A vote stays with the comment it was cast for. While that comment is merged into another, the vote also counts for the
+//! other one, once for each person.
 
 use chrono::{DateTime, Utc};
-use entities::{
-    comment, comment_vote,
-    enums::CommentState,
-    ids::{CommentId, MeetingId},
-    muted_author,
-};
+use entities::{comment, comment_vote, enums::CommentState, ids::CommentId};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement},
@@ -17,17 +12,17 @@ use sea_orm::{
 
 use crate::{
     domain::{comment::MERGED_STATE, policy::author_of},
-    store::{Store, StoreError, Tx, batching::padded},
+    store::{Store, StoreError, Tx},
 };
 
 impl Tx {
-    /// Casts a vote; whether it is a new one, also among those for what was joined to the comment.
+    /// Casts a vote. Returns whether it is new, also among the votes for comments merged into this one.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn cast_vote(&self, comment: CommentId, subject: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let earlier = comment_vote::Entity::find()
-            .filter(comment_vote::Column::CommentId.in_subquery(joint(comment)))
+            .filter(comment_vote::Column::CommentId.in_subquery(merge_group(comment)))
             .filter(comment_vote::Column::Subject.eq(subject));
         if earlier.one(self.inner()).await?.is_some() {
             return Ok(false);
@@ -38,60 +33,26 @@ impl Tx {
             voted_at: Set(now),
         };
         let written =
-            comment_vote::Entity::insert(row).on_conflict(keep_first()).exec_without_returning(self.inner()).await?;
+            comment_vote::Entity::insert(row).on_conflict(ignore_repeat()).exec_without_returning(self.inner()).await?;
         Ok(written > 0)
     }
 
-    /// Takes a vote back, also from what was joined to the comment; whether there was one.
+    /// Retracts a vote, also from comments merged into this one. Returns whether there was one.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn retract_vote(&self, comment: CommentId, subject: &str) -> Result<bool, StoreError> {
         let gone = comment_vote::Entity::delete_many()
-            .filter(comment_vote::Column::CommentId.in_subquery(joint(comment)))
+            .filter(comment_vote::Column::CommentId.in_subquery(merge_group(comment)))
             .filter(comment_vote::Column::Subject.eq(subject))
             .exec(self.inner())
             .await?;
         Ok(gone.rows_affected > 0)
     }
-
-    /// Until when an author may not write at a meeting, if a mute was ever set.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn muted_until(
-        &self,
-        meeting: MeetingId,
-        authors: &[String],
-    ) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
-        let rows = muted_author::Entity::find()
-            .filter(muted_author::Column::MeetingId.eq(meeting))
-            .filter(muted_author::Column::AuthorKey.is_in(padded(authors)))
-            .all(self.inner())
-            .await?;
-        Ok(rows.into_iter().map(|row| (row.author_key, row.until)).collect())
-    }
-
-    /// Mutes an author at a meeting until a moment.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn mute(&self, meeting: MeetingId, author_key: &str, until: DateTime<Utc>) -> Result<(), StoreError> {
-        let row = muted_author::ActiveModel {
-            meeting_id: Set(meeting),
-            author_key: Set(author_key.to_owned()),
-            until: Set(until),
-        };
-        let again = OnConflict::columns([muted_author::Column::MeetingId, muted_author::Column::AuthorKey])
-            .update_column(muted_author::Column::Until)
-            .to_owned();
-        muted_author::Entity::insert(row).on_conflict(again).exec_without_returning(self.inner()).await?;
-        Ok(())
-    }
 }
 
 impl Store {
-    /// Which of these comments a person has voted for, or for something that is joined to them and is not theirs.
+    /// Returns which of these comments a person has voted for, directly or through a merged comment of somebody else.
     ///
     /// # Errors
     /// When the database fails.
@@ -120,28 +81,15 @@ impl Store {
         Ok(rows.into_iter().flat_map(counted).flatten().collect())
     }
 
-    /// At which of these meetings an author may not write, and until when.
+    /// Returns comments with unpublished votes whose last vote event was at `moment` or before.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn muted_at(
+    pub async fn unpublished_votes(
         &self,
-        meetings: &[MeetingId],
-        author_key: &str,
-    ) -> Result<Vec<(MeetingId, DateTime<Utc>)>, StoreError> {
-        let rows = muted_author::Entity::find()
-            .filter(muted_author::Column::MeetingId.is_in(meetings.iter().copied()))
-            .filter(muted_author::Column::AuthorKey.eq(author_key))
-            .all(self.reader())
-            .await?;
-        Ok(rows.into_iter().map(|row| (row.meeting_id, row.until)).collect())
-    }
-
-    /// Comments whose count of votes changed, and was last an event at `moment` or before.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn unshown_votes(&self, moment: DateTime<Utc>, limit: u64) -> Result<Vec<comment::Model>, StoreError> {
+        moment: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Vec<comment::Model>, StoreError> {
         Ok(comment::Entity::find()
             .filter(comment::Column::VotesUnshown.eq(true))
             .filter(comment::Column::VotesShownAt.lte(moment))
@@ -152,16 +100,16 @@ impl Store {
     }
 }
 
-/// A comment and what is joined to it.
-fn joint(comment: CommentId) -> SelectStatement {
-    let joined = comment::Column::MergedInto.eq(comment).and(comment::Column::State.eq(MERGED_STATE));
+/// Returns the ids of a comment and of the comments merged into it.
+fn merge_group(comment: CommentId) -> SelectStatement {
+    let merged = comment::Column::MergedInto.eq(comment).and(comment::Column::State.eq(MERGED_STATE));
     Query::select()
         .column(comment::Column::Id)
         .from(comment::Entity)
-        .cond_where(Condition::any().add(comment::Column::Id.eq(comment)).add(joined))
+        .cond_where(Condition::any().add(comment::Column::Id.eq(comment)).add(merged))
         .to_owned()
 }
 
-fn keep_first() -> OnConflict {
+fn ignore_repeat() -> OnConflict {
     OnConflict::columns([comment_vote::Column::CommentId, comment_vote::Column::Subject]).do_nothing().to_owned()
 }

@@ -103,7 +103,7 @@ async fn run_batches(app: Arc<App>, meeting: MeetingId) {
         }
         let outcomes = match posted {
             // Nothing was written, and a single post may have caused the failure.
-            Err(error) if posts.len() > 1 && error.is_of_data() => post_individually(app, meeting, &posts).await,
+            Err(error) if posts.len() > 1 && error.is_data_error() => post_individually(app, meeting, &posts).await,
             Err(error) => shared_failure(error, posts.len()),
             Ok(outcomes) => outcomes,
         };

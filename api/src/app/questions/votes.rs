@@ -67,7 +67,7 @@ impl App {
     pub async fn publish_vote_counts(&self) -> Result<(), StoreError> {
         let now = self.now();
         let mut seen: BTreeMap<MeetingId, Vec<CommentId>> = BTreeMap::new();
-        for row in self.store.unshown_votes(now - VOTE_EVENT_INTERVAL, BATCH).await? {
+        for row in self.store.unpublished_votes(now - VOTE_EVENT_INTERVAL, BATCH).await? {
             seen.entry(row.meeting_id).or_default().push(row.id);
         }
         for (meeting, ids) in seen {

@@ -160,8 +160,14 @@ impl App {
         changes.ends_few(current, options.allow_ending)?;
         if !options.dry_run && !changes.is_empty() {
             let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let edition =
-                NewEdition { dated, source, digest: digest(&units), units: units.len(), now, base: newest.is_none() };
+            let edition = NewEdition {
+                dated,
+                source,
+                digest: digest(&units),
+                units: units.len(),
+                now,
+                is_first: newest.is_none(),
+            };
             tx.apply_edition(&edition, &changes).await?;
             self.commit(tx).await?;
             self.bus.regions_changed();

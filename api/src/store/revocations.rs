@@ -1,4 +1,4 @@
-//! People whose tokens were withdrawn.
+//! Revocations of tokens.
 
 use chrono::{DateTime, Utc};
 use entities::token_withdrawal::{self, Column, Entity};
@@ -8,16 +8,16 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::viewer::Withdrawals,
+    domain::viewer::Revocations,
     store::{Store, StoreError, Tx},
 };
 
 impl Tx {
-    /// Withdraws the tokens that were issued to a person up to a moment.
+    /// Revokes a person's tokens that were issued up to a time.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn withdraw_tokens(&self, subject: &str, issued_before: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn revoke_tokens(&self, subject: &str, issued_before: DateTime<Utc>) -> Result<(), StoreError> {
         let row = token_withdrawal::ActiveModel {
             subject: Set(subject.to_owned()),
             issued_before: Set(issued_before),
@@ -33,23 +33,23 @@ impl Tx {
 }
 
 impl Store {
-    /// A number that rises with every withdrawal.
+    /// Returns a number that rises with every revocation.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn withdrawals_revision(&self) -> Result<i64, StoreError> {
-        // A sum is a decimal to PostgreSQL.
+    pub async fn revocations_revision(&self) -> Result<i64, StoreError> {
+        // PostgreSQL returns sums as decimals.
         let sum = Expr::col(Column::Revision).sum().cast_as("bigint");
         let sum: Option<Option<i64>> =
             Entity::find().select_only().column_as(sum, "sum").into_tuple().one(self.reader()).await?;
         Ok(sum.flatten().unwrap_or_default())
     }
 
-    /// All withdrawals.
+    /// Returns all revocations.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn withdrawals(&self) -> Result<Withdrawals, StoreError> {
+    pub async fn revocations(&self) -> Result<Revocations, StoreError> {
         let rows = Entity::find().all(self.reader()).await?;
         Ok(rows.into_iter().map(|row| (row.subject, row.issued_before)).collect())
     }

@@ -1,4 +1,4 @@
-//! Stretches of a stage.
+//! Stage segments of meetings.
 
 use entities::{ids::MeetingId, meeting, stage_segment};
 use sea_orm::{
@@ -9,15 +9,15 @@ use sea_orm::{
 use crate::store::{Store, StoreError, Tx, changes::keep_unknown};
 
 impl Tx {
-    /// The stretches of a meeting, in order.
+    /// Returns the segments of a meeting, in order.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn segments(&self, meeting: MeetingId) -> Result<Vec<stage_segment::Model>, StoreError> {
-        Ok(of(meeting).all(self.inner()).await?)
+        Ok(by_meeting(meeting).all(self.inner()).await?)
     }
 
-    /// Adds a stretch.
+    /// Inserts a segment.
     ///
     /// # Errors
     /// When the database fails.
@@ -26,7 +26,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes a stretch as it now is.
+    /// Updates a segment.
     ///
     /// # Errors
     /// When the database fails.
@@ -39,7 +39,7 @@ impl Tx {
 }
 
 impl Store {
-    /// The stretches of several meetings, in order.
+    /// Returns the segments of several meetings, in order.
     ///
     /// # Errors
     /// When the database fails.
@@ -52,7 +52,7 @@ impl Store {
             .await?)
     }
 
-    /// Live meetings whose presentation has yet to be recorded as over its budget.
+    /// Returns live meetings whose presentation is not yet recorded as over budget.
     ///
     /// # Errors
     /// When the database fails.
@@ -60,7 +60,7 @@ impl Store {
         Ok(within_budget().all(self.reader()).await?)
     }
 
-    /// The statement behind [`Store::meetings_within_budget`], for whoever asks the database how it runs it.
+    /// Returns the statement behind [`Store::meetings_within_budget`], to explain its plan.
     #[must_use]
     pub fn meetings_within_budget_statement(&self) -> Statement {
         within_budget().build(self.reader().get_database_backend())
@@ -68,11 +68,11 @@ impl Store {
 }
 
 fn within_budget() -> sea_orm::Select<meeting::Entity> {
-    // In the words of the partial index: a bound value could not be matched with it.
+    // Literal SQL, because a bound value would not match the partial index.
     meeting::Entity::find().filter(Expr::cust("phase = 'LIVE' AND exceeded_at IS NULL"))
 }
 
-fn of(meeting: MeetingId) -> sea_orm::Select<stage_segment::Entity> {
+fn by_meeting(meeting: MeetingId) -> sea_orm::Select<stage_segment::Entity> {
     stage_segment::Entity::find()
         .filter(stage_segment::Column::MeetingId.eq(meeting))
         .order_by_asc(stage_segment::Column::Ordinal)
