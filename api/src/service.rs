@@ -232,7 +232,7 @@ pub async fn app(
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
 ) -> Result<Arc<App>, StartError> {
-    let atlas = ArcSwap::from_pointee(store.atlas().await?);
+    let region_history = ArcSwap::from_pointee(store.region_history().await?);
     let limits = RateLimits {
         person: settings.person_a_minute,
         address: settings.address_a_minute,
@@ -240,7 +240,7 @@ pub async fn app(
         address_cost: settings.address_cost_a_minute,
         gateways: settings.gateways.clone(),
     };
-    Ok(App::new(AppParts { store, clock, ids, atlas, norms: settings.norms.clone(), bus, limits }))
+    Ok(App::new(AppParts { store, clock, ids, region_history, norms: settings.norms.clone(), bus, limits }))
 }
 
 fn bus(settings: &Settings, clock: &Arc<dyn Clock>, life: &Lifecycle) -> Result<Arc<dyn Bus>, StartError> {

@@ -9,7 +9,7 @@ use std::{
 
 use kezdesu::domain::{
     normalization::normalize_for_search,
-    regions::{Query, Tree, embedded},
+    regions::{Tree, UnitFilter, embedded},
 };
 
 /// The least time of several rounds: the others were disturbed.
@@ -44,7 +44,7 @@ fn main() -> std::io::Result<()> {
     let scan = least(|| {
         black_box(names.iter().filter(|name| name.contains("абаи")).count());
     });
-    let query = Query { search: Some("абай"), ..Query::default() };
+    let query = UnitFilter { search: Some("абай"), ..UnitFilter::default() };
     let search = least(|| {
         black_box(tree.select(&query));
     });

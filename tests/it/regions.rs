@@ -121,9 +121,9 @@ on_both_engines! {
         assert_eq!(unit("103230000").await["validFrom"], json!(null), "the first edition tells what has been all along");
         assert_eq!(unit("750000000").await["validTo"], "2026-01-01", "what the edition does not have has ended");
         let again = import(old, "2026-02-01").await.unwrap();
-        assert!(again.difference.is_empty(), "the same edition again changes nothing");
+        assert!(again.diff.is_empty(), "the same edition again changes nothing");
         let report = import(new, "2026-03-01").await.unwrap();
-        assert_eq!((report.difference.added.len(), report.difference.renamed.len(), report.difference.ended.len()), (1, 1, 1));
+        assert_eq!((report.diff.added.len(), report.diff.renamed.len(), report.diff.ended.len()), (1, 1, 1));
         assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыстау ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
         assert_eq!(unit("103230000").await, json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": null, "validTo": "2026-03-01" }));
         let as_of = "query($day: Date!) { regions(asOf: $day, search: \"ауданы\") { nodes { names { kk } } } }";
@@ -135,9 +135,9 @@ on_both_engines! {
         assert!(import(old, "2026-02-15").await.is_err(), "an older edition is not applied over a newer");
         let corrected = new.replace("Шыңғыстау ауданы", "Шыңғыс ауданы");
         let report = import(&corrected, "2026-03-01").await.unwrap();
-        assert_eq!(report.difference.renamed.len(), 1, "an edition of the same day corrects it");
+        assert_eq!(report.diff.renamed.len(), 1, "an edition of the same day corrects it");
         assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыс ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
-        assert_eq!(import(old, "2026-05-01").await.unwrap().difference.added.len(), 1);
+        assert_eq!(import(old, "2026-05-01").await.unwrap().diff.added.len(), 1);
         let back = json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": "2026-05-01", "validTo": null });
         assert_eq!(unit("103230000").await, back, "what had ended may come back");
     }
@@ -184,8 +184,8 @@ on_both_engines! {
         assert_eq!(count().await, 202, "nothing was changed");
         assert_eq!(env.service(0).app().store.count_editions().await.unwrap(), 1);
         // A few end in any year, and more where somebody has looked at them.
-        assert_eq!(import(&lines[..=196].join("\n"), "2026-02-01", 0).await.unwrap().difference.ended.len(), 6);
-        assert_eq!(import(&lines[..=100].join("\n"), "2026-03-01", 96).await.unwrap().difference.ended.len(), 96);
+        assert_eq!(import(&lines[..=196].join("\n"), "2026-02-01", 0).await.unwrap().diff.ended.len(), 6);
+        assert_eq!(import(&lines[..=100].join("\n"), "2026-03-01", 96).await.unwrap().diff.ended.len(), 96);
         assert_eq!(count().await, 100);
     }
 }

@@ -28,7 +28,7 @@ use crate::{
         author_name::name_key,
         norms::Norms,
         policy::{self, CommentScope, HostScope},
-        regions::{Atlas, Tree},
+        regions::{RegionHistory, Tree},
         viewer::Viewer,
     },
     feed::Bus,
@@ -50,7 +50,7 @@ pub struct App {
     /// Generates ids.
     pub ids: Arc<dyn IdGen>,
     /// The classifier's units and their history.
-    pub atlas: ArcSwap<Atlas>,
+    pub region_history: ArcSwap<RegionHistory>,
     /// The norms of the decree that are switched on.
     pub norms: Norms,
     /// Notifies the replicas of new feed events.
@@ -65,7 +65,7 @@ impl App {
     /// Creates an app from its dependencies.
     #[must_use]
     pub fn new(with: AppParts) -> Arc<Self> {
-        let AppParts { store, clock, ids, atlas, norms, bus, limits } = with;
+        let AppParts { store, clock, ids, region_history, norms, bus, limits } = with;
         let rate_limiter = rate_limit::RateLimiter::new(limits, &clock);
         let reads = store.for_queries();
         Arc::new(Self {
@@ -73,7 +73,7 @@ impl App {
             reads,
             clock,
             ids,
-            atlas,
+            region_history,
             norms,
             bus,
             rate_limiter,
@@ -91,7 +91,7 @@ pub struct AppParts {
     /// Generates ids.
     pub ids: Arc<dyn IdGen>,
     /// The classifier's units and their history.
-    pub atlas: ArcSwap<Atlas>,
+    pub region_history: ArcSwap<RegionHistory>,
     /// The norms of the decree that are switched on.
     pub norms: Norms,
     /// Notifies the replicas of new feed events.
@@ -104,16 +104,17 @@ impl App {
     /// Returns the tree of units in force today.
     #[must_use]
     pub fn tree(&self) -> Arc<Tree> {
-        Arc::clone(self.atlas.load().at(almaty_date(self.clock.now())))
+        Arc::clone(self.region_history.load().at(almaty_date(self.clock.now())))
     }
 
     /// Returns a host with the units above it, by the tree in force today. A host that has ended keeps its last ancestors.
     #[must_use]
     pub fn host_scope(&self, host: KatoCode) -> HostScope {
-        let atlas = self.atlas.load();
-        let ancestors = atlas.unit_on(host, almaty_date(self.clock.now())).map_or_else(Vec::new, |(tree, node)| {
-            tree.ancestors(node).filter_map(|node| tree.unit(node)).map(|unit| unit.code).collect()
-        });
+        let region_history = self.region_history.load();
+        let ancestors =
+            region_history.unit_on(host, almaty_date(self.clock.now())).map_or_else(Vec::new, |(tree, node)| {
+                tree.ancestors(node).filter_map(|node| tree.unit(node)).map(|unit| unit.code).collect()
+            });
         HostScope { host, ancestors }
     }
 

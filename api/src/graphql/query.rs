@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, Interface, Object};
 
 use crate::{
     clock::almaty_date,
-    domain::regions::Query as Selection,
+    domain::regions::UnitFilter,
     graphql::{
         context::Scene,
         enums::RegionKind,
@@ -118,7 +118,7 @@ impl Query {
         let kinds = kinds_of(kinds);
         let parent = parent.map(|code| code.0);
         let (kinds, search) = (kinds.as_deref(), search.as_deref());
-        let selection = Selection { parent, within: None, kinds, has_akim, search };
+        let selection = UnitFilter { parent, within: None, kinds, has_akim, search };
         select(ctx, &tree, &selection, PageArgs { first, after, last, before }).await
     }
 

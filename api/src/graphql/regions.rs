@@ -7,7 +7,7 @@ use entities::kato;
 
 use crate::{
     connection,
-    domain::regions::{Bounds, Node, Query as Selection, Tree},
+    domain::regions::{Tree, UnitFilter, UnitNode, UnitPageRequest},
     graphql::{
         context::Scene,
         enums::{Language, LocalityKind, RegionKind},
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Region {
     tree: Arc<Tree>,
-    node: Node,
+    node: UnitNode,
     unit: crate::domain::regions::Unit,
 }
 
@@ -59,7 +59,7 @@ impl Cursor for kato::KatoCode {
 impl Region {
     /// The unit at a place of a tree.
     #[must_use]
-    pub fn at(tree: Arc<Tree>, node: Node) -> Option<Self> {
+    pub fn at(tree: Arc<Tree>, node: UnitNode) -> Option<Self> {
         let unit = tree.unit(node)?.clone();
         Some(Self { tree, node, unit })
     }
@@ -73,7 +73,7 @@ impl Region {
         Self::at(tree, node)
     }
 
-    fn others(&self, nodes: impl IntoIterator<Item = Node>) -> Vec<Self> {
+    fn others(&self, nodes: impl IntoIterator<Item = UnitNode>) -> Vec<Self> {
         nodes.into_iter().filter_map(|node| Self::at(Arc::clone(&self.tree), node)).collect()
     }
 }
@@ -85,12 +85,13 @@ impl Region {
 pub async fn select(
     ctx: &Context<'_>,
     tree: &Arc<Tree>,
-    selection: &Selection<'_>,
+    selection: &UnitFilter<'_>,
     page: PageArgs,
 ) -> ApiResult<RegionConnection> {
     wanted_words(selection.search, "search")?;
     let window = page.window::<kato::KatoCode>()?;
-    let bounds = Bounds { after: window.after, before: window.before, limit: window.limit, backward: window.backward };
+    let bounds =
+        UnitPageRequest { after: window.after, before: window.before, limit: window.limit, backward: window.backward };
     let slice = ctx.meter().slice(|| tree.page(selection, bounds)).await;
     let rows: Vec<_> = slice.nodes.into_iter().filter_map(|node| Region::at(Arc::clone(tree), node)).collect();
     let cut = PageSlice { rows, has_next: slice.has_next, has_previous: slice.has_previous };
@@ -166,7 +167,7 @@ impl Region {
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
     ) -> ApiResult<RegionConnection> {
         let kinds = kinds_of(kinds);
-        let selection = Selection { parent: Some(self.unit.code), kinds: kinds.as_deref(), ..Selection::default() };
+        let selection = UnitFilter { parent: Some(self.unit.code), kinds: kinds.as_deref(), ..UnitFilter::default() };
         select(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
     }
 
@@ -180,7 +181,7 @@ impl Region {
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
     ) -> ApiResult<RegionConnection> {
         let kinds = kinds_of(kinds);
-        let selection = Selection { within: Some(self.unit.code), kinds: kinds.as_deref(), ..Selection::default() };
+        let selection = UnitFilter { within: Some(self.unit.code), kinds: kinds.as_deref(), ..UnitFilter::default() };
         select(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
     }
 

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::regions::{Atlas, Difference, Names, Unit, Version},
+    domain::regions::{Names, RegionDiff, RegionHistory, Unit, UnitVersion},
     store::{DatabaseEngine, Store, StoreError, Tx},
 };
 
@@ -53,7 +53,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn atlas(&self) -> Result<Atlas, StoreError> {
+    pub async fn region_history(&self) -> Result<RegionHistory, StoreError> {
         read_history(self.inner()).await
     }
 
@@ -74,7 +74,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn apply_edition(&self, edition: &NewEdition, changes: &Difference) -> Result<(), StoreError> {
+    pub async fn apply_edition(&self, edition: &NewEdition, changes: &RegionDiff) -> Result<(), StoreError> {
         let replaced = changes.renamed.iter().chain(&changes.changed);
         let revisions = self.revisions().await?;
         let ended: Vec<KatoCode> = changes.ended.iter().map(|unit| unit.code).collect();
@@ -155,7 +155,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn atlas(&self) -> Result<Atlas, StoreError> {
+    pub async fn region_history(&self) -> Result<RegionHistory, StoreError> {
         read_history(self.reader()).await
     }
 
@@ -182,15 +182,15 @@ fn current_versions(codes: &[KatoCode]) -> Condition {
         .add(region_version::Column::ValidTo.is_null())
 }
 
-async fn read_history(connection: &impl ConnectionTrait) -> Result<Atlas, StoreError> {
+async fn read_history(connection: &impl ConnectionTrait) -> Result<RegionHistory, StoreError> {
     let rows = region_version::Entity::find().all(connection).await?;
     let versions = rows.into_iter().map(version).collect::<Result<Vec<_>, _>>()?;
-    Atlas::build(&versions).map_err(|_| StoreError::Corrupt("tree of units"))
+    RegionHistory::build(&versions).map_err(|_| StoreError::Corrupt("tree of units"))
 }
 
-fn version(row: region_version::Model) -> Result<Version, StoreError> {
+fn version(row: region_version::Model) -> Result<UnitVersion, StoreError> {
     let code = |text: String| text.parse::<KatoCode>().map_err(|_| StoreError::Corrupt("classifier code"));
-    Ok(Version {
+    Ok(UnitVersion {
         revision: row.revision,
         unit: Unit {
             code: code(row.code)?,

@@ -61,7 +61,7 @@ impl App {
         let announced = meeting.date_announced_at?;
         let host = meeting.host_code.parse().ok()?;
         let date = announcement::date(meeting.planned_start);
-        let (tree, node) = self.atlas.load().unit_on(host, date)?;
+        let (tree, node) = self.region_history.load().unit_on(host, date)?;
         Some(announcement::in_time(&self.norms, tree.unit(node)?.kind, meeting.planned_start, announced))
     }
 }

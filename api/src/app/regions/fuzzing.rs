@@ -10,7 +10,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
     app::regions::{BadFile, ImportReport, Row, edition, rows},
-    domain::regions::{Tree, difference, embedded},
+    domain::regions::{Tree, diff, embedded},
 };
 
 const WORKBOOK: &str = r#"<workbook><sheets><sheet name="KATO" sheetId="1" r:id="rId1"/></sheets></workbook>"#;
@@ -43,7 +43,7 @@ fn import(rows: &[Row]) -> Result<(), BadFile> {
     assert!(tree.is_ok(), "an edition is a tree: {:?}", tree.err());
     let day = NaiveDate::default();
     if let Some(current) = &*CURRENT {
-        let changes = difference(current, units.clone(), day, None);
+        let changes = diff(current, units.clone(), day, None);
         assert!(changes.is_ok(), "an edition can follow the embedded units");
         if let Ok(changes) = changes {
             let stay = current.len() - changes.ended.len();
@@ -52,7 +52,7 @@ fn import(rows: &[Row]) -> Result<(), BadFile> {
             assert!(report.starts_with(&format!("{} units", units.len())));
         }
     }
-    let again = tree.ok().and_then(|tree| difference(&tree, units, day, Some(day)).ok());
+    let again = tree.ok().and_then(|tree| diff(&tree, units, day, Some(day)).ok());
     assert!(again.is_some_and(|changes| changes.is_empty()), "the same edition again changes nothing");
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::{
         },
     },
     clock::almaty_date,
-    domain::regions::{Names, NotNewer, TooManyEnd, Unit, difference},
+    domain::regions::{Names, NotNewer, TooManyEnd, Unit, diff},
     store::{StoreError, regions::NewEdition},
 };
 
@@ -154,10 +154,10 @@ impl App {
         let tx = self.store.begin().await?;
         tx.lock_regions().await?;
         let newest = tx.newest_edition().await?;
-        let atlas = tx.atlas().await?;
-        let current = atlas.at(NaiveDate::MAX);
-        let changes = difference(current, units.clone(), dated, newest)?;
-        changes.ends_few(current, options.allow_ending)?;
+        let region_history = tx.region_history().await?;
+        let current = region_history.at(NaiveDate::MAX);
+        let changes = diff(current, units.clone(), dated, newest)?;
+        changes.check_ended(current, options.allow_ending)?;
         if !options.dry_run && !changes.is_empty() {
             let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let edition = NewEdition {
@@ -181,8 +181,8 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn reload_regions(&self) -> Result<(), StoreError> {
-        let atlas = self.store.atlas().await?;
-        self.atlas.store(std::sync::Arc::new(atlas));
+        let region_history = self.store.region_history().await?;
+        self.region_history.store(std::sync::Arc::new(region_history));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use entities::enums::RegionKind;
 
 use crate::{
     app::regions::{ImportWarning, WarningKind},
-    domain::regions::{Difference, Unit},
+    domain::regions::{RegionDiff, Unit},
 };
 
 /// What an import changed, or would change.
@@ -19,7 +19,7 @@ pub struct ImportReport {
     /// Number of units by kind.
     pub kinds: BTreeMap<RegionKind, usize>,
     /// The changes.
-    pub difference: Difference,
+    pub diff: RegionDiff,
     /// Warnings to review.
     pub warnings: Vec<ImportWarning>,
     /// Whether nothing was written on request.
@@ -34,13 +34,13 @@ const MAX_WARNINGS: usize = 5;
 impl ImportReport {
     /// Creates the report of an edition.
     #[must_use]
-    pub fn new(units: &[Unit], difference: Difference, warnings: Vec<ImportWarning>, dry_run: bool) -> Self {
+    pub fn new(units: &[Unit], diff: RegionDiff, warnings: Vec<ImportWarning>, dry_run: bool) -> Self {
         let mut kinds = BTreeMap::new();
         for unit in units {
             *kinds.entry(unit.kind).or_insert(0) += 1;
         }
         let with_akim = units.iter().filter(|unit| unit.has_akim).count();
-        Self { units: units.len(), with_akim, kinds, difference, warnings, dry_run }
+        Self { units: units.len(), with_akim, kinds, diff, warnings, dry_run }
     }
 }
 
@@ -50,7 +50,7 @@ impl fmt::Display for ImportReport {
         for (kind, count) in &self.kinds {
             writeln!(f, "  {:<16} {count:>6}", kind.as_str())?;
         }
-        let changes = &self.difference;
+        let changes = &self.diff;
         list(f, "added", &changes.added, MAX_ADDED, |unit| format!("{} {}", unit.code, unit.names.kk))?;
         list(f, "renamed", &changes.renamed, usize::MAX, |(old, new)| {
             format!("{} {} / {} → {} / {}", new.code, old.names.kk, old.names.ru, new.names.kk, new.names.ru)

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use entities::enums::RegionKind;
 
 use super::*;
-use crate::domain::regions::{NotNewer, Query, Tree, Unit, difference, embedded};
+use crate::domain::regions::{NotNewer, Tree, Unit, UnitFilter, diff, embedded};
 
 fn real(file: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(file);
@@ -58,7 +58,7 @@ fn every_row_of_the_official_files_becomes_the_expected_unit() {
 fn check_counts(units: Vec<Unit>) {
     let tree = Tree::build(units).unwrap();
     assert_eq!(tree.len(), 15_594);
-    let count = |kind| tree.select(&Query { kinds: Some(&[kind]), ..Query::default() }).len();
+    let count = |kind| tree.select(&UnitFilter { kinds: Some(&[kind]), ..UnitFilter::default() }).len();
     let expected = [17, 1, 2, 170, 39, 25, 48, 2108, 71, 108, 39, 12_966];
     let kinds = [
         RegionKind::Oblast,
@@ -77,12 +77,15 @@ fn check_counts(units: Vec<Unit>) {
     for (kind, expected) in kinds.into_iter().zip(expected) {
         assert_eq!(count(kind), expected, "{kind:?}");
     }
-    assert_eq!(tree.select(&Query { has_akim: Some(true), ..Query::default() }).len(), 2589);
+    assert_eq!(tree.select(&UnitFilter { has_akim: Some(true), ..UnitFilter::default() }).len(), 2589);
     let deepest = tree.units().map(|unit| tree.ancestors(tree.get(unit.code).unwrap()).count() + 1).max();
     assert!(deepest <= Some(5), "{deepest:?}");
     let okrugs = |name| {
-        let found =
-            tree.select(&Query { search: Some(name), kinds: Some(&[RegionKind::RuralOkrug]), ..Query::default() });
+        let found = tree.select(&UnitFilter {
+            search: Some(name),
+            kinds: Some(&[RegionKind::RuralOkrug]),
+            ..UnitFilter::default()
+        });
         found.into_iter().filter(|node| tree.unit(*node).unwrap().names.kk == name).count()
     };
     assert_eq!(okrugs("Жамбыл ауылдық округі"), 19);
@@ -94,7 +97,7 @@ fn the_embedded_units_match_the_official_classifier() {
     let tree = Tree::build(read_edition(&book).unwrap().0).unwrap();
     for unit in embedded() {
         let real = tree.unit(tree.get(unit.code).unwrap()).unwrap();
-        assert!(unit.says_the_same(real), "{unit:?} is {real:?}");
+        assert!(unit.same_state(real), "{unit:?} is {real:?}");
     }
 }
 
@@ -109,13 +112,13 @@ fn a_truncated_classifier_is_rejected() {
     let cuts = (7_795..7_800).chain((4_900..6_500).step_by(400)).chain([15_400, 15_571, 15_580, 15_588]);
     for cut in cuts {
         let units = edition(&whole[..cut]).unwrap().0;
-        let changes = difference(&now, units, day, Some(day)).unwrap();
+        let changes = diff(&now, units, day, Some(day)).unwrap();
         assert_eq!(changes.ended.len(), whole.len() - cut);
-        let refused = changes.ends_few(&now, 0).unwrap_err();
+        let refused = changes.check_ended(&now, 0).unwrap_err();
         assert!(refused.first_level.is_some(), "{cut} rows: {refused}");
     }
-    let same = difference(&now, edition(&whole).unwrap().0, day, Some(day)).unwrap();
-    assert_eq!(same.ends_few(&now, 0), Ok(()));
+    let same = diff(&now, edition(&whole).unwrap().0, day, Some(day)).unwrap();
+    assert_eq!(same.check_ended(&now, 0), Ok(()));
 }
 
 const HEAD: &str = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n";
@@ -265,22 +268,22 @@ fn an_edition_is_applied_as_a_diff() {
     let added = "103400000,10,34,00,000,2,Жаңа ауданы,Новый район,4\n";
     let edition = read(&format!("{HEAD}{OBLAST}{renamed}{added}")).unwrap();
 
-    let changes = difference(&old, edition.clone(), day("2026-07-17"), Some(day("2026-01-01"))).unwrap();
+    let changes = diff(&old, edition.clone(), day("2026-07-17"), Some(day("2026-01-01"))).unwrap();
     assert_eq!(changes.added.len(), 1);
     assert_eq!(changes.added[0].valid_from, Some(day("2026-07-17")));
     assert_eq!(changes.renamed.len(), 1);
     assert_eq!(changes.ended.iter().map(|unit| unit.code.to_string()).collect::<Vec<_>>(), ["103230000"]);
     assert!(changes.changed.is_empty());
 
-    let first = difference(&old, edition.clone(), day("2026-07-17"), None).unwrap();
+    let first = diff(&old, edition.clone(), day("2026-07-17"), None).unwrap();
     assert_eq!(first.added[0].valid_from, None, "the first edition tells what has been all along");
 
-    let late = difference(&old, edition.clone(), day("2025-01-01"), Some(day("2026-01-01")));
+    let late = diff(&old, edition.clone(), day("2025-01-01"), Some(day("2026-01-01")));
     assert_eq!(late, Err(NotNewer { dated: day("2025-01-01"), newest: day("2026-01-01") }));
-    let same_day = difference(&old, edition.clone(), day("2026-01-01"), Some(day("2026-01-01"))).unwrap();
+    let same_day = diff(&old, edition.clone(), day("2026-01-01"), Some(day("2026-01-01"))).unwrap();
     assert_eq!(same_day.renamed.len(), 1, "an edition of the same day corrects the one that is there");
     let new = Tree::build(edition.clone()).unwrap();
-    assert!(difference(&new, edition, day("2026-01-01"), Some(day("2026-01-01"))).unwrap().is_empty());
+    assert!(diff(&new, edition, day("2026-01-01"), Some(day("2026-01-01"))).unwrap().is_empty());
 }
 
 #[test]

@@ -1,28 +1,29 @@
-//! Which units an akim covers (p. 2.1).
+//! Coverage: the units that an akim has to meet (p. 2.1).
 
 use entities::{enums::RegionKind, kato::KatoCode};
 
 use crate::domain::{
     norms::NormSet,
-    regions::{Node, Tree},
+    regions::{Tree, UnitNode},
 };
 
-/// The units to which the akim of `host` owes meetings, in order; itself where it has none of those below it. Empty when
-/// the unit is not there or has no akim.
+/// Returns the units that the akim of `host` has to meet, in tree order.
+///
+/// Falls back to `host` itself if none lies below it. Empty when the unit does not exist or has no akim.
 #[must_use]
-pub fn covered_units(tree: &Tree, norms: &NormSet, host: KatoCode) -> Vec<Node> {
+pub fn covered_units(tree: &Tree, norms: &NormSet, host: KatoCode) -> Vec<UnitNode> {
     let Some((node, unit)) = tree.get(host).and_then(|node| Some((node, tree.unit(node)?))) else { return Vec::new() };
     let Some(norm) = norms.of(unit.kind).filter(|_| unit.has_akim) else { return Vec::new() };
-    let counted = |node: &Node| {
+    let counted = |node: &UnitNode| {
         tree.unit(*node).is_some_and(|unit| {
-            norm.covers.contains(&unit.kind) && (unit.kind != RegionKind::Locality || unit.is_counted_place())
+            norm.covers.contains(&unit.kind) && (unit.kind != RegionKind::Locality || unit.counts_for_coverage())
         })
     };
     let below: Vec<_> = tree.descendants(node).filter(counted).collect();
     if below.is_empty() { vec![node] } else { below }
 }
 
-/// Whether a meeting of the akim of `host` can be held in `region`, and count for it.
+/// Returns whether a meeting of the akim of `host` in `region` counts for its coverage.
 #[must_use]
 pub fn covers_as_host(tree: &Tree, norms: &NormSet, host: KatoCode, region: KatoCode) -> bool {
     tree.get(region).is_some_and(|node| covered_units(tree, norms, host).contains(&node))
@@ -34,7 +35,7 @@ mod tests {
     use crate::domain::{norms::DECREE_2022, regions::embedded};
 
     #[test]
-    fn each_level_covers_what_the_decree_names() {
+    fn each_level_covers_the_units_named_in_the_decree() {
         let tree = Tree::build(embedded()).unwrap();
         let covers = |host: &str, region: &str| {
             covers_as_host(&tree, &DECREE_2022, host.parse().unwrap(), region.parse().unwrap())

@@ -1,10 +1,10 @@
-//! The units the product carries: the first level, all districts, cities and districts of cities, and one district whole.
+//! The embedded units: the first level, all districts, cities and city districts, and one complete district.
 
 use crate::domain::regions::{Names, Unit};
 
 const FACTS: &str = include_str!("../../../data/regions.tsv");
 
-/// The embedded units, so that the service says something true before any import.
+/// Returns the embedded units, which serve until the first import.
 #[must_use]
 pub fn embedded() -> Vec<Unit> {
     FACTS.lines().skip(1).filter_map(parse).collect()
@@ -30,7 +30,7 @@ mod tests {
     use crate::domain::regions::Tree;
 
     #[test]
-    fn the_embedded_units_make_a_tree_and_none_is_lost() {
+    fn the_embedded_units_form_a_complete_tree() {
         let units = embedded();
         assert_eq!(units.len(), FACTS.lines().count() - 1, "every line is understood");
         let count = |kind| units.iter().filter(|unit| unit.kind == kind).count();

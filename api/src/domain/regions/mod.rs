@@ -1,16 +1,16 @@
-//! The units of the classifier: one immutable tree for each time at which units changed.
+//! The classifier's units: one immutable tree for each period without changes.
 
-mod atlas;
 mod coverage;
-mod difference;
+mod diff;
 mod embedded;
+mod history;
 mod search;
 mod tree;
 mod unit;
 
-pub use atlas::{Atlas, Version};
 pub use coverage::{covered_units, covers_as_host};
-pub use difference::{Difference, NotNewer, TooManyEnd, difference};
+pub use diff::{NotNewer, RegionDiff, TooManyEnd, diff};
 pub use embedded::embedded;
-pub use tree::{BadTree, Bounds, Node, Query, Slice, Tree};
+pub use history::{RegionHistory, UnitVersion};
+pub use tree::{Tree, TreeError, UnitFilter, UnitNode, UnitPage, UnitPageRequest};
 pub use unit::{Names, Unit};

@@ -1,24 +1,23 @@
-//! Finding units by name: every word that is looked for begins a word of a name, in Kazakh or in Russian.
+//! Search of units by name: every search term must start a word of a name, in Kazakh or in Russian.
 //!
-//! An index of all words leads to the units; no name is read. A set of units has one bit for each, so that a word which nearly
-//! every name holds costs as little as a rare one.
+//! An index of words leads to the units. Sets of units are bit sets, so that common words cost as little as rare ones.
 
 use std::{collections::BTreeMap, ops::Range};
 
 use crate::domain::{
     normalization::{normalize_for_search, terms},
-    regions::{Node, Unit},
+    regions::{Unit, UnitNode},
 };
 
-/// What is looked for: normalised terms, none of which begins another.
+/// Normalised search terms, none of which is a prefix of another.
 #[derive(Clone, Debug)]
 pub(in crate::domain::regions) struct SearchTerms(Vec<String>);
 
 impl SearchTerms {
-    /// The terms of a text; none where it is blank, and so asks for nothing.
+    /// Returns the terms of a text, or `None` if it is blank.
     pub(in crate::domain::regions) fn of(text: &str) -> Option<Self> {
         let mut words = terms(text);
-        // In order a word stands directly before those that it begins, and each of them asks for more.
+        // In sorted order a prefix directly precedes the longer terms, which imply it.
         words.sort_unstable();
         let next: Vec<_> = words.iter().skip(1).cloned().map(Some).chain([None]).collect();
         let needed = words.into_iter().zip(next);
@@ -39,7 +38,7 @@ impl UnitSet {
         Self(vec![0; units.div_ceil(64)])
     }
 
-    fn add(&mut self, Node(at): Node) {
+    fn add(&mut self, UnitNode(at): UnitNode) {
         if let Some(bits) = self.0.get_mut(at / 64) {
             *bits |= 1 << (at % 64);
         }
@@ -51,12 +50,12 @@ impl UnitSet {
         }
     }
 
-    pub(in crate::domain::regions) fn holds(&self, Node(at): Node) -> bool {
+    pub(in crate::domain::regions) fn holds(&self, UnitNode(at): UnitNode) -> bool {
         self.0.get(at / 64).is_some_and(|bits| bits & (1 << (at % 64)) != 0)
     }
 
-    /// The units in a range, in tree order.
-    pub(in crate::domain::regions) fn within(&self, range: Range<usize>) -> impl Iterator<Item = Node> {
+    /// Returns the units in a range, in tree order.
+    pub(in crate::domain::regions) fn within(&self, range: Range<usize>) -> impl Iterator<Item = UnitNode> {
         let blocks = range.start / 64..range.end.div_ceil(64).min(self.0.len()).max(range.start / 64);
         let first = blocks.start;
         let blocks = self.0.get(blocks).unwrap_or_default().iter().enumerate();
@@ -66,21 +65,21 @@ impl UnitSet {
             });
             bits.map(move |bits| (first + block) * 64 + usize::try_from(bits.trailing_zeros()).unwrap_or_default())
         });
-        all.filter(move |at| range.contains(at)).map(Node)
+        all.filter(move |at| range.contains(at)).map(UnitNode)
     }
 }
 
-/// All words of all names in their order, each with the units whose names hold it.
+/// Sorted words of all names with the units whose names contain them.
 #[derive(Clone, Debug)]
 pub(in crate::domain::regions) struct WordIndex {
-    words: Vec<(Box<str>, Vec<Node>)>,
+    words: Vec<(Box<str>, Vec<UnitNode>)>,
     units: usize,
 }
 
 impl WordIndex {
-    /// The words of the names of units, which stand in tree order.
-    pub(in crate::domain::regions) fn of<'a>(units: impl Iterator<Item = (Node, &'a Unit)>) -> Self {
-        let mut words: BTreeMap<Box<str>, Vec<Node>> = BTreeMap::new();
+    /// Builds the index of units in tree order.
+    pub(in crate::domain::regions) fn of<'a>(units: impl Iterator<Item = (UnitNode, &'a Unit)>) -> Self {
+        let mut words: BTreeMap<Box<str>, Vec<UnitNode>> = BTreeMap::new();
         let mut count = 0;
         for (node, unit) in units {
             count += 1;
@@ -99,7 +98,7 @@ impl WordIndex {
         Self { words: words.into_iter().collect(), units: count }
     }
 
-    /// The units in whose names each of the terms begins a word.
+    /// Returns the units whose names contain a word with each term as prefix.
     pub(in crate::domain::regions) fn find(&self, SearchTerms(terms): &SearchTerms) -> UnitSet {
         let mut all: Option<UnitSet> = None;
         for term in terms {
@@ -118,7 +117,7 @@ impl WordIndex {
         all.unwrap_or_else(|| UnitSet::none(self.units))
     }
 
-    fn beginning_with(&self, term: &str) -> &[(Box<str>, Vec<Node>)] {
+    fn beginning_with(&self, term: &str) -> &[(Box<str>, Vec<UnitNode>)] {
         let from = self.words.partition_point(|(word, _)| &**word < term);
         let rest = self.words.get(from..).unwrap_or_default();
         rest.get(..rest.partition_point(|(word, _)| word.starts_with(term))).unwrap_or_default()

@@ -1,7 +1,7 @@
-//! The tree: small, read by everything, immutable.
+//! The immutable tree of units of one period.
 //!
-//! Units stand in the order of their codes, which is nested-set order, because a code begins with its parent's segments:
-//! whatever lies below a unit stands directly after it.
+//! Units are sorted by code. Codes start with the segments of their parent's code, so this is nested-set order: all
+//! descendants of a unit directly follow it.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -12,260 +12,260 @@ use crate::domain::regions::{
     search::{SearchTerms, WordIndex},
 };
 
-/// A place in a tree.
+/// The index of a unit in a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Node(pub(in crate::domain::regions) usize);
+pub struct UnitNode(pub(in crate::domain::regions) usize);
 
-/// Why units do not make a tree.
+/// Why units do not form a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadTree {
-    /// There are none.
+pub enum TreeError {
+    /// There are no units.
     #[error("there are no units")]
     Empty,
-    /// Two units have one code.
+    /// Two units have the same code.
     #[error("the code {0} is there twice")]
     Doubled(KatoCode),
-    /// A unit names a parent that does not stand above it.
+    /// A unit's parent does not exist or does not precede it.
     #[error("the unit {0} has no parent {1}")]
     NoParent(KatoCode, KatoCode),
 }
 
 #[derive(Clone, Debug)]
-struct Place {
+struct TreeEntry {
     unit: Unit,
-    parent: Option<Node>,
-    /// The first place after everything below.
+    parent: Option<UnitNode>,
+    /// Index after the last descendant.
     end: usize,
 }
 
-/// The units of one time.
+/// The tree of units of one period.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    places: Vec<Place>,
-    by_code: HashMap<KatoCode, Node>,
+    entries: Vec<TreeEntry>,
+    by_code: HashMap<KatoCode, UnitNode>,
     words: WordIndex,
-    /// What selections ask of each unit, close together: a selection may look at all of them.
+    /// Kind and akim of each unit, in one compact array for full scans.
     traits: Vec<(RegionKind, bool)>,
 }
 
-/// Which units are wanted. Every part that is given must hold.
+/// Filter of units. All given conditions must hold.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Query<'a> {
-    /// Directly below this unit.
+pub struct UnitFilter<'a> {
+    /// Direct children of this unit.
     pub parent: Option<KatoCode>,
-    /// Anywhere below this unit.
+    /// Descendants of this unit.
     pub within: Option<KatoCode>,
-    /// Of one of these kinds.
+    /// Any of these kinds.
     pub kinds: Option<&'a [RegionKind]>,
     /// With or without an akim.
     pub has_akim: Option<bool>,
-    /// With names that hold these words.
+    /// Names with words that start with the words of this text.
     pub search: Option<&'a str>,
 }
 
-impl Query<'_> {
-    /// Whether everything within is let through.
-    const fn takes_all(&self) -> bool {
+impl UnitFilter<'_> {
+    /// Returns whether every unit within `within` passes the filter.
+    const fn is_unfiltered(&self) -> bool {
         self.parent.is_none() && self.kinds.is_none() && self.has_akim.is_none() && self.search.is_none()
     }
 }
 
-/// Where a page of units lies.
+/// A request for a page of units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Only units after this one.
+pub struct UnitPageRequest {
+    /// Only units after this code.
     pub after: Option<KatoCode>,
-    /// Only units before this one.
+    /// Only units before this code.
     pub before: Option<KatoCode>,
-    /// How many.
+    /// Number of units.
     pub limit: usize,
-    /// Whether they are counted from the end.
+    /// Whether the page is taken from the end.
     pub backward: bool,
 }
 
 /// A page of units.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slice {
-    /// The units, in order.
-    pub nodes: Vec<Node>,
+pub struct UnitPage {
+    /// The units, in tree order.
+    pub nodes: Vec<UnitNode>,
     /// Whether units follow.
     pub has_next: bool,
-    /// Whether units go before.
+    /// Whether units precede.
     pub has_previous: bool,
-    /// How many units the query lets through.
+    /// Number of units that pass the filter.
     pub total: usize,
 }
 
 impl Tree {
-    /// Makes a tree.
+    /// Builds the tree.
     ///
     /// # Errors
-    /// When the units do not make one.
-    pub fn build(mut units: Vec<Unit>) -> Result<Self, BadTree> {
+    /// When the units do not form a tree.
+    pub fn build(mut units: Vec<Unit>) -> Result<Self, TreeError> {
         if units.is_empty() {
-            return Err(BadTree::Empty);
+            return Err(TreeError::Empty);
         }
         units.sort_by_key(|unit| unit.code);
-        let mut places: Vec<Place> = Vec::with_capacity(units.len());
+        let mut entries: Vec<TreeEntry> = Vec::with_capacity(units.len());
         let mut by_code = HashMap::with_capacity(units.len());
         for unit in units {
-            let node = Node(places.len());
+            let node = UnitNode(entries.len());
             let parent = match unit.parent {
                 None => None,
                 Some(code) => {
                     let (first, last) = code.subtree();
                     let above = by_code.get(&code).copied().filter(|_| (first..=last).contains(&unit.code));
-                    Some(above.ok_or(BadTree::NoParent(unit.code, code))?)
+                    Some(above.ok_or(TreeError::NoParent(unit.code, code))?)
                 }
             };
             if by_code.insert(unit.code, node).is_some() {
-                return Err(BadTree::Doubled(unit.code));
+                return Err(TreeError::Doubled(unit.code));
             }
-            places.push(Place { unit, parent, end: node.0 + 1 });
+            entries.push(TreeEntry { unit, parent, end: node.0 + 1 });
         }
-        // From the back, so that every unit knows its end before it lengthens its parent's.
-        for index in (0..places.len()).rev() {
-            let Some(Place { parent: Some(Node(parent)), end, .. }) = places.get(index) else { continue };
+        // From the back, so that each unit's end is final before it extends its parent's.
+        for index in (0..entries.len()).rev() {
+            let Some(TreeEntry { parent: Some(UnitNode(parent)), end, .. }) = entries.get(index) else { continue };
             let (parent, end) = (*parent, *end);
-            if let Some(above) = places.get_mut(parent) {
+            if let Some(above) = entries.get_mut(parent) {
                 above.end = above.end.max(end);
             }
         }
-        let words = WordIndex::of(places.iter().enumerate().map(|(index, place)| (Node(index), &place.unit)));
-        let traits = places.iter().map(|place| (place.unit.kind, place.unit.has_akim)).collect();
-        Ok(Self { places, by_code, words, traits })
+        let words = WordIndex::of(entries.iter().enumerate().map(|(index, entry)| (UnitNode(index), &entry.unit)));
+        let traits = entries.iter().map(|entry| (entry.unit.kind, entry.unit.has_akim)).collect();
+        Ok(Self { entries, by_code, words, traits })
     }
 
-    /// How many units there are.
+    /// Returns the number of units.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.places.len()
+        self.entries.len()
     }
 
-    /// Whether there is none; never so.
+    /// Returns whether there are no units, which is never the case.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.entries.is_empty()
     }
 
-    /// Where a unit stands.
+    /// Returns the index of a unit.
     #[must_use]
-    pub fn get(&self, code: KatoCode) -> Option<Node> {
+    pub fn get(&self, code: KatoCode) -> Option<UnitNode> {
         self.by_code.get(&code).copied()
     }
 
-    /// The unit that stands there.
+    /// Returns the unit at an index.
     #[must_use]
-    pub fn unit(&self, node: Node) -> Option<&Unit> {
-        self.places.get(node.0).map(|place| &place.unit)
+    pub fn unit(&self, node: UnitNode) -> Option<&Unit> {
+        self.entries.get(node.0).map(|entry| &entry.unit)
     }
 
-    /// All units, each before those below it.
+    /// Returns all units in tree order.
     pub fn units(&self) -> impl Iterator<Item = &Unit> {
-        self.places.iter().map(|place| &place.unit)
+        self.entries.iter().map(|entry| &entry.unit)
     }
 
-    /// The unit above.
+    /// Returns the parent.
     #[must_use]
-    pub fn parent(&self, node: Node) -> Option<Node> {
-        self.places.get(node.0)?.parent
+    pub fn parent(&self, node: UnitNode) -> Option<UnitNode> {
+        self.entries.get(node.0)?.parent
     }
 
-    /// All units above, root first.
-    pub fn ancestors(&self, node: Node) -> impl Iterator<Item = Node> + use<> {
-        let mut above: Vec<Node> = std::iter::successors(self.parent(node), |node| self.parent(*node)).collect();
+    /// Returns all ancestors, root first.
+    pub fn ancestors(&self, node: UnitNode) -> impl Iterator<Item = UnitNode> + use<> {
+        let mut above: Vec<UnitNode> = std::iter::successors(self.parent(node), |node| self.parent(*node)).collect();
         above.reverse();
         above.into_iter()
     }
 
-    /// All units below, each before those below it.
-    pub fn descendants(&self, node: Node) -> impl Iterator<Item = Node> + use<> {
-        self.below(node).map(Node)
+    /// Returns all descendants in tree order.
+    pub fn descendants(&self, node: UnitNode) -> impl Iterator<Item = UnitNode> + use<> {
+        self.below(node).map(UnitNode)
     }
 
-    /// The places below a unit.
-    fn below(&self, node: Node) -> Range<usize> {
-        node.0 + 1..self.places.get(node.0).map_or(0, |place| place.end)
+    /// Returns the range of a unit's descendants.
+    fn below(&self, node: UnitNode) -> Range<usize> {
+        node.0 + 1..self.entries.get(node.0).map_or(0, |entry| entry.end)
     }
 
-    /// The units directly below.
-    pub fn children(&self, node: Node) -> impl Iterator<Item = Node> {
+    /// Returns the children.
+    pub fn children(&self, node: UnitNode) -> impl Iterator<Item = UnitNode> {
         let Range { start, end } = self.below(node);
-        let place = move |at: usize| (at < end).then_some(Node(at));
-        // The next child stands behind everything below the one before it.
-        std::iter::successors(place(start), move |child| place(self.places.get(child.0)?.end))
+        let entry = move |at: usize| (at < end).then_some(UnitNode(at));
+        // The next child follows the last descendant of this one.
+        std::iter::successors(entry(start), move |child| entry(self.entries.get(child.0)?.end))
     }
 
-    /// Whether a unit is another or lies below it.
+    /// Returns whether `code` is `above` or a descendant of it.
     #[must_use]
     pub fn covers(&self, above: KatoCode, code: KatoCode) -> bool {
         match (self.get(above), self.get(code)) {
             (Some(above), Some(node)) => {
-                self.places.get(above.0).is_some_and(|place| (above.0..place.end).contains(&node.0))
+                self.entries.get(above.0).is_some_and(|entry| (above.0..entry.end).contains(&node.0))
             }
             _ => false,
         }
     }
 
-    /// A page of what a query lets through, in order.
+    /// Returns a page of the units that pass a filter, in tree order.
     #[must_use]
-    pub fn page(&self, query: &Query<'_>, bounds: Bounds) -> Slice {
-        if query.takes_all() {
+    pub fn page(&self, query: &UnitFilter<'_>, request: UnitPageRequest) -> UnitPage {
+        if query.is_unfiltered() {
             let range = self.range(query);
-            return self.cut(range.len(), |at| Node(range.start + at), bounds);
+            return self.slice(range.len(), |at| UnitNode(range.start + at), request);
         }
         let all = self.select(query);
-        self.cut(all.len(), |at| all.get(at).copied().unwrap_or(Node(usize::MAX)), bounds)
+        self.slice(all.len(), |at| all.get(at).copied().unwrap_or(UnitNode(usize::MAX)), request)
     }
 
-    /// Cuts a page out of `total` places in order, of which `node` gives each.
-    fn cut(&self, total: usize, node: impl Fn(usize) -> Node, bounds: Bounds) -> Slice {
-        let Bounds { after, before, limit, backward } = bounds;
-        let code = |at: usize| self.places.get(node(at).0).map(|place| place.unit.code);
+    /// Cuts a page out of `total` units in tree order, where `node` returns each.
+    fn slice(&self, total: usize, node: impl Fn(usize) -> UnitNode, request: UnitPageRequest) -> UnitPage {
+        let UnitPageRequest { after, before, limit, backward } = request;
+        let code = |at: usize| self.entries.get(node(at).0).map(|entry| entry.unit.code);
         let begin = after.map_or(0, |after| partition_point(total, |at| code(at) <= Some(after)));
         let end = before.map_or(total, |before| partition_point(total, |at| code(at) < Some(before))).max(begin);
         let cut = (end - begin).saturating_sub(limit);
         let shown = if backward { begin + cut..end } else { begin..end - cut };
         let (has_next, has_previous) =
             if backward { (end < total, cut > 0 || begin > 0) } else { (cut > 0 || end < total, begin > 0) };
-        Slice { nodes: shown.map(node).collect(), has_next, has_previous, total }
+        UnitPage { nodes: shown.map(node).collect(), has_next, has_previous, total }
     }
 
-    /// Everything that a query lets through, in order.
+    /// Returns all units that pass a filter, in tree order.
     #[must_use]
-    pub fn select(&self, query: &Query<'_>) -> Vec<Node> {
+    pub fn select(&self, query: &UnitFilter<'_>) -> Vec<UnitNode> {
         let range = self.range(query);
         let parent = query.parent.map(|code| self.get(code));
         let found = query.search.and_then(SearchTerms::of).map(|terms| self.words.find(&terms));
-        let wanted = |node: &Node| {
+        let wanted = |node: &UnitNode| {
             self.traits.get(node.0).is_some_and(|(kind, has_akim)| {
                 query.kinds.is_none_or(|kinds| kinds.contains(kind))
                     && query.has_akim.is_none_or(|has| *has_akim == has)
                     && parent.is_none_or(|parent| self.parent(*node) == parent)
             })
         };
-        // What is looked at: the children, the units that the words lead to, or all in the range.
+        // Scans the smallest candidate set: children, search results, or the whole range.
         match (parent.flatten(), query.within, &found) {
             (Some(parent), None, found) => {
-                let found = |node: &Node| found.as_ref().is_none_or(|found| found.holds(*node));
+                let found = |node: &UnitNode| found.as_ref().is_none_or(|found| found.holds(*node));
                 self.children(parent).filter(found).filter(wanted).collect()
             }
             (_, _, Some(found)) => found.within(range).filter(wanted).collect(),
-            (_, _, None) => range.map(Node).filter(wanted).collect(),
+            (_, _, None) => range.map(UnitNode).filter(wanted).collect(),
         }
     }
 
-    /// Where that lies which a query lets through.
-    fn range(&self, query: &Query<'_>) -> Range<usize> {
+    /// Returns the range that contains all units that pass a filter.
+    fn range(&self, query: &UnitFilter<'_>) -> Range<usize> {
         match query.within.or(query.parent).map(|code| self.get(code)) {
-            None => 0..self.places.len(),
+            None => 0..self.entries.len(),
             Some(None) => 0..0,
             Some(Some(node)) => self.below(node),
         }
     }
 }
 
-/// The first of `count` places for which a condition no longer holds, as of a sorted slice.
+/// Returns the first of `count` indexes for which a condition no longer holds, as for a sorted slice.
 fn partition_point(count: usize, holds: impl Fn(usize) -> bool) -> usize {
     let (mut from, mut to) = (0, count);
     while from < to {

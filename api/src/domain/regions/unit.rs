@@ -1,4 +1,4 @@
-//! One unit.
+//! A unit of the classifier.
 
 use chrono::NaiveDate;
 use entities::{
@@ -15,29 +15,29 @@ pub struct Names {
     pub ru: String,
 }
 
-/// A unit in one of its states.
+/// A unit in one of its versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
     /// Classifier code.
     pub code: KatoCode,
-    /// Code of the unit above; none at the first level.
+    /// Code of the parent, or `None` at the first level.
     pub parent: Option<KatoCode>,
-    /// What it is.
+    /// The kind.
     pub kind: RegionKind,
     /// Whether it has an akim.
     pub has_akim: bool,
-    /// For a locality: which sort of place.
+    /// Kind of a locality.
     pub locality: Option<LocalityKind>,
     /// Full names.
     pub names: Names,
-    /// First day of this state; none: since before the first import.
+    /// First day of this version, or `None` if it is older than the first import.
     pub valid_from: Option<NaiveDate>,
-    /// First day on which this state no longer holds; none: it holds.
+    /// First day after this version, or `None` if it is current.
     pub valid_to: Option<NaiveDate>,
 }
 
 impl Unit {
-    /// The name in a language; there are no English names, so English falls back to Kazakh.
+    /// Returns the name in a language. English falls back to Kazakh, because there are no English names.
     #[must_use]
     pub fn name(&self, language: Language) -> &str {
         match language {
@@ -46,9 +46,9 @@ impl Unit {
         }
     }
 
-    /// Whether two states say the same of the unit, whenever they held.
+    /// Returns whether two versions of a unit differ only in their validity.
     #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub fn same_state(&self, other: &Self) -> bool {
         self.code == other.code
             && self.parent == other.parent
             && self.kind == other.kind
@@ -57,9 +57,9 @@ impl Unit {
             && self.names == other.names
     }
 
-    /// Whether a locality counts for coverage: a village, a settlement or a town (decree.md, Levels).
+    /// Returns whether a locality counts for coverage: a village, a settlement or a town.
     #[must_use]
-    pub const fn is_counted_place(&self) -> bool {
+    pub const fn counts_for_coverage(&self) -> bool {
         matches!(self.locality, Some(LocalityKind::Village | LocalityKind::Kent | LocalityKind::Town))
     }
 }

@@ -137,7 +137,7 @@ impl Meeting {
     /// A unit as it was when the meeting was, or is, to be held.
     fn unit(&self, ctx: &Context<'_>, code: &str) -> ApiResult<Region> {
         let date = announcement::date(self.0.planned_start);
-        let found = ctx.app().atlas.load().unit_on(parse_code(code)?, date);
+        let found = ctx.app().region_history.load().unit_on(parse_code(code)?, date);
         found.and_then(|(tree, node)| Region::at(tree, node)).ok_or(ApiError::NotFound)
     }
 

@@ -1,4 +1,4 @@
-//! What a tree promises, against a naive reading of the same units.
+//! Properties of the tree, against naive implementations on the same units.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn unit(code: &str, parent: Option<&str>, kind: RegionKind, name: &str) -> Unit 
     }
 }
 
-/// The parent of a code: the first that exists of its own beginnings, climbing by segment.
+/// Returns the nearest existing ancestor of a code.
 fn parent_in(codes: &BTreeSet<String>, code: &str) -> Option<String> {
     [7, 6, 4, 2]
         .into_iter()
@@ -41,7 +41,7 @@ fn forests() -> impl Strategy<Value = Vec<Unit>> {
 
 proptest! {
     #[test]
-    fn above_and_below_agree_with_a_naive_reading(units in forests()) {
+    fn ancestors_and_descendants_match_a_naive_search(units in forests()) {
         let tree = Tree::build(units.clone()).unwrap();
         for unit in &units {
             let node = tree.get(unit.code).unwrap();
@@ -65,7 +65,7 @@ proptest! {
     }
 
     #[test]
-    fn a_selection_agrees_with_a_naive_reading(
+    fn a_selection_matches_a_naive_filter(
         units in forests(),
         names in prop::collection::vec("(Ақ|Қара|Жаңа|ақ)[ -](су|бұлақ|Су|төбе)", 60),
         above in prop::option::of(0..60_usize), direct in any::<bool>(),
@@ -78,7 +78,7 @@ proptest! {
         let tree = Tree::build(units.clone()).unwrap();
         let above = above.map(|index| units[index % units.len()].code);
         let (parent, within) = if direct { (above, None) } else { (None, above) };
-        let query = Query { parent, within, search: text.as_deref(), ..Query::default() };
+        let query = UnitFilter { parent, within, search: text.as_deref(), ..UnitFilter::default() };
         let found: Vec<_> = tree.select(&query).into_iter().map(|node| tree.unit(node).unwrap().code).collect();
         let fold = crate::domain::normalization::normalize_for_search;
         let naive: Vec<_> = units
@@ -92,26 +92,26 @@ proptest! {
             .map(|unit| unit.code)
             .collect();
         prop_assert_eq!(found, naive);
-        let nobody = Query { parent: Some("999999999".parse().unwrap()), ..Query::default() };
+        let nobody = UnitFilter { parent: Some("999999999".parse().unwrap()), ..UnitFilter::default() };
         prop_assert!(tree.select(&nobody).is_empty());
     }
 
     #[test]
-    fn paging_either_way_shows_everything_once(units in forests(), size in 1..7_usize) {
+    fn paging_in_either_direction_shows_every_unit_once(units in forests(), size in 1..7_usize) {
         let tree = Tree::build(units).unwrap();
-        let query = Query::default();
-        let code = |node: &Node| tree.unit(*node).unwrap().code;
+        let query = UnitFilter::default();
+        let code = |node: &UnitNode| tree.unit(*node).unwrap().code;
         let (mut forth, mut back) = (Vec::new(), Vec::new());
         let mut after = None;
         loop {
-            let slice = tree.page(&query, Bounds { after, before: None, limit: size, backward: false });
+            let slice = tree.page(&query, UnitPageRequest { after, before: None, limit: size, backward: false });
             after = slice.nodes.last().map(code);
             forth.extend(slice.nodes);
             if !slice.has_next { break }
         }
         let mut before = None;
         loop {
-            let slice = tree.page(&query, Bounds { after: None, before, limit: size, backward: true });
+            let slice = tree.page(&query, UnitPageRequest { after: None, before, limit: size, backward: true });
             before = slice.nodes.first().map(code);
             back.splice(0..0, slice.nodes);
             if !slice.has_previous { break }
@@ -122,8 +122,8 @@ proptest! {
 }
 
 #[test]
-fn finds_words_that_every_name_holds() {
-    // As many units as the country has, in whose names twenty words begin with twenty letters.
+fn finds_words_that_every_name_contains() {
+    // As many units as the country has, each with twenty words that start with twenty letters.
     let letters: Vec<char> = "абвгдежзийклмнопрсту".chars().collect();
     let unit = |n: usize| {
         let code = format!("{:09}", 100_000_000 + n);
@@ -132,33 +132,33 @@ fn finds_words_that_every_name_holds() {
     };
     let tree = Tree::build((0..16_000).map(unit).collect()).unwrap();
     let words: String = letters.iter().map(|letter| format!("{letter} ")).collect();
-    let bounds = Bounds { after: None, before: None, limit: 1, backward: false };
-    let query = Query { search: Some(&words), ..Query::default() };
-    assert_eq!(tree.page(&query, bounds).total, 16_000);
+    let request = UnitPageRequest { after: None, before: None, limit: 1, backward: false };
+    let query = UnitFilter { search: Some(&words), ..UnitFilter::default() };
+    assert_eq!(tree.page(&query, request).total, 16_000);
 }
 
 #[test]
-fn what_is_no_tree_is_refused_by_code() {
+fn units_that_form_no_tree_are_rejected() {
     let root = unit("100000000", None, RegionKind::Oblast, "Абай облысы");
     let code = |text: &str| text.parse::<KatoCode>().unwrap();
-    assert_eq!(Tree::build(vec![]).unwrap_err(), BadTree::Empty);
-    assert_eq!(Tree::build(vec![root.clone(), root.clone()]).unwrap_err(), BadTree::Doubled(root.code));
+    assert_eq!(Tree::build(vec![]).unwrap_err(), TreeError::Empty);
+    assert_eq!(Tree::build(vec![root.clone(), root.clone()]).unwrap_err(), TreeError::Doubled(root.code));
     let orphan = unit("113200000", Some("110000000"), RegionKind::District, "Аудан");
     assert_eq!(
         Tree::build(vec![root.clone(), orphan]).unwrap_err(),
-        BadTree::NoParent(code("113200000"), code("110000000"))
+        TreeError::NoParent(code("113200000"), code("110000000"))
     );
     let stray = unit("113200000", Some("100000000"), RegionKind::District, "Аудан");
-    assert_eq!(Tree::build(vec![root, stray]).unwrap_err(), BadTree::NoParent(code("113200000"), code("100000000")));
+    assert_eq!(Tree::build(vec![root, stray]).unwrap_err(), TreeError::NoParent(code("113200000"), code("100000000")));
 }
 
 #[test]
-fn a_name_is_found_in_either_language_by_the_beginnings_of_its_words() {
+fn a_name_is_found_in_either_language_by_prefixes_of_its_words() {
     let mut city = unit("351000000", Some("350000000"), RegionKind::OblastCity, "Қарағанды қаласы");
     city.names.ru = "город Караганда".to_owned();
     let root = unit("350000000", None, RegionKind::Oblast, "Қарағанды облысы");
     let tree = Tree::build(vec![root, city]).unwrap();
-    let found = |text: &str| tree.select(&Query { search: Some(text), ..Query::default() }).len();
+    let found = |text: &str| tree.select(&UnitFilter { search: Some(text), ..UnitFilter::default() }).len();
     assert_eq!(found("караганды"), 2);
     assert_eq!(found("КАРАГАНДА"), 1);
     assert_eq!(found("қарағ қала"), 1);

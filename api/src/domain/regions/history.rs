@@ -1,4 +1,4 @@
-//! The trees of all times: one for each stretch in which no unit changed.
+//! The history of the tree of units: one tree for each period in which no unit changed.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -8,34 +8,34 @@ use std::{
 use chrono::NaiveDate;
 use entities::kato::KatoCode;
 
-use crate::domain::regions::{BadTree, Node, Tree, Unit};
+use crate::domain::regions::{Tree, TreeError, Unit, UnitNode};
 
-/// A state of a unit, as kept.
+/// A stored version of a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// Counts the states of the unit, from 1.
+pub struct UnitVersion {
+    /// Number of the unit's version, from 1.
     pub revision: i32,
-    /// The state.
+    /// The unit in this version.
     pub unit: Unit,
 }
 
-/// The units as they are, and as they were.
+/// The trees of units, current and past.
 #[derive(Clone, Debug)]
-pub struct Atlas {
-    /// The first tree holds since for ever.
+pub struct RegionHistory {
+    /// The first tree, valid from the beginning.
     first: Arc<Tree>,
-    /// From which day each later tree holds.
+    /// Later trees by their first day.
     later: Vec<(NaiveDate, Arc<Tree>)>,
-    /// For units that are gone: the day before which they were last there.
+    /// Day after the last day of each unit that has ended.
     gone: HashMap<KatoCode, NaiveDate>,
 }
 
-impl Atlas {
-    /// Makes a tree for every stretch between two changes.
+impl RegionHistory {
+    /// Builds a tree for every period between two changes.
     ///
     /// # Errors
-    /// When the states of some time do not make a tree.
-    pub fn build(versions: &[Version]) -> Result<Self, BadTree> {
+    /// When the versions of some period do not form a tree.
+    pub fn build(versions: &[UnitVersion]) -> Result<Self, TreeError> {
         let units = || versions.iter().map(|version| &version.unit);
         let days: BTreeSet<NaiveDate> = units().flat_map(|unit| [unit.valid_from, unit.valid_to]).flatten().collect();
         let on = |day: Option<NaiveDate>| {
@@ -51,9 +51,9 @@ impl Atlas {
         for day in days {
             later.push((day, on(Some(day))?));
         }
-        // Where everything began on some day, that day's tree also stands for what was before.
+        // If all units start on some day, the tree of that day also serves for the time before.
         let first = match (first, later.first()) {
-            (Err(BadTree::Empty), Some((_, tree))) => Arc::clone(tree),
+            (Err(TreeError::Empty), Some((_, tree))) => Arc::clone(tree),
             (first, _) => first?,
         };
         let newest = later.last().map_or(&first, |(_, tree)| tree);
@@ -65,15 +65,15 @@ impl Atlas {
         Ok(Self { first, later, gone })
     }
 
-    /// The units as they were, or are, on a date.
+    /// Returns the tree in force on a date.
     #[must_use]
     pub fn at(&self, date: NaiveDate) -> &Arc<Tree> {
         self.later.iter().rev().find(|(from, _)| *from <= date).map_or(&self.first, |(_, tree)| tree)
     }
 
-    /// A unit as it was on a date; one that was not there then as it last was, or as it is now.
+    /// Returns a unit on a date. A unit that did not exist then is returned as it was last, or as it is now.
     #[must_use]
-    pub fn unit_on(&self, code: KatoCode, date: NaiveDate) -> Option<(Arc<Tree>, Node)> {
+    pub fn unit_on(&self, code: KatoCode, date: NaiveDate) -> Option<(Arc<Tree>, UnitNode)> {
         let tree = self.at(date);
         if let Some(node) = tree.get(code) {
             return Some((Arc::clone(tree), node));
@@ -96,7 +96,7 @@ mod tests {
     use crate::domain::regions::Names;
 
     #[test]
-    fn a_unit_keeps_its_name_as_it_was() {
+    fn a_unit_keeps_its_historical_name() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
         let code = |text: &str| text.parse::<KatoCode>().unwrap();
         let state = |text: &str, name: &str, from: Option<&str>, to: Option<&str>| {
@@ -106,9 +106,9 @@ mod tests {
             let kind = RegionKind::District;
             let unit =
                 Unit { code: code(text), parent, kind, has_akim: true, locality: None, names, valid_from, valid_to };
-            Version { revision: 1, unit }
+            UnitVersion { revision: 1, unit }
         };
-        let atlas = Atlas::build(&[
+        let region_history = RegionHistory::build(&[
             state("100000000", "Облыс", None, None),
             state("103200000", "Ескі", None, Some("2026-07-17")),
             state("103200000", "Жаңа", Some("2026-07-17"), None),
@@ -116,12 +116,12 @@ mod tests {
         ])
         .unwrap();
         let name = |text: &str, on: &str| {
-            atlas.unit_on(code(text), day(on)).map(|(tree, node)| tree.unit(node).unwrap().names.kk.clone())
+            region_history.unit_on(code(text), day(on)).map(|(tree, node)| tree.unit(node).unwrap().names.kk.clone())
         };
         assert_eq!(name("103200000", "2026-07-16").as_deref(), Some("Ескі"));
         assert_eq!(name("103200000", "2026-07-17").as_deref(), Some("Жаңа"));
         assert_eq!(name("103400000", "2027-01-01").as_deref(), Some("Кеткен"), "what is gone is shown as it last was");
-        assert!(atlas.at(day("2026-07-17")).get(code("103400000")).is_none());
+        assert!(region_history.at(day("2026-07-17")).get(code("103400000")).is_none());
         assert_eq!(name("999999999", "2026-07-17"), None);
     }
 }
