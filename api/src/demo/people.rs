@@ -54,7 +54,7 @@ async fn happen(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -
     }
 }
 
-async fn query_limit(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), CommandError> {
+async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), CommandError> {
     let round = QUESTIONS.len().max(1);
     let index = usize::try_from(turn).unwrap_or_default();
     let Some((name, language, body)) = QUESTIONS.get(index % round) else { return Ok(()) };

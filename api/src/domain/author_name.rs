@@ -1,4 +1,4 @@
-//! Names that an author chooses to be shown by: none may pass for an official.
+//! Author names that authors choose. They must not look like names of officials.
 
 use std::sync::LazyLock;
 
@@ -7,10 +7,10 @@ use crate::domain::{
     normalization::{Level, normalize, normalize_for_search},
 };
 
-/// Titles of office in Kazakh, Russian and English, as whole words; a `*` stands for any ending.
+/// Reserved titles of office in Kazakh, Russian and English. `*` matches any ending.
 ///
-/// Where a common surname begins with a title (Акимов, Орынбасаров, Судьин) its forms are listed instead. Letters that look alike
-/// and Kazakh letters typed as Russian ones are read as the same, so that one spelling of each is enough.
+/// Titles that start common surnames (Акимов, Орынбасаров, Судьин) are listed in all their forms instead. Matching ignores
+/// look-alike letters and Kazakh letters, so one spelling of each is enough.
 pub const TITLES: &[&str] = &[
     // Akims and their offices.
     "әкім",
@@ -77,7 +77,7 @@ pub const TITLES: &[&str] = &[
     "маслихат",
     "маслихата",
     "maslikhat",
-    // Those who run the meetings.
+    // Meeting staff.
     "модератор*",
     "moderator*",
     "жүргізуші",
@@ -96,18 +96,18 @@ fn pattern(title: &str) -> String {
     }
 }
 
-/// A name as it is read: what looks alike is alike, and Kazakh letters are as on a Russian keyboard.
+/// Normalises a name for comparison: look-alikes unified, Kazakh letters replaced by Russian ones.
 fn read_as(name: &str) -> String {
     normalize_for_search(&normalize(name, Level::BlockedWords))
 }
 
-/// Whether a name holds a title of office.
+/// Returns whether a name contains a title of office.
 #[must_use]
 pub fn has_title(name: &str) -> bool {
     RESERVED.are_in(&read_as(name))
 }
 
-/// Returns the key under which names are equal that people read as the same, in whatever order their parts stand.
+/// Returns a key that is equal for names that read the same, whatever the order of their parts.
 #[must_use]
 pub fn name_key(name: &str) -> String {
     let read = read_as(name);
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_of_office_is_found_in_any_dress() {
+    fn titles_of_office_are_found_in_any_spelling() {
         for name in [
             "Аким района",
             "әкім",
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_only_resembles_a_title_is_free() {
+    fn names_that_resemble_a_title_are_allowed() {
         for name in [
             "Акимов Болат",
             "Акимжан",
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_read_the_same_have_one_key() {
+    fn names_that_read_the_same_have_the_same_key() {
         let key = name_key("Айгүл Сәрсенова");
         for same in
             ["айгүл сәрсенова", "Сарсенова Айгул", "АЙГУЛ  САРСЕНОВА", "Айг\u{200b}үл, Сәрсенова", "Aйгүл Cәpceнoвa"]
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn every_title_is_a_word_that_can_be_found() {
+    fn every_title_matches_itself() {
         for title in TITLES {
             assert!(BlockedWords::is_word(title) && has_title(title.trim_end_matches('*')), "{title}");
         }

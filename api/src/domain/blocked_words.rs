@@ -1,4 +1,4 @@
-//! Blocked words: whole words, however they are dressed up, and signs as they are written.
+//! Matches blocked words: whole words in any disguise, and signs literally.
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -7,9 +7,9 @@ use crate::domain::{
     normalization::{Level, is_part_of_word, normalize},
 };
 
-/// How many words may be blocked at a meeting.
+/// The highest number of blocked words of a meeting.
 pub const MAX_BLOCKED_WORDS: usize = 500;
-/// How many code points a blocked word or phrase may have.
+/// The longest blocked word or phrase, in characters.
 pub const MAX_BLOCKED_WORD_LENGTH: usize = 100;
 
 /// The blocked words of a meeting.
@@ -19,33 +19,33 @@ pub struct BlockedWords(Vec<Pattern>);
 #[derive(Clone, Debug)]
 struct Pattern {
     what: Matched,
-    /// Whether it only has to begin what it blocks: written with a `*` at the end.
+    /// Whether it is a prefix, written with a trailing `*`.
     open: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Matched {
-    /// Words in a row, whatever stands between them.
+    /// Consecutive words, with anything between them.
     Words(Vec<String>),
-    /// A normalised text with signs, which stands where it does not go on.
+    /// A normalised text with signs, which must not continue at its edges.
     Written(String),
 }
 
 impl BlockedWords {
-    /// Reads words and phrases; a `*` at the end of one stands for any ending.
+    /// Parses words and phrases. A trailing `*` matches any ending.
     #[must_use]
     pub fn new(words: &[impl AsRef<str>]) -> Self {
         Self(words.iter().filter_map(|word| Pattern::parse(word.as_ref())).collect())
     }
 
-    /// Returns whether a text can be blocked: it holds a letter, a digit or a picture, and a `*` only at the end of something.
+    /// Returns whether a word can be blocked: it contains a letter, digit or picture, and `*` only at the end.
     #[must_use]
     pub fn is_word(word: &str) -> bool {
         let word = word.trim();
         !word.strip_suffix('*').unwrap_or(word).contains('*') && Pattern::parse(word).is_some()
     }
 
-    /// Returns whether a text holds any of them.
+    /// Returns whether a text contains any of the words.
     #[must_use]
     pub fn are_in(&self, text: &str) -> bool {
         if self.0.is_empty() {
@@ -75,7 +75,7 @@ impl Pattern {
     }
 }
 
-/// The words of a normalised text; what is written without spaces is cut as Unicode cuts it.
+/// Splits a normalised text into words, by Unicode rules where there are no spaces.
 fn words(text: &str) -> Vec<String> {
     let whole = text.split(|c| !is_part_of_word(c));
     whole.flat_map(UnicodeSegmentation::unicode_words).map(str::to_owned).collect()
@@ -105,7 +105,7 @@ fn has_written(text: &str, written: &str, open: bool) -> bool {
     false
 }
 
-/// Whether the edge of a match is in the middle of something: a word, a row of one sign ("C++" is not "C+"), a joined picture.
+/// Returns whether a match continues beyond its edge: within a word, a run of one sign ("C++" is not "C+") or an emoji sequence.
 fn goes_on(edge: char, beside: Option<char>) -> bool {
     match beside {
         None => false,
@@ -115,7 +115,7 @@ fn goes_on(edge: char, beside: Option<char>) -> bool {
     }
 }
 
-/// Words of single letters in a row, joined: `с.л.о.в.о`.
+/// Joins runs of single letters into words: `с.л.о.в.о`.
 fn spelled_out(words: &[String]) -> Vec<String> {
     let mut joined = Vec::new();
     let mut run = String::new();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_blocked_as_a_whole_and_never_inside_another() {
+    fn matches_whole_words_only() {
         assert!(blocked(&["хам"], "Ну ты и ХАМ!"));
         assert!(!blocked(&["хам"], "Вода в храме и в хамаме"));
         assert!(!blocked(&["хам"], "обхамил"));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_found_in_any_dress() {
+    fn matches_words_in_any_disguise() {
         for dress in
             ["xам", "ХAM", "х\u{200b}ам", "х\u{301}ам", "х.а.м", "х-а-м", "х а м", "«хам»", "хам,", "х\u{ad}ам"]
         {
@@ -164,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn a_phrase_is_blocked_in_its_order() {
+    fn matches_phrases_in_order() {
         assert!(blocked(&["пошел вон"], "а ну, пошёл ВОН отсюда"));
         assert!(!blocked(&["пошел вон"], "вон он пошел"));
         assert!(!blocked(&[" ", "*"], "любой текст"));
     }
 
     #[test]
-    fn signs_match_as_they_are_written() {
+    fn matches_signs_literally() {
         for (word, texts, others) in [
             ("18+", ["Только 18+!", "(18+)", "Фильм 18＋"], ["Ему 18", "18 лет + год", "118+"]),
             ("C#", ["Учу C#.", "c# и с#", "(С#)"], ["Сижу с братом", "C", "C++"]),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_block_nothing_is_no_word() {
+    fn rejects_words_that_match_nothing() {
         for bad in ["", "*", " * ", "*сөз", "сө*з", "сөз**", "?!", "#", "\u{200b}"] {
             assert!(!BlockedWords::is_word(bad), "{bad}");
         }

@@ -1,4 +1,4 @@
-//! Classes of characters that decide how a text is cleaned and compared.
+//! Character classes for cleaning and comparing texts.
 
 /// Returns whether a character ends a line: LF, VT, FF, CR, NEL, LINE SEPARATOR or PARAGRAPH SEPARATOR.
 #[must_use]
@@ -6,13 +6,13 @@ pub const fn is_line_break(c: char) -> bool {
     matches!(c, '\n' | '\u{b}' | '\u{c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Returns whether a character sets the direction of the text around it: marks, embeddings, overrides and isolates.
+/// Returns whether a character controls text direction: marks, embeddings, overrides and isolates.
 #[must_use]
 pub const fn is_direction_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns whether a character is not drawn itself: a control or format character, a filler, a joiner or a selector.
+/// Returns whether a character is invisible: a control or format character, filler, joiner or selector.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     is_direction_control(c)
@@ -24,14 +24,14 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Returns whether a text that holds this character shows something.
+/// Returns whether a character makes a text visible.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
-    // The braille blank is drawn as an empty cell.
+    // The braille blank looks like a space.
     !is_invisible(c) && !c.is_whitespace() && c != '\u{2800}'
 }
 
-/// Returns whether a character is a picture that joiners and selectors change.
+/// Returns whether a character is a pictograph, which joiners and selectors modify.
 #[must_use]
 pub const fn is_pictograph(c: char) -> bool {
     matches!(c, '©' | '®' | '‼' | '⁉' | '™' | 'ℹ' | 'Ⓜ' | '\u{2190}'..='\u{23ff}' | '\u{25a0}'..='\u{27bf}'
@@ -47,19 +47,19 @@ pub const fn is_european(c: char) -> bool {
             | '\u{a720}'..='\u{a7ff}' | '\u{ab30}'..='\u{ab6f}')
 }
 
-/// Returns whether a combining mark belongs to no script of its own, or only points what can be read without it.
+/// Returns whether a combining mark is a diacritic, without which the text can still be read.
 #[must_use]
 pub const fn is_diacritic(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5c7}' | '\u{64b}'..='\u{65f}' | '\u{670}'
         | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
-/// Removes what nobody sees, and keeps line breaks and tabs. Joiners, selectors and tags stay where they change what is drawn.
+/// Removes invisible characters except line breaks, tabs, and joiners, selectors and tags that have a visible effect.
 #[must_use]
 pub fn without_invisible(text: &str) -> String {
     let kept = |c: &char| !is_invisible(*c) || is_contextual(*c) || is_line_break(*c) || *c == '\t';
     let characters: Vec<char> = text.chars().filter(kept).collect();
-    // The next character that is drawn, for each, from the back.
+    // For each character the next one that is not contextual, computed from the back.
     let mut following = Vec::with_capacity(characters.len());
     let mut next = None;
     for c in characters.iter().rev() {
@@ -79,7 +79,7 @@ pub fn without_invisible(text: &str) -> String {
     clean
 }
 
-/// Whether a character changes how its neighbours are drawn, where they are of the right kind.
+/// Returns whether a character may change how its neighbours are drawn.
 const fn is_contextual(c: char) -> bool {
     matches!(c, '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}'
         | '\u{e0020}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
@@ -101,7 +101,7 @@ fn matters(c: char, previous: char, next: Option<char>) -> bool {
     }
 }
 
-/// Whether a letter or mark is of a script whose letters take their shape from their neighbours.
+/// Returns whether a character belongs to a script with contextual letter forms.
 const fn shapes(c: char) -> bool {
     matches!(c, '\u{600}'..='\u{8ff}' | '\u{900}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
         | '\u{1810}'..='\u{18aa}' | '\u{a840}'..='\u{a877}' | '\u{fb50}'..='\u{fdcf}' | '\u{fe70}'..='\u{fefc}')

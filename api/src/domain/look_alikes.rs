@@ -1,12 +1,12 @@
-//! Letters of different alphabets that look alike.
+//! Look-alike letters of different alphabets.
 
 use crate::domain::normalization::{Level, russian};
 
-/// Reads a word that mixes alphabets in one of them.
+/// Rewrites a word that mixes alphabets in one of them.
 ///
-/// For searches and duplicates only words with a Cyrillic letter are touched: they are read in Latin where some letter is Latin
-/// only and none is Cyrillic only, and in Cyrillic otherwise. For blocked words every look-alike is read in Cyrillic, and so are
-/// digits among letters that stand for some. At last a Kazakh і becomes и, but not for blocked words.
+/// For searches and duplicates, words with a Cyrillic letter become Latin if some letter is only Latin and none is only
+/// Cyrillic, else Cyrillic. For blocked words all look-alikes become Cyrillic, and so do digits that stand for letters.
+/// Finally a Kazakh і becomes и, except for blocked words.
 pub(in crate::domain) fn read_in_one_alphabet(word: &mut [char], level: Level) {
     if level == Level::BlockedWords {
         let has_letters = word.iter().any(|c| c.is_alphabetic());
@@ -33,7 +33,7 @@ pub(in crate::domain) fn read_in_one_alphabet(word: &mut [char], level: Level) {
     }
 }
 
-/// The Cyrillic letter that a Latin or Greek one looks like.
+/// Returns the Cyrillic letter that a Latin or Greek one looks like.
 const fn as_cyrillic(c: char, level: Level) -> Option<char> {
     Some(match c {
         'a' | 'α' => 'а',
@@ -41,7 +41,7 @@ const fn as_cyrillic(c: char, level: Level) -> Option<char> {
         'c' | 'ϲ' => 'с',
         'e' | 'ε' => 'е',
         'H' | 'η' => 'н',
-        // The small letter looks like the Kazakh one, and disguises the Russian one all the same.
+        // It looks like the Kazakh letter, but is used to disguise the Russian one.
         'h' => match level {
             Level::BlockedWords => 'н',
             Level::Search | Level::Duplicates => 'һ',
@@ -60,7 +60,7 @@ const fn as_cyrillic(c: char, level: Level) -> Option<char> {
     })
 }
 
-/// The Latin letter that a Cyrillic one looks like.
+/// Returns the Latin letter that a Cyrillic one looks like.
 const fn as_latin(c: char) -> Option<char> {
     Some(match c {
         'а' => 'a',
@@ -80,7 +80,7 @@ const fn as_latin(c: char) -> Option<char> {
     })
 }
 
-/// The letter that a digit stands for in a word.
+/// Returns the letter that a digit stands for in a word.
 const fn disguised(c: char, has_letters: bool) -> Option<char> {
     Some(match c {
         '0' if has_letters => 'о',

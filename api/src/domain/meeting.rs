@@ -1,54 +1,53 @@
-//! The phases of a meeting's life, and what each allows.
+//! The phases of a meeting, and the steps that each allows.
 
 use chrono::{DateTime, Months, Utc};
 use entities::enums::MeetingPhase;
 
 use crate::domain::announcement;
 
-/// The shortest meeting that can be planned, in minutes.
+/// The shortest meeting, in minutes.
 pub const MIN_PLANNED_MINUTES: i32 = 10;
-/// The longest meeting that can be planned, in minutes.
+/// The longest meeting, in minutes.
 pub const MAX_PLANNED_MINUTES: i32 = 720;
-/// How far ahead a meeting can be planned: five years.
+/// How far ahead a meeting can be planned.
 pub const MAX_PLANNING_AHEAD: Months = Months::new(60);
-/// How many characters a title or venue may have.
+/// The longest title or venue, in characters.
 pub const MAX_TITLE_LENGTH: usize = 300;
-/// How many characters a reason may have.
+/// The longest reason, in characters.
 pub const MAX_REASON_LENGTH: usize = 500;
-/// The longest pause that slow mode can ask for, in seconds.
+/// The longest interval of slow mode, in seconds.
 pub const MAX_SLOW_MODE_SECONDS: i32 = 3600;
 /// The longest mute, in minutes.
 pub const MAX_MUTE_MINUTES: i32 = 1440;
-/// How many broadcasts a meeting may have.
+/// The highest number of broadcasts of a meeting.
 pub const MAX_BROADCASTS: usize = 20;
 
-/// A step that the meeting's phase does not allow.
+/// The meeting's phase does not allow the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongPhase(pub MeetingPhase);
 
-/// A step in a meeting's life.
+/// A step of a meeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeetingStep {
-    /// The population is told (p. 3.4).
+    /// Announce it (p. 3.4).
     Announce,
-    /// It is moved.
+    /// Reschedule it.
     Reschedule,
-    /// It will not be held.
+    /// Cancel it.
     Cancel,
-    /// A broadcast is added (p. 3.2).
+    /// Add a broadcast (p. 3.2).
     AddBroadcast,
-    /// It begins.
+    /// Start it.
     Start,
-    /// Its stage changes.
+    /// Switch its stage.
     SetStage,
-    /// It ends.
+    /// End it.
     End,
-    /// How its comments are moderated is changed.
+    /// Change its moderation settings.
     SetModeration,
 }
 
-/// Checks that a phase allows a step, and says whether anything is left to be done: what has been announced, started or ended
-/// already stays so.
+/// Checks that a phase allows a step. Returns whether the step changes anything, since repeats succeed without effect.
 ///
 /// # Errors
 /// When the phase does not allow it.
@@ -69,7 +68,7 @@ pub const fn allows(phase: MeetingPhase, step: MeetingStep) -> Result<bool, Wron
     }
 }
 
-/// When the present date of a meeting was made public, after a move: a new date is announced by the move itself.
+/// Returns when the meeting's current date became public. Rescheduling to another date announces that date.
 #[must_use]
 pub fn date_announced_at(
     announced: Option<DateTime<Utc>>,
@@ -85,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_meeting_goes_through_its_phases_in_order() {
+    fn each_phase_allows_its_steps() {
         use MeetingPhase::{Announced, Cancelled, Closed, Ended, Live, Planned};
         let table = [
             (MeetingStep::Announce, vec![Planned, Announced]),
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_move_to_another_date_is_an_announcement_of_that_date() {
+    fn rescheduling_to_another_date_announces_it() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         let (told, now) = (at("2026-03-01T05:00:00Z"), at("2026-03-10T05:00:00Z"));
         let start = at("2026-03-20T05:00:00Z");

@@ -1,4 +1,4 @@
-//! Every rule a citizen could argue about: pure functions over values, with the time handed in. No I/O, no async.
+//! Business rules as pure functions over values. Time is an argument; there is no I/O and no async code.
 
 pub mod announcement;
 pub mod author_name;

@@ -1,17 +1,17 @@
-//! The one normalisation of texts that are compared: searches, duplicates, blocked words, names of units.
+//! The normalisation of texts for comparison: searches, duplicates, blocked words, unit names.
 //!
 //! Steps, in this order:
-//! 1. Letters and digits are decomposed by compatibility (NFKD), signs canonically but for their wide
-//!    and small forms: "№" and "™" stay signs.
-//! 2. What is not drawn goes: controls, soft hyphens, zero-width and direction characters, selectors.
-//! 3. Combining marks go, but for the breve of й and the marks of scripts whose words need them. So ё is read as е.
-//! 4. I with and without a dot is one letter.
-//! 5. Case goes (full case folding: ß is ss).
-//! 6. Kazakh letters become the Russian ones that they are typed as. Not for blocked words.
-//! 7. A word in two alphabets is read in one (see [`read_in_one_alphabet`]).
-//! 8. Words are runs of letters and digits, composed again (NFC). What becomes of spaces and signs depends on the [`Level`].
+//! 1. Letters and digits are decomposed by compatibility (NFKD), signs canonically, except wide and small forms.
+//!    "№" and "™" stay signs.
+//! 2. Invisible characters are removed: controls, soft hyphens, zero-width and direction characters, selectors.
+//! 3. Combining marks are removed, except the breve of й and marks of scripts that need them. So ё becomes е.
+//! 4. Dotted and dotless I become one letter.
+//! 5. Case is folded fully: ß becomes ss.
+//! 6. Kazakh letters become the Russian ones typed instead, except for blocked words.
+//! 7. Words in two alphabets are rewritten in one (see [`read_in_one_alphabet`]).
+//! 8. Words are recomposed (NFC). Spaces and signs are treated by [`Level`].
 //!
-//! To normalise what is normalised changes nothing. A change to any step raises [`VERSION`].
+//! Normalisation is idempotent. Every change to a step must raise [`VERSION`].
 
 use std::collections::HashSet;
 
@@ -28,14 +28,14 @@ use crate::domain::{
     text::{BadText, single_line},
 };
 
-/// Version of the rules. Rows that hold normalised text say by which version it was made; 0 is all before this module.
+/// Version of the rules, stored with normalised rows. 0 is any version before this module.
 pub const VERSION: i32 = 1;
-/// How many different words a search may hold. Each is a condition in the database's statement, which nests by them.
+/// The highest number of different words in a search. Each nests one condition deeper in the SQL statement.
 pub const MAX_SEARCH_TERMS: usize = 20;
-/// How many code points a search may hold.
+/// The longest search, in characters.
 pub const MAX_SEARCH_LENGTH: usize = 200;
 
-/// Signs that only divide sentences and words: a text with more or fewer of them says the same.
+/// Signs that only separate words and sentences, and so carry no meaning.
 const DIVIDERS: &str = ".,!?;:…-‐‑‒–—―«»“”„‟‘’‚'\"()[]/¡¿·";
 
 /// What a normalised text is compared for.
@@ -43,9 +43,9 @@ const DIVIDERS: &str = ".,!?;:…-‐‑‒–—―«»“”„‟‘’‚'\"
 pub enum Level {
     /// Searches: the words, then each sign once.
     Search,
-    /// Duplicates: the words and the signs in their order, without those that only divide; these where there is nothing else.
+    /// Duplicates: words and signs in order, without separators unless there is nothing else.
     Duplicates,
-    /// Blocked words: words and signs as they stand, Kazakh letters as they are.
+    /// Blocked words: words and signs as they stand, with Kazakh letters.
     BlockedWords,
 }
 
@@ -55,7 +55,7 @@ enum Piece {
     Space,
 }
 
-/// Returns a text as it is compared at a level.
+/// Normalises a text for a kind of comparison.
 #[must_use]
 pub fn normalize(text: &str, level: Level) -> String {
     let pieces = pieces(text, level);
@@ -82,13 +82,13 @@ pub fn normalize(text: &str, level: Level) -> String {
     }
 }
 
-/// Returns a text as it is stored to be searched: its words, then its signs, with a space between two.
+/// Normalises a text for search: its words, then its signs, separated by spaces.
 #[must_use]
 pub fn normalize_for_search(text: &str) -> String {
     normalize(text, Level::Search)
 }
 
-/// Returns what a search asks for, each once: its words, or its signs where it has no word. Nothing for a blank text.
+/// Returns the distinct terms of a search: its words, or its signs if it has no words. Empty for a blank text.
 #[must_use]
 pub fn terms(text: &str) -> Vec<String> {
     let pieces = pieces(text, Level::Search);
@@ -102,7 +102,7 @@ pub fn terms(text: &str) -> Vec<String> {
     asked.map(Piece::text).filter(|term| seen.insert(term.clone())).collect()
 }
 
-/// Returns the terms of a search, or `None` where there are more than can be looked for at once.
+/// Returns the terms of a search, or `None` if it is too long or has too many.
 #[must_use]
 pub fn search_terms(text: &str) -> Option<Vec<String>> {
     match single_line(text, MAX_SEARCH_LENGTH) {
@@ -112,7 +112,7 @@ pub fn search_terms(text: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Returns the key under which it is looked up whether an author has said something at a meeting. `said` is normalised.
+/// Returns the digest for finding an author's earlier posts at a meeting. `said` is normalised.
 #[must_use]
 pub fn duplicate_digest(meeting: MeetingId, author: &str, said: &str) -> i64 {
     let hash =
@@ -130,9 +130,9 @@ impl Piece {
     }
 }
 
-/// Returns whether a normalised word can hold a character.
+/// Returns whether a character can be part of a normalised word.
 pub(in crate::domain) fn is_part_of_word(c: char) -> bool {
-    // These two letters are pictures, and the keycap is what makes one of a digit.
+    // These two letters and the keycap form pictures.
     (c.is_alphanumeric() || is_combining_mark(c)) && !matches!(c, 'ℹ' | 'Ⓜ' | '\u{20e3}')
 }
 
@@ -157,14 +157,14 @@ fn pieces(text: &str, level: Level) -> Vec<Piece> {
     pieces
 }
 
-/// Steps 1 to 4: what of a text is compared.
+/// Steps 1 to 4: returns the characters that are compared.
 fn characters(text: &str, level: Level) -> Vec<char> {
     let mut kept = Vec::with_capacity(text.len());
-    // A picture joined to another is not that picture alone.
+    // An emoji sequence differs from its parts.
     let joined = if level == Level::BlockedWords { without_invisible(text) } else { text.to_owned() };
     for c in joined.chars() {
         let mut keep = |c| keep(c, level, &mut kept);
-        // Wide and small forms of signs are those signs.
+        // Wide and small forms equal their sign.
         let by_compatibility = is_part_of_word(c) || matches!(c, '\u{fe50}'..='\u{fe6b}' | '\u{ff01}'..='\u{ff5e}');
         if by_compatibility { decompose_compatible(c, &mut keep) } else { decompose_canonical(c, &mut keep) }
     }
@@ -200,7 +200,7 @@ fn keep(c: char, level: Level, kept: &mut Vec<char>) {
     }
 }
 
-/// Steps 5 and 6. The Latin H stays for step 7: it looks like another letter than the small one.
+/// Steps 5 and 6. Keeps the Latin H for step 7, because it looks like another letter than h.
 fn fold(c: char, level: Level, word: &mut Vec<char>) {
     if c == 'H' {
         return word.push(c);
@@ -209,7 +209,7 @@ fn fold(c: char, level: Level, word: &mut Vec<char>) {
     word.extend(small.map(|c| if level == Level::BlockedWords { c } else { russian(c) }));
 }
 
-/// The letter of a Russian keyboard that a Kazakh one is typed as.
+/// Returns the Russian letter that a Kazakh one is typed as.
 pub(in crate::domain) const fn russian(c: char) -> char {
     match c {
         'ә' => 'а',
@@ -219,7 +219,7 @@ pub(in crate::domain) const fn russian(c: char) -> char {
         'ө' => 'о',
         'ұ' | 'ү' => 'у',
         'һ' => 'х',
-        // Step 7 reads it first: it also looks like a Latin letter.
+        // і stays for step 7, because it also looks like a Latin letter.
         other => other,
     }
 }

@@ -1,21 +1,21 @@
-//! The norms of the decree as dated data: every duty is judged by the set in force on the date it concerns.
+//! The norms of the decree as dated data. A duty is judged by the norms in force on its date.
 
 use chrono::NaiveDate;
 use entities::enums::RegionKind;
 
 /// Paragraphs of the decree, as the product cites them.
 pub mod paragraph {
-    /// Who meets whom and how often; the calendar.
+    /// Coverage and frequency of meetings; the calendar.
     pub const COVERAGE: &str = "2.1";
     /// Meetings outside the calendar.
     pub const OFF_CALENDAR: &str = "3.1";
-    /// At most one quarter of the planned time for the presentation.
+    /// At most a quarter of the planned time for the presentation.
     pub const TIME_SPLIT: &str = "3.3";
-    /// Announcing a meeting.
+    /// Announcement of meetings.
     pub const ANNOUNCED: &str = "3.4";
 }
 
-/// How often an akim owes a meeting to each unit.
+/// How often an akim has to meet each unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
     /// Once a year.
@@ -26,36 +26,36 @@ pub enum Period {
     Quarter,
 }
 
-/// What the maslikhat has to do with the calendar.
+/// The maslikhat's part in the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Maslikhat {
-    /// It agrees.
+    /// It agrees to the calendar.
     Agreement,
-    /// It is told.
+    /// It is notified of the calendar.
     Notification,
 }
 
-/// What the akims of some kinds of units owe.
+/// The norm for the akims of some kinds of units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Norm {
-    /// Kinds of the units whose akims are meant.
+    /// Kinds of units whose akims the norm applies to.
     pub hosts: &'static [RegionKind],
-    /// Kinds of the units that such an akim covers; empty: its own unit.
+    /// Kinds of units that such an akim covers. Empty: its own unit.
     pub covers: &'static [RegionKind],
-    /// How often.
+    /// The frequency.
     pub period: Period,
-    /// Whether the meetings are held where the people live.
+    /// Whether the meetings are held in the covered units.
     pub visiting: bool,
-    /// How many days before its date a meeting is announced (p. 3.4).
+    /// Days between announcement and meeting (p. 3.4).
     pub announce_days: u64,
-    /// Whether the line was not found in a source, and stands as it was before.
+    /// Whether no source confirms the norm, so that the previous wording is kept.
     pub unverified: bool,
 }
 
 /// The norms of one wording of the decree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NormSet {
-    /// Name, as in the settings.
+    /// Name in the settings.
     pub name: &'static str,
     /// Citation in Kazakh.
     pub citation_kk: &'static str,
@@ -63,15 +63,15 @@ pub struct NormSet {
     pub citation_ru: &'static str,
     /// Citation in English.
     pub citation_en: &'static str,
-    /// First day on which it is in force.
+    /// First day in force.
     pub valid_from: NaiveDate,
     /// The presentation's share of the planned time, as a fraction (p. 3.3).
     pub presentation_share: (u32, u32),
-    /// What the maslikhat has to do with the calendar.
+    /// The maslikhat's part in the calendar.
     pub maslikhat: Maslikhat,
-    /// What each level owes.
+    /// The norms for each kind of host.
     pub norms: &'static [Norm],
-    /// Acts that it replaced (p. 6).
+    /// Acts that it repealed (p. 6).
     pub repeals: &'static [&'static str],
 }
 
@@ -134,7 +134,7 @@ pub const DECREE_2022: NormSet = NormSet {
     repeals: &["No. 190 of 2016-02-05", "No. 622 of 2018-01-10", "No. 272 of 2020-02-24", "No. 403 of 2020-09-07"],
 };
 
-/// The decree as amended on 20 November 2023, as far as its frequencies are known from the press.
+/// The decree as amended on 20 November 2023, with frequencies as reported by the press.
 pub const DECREE_2024: NormSet = NormSet {
     name: "decree-2024",
     citation_kk: "№ 826 Жарлық, 2023 жылғы 20 қарашадағы өзгерістермен",
@@ -147,10 +147,10 @@ pub const DECREE_2024: NormSet = NormSet {
     repeals: &[],
 };
 
-/// Every set the product knows.
+/// All known sets of norms.
 pub const ALL: [&NormSet; 2] = [&DECREE_2022, &DECREE_2024];
 
-/// The sets that an operator has switched on, oldest first. Never empty.
+/// The sets that the operator switched on, oldest first. Never empty.
 #[derive(Clone, Debug)]
 pub struct Norms {
     first: &'static NormSet,
@@ -164,10 +164,10 @@ impl Default for Norms {
 }
 
 impl Norms {
-    /// The sets with these names.
+    /// Returns the sets with these names.
     ///
     /// # Errors
-    /// The first name that is not known; an empty name where there is none at all.
+    /// The first unknown name, or an empty name if there are no names.
     pub fn named(names: &[impl AsRef<str>]) -> Result<Self, String> {
         let mut sets = Vec::with_capacity(names.len());
         for name in names {
@@ -181,7 +181,7 @@ impl Norms {
         Ok(Self { first, later: sets.collect() })
     }
 
-    /// The set in force on a date; before the first, the first.
+    /// Returns the set in force on a date, or the first set for earlier dates.
     #[must_use]
     pub fn in_force(&self, date: NaiveDate) -> &'static NormSet {
         self.later.iter().rev().find(|set| set.valid_from <= date).copied().unwrap_or(self.first)
@@ -189,7 +189,7 @@ impl Norms {
 }
 
 impl NormSet {
-    /// What the akim of a unit of this kind owes; none for units without an akim.
+    /// Returns the norm for a host of this kind, or `None` if it has no akim.
     #[must_use]
     pub fn of(&self, host: RegionKind) -> Option<&'static Norm> {
         self.norms.iter().find(|norm| norm.hosts.contains(&host))

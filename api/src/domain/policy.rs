@@ -1,7 +1,7 @@
-//! Who may do what: named actions, each with one rule; the use case asks for its proof.
+//! Permissions: named actions with one rule each. Commands require a proof of permission.
 //!
-//! A meeting belongs to its host, the unit whose akim holds it. A role with a region reaches down that region's subtree, so
-//! whoever has authority over the host or over a unit above it has authority over the meeting.
+//! A meeting belongs to its host, the unit whose akim holds it. A role applies to the subtree of its region, so a role
+//! over the host or over a unit above the host is a role over the meeting.
 
 use std::{fmt::Write as _, marker::PhantomData};
 
@@ -31,7 +31,7 @@ impl HostScope {
     }
 }
 
-/// Whether the viewer has the role here: ADMIN everywhere, others where their region reaches.
+/// Returns whether the viewer has the role over a host: ADMIN everywhere, others in their region's subtree.
 #[must_use]
 pub fn holds(viewer: &Viewer, role: Role, scope: &HostScope) -> bool {
     viewer.person().is_some_and(|person| {
@@ -40,18 +40,18 @@ pub fn holds(viewer: &Viewer, role: Role, scope: &HostScope) -> bool {
     })
 }
 
-/// Something that needs a permission on a meeting.
+/// An action on a meeting that needs a permission.
 pub trait Action {
-    /// Its name, as in the matrix.
+    /// Name of the action in the matrix.
     const NAME: &'static str;
-    /// Whether the viewer may do it.
+    /// Returns whether the viewer may do it.
     fn permits(viewer: &Viewer, scope: &HostScope) -> bool;
 }
 
-/// The proof that an action was permitted. Only [`authorize`] makes one.
+/// Proof that an action is permitted. Only [`authorize`] creates it.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowed<'a, A> {
-    /// Who may do it.
+    /// The permitted person.
     pub person: &'a Person,
     action: PhantomData<A>,
 }
@@ -61,14 +61,14 @@ pub struct Allowed<'a, A> {
 pub enum Denied {
     /// The caller is not signed in.
     Anonymous,
-    /// The caller is signed in, and may not.
+    /// The caller is signed in, but not permitted.
     Forbidden,
 }
 
-/// Asks for the proof that the viewer may do `A` here.
+/// Authorises the viewer to do `A` and returns the proof.
 ///
 /// # Errors
-/// When the viewer may not.
+/// When the viewer is not permitted.
 pub fn authorize<'a, A: Action>(viewer: &'a Viewer, scope: &HostScope) -> Result<Allowed<'a, A>, Denied> {
     let person = viewer.person().ok_or(Denied::Anonymous)?;
     if A::permits(viewer, scope) { Ok(Allowed { person, action: PhantomData }) } else { Err(Denied::Forbidden) }
@@ -96,7 +96,7 @@ actions! {
     PlanMeeting = "meeting.plan": |viewer, scope| holds(viewer, Role::Akimat, scope);
     /// Announces a meeting (p. 3.4).
     AnnounceMeeting = "meeting.announce": |viewer, scope| holds(viewer, Role::Akimat, scope);
-    /// Moves a meeting.
+    /// Reschedules a meeting.
     RescheduleMeeting = "meeting.reschedule": |viewer, scope| holds(viewer, Role::Akimat, scope);
     /// Cancels a meeting.
     CancelMeeting = "meeting.cancel": |viewer, scope| holds(viewer, Role::Akimat, scope);
@@ -106,13 +106,13 @@ actions! {
     RunMeeting = "meeting.run": |viewer, scope| {
         holds(viewer, Role::Akimat, scope) || holds(viewer, Role::Moderator, scope)
     };
-    /// Sets how comments are moderated.
+    /// Changes moderation settings.
     SetModeration = "meeting.set_moderation": |viewer, scope| holds(viewer, Role::Moderator, scope);
-    /// Sees the words that are blocked at a meeting.
+    /// Sees the blocked words of a meeting.
     SeeSettings = "meeting.see_settings": |viewer, scope| SeeAllComments::permits(viewer, scope);
-    /// Posts a comment, votes for one, withdraws one's own.
+    /// Posts, votes for and withdraws comments.
     PostComment = "comment.post": |viewer, _scope| may_post(viewer);
-    /// Brings comments from a broadcast platform.
+    /// Imports comments from a broadcast platform.
     ImportComments = "comment.import": |viewer, scope| holds(viewer, Role::Connector, scope);
     /// Approves, rejects, hides, selects, answers, merges and labels comments.
     ModerateComments = "comment.moderate": |viewer, scope| holds(viewer, Role::Moderator, scope);
@@ -124,20 +124,20 @@ actions! {
     };
 }
 
-/// Whether the viewer is one of those who run the meetings here: akimat staff or a moderator, by their own region.
+/// Returns whether the viewer belongs to the host's staff: akimat or moderator with a region above it.
 #[must_use]
 pub fn is_staff(viewer: &Viewer, scope: &HostScope) -> bool {
     let person = viewer.person().filter(|person| person.region.is_some_and(|region| scope.under(region)));
     person.is_some_and(|person| person.roles.iter().any(|role| matches!(role, Role::Akimat | Role::Moderator)))
 }
 
-/// Whether the viewer may post anywhere: all of [`PostComment`], which does not depend on the meeting.
+/// Returns whether the viewer may post. This is all of [`PostComment`], which does not depend on the meeting.
 #[must_use]
 pub fn may_post(viewer: &Viewer) -> bool {
     viewer.is(Role::Citizen) || viewer.is(Role::Admin)
 }
 
-/// Whether the viewer's own grant reaches a broadcast. Of [`ImportComments`] it is the part that depends on the broadcast.
+/// Returns whether the viewer's grant covers a broadcast, which is the part of [`ImportComments`] that depends on it.
 #[must_use]
 pub fn may_import_from(viewer: &Viewer, platform: Platform, broadcast: BroadcastId) -> bool {
     viewer.is(Role::Admin) || viewer.person().is_some_and(|person| person.imports.covers(platform, broadcast))
@@ -146,17 +146,16 @@ pub fn may_import_from(viewer: &Viewer, platform: Platform, broadcast: Broadcast
 /// Which comments of a meeting a viewer may see.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CommentScope {
-    /// All of them.
+    /// All comments.
     Everything,
-    /// The public ones, and those of this author.
+    /// Public comments, and those of this author.
     PublicAndOwn(String),
-    /// The public ones.
+    /// Public comments.
     PublicOnly,
 }
 
 impl CommentScope {
-    /// Whether a comment in this state by this author may be seen. What a later version means by a state of its own nobody knows:
-    /// such a comment is not there.
+    /// Returns whether a comment in this state by this author may be seen. Nobody sees comments in an unknown state.
     #[must_use]
     pub fn allows(&self, state: CommentState, author_key: Option<&str>) -> bool {
         match self {
@@ -168,7 +167,7 @@ impl CommentScope {
     }
 }
 
-/// Which comments of a meeting the viewer may see.
+/// Returns which comments of a meeting the viewer may see.
 #[must_use]
 pub fn comment_scope(viewer: &Viewer, scope: &HostScope) -> CommentScope {
     if SeeAllComments::permits(viewer, scope) {
@@ -177,19 +176,19 @@ pub fn comment_scope(viewer: &Viewer, scope: &HostScope) -> CommentScope {
     author_key(viewer).map_or(CommentScope::PublicOnly, CommentScope::PublicAndOwn)
 }
 
-/// The key under which what the viewer writes is kept; none for the anonymous.
+/// Returns the author key of the viewer, or `None` if anonymous.
 #[must_use]
 pub fn author_key(viewer: &Viewer) -> Option<String> {
     viewer.subject().map(author_of)
 }
 
-/// The key under which what a person writes is kept.
+/// Returns the author key of a person.
 #[must_use]
 pub fn author_of(subject: &str) -> String {
     format!("sub:{subject}")
 }
 
-/// The whole rule book as text: every action for every role, by where the role's region lies.
+/// Renders the permission matrix as text: each action by role and position of the role's region.
 #[must_use]
 pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
     let positions = [
@@ -229,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rule_book_is_as_reviewed() {
+    fn the_permission_matrix_is_as_reviewed() {
         let code = |text: &str| text.parse::<KatoCode>().unwrap();
         let ancestors = vec![code("100000000"), code("103200000")];
         let scope = HostScope { host: code("103230000"), ancestors };

@@ -1,7 +1,7 @@
-//! Validation of the texts that people send: names, titles, bodies, answers, reasons.
+//! Validates texts that people send: names, titles, bodies, answers, reasons.
 //!
-//! What nobody sees is taken out before anything is judged, so a pasted text is never refused for it. Lengths are counted in
-//! Unicode code points of what is left, in composed form (NFC).
+//! Invisible characters are removed before validation, so a pasted text is never rejected for them. Lengths are counted
+//! in Unicode code points of the cleaned text in NFC.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
@@ -11,27 +11,27 @@ use crate::domain::characters::{is_line_break, is_visible, without_invisible};
 /// Why a text is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadText {
-    /// Nothing in it can be seen.
+    /// The text has no visible character.
     Empty,
-    /// It has more code points than allowed.
+    /// The text has too many code points.
     TooLong {
-        /// How many are allowed.
+        /// The highest allowed number.
         max: usize,
     },
 }
 
-/// Returns a text of one line with 1 to `max` code points: line breaks and tabs become single spaces.
+/// Cleans a single-line text of 1 to `max` code points. Line breaks and tabs become spaces.
 ///
 /// # Errors
-/// When nothing in it can be seen, or it is too long.
+/// When the text is blank or too long.
 pub fn single_line(text: &str, max: usize) -> Result<String, BadText> {
     bounded(joined(&cleaned(text)), max)
 }
 
-/// Returns a text of 1 to `max` code points in its lines, with at most one empty line between two.
+/// Cleans a multi-line text of 1 to `max` code points, with at most one empty line in a row.
 ///
 /// # Errors
-/// When nothing in it can be seen, or it is too long.
+/// When the text is blank or too long.
 pub fn multi_line(text: &str, max: usize) -> Result<String, BadText> {
     let mut kept: Vec<String> = Vec::new();
     for line in cleaned(text).replace("\r\n", "\n").split(is_line_break) {
@@ -43,7 +43,7 @@ pub fn multi_line(text: &str, max: usize) -> Result<String, BadText> {
     bounded(kept.join("\n").trim().to_owned(), max)
 }
 
-/// Returns a text of one line whose author cannot be asked again: cut where it is too long, `None` where nothing can be seen.
+/// Cleans a single-line text that cannot be rejected: truncates it if it is too long. `None` if it is blank.
 #[must_use]
 pub fn sanitize(text: &str, max: usize) -> Option<String> {
     let text = bounded(joined(&cleaned(text)), usize::MAX).ok()?;
@@ -57,22 +57,22 @@ pub fn sanitize(text: &str, max: usize) -> Option<String> {
         used <= room
     });
     let whole: String = whole.collect();
-    // A single character may be overloaded with marks.
+    // A single grapheme may be longer than the limit.
     let kept = if is_blank(&whole) { text.chars().take(room).collect() } else { whole };
-    // A joiner at the cut has lost what it joined.
+    // A trailing joiner has no effect.
     Some(format!("{}…", joined(&cleaned(&kept))))
 }
 
-/// Returns whether nothing in a text can be seen.
+/// Returns whether a text has no visible character.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
     !text.chars().any(is_visible)
 }
 
-/// The text in composed form without what nobody sees; still with its line breaks and tabs.
+/// Returns the text in NFC without invisible characters, with its line breaks and tabs.
 fn cleaned(text: &str) -> String {
     let composed: String = text.nfc().collect();
-    // What is taken out may have kept a letter and its mark apart.
+    // Removed characters may have separated a letter and its mark.
     without_invisible(&composed).nfc().collect()
 }
 
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// Characters that decide how a text is cleaned, among ordinary ones.
+    /// Characters that affect cleaning, among ordinary ones.
     fn awkward() -> impl Strategy<Value = String> {
         let special = "\u{0}\t\n\r\u{b}\u{c}\u{85}\u{2028}\u{2029}\u{a0}\u{200b}\u{200c}\u{200d}\u{200e}\u{202e}\u{2066}\u{feff}\u{ad}\u{fe0f}\
                        \u{e0067}\u{e007f}\u{e0100}\u{180b}\u{3164}\u{2800}\u{20e3}\u{301}\u{306}\u{338}\u{2add}\u{1f3f4}👨👩❤1#иеәqकि्ب葛 .";
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_out_what_nobody_sees() {
+    fn removes_invisible_characters() {
         for unseen in "\u{0}\u{7}\u{1b}\u{7f}\u{9f}\u{ad}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{61c}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\
                        \u{3164}\u{fe0f}\u{e0067}\u{fff9}\u{ffff}"
             .chars()
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_joiners_and_selectors_where_they_change_what_is_drawn() {
+    fn keeps_joiners_and_selectors_with_a_visible_effect() {
         for drawn in [
             "👨\u{200d}👩\u{200d}👧",
             "❤\u{fe0f}\u{200d}🔥",
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_text_of_nothing_visible() {
+    fn rejects_blank_texts() {
         for nothing in
             ["", " \u{3000}\n", "\u{200b}\u{200b}", " \u{3164}\u{2800} \u{feff}", "\u{ad}\n\u{fe0f}", "\u{0}\u{202e}"]
         {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_a_long_text_between_whole_characters() {
+    fn truncates_between_graphemes() {
         assert_eq!(sanitize(&"ә".repeat(1001), 1000).unwrap().chars().count(), 1000);
         assert_eq!(sanitize("аб👨\u{200d}👩\u{200d}👧в", 6).unwrap(), "аб…");
         assert_eq!(sanitize(&format!("а{}", "\u{301}".repeat(50)), 6).unwrap(), format!("а{}…", "\u{301}".repeat(4)));

@@ -1,43 +1,43 @@
-//! The split between presentation and questions (p. 3.3): one pure function from segments, plan, norms and `now`.
+//! The time split between presentation and questions (p. 3.3), computed from segments, plan, norms and `now`.
 //!
-//! All sums are of server time in whole milliseconds. A change is placed at `now` or at the last known moment, whichever is
-//! later, so that a clock that jumps back can neither make a segment negative nor let two overlap.
+//! Times are server times in whole milliseconds. A change takes effect at `now` or at the last known time, whichever is
+//! later, so that a clock that jumps back cannot make a segment negative or let two overlap.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::enums::Stage;
 
-/// An uninterrupted stretch of one stage.
+/// An uninterrupted period of one stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// What ran.
+    /// The stage.
     pub stage: Stage,
-    /// When it began.
+    /// Start of the segment.
     pub started_at: DateTime<Utc>,
-    /// When it ended; none: it runs.
+    /// End of the segment, or `None` while it runs.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// How the presentation stands against its budget.
+/// State of the presentation's budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SplitStatus {
     /// Below 80 % of the budget.
     Within,
-    /// 80 % of the budget or more, but not over it.
+    /// From 80 % of the budget up to all of it.
     Warning,
     /// Over the budget.
     Exceeded,
 }
 
-/// The sums of a meeting at one moment.
+/// Totals of a meeting at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sums {
-    /// What runs now.
+    /// The running stage.
     pub stage: Option<Stage>,
-    /// Since when.
+    /// Start of the running stage.
     pub stage_started_at: Option<DateTime<Utc>>,
-    /// The planned time.
+    /// Planned time.
     pub planned_ms: i64,
-    /// The presentation's share of it.
+    /// Budget of the presentation.
     pub budget_ms: i64,
     /// Time spent on the presentation.
     pub presentation_ms: i64,
@@ -47,11 +47,11 @@ pub struct Sums {
     pub break_ms: i64,
     /// When the presentation reached 80 % of its budget.
     pub warned_at: Option<DateTime<Utc>>,
-    /// When the presentation had used its budget up, and went on.
+    /// When the presentation used up its budget and continued.
     pub exceeded_at: Option<DateTime<Utc>>,
 }
 
-/// What the sums are made from.
+/// Planned length and share that the budget is computed from.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Planned length in minutes.
@@ -61,19 +61,19 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The planned time in milliseconds.
+    /// Returns the planned time in milliseconds.
     #[must_use]
     pub fn planned_ms(self) -> i64 {
         i64::from(self.minutes) * 60_000
     }
 
-    /// The presentation's budget in milliseconds, rounded down.
+    /// Returns the presentation's budget in milliseconds, rounded down.
     #[must_use]
     pub fn budget_ms(self) -> i64 {
         self.planned_ms() * i64::from(self.share.0) / i64::from(self.share.1.max(1))
     }
 
-    /// The least whole number of milliseconds that is 80 % of the budget or more.
+    /// Returns 80 % of the budget in milliseconds, rounded up.
     #[must_use]
     pub fn warning_ms(self) -> i64 {
         (self.budget_ms() * 4 + 4) / 5
@@ -81,13 +81,13 @@ impl Plan {
 }
 
 impl Sums {
-    /// What is left of the budget; negative once it is exceeded.
+    /// Returns what is left of the budget, negative once it is exceeded.
     #[must_use]
     pub const fn budget_left_ms(&self) -> i64 {
         self.budget_ms - self.presentation_ms
     }
 
-    /// The part of the planned time that the presentation has taken.
+    /// Returns the share of the planned time that the presentation has taken.
     #[must_use]
     #[expect(
         clippy::as_conversions,
@@ -98,7 +98,7 @@ impl Sums {
         if self.planned_ms == 0 { 0.0 } else { self.presentation_ms as f64 / self.planned_ms as f64 }
     }
 
-    /// How the presentation stands against its budget.
+    /// Returns the state of the presentation's budget.
     #[must_use]
     pub const fn status(&self) -> SplitStatus {
         match (self.exceeded_at, self.warned_at) {
@@ -109,7 +109,7 @@ impl Sums {
     }
 }
 
-/// Adds a meeting's segments up.
+/// Computes the totals of a meeting's segments.
 #[must_use]
 pub fn sums(plan: Plan, segments: &[Segment], now: DateTime<Utc>) -> Sums {
     let running = segments.last().filter(|segment| segment.ended_at.is_none());
@@ -134,27 +134,27 @@ pub fn sums(plan: Plan, segments: &[Segment], now: DateTime<Utc>) -> Sums {
                     (before + spent >= mark).then_some(at)
                 };
                 sums.warned_at = sums.warned_at.or_else(|| reaches(plan.warning_ms()));
-                // The budget itself is still allowed; the first millisecond over it is not.
+                // Exactly the budget is allowed; one millisecond more is not.
                 sums.exceeded_at =
                     sums.exceeded_at.or_else(|| reaches(sums.budget_ms + 1).map(|at| at - TimeDelta::milliseconds(1)));
                 sums.presentation_ms += spent;
             }
             Stage::Questions => sums.questions_ms += spent,
-            // Whatever a later version means by a stage of its own, it is neither of those that have a budget.
+            // Unknown stages of a later version have no budget.
             Stage::Break | Stage::Unknown => sums.break_ms += spent,
         }
     }
     sums
 }
 
-/// What a change of stage does to the segments.
+/// A change of stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The moment of the change: the end of what ran, and the beginning of what runs.
+    /// End of the old stage and start of the new one.
     pub at: DateTime<Utc>,
 }
 
-/// A change to another stage, or to none at the end; nothing where that stage runs already.
+/// Returns the change to another stage, or to none at the end. `None` if that stage already runs.
 #[must_use]
 pub fn change(segments: &[Segment], to: Option<Stage>, now: DateTime<Utc>) -> Option<Change> {
     let running = segments.last().filter(|segment| segment.ended_at.is_none()).map(|segment| segment.stage);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_is_warned_of_at_eighty_percent_and_exceeded_only_beyond_it() {
+    fn warns_at_80_percent_and_exceeds_only_beyond_the_budget() {
         let plan = Plan { minutes: 60, share: QUARTER };
         let log = [Segment { stage: Stage::Presentation, started_at: at(0), ended_at: None }];
         let status = |ms| sums(plan, &log, at(ms)).status();
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(over.budget_left_ms(), -60_000);
     }
 
-    /// One press of a button at a moment of a clock that may have jumped; sent by one moderator or by two at once.
+    /// One press of a stage button at the time of a clock that may jump, possibly sent twice.
     #[derive(Clone, Debug)]
     struct Press {
         to: Option<Stage>,
@@ -221,7 +221,7 @@ mod tests {
         prop::collection::vec(press, 0..24)
     }
 
-    /// The same story told without segments: a running total a stage, advanced from moment to moment.
+    /// A naive implementation: running totals, advanced from press to press.
     fn replay(presses: &[Press], end_ms: i64) -> [i64; 3] {
         let mut totals = [0; 3];
         let (mut clock, mut latest, mut running) = (0_i64, i64::MIN, None::<Stage>);
@@ -252,7 +252,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn sums_agree_with_a_naive_replay_to_the_millisecond(presses in presses(), end_ms in 0..1_000_000_i64, minutes in 10..720_i32) {
+        fn totals_match_a_naive_replay(presses in presses(), end_ms in 0..1_000_000_i64, minutes in 10..720_i32) {
             let (mut log, mut clock) = (Vec::new(), 0);
             for press in &presses {
                 clock += press.step_ms;

@@ -1,4 +1,4 @@
-//! Who is asking, as the token says it.
+//! The viewer: who sends a request, according to the token.
 
 use std::collections::HashMap;
 
@@ -7,38 +7,38 @@ use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 
 use crate::domain::text::sanitize;
 
-/// How many characters a shown name may have.
+/// The longest author name, in characters.
 pub const MAX_NAME_LENGTH: usize = 100;
 
-/// Up to which second of issue whose tokens are withdrawn, by subject.
+/// Revoked tokens: tokens issued to a subject up to this time are invalid.
 pub type Revocations = HashMap<String, DateTime<Utc>>;
 
-/// What a signed-in person may be. The public API uses the same names.
+/// Roles of a signed-in person, named as in the public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Role {
     /// Signed in; may post, vote and withdraw.
     Citizen,
-    /// Runs the live questions of the meetings of its region's subtree.
+    /// Moderates the live questions of meetings in its region's subtree.
     Moderator,
-    /// Staff of an akimat: plans, announces and runs the meetings of its region's subtree.
+    /// Staff of an akimat: plans, announces and runs the meetings in its region's subtree.
     Akimat,
-    /// A maslikhat's secretariat.
+    /// Secretariat of a maslikhat.
     Maslikhat,
-    /// A central body, national holding or company.
+    /// A central agency, national holding or company.
     Agency,
     /// The Government.
     Government,
     /// The Presidential Administration: sees everything, changes nothing (p. 7).
     Administration,
-    /// A connector that brings comments from a broadcast platform.
+    /// A connector that imports comments from a broadcast platform.
     Connector,
-    /// Operates the service; may do everything.
+    /// Operator of the service, with all permissions.
     Admin,
 }
 
 impl Role {
-    /// Every role, in the order of the public API.
+    /// All roles, in the order of the public API.
     pub const ALL: [Self; 9] = [
         Self::Citizen,
         Self::Moderator,
@@ -52,10 +52,10 @@ impl Role {
     ];
 }
 
-/// Who is asking.
+/// The sender of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Viewer {
-    /// No token: sees what is public.
+    /// No token. Sees public data.
     Anonymous,
     /// A verified token.
     Person(Person),
@@ -64,38 +64,38 @@ pub enum Viewer {
 /// A signed-in caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Person {
-    /// The token's `sub`: one person, whatever their roles.
+    /// The token's `sub`, which identifies the person whatever their roles.
     pub subject: String,
-    /// Name shown beside what the person writes.
+    /// Author name of the person's comments.
     pub name: String,
-    /// What the person may be.
+    /// The person's roles.
     pub roles: Vec<Role>,
-    /// Authority over this unit's subtree.
+    /// Root of the subtree that the roles apply to.
     pub region: Option<KatoCode>,
-    /// Code of the agency the person speaks for.
+    /// Code of the person's agency.
     pub agency: Option<String>,
-    /// What a connector may import.
+    /// Restrictions of a connector.
     pub imports: ImportGrant,
 }
 
-/// Restricts what a connector may import. A part that is not named restricts nothing.
+/// Restricts what a connector may import. `None` does not restrict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ImportGrant {
-    /// Only from broadcasts on this platform.
+    /// Only broadcasts on this platform.
     pub platform: Option<Platform>,
-    /// Only from this broadcast.
+    /// Only this broadcast.
     pub broadcast: Option<BroadcastId>,
 }
 
 impl ImportGrant {
-    /// Whether comments of a broadcast may be imported.
+    /// Returns whether comments of a broadcast may be imported.
     #[must_use]
     pub fn covers(&self, platform: Platform, broadcast: BroadcastId) -> bool {
         self.platform.is_none_or(|own| own == platform) && self.broadcast.is_none_or(|own| own == broadcast)
     }
 }
 
-/// Returns the name to show for a token: its own, else its subject, made fit to be shown and cut at [`MAX_NAME_LENGTH`].
+/// Returns a token's name, or its subject, sanitised and truncated to [`MAX_NAME_LENGTH`].
 #[must_use]
 pub fn display_name(name: Option<&str>, subject: &str) -> String {
     let shown = |text: &str| sanitize(text, MAX_NAME_LENGTH);
@@ -103,7 +103,7 @@ pub fn display_name(name: Option<&str>, subject: &str) -> String {
 }
 
 impl Viewer {
-    /// The signed-in caller, if any.
+    /// Returns the signed-in person, if any.
     #[must_use]
     pub const fn person(&self) -> Option<&Person> {
         match self {
@@ -112,19 +112,19 @@ impl Viewer {
         }
     }
 
-    /// The caller's subject, if signed in.
+    /// Returns the person's subject, if signed in.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.person().map(|person| person.subject.as_str())
     }
 
-    /// Whether the caller is one of the public: anonymous, or nothing but a citizen.
+    /// Returns whether the viewer is anonymous or has no role but citizen.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.person().is_none_or(|person| person.roles.iter().all(|role| *role == Role::Citizen))
     }
 
-    /// Whether the caller has the role, wherever.
+    /// Returns whether the viewer has the role, in any region.
     #[must_use]
     pub fn is(&self, role: Role) -> bool {
         self.person().is_some_and(|person| person.roles.contains(&role))
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_shown_without_what_cannot_be_seen_and_cut_at_its_end() {
+    fn display_names_are_sanitised_and_truncated() {
         let long = display_name(Some(&"ә".repeat(150)), "ana");
         assert_eq!(long.chars().count(), MAX_NAME_LENGTH);
         assert!(long.starts_with('ә') && long.ends_with('…'), "{long}");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_grant_restricts_by_what_it_names() {
+    fn import_grants_restrict_by_what_they_name() {
         let [one, other] = [1, 2].map(|n| BroadcastId(uuid::Uuid::from_u128(n)));
         let vk = ImportGrant { platform: Some(Platform::Vk), broadcast: None };
         assert!(vk.covers(Platform::Vk, one) && !vk.covers(Platform::Youtube, one));

@@ -114,7 +114,7 @@ impl Query {
     ) -> ApiResult<RegionConnection> {
         let app = ctx.app();
         let date = as_of.map_or_else(|| almaty_date(app.clock.now()), |date| date.0);
-        let tree = Arc::clone(app.atlas.load().at(date));
+        let tree = Arc::clone(app.region_history.load().at(date));
         let kinds = kinds_of(kinds);
         let parent = parent.map(|code| code.0);
         let (kinds, search) = (kinds.as_deref(), search.as_deref());

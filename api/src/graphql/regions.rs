@@ -69,7 +69,7 @@ impl Region {
     pub fn today(ctx: &Context<'_>, code: kato::KatoCode) -> Option<Self> {
         let app = ctx.app();
         let today = crate::clock::almaty_date(app.clock.now());
-        let (tree, node) = app.atlas.load().unit_on(code, today)?;
+        let (tree, node) = app.region_history.load().unit_on(code, today)?;
         Self::at(tree, node)
     }
 

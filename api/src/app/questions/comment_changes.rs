@@ -7,7 +7,7 @@ use entities::{comment, enums::CommentState, ids::CommentId};
 use crate::{
     app::questions::change_event,
     domain::{
-        comment::{MERGED_STATE, WrongState, merge, state_after_unmerge},
+        comment::{self as rules, MERGED_STATE, WrongState, state_after_unmerge},
         feed::NewEvent,
     },
     store::{StoreError, Tx, comment_changes::CommentChange},
