@@ -8,7 +8,7 @@ use crate::{
     clock::almaty_date,
     domain::{
         feed::{EventKind, FeedName, NewEvent},
-        time_split::{Plan, Segment, Sums, sums},
+        time_split::{Segment, SplitPlan, SplitTotals, split_totals},
     },
     store::StoreError,
 };
@@ -25,9 +25,14 @@ pub fn to_segments(rows: &[stage_segment::Model]) -> Vec<Segment> {
 impl App {
     /// Computes the time split of a meeting at `now`, by the norms in force on its date.
     #[must_use]
-    pub fn sums(&self, meeting: &meeting::Model, rows: &[stage_segment::Model], now: DateTime<Utc>) -> Sums {
+    pub fn split_totals(
+        &self,
+        meeting: &meeting::Model,
+        rows: &[stage_segment::Model],
+        now: DateTime<Utc>,
+    ) -> SplitTotals {
         let share = self.norms.in_force(almaty_date(meeting.planned_start)).presentation_share;
-        sums(Plan { minutes: meeting.planned_minutes, share }, &to_segments(rows), now)
+        split_totals(SplitPlan { minutes: meeting.planned_minutes, share }, &to_segments(rows), now)
     }
 
     /// Records for every live meeting whether its presentation has reached 80 % or 100 % of its budget.
@@ -81,8 +86,8 @@ impl App {
         rows: &[stage_segment::Model],
         now: DateTime<Utc>,
     ) -> Vec<NewEvent> {
-        let sums = self.sums(meeting, rows, now);
-        let thresholds = [(&mut meeting.warned_at, sums.warned_at), (&mut meeting.exceeded_at, sums.exceeded_at)];
+        let totals = self.split_totals(meeting, rows, now);
+        let thresholds = [(&mut meeting.warned_at, totals.warned_at), (&mut meeting.exceeded_at, totals.exceeded_at)];
         let new = thresholds.into_iter().filter(|(recorded, reached)| recorded.is_none() && reached.is_some());
         let new = new.map(|(recorded, reached)| *recorded = reached).count();
         vec![meeting_event(meeting.id, EventKind::Stage, None); new]

@@ -17,15 +17,15 @@ pub fn date(at: DateTime<Utc>) -> NaiveDate {
 
 /// Returns the last date for announcing a meeting in time, or `None` if the host's kind has no norm.
 #[must_use]
-pub fn due(norms: &Norms, host: RegionKind, planned_start: DateTime<Utc>) -> Option<NaiveDate> {
+pub fn due_date(norms: &Norms, host: RegionKind, planned_start: DateTime<Utc>) -> Option<NaiveDate> {
     let held = date(planned_start);
     held.checked_sub_days(Days::new(norms.in_force(held).of(host)?.announce_days))
 }
 
 /// Returns whether a meeting was announced in time. A deadline ends at 24:00.
 #[must_use]
-pub fn in_time(norms: &Norms, host: RegionKind, planned_start: DateTime<Utc>, announced: DateTime<Utc>) -> bool {
-    due(norms, host, planned_start).is_none_or(|due| date(announced) <= due)
+pub fn is_in_time(norms: &Norms, host: RegionKind, planned_start: DateTime<Utc>, announced: DateTime<Utc>) -> bool {
+    due_date(norms, host, planned_start).is_none_or(|due| date(announced) <= due)
 }
 
 #[cfg(test)]
@@ -42,18 +42,23 @@ mod tests {
         // 2026-03-16 10:00 in Almaty.
         let start = at("2026-03-16T05:00:00Z");
         let last = at("2026-03-02T18:59:59.999Z");
-        assert!(in_time(&norms, RegionKind::District, start, last));
-        assert!(!in_time(&norms, RegionKind::District, start, last + chrono::TimeDelta::milliseconds(1)));
-        assert!(in_time(&norms, RegionKind::RuralOkrug, start, at("2026-03-09T18:59:59Z")));
-        assert!(!in_time(&norms, RegionKind::RuralOkrug, start, at("2026-03-09T19:00:00Z")));
+        assert!(is_in_time(&norms, RegionKind::District, start, last));
+        assert!(!is_in_time(&norms, RegionKind::District, start, last + chrono::TimeDelta::milliseconds(1)));
+        assert!(is_in_time(&norms, RegionKind::RuralOkrug, start, at("2026-03-09T18:59:59Z")));
+        assert!(!is_in_time(&norms, RegionKind::RuralOkrug, start, at("2026-03-09T19:00:00Z")));
     }
 
     #[test]
     fn every_time_has_a_date() {
         assert_eq!(date(DateTime::<Utc>::MAX_UTC), NaiveDate::MAX);
         assert_eq!(date(DateTime::<Utc>::MIN_UTC), NaiveDate::MIN);
-        assert!(in_time(&Norms::default(), RegionKind::Oblast, DateTime::<Utc>::MAX_UTC, at("2026-03-02T04:00:00Z")));
-        assert_eq!(due(&Norms::default(), RegionKind::Oblast, DateTime::<Utc>::MIN_UTC), None);
+        assert!(is_in_time(
+            &Norms::default(),
+            RegionKind::Oblast,
+            DateTime::<Utc>::MAX_UTC,
+            at("2026-03-02T04:00:00Z")
+        ));
+        assert_eq!(due_date(&Norms::default(), RegionKind::Oblast, DateTime::<Utc>::MIN_UTC), None);
     }
 
     #[test]
@@ -62,7 +67,7 @@ mod tests {
         assert_eq!(date(at("2024-03-01T18:30:00Z")).to_string(), "2024-03-01");
         assert_eq!(date(at("2024-03-01T19:00:00Z")).to_string(), "2024-03-02");
         // Deadlines count calendar days, whatever their length.
-        let due = due(&Norms::default(), RegionKind::Oblast, at("2024-03-10T06:00:00Z")).unwrap();
+        let due = due_date(&Norms::default(), RegionKind::Oblast, at("2024-03-10T06:00:00Z")).unwrap();
         assert_eq!(due.to_string(), "2024-02-25");
     }
 }

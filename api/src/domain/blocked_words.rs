@@ -20,7 +20,7 @@ pub struct BlockedWords(Vec<Pattern>);
 struct Pattern {
     what: Matched,
     /// Whether it is a prefix, written with a trailing `*`.
-    open: bool,
+    is_prefix: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -40,14 +40,14 @@ impl BlockedWords {
 
     /// Returns whether a word can be blocked: it contains a letter, digit or picture, and `*` only at the end.
     #[must_use]
-    pub fn is_word(word: &str) -> bool {
+    pub fn is_blockable(word: &str) -> bool {
         let word = word.trim();
         !word.strip_suffix('*').unwrap_or(word).contains('*') && Pattern::parse(word).is_some()
     }
 
     /// Returns whether a text contains any of the words.
     #[must_use]
-    pub fn are_in(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         if self.0.is_empty() {
             return false;
         }
@@ -55,8 +55,10 @@ impl BlockedWords {
         let words = words(&text);
         let spelled = spelled_out(&words);
         self.0.iter().any(|pattern| match &pattern.what {
-            Matched::Words(parts) => has_words(&words, parts, pattern.open) || has_words(&spelled, parts, pattern.open),
-            Matched::Written(written) => has_written(&text, written, pattern.open),
+            Matched::Words(parts) => {
+                has_words(&words, parts, pattern.is_prefix) || has_words(&spelled, parts, pattern.is_prefix)
+            }
+            Matched::Written(written) => has_written(&text, written, pattern.is_prefix),
         })
     }
 }
@@ -64,14 +66,14 @@ impl BlockedWords {
 impl Pattern {
     fn parse(word: &str) -> Option<Self> {
         let word = word.trim();
-        let (stem, open) = word.strip_suffix('*').map_or((word, false), |stem| (stem, true));
+        let (stem, is_prefix) = word.strip_suffix('*').map_or((word, false), |stem| (stem, true));
         let stem = normalize(stem, Level::BlockedWords);
         let is_sign = |c: char| !is_part_of_word(c) && c != ' ';
         if !stem.contains(|c| is_part_of_word(c) || is_pictograph(c)) {
             return None;
         }
         let what = if stem.contains(is_sign) { Matched::Written(stem) } else { Matched::Words(words(&stem)) };
-        Some(Self { what, open })
+        Some(Self { what, is_prefix })
     }
 }
 
@@ -81,23 +83,23 @@ fn words(text: &str) -> Vec<String> {
     whole.flat_map(UnicodeSegmentation::unicode_words).map(str::to_owned).collect()
 }
 
-fn has_words(words: &[String], parts: &[String], open: bool) -> bool {
+fn has_words(words: &[String], parts: &[String], is_prefix: bool) -> bool {
     let Some((last, first)) = parts.split_last() else { return false };
     words.windows(parts.len()).any(|window| {
-        window
-            .split_last()
-            .is_some_and(|(end, begin)| begin == first && (end == last || (open && end.starts_with(last.as_str()))))
+        window.split_last().is_some_and(|(end, begin)| {
+            begin == first && (end == last || (is_prefix && end.starts_with(last.as_str())))
+        })
     })
 }
 
-fn has_written(text: &str, written: &str, open: bool) -> bool {
+fn has_written(text: &str, written: &str, is_prefix: bool) -> bool {
     let (Some(first), Some(last)) = (written.chars().next(), written.chars().last()) else { return false };
     let mut from = 0;
     while let Some(at) = text.get(from..).and_then(|rest| rest.find(written)) {
         let (start, end) = (from + at, from + at + written.len());
         let before = text.get(..start).and_then(|text| text.chars().last());
         let after = text.get(end..).and_then(|text| text.chars().next());
-        if !goes_on(first, before) && (open || !goes_on(last, after)) {
+        if !continues(first, before) && (is_prefix || !continues(last, after)) {
             return true;
         }
         from = start + first.len_utf8();
@@ -106,7 +108,7 @@ fn has_written(text: &str, written: &str, open: bool) -> bool {
 }
 
 /// Returns whether a match continues beyond its edge: within a word, a run of one sign ("C++" is not "C+") or an emoji sequence.
-fn goes_on(edge: char, beside: Option<char>) -> bool {
+fn continues(edge: char, beside: Option<char>) -> bool {
     match beside {
         None => false,
         Some('\u{200d}' | '\u{20e3}') => true,
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
 
     fn blocked(words: &[&str], text: &str) -> bool {
-        BlockedWords::new(words).are_in(text)
+        BlockedWords::new(words).matches(text)
     }
 
     #[test]
@@ -183,7 +185,7 @@ mod tests {
             ("т.д.", ["и т.д.", "Т.Д. и т.п.", "(т.д.)"], ["т д", "тд", "т.д.."]),
             ("@bot*", ["@bot", "@bot_1", "эй @botnet"], ["bot", "@ bot", "@ bоt"]),
         ] {
-            assert!(BlockedWords::is_word(word), "{word}");
+            assert!(BlockedWords::is_blockable(word), "{word}");
             for text in texts {
                 assert!(blocked(&[word], text), "{word} is in {text}");
             }
@@ -196,10 +198,10 @@ mod tests {
     #[test]
     fn rejects_words_that_match_nothing() {
         for bad in ["", "*", " * ", "*сөз", "сө*з", "сөз**", "?!", "#", "\u{200b}"] {
-            assert!(!BlockedWords::is_word(bad), "{bad}");
+            assert!(!BlockedWords::is_blockable(bad), "{bad}");
         }
         for good in ["сөз", "сөз*", "екі сөз", "18+", "👍", "C#*"] {
-            assert!(BlockedWords::is_word(good), "{good}");
+            assert!(BlockedWords::is_blockable(good), "{good}");
         }
     }
 
@@ -220,7 +222,7 @@ mod tests {
 
         #[test]
         fn a_word_that_can_be_blocked_blocks_itself(word in "[а-яәA-Z0-9 +#%.😀👍\u{200d}-]{1,8}") {
-            if BlockedWords::is_word(&word) {
+            if BlockedWords::is_blockable(&word) {
                 prop_assert!(blocked(&[&word], &format!("вот {word} и всё")), "{:?}", word);
             }
         }

@@ -11,6 +11,8 @@ pub const PUBLIC_STATES: [CommentState; 3] = [CommentState::Published, CommentSt
 ///
 /// A withdrawn or deleted comment keeps its merge target, but no longer adds its votes.
 pub const MERGED_STATE: CommentState = CommentState::Merged;
+/// The longest comment, in characters.
+pub const MAX_BODY_LENGTH: usize = 1000;
 /// The longest reason, in characters.
 pub const MAX_REASON_LENGTH: usize = 500;
 /// The longest written answer, in characters.
@@ -19,6 +21,12 @@ pub const MAX_ANSWER_LENGTH: usize = 5000;
 pub const MAX_LABELS: usize = 10;
 /// The longest label, in characters.
 pub const MAX_LABEL_LENGTH: usize = 40;
+
+/// Returns the receipt that an author can quote, from a comment's number within its meeting.
+#[must_use]
+pub fn receipt_text(number: i32) -> String {
+    format!("Q-{number:04}")
+}
 
 /// Returns whether everyone may see a comment in this state.
 #[must_use]

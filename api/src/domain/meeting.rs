@@ -51,7 +51,7 @@ pub enum MeetingStep {
 ///
 /// # Errors
 /// When the phase does not allow it.
-pub const fn allows(phase: MeetingPhase, step: MeetingStep) -> Result<bool, WrongPhase> {
+pub const fn check_phase(phase: MeetingPhase, step: MeetingStep) -> Result<bool, WrongPhase> {
     use MeetingPhase::{Announced, Ended, Live, Planned};
     match (step, phase) {
         (MeetingStep::Announce, Planned)
@@ -98,7 +98,7 @@ mod tests {
         ];
         for (step, phases) in table {
             for phase in [Planned, Announced, Live, Ended, Closed, Cancelled] {
-                assert_eq!(allows(phase, step).is_ok(), phases.contains(&phase), "{step:?} {phase:?}");
+                assert_eq!(check_phase(phase, step).is_ok(), phases.contains(&phase), "{step:?} {phase:?}");
             }
         }
     }

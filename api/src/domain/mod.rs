@@ -3,11 +3,10 @@
 pub mod announcement;
 pub mod author_name;
 pub mod blocked_words;
-pub mod body;
 pub mod characters;
 pub mod comment;
 pub mod feed;
-mod look_alikes;
+mod homoglyphs;
 pub mod meeting;
 pub mod normalization;
 pub mod norms;

@@ -24,7 +24,7 @@ use unicode_normalization::{
 
 use crate::domain::{
     characters::{is_diacritic, is_european, is_invisible, is_pictograph, without_invisible},
-    look_alikes::read_in_one_alphabet,
+    homoglyphs::read_in_one_alphabet,
     text::{BadText, single_line},
 };
 
@@ -206,11 +206,11 @@ fn fold(c: char, level: Level, word: &mut Vec<char>) {
         return word.push(c);
     }
     let small = c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    word.extend(small.map(|c| if level == Level::BlockedWords { c } else { russian(c) }));
+    word.extend(small.map(|c| if level == Level::BlockedWords { c } else { to_russian(c) }));
 }
 
 /// Returns the Russian letter that a Kazakh one is typed as.
-pub(in crate::domain) const fn russian(c: char) -> char {
+pub(in crate::domain) const fn to_russian(c: char) -> char {
     match c {
         'ә' => 'а',
         'ғ' => 'г',

@@ -26,17 +26,17 @@ pub struct HostScope {
 }
 
 impl HostScope {
-    fn under(&self, code: KatoCode) -> bool {
+    fn is_within(&self, code: KatoCode) -> bool {
         self.host == code || self.ancestors.contains(&code)
     }
 }
 
 /// Returns whether the viewer has the role over a host: ADMIN everywhere, others in their region's subtree.
 #[must_use]
-pub fn holds(viewer: &Viewer, role: Role, scope: &HostScope) -> bool {
+pub fn has_role_over(viewer: &Viewer, role: Role, scope: &HostScope) -> bool {
     viewer.person().is_some_and(|person| {
         person.roles.contains(&Role::Admin)
-            || (person.roles.contains(&role) && person.region.is_some_and(|region| scope.under(region)))
+            || (person.roles.contains(&role) && person.region.is_some_and(|region| scope.is_within(region)))
     })
 }
 
@@ -93,54 +93,56 @@ macro_rules! actions {
 
 actions! {
     /// Plans a meeting.
-    PlanMeeting = "meeting.plan": |viewer, scope| holds(viewer, Role::Akimat, scope);
+    PlanMeeting = "meeting.plan": |viewer, scope| has_role_over(viewer, Role::Akimat, scope);
     /// Announces a meeting (p. 3.4).
-    AnnounceMeeting = "meeting.announce": |viewer, scope| holds(viewer, Role::Akimat, scope);
+    AnnounceMeeting = "meeting.announce": |viewer, scope| has_role_over(viewer, Role::Akimat, scope);
     /// Reschedules a meeting.
-    RescheduleMeeting = "meeting.reschedule": |viewer, scope| holds(viewer, Role::Akimat, scope);
+    RescheduleMeeting = "meeting.reschedule": |viewer, scope| has_role_over(viewer, Role::Akimat, scope);
     /// Cancels a meeting.
-    CancelMeeting = "meeting.cancel": |viewer, scope| holds(viewer, Role::Akimat, scope);
+    CancelMeeting = "meeting.cancel": |viewer, scope| has_role_over(viewer, Role::Akimat, scope);
     /// Adds a broadcast (p. 3.2).
-    AddBroadcast = "meeting.add_broadcast": |viewer, scope| holds(viewer, Role::Akimat, scope);
+    AddBroadcast = "meeting.add_broadcast": |viewer, scope| has_role_over(viewer, Role::Akimat, scope);
     /// Starts a meeting, changes its stage, ends it.
     RunMeeting = "meeting.run": |viewer, scope| {
-        holds(viewer, Role::Akimat, scope) || holds(viewer, Role::Moderator, scope)
+        has_role_over(viewer, Role::Akimat, scope) || has_role_over(viewer, Role::Moderator, scope)
     };
     /// Changes moderation settings.
-    SetModeration = "meeting.set_moderation": |viewer, scope| holds(viewer, Role::Moderator, scope);
+    SetModeration = "meeting.set_moderation": |viewer, scope| has_role_over(viewer, Role::Moderator, scope);
     /// Sees the blocked words of a meeting.
     SeeSettings = "meeting.see_settings": |viewer, scope| SeeAllComments::permits(viewer, scope);
     /// Posts, votes for and withdraws comments.
     PostComment = "comment.post": |viewer, _scope| may_post(viewer);
     /// Imports comments from a broadcast platform.
-    ImportComments = "comment.import": |viewer, scope| holds(viewer, Role::Connector, scope);
+    ImportComments = "comment.import": |viewer, scope| has_role_over(viewer, Role::Connector, scope);
     /// Approves, rejects, hides, selects, answers, merges and labels comments.
-    ModerateComments = "comment.moderate": |viewer, scope| holds(viewer, Role::Moderator, scope);
+    ModerateComments = "comment.moderate": |viewer, scope| has_role_over(viewer, Role::Moderator, scope);
     /// Mutes an author.
-    MuteAuthor = "author.mute": |viewer, scope| holds(viewer, Role::Moderator, scope);
+    MuteAuthor = "author.mute": |viewer, scope| has_role_over(viewer, Role::Moderator, scope);
     /// Sees comments that are not public (p. 7 for the Presidential Administration).
     SeeAllComments = "comment.see_all": |viewer, scope| {
-        viewer.is(Role::Administration) || holds(viewer, Role::Moderator, scope) || holds(viewer, Role::Akimat, scope)
+        viewer.has_role(Role::Administration)
+            || has_role_over(viewer, Role::Moderator, scope)
+            || has_role_over(viewer, Role::Akimat, scope)
     };
 }
 
 /// Returns whether the viewer belongs to the host's staff: akimat or moderator with a region above it.
 #[must_use]
 pub fn is_staff(viewer: &Viewer, scope: &HostScope) -> bool {
-    let person = viewer.person().filter(|person| person.region.is_some_and(|region| scope.under(region)));
+    let person = viewer.person().filter(|person| person.region.is_some_and(|region| scope.is_within(region)));
     person.is_some_and(|person| person.roles.iter().any(|role| matches!(role, Role::Akimat | Role::Moderator)))
 }
 
 /// Returns whether the viewer may post. This is all of [`PostComment`], which does not depend on the meeting.
 #[must_use]
 pub fn may_post(viewer: &Viewer) -> bool {
-    viewer.is(Role::Citizen) || viewer.is(Role::Admin)
+    viewer.has_role(Role::Citizen) || viewer.has_role(Role::Admin)
 }
 
 /// Returns whether the viewer's grant covers a broadcast, which is the part of [`ImportComments`] that depends on it.
 #[must_use]
 pub fn may_import_from(viewer: &Viewer, platform: Platform, broadcast: BroadcastId) -> bool {
-    viewer.is(Role::Admin) || viewer.person().is_some_and(|person| person.imports.covers(platform, broadcast))
+    viewer.has_role(Role::Admin) || viewer.person().is_some_and(|person| person.imports.covers(platform, broadcast))
 }
 
 /// Which comments of a meeting a viewer may see.
@@ -204,7 +206,7 @@ pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
         for role in Role::ALL {
             let allowed: Vec<_> = positions
                 .iter()
-                .filter(|(_, region)| permits(&some(role, *region), scope))
+                .filter(|(_, region)| permits(&sample_viewer(role, *region), scope))
                 .map(|(position, _)| *position)
                 .collect();
             if allowed.len() == positions.len() {
@@ -218,7 +220,7 @@ pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
     text
 }
 
-fn some(role: Role, region: Option<KatoCode>) -> Viewer {
+fn sample_viewer(role: Role, region: Option<KatoCode>) -> Viewer {
     let (subject, name) = ("one".to_owned(), "One".to_owned());
     Viewer::Person(Person { subject, name, roles: vec![role], region, agency: None, imports: ImportGrant::default() })
 }

@@ -3,6 +3,7 @@
 //! Invisible characters are removed before validation, so a pasted text is never rejected for them. Lengths are counted
 //! in Unicode code points of the cleaned text in NFC.
 
+use entities::enums::Language;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -67,6 +68,19 @@ pub fn sanitize(text: &str, max: usize) -> Option<String> {
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
     !text.chars().any(is_visible)
+}
+
+/// Guesses the language of a text: Kazakh if it has Kazakh letters, else Russian if it has Cyrillic ones, else English.
+#[must_use]
+pub fn guess_language(text: &str) -> Language {
+    let small = text.to_lowercase();
+    if small.chars().any(|c| "әғқңөұүһі".contains(c)) {
+        Language::Kk
+    } else if small.chars().any(|c| ('а'..='я').contains(&c) || c == 'ё') {
+        Language::Ru
+    } else {
+        Language::En
+    }
 }
 
 /// Returns the text in NFC without invisible characters, with its line breaks and tabs.

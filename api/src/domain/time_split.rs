@@ -30,7 +30,7 @@ pub enum SplitStatus {
 
 /// Totals of a meeting at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sums {
+pub struct SplitTotals {
     /// The running stage.
     pub stage: Option<Stage>,
     /// Start of the running stage.
@@ -53,14 +53,14 @@ pub struct Sums {
 
 /// Planned length and share that the budget is computed from.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct SplitPlan {
     /// Planned length in minutes.
     pub minutes: i32,
     /// The presentation's share, as a fraction.
     pub share: (u32, u32),
 }
 
-impl Plan {
+impl SplitPlan {
     /// Returns the planned time in milliseconds.
     #[must_use]
     pub fn planned_ms(self) -> i64 {
@@ -80,7 +80,7 @@ impl Plan {
     }
 }
 
-impl Sums {
+impl SplitTotals {
     /// Returns what is left of the budget, negative once it is exceeded.
     #[must_use]
     pub const fn budget_left_ms(&self) -> i64 {
@@ -111,9 +111,9 @@ impl Sums {
 
 /// Computes the totals of a meeting's segments.
 #[must_use]
-pub fn sums(plan: Plan, segments: &[Segment], now: DateTime<Utc>) -> Sums {
+pub fn split_totals(plan: SplitPlan, segments: &[Segment], now: DateTime<Utc>) -> SplitTotals {
     let running = segments.last().filter(|segment| segment.ended_at.is_none());
-    let mut sums = Sums {
+    let mut totals = SplitTotals {
         stage: running.map(|segment| segment.stage),
         stage_started_at: running.map(|segment| segment.started_at),
         planned_ms: plan.planned_ms(),
@@ -128,41 +128,42 @@ pub fn sums(plan: Plan, segments: &[Segment], now: DateTime<Utc>) -> Sums {
         let spent = (segment.ended_at.unwrap_or(now) - segment.started_at).num_milliseconds().max(0);
         match segment.stage {
             Stage::Presentation => {
-                let before = sums.presentation_ms;
+                let before = totals.presentation_ms;
                 let reaches = |mark: i64| {
                     let at = segment.started_at + TimeDelta::milliseconds((mark - before).max(0));
                     (before + spent >= mark).then_some(at)
                 };
-                sums.warned_at = sums.warned_at.or_else(|| reaches(plan.warning_ms()));
+                totals.warned_at = totals.warned_at.or_else(|| reaches(plan.warning_ms()));
                 // Exactly the budget is allowed; one millisecond more is not.
-                sums.exceeded_at =
-                    sums.exceeded_at.or_else(|| reaches(sums.budget_ms + 1).map(|at| at - TimeDelta::milliseconds(1)));
-                sums.presentation_ms += spent;
+                totals.exceeded_at = totals
+                    .exceeded_at
+                    .or_else(|| reaches(totals.budget_ms + 1).map(|at| at - TimeDelta::milliseconds(1)));
+                totals.presentation_ms += spent;
             }
-            Stage::Questions => sums.questions_ms += spent,
+            Stage::Questions => totals.questions_ms += spent,
             // Unknown stages of a later version have no budget.
-            Stage::Break | Stage::Unknown => sums.break_ms += spent,
+            Stage::Break | Stage::Unknown => totals.break_ms += spent,
         }
     }
-    sums
+    totals
 }
 
 /// A change of stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct StageChange {
     /// End of the old stage and start of the new one.
     pub at: DateTime<Utc>,
 }
 
 /// Returns the change to another stage, or to none at the end. `None` if that stage already runs.
 #[must_use]
-pub fn change(segments: &[Segment], to: Option<Stage>, now: DateTime<Utc>) -> Option<Change> {
+pub fn stage_change(segments: &[Segment], to: Option<Stage>, now: DateTime<Utc>) -> Option<StageChange> {
     let running = segments.last().filter(|segment| segment.ended_at.is_none()).map(|segment| segment.stage);
     if running == to {
         return None;
     }
     let newest = segments.last().map(|segment| segment.ended_at.unwrap_or(segment.started_at));
-    Some(Change { at: newest.map_or(now, |newest| newest.max(now)) })
+    Some(StageChange { at: newest.map_or(now, |newest| newest.max(now)) })
 }
 
 #[cfg(test)]
@@ -178,7 +179,7 @@ mod tests {
     }
 
     fn apply(segments: &mut Vec<Segment>, to: Option<Stage>, now: DateTime<Utc>) {
-        let Some(Change { at }) = change(segments, to, now) else { return };
+        let Some(StageChange { at }) = stage_change(segments, to, now) else { return };
         if let Some(open) = segments.last_mut().filter(|segment| segment.ended_at.is_none()) {
             open.ended_at = Some(at);
         }
@@ -189,14 +190,14 @@ mod tests {
 
     #[test]
     fn warns_at_80_percent_and_exceeds_only_beyond_the_budget() {
-        let plan = Plan { minutes: 60, share: QUARTER };
+        let plan = SplitPlan { minutes: 60, share: QUARTER };
         let log = [Segment { stage: Stage::Presentation, started_at: at(0), ended_at: None }];
-        let status = |ms| sums(plan, &log, at(ms)).status();
+        let status = |ms| split_totals(plan, &log, at(ms)).status();
         assert_eq!(status(12 * 60_000 - 1), SplitStatus::Within);
         assert_eq!(status(12 * 60_000), SplitStatus::Warning);
         assert_eq!(status(15 * 60_000), SplitStatus::Warning);
         assert_eq!(status(15 * 60_000 + 1), SplitStatus::Exceeded);
-        let over = sums(plan, &log, at(16 * 60_000));
+        let over = split_totals(plan, &log, at(16 * 60_000));
         assert_eq!(over.exceeded_at, Some(at(15 * 60_000)));
         assert_eq!(over.budget_left_ms(), -60_000);
     }
@@ -261,18 +262,18 @@ mod tests {
                     apply(&mut log, press.to, at(clock));
                 }
             }
-            let plan = Plan { minutes, share: QUARTER };
-            let sums = sums(plan, &log, at(clock + end_ms));
-            prop_assert_eq!([sums.presentation_ms, sums.questions_ms, sums.break_ms], replay(&presses, end_ms));
+            let plan = SplitPlan { minutes, share: QUARTER };
+            let totals = split_totals(plan, &log, at(clock + end_ms));
+            prop_assert_eq!([totals.presentation_ms, totals.questions_ms, totals.break_ms], replay(&presses, end_ms));
 
             // Segments never overlap, and at most the last one runs.
             for pair in log.windows(2) {
                 prop_assert!(pair[0].ended_at.is_some_and(|end| end <= pair[1].started_at));
             }
             // The status says what the sums say.
-            let over = sums.presentation_ms > sums.budget_ms;
-            prop_assert_eq!(sums.status() == SplitStatus::Exceeded, over);
-            prop_assert_eq!(sums.warned_at.is_some(), sums.presentation_ms * 5 >= sums.budget_ms * 4);
+            let over = totals.presentation_ms > totals.budget_ms;
+            prop_assert_eq!(totals.status() == SplitStatus::Exceeded, over);
+            prop_assert_eq!(totals.warned_at.is_some(), totals.presentation_ms * 5 >= totals.budget_ms * 4);
         }
     }
 }

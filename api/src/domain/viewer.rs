@@ -126,7 +126,7 @@ impl Viewer {
 
     /// Returns whether the viewer has the role, in any region.
     #[must_use]
-    pub fn is(&self, role: Role) -> bool {
+    pub fn has_role(&self, role: Role) -> bool {
         self.person().is_some_and(|person| person.roles.contains(&role))
     }
 }

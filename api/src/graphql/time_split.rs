@@ -12,7 +12,7 @@ use futures_util::{
 
 use crate::{
     app::App,
-    domain::time_split::Sums,
+    domain::time_split::SplitTotals,
     feed::{SplitFollower, SplitState},
     graphql::{
         context::Scene,
@@ -52,7 +52,7 @@ pub struct TimeSplit {
     meeting: Arc<meeting::Model>,
     segments: Arc<Vec<stage_segment::Model>>,
     as_of: DateTime<Utc>,
-    sums: Sums,
+    sums: SplitTotals,
 }
 
 impl TimeSplit {
@@ -60,7 +60,7 @@ impl TimeSplit {
     #[must_use]
     pub fn now(app: &App, meeting: Arc<meeting::Model>, segments: Arc<Vec<stage_segment::Model>>) -> Self {
         let as_of = app.clock.now();
-        let sums = app.sums(&meeting, &segments, as_of);
+        let sums = app.split_totals(&meeting, &segments, as_of);
         Self { meeting, segments, as_of, sums }
     }
 }

@@ -62,6 +62,6 @@ impl App {
         let host = meeting.host_code.parse().ok()?;
         let date = announcement::date(meeting.planned_start);
         let (tree, node) = self.region_history.load().unit_on(host, date)?;
-        Some(announcement::in_time(&self.norms, tree.unit(node)?.kind, meeting.planned_start, announced))
+        Some(announcement::is_in_time(&self.norms, tree.unit(node)?.kind, meeting.planned_start, announced))
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         feed::{EventKind, FeedName},
         meeting::MeetingStep,
         policy,
-        time_split::{Change, change},
+        time_split::{StageChange, stage_change},
         viewer::Viewer,
     },
     store::{StoreError, Tx},
@@ -26,7 +26,7 @@ use crate::{
 /// Result of switching the stage.
 struct StageSwitch {
     /// The change, or `None` if the stage was already running.
-    change: Option<Change>,
+    change: Option<StageChange>,
     /// The meeting's stage segments afterwards.
     segments: Vec<stage_segment::Model>,
 }
@@ -121,7 +121,7 @@ impl App {
     ) -> Result<StageSwitch, StoreError> {
         let id = meeting.id;
         let mut rows = tx.segments(id).await?;
-        let Some(change) = change(&to_segments(&rows), to, now) else {
+        let Some(change) = stage_change(&to_segments(&rows), to, now) else {
             return Ok(StageSwitch { change: None, segments: rows });
         };
         let ordinal = rows.last().map_or(0, |segment| segment.ordinal) + 1;

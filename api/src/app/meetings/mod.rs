@@ -25,7 +25,7 @@ use crate::{
     clock::almaty_date,
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
-        meeting::{MAX_PLANNING_AHEAD, MeetingStep, WrongPhase, allows},
+        meeting::{MAX_PLANNING_AHEAD, MeetingStep, WrongPhase, check_phase},
         policy::{Action, Allowed, authorize},
         viewer::Viewer,
     },
@@ -145,5 +145,5 @@ pub(in crate::app) fn check_step(
     if version.is_some_and(|version| version != meeting.version) {
         return Err(Rejection::Stale { current: meeting.version }.into());
     }
-    Ok(allows(meeting.phase, step)?)
+    Ok(check_phase(meeting.phase, step)?)
 }

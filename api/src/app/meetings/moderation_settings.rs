@@ -77,7 +77,7 @@ fn checked(words: &[String]) -> Result<String, CommandError> {
     }
     let word = |(index, word): (usize, &String)| {
         let word = single_line(word, MAX_BLOCKED_WORD_LENGTH).map_err(|bad| text_rejection("blockedWords", bad));
-        let word = word.and_then(|word| match BlockedWords::is_word(&word) {
+        let word = word.and_then(|word| match BlockedWords::is_blockable(&word) {
             true => Ok(word),
             false => Err(Rejection::Invalid { field: "blockedWords", why: Invalid::NoWord }),
         });

@@ -21,11 +21,10 @@ use crate::{
     domain::{
         author_name::has_title,
         blocked_words::BlockedWords,
-        body::{MAX_BODY_LENGTH, guess_language},
-        comment::{delete, edit, first_state},
+        comment::{MAX_BODY_LENGTH, delete, edit, first_state},
         feed::FeedName,
         normalization, policy,
-        text::sanitize,
+        text::{guess_language, sanitize},
         viewer::{MAX_NAME_LENGTH, Viewer},
     },
     store::{StoreError, Tx},
@@ -227,7 +226,7 @@ impl Import<'_> {
     fn needs_review(&self, author_key: Option<&str>, author_name: &str, body: &str) -> bool {
         author_key.is_some_and(|key| self.muted.contains(key))
             || has_title(author_name)
-            || self.blocked.are_in(&format!("{author_name} {body}"))
+            || self.blocked.matches(&format!("{author_name} {body}"))
     }
 
     fn add(&mut self, message: ImportedComment, body: String, id: CommentId) {

@@ -23,7 +23,7 @@ use crate::{
     },
     domain::{
         author_name::{has_title, name_key},
-        body::MAX_BODY_LENGTH,
+        comment::MAX_BODY_LENGTH,
         feed::FeedName,
         normalization::{Level, normalize},
         policy::{self, author_key, authorize},

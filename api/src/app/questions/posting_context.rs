@@ -103,7 +103,7 @@ impl<'a> PostingContext<'a> {
         if post.name.key.as_ref().is_some_and(|key| self.staff_names.contains(key)) {
             return Err(RESERVED_NAME.into());
         }
-        if self.blocked.are_in(&format!("{} {}", post.name.text, post.body)) {
+        if self.blocked.matches(&format!("{} {}", post.name.text, post.body)) {
             return Err(Rejection::BlockedWord.into());
         }
         if !self.posted.insert((post.author.clone(), post.normalized_body.clone())) {

@@ -8,7 +8,7 @@ use entities::{comment, ids::MeetingId};
 
 use crate::{
     connection,
-    domain::{body::receipt_text, policy::CommentScope},
+    domain::{comment::receipt_text, policy::CommentScope},
     graphql::{
         context::Scene,
         enums::{CommentKind, CommentState, Language, Platform, Stage},

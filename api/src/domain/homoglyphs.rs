@@ -1,6 +1,6 @@
 //! Look-alike letters of different alphabets.
 
-use crate::domain::normalization::{Level, russian};
+use crate::domain::normalization::{Level, to_russian};
 
 /// Rewrites a word that mixes alphabets in one of them.
 ///
@@ -11,7 +11,7 @@ pub(in crate::domain) fn read_in_one_alphabet(word: &mut [char], level: Level) {
     if level == Level::BlockedWords {
         let has_letters = word.iter().any(|c| c.is_alphabetic());
         for c in word.iter_mut() {
-            *c = disguised(*c, has_letters).or_else(|| as_cyrillic(*c, level)).unwrap_or(*c);
+            *c = digit_as_letter(*c, has_letters).or_else(|| as_cyrillic(*c, level)).unwrap_or(*c);
         }
         return;
     }
@@ -28,7 +28,7 @@ pub(in crate::domain) fn read_in_one_alphabet(word: &mut [char], level: Level) {
         *c = match read.unwrap_or(*c) {
             'H' => 'h',
             'і' => 'и',
-            other => russian(other),
+            other => to_russian(other),
         };
     }
 }
@@ -81,7 +81,7 @@ const fn as_latin(c: char) -> Option<char> {
 }
 
 /// Returns the letter that a digit stands for in a word.
-const fn disguised(c: char, has_letters: bool) -> Option<char> {
+const fn digit_as_letter(c: char, has_letters: bool) -> Option<char> {
     Some(match c {
         '0' if has_letters => 'о',
         '3' if has_letters => 'з',
