@@ -7,32 +7,32 @@ use crate::{
     ids::{BroadcastId, MeetingId},
 };
 
-/// One row of `broadcasts`.
+/// A row of `broadcasts`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "broadcasts")]
 pub struct Model {
-    /// Identity.
+    /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: BroadcastId,
     /// The meeting.
     pub meeting_id: MeetingId,
-    /// Order in which they were added.
+    /// Order within the meeting.
     pub ordinal: i32,
-    /// Where.
+    /// The platform.
     pub platform: Platform,
-    /// Address to watch.
+    /// URL of the broadcast.
     pub url: String,
-    /// Identity on the platform.
+    /// Id on the platform.
     pub external_id: Option<String>,
-    /// Whether the platform takes comments.
+    /// Whether the platform accepts comments.
     pub comments_enabled: bool,
-    /// When it went on air.
+    /// When it started.
     pub started_at: Option<DateTimeUtc>,
-    /// When it went off air.
+    /// When it ended.
     pub ended_at: Option<DateTimeUtc>,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

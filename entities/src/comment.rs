@@ -1,4 +1,4 @@
-//! Questions, proposals and remarks at meetings.
+//! Comments on meetings: questions, proposals and remarks.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,71 +7,72 @@ use crate::{
     ids::{BroadcastId, CommentId, MeetingId},
 };
 
-/// One row of `comments`.
+/// A row of `comments`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "comments")]
 pub struct Model {
-    /// Identity.
+    /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: CommentId,
     /// The meeting.
     pub meeting_id: MeetingId,
     /// Number within the meeting.
     pub receipt: i32,
-    /// What the author wants.
+    /// Question, proposal or remark.
     pub kind: CommentKind,
-    /// What was said.
+    /// The text.
     pub body: String,
-    /// A digest of meeting, author and normalised body: what an author has said before is looked up by it alone, so that no
-    /// plan can read the whole meeting.
+    /// Digest of meeting, author and normalised body.
+    ///
+    /// An author's earlier posts are looked up by it alone, so that no query plan scans the whole meeting.
     pub said_digest: i64,
-    /// Body and author normalised for search.
+    /// Body and author name, normalised for search.
     pub search: String,
-    /// Version of the normalisation behind `search` and `said_digest`; 0: before versions were written.
+    /// Version of the normalisation of `search` and `said_digest`. 0: before versions were stored.
     pub normalization_version: i32,
-    /// Language it was asked in.
+    /// Language of the body.
     pub language: Language,
-    /// Who wrote it: `sub:…` for a signed-in person, `PLATFORM:…` for an account elsewhere; none: unknown.
+    /// Author key: `sub:…` for a signed-in person, `PLATFORM:…` for an account elsewhere, or `None` if unknown.
     pub author_key: Option<String>,
-    /// Name shown.
+    /// Author name.
     pub author_name: String,
-    /// Whether the author chose it when posting, so that no token vouches for it.
+    /// Whether the author chose the name, instead of the token's name.
     pub author_name_chosen: bool,
-    /// Where it was written; none: through this API.
+    /// Platform it was imported from, or `None` if posted through this API.
     pub platform: Option<Platform>,
     /// Broadcast it was imported from.
     pub broadcast_id: Option<BroadcastId>,
-    /// Identity on the platform.
+    /// Id on the platform.
     pub external_id: Option<String>,
-    /// Where it is on its way.
+    /// State of moderation and answering.
     pub state: CommentState,
     /// Why it was rejected or hidden.
     pub state_reason: Option<String>,
-    /// How many people want it answered.
+    /// Number of people who want it answered.
     pub votes: i32,
-    /// When a count of votes was last an event.
+    /// Time of the last vote event.
     pub votes_shown_at: Option<DateTimeUtc>,
-    /// Whether the count has changed since.
+    /// Whether votes changed since the last vote event.
     pub votes_unshown: bool,
-    /// Moderators' labels, as a JSON array.
+    /// Moderators' labels as a JSON array.
     pub labels: String,
-    /// When it was written.
+    /// When it was posted.
     pub posted_at: DateTimeUtc,
     /// Position of its first event in the meeting's feed.
     pub posted_seq: i64,
-    /// When it was last taken to be answered.
+    /// When it was last selected.
     pub selected_at: Option<DateTimeUtc>,
-    /// When it was answered.
+    /// When it was first answered.
     pub answered_at: Option<DateTimeUtc>,
-    /// The answer.
+    /// The written answer.
     pub answer: Option<String>,
-    /// The one it was joined to. It stays when the author takes a joined comment back: they still see the answer.
+    /// Merge target. Kept when the author withdraws a merged comment, so that they still see the answer.
     pub merged_into: Option<CommentId>,
-    /// What it was before it was joined; none: it is not, or that is not known.
+    /// State before the merge, or `None` if it is not merged or the state is unknown.
     pub merged_state: Option<CommentState>,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,24 +1,24 @@
-//! Who voted for which comment.
+//! Votes for comments.
 
 use sea_orm::entity::prelude::*;
 
 use crate::ids::CommentId;
 
-/// One row of `comment_votes`.
+/// A row of `comment_votes`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "comment_votes")]
 pub struct Model {
     /// The comment.
     #[sea_orm(primary_key, auto_increment = false)]
     pub comment_id: CommentId,
-    /// The person.
+    /// Subject of the voter.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
-    /// When.
+    /// When the vote was cast.
     pub voted_at: DateTimeUtc,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

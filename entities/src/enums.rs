@@ -1,8 +1,8 @@
-//! Sets that are stored as text, under the names the public API uses.
+//! Enums that are stored as text, under the names of the public API.
 //!
-//! A later version may have stored a name that this one does not know: while replicas are replaced one by one, and after a return
-//! to an older version. Such a name never fails a read. It reads as `Unknown`, which is no member: it is not in `ALL`, is never
-//! shown, and is never written; or, where the set has a member that means no more than "none of the others", as that one.
+//! A later version may have stored a name that this one does not know, during a rolling upgrade or after a rollback. Such a
+//! name never fails a read. It reads as `Unknown`, which is not in `ALL` and is never shown or written, or as the member
+//! that means "none of the others" if the enum has one.
 
 use sea_orm::{
     ActiveEnum, ActiveValue, ColIdx, ColumnDef, ColumnType, DbErr, EnumIter, IntoActiveValue, QueryResult, TryGetError,
@@ -12,9 +12,9 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What is stored as text.
+/// A value that is stored as text.
 pub trait Stored {
-    /// Whether this version knows what is stored.
+    /// Returns whether this version knows the stored value.
     fn is_known(&self) -> bool;
 }
 
@@ -24,7 +24,7 @@ impl<T: Stored> Stored for Option<T> {
     }
 }
 
-/// Reads and writes an enum as text; a name that it does not know is `$unknown`.
+/// Implements reading and writing an enum as text. Unknown names read as `$unknown`.
 macro_rules! stored_as_text {
     ($name:ident, $unknown:ident, $is_known:expr) => {
         impl Stored for $name {
@@ -103,10 +103,10 @@ macro_rules! stored_as_text {
 macro_rules! named_members {
     ($name:ident { $($variant:ident = $text:literal),* } $(unknown $unknown:ident)?) => {
         impl $name {
-            /// Every member, in the order of the public API.
+            /// All members, in the order of the public API.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The name under which the member is stored and shown.
+            /// Returns the name under which the member is stored and shown.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* $(Self::$unknown => "UNKNOWN",)? }
@@ -123,7 +123,7 @@ macro_rules! named_members {
     };
 }
 
-/// A set that no version adds to, or whose unknown names another member stands for.
+/// Declares an enum that no version adds to, or that has a fallback for unknown names.
 macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? } $(else $fallback:ident)?) => {
         $(#[$doc])*
@@ -137,14 +137,14 @@ macro_rules! text_enum {
     };
 }
 
-/// A set that a later version may add to.
+/// Declares an enum that a later version may add to.
 macro_rules! open_text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumIter)]
         pub enum $name {
             $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
-            /// What a later version has stored.
+            /// A name that a later version stored.
             #[serde(skip)]
             Unknown,
         }
@@ -154,7 +154,7 @@ macro_rules! open_text_enum {
     };
 }
 
-/// A text names no member of the set.
+/// A text is not the name of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownName;
 
@@ -167,7 +167,7 @@ impl std::fmt::Display for UnknownName {
 impl std::error::Error for UnknownName {}
 
 text_enum! {
-    /// A language of the product. Kazakh is the state language, Russian is used officially beside it, English is for developers.
+    /// A language of the product: Kazakh, the state language; Russian, used officially beside it; English, for developers.
     Language {
         /// Kazakh.
         Kk = "KK",
@@ -179,7 +179,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What a unit of the classifier is.
+    /// Kind of a unit of the classifier.
     RegionKind {
         /// An oblast.
         Oblast = "OBLAST",
@@ -201,7 +201,7 @@ text_enum! {
         Settlement = "SETTLEMENT",
         /// A village with an akim of its own.
         Village = "VILLAGE",
-        /// The town itself within the land of an oblast city.
+        /// The town within the territory of an oblast city.
         CityProper = "CITY_PROPER",
         /// A place without an akim: village, siding, winter camp.
         Locality = "LOCALITY",
@@ -209,7 +209,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What sort of place a locality is: only villages, settlements and towns count for coverage.
+    /// Kind of a locality. Only villages, settlements and towns count for coverage.
     LocalityKind {
         /// A village.
         Village = "VILLAGE",
@@ -223,25 +223,25 @@ text_enum! {
 }
 
 open_text_enum! {
-    /// Where a meeting is in its life.
+    /// Phase of a meeting.
     MeetingPhase {
-        /// In the calendar or planned outside it; not announced.
+        /// Planned, in the calendar or outside it, but not announced.
         Planned = "PLANNED",
         /// Announced to the population (p. 3.4).
         Announced = "ANNOUNCED",
         /// Under way.
         Live = "LIVE",
-        /// Over; its results are due.
+        /// Ended, with its results due.
         Ended = "ENDED",
-        /// Over, with its results published.
+        /// Ended, with its results published.
         Closed = "CLOSED",
-        /// Will not be held.
+        /// Cancelled.
         Cancelled = "CANCELLED",
     }
 }
 
 open_text_enum! {
-    /// Whether a meeting comes from the approved calendar.
+    /// Origin of a meeting.
     MeetingOrigin {
         /// From the year's calendar (p. 2.1).
         Calendar = "CALENDAR",
@@ -251,13 +251,13 @@ open_text_enum! {
 }
 
 open_text_enum! {
-    /// What a live meeting spends its time on.
+    /// Stage of a live meeting.
     Stage {
         /// The akim presents; at most one quarter of the planned time (p. 3.3).
         Presentation = "PRESENTATION",
         /// Questions and answers.
         Questions = "QUESTIONS",
-        /// A pause; counts as neither.
+        /// A pause, which counts as neither.
         Break = "BREAK",
     }
 }
@@ -265,15 +265,15 @@ open_text_enum! {
 open_text_enum! {
     /// When a comment becomes public.
     ModerationMode {
-        /// Once a moderator has approved it.
+        /// After a moderator approves it.
         Before = "BEFORE",
-        /// At once; a moderator may hide it later.
+        /// At once. A moderator may hide it later.
         After = "AFTER",
     }
 }
 
 open_text_enum! {
-    /// Where a meeting is broadcast.
+    /// Platform of a broadcast.
     Platform {
         /// YouTube.
         Youtube = "YOUTUBE",
@@ -299,41 +299,41 @@ open_text_enum! {
 }
 
 open_text_enum! {
-    /// What the author wants.
+    /// Kind of a comment.
     CommentKind {
-        /// Asks.
+        /// A question.
         Question = "QUESTION",
-        /// Proposes.
+        /// A proposal.
         Proposal = "PROPOSAL",
-        /// Remarks.
+        /// A remark.
         Remark = "REMARK",
     }
 }
 
 open_text_enum! {
-    /// Where a comment is on its way from the author to the answer.
+    /// State of a comment.
     CommentState {
-        /// Waits for a moderator.
+        /// Waits for moderation.
         Pending = "PENDING",
         /// Public.
         Published = "PUBLISHED",
-        /// Public, and being answered on air now.
+        /// Public and selected to be answered now.
         Selected = "SELECTED",
         /// Public and answered.
         Answered = "ANSWERED",
-        /// Refused by a moderator.
+        /// Rejected by a moderator.
         Rejected = "REJECTED",
-        /// Was public, taken down by a moderator.
+        /// Hidden by a moderator after it was public.
         Hidden = "HIDDEN",
-        /// Taken back by its author or deleted on its platform.
+        /// Withdrawn by its author or deleted on its platform.
         Withdrawn = "WITHDRAWN",
-        /// Joined to another that asks the same.
+        /// Merged into another comment that asks the same.
         Merged = "MERGED",
     }
 }
 
 text_enum! {
-    /// By which way people were told of a meeting (p. 3.4).
+    /// Channel through which a meeting was announced (p. 3.4).
     OutreachChannel {
         /// Newspapers.
         Press = "PRESS",

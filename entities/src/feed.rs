@@ -1,21 +1,21 @@
-//! Counters of the event logs. The row lock is what makes positions follow commit order.
+//! Heads of the event logs. Locking the row makes positions follow commit order.
 
 use sea_orm::entity::prelude::*;
 
-/// One row of `feeds`.
+/// A row of `feeds`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "feeds")]
 pub struct Model {
     /// Name of the feed.
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
-    /// Position of the newest event; 0: none yet.
+    /// Position of the newest event, or 0 if there is none.
     pub head: i64,
-    /// Events up to and including this position are no longer kept.
+    /// Position of the newest deleted event.
     pub kept_after: i64,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

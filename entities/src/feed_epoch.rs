@@ -1,21 +1,21 @@
-//! Which generation of the feeds this is. There is one row.
+//! The current epoch of the feeds. There is one row.
 
 use sea_orm::entity::prelude::*;
 
-/// One row of `feed_epoch`.
+/// A row of `feed_epoch`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "feed_epoch")]
 pub struct Model {
     /// Always 1.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i16,
-    /// The generation: random, and another after a restore.
+    /// The epoch: random, and replaced after a restore.
     pub epoch: String,
-    /// When it began.
+    /// When the epoch began.
     pub begun_at: DateTimeUtc,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

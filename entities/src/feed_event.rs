@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One row of `feed_events`.
+/// A row of `feed_events`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "feed_events")]
 pub struct Model {
@@ -12,21 +12,21 @@ pub struct Model {
     /// Position, from 1 without gaps.
     #[sea_orm(primary_key, auto_increment = false)]
     pub seq: i64,
-    /// When it happened.
+    /// Time of the event.
     pub at: DateTimeUtc,
-    /// What changed.
+    /// Id of the changed object.
     pub subject: Uuid,
-    /// How, for those who may see everything.
+    /// Kind of the event for staff.
     pub kind: String,
-    /// How, for everyone else; none: not for them.
+    /// Kind of the event for everyone else, or `None` if it is not for them.
     pub public_kind: Option<String>,
-    /// Whom it is for, beside those who may see everything; none: everyone else as of `public_kind`, and whose subject it is.
+    /// Narrower audience. `None`: everyone as of `public_kind`, and the subject's author.
     pub audience: Option<String>,
-    /// Subject of whoever did it; none: the service.
+    /// Subject of the actor, or `None` for the service.
     pub actor: Option<String>,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,12 +1,12 @@
-//! First results of creating mutations, so that a repeat gives them again.
+//! Idempotency keys with the results of the first calls.
 
 use sea_orm::entity::prelude::*;
 
-/// One row of `idempotency_keys`.
+/// A row of `idempotency_keys`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
-    /// The caller.
+    /// Subject of the caller.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
     /// Name of the mutation.
@@ -15,17 +15,17 @@ pub struct Model {
     /// The caller's key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
-    /// SHA-256 of the input as replicas before `canonical_digest` wrote and compare it.
+    /// SHA-256 of the input as computed by replicas that do not know `canonical_digest`.
     pub input_digest: String,
-    /// SHA-256 of the input's canonical JSON, after its version; none: written before there was one.
+    /// SHA-256 of the input's canonical JSON with its version, or `None` for older rows.
     pub canonical_digest: Option<String>,
-    /// What the first call made.
+    /// Id of the object that the first call created.
     pub result: Uuid,
-    /// When.
+    /// When the key was claimed.
     pub created_at: DateTimeUtc,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! Row identities. Each is a type of its own, so that a comment can never be looked up by a meeting's id.
+//! Primary keys as distinct types, so that ids of different tables cannot be confused.
 
 use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Serialize};
@@ -28,10 +28,10 @@ macro_rules! ids {
 ids! {
     /// A meeting of an akim with the population.
     MeetingId,
-    /// One online broadcast of a meeting.
+    /// An online broadcast of a meeting.
     BroadcastId,
     /// A question, proposal or remark at a meeting.
     CommentId,
-    /// One uninterrupted stretch of a stage.
+    /// An uninterrupted period of one stage.
     SegmentId,
 }

@@ -1,15 +1,15 @@
-//! The code of a unit in the classifier of administrative-territorial objects (КАТО).
+//! Codes of the classifier of administrative-territorial objects (КАТО).
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A nine-digit classifier code, `AB CD EF HIJ`. It is text: `010000000` and `10000000` are different things.
+/// A nine-digit classifier code, `AB CD EF HIJ`. It is text, because leading zeros matter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KatoCode([u8; 9]);
 
-/// Why a text is not a classifier code.
+/// A text is not a classifier code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadKatoCode;
 
@@ -22,13 +22,13 @@ impl fmt::Display for BadKatoCode {
 impl std::error::Error for BadKatoCode {}
 
 impl KatoCode {
-    /// The code as its nine digits.
+    /// Returns the nine digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The digits as bytes, `b'0'..=b'9'`.
+    /// Returns the digits as bytes, `b'0'..=b'9'`.
     #[must_use]
     pub const fn digits(&self) -> &[u8; 9] {
         &self.0
@@ -36,8 +36,9 @@ impl KatoCode {
 }
 
 impl KatoCode {
-    /// The first and the last code that can lie in this unit or below it. The classifier nests by segment, so a subtree
-    /// is one range of codes, and stays so when units come and go.
+    /// Returns the first and the last possible code of this unit and its descendants.
+    ///
+    /// The classifier nests by segment, so a subtree is always one range of codes.
     #[must_use]
     pub fn subtree(&self) -> (Self, Self) {
         let own = match self.0 {

@@ -1,6 +1,4 @@
-//! Rows and their relations, id newtypes and the closed sets that are stored as text.
-//!
-//! This room says what is kept, and nothing about what is allowed or how it is shown: no rules, no GraphQL.
+//! Database rows, id types, and enums that are stored as text. No business rules and no GraphQL.
 
 pub mod enums;
 pub mod ids;

@@ -7,16 +7,16 @@ use crate::{
     ids::MeetingId,
 };
 
-/// One row of `meetings`.
+/// A row of `meetings`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "meetings")]
 pub struct Model {
-    /// Identity.
+    /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MeetingId,
-    /// Where it is held, and whose coverage it counts for.
+    /// Code of the unit where it is held, and for whose coverage it counts.
     pub region_code: String,
-    /// The unit whose akim holds it.
+    /// Code of the unit whose akim holds it.
     pub host_code: String,
     /// Title in Kazakh.
     pub title_kk: String,
@@ -24,13 +24,13 @@ pub struct Model {
     pub title_ru: Option<String>,
     /// Title in English.
     pub title_en: Option<String>,
-    /// Titles and venue normalised for search.
+    /// Titles and venue, normalised for search.
     pub search: String,
-    /// Version of the normalisation behind `search`; 0: before versions were written.
+    /// Version of the normalisation of `search`. 0: before versions were stored.
     pub normalization_version: i32,
     /// From the calendar or outside it.
     pub origin: MeetingOrigin,
-    /// Why it is held outside the calendar.
+    /// Reason for holding it outside the calendar.
     pub off_calendar_reason: Option<String>,
     /// Venue in Kazakh.
     pub venue_kk: Option<String>,
@@ -38,50 +38,50 @@ pub struct Model {
     pub venue_ru: Option<String>,
     /// Venue in English.
     pub venue_en: Option<String>,
-    /// When it is to begin.
+    /// Planned start.
     pub planned_start: DateTimeUtc,
-    /// How long it is to last, in minutes.
+    /// Planned length in minutes.
     pub planned_minutes: i32,
-    /// Where it is in its life.
+    /// The phase.
     pub phase: MeetingPhase,
     /// When it was first announced.
     pub announced_at: Option<DateTimeUtc>,
-    /// When its present date was made public.
+    /// When its current date was announced.
     pub date_announced_at: Option<DateTimeUtc>,
-    /// Outreach channels, as a JSON array of names.
+    /// Outreach channels as a JSON array of names.
     pub channels: String,
-    /// Why it was last moved.
+    /// Reason of the last rescheduling.
     pub reschedule_reason: Option<String>,
-    /// Why it was cancelled.
+    /// Reason of the cancellation.
     pub cancel_reason: Option<String>,
-    /// When it began.
+    /// When it started.
     pub started_at: Option<DateTimeUtc>,
     /// When it ended.
     pub ended_at: Option<DateTimeUtc>,
     /// When comments become public.
     pub moderation: ModerationMode,
-    /// Least time between two comments of one author, in seconds.
+    /// Minimum time between two comments of one author, in seconds.
     pub slow_mode_seconds: i32,
-    /// Whether the floor is open.
+    /// Whether it accepts comments.
     pub accepting_comments: bool,
-    /// Words no comment may hold, as a JSON array; none: not read with the row. They are kept in `blocked_words`.
+    /// Blocked words as a JSON array, stored in `blocked_words`. `None`: not loaded with the row.
     #[sea_orm(ignore)]
     pub blocked_words: Option<String>,
-    /// The newest receipt number given out.
+    /// The newest receipt number.
     pub last_receipt: i32,
-    /// When 80 % of the presentation's budget was recorded as reached.
+    /// When the presentation reached 80 % of its budget.
     pub warned_at: Option<DateTimeUtc>,
-    /// When 100 % of it was recorded as reached.
+    /// When the presentation reached 100 % of its budget.
     pub exceeded_at: Option<DateTimeUtc>,
-    /// Subject of whoever planned it.
+    /// Subject of the person who planned it.
     pub created_by: String,
     /// When it was planned.
     pub created_at: DateTimeUtc,
-    /// Raised by every change.
+    /// Raised by every change, for optimistic locking.
     pub version: i32,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,24 +1,24 @@
-//! Authors who may not write at a meeting for a while.
+//! Mutes of authors at meetings.
 
 use sea_orm::entity::prelude::*;
 
 use crate::ids::MeetingId;
 
-/// One row of `muted_authors`.
+/// A row of `muted_authors`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "muted_authors")]
 pub struct Model {
     /// The meeting.
     #[sea_orm(primary_key, auto_increment = false)]
     pub meeting_id: MeetingId,
-    /// The author, as in `comments`.
+    /// Author key, as in `comments`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub author_key: String,
-    /// When they may write again.
+    /// End of the mute.
     pub until: DateTimeUtc,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

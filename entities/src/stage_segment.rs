@@ -1,4 +1,4 @@
-//! Uninterrupted stretches of one stage (p. 3.3).
+//! Stage segments: uninterrupted periods of one stage (p. 3.3).
 
 use sea_orm::entity::prelude::*;
 
@@ -7,28 +7,28 @@ use crate::{
     ids::{MeetingId, SegmentId},
 };
 
-/// One row of `stage_segments`.
+/// A row of `stage_segments`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "stage_segments")]
 pub struct Model {
-    /// Identity.
+    /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SegmentId,
     /// The meeting.
     pub meeting_id: MeetingId,
     /// Order within the meeting, from 1.
     pub ordinal: i32,
-    /// What ran.
+    /// The stage.
     pub stage: Stage,
-    /// When it began.
+    /// Start of the segment.
     pub started_at: DateTimeUtc,
-    /// When it ended; none: it runs.
+    /// End of the segment, or `None` while it runs.
     pub ended_at: Option<DateTimeUtc>,
-    /// Position of the meeting's comment feed when it began: later comments fell into it.
+    /// Position of the meeting's comment feed at the start. Later comments belong to this segment.
     pub from_seq: i64,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

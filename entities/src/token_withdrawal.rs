@@ -1,21 +1,21 @@
-//! People whose tokens were withdrawn: what was issued to them up to a moment is no longer taken.
+//! Revocations of tokens: tokens issued to a person up to a time are invalid.
 
 use sea_orm::entity::prelude::*;
 
-/// One row of `token_withdrawals`.
+/// A row of `token_withdrawals`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "token_withdrawals")]
 pub struct Model {
-    /// Whose tokens.
+    /// Subject of the person.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
-    /// Tokens issued up to this moment are withdrawn.
+    /// Tokens issued up to this time are revoked.
     pub issued_before: DateTimeUtc,
-    /// Raised by every withdrawal: the sum over all rows tells whether anything has changed, whatever the order of commits.
+    /// Raised by every revocation. The sum over all rows changes with each, whatever the order of commits.
     pub revision: i64,
 }
 
-/// Rows are joined by hand, in the store.
+/// No relations. The store joins rows explicitly.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
