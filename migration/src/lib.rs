@@ -1,4 +1,4 @@
-//! The schema, one step a file, in plain names. Imports nothing of ours: a step must mean the same for ever.
+//! Schema migrations, one file each. They import no other crate of the workspace, so that a migration never changes.
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, async_trait};
 
@@ -23,7 +23,7 @@ mod m0018_canonical_digests;
 mod m0019_author_names;
 mod m0020_read_indexes;
 
-/// All steps, oldest first.
+/// All migrations, oldest first.
 #[derive(Clone, Copy, Debug)]
 pub struct Migrator;
 

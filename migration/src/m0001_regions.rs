@@ -1,4 +1,4 @@
-//! The classifier: its editions and the states of its units.
+//! The classifier: editions and versions of units.
 
 use sea_orm_migration::{
     prelude::{
@@ -8,7 +8,7 @@ use sea_orm_migration::{
     schema::{boolean, date, date_null, integer, string, string_null, timestamp_with_time_zone},
 };
 
-/// The classifier: its editions and the states of its units.
+/// The classifier: editions and versions of units.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -45,7 +45,7 @@ impl MigrationTrait for Migration {
                 .to_owned(),
         )
         .await?;
-        // A unit has at most one state that still holds.
+        // A unit has at most one current version.
         m.get_connection()
             .execute_unprepared(
                 "CREATE UNIQUE INDEX region_versions_open_key ON region_versions (code) WHERE valid_to IS NULL",

@@ -1,4 +1,4 @@
-//! Feeds: ordered logs whose counter is raised in the transaction of the change.
+//! Feeds: ordered event logs whose head is raised in the transaction of the change.
 
 use sea_orm_migration::{
     prelude::{
@@ -8,7 +8,7 @@ use sea_orm_migration::{
     schema::{big_integer, string, string_null, timestamp_with_time_zone, uuid},
 };
 
-/// Feeds: ordered logs whose counter is raised in the transaction of the change.
+/// Feeds: ordered event logs whose head is raised in the transaction of the change.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -39,7 +39,7 @@ impl MigrationTrait for Migration {
                 .to_owned(),
         )
         .await?;
-        // The feed of all meetings is there from the start; those of single meetings come with them.
+        // The feed of all meetings always exists; those of single meetings are created with them.
         m.get_connection()
             .execute_unprepared("INSERT INTO feeds (name, head, kept_after) VALUES ('meetings', 0, 0)")
             .await?;

@@ -1,4 +1,4 @@
-//! Stretches of a stage, from which the time split is computed (p. 3.3).
+//! Stage segments, from which the time split is computed (p. 3.3).
 
 use sea_orm_migration::{
     prelude::{
@@ -8,7 +8,7 @@ use sea_orm_migration::{
     schema::{big_integer, integer, string, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid},
 };
 
-/// Stretches of a stage, from which the time split is computed (p. 3.3).
+/// Stage segments, from which the time split is computed (p. 3.3).
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,4 +1,4 @@
-//! Comments, who voted for them, and who may not write for a while.
+//! Comments, votes and mutes.
 
 #![expect(clippy::too_many_lines, reason = "a table reads best in one piece")]
 
@@ -13,7 +13,7 @@ use sea_orm_migration::{
     },
 };
 
-/// Comments, who voted for them, and who may not write for a while.
+/// Comments, votes and mutes.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -111,13 +111,13 @@ impl MigrationTrait for Migration {
         .await?;
         m.create_index(Index::create().name("comments_merged_idx").table("comments").col("merged_into").to_owned())
             .await?;
-        // One comment is being answered at a time.
+        // At most one comment of a meeting is selected.
         m.get_connection()
             .execute_unprepared(
                 "CREATE UNIQUE INDEX comments_selected_key ON comments (meeting_id) WHERE state = 'SELECTED'",
             )
             .await?;
-        // The counts that are still to become an event are few among many.
+        // Few comments have unpublished votes.
         m.get_connection()
             .execute_unprepared(
                 "CREATE INDEX comments_votes_unshown_idx ON comments (votes_shown_at) WHERE votes_unshown",

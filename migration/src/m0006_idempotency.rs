@@ -1,11 +1,11 @@
-//! First results of creating mutations.
+//! Idempotency keys of creating mutations.
 
 use sea_orm_migration::{
     prelude::{DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait},
     schema::{string, timestamp_with_time_zone, uuid},
 };
 
-/// First results of creating mutations.
+/// Idempotency keys of creating mutations.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

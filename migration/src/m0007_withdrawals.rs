@@ -1,11 +1,11 @@
-//! People whose tokens were withdrawn.
+//! Revocations of tokens.
 
 use sea_orm_migration::{
     prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, Table, async_trait},
     schema::{big_integer, string, timestamp_with_time_zone},
 };
 
-/// People whose tokens were withdrawn.
+/// Revocations of tokens.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,11 +1,11 @@
-//! What an author has said before is found without reading everything they have said.
+//! Finds an author's earlier posts without reading all of them.
 
 use sea_orm_migration::{
     prelude::{DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait},
     schema::big_integer,
 };
 
-/// A digest of meeting, author and body.
+/// Digest of meeting, author and body.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

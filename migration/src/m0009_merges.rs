@@ -1,11 +1,11 @@
-//! A merge can be undone, so what a comment was before is kept.
+//! The state of a comment before a merge, so that a merge can be undone.
 
 use sea_orm_migration::{
     prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, Table, async_trait},
     schema::string_null,
 };
 
-/// What a comment was before it was joined to another.
+/// State of a comment before it was merged.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

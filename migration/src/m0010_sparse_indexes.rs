@@ -1,4 +1,4 @@
-//! Few comments come from a platform, and few are merged: an index of those alone costs a post nothing.
+//! Partial indexes of imported and merged comments, which cost other posts nothing.
 
 use sea_orm_migration::prelude::{
     ConnectionTrait, DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -11,7 +11,7 @@ const SPARSE: &str =
 const FULL: &str = "CREATE UNIQUE INDEX comments_external_key ON comments (broadcast_id, external_id);
      CREATE INDEX comments_merged_idx ON comments (merged_into)";
 
-/// Sparse indexes.
+/// Partial indexes.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,11 +1,11 @@
-//! A row that is written to find out whether writes are taken.
+//! A row that health checks write to test whether the database accepts writes.
 
 use sea_orm_migration::{
     prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, Table, async_trait},
     schema::{big_integer, integer},
 };
 
-/// A row that is written to find out whether writes are taken.
+/// A row that health checks write to test whether the database accepts writes.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,11 +1,11 @@
-//! Which generation of the feeds this is, and events that are for few.
+//! The epoch of the feeds, and audiences of events.
 
 use sea_orm_migration::{
     prelude::{DbErr, DeriveMigrationName, Expr, ExprTrait, MigrationTrait, SchemaManager, Table, async_trait},
     schema::{small_integer, string, string_null, timestamp_with_time_zone},
 };
 
-/// Which generation of the feeds this is, and events that are for few.
+/// The epoch of the feeds, and audiences of events.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
                 .col(small_integer("id").primary_key())
                 .col(string("epoch"))
                 .col(timestamp_with_time_zone("begun_at"))
-                // There is one for all feeds.
+                // One row for all feeds.
                 .check(("feed_epoch_check", Expr::col("id").eq(1)))
                 .to_owned(),
         )

@@ -1,4 +1,4 @@
-//! Deletions that came from a platform before their message.
+//! Deletions that arrived from a platform before their message.
 
 use sea_orm_migration::{
     prelude::{
@@ -8,7 +8,7 @@ use sea_orm_migration::{
     schema::{string, timestamp_with_time_zone, uuid},
 };
 
-/// Deletions that came from a platform before their message.
+/// Deletions that arrived from a platform before their message.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,14 +1,14 @@
-//! Rows say by which version of the normalisation their text for search was made. Rows of before, and of older replicas, say 0.
+//! The version of the normalisation of each row. 0 for earlier rows and those of older replicas.
 
 use sea_orm_migration::{
     prelude::{ConnectionTrait, DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, Table, async_trait},
     schema::integer,
 };
 
-/// Holds only rows that are still to be normalised again.
+/// Contains only outdated rows.
 const INDEX: &str = "CREATE INDEX comments_outdated_idx ON comments (id) WHERE normalization_version < 1";
 
-/// Adds the version, with an index of outdated rows.
+/// Adds the version and a partial index of outdated rows.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,7 +1,7 @@
-//! Blocked words in a table of their own, so that a comment that is posted does not carry them.
+//! Moves blocked words to a table of their own, so that posts do not load them.
 //!
-//! Older replicas read and write `meetings.blocked_words`. It stays until none of them runs; triggers copy it into the table, so
-//! that the table is right whoever wrote. A later step writes the table itself, and drops the triggers and the column.
+//! Older replicas read and write `meetings.blocked_words`. The column stays until none of them runs, and triggers copy it
+//! to the table. A later migration drops the column and the triggers.
 
 use sea_orm_migration::{
     prelude::{
@@ -17,7 +17,7 @@ const UPSERT: &str = "INSERT INTO blocked_words (meeting_id, words) VALUES (NEW.
 const BACKFILL: &str = "INSERT INTO blocked_words (meeting_id, words)
     SELECT id, blocked_words FROM meetings WHERE blocked_words <> '[]' ON CONFLICT (meeting_id) DO NOTHING";
 
-/// Blocked words in a table of their own.
+/// Moves blocked words to a table of their own.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -58,7 +58,7 @@ impl MigrationTrait for Migration {
                 .to_owned(),
         )
         .await?;
-        // The triggers first: what is written while this runs waits for their lock, and is copied by them.
+        // Triggers first: concurrent writes wait for their lock, and are then copied.
         m.get_connection().execute_unprepared(&triggers(m.get_database_backend())).await?;
         m.get_connection().execute_unprepared(BACKFILL).await.map(drop)
     }

@@ -1,11 +1,11 @@
-//! Digests of inputs by their canonical JSON, beside those that older replicas write and compare.
+//! Digests of canonical JSON inputs, beside the digests of older replicas.
 
 use sea_orm_migration::{
     prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, Table, async_trait},
     schema::string_null,
 };
 
-/// Digests of inputs by their canonical JSON.
+/// Digests of canonical JSON inputs.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,12 +1,13 @@
-//! Which shown names were chosen, and the names of those who act on a host's meetings. Comments of older replicas count as not
-//! chosen, which is what is known of all that was written before.
+//! Marks chosen author names, and stores the names of the staff of hosts.
+//!
+//! Names of earlier comments and of older replicas count as not chosen.
 
 use sea_orm_migration::{
     prelude::{ConnectionTrait, DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait},
     schema::{string, text, timestamp_with_time_zone},
 };
 
-/// Chosen names, and those that may not be chosen.
+/// Chosen names and reserved names.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,16 +1,15 @@
-//! Indexes for the most wanted comments of a meeting, and for the meetings that the budget job looks at. Those that older
-//! replicas read by stay.
+//! Indexes for sorting comments by votes, and for the job that checks budgets. The indexes of older replicas stay.
 
 use sea_orm_migration::prelude::{
     ConnectionTrait, DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
 };
 
-/// Votes fall and positions rise: both rise where the votes are negative, so that a page begins at one place of the index.
+/// Negated votes ascend like positions, so that a page starts at one place of the index.
 const UP: &str = "CREATE INDEX comments_most_voted_idx ON comments (meeting_id, (-votes), posted_seq);
      CREATE INDEX meetings_within_budget_idx ON meetings (id) WHERE phase = 'LIVE' AND exceeded_at IS NULL";
 const DOWN: &str = "DROP INDEX comments_most_voted_idx; DROP INDEX meetings_within_budget_idx";
 
-/// Indexes for what is read most.
+/// Indexes for frequent reads.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

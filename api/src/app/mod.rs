@@ -107,7 +107,7 @@ impl App {
         Arc::clone(self.region_history.load().at(almaty_date(self.clock.now())))
     }
 
-    /// Returns a host with the units above it, by the tree in force today. A host that has ended keeps its last ancestors.
+    /// Returns a host with the units above it today. A host that has ended keeps its last ancestors.
     #[must_use]
     pub fn host_scope(&self, host: KatoCode) -> HostScope {
         let region_history = self.region_history.load();

@@ -107,7 +107,7 @@ fn has_written(text: &str, written: &str, is_prefix: bool) -> bool {
     false
 }
 
-/// Returns whether a match continues beyond its edge: within a word, a run of one sign ("C++" is not "C+") or an emoji sequence.
+/// Returns whether a match continues beyond its edge: in a word, a run of one sign ("C++" is not "C+") or an emoji.
 fn continues(edge: char, beside: Option<char>) -> bool {
     match beside {
         None => false,

@@ -1,4 +1,4 @@
-//! Languages, and every message a person reads.
+//! Localised messages and language negotiation.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -10,7 +10,7 @@ static_loader! {
     static MESSAGES = {
         locales: "./locales",
         fallback_language: "en",
-        // Marks around arguments would be seen by programs that compare.
+        // Isolation marks would break programs that compare messages.
         customise: |bundle| bundle.set_use_isolating(false),
     };
 }
@@ -19,7 +19,7 @@ const KK: LanguageIdentifier = langid!("kk");
 const RU: LanguageIdentifier = langid!("ru");
 const EN: LanguageIdentifier = langid!("en");
 
-/// A message in a language. One that is missing there comes in English; one that is nowhere as its key.
+/// Returns a message in a language, in English if it is missing there, or its key if it is unknown.
 #[must_use]
 pub fn message(language: Language, key: &str, args: &[(&'static str, FluentValue<'static>)]) -> String {
     let id = match language {
@@ -32,27 +32,27 @@ pub fn message(language: Language, key: &str, args: &[(&'static str, FluentValue
     MESSAGES.try_lookup_with_args(id, key, &args).unwrap_or_else(|| key.to_owned())
 }
 
-/// The language a client wishes, from `Accept-Language`; Kazakh where none of its wishes is ours.
+/// Returns the preferred supported language of `Accept-Language`, or Kazakh.
 #[must_use]
 pub fn negotiate(accept_language: Option<&str>) -> Language {
-    accept_language.and_then(wished).unwrap_or(Language::Kk)
+    accept_language.and_then(preferred).unwrap_or(Language::Kk)
 }
 
-/// The most wished language of those that are ours, from a text as in `Accept-Language`.
+/// Returns the preferred supported language of a text in the format of `Accept-Language`.
 #[must_use]
-pub fn wished(text: &str) -> Option<Language> {
-    let wishes = text.split(',').filter_map(|wish| {
-        let mut parts = wish.split(';');
-        let language = named(parts.next()?.trim())?;
+pub fn preferred(text: &str) -> Option<Language> {
+    let preferences = text.split(',').filter_map(|preference| {
+        let mut parts = preference.split(';');
+        let language = language_of(parts.next()?.trim())?;
         let quality = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>).ok()?;
         (quality > 0.0).then_some((Some(language), quality))
     });
-    // Of equal wishes the first counts.
-    wishes.fold((None, 0.0), |best, wish| if wish.1 > best.1 { wish } else { best }).0
+    // The first of equal weights wins.
+    preferences.fold((None, 0.0), |best, preference| if preference.1 > best.1 { preference } else { best }).0
 }
 
-/// The language of a tag such as `ru` or `kk-KZ`.
-fn named(tag: &str) -> Option<Language> {
+/// Returns the language of a tag such as `ru` or `kk-KZ`.
+fn language_of(tag: &str) -> Option<Language> {
     let primary = tag.split(['-', '_']).next()?;
     let is = |code: &str| primary.eq_ignore_ascii_case(code);
     match () {
@@ -74,14 +74,14 @@ mod tests {
 
     use super::*;
 
-    /// The files, in the order of [`Language::ALL`].
+    /// The catalogues in the order of [`Language::ALL`].
     const FILES: [&str; 3] = [
         include_str!("../../locales/kk/main.ftl"),
         include_str!("../../locales/ru/main.ftl"),
         include_str!("../../locales/en/main.ftl"),
     ];
 
-    /// Keys of a file with the names of their arguments.
+    /// Returns the keys of a catalogue with the names of their arguments.
     fn keys(file: &str) -> BTreeMap<&str, BTreeSet<&str>> {
         file.lines()
             .filter_map(|line| line.split_once(" = "))
@@ -93,7 +93,7 @@ mod tests {
             .collect()
     }
 
-    /// How keys go on that are made while the product runs.
+    /// Returns the suffixes of keys that are composed at run time.
     fn endings(beginning: &str) -> Vec<&'static str> {
         match beginning {
             "meeting-phase-" => MeetingPhase::ALL.iter().map(|phase| phase.as_str()).collect(),
@@ -102,7 +102,7 @@ mod tests {
         }
     }
 
-    /// Everything in quotes that looks like a key with one of these first words.
+    /// Returns all string literals that look like keys and start with one of these words.
     fn quoted(code: &str, first_words: &BTreeSet<&str>) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for text in code.split('"') {
@@ -122,7 +122,7 @@ mod tests {
         found
     }
 
-    /// The code of the product without its tests.
+    /// Returns the source code without tests.
     fn code(dir: &Path) -> String {
         let mut all = String::new();
         for entry in std::fs::read_dir(dir).unwrap() {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_message_is_there_in_three_languages_with_the_same_arguments() {
+    fn every_message_is_translated_with_the_same_arguments() {
         let [kk, ru, en] = FILES.map(keys);
         assert!(kk.len() > 50);
         assert_eq!(kk, ru);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_messages_are_those_that_the_product_uses() {
+    fn the_catalogues_contain_exactly_the_used_messages() {
         let known: BTreeSet<_> = keys(FILES[0]).into_keys().map(str::to_owned).collect();
         let first_words = known.iter().filter_map(|key| Some(key.split_once('-')?.0)).collect();
         let used = quoted(&code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")), &first_words);
@@ -171,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn the_wished_language_is_taken_in_the_order_of_the_wish() {
+    fn negotiates_languages_by_weight() {
         assert_eq!(negotiate(None), Language::Kk);
         assert_eq!(negotiate(Some("de, fr;q=0.9")), Language::Kk);
         assert_eq!(negotiate(Some("ru-RU,ru;q=0.9,en;q=0.8")), Language::Ru);
         assert_eq!(negotiate(Some("de, en;q=0.5, ru;q=0.7")), Language::Ru);
         assert_eq!(negotiate(Some("ru;q=0, en;q=0.1")), Language::En);
         assert_eq!(negotiate(Some(";;q=x,,")), Language::Kk);
-        assert_eq!((wished("de"), wished("de, ru;q=0.1")), (None, Some(Language::Ru)));
+        assert_eq!((preferred("de"), preferred("de, ru;q=0.1")), (None, Some(Language::Ru)));
     }
 }

@@ -59,7 +59,7 @@ impl App {
         Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Started, &allowed.person.subject).await?)
     }
 
-    /// Switches a live meeting to a stage. Repeating the current stage changes nothing, so two moderators may press at once.
+    /// Switches a live meeting to a stage. The current stage again changes nothing, so two moderators may press at once.
     ///
     /// Returns the meeting with its stage segments.
     ///

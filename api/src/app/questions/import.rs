@@ -334,7 +334,7 @@ impl Import<'_> {
     }
 }
 
-/// Returns whether a text differs from the stored message. Older versions stored invisible characters, which do not count.
+/// Returns whether a text differs from the stored one, apart from invisible characters that older versions stored.
 fn is_changed(kept: &str, text: &str) -> bool {
     kept != text && sanitize(kept, MAX_BODY_LENGTH).as_deref() != Some(text)
 }

@@ -270,7 +270,7 @@ impl Session {
     }
 
     fn introduce(&mut self, authorization: Option<String>, language: Option<&str>) -> Result<String, Close> {
-        self.caller.language = language.and_then(text::wished).unwrap_or(self.caller.language);
+        self.caller.language = language.and_then(text::preferred).unwrap_or(self.caller.language);
         let authorization = authorization.or_else(|| self.authorization.take());
         let known = self.door.auth.authenticate(authorization.as_deref()).map_err(|refused| {
             tracing::debug!(reason = %refused, "a token was refused");
