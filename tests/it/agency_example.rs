@@ -74,7 +74,7 @@ fn run(arguments: &[&str], settings: &[(String, String)]) -> Output {
 }
 
 #[test]
-fn the_schema_command_prints_what_is_checked_in() {
+fn schema_command_prints_the_checked_in_schema() {
     let file = std::fs::read_to_string(checkout().join("examples/agency/schema.graphql")).unwrap();
     let output = run(&["schema"], &[]);
     assert!(output.status.success());
@@ -82,7 +82,7 @@ fn the_schema_command_prints_what_is_checked_in() {
 }
 
 #[test]
-fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
+fn invalid_setting_stops_startup_with_one_line_naming_it() {
     let dir = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -106,7 +106,7 @@ fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_case_is_opened_once_and_is_there_after_a_restart() {
+async fn opens_a_case_once_and_keeps_it_across_a_restart() {
     let agency = Agency::start().await;
     let official = agency.official();
     let first = open(&official, Some("cmt_1"), "k").await;
@@ -129,7 +129,7 @@ async fn a_case_is_opened_once_and_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn only_the_agencys_staff_opens_moves_and_sees_what_it_noted() {
+async fn only_agency_staff_opens_and_moves_cases_and_reads_internal_notes() {
     let agency = Agency::start().await;
     let official = agency.official();
     let case = open(&official, None, "k").await["case"].clone();
@@ -159,7 +159,7 @@ async fn only_the_agencys_staff_opens_moves_and_sees_what_it_noted() {
 }
 
 #[tokio::test]
-async fn a_hundred_references_come_back_in_order_and_more_than_two_hundred_do_not() {
+async fn resolves_references_in_order_and_rejects_more_than_two_hundred() {
     let agency = Agency::start().await;
     let official = agency.official();
     for n in (0..100).step_by(10) {
@@ -186,7 +186,7 @@ async fn a_hundred_references_come_back_in_order_and_more_than_two_hundred_do_no
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_hold_is_refused_even_where_none_is_needed() {
+async fn rejects_an_invalid_token_even_where_none_is_required() {
     let agency = Agency::start().await;
     let claims = |changed: &str, value: Value| {
         let mut claims = token_claims("official", "Official", &["ADMIN"], None, now());
@@ -212,7 +212,7 @@ async fn a_token_that_does_not_hold_is_refused_even_where_none_is_needed() {
 }
 
 #[tokio::test]
-async fn the_door_takes_one_json_object_by_post_and_nothing_else() {
+async fn accepts_only_a_post_of_one_json_object() {
     let agency = Agency::start().await;
     let address = format!("http://{}/graphql", agency.host());
     let token = agency.official().token.unwrap();
@@ -257,7 +257,7 @@ fn blocks(page: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_commands_of_its_page_work() {
+async fn readme_commands_work() {
     let page = std::fs::read_to_string(checkout().join("examples/agency/README.md")).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path().display().to_string();

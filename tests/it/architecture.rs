@@ -84,7 +84,7 @@ fn product(text: &str) -> &str {
 }
 
 #[test]
-fn every_room_uses_only_the_rooms_it_may() {
+fn modules_import_only_the_modules_they_may() {
     let src = checkout().join("api/src");
     let mut wrong = Vec::new();
     for (room, allowed) in ARROWS {
@@ -101,7 +101,7 @@ fn every_room_uses_only_the_rooms_it_may() {
 }
 
 #[test]
-fn the_database_is_known_to_its_room_only_and_rules_know_no_io() {
+fn only_store_uses_the_database_and_domain_does_no_io() {
     let src = checkout().join("api/src");
     for file in files(&src) {
         let path = file.strip_prefix(&src).unwrap().display().to_string();
@@ -121,7 +121,7 @@ fn the_database_is_known_to_its_room_only_and_rules_know_no_io() {
 }
 
 #[test]
-fn no_file_is_too_long_to_have_one_subject() {
+fn no_file_exceeds_the_length_limit() {
     for room in ["api/src", "entities/src", "migration/src", "tests/harness"] {
         for file in files(&checkout().join(room)) {
             let lines = std::fs::read_to_string(&file).unwrap().lines().count();

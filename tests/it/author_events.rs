@@ -11,7 +11,7 @@ async fn told(live: &mut Live, env: &TestEnv) -> (String, i64, i64) {
 }
 
 on_both_engines! {
-    async fn an_author_is_told_what_becomes_of_their_own_and_nobody_else_is(env) {
+    async fn only_the_author_gets_events_of_their_unpublished_comments(env) {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let moderator = env.moderator(HOST);
@@ -46,7 +46,7 @@ on_both_engines! {
         assert_eq!(resumed, [1, 2, 3, 4, 5, 7].map(Value::from), "the same when coming back");
     }
 
-    async fn an_author_is_not_told_that_they_are_muted(env) {
+    async fn muting_is_not_revealed_to_the_author(env) {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let moderator = env.moderator(HOST);

@@ -23,7 +23,7 @@ fn chosen(payload: &Value) -> (String, String) {
 }
 
 on_both_engines! {
-    async fn a_chosen_name_is_marked(env) {
+    async fn marks_a_chosen_name(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let ana = env.citizen("Ана Мария");
         for (n, name) in [None, Some("Ана Мария"), Some(" Ана  Мария "), Some("Аноним")].into_iter().enumerate() {
@@ -37,7 +37,7 @@ on_both_engines! {
         );
     }
 
-    async fn nobody_is_shown_by_a_title_of_office_they_only_chose(env) {
+    async fn rejects_chosen_names_that_are_titles_of_office(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let ana = env.citizen("Ana");
         for name in ["Аким района", "Қала әкімі", "Akim", "А.к.и.м", "Мoдератор", "Полиция", "Министр"] {
@@ -52,7 +52,7 @@ on_both_engines! {
         assert!(post_as(&ana, &meeting, "Су?", Some("Акимова Ана")).await["refusal"].is_null());
     }
 
-    async fn nobody_is_shown_by_the_name_of_those_who_run_the_meetings(env) {
+    async fn rejects_chosen_names_of_the_hosts_staff(env) {
         let named = |name: &str, role: &str, region: &str| env.somebody(name, &[role], Some(region));
         let staff = named("Болат Серіков", "AKIMAT", HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -70,7 +70,7 @@ on_both_engines! {
         assert!(post_as(&ana, &elsewhere, "Төрт", Some("Болат Серіков")).await["refusal"].is_null(), "it is the host's staff");
     }
 
-    async fn a_long_name_of_a_token_is_cut_and_refuses_nothing(env) {
+    async fn truncates_long_names_of_tokens(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for (n, (name, expected)) in [
             ("ә".repeat(150), format!("{}…", "ә".repeat(99))),
@@ -86,7 +86,7 @@ on_both_engines! {
         assert!(shown(&env, &meeting).await.iter().all(|(_, chosen)| !chosen));
     }
 
-    async fn a_title_on_a_platform_waits_for_a_moderator(env) {
+    async fn imported_titles_of_office_wait_for_a_moderator(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });

@@ -38,7 +38,7 @@ async fn code(actor: &Actor, name: &str, input: &Value) -> String {
 }
 
 on_both_engines! {
-    async fn whoever_may_not_act_is_refused_while_another_holds_the_lock(env) {
+    async fn denies_unauthorised_commands_while_another_transaction_holds_the_lock(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = id_of(&env.citizen("Ana").post(&meeting, "Жол?").await);
@@ -63,7 +63,7 @@ on_both_engines! {
         drop(held);
     }
 
-    async fn a_post_that_can_only_be_refused_begins_no_transaction(env) {
+    async fn rejects_a_post_that_cannot_succeed_without_a_transaction(env) {
         let (staff, moderator, ana) = (env.akimat(HOST), env.moderator(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let post = async |actor: &Actor, body: &str, key: Option<&str>| {

@@ -51,13 +51,13 @@ async fn taken(env: &TestEnv, count: usize) -> Vec<(&'static str, u64)> {
 }
 
 on_both_engines! {
-    async fn a_command_over_many_comments_takes_as_many_statements_as_over_few(env) {
+    async fn batch_commands_take_the_same_number_of_statements_at_any_size(env) {
         let (few, many) = (taken(&env, 6).await, taken(&env, 96).await);
         assert_eq!(few, many);
         assert!(many.iter().all(|(_, statements)| *statements <= 25), "{many:?}");
     }
 
-    async fn counts_of_many_comments_are_shown_together(env) {
+    async fn publishes_many_vote_counts_together(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));

@@ -24,7 +24,7 @@ fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
 }
 
 on_both_engines! {
-    async fn what_is_public_may_be_kept_and_is_told_by_its_tag(env) {
+    async fn public_responses_are_cacheable_and_revalidated_by_etag(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let (query, of) = ("query($id: ID!) { meeting(id: $id) { commentsHead } }", json!({ "id": meeting }));
         let first = get(&env, query, &of).send().await.unwrap();
@@ -39,7 +39,7 @@ on_both_engines! {
         assert_ne!(header(&changed, "etag"), tag);
     }
 
-    async fn an_answer_is_kept_by_the_same_words_whichever_way_it_is_asked_for(env) {
+    async fn sends_the_same_cache_headers_for_every_method_and_encoding(env) {
         let long = "{ regions(first: 100) { nodes { id code name } } }";
         for (query, compressed) in [("{ viewer { subject } }", false), (long, true)] {
             let ask = |method: Method, headers: &[(&str, &str)]| {
@@ -80,7 +80,7 @@ on_both_engines! {
         }
     }
 
-    async fn each_language_has_its_own_answer_and_tag(env) {
+    async fn each_language_has_its_own_response_and_etag(env) {
         let (query, of) = ("query($code: KatoCode!) { region(code: $code) { name } }", json!({ "code": HOST }));
         let ask = async |language: &str| {
             let answer = get(&env, query, &of).header("accept-language", language).send().await.unwrap();
@@ -95,7 +95,7 @@ on_both_engines! {
         assert_eq!(other.send().await.unwrap().status(), StatusCode::OK, "what was kept in one is not the other");
     }
 
-    async fn the_schema_is_kept_until_the_next_release(env) {
+    async fn schema_is_cacheable_and_revalidated_by_etag(env) {
         let ask = |method: Method| web().request(method, format!("http://{}/graphql/schema", env.host(0)));
         let whole = ask(Method::GET).send().await.unwrap();
         let [control, tag, vary] = kept_by(&whole);
@@ -115,7 +115,7 @@ on_both_engines! {
         assert_eq!(whole.text().await.unwrap(), kezdesu::graphql::client_sdl());
     }
 
-    async fn what_is_ones_own_or_failed_is_kept_by_nobody(env) {
+    async fn personal_and_failed_responses_are_not_stored(env) {
         let ana = env.citizen("Ana");
         let token = ana.request().build().unwrap().headers()["authorization"].clone();
         let nothing = json!({});
@@ -128,7 +128,7 @@ on_both_engines! {
         }
     }
 
-    async fn answers_are_compressed_as_wished_and_streams_are_not(env) {
+    async fn compresses_responses_as_requested_but_not_streams(env) {
         let (query, of) = ("{ regions(first: 100) { nodes { id code name } } }", json!({}));
         let plain = get(&env, query, &of).send().await.unwrap();
         assert_eq!(header(&plain, "content-encoding"), "");

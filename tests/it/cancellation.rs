@@ -18,7 +18,7 @@ async fn ended(program: &Process, code: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_query_ends_when_its_client_wants_no_more_of_it() {
+async fn cancels_a_query_when_its_client_completes_it() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings(dir.path(), &[])).await;
     let mut socket = Socket::open(&program.host).await;
@@ -38,7 +38,7 @@ async fn a_query_ends_when_its_client_wants_no_more_of_it() {
 }
 
 #[tokio::test]
-async fn a_query_ends_when_its_client_hangs_up() {
+async fn cancels_a_query_when_its_client_disconnects() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings(dir.path(), &[])).await;
     for _ in 0..TIMES {

@@ -115,7 +115,7 @@ async fn reads_and_posts(scene: &Scene, client: &mut Client) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_audits_of_graphql_http_find_nothing() {
+async fn passes_the_graphql_http_audits() {
     let env = TestEnv::start(Engine::Embedded).await;
     let results: Vec<Value> = serde_json::from_str(&node("clients/audits.mjs", &[&env.host(0)]).await).unwrap();
     assert_eq!(results.len(), 61, "every audit of the version that is installed ran");
@@ -124,14 +124,14 @@ async fn the_audits_of_graphql_http_find_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn graphql_ws_follows_through_cuts() {
+async fn graphql_ws_resumes_after_disconnects() {
     let scene = scene(&[]).await;
     let mut client = Client::start("clients/graphql-ws.mjs", &[&scene.meeting, &scene.wire.host()]);
     follow_through_cuts(&scene, &mut client).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn graphql_ws_comes_back_with_a_new_token_and_after_a_restart() {
+async fn graphql_ws_reconnects_with_a_new_token_and_after_a_restart() {
     let Scene { mut env, ana, meeting, .. } = scene(&[]).await;
     let second = env.replica().await;
     let hosts = [env.host(0), env.host(second)];
@@ -154,24 +154,24 @@ async fn graphql_ws_comes_back_with_a_new_token_and_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn graphql_sse_follows_through_cuts() {
+async fn graphql_sse_resumes_after_disconnects() {
     let scene = scene(&[]).await;
     let mut client = Client::start("clients/graphql-sse.mjs", &[&scene.meeting, &scene.wire.host()]);
     follow_through_cuts(&scene, &mut client).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn urql_reads_posts_and_follows_through_cuts() {
+async fn urql_reads_posts_and_resumes_after_disconnects() {
     app_follows("clients/urql.mjs", &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn apollo_client_follows_by_multipart_through_cuts() {
+async fn apollo_client_resumes_over_multipart_after_disconnects() {
     app_follows("clients/apollo.mjs", &["multipart"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn apollo_client_follows_by_websocket_through_cuts() {
+async fn apollo_client_resumes_over_websocket_after_disconnects() {
     app_follows("clients/apollo.mjs", &["websocket"]).await;
 }
 
@@ -216,7 +216,7 @@ impl Follower {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_follower_of_the_examples_ends_up_with_everything_once() {
+async fn example_follower_receives_everything_once() {
     let Scene { mut env, ana, meeting, wire } = scene(&[("KEZDESU_KEEP_EVENTS", "100")]).await;
     let second = env.replica().await;
     let replica = env.host(second);
@@ -272,7 +272,7 @@ async fn the_follower_of_the_examples_ends_up_with_everything_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_follower_of_the_examples_ends_where_no_new_try_can_help() {
+async fn example_follower_stops_on_permanent_errors() {
     let Scene { env, wire, meeting, .. } = scene(&[]).await;
     let tokens = tokens_for(&env, TimeDelta::days(1));
     let unknown = format!("{}0", &meeting[..meeting.len() - 1]);
@@ -284,7 +284,7 @@ async fn the_follower_of_the_examples_ends_where_no_new_try_can_help() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn types_are_generated_from_the_schema_that_is_served_and_hold() {
+async fn generates_types_from_the_served_schema() {
     let env = TestEnv::start(Engine::Embedded).await;
     let file = harness::checkout().join("api/schema.graphql");
     let of_file = node("codegen/generate.mjs", &[file.to_str().unwrap()]).await;

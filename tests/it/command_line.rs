@@ -32,7 +32,7 @@ fn refused(output: &Output) -> String {
 }
 
 #[test]
-fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
+fn invalid_setting_stops_startup_with_one_line_naming_it() {
     let dir = tempfile::tempdir().unwrap();
     for (name, value) in [
         ("KEZDESU_LISTEN", "nowhere"),
@@ -49,7 +49,7 @@ fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
 }
 
 #[test]
-fn a_token_comes_from_the_development_key_only() {
+fn token_command_requires_the_development_key() {
     let dir = tempfile::tempdir().unwrap();
     let token = said(&run(dir.path(), &["token", "--role", "MODERATOR", "--region", "751110000", "--ttl", "30m"], &[]));
     assert_eq!(token.trim().split('.').count(), 3);
@@ -58,7 +58,7 @@ fn a_token_comes_from_the_development_key_only() {
 }
 
 #[test]
-fn the_real_classifier_is_imported_whole_and_again_without_a_change() {
+fn imports_the_real_classifier_idempotently() {
     let book = checkout().join("../shared/data/kato-2026-07-17.xlsx");
     if !book.exists() {
         eprintln!("SKIPPED: ../shared/data/kato-2026-07-17.xlsx is not here, so no real import is tried");
@@ -75,14 +75,14 @@ fn the_real_classifier_is_imported_whole_and_again_without_a_change() {
 }
 
 #[test]
-fn the_schema_command_prints_what_is_checked_in() {
+fn schema_command_prints_the_checked_in_schema() {
     let dir = tempfile::tempdir().unwrap();
     let file = std::fs::read_to_string(checkout().join("api/schema.graphql")).unwrap();
     assert_eq!(said(&run(dir.path(), &["schema"], &[])), file, "run `make schema`");
 }
 
 #[test]
-fn the_table_of_settings_in_the_handbook_is_the_programs_own() {
+fn the_documented_settings_table_is_current() {
     let text = std::fs::read_to_string(checkout().join("docs/operations.md")).unwrap();
     assert!(
         text.contains(&kezdesu::config::settings_table()),
@@ -98,7 +98,7 @@ fn bodies(text: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_readmes_first_query_and_subscription_work_on_the_demo() {
+async fn readme_commands_work_on_the_demo() {
     let dir = tempfile::tempdir().unwrap();
     let settings = [("KEZDESU_DATA_DIR".to_owned(), dir.path().display().to_string())];
     let (demo, text) = Process::demo(&settings).await;
@@ -124,7 +124,7 @@ async fn the_readmes_first_query_and_subscription_work_on_the_demo() {
 }
 
 #[test]
-fn every_make_target_that_the_documents_name_is_there() {
+fn documented_make_targets_exist() {
     let makefile = std::fs::read_to_string(checkout().join("Makefile")).unwrap();
     for document in ["README.md", "docs/operations.md", "docs/integration.md", "docs/architecture.md"] {
         let text =
@@ -137,7 +137,7 @@ fn every_make_target_that_the_documents_name_is_there() {
 }
 
 #[test]
-fn the_dashboard_shows_every_figure_and_no_other() {
+fn dashboard_and_documentation_list_every_metric() {
     let figures = |text: &str| {
         let parts = text.split("kezdesu_").skip(1);
         let names =
@@ -162,7 +162,7 @@ fn the_dashboard_shows_every_figure_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_second_demonstration_on_the_same_data_ends_the_first() {
+async fn a_second_demo_on_the_same_data_ends_the_first_meeting() {
     let dir = tempfile::tempdir().unwrap();
     let settings = [("KEZDESU_DATA_DIR".to_owned(), dir.path().display().to_string())];
     let phases = async |demo: &Process| {
@@ -183,7 +183,7 @@ async fn a_second_demonstration_on_the_same_data_ends_the_first() {
 }
 
 #[tokio::test]
-async fn the_demonstration_does_not_run_in_earnest() {
+async fn the_demo_refuses_real_settings() {
     let dir = tempfile::tempdir().unwrap();
     for environment in ["development", "production"] {
         let settings = harness::outside::settings(dir.path(), &[("KEZDESU_ENVIRONMENT", environment.to_owned())]);

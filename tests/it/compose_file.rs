@@ -71,7 +71,7 @@ fn settings(service: &Value, given: &Given) -> Option<Settings> {
 }
 
 #[test]
-fn every_setting_is_one_and_its_value_is_taken() {
+fn every_service_has_valid_settings() {
     let compose = compose();
     let mut given = Given::from(REQUIRED);
     for more in [&[][..], &[("KEZDESU_ALLOWED_ORIGINS", "https://a.example"), ("KEZDESU_GATEWAY_OPERATIONS", "50")]] {
@@ -91,7 +91,7 @@ fn every_setting_is_one_and_its_value_is_taken() {
 }
 
 #[test]
-fn what_is_asked_of_the_operator_is_known_and_documented() {
+fn every_required_variable_is_a_setting_and_documented() {
     let asked = asked();
     let must: BTreeSet<&str> = asked.iter().filter(|(_, must)| **must).map(|(name, _)| name.as_str()).collect();
     assert_eq!(must, REQUIRED.iter().map(|(name, _)| *name).collect());
@@ -110,7 +110,7 @@ fn what_is_asked_of_the_operator_is_known_and_documented() {
 }
 
 #[test]
-fn what_is_mounted_and_waited_for_is_there() {
+fn mounts_and_dependencies_exist() {
     let compose = compose();
     let names: BTreeSet<&str> = services(&compose).into_iter().map(|(name, _)| name).collect();
     let volumes: BTreeSet<&str> = map(&compose["volumes"]).keys().map(|name| name.as_str().unwrap()).collect();
@@ -141,7 +141,7 @@ fn what_is_mounted_and_waited_for_is_there() {
 }
 
 #[test]
-fn only_the_balancer_and_the_gateway_are_trusted() {
+fn trusts_only_the_balancer_and_the_gateway() {
     let compose = compose();
     let address = |name: &str| compose["services"][name]["networks"]["default"]["ipv4_address"].as_str().unwrap();
     let trusted: Vec<String> =
@@ -151,7 +151,7 @@ fn only_the_balancer_and_the_gateway_are_trusted() {
 }
 
 #[test]
-fn the_gateway_is_the_one_that_the_tests_run() {
+fn gateway_is_the_version_that_the_tests_run() {
     let compose = compose();
     let gateway = &compose["services"]["gateway"];
     let packages = std::fs::read_to_string(checkout().join("tests/node/package.json")).unwrap();
@@ -166,7 +166,7 @@ fn the_gateway_is_the_one_that_the_tests_run() {
 }
 
 #[test]
-fn only_the_gateways_sockets_have_room_for_many() {
+fn only_the_gateway_gets_the_higher_operation_limit() {
     let compose = compose();
     let address = |name: &str| compose["services"][name]["networks"]["default"]["ipv4_address"].as_str().unwrap();
     let settings = settings(&compose["services"]["api-1"], &Given::from(REQUIRED)).unwrap();
@@ -183,7 +183,7 @@ fn only_the_gateways_sockets_have_room_for_many() {
 }
 
 #[test]
-fn a_replica_has_time_to_end_and_is_found_again_under_another_address() {
+fn grace_period_covers_draining_and_the_balancer_resolves_replicas_again() {
     let compose = compose();
     let settings = settings(&compose["services"]["api-1"], &Given::from(REQUIRED)).unwrap();
     let given = compose["services"]["api-1"]["stop_grace_period"].as_str().unwrap();

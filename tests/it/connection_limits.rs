@@ -71,12 +71,12 @@ async fn keeps_files_for_what_must_go_on(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keeps_files_for_health_and_database_embedded() {
+async fn reserves_open_files_for_health_and_database_embedded() {
     keeps_files_for_what_must_go_on(Engine::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keeps_files_for_health_and_database_production() {
+async fn reserves_open_files_for_health_and_database_production() {
     keeps_files_for_what_must_go_on(Engine::Production).await;
 }
 
@@ -113,7 +113,7 @@ async fn with_caps(more: &[(&str, &str)]) -> TestEnv {
 }
 
 #[tokio::test]
-async fn an_address_has_no_more_connections_than_it_may_over_any_transport() {
+async fn limits_the_connections_of_an_address_over_every_transport() {
     let env = with_caps(&[]).await;
     let host = env.host(0);
     let socket_of_it = Frames::open(&host).await;
@@ -137,7 +137,7 @@ async fn an_address_has_no_more_connections_than_it_may_over_any_transport() {
 }
 
 #[tokio::test]
-async fn behind_a_proxy_whoever_is_behind_it_is_counted() {
+async fn counts_the_client_behind_a_trusted_proxy() {
     let env = with_caps(&[("KEZDESU_TRUSTED_PROXIES", "127.0.0.1")]).await;
     let host = env.host(0);
     let ana = "203.0.113.7";
@@ -178,7 +178,7 @@ async fn behind_a_proxy_whoever_is_behind_it_is_counted() {
 }
 
 #[tokio::test]
-async fn without_a_cap_an_address_has_any_number() {
+async fn zero_disables_the_connection_limit() {
     let env = with_caps(&[("KEZDESU_ADDRESS_CONNECTIONS", "0")]).await;
     let host = env.host(0);
     let open: Vec<Raw> = futures_util::future::join_all((0..40).map(|_| Raw::to(&host))).await;
@@ -187,7 +187,7 @@ async fn without_a_cap_an_address_has_any_number() {
 }
 
 #[tokio::test]
-async fn a_socket_gives_its_place_back_however_it_ends() {
+async fn a_closed_socket_always_releases_its_connection() {
     let env = with_caps(&[]).await;
     let host = env.host(0);
     for round in 0..6 {

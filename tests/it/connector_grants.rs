@@ -4,7 +4,7 @@ use harness::{Actor, Engine, HOST, TestEnv, id_of, on_both_engines, token_claims
 use serde_json::{Value, json};
 
 on_both_engines! {
-    async fn a_connector_imports_only_what_its_token_names(env) {
+    async fn a_connector_imports_only_for_the_broadcasts_of_its_token(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let mut broadcasts = Vec::new();
@@ -44,7 +44,7 @@ on_both_engines! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_others_the_claims_of_a_connector_mean_nothing() {
+async fn ignores_connector_claims_of_other_roles() {
     let env = TestEnv::start(Engine::Embedded).await;
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
     claims["platform"] = json!("ios");

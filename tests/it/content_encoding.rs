@@ -24,7 +24,7 @@ async fn post(env: &TestEnv, encoding: &str, body: Vec<u8>) -> reqwest::Response
 }
 
 #[tokio::test]
-async fn takes_gzip_within_the_limit_of_a_body() {
+async fn accepts_gzip_within_the_body_limit() {
     let env = TestEnv::start(Engine::Embedded).await;
     for (encoding, body) in [("gzip", gzip(&padded(100))), ("GZip", gzip(&padded(1 << 20))), ("identity", padded(100))]
     {
@@ -47,7 +47,7 @@ async fn takes_gzip_within_the_limit_of_a_body() {
 }
 
 #[tokio::test]
-async fn refuses_an_encoding_that_is_not_taken_whatever_the_bytes_are() {
+async fn rejects_unsupported_encodings_whatever_the_bytes_are() {
     let env = TestEnv::start(Engine::Embedded).await;
     for encoding in ["br", "deflate", "zstd", "compress", "gzip, br", "gzip, gzip", "nonsense"] {
         for body in [padded(100), gzip(&padded(100)), b"\xff\x00".to_vec()] {

@@ -67,7 +67,7 @@ async fn is_shut_out(env: &TestEnv, origin: &str) {
 }
 
 #[tokio::test]
-async fn no_page_of_another_origin_comes_in_unless_it_is_allowed() {
+async fn rejects_foreign_origins_by_default() {
     let env = TestEnv::start(Engine::Embedded).await;
     for origin in FOREIGN.into_iter().chain([OURS]) {
         is_shut_out(&env, origin).await;
@@ -81,7 +81,7 @@ async fn no_page_of_another_origin_comes_in_unless_it_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_allowed_reads_writes_and_follows_and_others_do_not() {
+async fn only_allowed_origins_read_write_and_subscribe() {
     let env = allowing(&format!("{OURS}, https://second.example")).await;
     for origin in FOREIGN {
         is_shut_out(&env, origin).await;
@@ -132,7 +132,7 @@ async fn rebound(env: &TestEnv, name: &str) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn a_page_that_brings_its_own_name_to_this_address_is_turned_away() {
+async fn rejects_dns_rebinding() {
     let env = TestEnv::start(Engine::Embedded).await;
     for name in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example"] {
         assert_eq!(rebound(&env, name).await, [421; 6], "{name}");
@@ -166,7 +166,7 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn a_page_that_is_allowed_may_send_what_the_documents_tell_it_to() {
+async fn preflight_allows_the_documented_headers() {
     let env = allowing(OURS).await;
     let answer = preflight(&env, OURS, "POST").await;
     assert_eq!(answer.status(), 200);

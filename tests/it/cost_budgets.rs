@@ -38,7 +38,7 @@ fn limit(answer: &Value) -> (&str, &str, u64) {
 }
 
 #[tokio::test]
-async fn refuses_an_address_that_has_spent_its_budget() {
+async fn rejects_an_address_that_has_spent_its_budget() {
     let env = env("0", "6000").await;
     let stranger = env.stranger();
     for _ in 0..5 {
@@ -68,7 +68,7 @@ async fn refuses_an_address_that_has_spent_its_budget() {
 }
 
 #[tokio::test]
-async fn refuses_a_person_who_has_spent_their_budget_from_any_address() {
+async fn rejects_a_person_who_has_spent_their_budget_from_any_address() {
     let env = env("2500", "0").await;
     let (ana, staff) = (env.citizen("Ana"), env.akimat(HOST));
     for actor in [&ana, &staff] {
@@ -93,14 +93,14 @@ async fn does_not_limit_a_gateways_address() {
 }
 
 #[tokio::test]
-async fn an_operation_dearer_than_the_whole_budget_is_too_costly() {
+async fn rejects_an_operation_that_costs_more_than_the_whole_budget() {
     let env = env("0", "800").await;
     let (status, wait, answer) = send(&env.stranger(), "203.0.113.7", RESPONSE, PAGE).await;
     assert_eq!((status, wait, limit(&answer).0), (400, None, "COST_EXCEEDED"));
 }
 
 #[tokio::test]
-async fn what_is_refused_costs_its_reading() {
+async fn charges_rejected_operations_for_their_parsing() {
     let env = env("0", "100").await;
     let unknown = format!("{{ {} }}", "nothing ".repeat(200));
     let mut codes = Vec::new();
@@ -149,7 +149,7 @@ async fn charges_the_start_of_a_subscription_and_not_its_events() {
 }
 
 #[tokio::test]
-async fn one_event_of_a_subscription_may_cost_so_much() {
+async fn limits_the_cost_of_one_subscription_event() {
     let env = TestEnv::start(Engine::Embedded).await;
     let stranger = env.stranger();
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -191,7 +191,7 @@ async fn one_event_of_a_subscription_may_cost_so_much() {
 }
 
 #[tokio::test]
-async fn ten_thousand_followers_of_one_address_fit_into_the_default_budget() {
+async fn default_budget_allows_ten_thousand_subscribers_from_one_address() {
     let setting = kezdesu::config::SETTINGS.iter().find(|setting| setting.name == "KEZDESU_ADDRESS_COST_A_MINUTE");
     let default: usize = setting.expect("there is such a setting").default.parse().unwrap();
     // A thousandth of the budget for a thousandth of the followers.

@@ -97,23 +97,23 @@ async fn post(author: &Actor, meeting: &str, body: &str) -> Option<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_power_cuts_lose_and_double_nothing_embedded() {
+async fn twenty_kills_lose_and_duplicate_nothing_embedded() {
     rounds(Engine::Embedded, 4, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_power_cuts_lose_and_double_nothing_production() {
+async fn twenty_kills_lose_and_duplicate_nothing_production() {
     rounds(Engine::Production, 4, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
-async fn ten_thousand_posts_under_power_cuts_embedded() {
+async fn ten_thousand_posts_under_kills_embedded() {
     rounds(Engine::Embedded, 32, 500).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
-async fn ten_thousand_posts_under_power_cuts_production() {
+async fn ten_thousand_posts_under_kills_production() {
     rounds(Engine::Production, 32, 500).await;
 }

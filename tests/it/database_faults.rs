@@ -128,7 +128,7 @@ async fn set_read_only(database: &DatabaseConnection, read_only: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_is_not_ready_acknowledges_nothing_and_starts_no_service() {
+async fn a_read_only_database_is_not_ready_and_stops_startup() {
     let dir = tempfile::tempdir().unwrap();
     let (program, database, settings) = on_postgres(dir.path()).await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);
@@ -158,7 +158,7 @@ async fn a_standby_is_not_ready_acknowledges_nothing_and_starts_no_service() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_of_postgresql_costs_what_was_not_acknowledged() {
+async fn a_full_postgresql_disk_loses_only_unacknowledged_posts() {
     let dir = tempfile::tempdir().unwrap();
     let (program, database, _) = on_postgres(dir.path()).await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);
@@ -182,7 +182,7 @@ async fn a_full_disk_of_postgresql_costs_what_was_not_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_cut_within_the_commit_is_settled_by_the_key() {
+async fn a_retry_by_key_settles_a_connection_lost_during_commit() {
     let databases = databases().await;
     let direct = databases.fresh().await;
     let (wire, through) = Wire::instead_of(&direct).await;
@@ -221,7 +221,7 @@ async fn a_connection_cut_within_the_commit_is_settled_by_the_key() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_that_waits_too_long_for_a_lock_is_tried_once_more() {
+async fn retries_a_command_once_after_a_lock_timeout() {
     let env = TestEnv::start(Engine::Production).await;
     let staff = env.akimat(HOST);
     let meeting = id_of(&staff.plan(HOST, HOST, env.now() + TimeDelta::days(20), "BEFORE").await);
@@ -248,7 +248,7 @@ async fn a_command_that_waits_too_long_for_a_lock_is_tried_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reads_that_hang_keep_no_post_and_no_follower_waiting() {
+async fn hanging_reads_do_not_delay_posts_or_subscribers() {
     let dir = tempfile::tempdir().unwrap();
     let mut settings = settings_on(dir.path(), Engine::Production).await;
     settings.push(("KEZDESU_DATABASE_CONNECTIONS".to_owned(), "6".to_owned()));
@@ -289,7 +289,7 @@ async fn reads_that_hang_keep_no_post_and_no_follower_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_ends_in_time_while_the_database_hangs() {
+async fn shutdown_ends_in_time_while_the_database_hangs() {
     let (dir, postgres, redis) = (tempfile::tempdir().unwrap(), Server::postgres(), Server::redis());
     let more = [("KEZDESU_DATABASE_URL", postgres.postgres_url()), ("KEZDESU_REDIS_URL", redis.redis_url())];
     let program = Process::serve(&settings(dir.path(), &more)).await;
@@ -312,7 +312,7 @@ async fn a_stop_ends_in_time_while_the_database_hangs() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_written_stops_the_start_with_one_line() {
+async fn a_read_only_sqlite_file_stops_startup_with_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path(), &[]);
     Process::serve(&settings).await.terminate().await;
@@ -328,7 +328,7 @@ async fn a_database_that_cannot_be_written_stops_the_start_with_one_line() {
 }
 
 #[tokio::test]
-async fn the_embedded_database_is_for_its_user_only() {
+async fn sqlite_files_are_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
@@ -352,7 +352,7 @@ async fn the_embedded_database_is_for_its_user_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_back_up_of_the_running_service_is_whole_and_private() {
+async fn a_backup_of_the_running_service_is_complete_and_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path(), &[]);

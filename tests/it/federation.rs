@@ -48,7 +48,7 @@ async fn hundreds(env: &TestEnv) -> [Vec<Value>; 4] {
 }
 
 on_both_engines! {
-    async fn references_are_resolved_by_each_of_their_keys(env) {
+    async fn resolves_references_by_each_key(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let posted = env.citizen("Ana").post(&meeting, "Жол?").await;
@@ -70,7 +70,7 @@ on_both_engines! {
         assert_eq!(found[4]["url"], "https://vk.example/1");
     }
 
-    async fn what_is_hidden_or_missing_is_null_in_its_place_and_harms_nothing_else(env) {
+    async fn resolves_hidden_or_missing_references_to_null_in_place(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let waiting = id_of(&env.citizen("Ana").post(&meeting, "Күтеді").await);
@@ -102,7 +102,7 @@ on_both_engines! {
         assert_eq!(found[0]["body"], "Күтеді", "whoever may see it anywhere sees it here");
     }
 
-    async fn a_hundred_references_cost_one_statement_a_type(env) {
+    async fn resolves_a_hundred_references_with_one_statement_per_type(env) {
         let [by_code, by_id, meetings, comments] = hundreds(&env).await;
         // Whether a comment is for the viewer depends on its meeting, and is read with it.
         for viewer in [env.stranger(), env.citizen("Ана 1"), env.moderator(HOST)] {
@@ -121,7 +121,7 @@ on_both_engines! {
         }
     }
 
-    async fn no_more_references_are_taken_than_two_hundred(env) {
+    async fn rejects_more_than_two_hundred_references(env) {
         let many = vec![json!({ "__typename": "Region", "code": HOST }); 201];
         let stranger = env.stranger();
         assert_eq!(stranger.error(ENTITIES, json!({ "of": many })).await, "COST_EXCEEDED");
@@ -148,7 +148,7 @@ on_both_engines! {
 
 /// What a gateway asks is answered where introspection is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_is_served_in_production_too() {
+async fn serves_gateways_in_production() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
     let stranger = env.stranger();
     let service = stranger.query("{ _service { sdl } }", json!({})).await;

@@ -87,13 +87,13 @@ async fn crowd(runs: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_followers_of_twenty_writers_at_three_replicas_see_the_same() {
+async fn fifty_subscribers_on_three_replicas_see_the_same_order() {
     crowd(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
-async fn fifty_followers_of_twenty_writers_at_three_replicas_see_the_same_ten_times() {
+async fn fifty_subscribers_on_three_replicas_see_the_same_order_ten_times() {
     crowd(10).await;
 }
 
@@ -114,7 +114,7 @@ async fn import(env: &TestEnv, staff: &Actor, meeting: &str, count: usize) {
 }
 
 on_both_engines! {
-async fn a_connection_may_be_cut_at_any_byte(env) {
+async fn resumes_exactly_once_after_a_cut_at_any_byte(env) {
     const CUTS: usize = 200;
     const EVENTS: usize = 500;
     let staff = env.akimat(HOST);
@@ -147,7 +147,7 @@ async fn a_connection_may_be_cut_at_any_byte(env) {
     assert!(control.is_err(), "a follower that loses its place is seen");
 }
 
-async fn a_stream_that_never_pauses_does_not_starve_its_neighbour(env) {
+async fn busy_streams_do_not_starve_other_operations(env) {
     const BUSY: usize = 8;
     const ASKED: usize = 60;
     let staff = env.akimat(HOST);

@@ -34,7 +34,7 @@ async fn restored(env: &TestEnv) -> String {
 }
 
 on_both_engines! {
-    async fn an_epoch_is_told_at_the_beginning_and_stays_through_a_restart(env) {
+    async fn epoch_is_sent_first_and_survives_a_restart(env) {
         let mut env = env;
         let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -53,7 +53,7 @@ on_both_engines! {
         assert_eq!((again["recovered"].as_bool(), epoch_of(&again)), (Some(true), epoch));
     }
 
-    async fn a_resume_over_a_restored_backup_is_not_whole(env) {
+    async fn resuming_across_a_restored_backup_reports_a_gap(env) {
         let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for body in ["Бір", "Екі", "Үш"] {
@@ -96,7 +96,7 @@ on_both_engines! {
         }
     }
 
-    async fn who_is_shown_nothing_resumes_from_where_the_heartbeat_was(env) {
+    async fn filtered_subscribers_resume_from_the_last_heartbeat(env) {
         let (admin, ana) = (env.somebody("Staff", &["ADMIN"], None), env.citizen("Ana"));
         let query = "subscription($after: Int) { meetings(region: \"75\", after: $after) { seq prev kind meeting { id } } }"
             .replace("\"75\"", &format!("\"{HOST}\""));
@@ -131,7 +131,7 @@ on_both_engines! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_command_begins_a_new_epoch_and_running_replicas_notice() {
+async fn new_epoch_command_is_noticed_by_running_replicas() {
     let dir = tempfile::tempdir().unwrap();
     let settings = outside::settings(dir.path(), &[]);
     let program = Process::serve(&settings).await;
@@ -150,7 +150,7 @@ async fn the_command_begins_a_new_epoch_and_running_replicas_notice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_was_recovered_has_another_epoch_by_itself() {
+async fn a_recovered_database_gets_a_new_epoch_automatically() {
     let (dir, mut postgres, redis) = (tempfile::tempdir().unwrap(), Server::postgres(), Server::redis());
     let more = [("KEZDESU_DATABASE_URL", postgres.postgres_url()), ("KEZDESU_REDIS_URL", redis.redis_url())];
     let program = Process::serve(&outside::settings(dir.path(), &more)).await;

@@ -5,7 +5,7 @@ use kezdesu::{domain::feed::FeedName, feed::Hub, graphql::node::GlobalId};
 use serde_json::json;
 
 on_both_engines! {
-    async fn many_writers_on_two_replicas_leave_no_hole_and_no_double(env) {
+    async fn concurrent_writers_on_two_replicas_leave_no_gap_or_duplicate(env) {
         let mut env = env;
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -39,7 +39,7 @@ on_both_engines! {
         assert_eq!(env.stranger().meeting(&meeting).await["commentsHead"], 80);
     }
 
-    async fn old_events_are_forgotten_and_those_who_want_them_are_told(env) {
+    async fn trims_old_events_and_reports_it_to_resuming_subscribers(env) {
         let env = harness::TestEnv::with(env.engine, &[("KEZDESU_KEEP_EVENTS", "100")]).await;
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -55,7 +55,7 @@ on_both_engines! {
         assert_eq!(kept.next().await["seq"], 31);
     }
 
-    async fn a_follower_that_is_too_slow_is_told_so_and_never_skips(env) {
+    async fn ends_a_follower_that_falls_behind_without_skipping(env) {
         let (staff, connector) = (env.akimat(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
@@ -89,7 +89,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_bus_that_is_cut_costs_no_event(env) {
+    async fn a_disconnected_bus_loses_no_event(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let mut env = env;
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;

@@ -42,7 +42,7 @@ fn tells(kind: &str, seq: i64, prev: i64, body: &str) -> (String, i64, i64, Stri
 }
 
 on_both_engines! {
-    async fn shows_an_unknown_kind_of_event_as_a_change(env) {
+    async fn shows_an_unknown_event_kind_as_changed(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         ana.post(&meeting, "Бір").await;
@@ -82,7 +82,7 @@ on_both_engines! {
         assert_eq!(meetings.next_event_in(&env).await, json!({ "kind": "CHANGED", "meeting": { "id": meeting } }));
     }
 
-    async fn leaves_alone_a_feed_that_it_does_not_know(env) {
+    async fn ignores_an_unknown_feed(env) {
         let env = TestEnv::with(env.engine, &[("KEZDESU_KEEP_EVENTS", "100")]).await;
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -98,7 +98,7 @@ on_both_engines! {
         env.sql("INSERT INTO feeds (name, head, kept_after) SELECT 'meetings', 0, 0 FROM feeds WHERE name = 'receptions' AND kept_after > 0").await;
     }
 
-    async fn leaves_out_a_comment_in_an_unknown_state(env) {
+    async fn hides_a_comment_in_an_unknown_state(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let parked = id_of(&ana.post(&meeting, "Құпия").await);
@@ -127,7 +127,7 @@ on_both_engines! {
         }
     }
 
-    async fn shows_unknown_values_as_the_safest_known_ones_and_keeps_them(env) {
+    async fn shows_unknown_values_as_safe_defaults_and_keeps_them_stored(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let mut env = env;
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -174,7 +174,7 @@ on_both_engines! {
         assert_eq!(region["region"]["kind"], "LOCALITY");
     }
 
-    async fn a_meeting_in_an_unknown_phase_is_not_there(env) {
+    async fn hides_a_meeting_in_an_unknown_phase(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = id_of(&ana.post(&meeting, "Жол?").await);

@@ -142,7 +142,7 @@ async fn passes_on_from_where(graph: &Graph, gateway: &str) {
 }
 
 #[tokio::test]
-async fn gateways_say_from_where_one_asks() {
+async fn gateways_forward_the_client_address() {
     let bounds =
         [("KEZDESU_ADDRESS_A_MINUTE", A_MINUTE.to_string()), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1/32".to_owned())];
     let graph = Graph::start(&bounds).await;
@@ -206,14 +206,14 @@ pub(crate) async fn follows_and_enriches(graph: &Graph, gateway: &str) {
 }
 
 #[tokio::test]
-async fn hive_gateway_follows_and_enriches_what_it_follows() {
+async fn hive_gateway_subscribes_across_both_subgraphs() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.hive_gateway().await;
     follows_and_enriches(&graph, &gateway.host).await;
 }
 
 #[tokio::test]
-async fn followers_behind_hive_gateway_share_a_socket_and_its_bound() {
+async fn hive_gateway_subscribers_share_one_socket_and_its_limit() {
     let bound = [("KEZDESU_GATEWAYS", "127.0.0.1".to_owned()), ("KEZDESU_GATEWAY_OPERATIONS", "30".to_owned())];
     let graph = Graph::start(&bound).await;
     let gateway = graph.hive_gateway().await;

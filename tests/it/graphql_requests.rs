@@ -49,7 +49,7 @@ async fn votes(env: &TestEnv, meeting: &str) -> Value {
 }
 
 on_both_engines! {
-    async fn runs_a_field_once_however_often_it_is_written(env) {
+    async fn runs_a_repeated_field_once(env) {
         let (_, meeting) = live(&env).await;
         env.citizen("Ana").post(&meeting, "Жол қашан?").await;
         let variables = json!({ "id": meeting });
@@ -90,7 +90,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_mutation_that_is_written_twice_runs_once(env) {
+    async fn runs_a_repeated_mutation_once(env) {
         let (_, meeting) = live(&env).await;
         let ana = env.citizen("Ana");
         let one = "postComment(input: { meetingId: $id, body: \"Жол қашан?\" }) { comment { body } refusal { code } } ";
@@ -104,7 +104,7 @@ on_both_engines! {
         assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 2);
     }
 
-    async fn renders_a_field_of_a_subscription_once_however_often_it_is_written(env) {
+    async fn renders_a_repeated_subscription_field_once(env) {
         let (_, meeting) = live(&env).await;
         let below = |times: usize| {
             let each = "comments(first: 1) { totalCount } ".repeat(times);
@@ -131,7 +131,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_required_variable_that_is_missing_fails_the_request_before_anything_runs(env) {
+    async fn rejects_a_missing_required_variable_before_running_anything(env) {
         let (_, meeting) = live(&env).await;
         let (ana, bek) = (env.citizen("Ana"), env.citizen("Bek"));
         let comment = id_of(&bek.post(&meeting, "Жол қашан?").await);
@@ -169,7 +169,7 @@ on_both_engines! {
         assert_eq!((&refused["type"], &refused["payload"][0]["extensions"]["field"]), (&json!("error"), &json!("id")));
     }
 
-    async fn a_value_that_is_not_of_its_type_fails_the_request_before_anything_runs(env) {
+    async fn rejects_a_value_of_the_wrong_type_before_running_anything(env) {
         let (_, meeting) = live(&env).await;
         let (ana, bek) = (env.citizen("Ana"), env.citizen("Bek"));
         let comment = id_of(&bek.post(&meeting, "Жол қашан?").await);
@@ -205,7 +205,7 @@ on_both_engines! {
         assert_eq!(votes(&env, &meeting).await, 0);
     }
 
-    async fn only_the_variables_of_the_operation_that_runs_count(env) {
+    async fn validates_only_the_variables_of_the_selected_operation(env) {
         let stranger = env.stranger();
         let document = "query A($n: Int!) { meetings(first: $n) { totalCount } } query B($n: String, $d: Date = \"2026-03-02\") \
                         { viewer { subject } regions(asOf: $d, after: $n) { totalCount } }";
@@ -222,7 +222,7 @@ on_both_engines! {
         assert_eq!(answer, json!({ "viewer": null, "a": "Query" }));
     }
 
-    async fn a_subscription_has_one_field_at_its_root(env) {
+    async fn rejects_two_root_fields_in_a_subscription(env) {
         let (_, meeting) = live(&env).await;
         let stranger = env.stranger();
         let variables = json!({ "id": meeting, "yes": true });
@@ -270,7 +270,7 @@ on_both_engines! {
         }
     }
 
-    async fn an_object_of_which_nothing_is_selected_is_an_empty_object(env) {
+    async fn returns_an_empty_object_when_nothing_is_selected(env) {
         let (_, meeting) = live(&env).await;
         for (query, data) in [
             ("{ viewer @skip(if: true) { subject } }", json!({})),
@@ -284,7 +284,7 @@ on_both_engines! {
         }
     }
 
-    async fn an_operation_name_that_is_empty_is_none(env) {
+    async fn treats_an_empty_operation_name_as_none(env) {
         let stranger = env.stranger();
         for query in ["{ viewer { subject } }", "query A { viewer { subject } }"] {
             let (_, answer) = stranger.send_body(JSON, &json!({ "query": query, "operationName": "" })).await;
@@ -296,7 +296,7 @@ on_both_engines! {
         assert_eq!(error(&stranger.send_body(JSON, &two).await.1), ("BAD_USER_INPUT", ""));
     }
 
-    async fn a_variable_that_is_used_only_in_a_directive_is_used(env) {
+    async fn accepts_a_variable_used_only_in_a_directive(env) {
         let stranger = env.stranger();
         for query in [
             "query($v: Boolean!) { __typename @include(if: $v) viewer { subject } }",
@@ -319,7 +319,7 @@ on_both_engines! {
         }
     }
 
-    async fn literals_mean_what_the_specification_says(env) {
+    async fn parses_string_literals_as_the_specification_says(env) {
         let (_, meeting) = live(&env).await;
         let ana = env.citizen("Ana");
         let post = |literal: &str| format!("mutation($id: ID!) {{ postComment(input: {{ meetingId: $id, body: {literal} }}) {{ comment {{ body }} refusal {{ code }} }} }}");
@@ -341,7 +341,7 @@ on_both_engines! {
         assert_eq!(misfit["errors"][0]["locations"], json!([{ "line": 1, "column": 36 }]), "{misfit}");
     }
 
-    async fn a_page_in_a_fragment_of_an_object_costs_as_much_as_it_is_long(env) {
+    async fn counts_the_cost_of_pages_in_fragments(env) {
         let (_, meeting) = live(&env).await;
         let page = |leaves: usize| format!("comments(first: 100) {{ nodes {{ {} }} }}", "id ".repeat(leaves));
         for (leaves, fits) in [(50, true), (200, false)] {

@@ -43,7 +43,7 @@ fn kind_of<'a>(schema: &'a ServiceDocument, name: &str) -> &'a TypeKind {
 }
 
 #[test]
-fn every_mutation_that_creates_takes_a_key_and_no_other_does() {
+fn only_creating_mutations_take_an_idempotency_key() {
     let schema = parse_schema(kezdesu::graphql::sdl()).unwrap();
     let TypeKind::Object(mutation) = kind_of(&schema, "Mutation") else { panic!("no object") };
     let mut reviewed = BTreeSet::new();
@@ -99,7 +99,7 @@ fn creating(env: &TestEnv, name: &str, meeting: &str) -> (Actor, Value, Value) {
 }
 
 on_both_engines! {
-    async fn the_same_key_gives_the_first_result_and_writes_nothing(env) {
+    async fn the_same_key_returns_the_first_result_and_writes_nothing(env) {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let plan = json!({
             "host": HOST, "region": HOST, "title": { "kk": "Кездесу" }, "origin": "CALENDAR",
@@ -131,7 +131,7 @@ on_both_engines! {
         assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 3);
     }
 
-    async fn a_refused_act_leaves_its_key_free(env) {
+    async fn a_rejected_command_leaves_its_key_free(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = id_of(&staff.plan(HOST, HOST, env.now() + TimeDelta::days(8), "AFTER").await);
         let post = json!({ "meetingId": meeting, "body": "Жол?", "idempotencyKey": "k" });
@@ -145,7 +145,7 @@ on_both_engines! {
         }
     }
 
-    async fn the_same_key_with_another_input_is_refused_by_all_that_creates(env) {
+    async fn rejects_a_reused_key_with_another_input(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for name in CREATE {
             let (actor, input, other) = creating(&env, name, &meeting);
@@ -162,7 +162,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_key_is_forgotten_after_seven_days_and_no_sooner(env) {
+    async fn keeps_a_key_for_seven_days(env) {
         let staff = env.akimat(HOST);
         let planned = async |input: &Value| id_of(&staff.act("planMeeting", input.clone()).await["meeting"]);
         let early = plan(&env, "early");

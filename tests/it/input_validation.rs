@@ -84,7 +84,7 @@ fn texts(held: &Held, env: &TestEnv) -> Vec<(&'static str, Value, &'static str)>
 }
 
 on_both_engines! {
-    async fn what_cannot_be_kept_is_taken_out_of_texts_and_refused_in_keys(env) {
+    async fn strips_nul_from_texts_and_rejects_it_in_keys(env) {
         let staff = everybody(&env);
         let held = Held::by(&staff, &env).await;
         for (name, input, expected) in texts(&held, &env) {
@@ -102,7 +102,7 @@ on_both_engines! {
         assert_eq!((&comments[2]["authorName"], &comments[4]["authorName"]), (&json!("аб"), &json!("аб")));
     }
 
-    async fn a_list_of_wishes_counts_each_once(env) {
+    async fn deduplicates_list_values(env) {
         let staff = everybody(&env);
         let held = Held::by(&staff, &env).await;
         let comments = "query($id: ID!, $f: CommentFilter) { meeting(id: $id) { comments(filter: $f) { totalCount nodes { id } } } }";
@@ -142,7 +142,7 @@ on_both_engines! {
         assert_eq!(staff.act("importComments", import).await["duplicates"], 499);
     }
 
-    async fn what_a_filter_cannot_mean_is_malformed(env) {
+    async fn rejects_filters_out_of_range(env) {
         let held = Held::by(&everybody(&env), &env).await;
         let stranger = env.stranger();
         let meetings = "query($f: MeetingFilter) { meetings(filter: $f) { totalCount } }";

@@ -68,7 +68,7 @@ async fn introduced(host: &str, header: Option<&str>, payload: &Value) -> Socket
 }
 
 #[tokio::test]
-async fn a_request_that_is_none_is_refused_in_the_language_of_its_headers() {
+async fn rejects_malformed_requests_in_the_language_of_the_headers() {
     let env = TestEnv::start(Engine::Embedded).await;
     let body = json!({ "query": WHO, "variables": { "a": CANARY } }).to_string();
     let as_json = |body: String| web().post(address(&env)).header("content-type", "application/json").body(body);
@@ -118,7 +118,7 @@ async fn a_request_that_is_none_is_refused_in_the_language_of_its_headers() {
 }
 
 #[tokio::test]
-async fn an_operation_that_cannot_be_run_is_refused_in_the_language_of_its_headers() {
+async fn rejects_operations_in_the_language_of_the_headers() {
     let env = TestEnv::start(Engine::Embedded).await;
     let deep = format!("{{ region(code: \"{HOST}\") {}{{ name }}{} }}", "{ parent ".repeat(20), "}".repeat(20));
     let aliases = (0..60).map(|n| format!("a{n}: viewer {{ subject }} ")).collect::<String>();
@@ -182,7 +182,7 @@ async fn an_operation_that_cannot_be_run_is_refused_in_the_language_of_its_heade
 }
 
 #[tokio::test]
-async fn a_syntax_error_says_where_and_shows_nothing_of_the_document() {
+async fn syntax_errors_have_a_location_and_quote_nothing() {
     let env = TestEnv::start(Engine::Embedded).await;
     let body = json!({ "query": BROKEN });
     let forms = ["application/json", "application/graphql-response+json", "text/event-stream"];
@@ -200,7 +200,7 @@ async fn a_syntax_error_says_where_and_shows_nothing_of_the_document() {
 }
 
 #[tokio::test]
-async fn a_socket_refuses_in_its_language() {
+async fn a_socket_reports_errors_in_its_language() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_SOCKET_OPERATIONS", "1")]).await;
     let host = env.host(0);
     let follow = json!({ "query": "subscription { meetings { seq kind } }" });
@@ -234,7 +234,7 @@ async fn a_socket_refuses_in_its_language() {
 }
 
 #[tokio::test]
-async fn a_socket_is_closed_with_a_reason_in_its_language() {
+async fn close_reasons_are_in_the_language_of_the_socket() {
     let env = TestEnv::start(Engine::Embedded).await;
     let host = env.host(0);
     let ours = ("sec-websocket-protocol", "graphql-transport-ws");
@@ -269,7 +269,7 @@ async fn a_socket_is_closed_with_a_reason_in_its_language() {
 }
 
 #[tokio::test]
-async fn a_socket_that_does_not_open_says_why_in_the_language_of_its_headers() {
+async fn handshake_errors_are_in_the_language_of_the_headers() {
     let env = TestEnv::start(Engine::Embedded).await;
     let upgrade = || {
         let request = web().get(address(&env)).header("connection", "upgrade").header("upgrade", "websocket");
@@ -297,7 +297,7 @@ async fn a_socket_that_does_not_open_says_why_in_the_language_of_its_headers() {
 }
 
 #[tokio::test]
-async fn the_payload_of_a_socket_goes_before_its_headers_and_those_before_what_is_usual() {
+async fn connection_init_language_overrides_the_headers_and_those_the_default() {
     let env = TestEnv::start(Engine::Embedded).await;
     for (header, payload, word) in [
         (None, json!({}), "Сұрауды"),
@@ -327,7 +327,7 @@ async fn follow_names(actor: &Actor, meeting: &str, header: Option<&str>, payloa
 }
 
 on_both_engines! {
-    async fn followers_of_one_stream_are_each_shown_it_in_their_language(env) {
+    async fn subscribers_of_one_feed_each_get_their_language(env) {
         let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let names = "query($code: KatoCode!) { region(code: $code) { kk: name(language: KK) ru: name(language: RU) } }";

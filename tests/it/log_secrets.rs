@@ -71,7 +71,7 @@ fn tells_nothing(log: &Path, token: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_password_token_text_or_name_is_in_the_log_of_production() {
+async fn logs_no_password_token_text_or_name_in_production() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let redis = guarded_redis("canary-redis").await;
@@ -115,7 +115,7 @@ async fn no_password_token_text_or_name_is_in_the_log_of_production() {
 }
 
 #[tokio::test]
-async fn a_start_that_fails_says_why_without_the_passwords() {
+async fn failed_startup_names_the_setting_without_the_password() {
     let dir = tempfile::tempdir().unwrap();
     let wire = Wire::to("127.0.0.1:1").await;
     wire.cut();

@@ -83,7 +83,7 @@ fn with_events(mut line: Value, least: u64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_operation_leaves_one_line() {
+async fn logs_one_line_per_operation() {
     let (program, log) = logging("json").await;
     let host = program.host.clone();
     let (ana, nobody) = (person(&host, "ana", &["CITIZEN"]), stranger(&host));
@@ -143,7 +143,7 @@ async fn each_operation_leaves_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_turned_away_leaves_one_line() {
+async fn logs_one_line_per_rejected_request() {
     let (program, log) = logging("json").await;
     let host = program.host.clone();
     let address = format!("http://{host}/graphql");
@@ -192,7 +192,7 @@ async fn who_is_turned_away_leaves_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_subscription_leaves_one_line_that_says_why_it_ended() {
+async fn logs_why_each_subscription_ended() {
     let (program, log) = logging("json").await;
     let host = program.host.clone();
     let staff = person(&host, "staff", &["AKIMAT", "CONNECTOR"]);
@@ -298,7 +298,7 @@ async fn forget(log: &Log) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_writes_nothing_into_the_log() {
+async fn sanitises_client_text_in_the_log() {
     let name = format!("x\r\nforged\u{1b}[31m\u{2028}\"}}{}", "y".repeat(100));
     let written = format!("xforged31m{}", "y".repeat(54));
     for format in ["text", "json"] {

@@ -121,11 +121,11 @@ impl Loss {
 }
 
 on_both_engines! {
-    async fn who_sees_a_hole_resumes_after_what_was_seen(env) {
+    async fn a_gap_in_prev_makes_the_client_resume(env) {
         Loss::of(&env, 8, Loses::Oldest).await.mends(8).await;
     }
 
-    async fn where_nothing_follows_the_heartbeat_tells(env) {
+    async fn a_heartbeat_reveals_a_lost_last_event(env) {
         let mut loss = Loss::of(&env, 8, Loses::Newest).await;
         let last = loss.posted[LOST].clone();
         loss.followers.careful_hears_in(&env, &last).await;
@@ -135,7 +135,7 @@ on_both_engines! {
 
 /// A gateway begins a subscription anew by itself where its own connection breaks, with the variables of its beginning.
 #[tokio::test]
-async fn what_hive_gateway_loses_when_its_connection_breaks_is_resumed() {
+async fn events_lost_when_hive_gateway_reconnects_are_resumed() {
     let graph = Graph::start(&[]).await;
     let wire = Wire::to(&graph.kezdesu.host).await;
     let gateway = graph.hive_gateway_to(&wire.host()).await;
@@ -261,7 +261,7 @@ async fn import(graph: &Graph, staff: &Actor, meeting: &str, count: i64) {
 
 /// It keeps everything for a slow reader, in its memory.
 #[tokio::test]
-async fn a_slow_reader_behind_hive_gateway_ends_with_everything() {
+async fn a_slow_reader_behind_hive_gateway_receives_everything() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.hive_gateway().await;
     assert_eq!(holes_of_a_slow_reader(&graph, &gateway.host, Door::WebSocket).await, 0);

@@ -21,7 +21,7 @@ fn plan(env: &TestEnv, host: &str, region: &str, change: Value) -> Value {
 }
 
 on_both_engines! {
-    async fn a_meeting_is_planned_announced_held_and_ended(env) {
+    async fn plans_announces_starts_and_ends_a_meeting(env) {
         let staff = env.akimat(DISTRICT);
         let meeting = staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(20), "AFTER").await;
         assert_eq!((meeting["phase"].as_str(), meeting["version"].as_i64()), (Some("PLANNED"), Some(1)));
@@ -46,7 +46,7 @@ on_both_engines! {
         assert_eq!(refusal(&staff.act("setStage", json!({ "meetingId": id, "stage": "BREAK" })).await), "WRONG_STATE");
     }
 
-    async fn only_units_that_the_host_covers_may_be_named(env) {
+    async fn rejects_regions_that_the_host_does_not_cover(env) {
         let staff = env.akimat(OBLAST);
         for (host, region, allowed) in [
             (OBLAST, DISTRICT, true), (OBLAST, OKRUG, false), (DISTRICT, OKRUG, true), (DISTRICT, VILLAGE, false),
@@ -62,7 +62,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_plan_that_breaks_a_rule_is_refused_by_field(env) {
+    async fn rejects_an_invalid_plan_with_the_field(env) {
         let staff = env.akimat(OBLAST);
         let long = "ә".repeat(301);
         for (change, code, field) in [
@@ -101,7 +101,7 @@ on_both_engines! {
         assert_eq!(staff.announce(&late).await["announcedInTime"], false, "24:00 is the next one");
     }
 
-    async fn a_meeting_is_moved_and_cancelled_before_it_begins(env) {
+    async fn reschedules_and_cancels_a_meeting_before_it_starts(env) {
         let staff = env.akimat(DISTRICT);
         let id = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(20), "AFTER").await);
         let announced = staff.announce(&id).await;
@@ -124,7 +124,7 @@ on_both_engines! {
         assert_eq!(refusal(&staff.act("announceMeeting", json!({ "meetingId": id, "channels": ["PRESS"] })).await), "WRONG_STATE");
     }
 
-    async fn a_broadcast_is_an_http_address_of_a_meeting_that_is_not_over(env) {
+    async fn a_broadcast_needs_an_http_url_and_an_unfinished_meeting(env) {
         let staff = env.akimat(DISTRICT);
         let id = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(20), "AFTER").await);
         for url in ["javascript:alert(1)", "ftp://x.example", "youtube", "http://", ""] {
@@ -136,7 +136,7 @@ on_both_engines! {
         assert_eq!(refusal(&payload), "WRONG_STATE");
     }
 
-    async fn meetings_are_listed_by_place_phase_date_and_words(env) {
+    async fn filters_meetings_by_region_phase_date_and_words(env) {
         let staff = env.akimat(OBLAST);
         for (host, region, days, title) in [(OBLAST, DISTRICT, 30, "Көктем"), (DISTRICT, OKRUG, 10, "Су мәселесі"), (OKRUG, VILLAGE, 20, "Жол")] {
             let change = json!({ "title": { "kk": title }, "plannedStart": env.now() + TimeDelta::days(days) });

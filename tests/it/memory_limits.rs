@@ -106,28 +106,28 @@ fn pings() -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keeps_its_memory_under_a_flood_of_pings_embedded() {
+async fn bounds_memory_under_a_flood_of_pings_embedded() {
     keeps_its_memory(Engine::Embedded, "pings", pings(), false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keeps_its_memory_under_a_flood_of_pings_production() {
+async fn bounds_memory_under_a_flood_of_pings_production() {
     keeps_its_memory(Engine::Production, "pings", pings(), false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keeps_its_memory_under_a_gateways_flood_of_pings() {
+async fn bounds_memory_under_a_flood_of_pings_from_a_gateway() {
     keeps_its_memory(Engine::Embedded, "a gateway's pings", pings(), true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keeps_its_memory_under_a_gateways_flood_of_large_pings_of_the_protocol() {
+async fn bounds_memory_under_a_flood_of_large_protocol_pings_from_a_gateway() {
     let ping = json!({ "type": "ping", "payload": "a".repeat(60_000) }).to_string();
     keeps_its_memory(Engine::Embedded, "a gateway's large pings", frame(0x81, ping.as_bytes()), true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gives_memory_back_after_a_crowd() {
+async fn releases_memory_after_a_thousand_subscribers_leave() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings_on(dir.path(), Engine::Embedded).await).await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);

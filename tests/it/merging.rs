@@ -86,7 +86,7 @@ async fn withdraw(author: &Actor, id: &str) -> Value {
 }
 
 on_both_engines! {
-    async fn what_was_joined_comes_back_with_its_own_votes_when_the_other_is_taken_back(env) {
+    async fn withdrawing_the_target_restores_merged_comments_with_their_votes(env) {
         let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
         let hall = Hall::open(&env, "AFTER").await;
         let one = ana.post(&hall.meeting, "Жол қашан?").await;
@@ -123,7 +123,7 @@ on_both_engines! {
         assert_eq!(hall.merge(&[&c], &a).await["votes"], 3, "what was joined once can be joined again");
     }
 
-    async fn what_nobody_had_approved_waits_again_when_it_comes_back(env) {
+    async fn an_unapproved_comment_is_pending_again_after_an_unmerge(env) {
         let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
         let hall = Hall::open(&env, "BEFORE").await;
         let mut ids = Vec::new();
@@ -140,7 +140,7 @@ on_both_engines! {
         assert_eq!(env.stranger().comments(&hall.meeting, json!({})).await.len(), 1);
     }
 
-    async fn what_was_joined_comes_back_when_the_other_is_deleted_on_its_platform(env) {
+    async fn deleting_the_target_on_its_platform_restores_merged_comments(env) {
         let ana = env.citizen("Ana");
         let hall = Hall::open(&env, "AFTER").await;
         let wire = hall.broadcast(&env).await;
@@ -171,7 +171,7 @@ on_both_engines! {
         assert_eq!(hall.stand(&own).await, stands("PENDING", 0, false));
     }
 
-    async fn what_was_joined_to_what_is_hidden_can_be_restored_and_said_again(env) {
+    async fn comments_merged_into_a_hidden_one_can_be_restored_or_posted_again(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
         let hall = Hall::open(&env, "AFTER").await;
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
@@ -205,7 +205,7 @@ on_both_engines! {
         assert_eq!(done(&ana.act("postComment", again).await)["state"], "PUBLISHED", "nobody can see what was said");
     }
 
-    async fn an_author_does_not_vote_for_their_own_through_another(env) {
+    async fn an_author_does_not_vote_for_their_own_comment_through_a_merge(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
         let hall = Hall::open(&env, "AFTER").await;
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
@@ -220,7 +220,7 @@ on_both_engines! {
         assert_eq!(done(&ben.act("voteComment", json!({ "commentId": a, "up": false })).await)["votes"], 1);
     }
 
-    async fn a_person_has_one_vote_for_what_is_joined(env) {
+    async fn a_person_has_one_vote_per_merge(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
         let hall = Hall::open(&env, "AFTER").await;
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
@@ -238,7 +238,7 @@ on_both_engines! {
         assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 0, false), "what was taken back stays taken back");
     }
 
-    async fn whoever_takes_a_joined_question_back_still_sees_the_answer(env) {
+    async fn the_author_of_a_withdrawn_merged_comment_still_sees_the_answer(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
         let hall = Hall::open(&env, "AFTER").await;
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
@@ -255,7 +255,7 @@ on_both_engines! {
         assert_eq!(hall.stand(&c).await.0, "WITHDRAWN", "their own word counts, not what becomes of the other");
     }
 
-    async fn a_question_that_is_taken_back_no_longer_counts_in_a_merge(env) {
+    async fn a_withdrawn_comment_no_longer_counts_in_a_merge(env) {
         let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
         let hall = Hall::open(&env, "AFTER").await;
         let wire = hall.broadcast(&env).await;
@@ -285,7 +285,7 @@ on_both_engines! {
         }
     }
 
-    async fn an_upgrade_counts_anew_what_was_taken_back_before(env) {
+    async fn a_migration_recounts_votes_of_withdrawn_merged_comments(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
         let hall = Hall::open(&env, "AFTER").await;
         let (a, b, c) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await), id_of(&env.citizen("Dana").post(&hall.meeting, "Жол ше?").await));
@@ -303,7 +303,7 @@ on_both_engines! {
         assert_eq!(hall.stand(&c).await.1, 7, "nothing else is counted");
     }
 
-    async fn a_question_elsewhere_is_not_betrayed(env) {
+    async fn merging_does_not_reveal_comments_of_other_meetings(env) {
         let hall = Hall::open(&env, "AFTER").await;
         let admin = env.somebody("Staff", &["ADMIN"], None);
         let far = admin.live_meeting("103200000", "103230000", env.now(), "BEFORE").await;
@@ -331,7 +331,7 @@ on_both_engines! {
         }
     }
 
-    async fn nothing_is_lost_where_many_act_at_once_on_two_replicas(env) {
+    async fn concurrent_merges_on_two_replicas_lose_nothing(env) {
         let mut env = env;
         let second = env.replica().await;
         let there = env.host(second);

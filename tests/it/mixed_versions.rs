@@ -9,7 +9,7 @@ async fn post(actor: &Actor, meeting: &str, body: &str, key: Option<&str>) -> Va
 }
 
 on_both_engines! {
-    async fn a_key_that_an_older_replica_has_claimed_still_gives_the_first_result(env) {
+    async fn an_idempotency_key_of_an_older_replica_returns_the_first_result(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let ana = env.citizen("Ana");
         let first = id_of(&post(&ana, &meeting, "Жол?", Some("k")).await["comment"]);
@@ -23,7 +23,7 @@ on_both_engines! {
         assert_eq!(id_of(&post(&ana, &meeting, "Су?", Some("l")).await["comment"]), second);
     }
 
-    async fn blocked_words_hold_whichever_replica_has_set_them(env) {
+    async fn blocked_words_set_by_any_version_apply(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let (moderator, ana) = (env.moderator(HOST), env.citizen("Ana"));
         let database = env.database().await;

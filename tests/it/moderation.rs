@@ -6,7 +6,7 @@ use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
 
 on_both_engines! {
-    async fn a_word_that_would_block_nothing_or_not_what_it_says_is_refused(env) {
+    async fn rejects_invalid_blocked_words(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let moderator = env.moderator(HOST);
         for bad in ["*", " * ", "*сөз", "сө*з", "сөз**", "?!"] {
@@ -16,7 +16,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_batch_is_decided_as_a_whole_or_not_at_all(env) {
+    async fn moderates_a_batch_all_or_nothing(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let mut ids = Vec::new();
@@ -42,7 +42,7 @@ on_both_engines! {
         assert_eq!(refusal(&moderator.act("moderateComments", json!({ "commentIds": [], "action": "APPROVE" })).await), "INVALID");
     }
 
-    async fn what_is_hidden_is_gone_for_the_public_until_it_is_restored(env) {
+    async fn hidden_comments_are_not_public_until_restored(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let id = id_of(&ana.post(&meeting, "Жол?").await);
@@ -55,7 +55,7 @@ on_both_engines! {
         assert_eq!((public[0]["state"].as_str(), public[0]["stateReason"].is_null()), (Some("PUBLISHED"), true));
     }
 
-    async fn one_question_is_answered_at_a_time(env) {
+    async fn only_one_comment_is_selected_at_a_time(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = id_of(&ana.post(&meeting, "Бір").await);
@@ -76,7 +76,7 @@ on_both_engines! {
         assert_eq!((better["answer"].as_str(), &better["answeredAt"]), (Some("15 мамырда"), &answered["answeredAt"]));
     }
 
-    async fn what_asks_the_same_is_merged_and_every_author_sees_the_answer(env) {
+    async fn merged_comments_share_votes_and_the_answer(env) {
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
         let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -101,7 +101,7 @@ on_both_engines! {
         assert_eq!(refusal(&moderator.act("mergeComments", merge(&three, &[&far])).await), "INVALID");
     }
 
-    async fn nobody_makes_their_own_comment_public(env) {
+    async fn nobody_approves_their_own_comment(env) {
         let (staff, ana, other) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         for role in ["MODERATOR", "ADMIN"] {
@@ -136,7 +136,7 @@ on_both_engines! {
         }
     }
 
-    async fn settings_are_kept_from_those_who_do_not_run_the_meeting(env) {
+    async fn moderation_settings_are_hidden_from_the_public(env) {
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let set = json!({ "meetingId": meeting, "mode": "BEFORE", "blockedWords": ["хам"], "slowModeSeconds": 5 });
@@ -154,7 +154,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_hundred_thousand_labels_keep_nobody_waiting(env) {
+    async fn oversized_inputs_are_rejected_before_the_lock(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let id = id_of(&ana.post(&meeting, "Жол?").await);
@@ -188,7 +188,7 @@ on_both_engines! {
         assert_eq!(moderator.act("labelComment", few).await["comment"]["labels"], json!(["жол"]));
     }
 
-    async fn whose_author_nobody_knows_cannot_be_muted(env) {
+    async fn rejects_muting_an_unknown_author(env) {
         let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "TELEVISION", "url": "https://tv.example/live" });

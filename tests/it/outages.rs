@@ -25,7 +25,7 @@ async fn with_bus_on_a_wire() -> (TestEnv, Wire) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_bus_is_away_the_service_goes_on_says_so_and_heals_alone() {
+async fn serves_without_the_bus_reports_it_and_recovers() {
     let (mut env, wire) = with_bus_on_a_wire().await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -50,7 +50,7 @@ async fn while_the_bus_is_away_the_service_goes_on_says_so_and_heals_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_starts_without_the_bus_serves_and_joins_it_later() {
+async fn starts_without_the_bus_and_connects_later() {
     let (wire, url) = Wire::instead_of(&databases().await.redis()).await;
     wire.cut();
     let mut env = TestEnv::with(Engine::Production, &[("KEZDESU_REDIS_URL", &url)]).await;
@@ -70,7 +70,7 @@ async fn a_replica_that_starts_without_the_bus_serves_and_joins_it_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bus_that_goes_quiet_holds_nobody_up() {
+async fn posts_do_not_wait_for_an_unresponsive_bus() {
     let (env, wire) = with_bus_on_a_wire().await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -121,7 +121,7 @@ async fn post_until_done(author: Actor, meeting: String, body: String) -> (Strin
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_whose_connections_break_loses_and_doubles_nothing() {
+async fn broken_database_connections_lose_and_duplicate_nothing() {
     let (env, wire) = with_database_on_a_wire().await;
     let staff = env.akimat(HOST);
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -171,7 +171,7 @@ async fn a_database_whose_connections_break_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_database_is_away_the_service_is_not_ready_and_heals_alone() {
+async fn is_not_ready_without_the_database_and_recovers() {
     let (env, wire) = with_database_on_a_wire().await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;

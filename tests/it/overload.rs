@@ -57,7 +57,7 @@ fn repeated(meeting: &str, times: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn stops_an_answer_that_grows_beyond_two_megabytes() {
+async fn rejects_a_response_beyond_two_megabytes() {
     let env = TestEnv::start(Engine::Embedded).await;
     let staff = env.somebody("Staff", &["AKIMAT", "MODERATOR"], Some(HOST));
     let meeting = long_answers(&staff, &env.citizen("Ana"), env.now(), 10).await;
@@ -73,7 +73,7 @@ async fn stops_an_answer_that_grows_beyond_two_megabytes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn stops_an_answer_that_is_long_by_its_names_alone() {
+async fn counts_field_names_in_the_response_size() {
     let env = TestEnv::start(Engine::Embedded).await;
     let stranger = env.stranger();
     let query = |length: usize| {
@@ -90,7 +90,7 @@ async fn stops_an_answer_that_is_long_by_its_names_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bounds_the_statements_of_one_operation() {
+async fn limits_the_statements_of_one_operation() {
     let env = TestEnv::start(Engine::Embedded).await;
     let stranger = env.stranger();
     let each = "meetings(first: 1) { totalCount }";
@@ -109,7 +109,7 @@ async fn bounds_the_statements_of_one_operation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_without_a_free_connection_is_an_overload_and_no_failure() {
+async fn reports_an_exhausted_database_pool_as_overload() {
     let env = TestEnv::with(Engine::Production, &[("KEZDESU_DATABASE_CONNECTIONS", "2")]).await;
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let store = &env.service(0).app().store;
@@ -137,7 +137,7 @@ async fn a_database_without_a_free_connection_is_an_overload_and_no_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_that_nobody_takes_hold_little_memory() {
+async fn unread_responses_use_bounded_memory() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&with_default_limits(settings_on(dir.path(), Engine::Embedded).await)).await;
     let staff = person(&program.host, "staff", &["AKIMAT", "MODERATOR"]);
@@ -191,7 +191,7 @@ async fn post(actor: Actor, meeting: String) -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn refuses_mutations_beyond_the_places_and_goes_on_answering_queries() {
+async fn rejects_mutations_beyond_the_concurrency_limit_but_answers_queries() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_CONCURRENT_OPERATIONS", "2")]).await;
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
     // Whoever writes next waits for this one.

@@ -58,7 +58,7 @@ async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(&'static str, &'static s
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_matrix_of_roles_and_mutations_is_as_reviewed() {
+async fn the_matrix_of_roles_and_mutations_matches_the_reviewed_one() {
     let env = TestEnv::start(Engine::Embedded).await;
     let columns: Vec<(&str, Actor)> = vec![
         ("anonymous", env.stranger()),
@@ -92,7 +92,7 @@ async fn the_matrix_of_roles_and_mutations_is_as_reviewed() {
 const MATRIX: &str = include_str!("permissions.txt");
 
 on_both_engines! {
-    async fn what_is_not_public_is_nowhere_for_those_who_may_not_see_it(env) {
+    async fn hidden_comments_are_not_reachable_by_any_path(env) {
         let (ana, moderator) = (env.citizen("Ana"), env.moderator(HOST));
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, REGION, env.now(), "BEFORE").await;
@@ -119,7 +119,7 @@ on_both_engines! {
         }
     }
 
-    async fn references_are_resolved_in_one_batch_and_a_bad_one_spoils_none(env) {
+    async fn a_bad_reference_does_not_fail_its_batch(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, REGION, env.now(), "AFTER").await;
         let query = "query($all: [_Any!]!) { _entities(representations: $all) { ... on Region { code } ... on Meeting { phase } } }";
@@ -134,7 +134,7 @@ on_both_engines! {
         assert_eq!(env.stranger().error(query, json!({ "all": many })).await, "COST_EXCEEDED");
     }
 
-    async fn the_viewer_is_who_the_token_says(env) {
+    async fn the_viewer_matches_the_token(env) {
         let query = "{ viewer { subject displayName roles region { code } } }";
         assert!(env.stranger().query(query, json!({})).await["viewer"].is_null());
         let viewer = env.moderator(HOST).query(query, json!({})).await["viewer"].clone();

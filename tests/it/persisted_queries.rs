@@ -36,7 +36,7 @@ async fn listed(dir: &tempfile::TempDir) -> TestEnv {
 }
 
 on_both_engines! {
-    async fn a_client_sends_a_hash_and_the_text_only_once(env) {
+    async fn registers_a_text_and_runs_it_by_hash(env) {
         let ana = env.citizen("Ana");
         let (status, answer) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
         // Clients compare both to the letter.
@@ -54,7 +54,7 @@ on_both_engines! {
         assert_eq!(get.json::<Value>().await.unwrap(), other);
     }
 
-    async fn a_hash_that_is_not_the_texts_registers_nothing(env) {
+    async fn rejects_a_hash_that_does_not_match_the_text(env) {
         let ana = env.citizen("Ana");
         let wrong = json!({ "query": "{ viewer { roles } }", "extensions": by_hash(HASH) });
         let (status, answer) = post(&ana, wrong).await;
@@ -67,7 +67,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_socket_knows_hashes_too(env) {
+    async fn runs_persisted_queries_on_a_socket(env) {
         let ana = env.citizen("Ana");
         post(&ana, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
         let mut socket = ana.socket().await;
@@ -82,7 +82,7 @@ on_both_engines! {
 }
 
 #[tokio::test]
-async fn what_one_client_registers_pushes_out_nothing_of_others() {
+async fn one_client_does_not_evict_the_queries_of_others() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_TRUSTED_PROXIES", "127.0.0.0/8")]).await;
     let from = async |address: &str, body: Value| {
         let sent = env.stranger().request().header("x-forwarded-for", address).json(&body).send().await.unwrap();
@@ -105,7 +105,7 @@ async fn what_one_client_registers_pushes_out_nothing_of_others() {
 }
 
 #[tokio::test]
-async fn with_a_safelist_the_public_runs_what_is_listed_and_staff_anything() {
+async fn a_safelist_restricts_the_public_but_not_staff() {
     let dir = tempfile::tempdir().unwrap();
     let env = listed(&dir).await;
     let region = json!({ "documentId": "region", "variables": { "code": HOST } });

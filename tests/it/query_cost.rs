@@ -26,7 +26,7 @@ async fn live() -> (TestEnv, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_kept_for_a_follower_is_small() {
+async fn limits_the_query_and_variables_kept_for_a_subscriber() {
     let (env, meeting) = live().await;
     let stranger = env.stranger();
     let many = Value::Array(vec![json!({ "a": 0 }); 9_000]);
@@ -44,7 +44,7 @@ async fn what_is_kept_for_a_follower_is_small() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn variables_hold_so_many_values() {
+async fn limits_the_values_in_variables() {
     let (env, _) = live().await;
     let query = "query($kinds: [RegionKind!]) { regions(first: 1, kinds: $kinds) { totalCount } }";
     let kinds = |count: usize| json!({ "kinds": vec!["VILLAGE"; count] });
@@ -53,7 +53,7 @@ async fn variables_hold_so_many_values() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_asks_the_database_costs_more_than_what_does_not() {
+async fn fields_that_query_the_database_cost_more() {
     let (env, meeting) = live().await;
     let stranger = env.stranger();
     // Each region's meetings are read for themselves, and counted.

@@ -47,11 +47,11 @@ async fn people_post_through_a_flood(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn people_post_through_a_flood_on_the_embedded_engine() {
+async fn accepts_posts_during_a_query_flood_embedded() {
     people_post_through_a_flood(Engine::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn people_post_through_a_flood_in_production() {
+async fn accepts_posts_during_a_query_flood_production() {
     people_post_through_a_flood(Engine::Production).await;
 }

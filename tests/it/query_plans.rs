@@ -62,7 +62,7 @@ fn reads_only(plan: &str, index: &str) {
 }
 
 on_both_engines! {
-    async fn a_page_of_the_most_voted_is_read_by_its_index(env) {
+    async fn most_voted_pages_use_their_index(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         env.citizen("Ana").post(&meeting, "Жол?").await;
         let database = env.database().await;
@@ -84,7 +84,7 @@ on_both_engines! {
         }
     }
 
-    async fn the_budget_job_reads_its_index(env) {
+    async fn the_budget_job_uses_its_index(env) {
         let staff = env.akimat(HOST);
         staff.plan(HOST, HOST, env.now() + chrono::TimeDelta::days(9), "AFTER").await;
         let database = env.database().await;
@@ -97,7 +97,7 @@ on_both_engines! {
         assert_eq!(store.meetings_within_budget().await.unwrap().len(), 1);
     }
 
-    async fn the_most_voted_are_listed_without_a_hole_whatever_the_page(env) {
+    async fn most_voted_pages_have_no_gaps(env) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         env.citizen("Ana").post(&meeting, "Жол?").await;
         let database = env.database().await;

@@ -10,7 +10,7 @@ fn bodies(comments: &[Value]) -> Vec<&str> {
 }
 
 on_both_engines! {
-    async fn a_posted_question_has_a_receipt_and_is_public_at_once_or_once_approved(env) {
+    async fn posted_comments_get_a_receipt_and_are_public_by_moderation_mode(env) {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let after = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = ana.post(&after, "  Жол қашан жөнделеді? ").await;
@@ -29,7 +29,7 @@ on_both_engines! {
         assert_eq!(env.stranger().comments(&before, json!({})).await.len(), 1);
     }
 
-    async fn what_may_not_be_said_is_refused_and_nothing_is_left_of_it(env) {
+    async fn rejects_invalid_comments_and_stores_nothing(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let moderator = env.moderator(HOST);
@@ -45,7 +45,7 @@ on_both_engines! {
         assert_eq!(ana.post(&meeting, "Тағы").await["receipt"], "Q-0003", "a refused post takes no number");
     }
 
-    async fn the_floor_opens_and_closes_with_the_meeting_and_the_moderator(env) {
+    async fn posting_is_open_only_while_the_meeting_and_the_moderator_allow_it(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let start = env.now() + TimeDelta::days(8);
         let meeting = id_of(&staff.plan(HOST, HOST, start, "AFTER").await);
@@ -79,7 +79,7 @@ on_both_engines! {
         assert!(over["refusal"]["opensAt"].is_null());
     }
 
-    async fn a_person_votes_once_however_often(env) {
+    async fn counts_one_vote_per_person(env) {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = id_of(&ana.post(&meeting, "Жол?").await);
@@ -98,7 +98,7 @@ on_both_engines! {
         assert_eq!(list[0]["votes"], 2);
     }
 
-    async fn only_its_author_takes_a_comment_back(env) {
+    async fn only_the_author_withdraws_a_comment(env) {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = json!({ "commentId": id_of(&ana.post(&meeting, "Жол?").await) });
@@ -110,7 +110,7 @@ on_both_engines! {
         assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 0);
     }
 
-    async fn comments_are_found_by_words_kind_and_label(env) {
+    async fn filters_comments_by_words_kind_and_label(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = id_of(&ana.post(&meeting, "Қашан жол жөнделеді?").await);
@@ -130,7 +130,7 @@ on_both_engines! {
         assert_eq!(found(json!({ "orderBy": "NEWEST" })).await, ["Q-0002", "Q-0001"]);
     }
 
-    async fn a_connector_brings_comments_once_and_follows_what_becomes_of_them(env) {
+    async fn imports_comments_once_and_applies_edits_and_deletions(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "YOUTUBE", "url": "https://youtube.example/live" });
@@ -162,7 +162,7 @@ on_both_engines! {
         assert_eq!(refusal(&wrong), "NOT_FOUND");
     }
 
-    async fn an_imported_text_that_changes_after_approval_waits_anew(env) {
+    async fn an_edited_import_is_pending_again(env) {
         let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
@@ -180,7 +180,7 @@ on_both_engines! {
         assert_eq!(moderator.comments(&meeting, json!({})).await[0]["state"], "PENDING");
     }
 
-    async fn what_a_muted_author_changes_elsewhere_waits_for_a_moderator(env) {
+    async fn edits_by_a_muted_author_wait_for_a_moderator(env) {
         let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
@@ -208,7 +208,7 @@ on_both_engines! {
         assert_eq!(state(0).await, "PUBLISHED", "they may write again");
     }
 
-    async fn what_its_author_has_deleted_elsewhere_never_comes_back(env) {
+    async fn comments_deleted_on_their_platform_cannot_be_restored(env) {
         let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
@@ -236,7 +236,7 @@ on_both_engines! {
         assert_eq!(import(true).await["removed"], 0);
     }
 
-    async fn remembers_a_deletion_that_comes_before_its_message(env) {
+    async fn remembers_a_deletion_that_arrives_before_its_message(env) {
         let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let mut broadcasts = Vec::new();

@@ -221,11 +221,11 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
 }
 
 on_both_engines! {
-    async fn whoever_follows_a_meeting_moderated_before_ends_up_with_what_is_listed(env) {
+    async fn subscribers_converge_to_the_list_when_moderated_before(env) {
         history(env, 0x9e37_79b9, "BEFORE").await;
     }
 
-    async fn whoever_follows_a_meeting_moderated_after_ends_up_with_what_is_listed(env) {
+    async fn subscribers_converge_to_the_list_when_moderated_after(env) {
         history(env, 0x7f4a_7c15, "AFTER").await;
     }
 }

@@ -115,7 +115,7 @@ impl Door<'_> {
 }
 
 #[tokio::test]
-async fn limits_the_mutations_of_a_person_at_every_door() {
+async fn limits_the_mutations_of_a_person_over_every_transport() {
     for what in [Counted::Post, Counted::Vote, Counted::Other] {
         let scene = scene("3", "0").await;
         let (ana, ben) = (scene.env.citizen("Ana"), scene.env.citizen("Ben"));
@@ -154,7 +154,7 @@ fn distinct(operation: &Value, n: usize) -> Value {
 }
 
 #[tokio::test]
-async fn limits_the_mutations_of_an_address_as_trusted_proxies_tell_it() {
+async fn limits_the_mutations_of_an_address_behind_trusted_proxies() {
     for what in [Counted::Post, Counted::Vote, Counted::Other] {
         let scene = scene("0", "3").await;
         let operation = what.operation(&scene);
@@ -203,7 +203,7 @@ async fn counts_each_mutation_of_a_document() {
 }
 
 #[tokio::test]
-async fn slow_mode_alone_is_the_refusal_too_fast() {
+async fn only_slow_mode_rejects_with_too_fast() {
     let scene = scene("3", "0").await;
     let (ana, moderator) = (scene.env.citizen("Ana"), scene.env.moderator(HOST));
     moderator.act("setModeration", json!({ "meetingId": scene.meeting, "slowModeSeconds": 30 })).await;

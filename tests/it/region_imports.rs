@@ -10,7 +10,7 @@ const EDITION: &str = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n100000000,10,00,0
 
 /// Embedded replicas have no bus between them, as those of production have none while Redis is away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_edition_is_taken_over_within_a_minute_however_much_happens_meanwhile() {
+async fn other_replicas_load_an_import_within_a_minute() {
     let mut env = TestEnv::start(Engine::Embedded).await;
     let other = env.replica().await;
     let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());

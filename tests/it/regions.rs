@@ -20,7 +20,7 @@ fn real() -> Option<std::path::PathBuf> {
 }
 
 on_both_engines! {
-    async fn the_whole_classifier_is_paged_searched_and_descended_without_the_database(env) {
+    async fn reads_the_whole_classifier_without_the_database(env) {
         let Some(book) = real() else { return };
         let app = env.service(0).app();
         app.import_regions(&book, ImportOptions::default()).await.unwrap();
@@ -44,7 +44,7 @@ on_both_engines! {
         assert!(found["region"]["descendants"]["totalCount"].as_i64() > found["region"]["children"]["totalCount"].as_i64());
     }
 
-    async fn a_unit_shows_its_place_in_the_hierarchy(env) {
+    async fn a_region_shows_its_place_in_the_hierarchy(env) {
         let query = "query($code: KatoCode!) { region(code: $code) { id name(language: RU) names { kk } kind hasAkim validFrom validTo \
                      parent { code } ancestors { code } children { totalCount } descendants(kinds: [LOCALITY]) { totalCount } } }";
         let found = env.stranger().query(query, json!({ "code": DISTRICT })).await["region"].clone();
@@ -62,7 +62,7 @@ on_both_engines! {
         assert_eq!(env.stranger().error(query, json!({ "code": "1032" })).await, "BAD_USER_INPUT");
     }
 
-    async fn a_name_is_found_however_it_is_typed(env) {
+    async fn finds_a_name_in_any_spelling(env) {
         let query = "query($text: String!) { regions(search: $text) { nodes { code } } }";
         for (text, code) in [("караганды", "350000000"), ("ҚАРАҒАНДЫ", "350000000"), ("абайский", DISTRICT), ("алмалы", "751110000")] {
             let found = env.stranger().query(query, json!({ "text": text })).await;
@@ -73,7 +73,7 @@ on_both_engines! {
         assert_eq!(none["regions"]["nodes"], json!([]));
     }
 
-    async fn paging_shows_every_unit_once_in_order(env) {
+    async fn pages_every_region_once_in_order(env) {
         let query = "query($after: String) { regions(first: 37, after: $after) { totalCount nodes { code } \
                      pageInfo { hasNextPage endCursor } } }";
         let (mut codes, mut after, stranger) = (Vec::new(), json!(null), env.stranger());
@@ -98,7 +98,7 @@ on_both_engines! {
         }
     }
 
-    async fn an_edition_is_imported_as_a_difference_and_what_is_gone_is_ended(env) {
+    async fn imports_an_edition_as_a_diff_and_ends_missing_regions(env) {
         let head = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n";
         let old = "100000000,10,00,00,000,0,Абай облысы,область Абай,1\n103200000,10,32,00,000,2,Абай ауданы,Абайский район,2\n\
                    103230000,10,32,30,000,2,Қараауыл а.о.,Карааульский с.о.,3\n";
@@ -142,7 +142,7 @@ on_both_engines! {
         assert_eq!(unit("103230000").await, back, "what had ended may come back");
     }
 
-    async fn a_file_that_was_cut_off_is_no_edition(env) {
+    async fn rejects_a_truncated_file(env) {
         // Two oblasts, each with ten districts of nine okrugs.
         let mut lines = vec!["te,ab,cd,ef,hij,k,name_kaz,name_rus,nn".to_owned()];
         let mut add = |ab: &str, cd: &str, ef: &str, names: String| {

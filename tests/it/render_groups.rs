@@ -22,7 +22,7 @@ async fn read_until(answer: &mut reqwest::Response, end: &str) -> String {
 }
 
 on_both_engines! {
-    async fn each_is_shown_what_is_theirs(env) {
+    async fn renders_viewer_fields_for_each_subscriber(env) {
         let (staff, ana, bek) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Bek"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let variables = json!({ "id": meeting });
@@ -49,7 +49,7 @@ on_both_engines! {
         }
     }
 
-    async fn those_with_other_rights_never_share_a_byte(env) {
+    async fn never_shares_renderings_between_different_rights(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let moderator = env.moderator(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
@@ -72,7 +72,7 @@ on_both_engines! {
         assert_eq!(again.next().await["comment"]["body"], "ашық");
     }
 
-    async fn those_who_resume_anywhere_see_the_same_and_the_newest_state(env) {
+    async fn resuming_subscribers_see_the_same_events_and_the_newest_state(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let mut posted = Vec::new();
@@ -97,7 +97,7 @@ on_both_engines! {
         assert_eq!(late.next().await["comment"]["body"], "Сұрақ 4", "what is hidden is not shown again");
     }
 
-    async fn posts_that_arrive_together_are_judged_one_by_one(env) {
+    async fn validates_each_post_of_a_batch_by_itself(env) {
         let (staff, bek) = (env.akimat(HOST), env.citizen("Bek"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let silent = env.citizen("Silent");
@@ -136,7 +136,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_browser_that_comes_back_resumes_by_its_last_event(env) {
+    async fn resumes_server_sent_events_by_last_event_id(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for body in ["Бір", "Екі", "Үш"] {
@@ -159,7 +159,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_router_subscribes_by_multipart(env) {
+    async fn streams_multipart_to_a_router(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         ana.post(&meeting, "Бір").await;

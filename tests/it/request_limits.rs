@@ -10,7 +10,7 @@ use harness::{Engine, TestEnv, WHO, error_code, web};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn an_operation_that_asks_for_too_much_is_refused_before_it_runs() {
+async fn rejects_oversized_operations_before_running_them() {
     let env = TestEnv::start(Engine::Embedded).await;
     let deep = format!(
         "{}code{}",
@@ -67,7 +67,7 @@ fn brackets(depth: usize) -> String {
 }
 
 #[tokio::test]
-async fn just_so_much_is_answered_and_one_more_is_not() {
+async fn accepts_operations_up_to_each_limit() {
     let env = TestEnv::start(Engine::Embedded).await;
     let limits: [(&str, usize, OfSize); 8] = [
         ("tokens", 5_000, &tokens),
@@ -151,7 +151,7 @@ fn reaching(kind: &str, selection: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_page_costs_as_many_times_its_items_as_it_is_long() {
+async fn every_page_costs_its_length_times_its_items() {
     let env = TestEnv::start(Engine::Embedded).await;
     let schema = parse_schema(kezdesu::graphql::sdl()).unwrap();
     let fields = fields(&schema);
@@ -203,7 +203,7 @@ async fn every_page_costs_as_many_times_its_items_as_it_is_long() {
 }
 
 #[tokio::test]
-async fn operations_are_taken_one_at_a_time() {
+async fn rejects_batched_requests() {
     let env = TestEnv::start(Engine::Embedded).await;
     let post = async |body: Value| {
         let answer = env.stranger().request().json(&body).send().await.unwrap();
@@ -222,7 +222,7 @@ async fn operations_are_taken_one_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_body_may_be_just_so_large() {
+async fn limits_the_size_of_a_body() {
     let env = TestEnv::start(Engine::Embedded).await;
     let post = async |bytes: usize| {
         let body = json!({ "query": WHO }).to_string();
@@ -234,7 +234,7 @@ async fn a_body_may_be_just_so_large() {
 }
 
 #[tokio::test]
-async fn a_message_on_a_socket_may_be_just_so_large() {
+async fn limits_the_size_of_a_websocket_message() {
     let env = TestEnv::start(Engine::Embedded).await;
     let ping = |bytes: usize| {
         let around = json!({ "type": "ping", "payload": { "a": "" } }).to_string().len();
@@ -251,7 +251,7 @@ async fn a_message_on_a_socket_may_be_just_so_large() {
 }
 
 #[tokio::test]
-async fn a_socket_runs_twenty_operations_at_once_unless_told_otherwise() {
+async fn a_socket_runs_twenty_operations_by_default() {
     let env = TestEnv::start(Engine::Embedded).await;
     let mut socket = env.stranger().socket().await;
     for id in 1..=21 {

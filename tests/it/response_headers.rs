@@ -89,7 +89,7 @@ async fn says_it_always(host: &str, asked: &[Asked]) {
 }
 
 #[tokio::test]
-async fn every_answer_of_the_api_is_guarded_whatever_it_is() {
+async fn sends_security_headers_with_every_api_response() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_MAX_BODY_BYTES", "1024")]).await;
     let who = "{ viewer { subject } }";
     let follow = "subscription { meetings { kind } }";
@@ -133,14 +133,14 @@ async fn every_answer_of_the_api_is_guarded_whatever_it_is() {
 }
 
 #[tokio::test]
-async fn production_guards_what_it_does_not_have() {
+async fn sends_security_headers_in_production() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
     let asked = [get("/", 404), get("/assets/explorer.js", 404), get("/graphql/schema", 200).kept(RELEASED)];
     says_it_always(&env.host(0), &asked).await;
 }
 
 #[tokio::test]
-async fn every_answer_to_the_operator_is_guarded_and_kept_by_nobody() {
+async fn sends_security_headers_with_every_operations_response() {
     let env = TestEnv::start(Engine::Embedded).await;
     let asked = [
         get("/healthz", 200),

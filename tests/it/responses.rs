@@ -10,7 +10,7 @@ async fn text(actor: &Actor, query: &str, variables: Value) -> String {
 }
 
 on_both_engines! {
-    async fn fields_come_in_the_order_in_which_they_were_asked_for(env) {
+    async fn returns_fields_in_the_order_requested(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         env.citizen("Ana").post(&meeting, "Жол?").await;
@@ -28,7 +28,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_field_that_failed_is_null_beside_those_that_did_not(env) {
+    async fn returns_null_for_a_failed_field_and_keeps_the_others(env) {
         let stranger = env.stranger();
         let query = "query($c: KatoCode!) { one: region(code: $c) { code } meeting(id: \"x\") { id } two: region(code: $c) { code } }";
         let answer = stranger.send(query, json!({ "c": HOST })).await;

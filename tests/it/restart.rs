@@ -70,17 +70,17 @@ fn take(event: &Value, seen: &mut Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_follower_that_comes_back_after_a_power_cut_sees_everything_once_embedded() {
+async fn resumes_exactly_once_after_a_kill_embedded() {
     a_follower_survives(Engine::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_follower_that_comes_back_after_a_power_cut_sees_everything_once_production() {
+async fn resumes_exactly_once_after_a_kill_production() {
     a_follower_survives(Engine::Production).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_takes_nothing_is_given_up_and_its_neighbours_are_not() {
+async fn closes_a_reader_that_never_reads_and_keeps_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings_on(dir.path(), Engine::Embedded).await).await;
     let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR", "CITIZEN"]);
@@ -116,7 +116,7 @@ async fn until_one_socket(program: &Process) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_that_bring_an_empty_database_up_to_date_at_once_do_not_disturb_each_other() {
+async fn replicas_migrate_an_empty_database_concurrently() {
     let dir = tempfile::tempdir().unwrap();
     let mut settings = settings_on(dir.path(), Engine::Production).await;
     for (name, value) in &mut settings {
@@ -154,17 +154,17 @@ async fn first_starts_are_cut(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_first_start_that_is_cut_anywhere_can_be_made_again_embedded() {
+async fn a_killed_first_start_can_be_repeated_embedded() {
     first_starts_are_cut(Engine::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_first_start_that_is_cut_anywhere_can_be_made_again_production() {
+async fn a_killed_first_start_can_be_repeated_production() {
     first_starts_are_cut(Engine::Production).await;
 }
 
 on_both_engines! {
-    async fn those_who_follow_a_replica_that_stops_go_on_at_another(env) {
+    async fn subscribers_of_a_stopped_replica_resume_on_another(env) {
         let mut env = env;
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -190,7 +190,7 @@ on_both_engines! {
 }
 
 #[tokio::test]
-async fn a_stream_of_events_ends_with_its_token_and_with_the_service() {
+async fn server_sent_events_end_with_the_token_and_the_service() {
     let mut env = TestEnv::start(Engine::Embedded).await;
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
     claims["exp"] = json!((env.now() + TimeDelta::minutes(5)).timestamp());

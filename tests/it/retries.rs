@@ -11,7 +11,7 @@ use kezdesu::{
 use serde_json::json;
 
 on_both_engines! {
-    async fn what_was_planned_once_is_planned_when_its_time_has_come(env) {
+    async fn a_retried_plan_succeeds_after_its_start_time(env) {
         let staff = env.akimat(HOST);
         let input = json!({
             "host": HOST, "region": HOST, "title": { "kk": "Кездесу" }, "origin": "CALENDAR",
@@ -28,7 +28,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_comment_sent_again_in_another_language_is_the_same(env) {
+    async fn a_post_retried_in_another_language_is_the_same(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let ana = env.citizen("Ana");
@@ -45,7 +45,7 @@ on_both_engines! {
         assert_eq!(post("ru").await, first);
     }
 
-    async fn a_key_that_no_database_takes_is_refused_and_harms_nobody(env) {
+    async fn rejects_an_invalid_key_without_failing_other_posts(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let people: Vec<_> = (0..20).map(|n| env.citizen(&format!("Ана {n}"))).collect();
@@ -62,7 +62,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_post_that_the_database_does_not_take_fails_alone(env) {
+    async fn a_post_that_the_database_rejects_fails_alone(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
@@ -90,7 +90,7 @@ on_both_engines! {
         assert_eq!(receipts, gapless, "nothing of what failed is left");
     }
 
-    async fn whoever_is_muted_is_told_that_they_cannot_post(env) {
+    async fn viewer_can_post_is_false_while_muted(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let posted = id_of(&ana.post(&meeting, "Жол?").await);

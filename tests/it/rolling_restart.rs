@@ -116,12 +116,12 @@ async fn write(hosts: Hosts, meeting: String, stop: Arc<AtomicBool>) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_are_replaced_and_nobody_loses_or_doubles_anything() {
+async fn replacing_replicas_loses_and_duplicates_nothing() {
     replaced(50).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
-async fn replicas_are_replaced_under_a_thousand_followers() {
+async fn replacing_replicas_under_a_thousand_subscribers_loses_nothing() {
     replaced(1_000).await;
 }

@@ -59,13 +59,13 @@ async fn apollo_router_answers_from_both_subgraphs() {
 }
 
 #[tokio::test]
-async fn hive_router_follows_and_enriches_what_it_follows() {
+async fn hive_router_subscribes_across_both_subgraphs() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
     follows_and_enriches(&graph, &router.host).await;
 }
 
 #[tokio::test]
-async fn hive_router_follows_over_http_where_no_websocket_is_configured() {
+async fn hive_router_subscribes_over_http_without_a_websocket_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let (config, text) =
         (dir.path().join("router.yaml"), std::fs::read_to_string(kept("hive-router.config.yaml")).unwrap());
@@ -77,7 +77,7 @@ async fn hive_router_follows_over_http_where_no_websocket_is_configured() {
 
 /// Over HTTP it waits for the reader, keeps a bounded number of events meanwhile, and loses older ones.
 #[tokio::test]
-async fn a_slow_reader_of_hive_router_over_http_sees_holes_and_ends_with_everything() {
+async fn a_slow_reader_of_hive_router_over_http_sees_gaps_and_receives_everything() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
     let holes = holes_of_a_slow_reader(&graph, &router.host, Door::ServerSentEvents).await;
     assert!(holes > 0, "the control lost nothing, so nothing was shown");
@@ -85,7 +85,7 @@ async fn a_slow_reader_of_hive_router_over_http_sees_holes_and_ends_with_everyth
 
 /// Over WebSocket it does not wait for the reader: what it loses, it loses by having no time.
 #[tokio::test]
-async fn a_slow_reader_of_hive_router_over_websocket_ends_with_everything() {
+async fn a_slow_reader_of_hive_router_over_websocket_receives_everything() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
     holes_of_a_slow_reader(&graph, &router.host, Door::WebSocket).await;
 }

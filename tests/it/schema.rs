@@ -48,14 +48,14 @@ fn values(definition: &TypeDefinition) -> Vec<String> {
 }
 
 #[test]
-fn the_checked_in_schema_is_the_served_one() {
+fn the_checked_in_schema_matches_the_served_one() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/schema.graphql");
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text == served(), "api/schema.graphql is not what is served: run `make schema`");
 }
 
 #[test]
-fn every_type_field_argument_and_value_is_described() {
+fn everything_in_the_schema_has_a_description() {
     let sdl = served();
     let document = parse_schema(&sdl).unwrap();
     let mut bare = Vec::new();
@@ -147,7 +147,7 @@ fn differences(contract: &ServiceDocument, served: &ServiceDocument) -> (Vec<Str
 }
 
 #[test]
-fn what_is_served_agrees_with_the_contract_and_what_is_left_is_known() {
+fn the_schema_matches_the_contract_except_unimplemented_parts() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/design/schema.graphql");
     let Ok(contract) = std::fs::read_to_string(file) else {
         eprintln!("SKIPPED: ../shared/design/schema.graphql is not here, so the contract is not checked");
@@ -161,7 +161,7 @@ fn what_is_served_agrees_with_the_contract_and_what_is_left_is_known() {
 }
 
 #[test]
-fn every_root_field_is_for_the_public_or_internal() {
+fn every_root_field_is_tagged_public_or_internal() {
     let sdl = served();
     let document = parse_schema(&sdl).unwrap();
     let mut wrong = Vec::new();

@@ -19,7 +19,7 @@ fn has_field(schema: &str, name: &str, field: &str) -> bool {
 }
 
 #[tokio::test]
-async fn both_libraries_compose_what_is_served_and_the_repository_keeps_it() {
+async fn both_libraries_compose_the_checked_in_supergraph() {
     let composed = node(COMPOSE, &[]).await;
     let kept = std::fs::read_to_string(supergraph()).expect("a supergraph is kept");
     assert!(composed == kept, "api/supergraph/supergraph.graphql is old: make supergraph");
@@ -41,7 +41,7 @@ async fn both_libraries_compose_what_is_served_and_the_repository_keeps_it() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_refused_by_both() {
+async fn both_libraries_reject_incompatible_subgraphs() {
     let dir = tempfile::tempdir().unwrap();
     let other = dir.path().join("other.graphql");
     let ours = format!("kezdesu={}", checkout().join("api/schema.graphql").display());
@@ -60,7 +60,7 @@ async fn what_does_not_fit_is_refused_by_both() {
 }
 
 #[tokio::test]
-async fn a_contract_for_the_public_holds_what_the_public_needs_and_no_more() {
+async fn public_contract_excludes_internal_fields() {
     let internal = [
         ("Mutation", "importComments"),
         ("Mutation", "moderateComments"),

@@ -82,13 +82,13 @@ async fn postgres_restarts(rounds: usize, posts: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_restarts_and_crashes_under_load_costs_nothing() {
+async fn database_restarts_under_load_lose_nothing() {
     postgres_restarts(2, 40).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
-async fn a_database_that_restarts_and_crashes_again_and_again_costs_nothing() {
+async fn repeated_database_restarts_under_load_lose_nothing() {
     postgres_restarts(20, 70).await;
 }
 
@@ -142,13 +142,13 @@ async fn redis_faults(rounds: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bus_that_hangs_dies_and_forgets_costs_no_event() {
+async fn bus_faults_lose_no_event() {
     redis_faults(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
-async fn a_bus_that_hangs_dies_and_forgets_again_and_again_costs_no_event() {
+async fn repeated_bus_faults_lose_no_event() {
     redis_faults(20).await;
 }
 
@@ -171,7 +171,7 @@ async fn post_for(author: &Actor, meeting: &str, name: &str, span: Duration) -> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
-async fn a_bus_that_hangs_for_half_a_minute_slows_nobody_and_is_back_at_once() {
+async fn a_hanging_bus_does_not_slow_posts_and_reconnects_quickly() {
     let (dir, postgres, redis) = (tempfile::tempdir().unwrap(), Server::postgres(), Server::redis());
     let more = [("KEZDESU_DATABASE_URL", postgres.postgres_url()), ("KEZDESU_REDIS_URL", redis.redis_url())];
     let settings = settings(dir.path(), &more);
@@ -205,7 +205,7 @@ async fn a_bus_that_hangs_for_half_a_minute_slows_nobody_and_is_back_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_follower_that_never_reads_is_closed_and_the_others_go_on() {
+async fn closes_a_subscriber_that_never_reads_and_keeps_the_others() {
     let env = TestEnv::start(Engine::Embedded).await;
     let (staff, connector, ana) = (env.akimat(HOST), env.connector(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -255,7 +255,7 @@ impl Drop for Small {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_refuses_writes_and_nothing_else_and_heals() {
+async fn a_full_disk_fails_only_writes_and_recovers() {
     let Some(small) = Small::mount() else {
         println!("SKIPPED: a small file system cannot be mounted here");
         return;
@@ -286,7 +286,7 @@ async fn a_full_disk_refuses_writes_and_nothing_else_and_heals() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_whose_clocks_are_hours_apart_count_the_same_time() {
+async fn replicas_with_clocks_hours_apart_agree_on_the_time_split() {
     let mut env = TestEnv::start(Engine::Production).await;
     let early = env.replica_by(SystemClock::showing(now() + TimeDelta::hours(1))).await;
     let late = env.replica_by(SystemClock::showing(now() - TimeDelta::hours(1))).await;
@@ -308,7 +308,7 @@ async fn replicas_whose_clocks_are_hours_apart_count_the_same_time() {
 
 /// The operator reads of a bus that was lost, and of its return, once each.
 #[tokio::test]
-async fn a_bus_that_comes_and_goes_is_in_the_log_once() {
+async fn logs_each_loss_and_return_of_the_bus_once() {
     let (dir, mut redis) = (tempfile::tempdir().unwrap(), Server::redis());
     let log = dir.path().join("log");
     let settings = settings(dir.path(), &[("KEZDESU_REDIS_URL", redis.redis_url())]);

@@ -59,7 +59,7 @@ pub(crate) async fn none_open(program: &Process, door: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_takes_nothing_of_a_stream_is_cut_off_and_the_neighbours_are_not() {
+async fn closes_a_stream_that_is_not_read_and_keeps_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings(dir.path(), &[])).await;
     let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR", "CITIZEN"]);
@@ -81,7 +81,7 @@ async fn who_takes_nothing_of_a_stream_is_cut_off_and_the_neighbours_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_takes_nothing_is_let_go_when_the_token_ends_or_is_withdrawn_and_when_the_service_stops() {
+async fn unread_streams_end_with_the_token_and_the_service() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path(), &[]);
     let program = Process::serve(&settings).await;
@@ -112,7 +112,7 @@ async fn who_takes_nothing_is_let_go_when_the_token_ends_or_is_withdrawn_and_whe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_ends_at_once_with_its_client() {
+async fn a_stream_ends_when_its_client_disconnects() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings(dir.path(), &[])).await;
     let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR"]);
@@ -136,7 +136,7 @@ async fn quiet(actor: &Actor, accept: &str) -> Raw {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_reads_slowly_gets_everything_once_and_in_order() {
+async fn a_slow_reader_receives_everything_once_and_in_order() {
     let env = TestEnv::start(Engine::Embedded).await;
     let staff = env.somebody("Staff", &["AKIMAT", "CONNECTOR"], Some(HOST));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -156,7 +156,7 @@ async fn who_reads_slowly_gets_everything_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn times_out_waiting_for_a_body() {
     let env = TestEnv::start(Engine::Embedded).await;
     for (language, words) in [("en", "too long"), ("ru", "слишком долго"), ("kk", "тым ұзақ")] {
         let mut slow = Raw::to(&env.host(0)).await;
@@ -181,7 +181,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_head_that_does_not_come_is_not_waited_for_and_a_pause_between_requests_is() {
+async fn times_out_waiting_for_a_head_but_not_between_requests() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings(dir.path(), &[])).await;
     let ask = b"GET /graphql/schema HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -229,7 +229,7 @@ const PONG: u8 = 0x8a;
 const CLOSE: u8 = 0x88;
 
 #[tokio::test]
-async fn a_peer_is_asked_every_25_seconds_whether_it_is_there_and_given_up_after_two_silences() {
+async fn pings_every_25_seconds_and_closes_after_two_missed_pongs() {
     let env = TestEnv::start(Engine::Embedded).await;
     let host = env.host(0);
     let (mut gone, mut there, mut early) =
@@ -256,7 +256,7 @@ async fn a_peer_is_asked_every_25_seconds_whether_it_is_there_and_given_up_after
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscription_that_cannot_begin_is_refused_in_time() {
+async fn times_out_a_subscription_that_cannot_start() {
     let env = TestEnv::start(Engine::Production).await;
     let staff = env.akimat(HOST);
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;

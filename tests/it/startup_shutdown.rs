@@ -18,7 +18,7 @@ fn is_draining(said: &Option<(u16, Value)>) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_a_request_is_finished_the_operator_is_told_that_the_end_has_begun() {
+async fn readiness_reports_draining_until_the_last_request_ends() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings(dir.path(), &[])).await;
     let body = json!({ "query": "{ regions { totalCount } }" }).to_string();
@@ -42,7 +42,7 @@ async fn while_a_request_is_finished_the_operator_is_told_that_the_end_has_begun
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn before_the_end_begins_it_is_announced_and_everything_is_still_taken() {
+async fn accepts_requests_while_readiness_is_off_before_draining() {
     let mut env = TestEnv::with(Engine::Embedded, &[("KEZDESU_LAME_DUCK", "5")]).await;
     let (clock, ops, stranger) = (env.clock.clone(), env.ops_host(0), env.stranger());
     let mut early = stranger.socket().await;
@@ -64,7 +64,7 @@ async fn before_the_end_begins_it_is_announced_and_everything_is_still_taken() {
 }
 
 #[tokio::test]
-async fn what_kubernetes_and_the_compose_file_set_does_not_stop_the_start() {
+async fn ignores_variables_of_kubernetes_and_the_compose_file() {
     let dir = tempfile::tempdir().unwrap();
     let others = [
         ("KEZDESU_SERVICE_HOST", "10.0.0.7"),
@@ -80,7 +80,7 @@ async fn what_kubernetes_and_the_compose_file_set_does_not_stop_the_start() {
 }
 
 #[tokio::test]
-async fn a_schema_without_units_says_what_to_do() {
+async fn startup_without_regions_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let mut pairs = settings_on(dir.path(), Engine::Production).await;
     let empty = databases().await.empty().await;
@@ -95,7 +95,7 @@ async fn a_schema_without_units_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn without_the_keys_of_the_identity_provider_nothing_starts() {
+async fn startup_fails_without_the_signing_keys() {
     let dir = tempfile::tempdir().unwrap();
     let provider = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/jwks", provider.local_addr().unwrap());
@@ -131,7 +131,7 @@ async fn room(host: &str, forwarded: &str) -> usize {
 }
 
 #[tokio::test]
-async fn only_a_gateways_socket_has_room_for_many() {
+async fn only_a_gateway_gets_the_higher_operation_limit() {
     let gateway = ("KEZDESU_GATEWAYS", "192.0.2.7,192.0.2.8");
     let caps = [gateway, ("KEZDESU_GATEWAY_OPERATIONS", "50"), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1,192.0.2.8")];
     let env = TestEnv::with(Engine::Embedded, &caps).await;

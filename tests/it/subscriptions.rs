@@ -11,7 +11,7 @@ fn seen(event: &Value) -> (i64, String, Option<String>) {
 }
 
 on_both_engines! {
-    async fn two_followers_see_the_same(env) {
+    async fn two_subscribers_see_the_same_events(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let mut one = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
@@ -27,7 +27,7 @@ on_both_engines! {
         }
     }
 
-    async fn what_is_pending_reaches_the_moderator_and_nobody_else(env) {
+    async fn sends_pending_comments_only_to_moderators(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let mut public = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
@@ -56,7 +56,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_follower_that_is_cut_and_comes_back_sees_everything_once_and_in_order(env) {
+    async fn resumes_exactly_once_and_in_order_after_disconnects(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let writer = { let (ana, meeting) = (ana.clone(), meeting.clone()); tokio::spawn(async move {
@@ -83,7 +83,7 @@ on_both_engines! {
         assert_eq!(bodies, (0..120).map(|n| format!("Сұрақ {n}")).collect::<Vec<_>>());
     }
 
-    async fn what_was_hidden_meanwhile_is_not_shown_to_those_who_come_back(env) {
+    async fn resuming_does_not_show_comments_hidden_meanwhile(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let id = id_of(&ana.post(&meeting, "Құпия").await);
@@ -94,7 +94,7 @@ on_both_engines! {
         assert_eq!(seen(&live.next().await), (3, "REMOVED".to_owned(), None));
     }
 
-    async fn a_position_that_is_not_kept_is_said_to_be_lost(env) {
+    async fn reports_a_position_that_is_not_kept(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         ana.post(&meeting, "Бір").await;
@@ -106,7 +106,7 @@ on_both_engines! {
         assert_eq!((first["recovered"].is_null(), first["seq"].as_i64(), first["prev"].as_i64()), (true, Some(1), Some(1)));
     }
 
-    async fn a_silent_stream_says_that_it_is_alive(env) {
+    async fn sends_heartbeats_on_an_idle_stream(env) {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         env.citizen("Ana").post(&meeting, "Бір").await;
@@ -116,7 +116,7 @@ on_both_engines! {
         assert_eq!((beat["kind"].as_str(), beat["seq"].as_i64(), beat["prev"].as_i64()), (Some("HEARTBEAT"), Some(1), Some(1)));
     }
 
-    async fn votes_are_counted_in_public_at_most_once_a_second(env) {
+    async fn publishes_vote_counts_at_most_once_a_second(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let id = id_of(&ana.post(&meeting, "Жол?").await);
@@ -130,7 +130,7 @@ on_both_engines! {
         assert_eq!(seen(&live.next().await).2.as_deref(), Some("Белгі"), "five votes were one event");
     }
 
-    async fn replicas_show_the_same_feed_even_where_no_poke_comes_through(env) {
+    async fn replicas_share_a_feed_without_bus_notifications(env) {
         let mut env = env;
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -147,7 +147,7 @@ on_both_engines! {
         assert_eq!(seen(&live.next().await).0, 4);
     }
 
-    async fn meetings_are_followed_by_place(env) {
+    async fn filters_meeting_events_by_region(env) {
         let staff = env.somebody("Staff", &["ADMIN"], None);
         let query = "subscription($region: KatoCode) { meetings(region: $region) { seq prev kind meeting { region { code } } } }";
         let mut here = env.stranger().follow(query, json!({ "region": "100000000" })).await;
@@ -165,7 +165,7 @@ on_both_engines! {
         }
     }
 
-    async fn what_was_followed_agrees_with_what_is_listed(env) {
+    async fn events_agree_with_the_list(env) {
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let mut live = env.stranger().follow_comments(&meeting, Some(0), "PUBLIC").await;
@@ -191,7 +191,7 @@ on_both_engines! {
         assert_eq!(shown, listed);
     }
 
-    async fn a_head_is_never_newer_than_the_list_beside_it(env) {
+    async fn the_feed_head_is_never_newer_than_the_list(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let posts = async {
@@ -218,7 +218,7 @@ on_both_engines! {
         }
     }
 
-    async fn each_mark_of_the_budget_is_an_event_however_late_it_is_seen(env) {
+    async fn every_budget_threshold_is_an_event_even_when_noticed_late(env) {
         let mut env = env;
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
         // Replicas whose clocks are ahead and stand still: nobody there looks at the budgets between two acts.

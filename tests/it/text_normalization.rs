@@ -43,7 +43,7 @@ async fn version(env: &TestEnv, id: &str) -> i32 {
 }
 
 on_both_engines! {
-    async fn a_comment_is_found_however_it_is_typed(env) {
+    async fn finds_a_comment_in_any_spelling(env) {
         let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
         ana.post(&meeting, "Көше\u{ad}лер мен Ёлка, йод, Iлияс, жиһаз, Straße").await;
         ana.post(&meeting, "Дoрoга в Aлмaты").await;
@@ -57,7 +57,7 @@ on_both_engines! {
         assert_eq!(found(&env, &meeting, "\u{200b}").await, 2, "a blank search asks for nothing");
     }
 
-    async fn meetings_and_units_are_found_as_comments_are(env) {
+    async fn finds_meetings_and_regions_in_any_spelling(env) {
         let staff = env.akimat(HOST);
         let input = json!({
             "host": HOST, "region": HOST, "title": { "kk": "Су\u{200b} мәселесі (№5)", "ru": "Вoда и\u{306}од" }, "origin": "CALENDAR",
@@ -77,7 +77,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_search_of_signs_finds_them_as_they_are(env) {
+    async fn searches_signs_literally(env) {
         let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
         for body in ["Керемет 👍", "100% дұрыс", "a_b \\ c", "Қашан?"] {
             ana.post(&meeting, body).await;
@@ -87,7 +87,7 @@ on_both_engines! {
         }
     }
 
-    async fn the_same_in_another_dress_is_a_duplicate(env) {
+    async fn rejects_duplicates_in_another_spelling(env) {
         let (meeting, ana, ben) = (live(&env).await, env.citizen("Ana"), env.citizen("Ben"));
         assert_eq!(post(&ana, &meeting, "Жол қашан жөнделеді?").await, "");
         for again in ["ЖОЛ ҚАШАН ЖӨНДЕЛЕДІ", "жол  кашан жонделеди?!", "Жo\u{200b}л қашан\nжөнделеді…", "Жол\u{301} қашан жөн\u{ad}деледі?"] {
@@ -99,7 +99,7 @@ on_both_engines! {
         }
     }
 
-    async fn blocked_signs_match_as_they_are_written(env) {
+    async fn matches_blocked_signs_literally(env) {
         let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
         let words = json!({ "meetingId": meeting, "blockedWords": ["18+", "C#", "🤬", "хам\u{200b}"] });
         let set = env.moderator(HOST).act("setModeration", words).await;
@@ -112,7 +112,7 @@ on_both_engines! {
         }
     }
 
-    async fn pasted_text_is_never_refused_for_what_nobody_sees(env) {
+    async fn removes_invisible_characters_from_pasted_text(env) {
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
         let pasted = "\u{feff}\u{202a}Бір\u{2028}екі\u{85}үш\u{b}төрт\u{0}\u{ad}\u{200b}\u{2069}\r\nбес\u{202c}\u{7}";
         let (line, lines) = ("Бір екі үш төрт бес", "Бір\nекі\nүш\nтөрт\nбес");
@@ -151,7 +151,7 @@ on_both_engines! {
         }
     }
 
-    async fn what_older_replicas_wrote_is_normalised_again(env) {
+    async fn renormalises_rows_of_older_versions(env) {
         let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
         let old = id_of(&ana.post(&meeting, "Дoрога қашан?").await);
         let other = id_of(&ana.post(&meeting, "Су?").await);
@@ -178,7 +178,7 @@ on_both_engines! {
         assert_eq!((row.search, row.normalization_version), (search, normalization::VERSION));
     }
 
-    async fn a_comment_that_an_older_replica_cleaned_less_is_not_changed_by_coming_again(env) {
+    async fn reimporting_a_comment_of_an_older_version_is_no_change(env) {
         let (staff, meeting) = (env.akimat(HOST), live(&env).await);
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
@@ -200,7 +200,7 @@ on_both_engines! {
         assert_eq!(import("Су жоқ па?").await, [0, 0, 1]);
     }
 
-    async fn many_old_rows_are_normalised_in_bounded_steps(env) {
+    async fn renormalises_many_rows_in_batches(env) {
         let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
         let first = id_of(&ana.post(&meeting, "Сұрақ").await);
         let app = env.service(0).app();

@@ -12,7 +12,7 @@ fn sums(split: &Value) -> [i64; 3] {
 }
 
 on_both_engines! {
-    async fn the_split_is_exact_across_pauses_and_a_clock_that_jumps(env) {
+    async fn the_split_is_exact_across_breaks_and_clock_jumps(env) {
         let staff = env.akimat(HOST);
         // Issued before any moment that the clock will show.
         let issued = env.now() - TimeDelta::hours(2);
@@ -56,7 +56,7 @@ on_both_engines! {
         assert_eq!(sums(&there.split(&meeting).await), [120_000, 0, 0]);
     }
 
-    async fn followers_get_the_split_at_once_at_each_change_and_every_so_often(env) {
+    async fn subscribers_get_the_split_at_start_on_change_and_periodically(env) {
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let mut live = env.stranger().follow(FOLLOW, json!({ "id": meeting, "every": 1 })).await;
@@ -71,7 +71,7 @@ on_both_engines! {
         assert_eq!(env.stranger().follow(FOLLOW, json!({ "id": nobody, "every": 1 })).await.refused().await, "NOT_FOUND");
     }
 
-    async fn reaching_the_budget_is_an_event_that_is_recorded_once(env) {
+    async fn reaching_the_budget_is_recorded_once(env) {
         let mut env = env;
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;

@@ -88,7 +88,7 @@ async fn met(dir: &Path, trusted: &Path, collector: (String, Arc<Mutex<Met>>)) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn traces_go_to_a_collector_over_tls() {
+async fn exports_traces_over_tls() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("authority.pem");
     let signer = authority(&file);
@@ -97,7 +97,7 @@ async fn traces_go_to_a_collector_over_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_trace_goes_to_a_collector_that_is_not_trusted() {
+async fn exports_no_traces_to_an_untrusted_collector() {
     let dir = tempfile::tempdir().unwrap();
     let (file, others) = (dir.path().join("authority.pem"), dir.path().join("others.pem"));
     authority(&file);

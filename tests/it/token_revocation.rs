@@ -19,7 +19,7 @@ async fn withdraw(env: &TestEnv, subject: &str) {
 }
 
 on_both_engines! {
-async fn whose_tokens_are_withdrawn_gets_nothing_more(env) {
+async fn revoked_tokens_end_their_connections_on_every_replica(env) {
     let mut env = env;
     let second = env.replica().await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
@@ -57,7 +57,7 @@ async fn whose_tokens_are_withdrawn_gets_nothing_more(env) {
 
 /// A token of an issuer that does not say when it was issued.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_without_its_time_of_issue_counts_as_older() {
+async fn a_token_without_iat_counts_as_issued_before() {
     let env = TestEnv::start(Engine::Embedded).await;
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
     claims.as_object_mut().unwrap().remove("iat");
@@ -70,7 +70,7 @@ async fn a_token_without_its_time_of_issue_counts_as_older() {
 
 /// Tokens in use may say that they were issued a little later than now, since a signer's clock may be ahead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_withdrawal_reaches_tokens_of_a_signer_that_is_ahead_and_a_newer_token_is_taken_after_the_wait() {
+async fn revocation_covers_clock_skew_and_accepts_new_tokens_after_the_wait() {
     let env = TestEnv::start(Engine::Embedded).await;
     let issued = |at| env.holder_of(&token_claims("ana", "Ana", &["CITIZEN"], None, at));
     let who = "{ viewer { subject } }";
@@ -110,11 +110,11 @@ async fn by_command(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_operator_withdraws_tokens_while_the_service_runs_embedded() {
+async fn the_revoke_command_works_while_the_service_runs_embedded() {
     by_command(Engine::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_operator_withdraws_tokens_while_the_service_runs_production() {
+async fn the_revoke_command_works_while_the_service_runs_production() {
     by_command(Engine::Production).await;
 }

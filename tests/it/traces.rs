@@ -48,7 +48,7 @@ async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_traced_as_part_of_its_callers_trace() {
+async fn continues_the_trace_of_the_caller() {
     let dir = tempfile::tempdir().unwrap();
     let (collector, heard) = collector().await;
     let program = Process::serve(&settings(
@@ -73,7 +73,7 @@ async fn a_request_is_traced_as_part_of_its_callers_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn samples_are_summed_up_though_nobody_reads_the_metrics() {
+async fn aggregates_histograms_without_scrapes() {
     let dir = tempfile::tempdir().unwrap();
     let (collector, heard) = collector().await;
     let program = Process::serve(&settings(dir.path(), &[("KEZDESU_OTLP", collector)])).await;
@@ -84,7 +84,7 @@ async fn samples_are_summed_up_though_nobody_reads_the_metrics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_token_text_or_name_is_in_the_log_however_much_is_logged() {
+async fn logs_no_token_text_or_name_at_trace_level() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let program = Process::serve_logging(&settings(dir.path(), &[]), "trace,tungstenite::protocol=trace", &log).await;

@@ -9,7 +9,7 @@ async fn embedded() -> TestEnv {
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_cannot_make_a_signed_in_browser_act() {
+async fn rejects_cross_site_requests() {
     let env = embedded().await;
     let client = harness::web();
     let address = format!("http://{}/graphql", env.host(0));
@@ -41,7 +41,7 @@ async fn a_page_of_another_origin_cannot_make_a_signed_in_browser_act() {
 }
 
 #[tokio::test]
-async fn a_malformed_request_is_told_what_is_wrong_in_the_wished_form() {
+async fn reports_malformed_requests_in_the_accepted_format() {
     let env = embedded().await;
     let client = harness::web();
     let send = async |accept: &str, body: String| {
@@ -86,7 +86,7 @@ async fn a_malformed_request_is_told_what_is_wrong_in_the_wished_form() {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_refused_and_errors_hide_what_is_inside() {
+async fn rejects_invalid_tokens_and_hides_internals() {
     let env = embedded().await;
     let mut actor = env.stranger();
     actor.token = Some("not.a.token".to_owned());
@@ -105,7 +105,7 @@ async fn a_bad_token_is_refused_and_errors_hide_what_is_inside() {
 }
 
 #[tokio::test]
-async fn answers_come_in_the_wished_language() {
+async fn answers_in_the_requested_language() {
     let env = embedded().await;
     for (wish, word) in [("ru", "Войдите"), ("kk", "кіріңіз"), ("en", "Sign in"), ("de", "кіріңіз")]
     {
@@ -120,7 +120,7 @@ async fn answers_come_in_the_wished_language() {
 }
 
 #[tokio::test]
-async fn the_socket_door_opens_only_for_its_protocol_and_allowed_origins() {
+async fn websocket_handshake_requires_its_protocol_and_an_allowed_origin() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_ALLOWED_ORIGINS", "https://meetings.example")]).await;
     let host = env.host(0);
     let ours = ("sec-websocket-protocol", "graphql-transport-ws");
@@ -134,7 +134,7 @@ async fn the_socket_door_opens_only_for_its_protocol_and_allowed_origins() {
 }
 
 #[tokio::test]
-async fn a_socket_that_breaks_the_protocol_is_closed_with_the_code_that_says_so() {
+async fn closes_a_socket_that_breaks_the_protocol_with_its_code() {
     let env = embedded().await;
     let host = env.host(0);
     let subscribe =
@@ -174,7 +174,7 @@ async fn a_socket_that_breaks_the_protocol_is_closed_with_the_code_that_says_so(
 }
 
 #[tokio::test]
-async fn a_socket_runs_any_operation_and_refuses_what_it_cannot_run_by_its_id() {
+async fn runs_any_operation_on_a_socket_and_reports_errors_by_id() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_SOCKET_OPERATIONS", "2")]).await;
     let mut socket = env.citizen("Ana").socket().await;
     let run = |id: &str, query: &str| json!({ "id": id, "type": "subscribe", "payload": { "query": query } });
@@ -201,7 +201,7 @@ async fn a_socket_runs_any_operation_and_refuses_what_it_cannot_run_by_its_id() 
 }
 
 #[tokio::test]
-async fn a_socket_is_closed_when_its_token_ends_and_when_the_service_stops() {
+async fn closes_a_socket_when_its_token_expires_or_the_service_stops() {
     let mut env = embedded().await;
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
     claims["exp"] = json!((env.now() + TimeDelta::minutes(5)).timestamp());
@@ -214,7 +214,7 @@ async fn a_socket_is_closed_when_its_token_ends_and_when_the_service_stops() {
 }
 
 #[tokio::test]
-async fn events_come_as_server_sent_events_too() {
+async fn streams_server_sent_events_with_ids() {
     let env = embedded().await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -234,7 +234,7 @@ async fn events_come_as_server_sent_events_too() {
 }
 
 #[tokio::test]
-async fn the_operator_sees_health_readiness_and_figures() {
+async fn serves_health_readiness_and_metrics() {
     let env = embedded().await;
     let get = async |path: &str| {
         let answer = harness::web().get(format!("http://{}{path}", env.ops_host(0))).send().await.unwrap();
@@ -282,7 +282,7 @@ async fn production_has_no_explorer_and_no_introspection() {
 }
 
 on_both_engines! {
-    async fn one_busy_stream_does_not_starve_its_neighbour(env) {
+    async fn replays_do_not_starve_another_stream(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let busy = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let quiet = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;

@@ -106,7 +106,7 @@ const SEARCHES: [(&str, &str); 4] = [
 ];
 
 on_both_engines! {
-    async fn nobody_looks_for_more_than_twenty_words(env) {
+    async fn rejects_a_search_of_more_than_twenty_words(env) {
         let held = Held::by(&everybody(&env), &env).await;
         let stranger = env.stranger();
         let long = "ә".repeat(201);
@@ -124,7 +124,7 @@ on_both_engines! {
         assert_eq!(found["meeting"]["comments"]["totalCount"], 1);
     }
 
-    async fn a_meeting_is_planned_at_most_five_years_ahead(env) {
+    async fn rejects_a_meeting_more_than_five_years_ahead(env) {
         let staff = everybody(&env);
         let held = Held::by(&staff, &env).await;
         let furthest = env.now().checked_add_months(Months::new(60)).unwrap();
@@ -157,7 +157,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_row_that_no_act_would_write_stops_nothing(env) {
+    async fn tolerates_rows_that_no_command_would_write(env) {
         let mut env = env;
         let staff = everybody(&env);
         let mut live = Vec::new();
@@ -194,7 +194,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_meeting_that_is_left_live_can_still_be_read(env) {
+    async fn clamps_the_time_split_of_a_meeting_left_live_for_weeks(env) {
         let staff = everybody(&env);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for stage in ["QUESTIONS", "BREAK", "PRESENTATION"] {

@@ -61,7 +61,7 @@ fn bare(bytes: &[&[u8]]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn closes_a_socket_for_a_broken_frame_with_the_code_that_says_so() {
+async fn closes_a_socket_for_a_broken_frame_with_its_code() {
     let env = embedded().await;
     let mask = &[0; 4][..];
     for (what, bytes, code) in [
@@ -112,7 +112,7 @@ fn closes_and_breaks(client: &str, said: &[Value]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ends_the_sockets_of_ws_and_graphql_ws_cleanly() {
+async fn closes_cleanly_with_ws_and_graphql_ws() {
     let env = embedded().await;
     let said = said(&node("clients/closes.mjs", &[&env.host(0)]).await);
     assert_eq!(said.len(), 9, "{said:?}");
@@ -120,7 +120,7 @@ async fn ends_the_sockets_of_ws_and_graphql_ws_cleanly() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ends_the_sockets_of_python_cleanly() {
+async fn closes_cleanly_with_python() {
     let env = embedded().await;
     let Some(lines) = python("closes.py", &[&env.host(0)]).await else { return };
     let said = said(&lines);
@@ -129,7 +129,7 @@ async fn ends_the_sockets_of_python_cleanly() {
 }
 
 #[tokio::test]
-async fn closes_a_socket_whose_authorization_is_no_text() {
+async fn closes_a_socket_whose_authorization_is_not_a_string() {
     let env = embedded().await;
     let opened = async |payload: Value| {
         let mut socket = Socket::open(&env.host(0)).await;
@@ -170,7 +170,7 @@ fn floods() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn closes_a_socket_that_sends_more_than_an_honest_client() {
+async fn closes_a_socket_that_sends_too_many_messages() {
     let env = embedded().await;
     for (what, one) in floods() {
         let mut socket = Frames::introduced(&env.host(0)).await;
@@ -211,7 +211,7 @@ async fn closes_a_socket_that_sends_more_than_an_honest_client() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_may_begin_and_end_everything_of_its_subscribers_at_once() {
+async fn a_gateway_may_complete_many_operations_at_once() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_GATEWAYS", "127.0.0.0/8")]).await;
     let mut socket = Frames::introduced(&env.host(0)).await;
     for n in 0..10_000 {
@@ -222,7 +222,7 @@ async fn a_gateway_may_begin_and_end_everything_of_its_subscribers_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reads_no_more_from_a_peer_that_takes_no_pong_and_gives_it_up() {
+async fn stops_reading_from_a_peer_that_reads_no_pong() {
     // As a gateway, so that it is not closed for the number of its pings first.
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_GATEWAYS", "127.0.0.0/8")]).await;
     let filler = "a".repeat(1_000);
@@ -310,11 +310,11 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn counts_an_operation_until_its_work_has_ended_embedded() {
+async fn counts_a_completed_operation_until_its_work_ends_embedded() {
     counts_what_was_completed_until_it_has_ended(Engine::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn counts_an_operation_until_its_work_has_ended_production() {
+async fn counts_a_completed_operation_until_its_work_ends_production() {
     counts_what_was_completed_until_it_has_ended(Engine::Production).await;
 }
