@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::{Live, Socket, web};
+use crate::{Socket, Subscription, web};
 
 /// Everything about a comment that tests look at.
 const COMMENT: &str = "id receipt kind body language authorName platform state stateReason votes labels postedAt \
@@ -107,14 +107,14 @@ impl Actor {
     }
 
     /// Runs a mutation by its name and gives its payload.
-    pub async fn act(&self, mutation: &str, input: Value) -> Value {
-        let answer = self.try_act(mutation, input).await;
+    pub async fn mutate(&self, mutation: &str, input: Value) -> Value {
+        let answer = self.try_mutate(mutation, input).await;
         assert!(answer.get("errors").is_none(), "{mutation}: {answer}");
         answer["data"][mutation].clone()
     }
 
     /// Runs a mutation by its name and gives the whole answer.
-    pub async fn try_act(&self, mutation: &str, input: Value) -> Value {
+    pub async fn try_mutate(&self, mutation: &str, input: Value) -> Value {
         self.send(&mutation_text(mutation), json!({ "input": input })).await
     }
 
@@ -124,32 +124,32 @@ impl Actor {
             "host": host, "region": region, "title": { "kk": "Кездесу", "ru": "Встреча" }, "origin": "CALENDAR",
             "plannedStart": start, "plannedMinutes": 60, "moderation": mode,
         });
-        done(self.act("planMeeting", input).await, "meeting")
+        done(self.mutate("planMeeting", input).await, "meeting")
     }
 
     /// Announces a meeting and gives it.
     pub async fn announce(&self, meeting: &str) -> Value {
-        done(self.act("announceMeeting", json!({ "meetingId": meeting, "channels": ["PRESS"] })).await, "meeting")
+        done(self.mutate("announceMeeting", json!({ "meetingId": meeting, "channels": ["PRESS"] })).await, "meeting")
     }
 
     /// Plans, announces and starts a meeting, and gives its identity.
     pub async fn live_meeting(&self, host: &str, region: &str, start: DateTime<Utc>, mode: &str) -> String {
         let meeting = id_of(&self.plan(host, region, start, mode).await);
         self.announce(&meeting).await;
-        done(self.act("startMeeting", json!({ "meetingId": meeting })).await, "meeting");
+        done(self.mutate("startMeeting", json!({ "meetingId": meeting })).await, "meeting");
         meeting
     }
 
     /// Posts a comment, which must succeed, and gives it.
     pub async fn post(&self, meeting: &str, body: &str) -> Value {
-        done(self.act("postComment", json!({ "meetingId": meeting, "body": body })).await, "comment")
+        done(self.mutate("postComment", json!({ "meetingId": meeting, "body": body })).await, "comment")
     }
 
     /// Decides over comments, which must succeed.
     pub async fn moderate(&self, action: &str, comments: &[&str]) -> Value {
         let reason = matches!(action, "REJECT" | "HIDE").then_some("off topic");
         let input = json!({ "commentIds": comments, "action": action, "reason": reason });
-        done(self.act("moderateComments", input).await, "comments")
+        done(self.mutate("moderateComments", input).await, "comments")
     }
 
     /// A meeting.
@@ -192,18 +192,18 @@ impl Actor {
             Some(token) => json!({ "authorization": format!("Bearer {token}"), "language": "en" }),
             None => json!({ "language": "en" }),
         };
-        socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
-        assert_eq!(socket.hear().await["type"], "connection_ack");
+        socket.send(&json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.receive().await["type"], "connection_ack");
         socket
     }
 
     /// Follows something over a socket of its own.
-    pub async fn follow(&self, subscription: &str, variables: Value) -> Live {
+    pub async fn follow(&self, subscription: &str, variables: Value) -> Subscription {
         self.socket().await.follow(subscription, variables).await
     }
 
     /// Follows the comments of a meeting; the first event, SUBSCRIBED, is taken off.
-    pub async fn follow_comments(&self, meeting: &str, after: Option<i64>, view: &str) -> Live {
+    pub async fn follow_comments(&self, meeting: &str, after: Option<i64>, view: &str) -> Subscription {
         let mut live = self.begin_comments(meeting, after, view).await;
         let first = live.next().await;
         assert_eq!(first["kind"], "SUBSCRIBED", "{first}");
@@ -211,7 +211,7 @@ impl Actor {
     }
 
     /// Follows the comments of a meeting.
-    pub async fn begin_comments(&self, meeting: &str, after: Option<i64>, view: &str) -> Live {
+    pub async fn begin_comments(&self, meeting: &str, after: Option<i64>, view: &str) -> Subscription {
         let query = "subscription($id: ID!, $after: Int, $view: CommentView) { comments(meetingId: $id, after: $after, view: $view) \
                      { seq prev kind recovered commentId comment { id receipt body state votes } } }";
         self.follow(query, json!({ "id": meeting, "after": after, "view": view })).await

@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::{
-    Actor, HOST, NodeProcess, Process, Tokens, checkout, node,
-    outside::{now, person, settings},
-    token_claims,
+    Actor, HOST, NodeProcess, Process, Tokens, checkout,
+    external::{now, person, settings},
+    node, token_claims,
 };
 
 /// The code of the agency.

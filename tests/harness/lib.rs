@@ -4,38 +4,38 @@
 
 mod actors;
 mod databases;
-mod events;
-pub mod flood;
-mod frames;
+mod event_stream;
+pub mod external;
 mod graph;
-mod lossy;
+mod lossy_gateway;
 mod node;
-pub mod outside;
 mod process;
-mod raw;
+pub mod query_flood;
+mod raw_connection;
+mod raw_websocket;
 mod servers;
 mod sockets;
+mod tcp_proxy;
 mod test_env;
 mod tokens;
-mod wire;
 
 pub use actors::{Actor, error_code, id_of, refusal};
 pub use databases::{Databases, databases};
-pub use events::Events;
-pub use frames::{Frames, frame};
+pub use event_stream::EventStream;
 pub use graph::{AGENCY, Graph, supergraph};
-pub use lossy::{Loses, Lossy};
+pub use lossy_gateway::{DropPolicy, LossyGateway};
 pub use node::{NodeProcess, checkout, node, node_dir, python, try_node};
 pub use process::Process;
-pub use raw::Raw;
+pub use raw_connection::RawConnection;
+pub use raw_websocket::{RawWebSocket, frame};
 pub use servers::Server;
-pub use sockets::{Live, Socket};
+pub use sockets::{Socket, Subscription};
+pub use tcp_proxy::{TcpProxy, until};
 pub use test_env::{Engine, START, TestEnv};
 pub use tokens::{Tokens, token_claims};
-pub use wire::{Wire, until};
 
 /// How long a test waits for what must come: a guard against hanging, never a wait.
-pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+pub const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// KATO code of the region whose akim hosts the meetings of the tests.
 pub const HOST: &str = "751110000";

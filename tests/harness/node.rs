@@ -131,7 +131,7 @@ impl NodeProcess {
 
     /// The next line on its standard output. Whoever says more than the first line must be listened to.
     pub async fn line(&mut self) -> String {
-        let line = tokio::time::timeout(crate::PATIENCE * 2, self.lines.next_line()).await;
+        let line = tokio::time::timeout(crate::TIMEOUT * 2, self.lines.next_line()).await;
         let line = line.unwrap_or_else(|_| panic!("{} says nothing\n{}", self.name, self.errors()));
         line.expect("text").unwrap_or_else(|| panic!("{} ended\n{}", self.name, self.errors()))
     }

@@ -7,7 +7,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{PATIENCE, web};
+use crate::{TIMEOUT, web};
 
 /// A running program.
 pub struct Process {
@@ -72,7 +72,7 @@ impl Process {
 
     async fn serving((mut process, first): (Self, String)) -> Self {
         let host = first.strip_prefix("listening on http://").expect("where it listens").to_owned();
-        let second = tokio::time::timeout(PATIENCE, process.lines.recv()).await.expect("it goes on").expect("text");
+        let second = tokio::time::timeout(TIMEOUT, process.lines.recv()).await.expect("it goes on").expect("text");
         let ops_host = second.strip_prefix("operator on http://").expect("where the operator listens").to_owned();
         Self { host, ops_host, ..process }
     }
@@ -91,7 +91,7 @@ impl Process {
     pub async fn demo(settings: &[(String, String)]) -> (Self, String) {
         let (mut process, mut text) = Self::start(&["demo"], settings).await;
         while !text.contains("A meeting is live") {
-            let line = tokio::time::timeout(PATIENCE, process.lines.recv()).await.expect("it goes on").expect("text");
+            let line = tokio::time::timeout(TIMEOUT, process.lines.recv()).await.expect("it goes on").expect("text");
             text.push_str(&format!("\n{line}"));
         }
         let host = text.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("where it listens");
@@ -140,7 +140,7 @@ impl Process {
     async fn begin(mut command: Command) -> (Self, String) {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it says where it listens");
+        let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.expect("it says where it listens");
         let first = first.expect("text").expect("the program serves");
         let (say, heard) = tokio::sync::mpsc::unbounded_channel();
         // Whatever else it says is read, so that it never waits for a reader.
@@ -182,7 +182,7 @@ impl Process {
 
     /// Whether the program ends well, as it was asked to.
     pub async fn ended(mut self) -> bool {
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time");
+        let ended = tokio::time::timeout(TIMEOUT, self.child.wait()).await.expect("it ends in time");
         ended.expect("it ends").success()
     }
 

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use crate::PATIENCE;
+use crate::TIMEOUT;
 
 /// A server that dies with whoever started it.
 pub struct Server {
@@ -144,7 +144,7 @@ fn free_port() -> u16 {
 
 fn answers(port: u16, watchdog: &mut Child) -> bool {
     let began = Instant::now();
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < TIMEOUT {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return true;
         }

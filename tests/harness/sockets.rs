@@ -9,7 +9,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
-use crate::{PATIENCE, TestEnv};
+use crate::{TIMEOUT, TestEnv};
 
 /// A socket.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -36,25 +36,25 @@ impl Socket {
     }
 
     /// Sends a message.
-    pub async fn say(&mut self, message: &Value) {
-        self.say_text(&message.to_string()).await;
+    pub async fn send(&mut self, message: &Value) {
+        self.send_text(&message.to_string()).await;
     }
 
     /// Sends a text as it is.
-    pub async fn say_text(&mut self, text: &str) {
+    pub async fn send_text(&mut self, text: &str) {
         // Where the socket is closed already, what is heard next tells.
         let _ = self.0.send(Message::text(text)).await;
     }
 
     /// Sends bytes.
-    pub async fn say_bytes(&mut self, bytes: Vec<u8>) {
+    pub async fn send_bytes(&mut self, bytes: Vec<u8>) {
         let _ = self.0.send(Message::binary(bytes)).await;
     }
 
     /// The next message, whatever it is; pings are answered on the way. None: the connection broke.
     async fn frame(&mut self) -> Option<Message> {
         loop {
-            let frame = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("something comes");
+            let frame = tokio::time::timeout(TIMEOUT, self.0.next()).await.expect("something comes");
             match frame {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(frame)) => return Some(frame),
@@ -64,7 +64,7 @@ impl Socket {
     }
 
     /// The next message; none where the socket ends.
-    pub async fn try_hear(&mut self) -> Option<Value> {
+    pub async fn try_receive(&mut self) -> Option<Value> {
         match self.frame().await? {
             Message::Text(text) => Some(serde_json::from_str(&text).expect("JSON")),
             _ => None,
@@ -72,7 +72,7 @@ impl Socket {
     }
 
     /// The next message.
-    pub async fn hear(&mut self) -> Value {
+    pub async fn receive(&mut self) -> Value {
         match self.frame().await {
             Some(Message::Text(text)) => serde_json::from_str(&text).expect("JSON"),
             other => panic!("a message was expected, not {other:?}"),
@@ -80,12 +80,12 @@ impl Socket {
     }
 
     /// The code with which the socket is closed; messages on the way are passed over.
-    pub async fn closed(&mut self) -> u16 {
-        self.farewell().await.0
+    pub async fn close_code(&mut self) -> u16 {
+        self.close_frame().await.0
     }
 
     /// The code and the reason with which the socket is closed; messages on the way are passed over.
-    pub async fn farewell(&mut self) -> (u16, String) {
+    pub async fn close_frame(&mut self) -> (u16, String) {
         loop {
             match self.frame().await {
                 Some(Message::Close(Some(frame))) => return (frame.code.into(), frame.reason.to_string()),
@@ -97,31 +97,31 @@ impl Socket {
     }
 
     /// Starts a subscription on a new socket without a token, or returns `None` if the connection breaks before it is acknowledged.
-    pub async fn try_follow(host: &str, query: &str, variables: Value) -> Option<Live> {
+    pub async fn try_follow(host: &str, query: &str, variables: Value) -> Option<Subscription> {
         let mut socket = Self::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.ok()?;
-        socket.say(&json!({ "type": "connection_init" })).await;
-        socket.try_hear().await?;
+        socket.send(&json!({ "type": "connection_init" })).await;
+        socket.try_receive().await?;
         Some(socket.follow(query, variables).await)
     }
 
     /// Begins a subscription and keeps the socket for it.
-    pub async fn follow(mut self, query: &str, variables: Value) -> Live {
+    pub async fn follow(mut self, query: &str, variables: Value) -> Subscription {
         let payload = json!({ "query": query, "variables": variables });
-        self.say(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
-        Live { socket: self }
+        self.send(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
+        Subscription { socket: self }
     }
 }
 
 /// A subscription on a socket of its own.
-pub struct Live {
+pub struct Subscription {
     /// The socket.
     pub socket: Socket,
 }
 
-impl Live {
+impl Subscription {
     /// The next event: the only field of its data.
     pub async fn next(&mut self) -> Value {
-        let message = self.socket.hear().await;
+        let message = self.socket.receive().await;
         assert_eq!(message["type"], "next", "{message}");
         assert!(message["payload"].get("errors").is_none(), "{message}");
         let data = message["payload"]["data"].as_object().expect("data");
@@ -149,7 +149,7 @@ impl Live {
             if let Ok(event) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut event).await {
                 return event;
             }
-            env.pass(TimeDelta::seconds(1));
+            env.advance(TimeDelta::seconds(1));
         }
         panic!("nothing came in ten minutes of the test's time");
     }
@@ -165,27 +165,27 @@ impl Live {
     }
 
     /// The code with which the connection is closed, while the environment's time passes second by second.
-    pub async fn closed_in(&mut self, env: &TestEnv) -> u16 {
-        let mut code = std::pin::pin!(self.socket.closed());
+    pub async fn close_code_in(&mut self, env: &TestEnv) -> u16 {
+        let mut code = std::pin::pin!(self.socket.close_code());
         for _ in 0..600 {
             // Not a wait for anything: it only paces the clock.
             if let Ok(code) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut code).await {
                 return code;
             }
-            env.pass(TimeDelta::seconds(1));
+            env.advance(TimeDelta::seconds(1));
         }
         panic!("it stayed open for ten minutes of the test's time");
     }
 
     /// The errors with which the subscription was refused.
     pub async fn refused(&mut self) -> String {
-        let message = self.socket.hear().await;
+        let message = self.socket.receive().await;
         assert_eq!(message["type"], "error", "{message}");
         message["payload"][0]["extensions"]["code"].as_str().expect("a code").to_owned()
     }
 
     /// Cuts the connection without a word.
-    pub fn cut(self) {
+    pub fn disconnect(self) {
         drop(self);
     }
 }

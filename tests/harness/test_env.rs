@@ -149,7 +149,7 @@ impl TestEnv {
     }
 
     /// Lets time pass.
-    pub fn pass(&self, span: TimeDelta) {
+    pub fn advance(&self, span: TimeDelta) {
         self.clock.advance(span);
     }
 
@@ -187,45 +187,45 @@ impl TestEnv {
 
     /// Somebody with these roles.
     #[must_use]
-    pub fn somebody(&self, name: &str, roles: &[&str], region: Option<&str>) -> Actor {
+    pub fn person(&self, name: &str, roles: &[&str], region: Option<&str>) -> Actor {
         let subject = format!("{name}-{}", self.people.fetch_add(1, Ordering::Relaxed));
         let claims = token_claims(&subject, name, roles, region, self.now());
-        self.holder_of(&claims)
+        self.with_claims(&claims)
     }
 
     /// Whoever holds a token with these claims.
     #[must_use]
-    pub fn holder_of(&self, claims: &Value) -> Actor {
+    pub fn with_claims(&self, claims: &Value) -> Actor {
         Actor::new(self.host(0), Some(self.tokens.sign(claims)))
     }
 
     /// Somebody without a token.
     #[must_use]
-    pub fn stranger(&self) -> Actor {
+    pub fn anonymous(&self) -> Actor {
         Actor::new(self.host(0), None)
     }
 
     /// A citizen.
     #[must_use]
     pub fn citizen(&self, name: &str) -> Actor {
-        self.somebody(name, &["CITIZEN"], None)
+        self.person(name, &["CITIZEN"], None)
     }
 
     /// A moderator of a region.
     #[must_use]
     pub fn moderator(&self, region: &str) -> Actor {
-        self.somebody("Moderator", &["MODERATOR"], Some(region))
+        self.person("Moderator", &["MODERATOR"], Some(region))
     }
 
     /// Staff of a region's akimat.
     #[must_use]
     pub fn akimat(&self, region: &str) -> Actor {
-        self.somebody("Staff", &["AKIMAT"], Some(region))
+        self.person("Staff", &["AKIMAT"], Some(region))
     }
 
     /// A connector for a region.
     #[must_use]
     pub fn connector(&self, region: &str) -> Actor {
-        self.somebody("Connector", &["CONNECTOR"], Some(region))
+        self.person("Connector", &["CONNECTOR"], Some(region))
     }
 }

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, path::Path, process::Output};
 
 use harness::{
-    Actor, HOST, PATIENCE, Process, Tokens, checkout, id_of,
-    outside::{now, person, stranger},
-    refusal, token_claims, web,
+    Actor, HOST, Process, TIMEOUT, Tokens, checkout,
+    external::{anonymous, now, person},
+    id_of, refusal, token_claims, web,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -140,12 +140,12 @@ async fn only_agency_staff_opens_and_moves_cases_and_reads_internal_notes() {
     let back = official.query(MOVE, json!({ "input": back })).await["moveCase"].clone();
     assert_eq!(refusal(&back), "WRONG_STATE");
 
-    let stranger = stranger(agency.host());
+    let anonymous = anonymous(agency.host());
     let neighbour = self::official(agency.host(), "rivers");
     let citizen = person(agency.host(), "ana", &["CITIZEN"]);
     let admin = person(agency.host(), "admin", &["ADMIN"]);
     for (who, code, seen) in [
-        (&stranger, Some("UNAUTHENTICATED"), Value::Null),
+        (&anonymous, Some("UNAUTHENTICATED"), Value::Null),
         (&neighbour, Some("FORBIDDEN"), Value::Null),
         (&citizen, Some("FORBIDDEN"), Value::Null),
         (&admin, None, json!("ішкі")),
@@ -165,24 +165,24 @@ async fn resolves_references_in_order_and_rejects_more_than_two_hundred() {
     for n in (0..100).step_by(10) {
         open(&official, Some(&format!("cmt_{n}")), &n.to_string()).await;
     }
-    let stranger = stranger(agency.host());
+    let anonymous = anonymous(agency.host());
     let reference = |n: usize| match n {
         5 => json!({ "__typename": "Comment", "id": "no identity" }),
         6 => json!({ "__typename": "Comment", "id": 6 }),
         n => json!({ "__typename": "Comment", "id": format!("cmt_{n}") }),
     };
     let of: Vec<_> = (0..100).map(reference).collect();
-    let found = stranger.query(COMMENTS, json!({ "of": of })).await["_entities"].clone();
+    let found = anonymous.query(COMMENTS, json!({ "of": of })).await["_entities"].clone();
     for n in 0..100 {
         let number = found[n]["case"]["number"].as_str().map(|number| number.split_once('-').unwrap().1.to_owned());
         assert_eq!(number, (n % 10 == 0).then(|| format!("{:05}", n / 10 + 1)), "{n}");
         assert_eq!(found[n].is_null(), n == 5 || n == 6, "{n}");
     }
     let many: Vec<_> = (100..301).map(reference).collect();
-    assert_eq!(stranger.error(COMMENTS, json!({ "of": many })).await, "COST_EXCEEDED");
+    assert_eq!(anonymous.error(COMMENTS, json!({ "of": many })).await, "COST_EXCEEDED");
     let default = format!("[{}]", "{ __typename: \"Comment\", id: \"cmt_0\" }".repeat(201));
     let by_default = COMMENTS.replace("[_Any!]!", &format!("[_Any!]! = {default}"));
-    assert_eq!(stranger.error(&by_default, json!({})).await, "COST_EXCEEDED");
+    assert_eq!(anonymous.error(&by_default, json!({})).await, "COST_EXCEEDED");
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn accepts_only_a_post_of_one_json_object() {
         assert!(text.contains("BAD_USER_INPUT") && !text.contains("line"), "{text}");
     }
     assert_eq!(post(format!("{{\"query\":\"{}\"}}", "x".repeat(300 << 10))).await.0, StatusCode::PAYLOAD_TOO_LARGE);
-    let none = stranger(agency.host()).query(CASES, json!({})).await;
+    let none = anonymous(agency.host()).query(CASES, json!({})).await;
     assert_eq!(none["cases"]["nodes"], json!([]), "nothing of all this has opened a case");
     assert_eq!(post(body).await.0, StatusCode::OK);
     let health = web().get(format!("http://{}/healthz", agency.host())).send().await.unwrap();
@@ -268,7 +268,7 @@ async fn readme_commands_work() {
     let script = format!("set -eu\n{}", blocks[0].replace(serve, "env"));
     let mut shell = tokio::process::Command::new("sh");
     shell.args(["-c", &script]).current_dir(checkout()).kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, shell.output()).await.unwrap().unwrap();
+    let output = tokio::time::timeout(TIMEOUT, shell.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let environment = String::from_utf8(output.stdout).unwrap();
     let settings: Vec<_> = environment

@@ -1,10 +1,10 @@
 //! What an author hears of their own comments while following a meeting as everybody does.
 
-use harness::{HOST, Live, TestEnv, id_of, on_both_engines};
+use harness::{HOST, Subscription, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
 /// Kind, position and position before of the next event but heartbeats.
-async fn told(live: &mut Live, env: &TestEnv) -> (String, i64, i64) {
+async fn told(live: &mut Subscription, env: &TestEnv) -> (String, i64, i64) {
     let event = live.next_event_in(env).await;
     let position = |name: &str| event[name].as_i64().expect("a position");
     (event["kind"].as_str().expect("a kind").to_owned(), position("seq"), position("prev"))
@@ -55,9 +55,9 @@ on_both_engines! {
         let mut public = ben.follow_comments(&meeting, None, "PUBLIC").await;
         let first = id_of(&ana.post(&meeting, "Жол?").await);
         for minutes in [10, 0] {
-            moderator.act("muteAuthor", json!({ "commentId": first, "minutes": minutes })).await;
+            moderator.mutate("muteAuthor", json!({ "commentId": first, "minutes": minutes })).await;
         }
-        moderator.act("labelComment", json!({ "commentId": first, "labels": ["жол"] })).await;
+        moderator.mutate("labelComment", json!({ "commentId": first, "labels": ["жол"] })).await;
         let posted = |seq, prev| ("POSTED".to_owned(), seq, prev);
         let changed = |seq, prev| ("CHANGED".to_owned(), seq, prev);
         for live in [&mut own, &mut public] {

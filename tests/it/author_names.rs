@@ -7,11 +7,11 @@ const SHOWN: &str =
     "query($id: ID!) { meeting(id: $id) { comments(first: 100) { nodes { body authorName authorNameChosen } } } }";
 
 async fn post_as(actor: &Actor, meeting: &str, body: &str, name: Option<&str>) -> Value {
-    actor.act("postComment", json!({ "meetingId": meeting, "body": body, "authorName": name })).await
+    actor.mutate("postComment", json!({ "meetingId": meeting, "body": body, "authorName": name })).await
 }
 
 async fn shown(env: &TestEnv, meeting: &str) -> Vec<(String, bool)> {
-    let found = env.stranger().query(SHOWN, json!({ "id": meeting })).await;
+    let found = env.anonymous().query(SHOWN, json!({ "id": meeting })).await;
     let nodes = found["meeting"]["comments"]["nodes"].as_array().unwrap().clone();
     let shown =
         |node: &Value| (node["authorName"].as_str().unwrap().to_owned(), node["authorNameChosen"].as_bool().unwrap());
@@ -53,12 +53,12 @@ on_both_engines! {
     }
 
     async fn rejects_chosen_names_of_the_hosts_staff(env) {
-        let named = |name: &str, role: &str, region: &str| env.somebody(name, &[role], Some(region));
+        let named = |name: &str, role: &str, region: &str| env.person(name, &[role], Some(region));
         let staff = named("Болат Серіков", "AKIMAT", HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let (ana, above) = (env.citizen("Ana"), named("Айгүл Сәрсенова", "MODERATOR", "750000000"));
         assert!(post_as(&ana, &meeting, "Бір", Some("Айгүл Сәрсенова")).await["refusal"].is_null(), "nobody knows her yet");
-        above.act("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
+        above.mutate("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
         for name in ["Болат Серіков", "серіков болат", "Бoлaт Серiкoв", "Айгул Сарсенова"] {
             let payload = post_as(&ana, &meeting, "Екі", Some(name)).await;
             assert_eq!(chosen(&payload), ("INVALID".to_owned(), "authorName".to_owned()), "{name}");
@@ -77,7 +77,7 @@ on_both_engines! {
             ("Ана\u{7}\u{200b} Мария".to_owned(), "Ана Мария".to_owned()),
             ("\u{200b}".to_owned(), "somebody 2".to_owned()),
         ].into_iter().enumerate() {
-            let somebody = env.holder_of(&token_claims(&format!("somebody {n}"), &name, &["CITIZEN"], None, env.now()));
+            let somebody = env.with_claims(&token_claims(&format!("somebody {n}"), &name, &["CITIZEN"], None, env.now()));
             let posted = post_as(&somebody, &meeting, &format!("№ {n}"), None).await;
             assert_eq!(posted["comment"]["authorName"], json!(expected), "{posted}");
             let viewer = somebody.query("{ viewer { displayName } }", json!({})).await;
@@ -90,10 +90,10 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let one = |id: &str, name: &str| json!({ "externalId": id, "authorName": name, "body": format!("№ {id}"), "postedAt": env.now() });
         let comments = json!([one("1", "Аким области"), one("2", "Марат")]);
-        env.connector(HOST).act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+        env.connector(HOST).mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
         assert_eq!(shown(&env, &meeting).await, [("Марат".to_owned(), true)], "everybody chooses their own there");
         let all = env.moderator(HOST).comments(&meeting, json!({})).await;
         assert_eq!(all[0]["state"], "PENDING");

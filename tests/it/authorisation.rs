@@ -33,7 +33,7 @@ fn mutations(meeting: &str, comment: &str, broadcast: &str) -> Vec<(&'static str
 }
 
 async fn code(actor: &Actor, name: &str, input: &Value) -> String {
-    let answer = actor.try_act(name, input.clone()).await;
+    let answer = actor.try_mutate(name, input.clone()).await;
     answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("{name}: {answer}")).to_owned()
 }
 
@@ -43,21 +43,21 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = id_of(&env.citizen("Ana").post(&meeting, "Жол?").await);
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         // On the embedded engine this is the only writer.
         let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();
-        let (stranger, connector, oversight) = (env.stranger(), env.connector("711110000"), env.somebody("Oversight", &["ADMINISTRATION"], None));
+        let (anonymous, connector, oversight) = (env.anonymous(), env.connector("711110000"), env.person("Oversight", &["ADMINISTRATION"], None));
         for (name, input) in mutations(&meeting, &comment, &broadcast) {
-            assert_eq!(code(&stranger, name, &input).await, "UNAUTHENTICATED", "{name}");
+            assert_eq!(code(&anonymous, name, &input).await, "UNAUTHENTICATED", "{name}");
             for actor in [&connector, &oversight] {
                 assert_eq!(code(actor, name, &input).await, "FORBIDDEN", "{name}");
             }
         }
         // What is not there looks as what is not for them, and nobody waits to learn it.
         for name in ["voteComment", "withdrawComment"] {
-            let missing = env.citizen("Ben").act(name, json!({ "commentId": "cmt_00000000000000000000000000" })).await;
+            let missing = env.citizen("Ben").mutate(name, json!({ "commentId": "cmt_00000000000000000000000000" })).await;
             assert_eq!(refusal(&missing), "NOT_FOUND");
         }
         drop(held);
@@ -67,10 +67,10 @@ on_both_engines! {
         let (staff, moderator, ana) = (env.akimat(HOST), env.moderator(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let post = async |actor: &Actor, body: &str, key: Option<&str>| {
-            actor.act("postComment", json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })).await
+            actor.mutate("postComment", json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })).await
         };
         let first = post(&ana, "Жол?", Some("k")).await["comment"].clone();
-        moderator.act("muteAuthor", json!({ "commentId": first["id"], "minutes": 10 })).await;
+        moderator.mutate("muteAuthor", json!({ "commentId": first["id"], "minutes": 10 })).await;
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();
@@ -78,10 +78,10 @@ on_both_engines! {
             assert_eq!(refusal(&post(&ana, "Су?", key).await), "MUTED", "{key:?}");
         }
         let nowhere = json!({ "meetingId": "mtg_00000000000000000000000000", "body": "Су?" });
-        assert_eq!(refusal(&ana.act("postComment", nowhere).await), "NOT_FOUND");
+        assert_eq!(refusal(&ana.mutate("postComment", nowhere).await), "NOT_FOUND");
         drop(held);
         assert_eq!(post(&ana, "Жол?", Some("k")).await["comment"]["id"], first["id"], "what was done once is done");
-        staff.act("endMeeting", json!({ "meetingId": meeting })).await;
+        staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
         let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();
         assert_eq!(refusal(&post(&env.citizen("Ben"), "Су?", Some("k")).await), "NOT_LIVE");

@@ -21,7 +21,7 @@ async fn taken(env: &TestEnv, count: usize) -> Vec<(&'static str, u64)> {
     let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
-    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
     let target = id_of(&env.citizen("Ana").post(&meeting, "Жол?").await);
     let import = |text: &str, deleted: bool| {
         let one = |n: usize| {
@@ -61,14 +61,14 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let mut live = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+        let mut live = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
         let mut posted = Vec::new();
         for n in 0..12 {
             posted.push(id_of(&ana.post(&meeting, &format!("№ {n}")).await));
             assert_eq!(live.next_event_in(&env).await["kind"], "POSTED");
         }
         for id in &posted {
-            ben.act("voteComment", json!({ "commentId": id })).await;
+            ben.mutate("voteComment", json!({ "commentId": id })).await;
         }
         let mut shown = Vec::new();
         for _ in &posted {

@@ -122,7 +122,7 @@ on_both_engines! {
         for answer in [
             get(&env, "{ viewer { subject } }", &nothing).header("authorization", token).send().await.unwrap(),
             get(&env, "{ nodes(ids: [1, 2]) { nothing } }", &nothing).send().await.unwrap(),
-            env.stranger().request().json(&json!({ "query": "{ __typename }" })).send().await.unwrap(),
+            env.anonymous().request().json(&json!({ "query": "{ __typename }" })).send().await.unwrap(),
         ] {
             assert_eq!((header(&answer, "cache-control"), header(&answer, "etag")), ("no-store", ""));
         }
@@ -141,7 +141,7 @@ on_both_engines! {
         }
         let follow = json!({ "query": "subscription { meetings { kind } }" });
         for form in ["text/event-stream", "multipart/mixed; subscriptionSpec=1.0"] {
-            let asked = env.stranger().request().header("accept", form).header("accept-encoding", "gzip, br, zstd");
+            let asked = env.anonymous().request().header("accept", form).header("accept-encoding", "gzip, br, zstd");
             let mut answer = asked.json(&follow).send().await.unwrap();
             assert_eq!(header(&answer, "content-encoding"), "", "{form}");
             answer.chunk().await.unwrap().expect("the first event comes at once");

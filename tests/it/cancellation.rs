@@ -2,7 +2,7 @@
 
 use harness::{
     Process, Socket,
-    outside::{settings, stranger},
+    external::{anonymous, settings},
     until,
 };
 use serde_json::json;
@@ -22,12 +22,12 @@ async fn cancels_a_query_when_its_client_completes_it() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings(dir.path(), &[])).await;
     let mut socket = Socket::open(&program.host).await;
-    socket.say(&json!({ "type": "connection_init" })).await;
-    assert_eq!(socket.hear().await["type"], "connection_ack");
+    socket.send(&json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
     for n in 0..TIMES {
         let id = n.to_string();
-        socket.say(&json!({ "id": id, "type": "subscribe", "payload": { "query": HEAVY } })).await;
-        socket.say(&json!({ "id": id, "type": "complete" })).await;
+        socket.send(&json!({ "id": id, "type": "subscribe", "payload": { "query": HEAVY } })).await;
+        socket.send(&json!({ "id": id, "type": "complete" })).await;
     }
     let all =
         until(async || ended(&program, "CANCELLED").await + ended(&program, "OK").await, || (), |all| *all == TIMES);
@@ -42,7 +42,9 @@ async fn cancels_a_query_when_its_client_disconnects() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings(dir.path(), &[])).await;
     for _ in 0..TIMES {
-        let raw = harness::Raw::post(&stranger(&program.host), "application/json", &json!({ "query": HEAVY })).await;
+        let raw =
+            harness::RawConnection::post(&anonymous(&program.host), "application/json", &json!({ "query": HEAVY }))
+                .await;
         drop(raw);
     }
     // Of some the service hears nothing before they are gone, and nothing is begun.

@@ -1,7 +1,7 @@
 //! Clients as people install them: each follows a live meeting through cuts, and is told everything once and in order.
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, HOST, NodeProcess, PATIENCE, TestEnv, Wire, node, token_claims};
+use harness::{Actor, Engine, HOST, NodeProcess, TIMEOUT, TcpProxy, TestEnv, node, token_claims};
 use serde_json::{Value, json};
 
 /// A client in a process of its own.
@@ -19,7 +19,7 @@ impl Client {
     }
 
     /// What it says next.
-    async fn hear(&mut self) -> Value {
+    async fn receive(&mut self) -> Value {
         let said: Value = serde_json::from_str(&self.process.line().await).expect("JSON");
         if said.get("connected").is_some() {
             self.connected += 1;
@@ -31,9 +31,9 @@ impl Client {
     }
 
     /// Listens until it says something like this, and gives it.
-    async fn hear_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    async fn receive_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let said = self.hear().await;
+            let said = self.receive().await;
             if wanted(&said) {
                 return said;
             }
@@ -41,21 +41,21 @@ impl Client {
     }
 
     /// The same while the environment's time passes second by second.
-    async fn hear_in(&mut self, env: &TestEnv, wanted: impl Fn(&Value) -> bool) -> Value {
-        let mut heard = std::pin::pin!(self.hear_until(wanted));
+    async fn receive_in(&mut self, env: &TestEnv, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut heard = std::pin::pin!(self.receive_until(wanted));
         for _ in 0..1_200 {
             // Not a wait for anything: it only paces the clock.
             if let Ok(said) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut heard).await {
                 return said;
             }
-            env.pass(TimeDelta::seconds(1));
+            env.advance(TimeDelta::seconds(1));
         }
         panic!("nothing came in twenty minutes of the test's time");
     }
 
     async fn shown(&mut self, count: usize) {
         while self.events.len() < count {
-            self.hear().await;
+            self.receive().await;
         }
     }
 }
@@ -65,14 +65,14 @@ struct Scene {
     env: TestEnv,
     ana: Actor,
     meeting: String,
-    wire: Wire,
+    wire: TcpProxy,
 }
 
 async fn scene(settings: &[(&str, &str)]) -> Scene {
     let env = TestEnv::with(Engine::Embedded, settings).await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-    let wire = Wire::to(&env.host(0)).await;
+    let wire = TcpProxy::to(&env.host(0)).await;
     Scene { env, ana, meeting, wire }
 }
 
@@ -86,7 +86,7 @@ async fn follow_through_cuts(scene: &Scene, client: &mut Client) {
         }
         client.shown(known + round * 5 + 3).await;
         if round < 3 {
-            scene.wire.snap();
+            scene.wire.disconnect_all();
         }
     }
     client.shown(known + 20).await;
@@ -101,16 +101,16 @@ async fn follow_through_cuts(scene: &Scene, client: &mut Client) {
 
 /// What an app does before it follows: it reads, is refused, and posts.
 async fn reads_and_posts(scene: &Scene, client: &mut Client) {
-    let meeting = client.hear_until(|said| said["meeting"].is_object()).await;
+    let meeting = client.receive_until(|said| said["meeting"].is_object()).await;
     assert_eq!(meeting["meeting"]["id"], json!(scene.meeting));
     assert_eq!(
         (&meeting["meeting"]["title"]["ru"], &meeting["meeting"]["viewerCanPost"]),
         (&json!("Встреча"), &json!(true))
     );
-    let refused = client.hear().await["refused"].clone();
+    let refused = client.receive().await["refused"].clone();
     assert_eq!(refused["refusal"]["code"], "TOO_LONG", "{refused}");
     assert!(refused["comment"].is_null() && !refused["refusal"]["message"].as_str().unwrap().is_empty(), "{refused}");
-    let taken = client.hear().await["taken"].clone();
+    let taken = client.receive().await["taken"].clone();
     assert!(taken["refusal"].is_null() && taken["comment"]["body"] == "Қолданбадан", "{taken}");
 }
 
@@ -139,10 +139,10 @@ async fn graphql_ws_reconnects_with_a_new_token_and_after_a_restart() {
     let mut client = Client::start("clients/graphql-ws.mjs", &[&meeting, &hosts.join(","), &tokens]);
     ana.post(&meeting, "Бірінші").await;
     client.shown(1).await;
-    client.hear_in(&env, |said| said["closed"] == 4403).await;
+    client.receive_in(&env, |said| said["closed"] == 4403).await;
     ana.post(&meeting, "Екінші").await;
     client.shown(2).await;
-    let (closed, ()) = tokio::join!(client.hear_until(|said| said["closed"].is_number()), env.stop(0));
+    let (closed, ()) = tokio::join!(client.receive_until(|said| said["closed"].is_number()), env.stop(0));
     assert_eq!(closed["closed"], 1012);
     assert!(closed["reason"].as_str().unwrap().contains("retryAfterMs"), "{closed}");
     ana.at(hosts[1].clone()).post(&meeting, "Үшінші").await;
@@ -203,7 +203,7 @@ impl Follower {
     /// Listens, while time passes, up to a change of this position.
     async fn reach(&mut self, env: &TestEnv, seq: i64) -> Value {
         loop {
-            let said = self.client.hear_in(env, |said| said["seq"].is_number() || !said["thrown"].is_null()).await;
+            let said = self.client.receive_in(env, |said| said["seq"].is_number() || !said["thrown"].is_null()).await;
             assert!(said["thrown"].is_null(), "{said}");
             if said["kind"] != "LISTED" {
                 self.seqs.push(said["seq"].as_i64().unwrap());
@@ -224,7 +224,7 @@ async fn example_follower_receives_everything_once() {
     let tokens = tokens_for(&env, TimeDelta::minutes(10));
     let client = Client::start("clients/follower.mjs", &[&meeting, &hosts, &tokens, "4,9,12"]);
     let mut follower = Follower { client, seqs: Vec::new() };
-    follower.client.hear_until(|said| said["kind"] == "LISTED").await;
+    follower.client.receive_until(|said| said["kind"] == "LISTED").await;
     // What the gateway loses in the middle shows by the next event, what it loses at the end by a heartbeat.
     let mut posted = Vec::new();
     for n in 1..=12 {
@@ -232,7 +232,7 @@ async fn example_follower_receives_everything_once() {
     }
     follower.reach(&env, 12).await;
     for seq in [14, 16] {
-        wire.snap();
+        wire.disconnect_all();
         ana.post(&meeting, &format!("Сұрақ {seq}a")).await;
         ana.post(&meeting, &format!("Сұрақ {seq}b")).await;
         follower.reach(&env, seq).await;
@@ -241,30 +241,30 @@ async fn example_follower_receives_everything_once() {
     assert_eq!(follower.reach(&env, 17).await["kind"], "REMOVED");
     assert_eq!(follower.seqs, (1..=17).collect::<Vec<_>>(), "each event once and in order");
 
-    follower.client.hear_in(&env, |said| said["renewed"] == 1).await;
+    follower.client.receive_in(&env, |said| said["renewed"] == 1).await;
     ana.post(&meeting, "Жаңа таңбамен").await;
     follower.reach(&env, 18).await;
 
     // Away for so long that what was missed is no longer kept.
-    wire.cut();
+    wire.take_down();
     for n in 0..130 {
         env.citizen(&format!("Many {n}")).post(&meeting, &format!("Көп {n}")).await;
     }
     let forgotten = async {
-        while env.stranger().begin_comments(&meeting, Some(18), "PUBLIC").await.next().await["recovered"] != false {
-            env.pass(TimeDelta::minutes(1));
+        while env.anonymous().begin_comments(&meeting, Some(18), "PUBLIC").await.next().await["recovered"] != false {
+            env.advance(TimeDelta::minutes(1));
         }
     };
-    tokio::time::timeout(PATIENCE, forgotten).await.expect("old events are forgotten");
-    wire.mend();
-    let listed = follower.client.hear_until(|said| said["kind"] == "LISTED").await;
+    tokio::time::timeout(TIMEOUT, forgotten).await.expect("old events are forgotten");
+    wire.restore();
+    let listed = follower.client.receive_until(|said| said["kind"] == "LISTED").await;
     assert_eq!((&listed["seq"], &listed["count"]), (&json!(148), &json!(146)), "{listed}");
 
-    tokio::join!(follower.client.hear_until(|said| said["closed"] == 1012), env.stop(0));
+    tokio::join!(follower.client.receive_until(|said| said["closed"] == 1012), env.stop(0));
     let there = ana.at(replica);
     there.post(&meeting, "Соңы").await;
-    let shown = follower.client.hear_in(&env, |said| said["shown"].is_array()).await["shown"].clone();
-    let listed = env.stranger().comments(&meeting, json!({})).await;
+    let shown = follower.client.receive_in(&env, |said| said["shown"].is_array()).await["shown"].clone();
+    let listed = env.anonymous().comments(&meeting, json!({})).await;
     let kept = |comment: &Value| (comment["id"].clone(), comment["body"].clone(), comment["state"].clone());
     let shown: Vec<_> = shown.as_array().unwrap().iter().map(kept).collect();
     assert_eq!(shown, listed.iter().map(kept).collect::<Vec<_>>(), "what is shown is what is there");
@@ -278,7 +278,7 @@ async fn example_follower_stops_on_permanent_errors() {
     let unknown = format!("{}0", &meeting[..meeting.len() - 1]);
     for (id, end) in [(unknown.as_str(), "there is no meeting"), ("no identity", "BAD_USER_INPUT")] {
         let mut client = Client::start("clients/follower.mjs", &[id, &wire.host(), &tokens, ""]);
-        let thrown = client.hear_until(|said| said["thrown"].is_string()).await;
+        let thrown = client.receive_until(|said| said["thrown"].is_string()).await;
         assert!(thrown.to_string().contains(end), "{thrown}");
     }
 }

@@ -116,7 +116,7 @@ async fn readme_commands_work_on_the_demo() {
     let mut stream = request.send().await.unwrap();
     let mut events = String::new();
     while !events.contains("POSTED") {
-        let chunk = tokio::time::timeout(harness::PATIENCE, stream.chunk()).await.unwrap().unwrap().unwrap();
+        let chunk = tokio::time::timeout(harness::TIMEOUT, stream.chunk()).await.unwrap().unwrap().unwrap();
         events.push_str(std::str::from_utf8(&chunk).unwrap());
     }
     assert!(events.contains("Q-0001"), "people ask in the demo: {events}");
@@ -166,7 +166,7 @@ async fn a_second_demo_on_the_same_data_ends_the_first_meeting() {
     let dir = tempfile::tempdir().unwrap();
     let settings = [("KEZDESU_DATA_DIR".to_owned(), dir.path().display().to_string())];
     let phases = async |demo: &Process| {
-        let all = harness::outside::stranger(&demo.host)
+        let all = harness::external::anonymous(&demo.host)
             .query("{ meetings { nodes { phase } } }", serde_json::json!({}))
             .await;
         let mut phases: Vec<_> =
@@ -186,7 +186,7 @@ async fn a_second_demo_on_the_same_data_ends_the_first_meeting() {
 async fn the_demo_refuses_real_settings() {
     let dir = tempfile::tempdir().unwrap();
     for environment in ["development", "production"] {
-        let settings = harness::outside::settings(dir.path(), &[("KEZDESU_ENVIRONMENT", environment.to_owned())]);
+        let settings = harness::external::settings(dir.path(), &[("KEZDESU_ENVIRONMENT", environment.to_owned())]);
         let output = tokio::process::Command::new(Process::program())
             .arg("demo")
             .env_clear()

@@ -1,8 +1,8 @@
 //! How many connections there may be: so many that health, database and bus keep what they need, and so many from one address.
 
 use harness::{
-    Engine, Frames, HOST, Process, Raw, Socket, TestEnv,
-    outside::{now, person, settings_on},
+    Engine, HOST, Process, RawConnection, RawWebSocket, Socket, TestEnv,
+    external::{now, person, settings_on},
     until, web,
 };
 use serde_json::json;
@@ -39,7 +39,7 @@ async fn keeps_files_for_what_must_go_on(engine: Engine) {
     let mut ana = person(&program.host, "ana", &["CITIZEN"]).socket().await;
     let mut idle = Vec::new();
     for _ in 0..FILES + 200 {
-        idle.push(Raw::to(&program.host).await);
+        idle.push(RawConnection::to(&program.host).await);
     }
     let refused = || program.metric("kezdesu_connections_refused_total{reason=\"full\"}");
     until(refused, || (), |refused| refused.parse::<usize>().unwrap() >= FILES + 200 - ROOM).await;
@@ -55,18 +55,18 @@ async fn keeps_files_for_what_must_go_on(engine: Engine) {
         let query = "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } } }";
         let input = json!({ "meetingId": meeting, "body": format!("Сұрақ {n}") });
         let payload = json!({ "query": query, "variables": { "input": input } });
-        ana.say(&json!({ "id": n.to_string(), "type": "subscribe", "payload": payload })).await;
+        ana.send(&json!({ "id": n.to_string(), "type": "subscribe", "payload": payload })).await;
     }
     for _ in 0..32 {
-        let said = ana.hear().await;
+        let said = ana.receive().await;
         let posted = said["payload"]["data"]["postComment"]["comment"]["id"].is_string();
         assert!(posted || said["type"] == "complete", "{said}");
     }
     drop(idle);
     until(|| program.metric("kezdesu_connections "), || (), |open| open.parse::<usize>().unwrap() < ROOM).await;
-    let mut late = Raw::to(&program.host).await;
-    late.say(ASK).await;
-    late.hear_until(b"HTTP/1.1 200 OK\r\n").await;
+    let mut late = RawConnection::to(&program.host).await;
+    late.send(ASK).await;
+    late.receive_until(b"HTTP/1.1 200 OK\r\n").await;
     assert!(program.terminate().await);
 }
 
@@ -81,25 +81,25 @@ async fn reserves_open_files_for_health_and_database_production() {
 }
 
 /// What a new connection that asks is answered with.
-async fn asked(host: &str) -> (Raw, String) {
-    let mut raw = Raw::to(host).await;
+async fn asked(host: &str) -> (RawConnection, String) {
+    let mut raw = RawConnection::to(host).await;
     // It may have been closed before it could ask.
-    let _ = raw.try_say(ASK).await;
-    let head = String::from_utf8(raw.hear_until(b"\r\n\r\n").await).unwrap();
+    let _ = raw.try_send(ASK).await;
+    let head = String::from_utf8(raw.receive_until(b"\r\n\r\n").await).unwrap();
     (raw, head.split(' ').nth(1).unwrap().to_owned())
 }
 
 /// Somebody who follows as server-sent events, and the status.
-async fn follows(host: &str, forwarded: &str) -> (Raw, String) {
-    let mut raw = Raw::to(host).await;
+async fn follows(host: &str, forwarded: &str) -> (RawConnection, String) {
+    let mut raw = RawConnection::to(host).await;
     let body = json!({ "query": "subscription { meetings { kind } }" }).to_string();
     let head = format!(
         "POST /graphql HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n\
          x-forwarded-for: {forwarded}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    let _ = raw.try_say(&[head.as_bytes(), body.as_bytes()].concat()).await;
-    let head = String::from_utf8(raw.hear_until(b"\r\n\r\n").await).unwrap();
+    let _ = raw.try_send(&[head.as_bytes(), body.as_bytes()].concat()).await;
+    let head = String::from_utf8(raw.receive_until(b"\r\n\r\n").await).unwrap();
     (raw, head.split(' ').nth(1).unwrap().to_owned())
 }
 
@@ -116,7 +116,7 @@ async fn with_caps(more: &[(&str, &str)]) -> TestEnv {
 async fn limits_the_connections_of_an_address_over_every_transport() {
     let env = with_caps(&[]).await;
     let host = env.host(0);
-    let socket_of_it = Frames::open(&host).await;
+    let socket_of_it = RawWebSocket::open(&host).await;
     let (stream, streaming) = follows(&host, "203.0.113.7").await;
     let (plain, answered) = asked(&host).await;
     assert_eq!((streaming.as_str(), answered.as_str()), ("200", "200"));
@@ -141,7 +141,7 @@ async fn counts_the_client_behind_a_trusted_proxy() {
     let env = with_caps(&[("KEZDESU_TRUSTED_PROXIES", "127.0.0.1")]).await;
     let host = env.host(0);
     let ana = "203.0.113.7";
-    let _proxys: Vec<Raw> = futures_util::future::join_all((0..9).map(|_| Raw::to(&host))).await;
+    let _proxys: Vec<RawConnection> = futures_util::future::join_all((0..9).map(|_| RawConnection::to(&host))).await;
     let mut first = socket(&host, ana).await.expect("the first");
     let _second = socket(&host, &format!("198.51.100.1, {ana}")).await.expect("the second");
     let (stream, streaming) = follows(&host, ana).await;
@@ -166,8 +166,8 @@ async fn counts_the_client_behind_a_trusted_proxy() {
     for _ in 0..5 {
         assert_eq!(asks(ana).await.0, 200, "a request holds its place no longer than it takes");
     }
-    first.say(&json!({ "type": "connection_init" })).await;
-    assert_eq!(first.hear().await["type"], "connection_ack");
+    first.send(&json!({ "type": "connection_init" })).await;
+    assert_eq!(first.receive().await["type"], "connection_ack");
     let household = ["2001:db8::1", "2001:db8::2", "2001:db8::3:4"];
     let mut open = Vec::new();
     for address in household {
@@ -181,7 +181,7 @@ async fn counts_the_client_behind_a_trusted_proxy() {
 async fn zero_disables_the_connection_limit() {
     let env = with_caps(&[("KEZDESU_ADDRESS_CONNECTIONS", "0")]).await;
     let host = env.host(0);
-    let open: Vec<Raw> = futures_util::future::join_all((0..40).map(|_| Raw::to(&host))).await;
+    let open: Vec<RawConnection> = futures_util::future::join_all((0..40).map(|_| RawConnection::to(&host))).await;
     assert_eq!(asked(&host).await.1, "200");
     drop(open);
 }
@@ -193,19 +193,19 @@ async fn a_closed_socket_always_releases_its_connection() {
     for round in 0..6 {
         let mut open = Vec::new();
         for _ in 0..3 {
-            open.extend(until(|| Frames::try_open(&host), || (), Option::is_some).await);
+            open.extend(until(|| RawWebSocket::try_open(&host), || (), Option::is_some).await);
         }
-        assert!(Frames::try_open(&host).await.is_none(), "round {round}: all places are taken");
+        assert!(RawWebSocket::try_open(&host).await.is_none(), "round {round}: all places are taken");
         for mut socket in open {
             match round % 3 {
                 0 => drop(socket),
                 1 => {
                     socket.send(0x88, &[3, 232]).await;
-                    assert_eq!(socket.closed().await, 1000);
+                    assert_eq!(socket.close_code().await, 1000);
                 }
                 _ => {
                     socket.send(0x81, b"{").await;
-                    assert_eq!(socket.closed().await, 4400);
+                    assert_eq!(socket.close_code().await, 4400);
                 }
             }
         }

@@ -10,17 +10,17 @@ on_both_engines! {
         let mut broadcasts = Vec::new();
         for platform in ["VK", "VK", "YOUTUBE"] {
             let add = json!({ "meetingId": meeting, "platform": platform, "url": "https://live.example/" });
-            let all = staff.act("addBroadcast", add).await["meeting"]["broadcasts"].clone();
+            let all = staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"].clone();
             broadcasts.push(id_of(all.as_array().unwrap().last().unwrap()));
         }
         let connector = |more: Value| {
             let mut claims = token_claims("connector", "Connector", &["CONNECTOR"], Some(HOST), env.now());
             claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            env.holder_of(&claims)
+            env.with_claims(&claims)
         };
         let import = async |actor: &Actor, broadcast: &str| {
             let comments = json!([{ "externalId": "1", "authorName": "Марат", "body": "Су", "postedAt": env.now() }]);
-            let answer = actor.try_act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+            let answer = actor.try_mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
             answer["errors"][0]["extensions"]["code"].as_str().map(str::to_owned)
         };
         for (claims, may) in [
@@ -48,5 +48,5 @@ async fn ignores_connector_claims_of_other_roles() {
     let env = TestEnv::start(Engine::Embedded).await;
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
     claims["platform"] = json!("ios");
-    assert_eq!(env.holder_of(&claims).query("{ viewer { subject } }", json!({})).await["viewer"]["subject"], "ana");
+    assert_eq!(env.with_claims(&claims).query("{ viewer { subject } }", json!({})).await["viewer"]["subject"], "ana");
 }

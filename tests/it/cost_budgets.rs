@@ -40,18 +40,18 @@ fn limit(answer: &Value) -> (&str, &str, u64) {
 #[tokio::test]
 async fn rejects_an_address_that_has_spent_its_budget() {
     let env = env("0", "6000").await;
-    let stranger = env.stranger();
+    let anonymous = env.anonymous();
     for _ in 0..5 {
-        let (status, _, answer) = send(&stranger, "203.0.113.7", RESPONSE, PAGE).await;
+        let (status, _, answer) = send(&anonymous, "203.0.113.7", RESPONSE, PAGE).await;
         assert!(status == 200 && answer.get("errors").is_none(), "{answer:.300}");
     }
-    let (status, wait, answer) = send(&stranger, "203.0.113.7", RESPONSE, PAGE).await;
+    let (status, wait, answer) = send(&anonymous, "203.0.113.7", RESPONSE, PAGE).await;
     let (code, scope, wait_ms) = limit(&answer);
     assert_eq!((status, code, scope), (429, "RATE_LIMITED", "ADDRESS"), "{answer:.300}");
     assert!(answer.get("data").is_none(), "nothing was run: {answer:.300}");
     assert!((1..=10_000).contains(&wait_ms), "ten seconds are a thousand units: {wait_ms}");
     assert_eq!(wait, Some(wait_ms.div_ceil(1000).to_string()));
-    let (status, wait, answer) = send(&stranger, "203.0.113.7", JSON, PAGE).await;
+    let (status, wait, answer) = send(&anonymous, "203.0.113.7", JSON, PAGE).await;
     assert_eq!((status, wait.is_some(), limit(&answer).0), (200, true, "RATE_LIMITED"), "as GraphQL over HTTP has it");
     // Signed in or not, it is the same address; by GET, too.
     let (_, _, answer) = send(&env.citizen("Ana"), "203.0.113.7", JSON, PAGE).await;
@@ -60,10 +60,10 @@ async fn rejects_an_address_that_has_spent_its_budget() {
     let answer: Value = get.query(&[("query", PAGE)]).send().await.unwrap().json().await.unwrap();
     let (code, _, wait_ms) = limit(&answer);
     assert_eq!(code, "RATE_LIMITED");
-    let (_, _, answer) = send(&stranger, "203.0.113.8", JSON, PAGE).await;
+    let (_, _, answer) = send(&anonymous, "203.0.113.8", JSON, PAGE).await;
     assert!(answer.get("errors").is_none(), "another address has its own: {answer:.300}");
-    env.pass(TimeDelta::milliseconds(i64::try_from(wait_ms).unwrap()));
-    let (_, _, answer) = send(&stranger, "203.0.113.7", JSON, PAGE).await;
+    env.advance(TimeDelta::milliseconds(i64::try_from(wait_ms).unwrap()));
+    let (_, _, answer) = send(&anonymous, "203.0.113.7", JSON, PAGE).await;
     assert!(answer.get("errors").is_none(), "it waited as long as it was told: {answer:.300}");
 }
 
@@ -79,7 +79,7 @@ async fn rejects_a_person_who_has_spent_their_budget_from_any_address() {
         let (_, _, answer) = send(actor, "203.0.113.9", JSON, PAGE).await;
         assert_eq!((limit(&answer).0, limit(&answer).1), ("RATE_LIMITED", "PERSON"));
     }
-    let (_, _, answer) = send(&env.stranger(), "203.0.113.9", JSON, PAGE).await;
+    let (_, _, answer) = send(&env.anonymous(), "203.0.113.9", JSON, PAGE).await;
     assert!(answer.get("errors").is_none(), "{answer:.300}");
 }
 
@@ -87,7 +87,7 @@ async fn rejects_a_person_who_has_spent_their_budget_from_any_address() {
 async fn does_not_limit_a_gateways_address() {
     let env = env("0", "1500").await;
     for _ in 0..5 {
-        let (_, _, answer) = send(&env.stranger(), "192.0.2.7", JSON, PAGE).await;
+        let (_, _, answer) = send(&env.anonymous(), "192.0.2.7", JSON, PAGE).await;
         assert!(answer.get("errors").is_none(), "{answer:.300}");
     }
 }
@@ -95,7 +95,7 @@ async fn does_not_limit_a_gateways_address() {
 #[tokio::test]
 async fn rejects_an_operation_that_costs_more_than_the_whole_budget() {
     let env = env("0", "800").await;
-    let (status, wait, answer) = send(&env.stranger(), "203.0.113.7", RESPONSE, PAGE).await;
+    let (status, wait, answer) = send(&env.anonymous(), "203.0.113.7", RESPONSE, PAGE).await;
     assert_eq!((status, wait, limit(&answer).0), (400, None, "COST_EXCEEDED"));
 }
 
@@ -105,7 +105,7 @@ async fn charges_rejected_operations_for_their_parsing() {
     let unknown = format!("{{ {} }}", "nothing ".repeat(200));
     let mut codes = Vec::new();
     for _ in 0..5 {
-        let (_, _, answer) = send(&env.stranger(), "203.0.113.7", JSON, &unknown).await;
+        let (_, _, answer) = send(&env.anonymous(), "203.0.113.7", JSON, &unknown).await;
         codes.push(limit(&answer).0.to_owned());
     }
     assert_eq!(codes, ["BAD_USER_INPUT", "BAD_USER_INPUT", "BAD_USER_INPUT", "RATE_LIMITED", "RATE_LIMITED"]);
@@ -118,12 +118,12 @@ const MOST: usize = 20;
 async fn subscriptions(host: &str, from: &str, query: &str) -> (usize, Value) {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", from)];
     let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");
-    socket.say(&json!({ "type": "connection_init" })).await;
-    assert_eq!(socket.hear().await["type"], "connection_ack");
+    socket.send(&json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
     for running in 0..MOST {
         let payload = json!({ "query": query });
-        socket.say(&json!({ "id": running.to_string(), "type": "subscribe", "payload": payload })).await;
-        let said = socket.hear().await;
+        socket.send(&json!({ "id": running.to_string(), "type": "subscribe", "payload": payload })).await;
+        let said = socket.receive().await;
         if said["type"] == "error" {
             return (running, json!({ "errors": said["payload"] }));
         }
@@ -144,14 +144,14 @@ async fn charges_the_start_of_a_subscription_and_not_its_events() {
     let stream = stream.header("accept", "text/event-stream").json(&json!({ "query": query })).send().await.unwrap();
     assert!(stream.text().await.unwrap().contains("RATE_LIMITED"));
     // A minute's heartbeats and events cost nothing.
-    let mut events = env.stranger().follow("subscription { meetings { kind } }", json!({})).await;
+    let mut events = env.anonymous().follow("subscription { meetings { kind } }", json!({})).await;
     assert_eq!(events.next().await["kind"], "SUBSCRIBED");
 }
 
 #[tokio::test]
 async fn limits_the_cost_of_one_subscription_event() {
     let env = TestEnv::start(Engine::Embedded).await;
-    let stranger = env.stranger();
+    let anonymous = env.anonymous();
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let page = |items: usize| format!("comments(first: {items}) {{ nodes {{ id body votes }} }}");
     for (query, refused) in [
@@ -181,7 +181,7 @@ async fn limits_the_cost_of_one_subscription_event() {
         ),
         (format!("subscription {{ timeSplit(meetingId: \"{meeting}\") {{ {} }} }}", "stage ".repeat(600)), true),
     ] {
-        let mut events = stranger.follow(&query, json!({})).await;
+        let mut events = anonymous.follow(&query, json!({})).await;
         if refused {
             assert_eq!(events.refused().await, "COST_EXCEEDED", "{query:.200}");
         } else {

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, HOST, Process, id_of,
-    outside::{now, person, settings_on},
+    Actor, Engine, HOST, Process,
+    external::{now, person, settings_on},
+    id_of,
 };
 use serde_json::{Value, json};
 
@@ -47,8 +48,8 @@ async fn rounds(engine: Engine, writers: usize, least: u32) {
             acknowledged.insert(body, comment);
         }
     }
-    let stranger = person(&program.host, "reader", &["CITIZEN"]);
-    let kept = stranger.comments(&meeting, json!({})).await;
+    let anonymous = person(&program.host, "reader", &["CITIZEN"]);
+    let kept = anonymous.comments(&meeting, json!({})).await;
     let listed: BTreeMap<String, String> =
         kept.iter().map(|comment| (comment["body"].as_str().unwrap().to_owned(), id_of(comment))).collect();
     assert_eq!(listed.len(), kept.len(), "nothing is doubled");
@@ -60,7 +61,7 @@ async fn rounds(engine: Engine, writers: usize, least: u32) {
         kept.iter().map(|comment| comment["receipt"].as_str().unwrap()[2..].parse().unwrap()).collect();
     receipts.sort_unstable();
     assert_eq!(receipts, (1..=i64::try_from(kept.len()).unwrap()).collect::<Vec<_>>(), "receipts have no hole");
-    assert_eq!(stranger.meeting(&meeting).await["commentsHead"], kept.len(), "nor have positions");
+    assert_eq!(anonymous.meeting(&meeting).await["commentsHead"], kept.len(), "nor have positions");
     assert!(program.terminate().await, "asked to end, the program ends well");
 }
 

@@ -11,9 +11,9 @@ use std::{
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, HOST, Process, Server, TestEnv, Wire, databases, id_of,
-    outside::{now, person, settings, settings_on},
-    readiness, until,
+    Actor, Engine, HOST, Process, Server, TcpProxy, TestEnv, databases,
+    external::{now, person, settings, settings_on},
+    id_of, readiness, until,
 };
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
@@ -144,7 +144,7 @@ async fn a_read_only_database_is_not_ready_and_stops_startup() {
     let mut serve = tokio::process::Command::new(Process::program());
     serve.arg("serve").env_clear().envs(settings.iter().cloned()).env("KEZDESU_LOG", "error");
     serve.env("KEZDESU_LISTEN", "127.0.0.1:0").env("KEZDESU_OPS_LISTEN", "127.0.0.1:0");
-    let output = tokio::time::timeout(harness::PATIENCE, serve.output()).await.expect("it gives up").unwrap();
+    let output = tokio::time::timeout(harness::TIMEOUT, serve.output()).await.expect("it gives up").unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     let line = "kezdesu: KEZDESU_DATABASE_URL: the database cannot be written: ";
@@ -185,7 +185,7 @@ async fn a_full_postgresql_disk_loses_only_unacknowledged_posts() {
 async fn a_retry_by_key_settles_a_connection_lost_during_commit() {
     let databases = databases().await;
     let direct = databases.fresh().await;
-    let (wire, through) = Wire::instead_of(&direct).await;
+    let (wire, through) = TcpProxy::instead_of(&direct).await;
     let dir = tempfile::tempdir().unwrap();
     let more = [("KEZDESU_DATABASE_URL", through), ("KEZDESU_REDIS_URL", databases.redis())];
     let program = Process::serve(&settings(dir.path(), &more)).await;
@@ -210,7 +210,7 @@ async fn a_retry_by_key_settles_a_connection_lost_during_commit() {
         database.query_all_raw(rows).await.unwrap().len()
     };
     until(waiting, || {}, |count| *count == 1).await;
-    wire.snap();
+    wire.disconnect_all();
     assert_eq!(posting.await.unwrap(), Err("INTERNAL".to_owned()), "nobody knows what came of it");
     // Of the pool's connection, so that the lock is let go where it was taken.
     keeper.execute_unprepared("SELECT pg_advisory_unlock_all()").await.unwrap();
@@ -263,12 +263,12 @@ async fn hanging_reads_do_not_delay_posts_or_subscribers() {
     let ended = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..20)
         .map(|_| {
-            let (stranger, id) = (harness::outside::stranger(&program.host), meeting.clone());
+            let (anonymous, id) = (harness::external::anonymous(&program.host), meeting.clone());
             let query = "query($id: ID!) { meeting(id: $id) { timeSplit { stage } } }";
             let ended = Arc::clone(&ended);
             tokio::spawn(async move {
                 while !ended.load(Ordering::Relaxed) {
-                    stranger.send(query, json!({ "id": id })).await;
+                    anonymous.send(query, json!({ "id": id })).await;
                 }
             })
         })
@@ -321,7 +321,7 @@ async fn a_read_only_sqlite_file_stops_startup_with_one_line() {
     serve.arg("serve").env_clear().envs(settings).env("KEZDESU_LOG", "error");
     serve.env("KEZDESU_DATABASE_URL", format!("sqlite://{}?mode=ro", file.display()));
     serve.env("KEZDESU_LISTEN", "127.0.0.1:0").env("KEZDESU_OPS_LISTEN", "127.0.0.1:0");
-    let output = tokio::time::timeout(harness::PATIENCE, serve.output()).await.expect("it gives up").unwrap();
+    let output = tokio::time::timeout(harness::TIMEOUT, serve.output()).await.expect("it gives up").unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.starts_with("kezdesu: KEZDESU_DATABASE_URL: ") && said.lines().count() == 1, "{said}");

@@ -30,8 +30,8 @@ async fn statements(env: &TestEnv, actor: &Actor, query: &str, of: &[Value]) -> 
 
 /// A hundred references to different things each: units by both keys, meetings, and comments.
 async fn hundreds(env: &TestEnv) -> [Vec<Value>; 4] {
-    let (staff, stranger) = (env.akimat(HOST), env.stranger());
-    let units = stranger.query("{ regions(first: 100) { nodes { id code } } }", json!({})).await;
+    let (staff, anonymous) = (env.akimat(HOST), env.anonymous());
+    let units = anonymous.query("{ regions(first: 100) { nodes { id code } } }", json!({})).await;
     let units = units["regions"]["nodes"].as_array().unwrap().clone();
     let refer = |name: &str, key: &str, value: &Value| json!({ "__typename": name, key: value });
     let live = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -53,9 +53,9 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let posted = env.citizen("Ana").post(&meeting, "Жол?").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
-        let broadcast = staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0].clone();
-        let stranger = env.stranger();
-        let region = stranger.query("query($c: KatoCode!) { region(code: $c) { id name } }", json!({ "c": HOST })).await;
+        let broadcast = staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0].clone();
+        let anonymous = env.anonymous();
+        let region = anonymous.query("query($c: KatoCode!) { region(code: $c) { id name } }", json!({ "c": HOST })).await;
         let of = json!([
             { "__typename": "Region", "code": HOST },
             { "__typename": "Region", "id": region["region"]["id"] },
@@ -63,7 +63,7 @@ on_both_engines! {
             comment(&id_of(&posted)),
             { "__typename": "Broadcast", "id": broadcast["id"] },
         ]);
-        let found = resolve(&stranger, of).await;
+        let found = resolve(&anonymous, of).await;
         assert_eq!(found[0]["name"], region["region"]["name"]);
         assert_eq!(found[0], found[1]);
         assert_eq!((&found[2]["phase"], &found[3]["body"]), (&json!("LIVE"), &json!("Жол?")));
@@ -95,7 +95,7 @@ on_both_engines! {
             { "__typename": "Meeting", "id": meeting },
         ]);
         let last = of.as_array().unwrap().len() - 1;
-        let found = resolve(&env.stranger(), of.clone()).await;
+        let found = resolve(&env.anonymous(), of.clone()).await;
         let nulls = found.as_array().unwrap().iter().filter(|one| one.is_null()).count();
         assert_eq!((nulls, &found[last]["id"]), (last, &json!(meeting)), "{found}");
         let found = resolve(&env.moderator(HOST), of).await;
@@ -105,7 +105,7 @@ on_both_engines! {
     async fn resolves_a_hundred_references_with_one_statement_per_type(env) {
         let [by_code, by_id, meetings, comments] = hundreds(&env).await;
         // Whether a comment is for the viewer depends on its meeting, and is read with it.
-        for viewer in [env.stranger(), env.citizen("Ана 1"), env.moderator(HOST)] {
+        for viewer in [env.anonymous(), env.citizen("Ана 1"), env.moderator(HOST)] {
             for (of, cost) in [(&by_code, 0), (&by_id, 0), (&meetings, 1), (&comments, 1)] {
                 assert_eq!(statements(&env, &viewer, ENTITIES, of).await, cost, "{}", of[0]);
             }
@@ -123,25 +123,25 @@ on_both_engines! {
 
     async fn rejects_more_than_two_hundred_references(env) {
         let many = vec![json!({ "__typename": "Region", "code": HOST }); 201];
-        let stranger = env.stranger();
-        assert_eq!(stranger.error(ENTITIES, json!({ "of": many })).await, "COST_EXCEEDED");
-        assert_eq!(resolve(&stranger, json!(many[..200])).await.as_array().unwrap().len(), 200);
+        let anonymous = env.anonymous();
+        assert_eq!(anonymous.error(ENTITIES, json!({ "of": many })).await, "COST_EXCEEDED");
+        assert_eq!(resolve(&anonymous, json!(many[..200])).await.as_array().unwrap().len(), 200);
         // Nor is a few of them asked for again and again, or for much of each.
         let aliases = (0..5).map(|n| format!("a{n}: _entities(representations: $of) {{ __typename }}"));
         let again = format!("query($of: [_Any!]!) {{ {} }}", aliases.collect::<Vec<_>>().join(" "));
-        assert_eq!(stranger.error(&again, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
+        assert_eq!(anonymous.error(&again, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
         let much = "query($of: [_Any!]!) { _entities(representations: $of) { ... on Region { children(first: 100) { nodes { code } } } } }";
-        assert_eq!(stranger.error(much, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
-        assert_eq!(stranger.query(much, json!({ "of": many[..10] })).await["_entities"].as_array().unwrap().len(), 10);
+        assert_eq!(anonymous.error(much, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
+        assert_eq!(anonymous.query(much, json!({ "of": many[..10] })).await["_entities"].as_array().unwrap().len(), 10);
         let spread = "query($of: [_Any!]!) { ...f ...f } fragment f on Query { _entities(representations: $of) { __typename } }";
-        assert_eq!(stranger.error(spread, json!({ "of": many[..101] })).await, "COST_EXCEEDED", "a spread is one more");
+        assert_eq!(anonymous.error(spread, json!({ "of": many[..101] })).await, "COST_EXCEEDED", "a spread is one more");
         // Neither by a default value nor in the text.
         let text = format!("[{}]", vec!["{ __typename: \"Region\", code: \"751110000\" }"; 201].join(" "));
         for query in [
             format!("query($of: [_Any!]! = {text}) {{ _entities(representations: $of) {{ __typename }} }}"),
             format!("{{ _entities(representations: {text}) {{ __typename }} }}"),
         ] {
-            assert_eq!(stranger.error(&query, json!({})).await, "COST_EXCEEDED");
+            assert_eq!(anonymous.error(&query, json!({})).await, "COST_EXCEEDED");
         }
     }
 }
@@ -150,8 +150,8 @@ on_both_engines! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serves_gateways_in_production() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
-    let stranger = env.stranger();
-    let service = stranger.query("{ _service { sdl } }", json!({})).await;
+    let anonymous = env.anonymous();
+    let service = anonymous.query("{ _service { sdl } }", json!({})).await;
     let sdl = service["_service"]["sdl"].as_str().unwrap();
     for part in [
         "type Subscription",
@@ -162,6 +162,6 @@ async fn serves_gateways_in_production() {
         assert!(sdl.contains(part), "{part}");
     }
     let region = json!([{ "__typename": "Region", "code": HOST }]);
-    assert_eq!(resolve(&stranger, region).await[0]["code"], HOST);
-    assert!(stranger.query("{ __schema { queryType { name } } }", json!({})).await["__schema"].is_null());
+    assert_eq!(resolve(&anonymous, region).await[0]["code"], HOST);
+    assert!(anonymous.query("{ __schema { queryType { name } } }", json!({})).await["__schema"].is_null());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Actor, Engine, HOST, Live, Socket, TestEnv, Wire, id_of, on_both_engines};
+use harness::{Actor, Engine, HOST, Socket, Subscription, TcpProxy, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
 const QUERY: &str = "subscription($id: ID!, $after: Int) \
@@ -44,7 +44,7 @@ async fn crowd(runs: usize) {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let mut following = Vec::new();
         for number in 0..FOLLOWERS {
-            let reader = env.stranger().at(hosts[number % 3].clone());
+            let reader = env.anonymous().at(hosts[number % 3].clone());
             let mut live = reader.follow(QUERY, json!({ "id": meeting, "after": 0 })).await;
             live.next().await;
             following.push(tokio::spawn(async move {
@@ -75,7 +75,7 @@ async fn crowd(runs: usize) {
             loop {
                 // Not a wait for anything: what the bus should lose is found by the look a second.
                 let _ = tokio::time::timeout(Duration::from_millis(50), std::future::pending::<()>()).await;
-                env.pass(chrono::TimeDelta::seconds(1));
+                env.advance(chrono::TimeDelta::seconds(1));
             }
         };
         tokio::select! {
@@ -98,19 +98,19 @@ async fn fifty_subscribers_on_three_replicas_see_the_same_order_ten_times() {
 }
 
 /// Begins to follow through a wire that may end at any byte, also before anything is said.
-async fn begin(host: &str, meeting: &str, after: i64) -> Option<Live> {
+async fn begin(host: &str, meeting: &str, after: i64) -> Option<Subscription> {
     Socket::try_follow(host, QUERY, json!({ "id": meeting, "after": after })).await
 }
 
 /// Brings so many comments from a broadcast, in one act.
 async fn import(env: &TestEnv, staff: &Actor, meeting: &str, count: usize) {
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
-    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
     let comments: Vec<_> = (0..count)
         .map(|n| json!({ "externalId": n.to_string(), "authorName": "М", "body": format!("Су {n}"), "postedAt": env.now() }))
         .collect();
     let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments });
-    env.connector(HOST).act("importComments", import).await;
+    env.connector(HOST).mutate("importComments", import).await;
 }
 
 on_both_engines! {
@@ -120,11 +120,11 @@ async fn resumes_exactly_once_after_a_cut_at_any_byte(env) {
     let staff = env.akimat(HOST);
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     import(&env, &staff, &meeting, EVENTS).await;
-    let wire = Wire::to(&env.host(0)).await;
+    let wire = TcpProxy::to(&env.host(0)).await;
     let (mut keeps, mut forgets, mut control, mut broken) = (Follower::default(), Follower::default(), Ok(()), 0);
     for cut in 0..CUTS {
         // From the middle of the handshake to a few events further.
-        wire.end_after(100 + cut * 6);
+        wire.limit_new_connections(100 + cut * 6);
         let Some(mut live) = begin(&wire.host(), &meeting, keeps.last).await else { continue };
         while keeps.bodies.len() < EVENTS {
             let Some(event) = live.try_next().await else {
@@ -153,21 +153,21 @@ async fn busy_streams_do_not_starve_other_operations(env) {
     let staff = env.akimat(HOST);
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     import(&env, &staff, &meeting, 500).await;
-    let mut socket = env.stranger().socket().await;
+    let mut socket = env.anonymous().socket().await;
     let subscribe = |id: &str, query: &str| {
         json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": { "id": meeting, "after": 0 } } })
     };
     // Replays without end: each that has come to its end begins anew.
     for busy in 0..BUSY {
-        socket.say(&subscribe(&format!("busy-{busy}"), QUERY)).await;
+        socket.send(&subscribe(&format!("busy-{busy}"), QUERY)).await;
     }
     let (mut replayed, mut in_time, mut begun) = (0_usize, 0, BUSY);
     for asked in 0..ASKED {
         let id = format!("ask-{asked}");
-        socket.say(&subscribe(&id, "{ __typename }")).await;
+        socket.send(&subscribe(&id, "{ __typename }")).await;
         let began = std::time::Instant::now();
         loop {
-            let message = socket.hear().await;
+            let message = socket.receive().await;
             if message["id"] == id && message["type"] == "complete" {
                 break;
             }
@@ -177,8 +177,8 @@ async fn busy_streams_do_not_starve_other_operations(env) {
             }
             if seq == Some(500) {
                 let busy = message["id"].as_str().expect("an id").to_owned();
-                socket.say(&json!({ "id": busy, "type": "complete" })).await;
-                socket.say(&subscribe(&format!("busy-{begun}"), QUERY)).await;
+                socket.send(&json!({ "id": busy, "type": "complete" })).await;
+                socket.send(&subscribe(&format!("busy-{begun}"), QUERY)).await;
                 begun += 1;
             }
         }

@@ -1,7 +1,7 @@
 //! Positions after the database was restored, and how far a filtered follower has come.
 
 use chrono::TimeDelta;
-use harness::{Actor, HOST, Live, Process, Server, TestEnv, id_of, on_both_engines, outside};
+use harness::{Actor, HOST, Process, Server, Subscription, TestEnv, external, id_of, on_both_engines};
 use kezdesu::{idgen::RandomIds, service};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const FOLLOW: &str = "subscription($id: ID!, $after: Int, $epoch: String) { comm
                       { seq prev kind recovered epoch comment { body } } }";
 
 /// Follows comments from a position of an epoch; with the first event.
-async fn follow(actor: &Actor, meeting: &str, after: Option<i64>, epoch: Option<&str>) -> (Live, Value) {
+async fn follow(actor: &Actor, meeting: &str, after: Option<i64>, epoch: Option<&str>) -> (Subscription, Value) {
     let mut live = actor.follow(FOLLOW, json!({ "id": meeting, "after": after, "epoch": epoch })).await;
     let first = live.next().await;
     assert_eq!(first["kind"], "SUBSCRIBED", "{first}");
@@ -23,8 +23,8 @@ fn epoch_of(event: &Value) -> String {
 }
 
 /// Hears to the end of a stream.
-async fn ended(live: &mut Live) {
-    while live.socket.hear().await["type"] != "complete" {}
+async fn ended(live: &mut Subscription) {
+    while live.socket.receive().await["type"] != "complete" {}
 }
 
 /// What an operator does after a restore.
@@ -36,17 +36,17 @@ async fn restored(env: &TestEnv) -> String {
 on_both_engines! {
     async fn epoch_is_sent_first_and_survives_a_restart(env) {
         let mut env = env;
-        let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
+        let (staff, ana, anonymous) = (env.akimat(HOST), env.citizen("Ana"), env.anonymous());
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         ana.post(&meeting, "Бір").await;
-        let (mut live, first) = follow(&stranger, &meeting, Some(0), None).await;
+        let (mut live, first) = follow(&anonymous, &meeting, Some(0), None).await;
         let epoch = epoch_of(&first);
         assert_eq!((&live.next().await["epoch"], &live.next_in(&env).await["epoch"]), (&Value::Null, &Value::Null));
         let meetings = "subscription($epoch: String) { meetings(after: 0, epoch: $epoch) { kind recovered epoch } }";
-        let seen = stranger.follow(meetings, json!({ "epoch": epoch })).await.next().await;
+        let seen = anonymous.follow(meetings, json!({ "epoch": epoch })).await.next().await;
         assert_eq!(seen, json!({ "kind": "SUBSCRIBED", "recovered": true, "epoch": epoch }));
         let second = env.replica().await;
-        let there = stranger.at(env.host(second));
+        let there = anonymous.at(env.host(second));
         assert_eq!(epoch_of(&follow(&there, &meeting, None, None).await.1), epoch, "all replicas have the same");
         env.stop(0).await;
         let (_, again) = follow(&there, &meeting, Some(1), Some(&epoch)).await;
@@ -54,13 +54,13 @@ on_both_engines! {
     }
 
     async fn resuming_across_a_restored_backup_reports_a_gap(env) {
-        let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
+        let (staff, ana, anonymous) = (env.akimat(HOST), env.citizen("Ana"), env.anonymous());
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for body in ["Бір", "Екі", "Үш"] {
             ana.post(&meeting, body).await;
         }
-        let (mut live, first) = follow(&stranger, &meeting, Some(3), None).await;
-        let (old, mut split) = (epoch_of(&first), stranger.follow("subscription($id: ID!) { timeSplit(meetingId: $id) { presentationMs } }", json!({ "id": meeting })).await);
+        let (mut live, first) = follow(&anonymous, &meeting, Some(3), None).await;
+        let (old, mut split) = (epoch_of(&first), anonymous.follow("subscription($id: ID!) { timeSplit(meetingId: $id) { presentationMs } }", json!({ "id": meeting })).await);
         split.next().await;
         let new = restored(&env).await;
         assert_ne!(new, old);
@@ -68,7 +68,7 @@ on_both_engines! {
         let mut ended = std::pin::pin!(ended(&mut live));
         // Not a wait for anything: it only paces the clock.
         while tokio::time::timeout(std::time::Duration::from_millis(10), &mut ended).await.is_err() {
-            env.pass(TimeDelta::milliseconds(200));
+            env.advance(TimeDelta::milliseconds(200));
         }
         for (after, epoch, recovered, seq) in [
             (Some(2), Some(old.as_str()), Some(false), 3),
@@ -77,18 +77,18 @@ on_both_engines! {
             (Some(2), None, Some(true), 2),
             (None, Some(&old), None, 3),
         ] {
-            let (_, first) = follow(&stranger, &meeting, after, epoch).await;
+            let (_, first) = follow(&anonymous, &meeting, after, epoch).await;
             assert_eq!((first["recovered"].as_bool(), first["seq"].as_i64()), (recovered, Some(seq)), "{after:?} {epoch:?}");
             assert_eq!(epoch_of(&first), new);
         }
-        let (mut live, _) = follow(&stranger, &meeting, Some(2), Some(&old)).await;
+        let (mut live, _) = follow(&anonymous, &meeting, Some(2), Some(&old)).await;
         ana.post(&meeting, "Төрт").await;
         assert_eq!(live.next().await["comment"]["body"], "Төрт");
         // What holds no positions goes on by itself.
         split.next_in(&env).await;
 
         let body = json!({ "query": FOLLOW, "variables": { "id": meeting } });
-        let ask = |id: String| stranger.request().header("accept", "text/event-stream").header("last-event-id", id).json(&body);
+        let ask = |id: String| anonymous.request().header("accept", "text/event-stream").header("last-event-id", id).json(&body);
         for (id, recovered) in [(format!("{old}.1"), false), (format!("{new}.1"), true)] {
             let chunk = ask(id.clone()).send().await.unwrap().chunk().await.unwrap().unwrap();
             let text = std::str::from_utf8(&chunk).unwrap();
@@ -97,10 +97,10 @@ on_both_engines! {
     }
 
     async fn filtered_subscribers_resume_from_the_last_heartbeat(env) {
-        let (admin, ana) = (env.somebody("Staff", &["ADMIN"], None), env.citizen("Ana"));
+        let (admin, ana) = (env.person("Staff", &["ADMIN"], None), env.citizen("Ana"));
         let query = "subscription($after: Int) { meetings(region: \"75\", after: $after) { seq prev kind meeting { id } } }"
             .replace("\"75\"", &format!("\"{HOST}\""));
-        let mut live = env.stranger().follow(&query, json!({ "after": 0 })).await;
+        let mut live = env.anonymous().follow(&query, json!({ "after": 0 })).await;
         assert_eq!(live.next().await["seq"], 0);
         for _ in 0..3 {
             admin.live_meeting(FAR_HOST, FAR, env.now(), "AFTER").await;
@@ -111,7 +111,7 @@ on_both_engines! {
             assert_eq!((&event["kind"], &event["prev"]), (&json!("HEARTBEAT"), &json!(0)), "{event}");
             if event["seq"] == 9 { break event }
         };
-        let mut again = env.stranger().follow(&query, json!({ "after": beat["seq"] })).await;
+        let mut again = env.anonymous().follow(&query, json!({ "after": beat["seq"] })).await;
         assert_eq!(again.next().await, json!({ "seq": 9, "prev": 9, "kind": "SUBSCRIBED", "meeting": null }));
         let here = admin.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for (live, prev) in [(&mut live, 0), (&mut again, 9)] {
@@ -121,7 +121,7 @@ on_both_engines! {
 
         // The same where what is not public is not shown.
         let meeting = admin.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
-        let mut live = env.stranger().follow_comments(&meeting, Some(0), "PUBLIC").await;
+        let mut live = env.anonymous().follow_comments(&meeting, Some(0), "PUBLIC").await;
         let waits = id_of(&ana.post(&meeting, "Жол?").await);
         while live.next_in(&env).await["seq"] != 1 {}
         env.moderator(HOST).moderate("APPROVE", &[&waits]).await;
@@ -133,10 +133,10 @@ on_both_engines! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_epoch_command_is_noticed_by_running_replicas() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = outside::settings(dir.path(), &[]);
+    let settings = external::settings(dir.path(), &[]);
     let program = Process::serve(&settings).await;
-    let staff = outside::person(&program.host, "staff", &["AKIMAT"]);
-    let meeting = staff.live_meeting(HOST, HOST, outside::now() + TimeDelta::minutes(1), "AFTER").await;
+    let staff = external::person(&program.host, "staff", &["AKIMAT"]);
+    let meeting = staff.live_meeting(HOST, HOST, external::now() + TimeDelta::minutes(1), "AFTER").await;
     let (mut live, first) = follow(&staff, &meeting, None, None).await;
     let mut command = tokio::process::Command::new(Process::program());
     let done = command.arg("new-epoch").envs(settings).output().await.unwrap();
@@ -153,9 +153,9 @@ async fn new_epoch_command_is_noticed_by_running_replicas() {
 async fn a_recovered_database_gets_a_new_epoch_automatically() {
     let (dir, mut postgres, redis) = (tempfile::tempdir().unwrap(), Server::postgres(), Server::redis());
     let more = [("KEZDESU_DATABASE_URL", postgres.postgres_url()), ("KEZDESU_REDIS_URL", redis.redis_url())];
-    let program = Process::serve(&outside::settings(dir.path(), &more)).await;
-    let staff = outside::person(&program.host, "staff", &["AKIMAT"]);
-    let meeting = staff.live_meeting(HOST, HOST, outside::now() + TimeDelta::minutes(1), "AFTER").await;
+    let program = Process::serve(&external::settings(dir.path(), &more)).await;
+    let staff = external::person(&program.host, "staff", &["AKIMAT"]);
+    let meeting = staff.live_meeting(HOST, HOST, external::now() + TimeDelta::minutes(1), "AFTER").await;
     let (mut live, first) = follow(&staff, &meeting, None, None).await;
     postgres.restart("INT");
     let (_, again) = follow(&staff, &meeting, Some(0), Some(&epoch_of(&first))).await;

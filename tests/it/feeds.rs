@@ -13,7 +13,7 @@ on_both_engines! {
         let hosts = [env.host(0), env.host(second)];
         let mut followers = Vec::new();
         for host in &hosts {
-            followers.push(env.stranger().at(host.clone()).follow_comments(&meeting, Some(0), "PUBLIC").await);
+            followers.push(env.anonymous().at(host.clone()).follow_comments(&meeting, Some(0), "PUBLIC").await);
         }
         let writers = (0..8).map(|n| {
             let (person, meeting) = (env.citizen(&format!("Writer {n}")).at(hosts[n % 2].clone()), meeting.clone());
@@ -36,7 +36,7 @@ on_both_engines! {
             let receipts: Vec<_> = seen.iter().map(|event| event["comment"]["receipt"].as_str().unwrap().to_owned()).collect();
             assert!(receipts.is_sorted(), "positions and receipts agree");
         }
-        assert_eq!(env.stranger().meeting(&meeting).await["commentsHead"], 80);
+        assert_eq!(env.anonymous().meeting(&meeting).await["commentsHead"], 80);
     }
 
     async fn trims_old_events_and_reports_it_to_resuming_subscribers(env) {
@@ -45,12 +45,12 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for n in 0..130 { ana.post(&meeting, &format!("Сұрақ {n}")).await; }
         let lost = loop {
-            env.pass(chrono::TimeDelta::minutes(1));
-            let first = env.stranger().begin_comments(&meeting, Some(10), "PUBLIC").await.next().await;
+            env.advance(chrono::TimeDelta::minutes(1));
+            let first = env.anonymous().begin_comments(&meeting, Some(10), "PUBLIC").await.next().await;
             if first["recovered"] == false { break first }
         };
         assert_eq!(lost["seq"], 130);
-        let mut kept = env.stranger().begin_comments(&meeting, Some(30), "PUBLIC").await;
+        let mut kept = env.anonymous().begin_comments(&meeting, Some(30), "PUBLIC").await;
         assert_eq!(kept.next().await["recovered"], true);
         assert_eq!(kept.next().await["seq"], 31);
     }
@@ -59,12 +59,12 @@ on_both_engines! {
         let (staff, connector) = (env.akimat(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         for batch in 0..2 {
             let comments: Vec<_> = (0..400).map(|n| json!({
                 "externalId": format!("{batch}.{n}"), "authorName": "Марат", "body": format!("Сұрақ {batch}.{n}"), "postedAt": env.now(),
             })).collect();
-            connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
         }
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let (app, feed) = (env.service(0).app(), FeedName::Comments(id));
@@ -94,7 +94,7 @@ on_both_engines! {
         let mut env = env;
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let second = env.replica().await;
-        let mut live = env.stranger().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
+        let mut live = env.anonymous().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
         for n in 1..=5 {
             if let Some(redis) = env.redis() {
                 let client = redis::Client::open(redis).unwrap();

@@ -48,7 +48,7 @@ on_both_engines! {
         ana.post(&meeting, "Бір").await;
         let hidden = id_of(&ana.post(&meeting, "Екі").await);
         moderator.moderate("HIDE", &[&hidden]).await;
-        let mut follower = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+        let mut follower = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
         let mut author = ana.follow_comments(&meeting, None, "PUBLIC").await;
         let mut queue = moderator.follow_comments(&meeting, None, "MODERATION").await;
         record(&env, "Бір", "PINNED", Some("PINNED"), None).await;
@@ -71,12 +71,12 @@ on_both_engines! {
             }
         }
         // The same when coming back.
-        let mut again = env.stranger().follow_comments(&meeting, Some(3), "PUBLIC").await;
+        let mut again = env.anonymous().follow_comments(&meeting, Some(3), "PUBLIC").await;
         for one in &public {
             assert_eq!(told(&again.next().await), *one);
         }
 
-        let mut meetings = env.stranger().follow("subscription { meetings { kind meeting { id } } }", json!({})).await;
+        let mut meetings = env.anonymous().follow("subscription { meetings { kind meeting { id } } }", json!({})).await;
         assert_eq!(meetings.next().await["kind"], "SUBSCRIBED");
         record(&env, "", "POSTPONED", Some("POSTPONED"), None).await;
         assert_eq!(meetings.next_event_in(&env).await, json!({ "kind": "CHANGED", "meeting": { "id": meeting } }));
@@ -89,7 +89,7 @@ on_both_engines! {
         ana.post(&meeting, "Бір").await;
         env.sql("INSERT INTO feeds (name, head, kept_after) VALUES ('receptions', 1000, 0), ('comments:soon', 1000, 0)").await;
         for _ in 0..3 {
-            env.pass(chrono::TimeDelta::minutes(1));
+            env.advance(chrono::TimeDelta::minutes(1));
             ana.post(&meeting, &format!("Сұрақ {}", env.now())).await;
         }
         let app = env.service(0).app();
@@ -108,7 +108,7 @@ on_both_engines! {
         record(&env, "Құпия", "PARKED", Some("PARKED"), None).await;
         ana.post(&meeting, "Ашық").await;
         assert_eq!(told(&queue.next_event_in(&env).await), tells("POSTED", 3, 1, "Ашық"));
-        for actor in [env.stranger(), ana.clone(), moderator.clone()] {
+        for actor in [env.anonymous(), ana.clone(), moderator.clone()] {
             let listed = actor.comments(&meeting, json!({})).await;
             assert_eq!(listed.iter().map(|one| one["body"].clone()).collect::<Vec<_>>(), ["Ашық"]);
             let query = "query($id: ID!, $meeting: ID!) { node(id: $id) { id } meeting(id: $meeting) { comments { totalCount } } }";
@@ -123,7 +123,7 @@ on_both_engines! {
             (&ana, "withdrawComment", json!({ "commentId": parked })),
             (&env.citizen("Ben"), "voteComment", json!({ "commentId": parked })),
         ] {
-            assert_eq!(refusal(&actor.act(act, input).await), "NOT_FOUND", "{act}");
+            assert_eq!(refusal(&actor.mutate(act, input).await), "NOT_FOUND", "{act}");
         }
     }
 
@@ -133,7 +133,7 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = id_of(&ana.post(&meeting, "Жол?").await);
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         env.sql("UPDATE comments SET kind = 'PETITION', platform = 'FEDIVERSE', language = 'UZ'").await;
         env.sql("UPDATE meetings SET moderation = 'JURY', origin = 'UPRISING', channels = '[\"PRESS\",\"PIGEONS\"]'").await;
         env.sql("UPDATE broadcasts SET platform = 'FEDIVERSE'").await;
@@ -141,7 +141,7 @@ on_both_engines! {
         env.sql(&format!("UPDATE region_versions SET kind = 'MEGAPOLIS' WHERE code = '{OTHER_HOST}'")).await;
         let query = "query($id: ID!) { meeting(id: $id) { origin moderation { mode } outreachChannels broadcasts { platform }
             timeSplit { stage presentationMs } comments { nodes { kind platform language } } } }";
-        let seen = env.stranger().query(query, json!({ "id": meeting })).await;
+        let seen = env.anonymous().query(query, json!({ "id": meeting })).await;
         assert_eq!(seen["meeting"], json!({
             "origin": "OFF_CALENDAR", "moderation": { "mode": "BEFORE" }, "outreachChannels": ["PRESS"], "broadcasts": [{ "platform": "OTHER" }],
             "timeSplit": { "stage": "BREAK", "presentationMs": 0 },
@@ -150,11 +150,11 @@ on_both_engines! {
         assert_eq!(ana.post(&meeting, "Су?").await["state"], "PENDING", "nobody knows how strict the mode is");
         let one = json!({ "externalId": "1", "authorName": "Марат", "body": "Сұрақ", "postedAt": env.now() });
         let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] });
-        assert_eq!(refusal(&env.connector(HOST).act("importComments", import).await), "NOT_FOUND");
-        env.citizen("Ben").act("voteComment", json!({ "commentId": comment })).await;
-        moderator.act("labelComment", json!({ "commentId": comment, "labels": ["жол"] })).await;
-        moderator.act("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 5 })).await;
-        staff.act("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
+        assert_eq!(refusal(&env.connector(HOST).mutate("importComments", import).await), "NOT_FOUND");
+        env.citizen("Ben").mutate("voteComment", json!({ "commentId": comment })).await;
+        moderator.mutate("labelComment", json!({ "commentId": comment, "labels": ["жол"] })).await;
+        moderator.mutate("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 5 })).await;
+        staff.mutate("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
         // Each of these fails where a value was written over.
         for (table, is) in [
             ("comments", "kind = 'PETITION' AND platform = 'FEDIVERSE' AND votes = 1"),
@@ -170,7 +170,7 @@ on_both_engines! {
         }
         let second = env.replica().await;
         let query = "query($code: KatoCode!) { region(code: $code) { kind } }";
-        let region = env.stranger().at(env.host(second)).query(query, json!({ "code": OTHER_HOST })).await;
+        let region = env.anonymous().at(env.host(second)).query(query, json!({ "code": OTHER_HOST })).await;
         assert_eq!(region["region"]["kind"], "LOCALITY");
     }
 
@@ -178,7 +178,7 @@ on_both_engines! {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = id_of(&ana.post(&meeting, "Жол?").await);
-        let mut meetings = env.stranger().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
+        let mut meetings = env.anonymous().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
         assert_eq!(meetings.next().await["kind"], "SUBSCRIBED");
         for _ in 0..3 {
             assert_eq!(meetings.next().await["meeting"]["id"], json!(meeting));
@@ -196,7 +196,7 @@ on_both_engines! {
             (&staff, "endMeeting", json!({ "meetingId": meeting })),
             (&staff, "setStage", json!({ "meetingId": meeting, "stage": "BREAK" })),
         ] {
-            assert_eq!(refusal(&actor.act(act, input).await), "NOT_FOUND", "{act}");
+            assert_eq!(refusal(&actor.mutate(act, input).await), "NOT_FOUND", "{act}");
         }
         assert_eq!(ana.begin_comments(&meeting, None, "PUBLIC").await.refused().await, "NOT_FOUND");
     }

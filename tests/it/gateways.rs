@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Graph, HOST, id_of,
-    outside::{now, person, stranger},
-    refusal, until, web,
+    Actor, Graph, HOST,
+    external::{anonymous, now, person},
+    id_of, refusal, until, web,
 };
 use serde_json::{Value, json};
 
@@ -54,8 +54,8 @@ pub(crate) async fn goes_over_both_subgraphs(graph: &Graph, gateway: &str) {
     assert_eq!(found["case"]["region"], json!({ "code": HOST, "name": region }));
     assert_eq!(found["case"]["comment"], json!({ "body": "Жол?", "meeting": { "phase": "LIVE" } }));
 
-    staff.act("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 3600 })).await;
-    let too_fast = ana.act("postComment", json!({ "meetingId": meeting, "body": "Және?" })).await;
+    staff.mutate("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 3600 })).await;
+    let too_fast = ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Және?" })).await;
     assert_eq!(refusal(&too_fast), "TOO_FAST");
     assert!((1..=3_600_000).contains(&too_fast["refusal"]["retryAfterMs"].as_i64().unwrap()), "{too_fast}");
     let planner = person(gateway, "staff", &["AKIMAT"]);
@@ -63,11 +63,11 @@ pub(crate) async fn goes_over_both_subgraphs(graph: &Graph, gateway: &str) {
         "host": HOST, "region": HOST, "title": { "kk": "К", "ru": "В" }, "origin": "OFF_CALENDAR",
         "plannedStart": now() + TimeDelta::hours(1), "plannedMinutes": 60, "moderation": "AFTER",
     });
-    let through = planner.act("planMeeting", wrong.clone()).await;
-    let direct = staff.act("planMeeting", wrong).await;
+    let through = planner.mutate("planMeeting", wrong.clone()).await;
+    let direct = staff.mutate("planMeeting", wrong).await;
     assert_eq!((refusal(&through).as_str(), &through["refusal"]["field"]), ("DECREE", &json!("offCalendarReason")));
     assert_eq!(through, direct, "nothing of it is lost");
-    let forbidden = ana.try_act("setModeration", json!({ "meetingId": meeting, "mode": "BEFORE" })).await;
+    let forbidden = ana.try_mutate("setModeration", json!({ "meetingId": meeting, "mode": "BEFORE" })).await;
     assert_eq!(forbidden["errors"][0]["extensions"]["code"], "FORBIDDEN", "{forbidden}");
 }
 
@@ -77,8 +77,8 @@ pub(crate) async fn passes_on_who_asks(graph: &Graph, gateway: &str) {
     let ana = person(gateway, "ana", &["CITIZEN"]);
     let viewer = "{ viewer { subject } }";
     assert_eq!(ana.query(viewer, json!({})).await["viewer"]["subject"], "ana");
-    let stranger = stranger(gateway);
-    assert_eq!(stranger.query(viewer, json!({})).await["viewer"], Value::Null);
+    let anonymous = anonymous(gateway);
+    assert_eq!(anonymous.query(viewer, json!({})).await["viewer"], Value::Null);
 
     let comment = id_of(&ana.post(&meeting, "Күтеді").await);
     let official = graph.official(gateway);
@@ -92,7 +92,7 @@ pub(crate) async fn passes_on_who_asks(graph: &Graph, gateway: &str) {
         }
         answer["data"]["case"].clone()
     };
-    assert_eq!(case(&stranger).await, json!({ "number": number, "internalNote": null, "comment": null }));
+    assert_eq!(case(&anonymous).await, json!({ "number": number, "internalNote": null, "comment": null }));
     assert_eq!(case(&ana).await, json!({ "number": number, "internalNote": null, "comment": { "body": "Күтеді" } }));
     assert_eq!(case(&official).await, json!({ "number": number, "internalNote": NOTE, "comment": null }));
 
@@ -168,7 +168,7 @@ async fn apollo_gateway_answers_from_both_subgraphs() {
 }
 
 /// The next event that is no heartbeat.
-async fn next(live: &mut harness::Live) -> Value {
+async fn next(live: &mut harness::Subscription) -> Value {
     loop {
         let event = live.next().await;
         if event["kind"] != "HEARTBEAT" {
@@ -185,8 +185,8 @@ pub(crate) async fn follows_and_enriches(graph: &Graph, gateway: &str) {
     let number = open_case(&graph.official(gateway), &comment, 1).await;
 
     let variables = json!({ "id": meeting, "after": 0 });
-    let stranger = stranger(gateway);
-    let mut public = stranger.follow(FOLLOW, variables.clone()).await;
+    let anonymous = anonymous(gateway);
+    let mut public = anonymous.follow(FOLLOW, variables.clone()).await;
     let mut own = ana.follow(FOLLOW, variables.clone()).await;
     let mut desk = graph.official(gateway).follow(FOLLOW, variables).await;
     for live in [&mut public, &mut own, &mut desk] {
@@ -219,15 +219,15 @@ async fn hive_gateway_subscribers_share_one_socket_and_its_limit() {
     let gateway = graph.hive_gateway().await;
     let (_, meeting) = graph.live_meeting("AFTER").await;
     let ana = person(&gateway.host, "ana", &["CITIZEN"]);
-    let stranger = stranger(&gateway.host);
+    let anonymous = anonymous(&gateway.host);
     let mut followers = Vec::new();
     for _ in 0..30 {
-        let mut live = stranger.follow(FOLLOW, json!({ "id": meeting })).await;
+        let mut live = anonymous.follow(FOLLOW, json!({ "id": meeting })).await;
         assert_eq!(next(&mut live).await["kind"], "SUBSCRIBED");
         followers.push(live);
     }
-    let mut one_more = stranger.follow(FOLLOW, json!({ "id": meeting })).await;
-    let refused = one_more.socket.hear().await;
+    let mut one_more = anonymous.follow(FOLLOW, json!({ "id": meeting })).await;
+    let refused = one_more.socket.receive().await;
     assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "COST_EXCEEDED", "{refused}");
     ana.post(&meeting, "Жол?").await;
     for live in &mut followers {
@@ -237,8 +237,8 @@ async fn hive_gateway_subscribers_share_one_socket_and_its_limit() {
     // Who leaves the gateway leaves us too, and makes room.
     followers.pop();
     let try_again = async || {
-        let mut live = stranger.follow(FOLLOW, json!({ "id": meeting })).await;
-        live.socket.hear().await["payload"]["data"]["comments"]["kind"].clone()
+        let mut live = anonymous.follow(FOLLOW, json!({ "id": meeting })).await;
+        live.socket.receive().await["payload"]["data"]["comments"]["kind"].clone()
     };
     until(try_again, || {}, |kind| kind == "SUBSCRIBED").await;
 }

@@ -15,7 +15,7 @@ async fn live(env: &TestEnv) -> (Actor, String) {
 
 /// The answer to a query, and how many statements it took.
 async fn measured(env: &TestEnv, query: &str, variables: &Value) -> (Value, u64) {
-    env.counting(env.stranger().query(query, variables.clone())).await
+    env.counting(env.anonymous().query(query, variables.clone())).await
 }
 
 /// An answer with its status.
@@ -27,7 +27,7 @@ fn error(answer: &Value) -> (&str, &str) {
 /// What a socket answers to an operation at first.
 async fn first(actor: &Actor, query: &str, variables: &Value) -> Value {
     let mut live = actor.follow(query, variables.clone()).await;
-    live.socket.hear().await
+    live.socket.receive().await
 }
 
 /// What a stream over HTTP answers, as far as its first event.
@@ -36,7 +36,7 @@ async fn first_event(actor: &Actor, accept: &str, query: &str, variables: &Value
     let mut answer = actor.request().header("accept", accept).json(&body).send().await.unwrap();
     let mut text = String::new();
     while !text.contains("errors") && !text.contains("data\":") {
-        let Some(chunk) = tokio::time::timeout(harness::PATIENCE, answer.chunk()).await.unwrap().unwrap() else {
+        let Some(chunk) = tokio::time::timeout(harness::TIMEOUT, answer.chunk()).await.unwrap().unwrap() else {
             break;
         };
         text.push_str(std::str::from_utf8(&chunk).unwrap());
@@ -45,7 +45,7 @@ async fn first_event(actor: &Actor, accept: &str, query: &str, variables: &Value
 }
 
 async fn votes(env: &TestEnv, meeting: &str) -> Value {
-    env.stranger().comments(meeting, json!({})).await[0]["votes"].clone()
+    env.anonymous().comments(meeting, json!({})).await[0]["votes"].clone()
 }
 
 on_both_engines! {
@@ -101,7 +101,7 @@ on_both_engines! {
             let posted = ana.query(&mutation, json!({ "id": meeting })).await;
             assert!(posted["postComment"]["refusal"].is_null(), "{posted}");
         }
-        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 2);
+        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 2);
     }
 
     async fn renders_a_repeated_subscription_field_once(env) {
@@ -116,7 +116,7 @@ on_both_engines! {
         // The first finds the split unread.
         for query in [below(1).0, below(1).0 + " ", below(6).0, below(3).1] {
             let follow = async {
-                let mut live = env.stranger().follow(&query, json!({ "id": meeting })).await;
+                let mut live = env.anonymous().follow(&query, json!({ "id": meeting })).await;
                 assert_eq!(live.next().await, json!({ "meeting": { "comments": { "totalCount": 0 } } }));
                 live
             };
@@ -206,11 +206,11 @@ on_both_engines! {
     }
 
     async fn validates_only_the_variables_of_the_selected_operation(env) {
-        let stranger = env.stranger();
+        let anonymous = env.anonymous();
         let document = "query A($n: Int!) { meetings(first: $n) { totalCount } } query B($n: String, $d: Date = \"2026-03-02\") \
                         { viewer { subject } regions(asOf: $d, after: $n) { totalCount } }";
         let run = async |name: &str, variables: Value| {
-            stranger.send_body(JSON, &json!({ "query": document, "operationName": name, "variables": variables })).await.1
+            anonymous.send_body(JSON, &json!({ "query": document, "operationName": name, "variables": variables })).await.1
         };
         assert!(run("B", json!({})).await.get("errors").is_none());
         assert!(run("B", json!({ "n": null, "more": { "a": [null] } })).await.get("errors").is_none());
@@ -218,13 +218,13 @@ on_both_engines! {
         assert_eq!(run("A", json!({ "n": 1 })).await["data"]["meetings"]["totalCount"], 0);
         // One that is not given is as if it was not written: the argument keeps its default.
         let conditions = "query($a: Boolean = true, $b: Boolean = false) { viewer @include(if: $a) { subject } a: __typename @skip(if: $b) }";
-        let answer = stranger.query(conditions, json!({})).await;
+        let answer = anonymous.query(conditions, json!({})).await;
         assert_eq!(answer, json!({ "viewer": null, "a": "Query" }));
     }
 
     async fn rejects_two_root_fields_in_a_subscription(env) {
         let (_, meeting) = live(&env).await;
-        let stranger = env.stranger();
+        let anonymous = env.anonymous();
         let variables = json!({ "id": meeting, "yes": true });
         let one = "comments(meetingId: $id) { kind seq }";
         let declared = |body: &str| {
@@ -242,10 +242,10 @@ on_both_engines! {
             format!("{{ ...F @include(if: $yes) }} fragment F on Subscription {{ {one} }}"),
         ] {
             let query = declared(&refused);
-            let heard = first(&stranger, &query, &variables).await;
+            let heard = first(&anonymous, &query, &variables).await;
             assert_eq!((&heard["type"], &heard["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("BAD_USER_INPUT")), "{query}: {heard}");
             for accept in ["text/event-stream", "multipart/mixed; subscriptionSpec=1.0"] {
-                let text = first_event(&stranger, accept, &query, &variables).await;
+                let text = first_event(&anonymous, accept, &query, &variables).await;
                 assert!(text.contains("BAD_USER_INPUT") && !text.contains("SUBSCRIBED"), "{query}: {text}");
             }
         }
@@ -258,7 +258,7 @@ on_both_engines! {
             format!("{{ {one} ...F {one} }} fragment F on Subscription {{ {one} }}"),
             "{ comments(meetingId: $id) { kind seq @include(if: $yes) } }".to_owned(),
         ] {
-            let mut live = stranger.follow(&declared(&taken), variables.clone()).await;
+            let mut live = anonymous.follow(&declared(&taken), variables.clone()).await;
             assert_eq!(live.next().await["kind"], "SUBSCRIBED", "{taken}");
             all.push(live);
         }
@@ -280,24 +280,24 @@ on_both_engines! {
             ("query($id: ID!) { nodes(ids: [$id]) { ... on Comment { body } ... on Node @skip(if: true) { id } } }", json!({ "nodes": [{}] })),
             ("{ node(id: \"mtg_00000000000000000000000000\") { ... on Comment { body } } }", json!({ "node": null })),
         ] {
-            assert_eq!(env.stranger().query(query, json!({ "id": meeting })).await, data, "{query}");
+            assert_eq!(env.anonymous().query(query, json!({ "id": meeting })).await, data, "{query}");
         }
     }
 
     async fn treats_an_empty_operation_name_as_none(env) {
-        let stranger = env.stranger();
+        let anonymous = env.anonymous();
         for query in ["{ viewer { subject } }", "query A { viewer { subject } }"] {
-            let (_, answer) = stranger.send_body(JSON, &json!({ "query": query, "operationName": "" })).await;
+            let (_, answer) = anonymous.send_body(JSON, &json!({ "query": query, "operationName": "" })).await;
             assert_eq!(answer, json!({ "data": { "viewer": null } }));
             let get = web().get(format!("http://{}/graphql", env.host(0))).query(&[("query", query), ("operationName", "")]);
             assert_eq!(get.send().await.unwrap().json::<Value>().await.unwrap(), answer);
         }
         let two = json!({ "query": "query A { __typename } query B { __typename }", "operationName": "" });
-        assert_eq!(error(&stranger.send_body(JSON, &two).await.1), ("BAD_USER_INPUT", ""));
+        assert_eq!(error(&anonymous.send_body(JSON, &two).await.1), ("BAD_USER_INPUT", ""));
     }
 
     async fn accepts_a_variable_used_only_in_a_directive(env) {
-        let stranger = env.stranger();
+        let anonymous = env.anonymous();
         for query in [
             "query($v: Boolean!) { __typename @include(if: $v) viewer { subject } }",
             "query($v: Boolean!) { viewer @include(if: $v) { subject } __typename }",
@@ -305,7 +305,7 @@ on_both_engines! {
             "query($v: Boolean!) { ...F viewer { subject } } fragment F on Query { __typename @include(if: $v) }",
             "query($v: Boolean!) { ...F @include(if: $v) viewer { subject } } fragment F on Query { __typename }",
         ] {
-            let answer = stranger.query(query, json!({ "v": true })).await;
+            let answer = anonymous.query(query, json!({ "v": true })).await;
             assert_eq!(answer, json!({ "__typename": "Query", "viewer": null }), "{query}");
         }
         for (query, why) in [
@@ -313,7 +313,7 @@ on_both_engines! {
             ("{ __typename @include(if: $v) }", "is not defined"),
             ("query($v: String!) { __typename @include(if: $v) }", "expected type \"String!\""),
         ] {
-            let answer = stranger.send(query, json!({ "v": true })).await;
+            let answer = anonymous.send(query, json!({ "v": true })).await;
             let detail = answer["errors"][0]["extensions"]["detail"].as_str().unwrap_or_default();
             assert!(detail.contains(why), "{query}: {answer}");
         }
@@ -330,7 +330,7 @@ on_both_engines! {
         ] {
             let posted = ana.query(&post(literal), json!({ "id": meeting })).await;
             assert_eq!(posted["postComment"]["comment"]["body"], body, "{posted}");
-            env.pass(TimeDelta::minutes(1));
+            env.advance(TimeDelta::minutes(1));
         }
         for literal in [r#""\ud83d""#, r#""\ude4f\ud83d""#, r#""\u{d83d}""#, r#""\u{110000}""#] {
             let answer = ana.send(&post(literal), json!({ "id": meeting })).await;
@@ -350,7 +350,7 @@ on_both_engines! {
                 format!("query($id: ID!) {{ node(id: $id) {{ ...F }} }} fragment F on Meeting {{ {} }}", page(leaves)),
                 format!("query($id: ID!) {{ ...Q }} fragment F on Meeting {{ {} }} fragment Q on Query {{ node(id: $id) {{ ...F }} }}", page(leaves)),
             ] {
-                let answer = env.stranger().send(&query, json!({ "id": meeting })).await;
+                let answer = env.anonymous().send(&query, json!({ "id": meeting })).await;
                 assert_eq!(answer.get("errors").is_none(), fits, "{leaves}: {query:.100} {answer:.300}");
             }
         }

@@ -105,42 +105,42 @@ on_both_engines! {
             "host": HOST, "region": HOST, "title": { "kk": "Кездесу" }, "origin": "CALENDAR",
             "plannedStart": env.now(), "plannedMinutes": 60, "moderation": "AFTER", "idempotencyKey": "k",
         });
-        let meeting = id_of(&staff.act("planMeeting", plan.clone()).await["meeting"]);
-        assert_eq!(id_of(&staff.act("planMeeting", plan.clone()).await["meeting"]), meeting);
+        let meeting = id_of(&staff.mutate("planMeeting", plan.clone()).await["meeting"]);
+        assert_eq!(id_of(&staff.mutate("planMeeting", plan.clone()).await["meeting"]), meeting);
         let mut other = plan;
         other["plannedMinutes"] = json!(61);
-        assert_eq!(refusal(&staff.act("planMeeting", other).await), "KEY_REUSED");
+        assert_eq!(refusal(&staff.mutate("planMeeting", other).await), "KEY_REUSED");
         staff.announce(&meeting).await;
-        staff.act("startMeeting", json!({ "meetingId": meeting })).await;
+        staff.mutate("startMeeting", json!({ "meetingId": meeting })).await;
 
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1", "idempotencyKey": "k" });
         for _ in 0..2 {
-            assert_eq!(staff.act("addBroadcast", add.clone()).await["meeting"]["broadcasts"].as_array().unwrap().len(), 1);
+            assert_eq!(staff.mutate("addBroadcast", add.clone()).await["meeting"]["broadcasts"].as_array().unwrap().len(), 1);
         }
         let post = |body: &str| json!({ "meetingId": meeting, "body": body, "idempotencyKey": "k" });
-        let first = ana.act("postComment", post("Жол?")).await["comment"].clone();
-        let answers = futures_util::future::join_all((0..8).map(|_| ana.act("postComment", post("Жол?")))).await;
+        let first = ana.mutate("postComment", post("Жол?")).await["comment"].clone();
+        let answers = futures_util::future::join_all((0..8).map(|_| ana.mutate("postComment", post("Жол?")))).await;
         assert!(answers.iter().all(|payload| payload["comment"]["id"] == first["id"]));
-        assert_eq!(refusal(&ana.act("postComment", post("Су?")).await), "KEY_REUSED");
-        assert_eq!(ben.act("postComment", post("Су?")).await["comment"]["receipt"], "Q-0002", "a key is its owner's");
-        assert_eq!(env.stranger().meeting(&meeting).await["commentsHead"], 2);
+        assert_eq!(refusal(&ana.mutate("postComment", post("Су?")).await), "KEY_REUSED");
+        assert_eq!(ben.mutate("postComment", post("Су?")).await["comment"]["receipt"], "Q-0002", "a key is its owner's");
+        assert_eq!(env.anonymous().meeting(&meeting).await["commentsHead"], 2);
         let racing = futures_util::future::join_all((0..8).map(|_| {
-            ana.act("postComment", json!({ "meetingId": meeting, "body": "Бәрі бірге", "idempotencyKey": "race" }))
+            ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Бәрі бірге", "idempotencyKey": "race" }))
         })).await;
         assert!(racing.iter().all(|payload| payload["comment"]["id"] == racing[0]["comment"]["id"] && !payload["comment"].is_null()));
-        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 3);
+        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 3);
     }
 
     async fn a_rejected_command_leaves_its_key_free(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = id_of(&staff.plan(HOST, HOST, env.now() + TimeDelta::days(8), "AFTER").await);
         let post = json!({ "meetingId": meeting, "body": "Жол?", "idempotencyKey": "k" });
-        assert_eq!(refusal(&ana.act("postComment", post.clone()).await), "NOT_LIVE");
+        assert_eq!(refusal(&ana.mutate("postComment", post.clone()).await), "NOT_LIVE");
         staff.announce(&meeting).await;
-        staff.act("startMeeting", json!({ "meetingId": meeting })).await;
-        assert_eq!(ana.act("postComment", post).await["comment"]["receipt"], "Q-0001");
+        staff.mutate("startMeeting", json!({ "meetingId": meeting })).await;
+        assert_eq!(ana.mutate("postComment", post).await["comment"]["receipt"], "Q-0001");
         for key in ["", &"k".repeat(201)] {
-            let payload = ana.act("postComment", json!({ "meetingId": meeting, "body": "Су?", "idempotencyKey": key })).await;
+            let payload = ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Су?", "idempotencyKey": key })).await;
             assert_eq!(payload["refusal"]["field"], "idempotencyKey");
         }
     }
@@ -149,31 +149,31 @@ on_both_engines! {
         let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for name in CREATE {
             let (actor, input, other) = creating(&env, name, &meeting);
-            let first = actor.act(name, input.clone()).await;
+            let first = actor.mutate(name, input.clone()).await;
             assert!(first["refusal"].is_null(), "{name}: {first}");
             for _ in 0..2 {
-                assert_eq!(refusal(&actor.act(name, other.clone()).await), "KEY_REUSED", "{name}");
+                assert_eq!(refusal(&actor.mutate(name, other.clone()).await), "KEY_REUSED", "{name}");
             }
-            assert_eq!(actor.act(name, input).await, first, "{name}: it is still the first one's");
+            assert_eq!(actor.mutate(name, input).await, first, "{name}: it is still the first one's");
             let mut free = other;
             free["idempotencyKey"] = json!("another");
-            let second = actor.act(name, free).await;
+            let second = actor.mutate(name, free).await;
             assert!(second["refusal"].is_null(), "{name}: another key is free: {second}");
         }
     }
 
     async fn keeps_a_key_for_seven_days(env) {
         let staff = env.akimat(HOST);
-        let planned = async |input: &Value| id_of(&staff.act("planMeeting", input.clone()).await["meeting"]);
+        let planned = async |input: &Value| id_of(&staff.mutate("planMeeting", input.clone()).await["meeting"]);
         let early = plan(&env, "early");
         let first = planned(&early).await;
-        env.pass(TimeDelta::hours(1));
+        env.advance(TimeDelta::hours(1));
         let late = plan(&env, "late");
         let second = planned(&late).await;
-        env.pass(TimeDelta::days(7) - TimeDelta::hours(1) - TimeDelta::minutes(1));
+        env.advance(TimeDelta::days(7) - TimeDelta::hours(1) - TimeDelta::minutes(1));
         assert_eq!(planned(&early).await, first);
         // Minutes pass, an hour at the most, until the first is forgotten; what was claimed an hour later is not.
-        let forgotten = until(|| planned(&early), || env.pass(TimeDelta::minutes(1)), |id| *id != first).await;
+        let forgotten = until(|| planned(&early), || env.advance(TimeDelta::minutes(1)), |id| *id != first).await;
         assert!(forgotten != second, "a new meeting is planned");
         assert_eq!(planned(&late).await, second, "a key is kept for seven days");
         assert_eq!(planned(&early).await, forgotten, "the new result is kept under the key");

@@ -139,12 +139,12 @@ on_both_engines! {
         import["comments"] = vec![import["comments"][0].clone(); 501].into();
         assert_eq!(outcome(&staff.send(&mutation("importComments"), json!({ "input": import })).await), "INVALID comments");
         import["comments"].as_array_mut().unwrap().pop();
-        assert_eq!(staff.act("importComments", import).await["duplicates"], 499);
+        assert_eq!(staff.mutate("importComments", import).await["duplicates"], 499);
     }
 
     async fn rejects_filters_out_of_range(env) {
         let held = Held::by(&everybody(&env), &env).await;
-        let stranger = env.stranger();
+        let anonymous = env.anonymous();
         let meetings = "query($f: MeetingFilter) { meetings(filter: $f) { totalCount } }";
         let regions = "query($d: Date) { regions(asOf: $d) { totalCount } }";
         for (date, good) in [
@@ -154,7 +154,7 @@ on_both_engines! {
             for (query, variables) in [
                 (meetings, json!({ "f": { "from": date } })), (meetings, json!({ "f": { "to": date } })), (regions, json!({ "d": date })),
             ] {
-                let answer = stranger.send(query, variables).await;
+                let answer = anonymous.send(query, variables).await;
                 assert_eq!(outcome(&answer), if good { "" } else { "BAD_USER_INPUT" }, "{date}: {answer}");
             }
         }
@@ -185,7 +185,7 @@ on_both_engines! {
                     (false, "a") => "BAD_USER_INPUT after",
                     (false, _) => "BAD_USER_INPUT before",
                 };
-                let answer = stranger.send(query, json!({ "id": held.meeting, side: cursor(&key) })).await;
+                let answer = anonymous.send(query, json!({ "id": held.meeting, side: cursor(&key) })).await;
                 assert_eq!(outcome(&answer), expected, "{key:?}: {answer}");
             }
         }
@@ -194,11 +194,11 @@ on_both_engines! {
             (NUL.to_owned(), ""), ("\0".to_owned(), "BAD_USER_INPUT filter.label"), ("x".repeat(60_000), "BAD_USER_INPUT filter.label"),
             ("x".repeat(40), ""), ("%_\\\"'".to_owned(), ""),
         ] {
-            let answer = stranger.send(labelled, json!({ "id": held.meeting, "l": label })).await;
+            let answer = anonymous.send(labelled, json!({ "id": held.meeting, "l": label })).await;
             assert_eq!(outcome(&answer), expected);
         }
         for after in [i64::MIN, -1, i64::MAX] {
-            let mut live = stranger.begin_comments(&held.meeting, Some(after), "PUBLIC").await;
+            let mut live = anonymous.begin_comments(&held.meeting, Some(after), "PUBLIC").await;
             assert_eq!(live.next().await["kind"], "SUBSCRIBED", "{after}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harness::{Actor, Engine, HOST, Live, Socket, TestEnv, WHO, on_both_engines, web};
+use harness::{Actor, Engine, HOST, Socket, Subscription, TestEnv, WHO, on_both_engines, web};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
@@ -62,8 +62,8 @@ async fn introduced(host: &str, header: Option<&str>, payload: &Value) -> Socket
     let mut headers = vec![("sec-websocket-protocol", "graphql-transport-ws")];
     headers.extend(header.map(|wish| ("accept-language", wish)));
     let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");
-    socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
-    assert_eq!(socket.hear().await["type"], "connection_ack");
+    socket.send(&json!({ "type": "connection_init", "payload": payload })).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
     socket
 }
 
@@ -219,11 +219,11 @@ async fn a_socket_reports_errors_in_its_language() {
         for language in LANGUAGES {
             let mut socket = introduced(&host, None, &json!({ "language": language })).await;
             if code == "COST_EXCEEDED" {
-                socket.say(&json!({ "id": "first", "type": "subscribe", "payload": follow })).await;
-                assert_eq!(socket.hear().await["id"], "first");
+                socket.send(&json!({ "id": "first", "type": "subscribe", "payload": follow })).await;
+                assert_eq!(socket.receive().await["id"], "first");
             }
-            socket.say(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
-            let refused = socket.hear().await;
+            socket.send(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
+            let refused = socket.receive().await;
             assert!(!refused.to_string().contains(CANARY), "{refused}");
             let error = &refused["payload"][0];
             assert_eq!((&refused["type"], &error["extensions"]["code"]), (&json!("error"), &json!(code)), "{refused}");
@@ -253,9 +253,9 @@ async fn close_reasons_are_in_the_language_of_the_socket() {
         for language in LANGUAGES {
             let mut socket = Socket::try_open(&host, &[ours, ("accept-language", language)]).await.expect("it opens");
             for message in &messages {
-                socket.say(message).await;
+                socket.send(message).await;
             }
-            let (closed, reason) = socket.farewell().await;
+            let (closed, reason) = socket.close_frame().await;
             assert_eq!(closed, code, "{reason}");
             reasons.push(reason);
         }
@@ -263,8 +263,8 @@ async fn close_reasons_are_in_the_language_of_the_socket() {
     }
     let forged = json!({ "authorization": "Bearer x", "language": "ru" });
     let mut socket = Socket::try_open(&host, &[ours, ("accept-language", "en")]).await.expect("it opens");
-    socket.say(&json!({ "type": "connection_init", "payload": forged })).await;
-    let reason = socket.farewell().await.1;
+    socket.send(&json!({ "type": "connection_init", "payload": forged })).await;
+    let reason = socket.close_frame().await.1;
     assert!(reason.starts_with("Токен"), "the payload goes before the header: {reason}");
 }
 
@@ -309,15 +309,15 @@ async fn connection_init_language_overrides_the_headers_and_those_the_default() 
         (Some("ru"), json!({ "language": 7 }), "Запрос"),
     ] {
         let mut socket = introduced(&env.host(0), header, &payload).await;
-        socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": BROKEN } })).await;
-        let refused = socket.hear().await;
+        socket.send(&json!({ "id": "1", "type": "subscribe", "payload": { "query": BROKEN } })).await;
+        let refused = socket.receive().await;
         let message = refused["payload"][0]["message"].as_str().expect("a message");
         assert!(message.starts_with(word), "{header:?}, {payload}: {message}");
     }
 }
 
 /// Follows names of places with the comments of a meeting, in the language of this header and this payload.
-async fn follow_names(actor: &Actor, meeting: &str, header: Option<&str>, payload: &Value) -> Live {
+async fn follow_names(actor: &Actor, meeting: &str, header: Option<&str>, payload: &Value) -> Subscription {
     let query =
         "subscription($id: ID!) { comments(meetingId: $id) { kind comment { body meeting { region { name } } } } }";
     let socket = introduced(&actor.host, header, payload).await;
@@ -328,10 +328,10 @@ async fn follow_names(actor: &Actor, meeting: &str, header: Option<&str>, payloa
 
 on_both_engines! {
     async fn subscribers_of_one_feed_each_get_their_language(env) {
-        let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
+        let (staff, ana, anonymous) = (env.akimat(HOST), env.citizen("Ana"), env.anonymous());
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let names = "query($code: KatoCode!) { region(code: $code) { kk: name(language: KK) ru: name(language: RU) } }";
-        let names = stranger.query(names, json!({ "code": HOST })).await["region"].clone();
+        let names = anonymous.query(names, json!({ "code": HOST })).await["region"].clone();
         assert_ne!(names["kk"], names["ru"]);
         let mut lives = Vec::new();
         for (language, header, payload) in [
@@ -342,7 +342,7 @@ on_both_engines! {
             ("ru", Some("kk"), json!({ "language": "ru-RU" })),
             ("kk", None, json!({})),
         ] {
-            lives.push((&names[language], follow_names(&stranger, &meeting, header, &payload).await));
+            lives.push((&names[language], follow_names(&anonymous, &meeting, header, &payload).await));
         }
         // Time stands still: a rendering that was shared would be shown to all.
         for body in ["Бір", "Екі", "Үш"] {

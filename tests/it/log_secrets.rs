@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use harness::{
-    Actor, HOST, Process, Server, Socket, WHO, Wire, databases, id_of,
-    outside::{now, person, settings, stranger},
-    readiness, until,
+    Actor, HOST, Process, Server, Socket, TcpProxy, WHO, databases,
+    external::{anonymous, now, person, settings},
+    id_of, readiness, until,
 };
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -40,13 +40,13 @@ async fn introduces_itself_badly(host: &str, token: &str) {
     let forged = format!("{}.canaryforged", token.rsplit_once('.').unwrap().0);
     for authorization in ["Bearer canary.not.atoken".to_owned(), format!("Bearer {forged}"), "canary".to_owned()] {
         let mut socket = Socket::open(host).await;
-        socket.say(&json!({ "type": "connection_init", "payload": { "authorization": authorization } })).await;
-        assert_eq!(socket.closed().await, 4403);
+        socket.send(&json!({ "type": "connection_init", "payload": { "authorization": authorization } })).await;
+        assert_eq!(socket.close_code().await, 4403);
     }
     for text in [r#"{"type":"connection_init","payload":"canary"}"#, r#"{"type":"canary"}"#, "canary {"] {
         let mut socket = Socket::open(host).await;
-        socket.say_text(text).await;
-        assert_eq!(socket.closed().await, 4400);
+        socket.send_text(text).await;
+        assert_eq!(socket.close_code().await, 4400);
     }
 }
 
@@ -54,9 +54,9 @@ async fn speaks(ana: &Actor, meeting: &str) -> String {
     let mut live = ana.follow_comments(meeting, None, "PUBLIC").await;
     let id = id_of(&ana.post(meeting, "canary-body").await);
     assert_eq!(live.next().await["kind"], "POSTED");
-    ana.act("postComment", json!({ "meetingId": meeting, "body": "canary-refused".repeat(200) })).await;
-    ana.act("postComment", json!({ "meetingId": meeting, "body": "x", "idempotencyKey": "canary-key" })).await;
-    ana.act("postComment", json!({ "meetingId": meeting, "body": "canary", "idempotencyKey": "canary-key" })).await;
+    ana.mutate("postComment", json!({ "meetingId": meeting, "body": "canary-refused".repeat(200) })).await;
+    ana.mutate("postComment", json!({ "meetingId": meeting, "body": "x", "idempotencyKey": "canary-key" })).await;
+    ana.mutate("postComment", json!({ "meetingId": meeting, "body": "canary", "idempotencyKey": "canary-key" })).await;
     ana.error("{ canaryField(text: \"canary-text\") }", json!({})).await;
     id
 }
@@ -75,7 +75,7 @@ async fn logs_no_password_token_text_or_name_in_production() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let redis = guarded_redis("canary-redis").await;
-    let (wire, database) = Wire::instead_of(&databases().await.fresh().await).await;
+    let (wire, database) = TcpProxy::instead_of(&databases().await.fresh().await).await;
     let more = [
         ("KEZDESU_DATABASE_URL", with_password(&database, "canary-database")),
         ("KEZDESU_REDIS_URL", with_password(&redis.redis_url(), "canary-redis")),
@@ -91,17 +91,17 @@ async fn logs_no_password_token_text_or_name_in_production() {
 
     let meeting = staff.live_meeting(HOST, HOST, now() + chrono::TimeDelta::hours(1), "AFTER").await;
     let comment = speaks(&canary, &meeting).await;
-    staff.act("answerComment", json!({ "commentId": comment, "answer": "canary-answer" })).await;
+    staff.mutate("answerComment", json!({ "commentId": comment, "answer": "canary-answer" })).await;
     introduces_itself_badly(&program.host, &token).await;
 
     // What goes wrong underneath is told with its cause: a database and a Redis that are away.
-    wire.cut();
-    let broken = || async { stranger(&program.host).send("{ meetings { nodes { id } } }", json!({})).await };
+    wire.take_down();
+    let broken = || async { anonymous(&program.host).send("{ meetings { nodes { id } } }", json!({})).await };
     let internal = |answer: &Value| answer["errors"][0]["extensions"]["code"] == "INTERNAL";
     until(broken, || {}, internal).await;
     let post = json!({ "meetingId": meeting, "body": "canary-lost" });
-    assert!(internal(&canary.try_act("postComment", post).await));
-    wire.mend();
+    assert!(internal(&canary.try_mutate("postComment", post).await));
+    wire.restore();
     until(broken, || {}, |answer: &Value| answer.get("errors").is_none()).await;
     redis.signal("KILL");
     until(|| is_connected(&program), || {}, |connected| !connected).await;
@@ -117,8 +117,8 @@ async fn logs_no_password_token_text_or_name_in_production() {
 #[tokio::test]
 async fn failed_startup_names_the_setting_without_the_password() {
     let dir = tempfile::tempdir().unwrap();
-    let wire = Wire::to("127.0.0.1:1").await;
-    wire.cut();
+    let wire = TcpProxy::to("127.0.0.1:1").await;
+    wire.take_down();
     let database = format!("postgres://postgres:canary-database@{}/test", wire.host());
     let keys = format!("http://keys:canary-keys@{}/jwks?key=canary-query", wire.host());
     for (name, value) in [
@@ -132,7 +132,7 @@ async fn failed_startup_names_the_setting_without_the_password() {
         let mut command = Command::new(Process::program());
         command.arg("serve").env_clear().envs(settings).env("KEZDESU_LISTEN", "127.0.0.1:0");
         command.env("KEZDESU_OPS_LISTEN", "127.0.0.1:0").env("KEZDESU_LOG", "trace").kill_on_drop(true);
-        let ended = tokio::time::timeout(harness::PATIENCE, command.output()).await.expect("it ends").unwrap();
+        let ended = tokio::time::timeout(harness::TIMEOUT, command.output()).await.expect("it ends").unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
         assert_eq!(ended.status.code(), Some(2), "{said}");
         assert!(said.contains(&format!("kezdesu: {name}: ")) && !said.contains(CANARY), "{said}");

@@ -3,8 +3,8 @@
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Process, Raw, Socket, Tokens,
-    outside::{now, person, settings, stranger},
+    Actor, Process, RawConnection, Socket, Tokens,
+    external::{anonymous, now, person, settings},
     token_claims, until, web,
 };
 use kezdesu::store::Store;
@@ -86,7 +86,7 @@ fn with_events(mut line: Value, least: u64) -> Value {
 async fn logs_one_line_per_operation() {
     let (program, log) = logging("json").await;
     let host = program.host.clone();
-    let (ana, nobody) = (person(&host, "ana", &["CITIZEN"]), stranger(&host));
+    let (ana, nobody) = (person(&host, "ana", &["CITIZEN"]), anonymous(&host));
     let address = format!("http://{host}/graphql");
     let mut expected = Vec::new();
 
@@ -124,12 +124,12 @@ async fn logs_one_line_per_operation() {
         ("query Typo { nothing }", told("websocket", "query", Some("Typo"), ("person", "BAD_USER_INPUT"))),
         ("", told("websocket", "query", None, ("person", "BAD_USER_INPUT"))),
     ] {
-        socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
-        while socket.hear().await["type"] == "next" {}
+        socket.send(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
+        while socket.receive().await["type"] == "next" {}
         expected.push(line);
     }
-    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": 1 } })).await;
-    assert_eq!(socket.hear().await["type"], "error");
+    socket.send(&json!({ "id": "1", "type": "subscribe", "payload": { "query": 1 } })).await;
+    assert_eq!(socket.receive().await["type"], "error");
     expected.push(told("websocket", "", None, ("person", "BAD_USER_INPUT")));
 
     assert_eq!(log.lines("graphql.request"), expected);
@@ -199,8 +199,8 @@ async fn logs_why_each_subscription_ended() {
     let meeting = flood(&staff).await;
     let follows = async |actor: &Actor| {
         let mut socket = actor.socket().await;
-        socket.say(&json!({ "id": "1", "type": "subscribe", "payload": all_of(&meeting) })).await;
-        assert_eq!(socket.hear().await["type"], "next");
+        socket.send(&json!({ "id": "1", "type": "subscribe", "payload": all_of(&meeting) })).await;
+        assert_eq!(socket.receive().await["type"], "next");
         socket
     };
     let mut seen = 0;
@@ -216,18 +216,18 @@ async fn logs_why_each_subscription_ended() {
 
     let unknown = all_of("mtg_00000000000000000000000000");
     let mut socket = staff.socket().await;
-    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": unknown })).await;
-    assert_eq!(socket.hear().await["type"], "error");
+    socket.send(&json!({ "id": "1", "type": "subscribe", "payload": unknown })).await;
+    assert_eq!(socket.receive().await["type"], "error");
     said(&log, &[subscription("websocket", "person", "NOT_FOUND", "error")], 0).await;
     for (accept, door) in [(EVENTS, "sse"), (PARTS, "multipart")] {
-        stranger(&host).request().header("accept", accept).json(&unknown).send().await.unwrap().text().await.unwrap();
+        anonymous(&host).request().header("accept", accept).json(&unknown).send().await.unwrap().text().await.unwrap();
         said(&log, &[subscription(door, "anonymous", "NOT_FOUND", "error")], 0).await;
     }
 
     let mut socket = follows(&staff).await;
-    socket.say(&json!({ "id": "1", "type": "complete" })).await;
+    socket.send(&json!({ "id": "1", "type": "complete" })).await;
     said(&log, &[subscription("websocket", "person", "OK", "client")], 1).await;
-    drop(follows(&stranger(&host)).await);
+    drop(follows(&anonymous(&host)).await);
     said(&log, &[subscription("websocket", "anonymous", "OK", "client")], 1).await;
     for (accept, door) in [(EVENTS, "sse"), (PARTS, "multipart")] {
         drop(stuck(&staff, accept, &meeting).await);
@@ -249,7 +249,7 @@ async fn logs_why_each_subscription_ended() {
     assert!(done.status.success(), "{done:?}");
     said(&log, &all("person", "token"), 1).await;
 
-    let nobody = stranger(&host);
+    let nobody = anonymous(&host);
     let _open = (
         stuck_socket(&host, &meeting).await,
         stuck(&nobody, EVENTS, &meeting).await,
@@ -266,7 +266,7 @@ async fn logs_why_each_subscription_ended() {
     forget(&log).await;
     let ends = [&b"\"type\":\"complete\""[..], b"event: complete\ndata:\n\n", b"\r\n4\r\n--\r\n"];
     for (reader, end) in late.iter_mut().zip(ends) {
-        reader.hear_until(end).await;
+        reader.receive_until(end).await;
     }
     said(&log, &all("anonymous", "behind"), 1).await;
 
@@ -277,11 +277,11 @@ async fn logs_why_each_subscription_ended() {
 }
 
 /// Somebody who begins to follow over a socket and then reads nothing more.
-async fn stuck_socket(host: &str, meeting: &str) -> Raw {
+async fn stuck_socket(host: &str, meeting: &str) -> RawConnection {
     let mut raw = bare_socket(host).await;
     let message = json!({ "id": "1", "type": "subscribe", "payload": all_of(meeting) });
-    raw.say(&frame(0x81, message.to_string().as_bytes())).await;
-    raw.hear_until(b"\"seq\":0").await;
+    raw.send(&frame(0x81, message.to_string().as_bytes())).await;
+    raw.receive_until(b"\"seq\":0").await;
     raw
 }
 
@@ -303,7 +303,7 @@ async fn sanitises_client_text_in_the_log() {
     let written = format!("xforged31m{}", "y".repeat(54));
     for format in ["text", "json"] {
         let (program, log) = logging(format).await;
-        let nobody = stranger(&program.host);
+        let nobody = anonymous(&program.host);
         let subscription = "subscription { meetings { kind } }";
         for (accept, query) in [("application/json", WHO), (EVENTS, WHO), (EVENTS, subscription), (PARTS, subscription)]
         {
@@ -313,8 +313,8 @@ async fn sanitises_client_text_in_the_log() {
         let mut socket = nobody.socket().await;
         for query in [WHO, subscription] {
             let payload = json!({ "query": query, "operationName": name });
-            socket.say(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
-            assert_eq!(socket.hear().await["type"], "error");
+            socket.send(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
+            assert_eq!(socket.receive().await["type"], "error");
         }
         assert!(program.terminate().await);
         let text = log.text();

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Events, Graph, HOST, Live, Loses, Lossy, NodeProcess, TestEnv, Wire, id_of, on_both_engines,
-    outside::{now, person, stranger},
+    Actor, DropPolicy, EventStream, Graph, HOST, LossyGateway, NodeProcess, Subscription, TcpProxy, TestEnv,
+    external::{anonymous, now, person},
+    id_of, on_both_engines,
 };
 use serde_json::{Value, json};
 
@@ -35,12 +36,12 @@ impl Followers {
     async fn of(meeting: &str, host: &str) -> Self {
         let process = NodeProcess::talk("gateways/follow.mjs", &[host, meeting]);
         let mut followers = Self { process, careful: Vec::new(), trustful: Vec::new() };
-        followers.hear(|all| !all.careful.is_empty() && !all.trustful.is_empty()).await;
+        followers.receive(|all| !all.careful.is_empty() && !all.trustful.is_empty()).await;
         followers
     }
 
     /// Listens until it is so.
-    async fn hear(&mut self, so: impl Fn(&Self) -> bool) {
+    async fn receive(&mut self, so: impl Fn(&Self) -> bool) {
         while !so(self) {
             let line: Value = serde_json::from_str(&self.process.line().await).expect("JSON");
             let told = if line["who"] == "careful" { &mut self.careful } else { &mut self.trustful };
@@ -50,15 +51,16 @@ impl Followers {
 
     /// Listens until both have heard of a comment.
     async fn both_hear(&mut self, body: &str) {
-        self.hear(|all| [&all.careful, &all.trustful].iter().all(|of| bodies(of).iter().any(|one| one == body))).await;
+        self.receive(|all| [&all.careful, &all.trustful].iter().all(|of| bodies(of).iter().any(|one| one == body)))
+            .await;
     }
 
     /// Listens until the careful one has heard of a comment, while the environment's time passes.
     async fn careful_hears_in(&mut self, env: &TestEnv, body: &str) {
-        let mut heard = std::pin::pin!(self.hear(|all| bodies(&all.careful).iter().any(|one| one == body)));
+        let mut heard = std::pin::pin!(self.receive(|all| bodies(&all.careful).iter().any(|one| one == body)));
         // Not a wait for anything: it only paces the clock.
         while tokio::time::timeout(Duration::from_millis(25), &mut heard).await.is_err() {
-            env.pass(TimeDelta::seconds(1));
+            env.advance(TimeDelta::seconds(1));
         }
     }
 
@@ -88,15 +90,15 @@ struct Loss {
     posted: Vec<String>,
     meeting: String,
     ana: Actor,
-    _gateway: Lossy,
+    _gateway: LossyGateway,
 }
 
 impl Loss {
     /// Follows through a gateway that keeps `room` events for a slow client, until both are slow no longer.
-    async fn of(env: &TestEnv, room: usize, loses: Loses) -> Self {
+    async fn of(env: &TestEnv, room: usize, loses: DropPolicy) -> Self {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        let gateway = Lossy::before(&env.stranger().host, room, loses).await;
+        let gateway = LossyGateway::before(&env.anonymous().host, room, loses).await;
         let mut followers = Followers::of(&meeting, &gateway.host).await;
         let posted = texts(LOST + 1);
         // Only who has seen an event is sure to be subscribed.
@@ -122,11 +124,11 @@ impl Loss {
 
 on_both_engines! {
     async fn a_gap_in_prev_makes_the_client_resume(env) {
-        Loss::of(&env, 8, Loses::Oldest).await.mends(8).await;
+        Loss::of(&env, 8, DropPolicy::Oldest).await.mends(8).await;
     }
 
     async fn a_heartbeat_reveals_a_lost_last_event(env) {
-        let mut loss = Loss::of(&env, 8, Loses::Newest).await;
+        let mut loss = Loss::of(&env, 8, DropPolicy::Newest).await;
         let last = loss.posted[LOST].clone();
         loss.followers.careful_hears_in(&env, &last).await;
         loss.mends(8).await;
@@ -137,7 +139,7 @@ on_both_engines! {
 #[tokio::test]
 async fn events_lost_when_hive_gateway_reconnects_are_resumed() {
     let graph = Graph::start(&[]).await;
-    let wire = Wire::to(&graph.kezdesu.host).await;
+    let wire = TcpProxy::to(&graph.kezdesu.host).await;
     let gateway = graph.hive_gateway_to(&wire.host()).await;
     let (_, meeting) = graph.live_meeting("AFTER").await;
     let ana = person(&graph.kezdesu.host, "ana", &["CITIZEN"]);
@@ -145,10 +147,10 @@ async fn events_lost_when_hive_gateway_reconnects_are_resumed() {
     let mut posted = texts(11);
     post(&ana, &meeting, &posted[..1]).await;
     followers.both_hear(&posted[0]).await;
-    wire.cut();
+    wire.take_down();
     post(&ana, &meeting, &posted[1..]).await;
-    wire.mend();
-    followers.hear(|all| all.trustful.iter().filter(|told| told["kind"] == "SUBSCRIBED").count() == 2).await;
+    wire.restore();
+    followers.receive(|all| all.trustful.iter().filter(|told| told["kind"] == "SUBSCRIBED").count() == 2).await;
     posted.push("Соңы".to_owned());
     ana.post(&meeting, "Соңы").await;
     followers.both_hear("Соңы").await;
@@ -168,8 +170,8 @@ pub(crate) enum Door {
 }
 
 enum Stream {
-    Live(Live),
-    Events(Events),
+    Subscription(Subscription),
+    EventStream(EventStream),
 }
 
 /// Somebody who follows by the rule of the contract.
@@ -185,7 +187,7 @@ struct Reader {
 impl Reader {
     /// Follows through a gateway.
     async fn of(gateway: &str, door: Door, meeting: &str) -> Self {
-        let who = stranger(gateway);
+        let who = anonymous(gateway);
         let stream = Self::follow(&who, door, meeting, 0).await;
         let mut reader = Self { who, door, meeting: meeting.to_owned(), stream, seen: 0, holes: 0 };
         // Only who has been told so is sure to be subscribed.
@@ -200,15 +202,15 @@ impl Reader {
         );
         let variables = json!({ "id": meeting, "after": after });
         match door {
-            Door::WebSocket => Stream::Live(who.follow(&query, variables).await),
-            Door::ServerSentEvents => Stream::Events(Events::of(who, &query, variables).await),
+            Door::WebSocket => Stream::Subscription(who.follow(&query, variables).await),
+            Door::ServerSentEvents => Stream::EventStream(EventStream::of(who, &query, variables).await),
         }
     }
 
     async fn event(&mut self) -> Option<Value> {
         match &mut self.stream {
-            Stream::Live(live) => live.try_next().await,
-            Stream::Events(events) => events.try_next().await,
+            Stream::Subscription(live) => live.try_next().await,
+            Stream::EventStream(events) => events.try_next().await,
         }
     }
 
@@ -246,7 +248,7 @@ pub(crate) async fn holes_of_a_slow_reader(graph: &Graph, gateway: &str, door: D
 /// Brings so many long comments from a broadcast.
 async fn import(graph: &Graph, staff: &Actor, meeting: &str, count: i64) {
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
-    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
     let connector = person(&graph.kezdesu.host, "connector", &["CONNECTOR"]);
     let body = "Жол ".repeat(240);
     let comments: Vec<_> = (0..count)
@@ -254,7 +256,7 @@ async fn import(graph: &Graph, staff: &Actor, meeting: &str, count: i64) {
         .collect();
     for part in comments.chunks(250) {
         let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": part });
-        let payload = connector.act("importComments", import).await;
+        let payload = connector.mutate("importComments", import).await;
         assert_eq!(payload["imported"], part.len(), "{payload}");
     }
 }

@@ -33,17 +33,17 @@ on_both_engines! {
         assert_eq!(again["version"], announced["version"], "what is announced stays so");
 
         let add = json!({ "meetingId": id, "platform": "YOUTUBE", "url": "https://youtube.example/live" });
-        staff.act("addBroadcast", add).await;
-        env.pass(TimeDelta::days(20));
-        let live = staff.act("startMeeting", json!({ "meetingId": id, "stage": "QUESTIONS" })).await["meeting"].clone();
+        staff.mutate("addBroadcast", add).await;
+        env.advance(TimeDelta::days(20));
+        let live = staff.mutate("startMeeting", json!({ "meetingId": id, "stage": "QUESTIONS" })).await["meeting"].clone();
         assert_eq!(live["phase"], "LIVE");
         assert_eq!(live["broadcasts"][0]["startedAt"], live["startedAt"]);
-        env.pass(TimeDelta::minutes(50));
-        let ended = staff.act("endMeeting", json!({ "meetingId": id })).await["meeting"].clone();
+        env.advance(TimeDelta::minutes(50));
+        let ended = staff.mutate("endMeeting", json!({ "meetingId": id })).await["meeting"].clone();
         assert_eq!(ended["phase"], "ENDED");
         assert_eq!(ended["broadcasts"][0]["endedAt"], ended["endedAt"]);
-        assert_eq!(refusal(&staff.act("startMeeting", json!({ "meetingId": id })).await), "WRONG_STATE");
-        assert_eq!(refusal(&staff.act("setStage", json!({ "meetingId": id, "stage": "BREAK" })).await), "WRONG_STATE");
+        assert_eq!(refusal(&staff.mutate("startMeeting", json!({ "meetingId": id })).await), "WRONG_STATE");
+        assert_eq!(refusal(&staff.mutate("setStage", json!({ "meetingId": id, "stage": "BREAK" })).await), "WRONG_STATE");
     }
 
     async fn rejects_regions_that_the_host_does_not_cover(env) {
@@ -52,7 +52,7 @@ on_both_engines! {
             (OBLAST, DISTRICT, true), (OBLAST, OKRUG, false), (DISTRICT, OKRUG, true), (DISTRICT, VILLAGE, false),
             (OKRUG, VILLAGE, true), (OKRUG, OKRUG, false), (OBLAST, "113200000", false),
         ] {
-            let payload = staff.act("planMeeting", plan(&env, host, region, json!({}))).await;
+            let payload = staff.mutate("planMeeting", plan(&env, host, region, json!({}))).await;
             if allowed {
                 assert!(payload["refusal"].is_null(), "{host} {region}: {payload}");
             } else {
@@ -76,13 +76,13 @@ on_both_engines! {
             (json!({ "host": VILLAGE, "region": VILLAGE }), "INVALID", "host"),
             (json!({ "origin": "OFF_CALENDAR" }), "DECREE", "offCalendarReason"),
         ] {
-            let payload = staff.act("planMeeting", plan(&env, DISTRICT, OKRUG, change.clone())).await;
+            let payload = staff.mutate("planMeeting", plan(&env, DISTRICT, OKRUG, change.clone())).await;
             assert_eq!(refusal(&payload), code, "{change}");
             assert_eq!(payload["refusal"]["field"], field, "{change}");
         }
         let off = json!({ "origin": "OFF_CALENDAR", "offCalendarReason": "Су тасқыны" });
-        assert!(staff.act("planMeeting", plan(&env, DISTRICT, OKRUG, off)).await["refusal"].is_null());
-        let meetings = env.stranger().query("{ meetings { totalCount } }", json!({})).await;
+        assert!(staff.mutate("planMeeting", plan(&env, DISTRICT, OKRUG, off)).await["refusal"].is_null());
+        let meetings = env.anonymous().query("{ meetings { totalCount } }", json!({})).await;
         assert_eq!(meetings["meetings"]["totalCount"], 1, "nothing of a refused plan is left");
     }
 
@@ -94,10 +94,10 @@ on_both_engines! {
             assert_eq!(staff.announce(&meeting).await["announcedInTime"], in_time, "{host} {days}");
         }
         let late = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(14), "AFTER").await);
-        env.pass(TimeDelta::hours(15) - TimeDelta::milliseconds(1));
+        env.advance(TimeDelta::hours(15) - TimeDelta::milliseconds(1));
         let met = id_of(&staff.plan(DISTRICT, OKRUG, "2026-03-16T04:00:00Z".parse().unwrap(), "AFTER").await);
         assert_eq!(staff.announce(&met).await["announcedInTime"], true, "23:59:59.999 is still the date");
-        env.pass(TimeDelta::milliseconds(1));
+        env.advance(TimeDelta::milliseconds(1));
         assert_eq!(staff.announce(&late).await["announcedInTime"], false, "24:00 is the next one");
     }
 
@@ -108,31 +108,31 @@ on_both_engines! {
         let to = |days: i64, reason: &str, version: Value| {
             json!({ "meetingId": id, "plannedStart": env.now() + TimeDelta::days(days), "reason": reason, "version": version })
         };
-        let stale = staff.act("rescheduleMeeting", to(30, "Жол жабық", json!(1))).await;
+        let stale = staff.mutate("rescheduleMeeting", to(30, "Жол жабық", json!(1))).await;
         assert_eq!(refusal(&stale), "STALE");
         assert_eq!(stale["refusal"]["currentVersion"], announced["version"]);
-        assert_eq!(refusal(&staff.act("rescheduleMeeting", to(30, " ", json!(null))).await), "INVALID");
-        assert_eq!(refusal(&staff.act("rescheduleMeeting", to(-1, "Жол жабық", json!(null))).await), "INVALID");
-        let moved = staff.act("rescheduleMeeting", to(30, "Жол жабық", announced["version"].clone())).await;
+        assert_eq!(refusal(&staff.mutate("rescheduleMeeting", to(30, " ", json!(null))).await), "INVALID");
+        assert_eq!(refusal(&staff.mutate("rescheduleMeeting", to(-1, "Жол жабық", json!(null))).await), "INVALID");
+        let moved = staff.mutate("rescheduleMeeting", to(30, "Жол жабық", announced["version"].clone())).await;
         assert_eq!(moved["meeting"]["announcedInTime"], true);
-        env.pass(TimeDelta::days(1));
-        let nearer = staff.act("rescheduleMeeting", to(5, "Акимнің сапары", json!(null))).await;
+        env.advance(TimeDelta::days(1));
+        let nearer = staff.mutate("rescheduleMeeting", to(5, "Акимнің сапары", json!(null))).await;
         assert_eq!(nearer["meeting"]["announcedInTime"], false, "a new date is announced by the move");
-        assert_eq!(refusal(&staff.act("cancelMeeting", json!({ "meetingId": id, "reason": "" })).await), "INVALID");
-        let cancelled = staff.act("cancelMeeting", json!({ "meetingId": id, "reason": "Боран" })).await["meeting"].clone();
+        assert_eq!(refusal(&staff.mutate("cancelMeeting", json!({ "meetingId": id, "reason": "" })).await), "INVALID");
+        let cancelled = staff.mutate("cancelMeeting", json!({ "meetingId": id, "reason": "Боран" })).await["meeting"].clone();
         assert_eq!((cancelled["phase"].as_str(), cancelled["cancelReason"].as_str()), (Some("CANCELLED"), Some("Боран")));
-        assert_eq!(refusal(&staff.act("announceMeeting", json!({ "meetingId": id, "channels": ["PRESS"] })).await), "WRONG_STATE");
+        assert_eq!(refusal(&staff.mutate("announceMeeting", json!({ "meetingId": id, "channels": ["PRESS"] })).await), "WRONG_STATE");
     }
 
     async fn a_broadcast_needs_an_http_url_and_an_unfinished_meeting(env) {
         let staff = env.akimat(DISTRICT);
         let id = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(20), "AFTER").await);
         for url in ["javascript:alert(1)", "ftp://x.example", "youtube", "http://", ""] {
-            let payload = staff.act("addBroadcast", json!({ "meetingId": id, "platform": "YOUTUBE", "url": url })).await;
+            let payload = staff.mutate("addBroadcast", json!({ "meetingId": id, "platform": "YOUTUBE", "url": url })).await;
             assert_eq!((refusal(&payload).as_str(), payload["refusal"]["field"].as_str()), ("INVALID", Some("url")), "{url}");
         }
-        staff.act("cancelMeeting", json!({ "meetingId": id, "reason": "Боран" })).await;
-        let payload = staff.act("addBroadcast", json!({ "meetingId": id, "platform": "VK", "url": "https://vk.example/1" })).await;
+        staff.mutate("cancelMeeting", json!({ "meetingId": id, "reason": "Боран" })).await;
+        let payload = staff.mutate("addBroadcast", json!({ "meetingId": id, "platform": "VK", "url": "https://vk.example/1" })).await;
         assert_eq!(refusal(&payload), "WRONG_STATE");
     }
 
@@ -140,11 +140,11 @@ on_both_engines! {
         let staff = env.akimat(OBLAST);
         for (host, region, days, title) in [(OBLAST, DISTRICT, 30, "Көктем"), (DISTRICT, OKRUG, 10, "Су мәселесі"), (OKRUG, VILLAGE, 20, "Жол")] {
             let change = json!({ "title": { "kk": title }, "plannedStart": env.now() + TimeDelta::days(days) });
-            staff.act("planMeeting", plan(&env, host, region, change)).await;
+            staff.mutate("planMeeting", plan(&env, host, region, change)).await;
         }
         let titles = async |filter: Value| {
             let query = "query($filter: MeetingFilter) { meetings(filter: $filter) { totalCount nodes { title { kk } } } }";
-            let found = env.stranger().query(query, json!({ "filter": filter })).await["meetings"].clone();
+            let found = env.anonymous().query(query, json!({ "filter": filter })).await["meetings"].clone();
             let titles: Vec<String> = found["nodes"].as_array().unwrap().iter().map(|node| node["title"]["kk"].as_str().unwrap().to_owned()).collect();
             assert_eq!(found["totalCount"], titles.len());
             titles
@@ -157,8 +157,8 @@ on_both_engines! {
         assert_eq!(titles(json!({ "from": "2026-03-13" })).await, ["Жол", "Көктем"]);
         assert_eq!(titles(json!({ "search": "су маселеси" })).await, ["Су мәселесі"]);
         let page = "query($after: String) { meetings(first: 1, after: $after) { nodes { title { kk } } pageInfo { hasNextPage endCursor } } }";
-        let first = env.stranger().query(page, json!({})).await["meetings"].clone();
-        let second = env.stranger().query(page, json!({ "after": first["pageInfo"]["endCursor"] })).await["meetings"].clone();
+        let first = env.anonymous().query(page, json!({})).await["meetings"].clone();
+        let second = env.anonymous().query(page, json!({ "after": first["pageInfo"]["endCursor"] })).await["meetings"].clone();
         assert_eq!(second["nodes"][0]["title"]["kk"], "Жол");
     }
 }

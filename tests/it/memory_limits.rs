@@ -10,9 +10,9 @@ use std::{
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, Frames, HOST, PATIENCE, Process, frame,
-    outside::{now, person, settings_on},
-    until,
+    Actor, Engine, HOST, Process, RawWebSocket, TIMEOUT,
+    external::{now, person, settings_on},
+    frame, until,
 };
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -37,8 +37,11 @@ impl Flood {
             tokio::spawn(async move {
                 loop {
                     // Who is not introduced is closed after ten seconds in any case.
-                    let mut socket =
-                        if introduced { Frames::introduced(&host).await } else { Frames::open(&host).await };
+                    let mut socket = if introduced {
+                        RawWebSocket::introduced(&host).await
+                    } else {
+                        RawWebSocket::open(&host).await
+                    };
                     sent.fetch_add(socket.raw.flood(&what).await, Ordering::Relaxed);
                     cut.fetch_add(1, Ordering::Relaxed);
                 }
@@ -48,7 +51,7 @@ impl Flood {
     }
 
     /// Waits until so many were cut off, and ends. Gives how many bytes were taken of those.
-    async fn end_after(self, cuts: usize) -> usize {
+    async fn end_after_disconnects(self, cuts: usize) -> usize {
         until(async || self.cut.load(Ordering::Relaxed), || (), |cut| *cut >= cuts).await;
         self.tasks.iter().for_each(JoinHandle::abort);
         self.sent.load(Ordering::Relaxed)
@@ -83,7 +86,7 @@ async fn keeps_its_memory(engine: Engine, kind: &str, what: Vec<u8>, as_gateways
     let flood = Flood::begin(&program.host, &what, as_gateways);
     let flooded = median_of_posts(&ana, &meeting, "flooded").await;
     // A gateway is given up when it has taken nothing for ten seconds; anybody else is closed for the number of messages.
-    let sent = flood.end_after(ATTACKERS).await;
+    let sent = flood.end_after_disconnects(ATTACKERS).await;
     let (after, peak) = program.memory();
     eprintln!(
         "{engine:?}, flood of {kind}: {} MB sent; memory {} MB before, {} MB at the highest, {} MB after; posts' median {quiet:?} quiet, \
@@ -97,7 +100,7 @@ async fn keeps_its_memory(engine: Engine, kind: &str, what: Vec<u8>, as_gateways
     let name = if as_gateways { "kezdesu_slow_readers_total" } else { "kezdesu_socket_floods_total" };
     let counted: usize = program.metric(name).await.parse().unwrap();
     assert!(counted >= ATTACKERS / 2, "{kind}: {counted}");
-    tokio::time::timeout(PATIENCE, ana.post(&meeting, "Соңы")).await.expect("it serves");
+    tokio::time::timeout(TIMEOUT, ana.post(&meeting, "Соңы")).await.expect("it serves");
     assert!(program.terminate().await);
 }
 

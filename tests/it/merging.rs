@@ -21,12 +21,12 @@ impl Hall {
 
     async fn vote(&self, voters: &[usize], id: &str) {
         for voter in voters {
-            done(&self.voters[*voter].act("voteComment", json!({ "commentId": id })).await);
+            done(&self.voters[*voter].mutate("voteComment", json!({ "commentId": id })).await);
         }
     }
 
     async fn merge(&self, ids: &[&str], into: &str) -> Value {
-        done(&self.moderator.act("mergeComments", json!({ "into": into, "commentIds": ids })).await)
+        done(&self.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": ids })).await)
     }
 
     /// A comment as somebody sees it.
@@ -42,25 +42,27 @@ impl Hall {
     }
 
     async fn try_moderate(&self, action: &str, ids: &[&str]) -> Value {
-        self.moderator.act("moderateComments", json!({ "commentIds": ids, "action": action, "reason": "себеп" })).await
+        self.moderator
+            .mutate("moderateComments", json!({ "commentIds": ids, "action": action, "reason": "себеп" }))
+            .await
     }
 
     /// A broadcast, and a connector's way to say what became of comments on it.
-    async fn broadcast(&self, env: &TestEnv) -> Wire {
+    async fn broadcast(&self, env: &TestEnv) -> Importer {
         let add = json!({ "meetingId": self.meeting, "platform": "VK", "url": "https://vk.example/live" });
-        let broadcast = id_of(&self.staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
-        Wire { connector: env.connector(HOST), meeting: self.meeting.clone(), broadcast, posted: json!(env.now()) }
+        let broadcast = id_of(&self.staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        Importer { connector: env.connector(HOST), meeting: self.meeting.clone(), broadcast, posted: json!(env.now()) }
     }
 }
 
-struct Wire {
+struct Importer {
     connector: Actor,
     meeting: String,
     broadcast: String,
     posted: Value,
 }
 
-impl Wire {
+impl Importer {
     async fn import(&self, comments: &[(&str, &str, bool)]) -> Value {
         let one = |(id, body, deleted): &(&str, &str, bool)| {
             json!({ "externalId": id, "authorExternalId": format!("account of {id}"), "authorName": "Марат", "body": body,
@@ -68,7 +70,7 @@ impl Wire {
         };
         let comments: Vec<_> = comments.iter().map(one).collect();
         let input = json!({ "meetingId": self.meeting, "broadcastId": self.broadcast, "comments": comments });
-        self.connector.act("importComments", input).await
+        self.connector.mutate("importComments", input).await
     }
 }
 
@@ -82,7 +84,7 @@ fn stands(state: &str, votes: i64, joined: bool) -> (String, i64, bool) {
 }
 
 async fn withdraw(author: &Actor, id: &str) -> Value {
-    done(&author.act("withdrawComment", json!({ "commentId": id })).await)
+    done(&author.mutate("withdrawComment", json!({ "commentId": id })).await)
 }
 
 on_both_engines! {
@@ -103,7 +105,7 @@ on_both_engines! {
         }
         assert_eq!(told, [json!(a), json!(c), json!(b)], "what was joined before has come along");
         hall.vote(&[4], &b).await;
-        let mut live = env.stranger().follow_comments(&hall.meeting, None, "PUBLIC").await;
+        let mut live = env.anonymous().follow_comments(&hall.meeting, None, "PUBLIC").await;
         assert_eq!(withdraw(&ben, &b).await["state"], "WITHDRAWN");
         let mut events = Vec::new();
         for _ in 0..3 {
@@ -119,7 +121,7 @@ on_both_engines! {
         for (voter, voted) in [(0, true), (1, true), (2, false), (3, false), (4, false)] {
             assert_eq!(hall.seen_by(&hall.voters[voter], &a).await["viewerHasVoted"], voted, "voter {voter}");
         }
-        assert_eq!(refusal(&ana.act("postComment", json!({ "meetingId": hall.meeting, "body": "Жол қашан?" })).await), "DUPLICATE");
+        assert_eq!(refusal(&ana.mutate("postComment", json!({ "meetingId": hall.meeting, "body": "Жол қашан?" })).await), "DUPLICATE");
         assert_eq!(hall.merge(&[&c], &a).await["votes"], 3, "what was joined once can be joined again");
     }
 
@@ -133,11 +135,11 @@ on_both_engines! {
         hall.moderator.moderate("APPROVE", &[&ids[0], &ids[2]]).await;
         hall.merge(&[&ids[0], &ids[1]], &ids[2]).await;
         // Whatever the mode is by then, only what was public is public.
-        hall.moderator.act("setModeration", json!({ "meetingId": hall.meeting, "mode": "AFTER" })).await;
+        hall.moderator.mutate("setModeration", json!({ "meetingId": hall.meeting, "mode": "AFTER" })).await;
         withdraw(&dana, &ids[2]).await;
         assert_eq!(hall.stand(&ids[0]).await, stands("PUBLISHED", 0, false));
         assert_eq!(hall.stand(&ids[1]).await, stands("PENDING", 0, false));
-        assert_eq!(env.stranger().comments(&hall.meeting, json!({})).await.len(), 1);
+        assert_eq!(env.anonymous().comments(&hall.meeting, json!({})).await.len(), 1);
     }
 
     async fn deleting_the_target_on_its_platform_restores_merged_comments(env) {
@@ -181,7 +183,7 @@ on_both_engines! {
         for order in [[&a, &b], [&b, &a]] {
             hall.merge(&[&a], &b).await;
             assert_eq!(refusal(&hall.try_moderate("RESTORE", &[&a]).await), "WRONG_STATE", "the other can still be seen");
-            assert_eq!(refusal(&ana.act("postComment", again.clone()).await), "DUPLICATE");
+            assert_eq!(refusal(&ana.mutate("postComment", again.clone()).await), "DUPLICATE");
             hall.moderator.moderate("HIDE", &[&b]).await;
             let restored = hall.moderator.moderate("RESTORE", &order.map(String::as_str)).await;
             assert!(restored.as_array().unwrap().iter().all(|one| one["state"] == "PUBLISHED" && one["votes"] == 2), "{restored}");
@@ -202,14 +204,14 @@ on_both_engines! {
         hall.moderator.moderate("RESTORE", &[&b]).await;
         hall.merge(&[&a], &b).await;
         hall.moderator.moderate("HIDE", &[&b]).await;
-        assert_eq!(done(&ana.act("postComment", again).await)["state"], "PUBLISHED", "nobody can see what was said");
+        assert_eq!(done(&ana.mutate("postComment", again).await)["state"], "PUBLISHED", "nobody can see what was said");
     }
 
     async fn an_author_does_not_vote_for_their_own_comment_through_a_merge(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
         let hall = Hall::open(&env, "AFTER").await;
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
-        done(&ben.act("voteComment", json!({ "commentId": a })).await);
+        done(&ben.mutate("voteComment", json!({ "commentId": a })).await);
         hall.vote(&[0], &a).await;
         assert_eq!(hall.merge(&[&a], &b).await["votes"], 1, "one person besides the author wants it");
         assert_eq!(hall.seen_by(&ben, &b).await["viewerHasVoted"], false);
@@ -217,7 +219,7 @@ on_both_engines! {
         withdraw(&ben, &b).await;
         assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 2, false));
         assert_eq!(hall.seen_by(&ben, &a).await["viewerHasVoted"], true);
-        assert_eq!(done(&ben.act("voteComment", json!({ "commentId": a, "up": false })).await)["votes"], 1);
+        assert_eq!(done(&ben.mutate("voteComment", json!({ "commentId": a, "up": false })).await)["votes"], 1);
     }
 
     async fn a_person_has_one_vote_per_merge(env) {
@@ -227,7 +229,7 @@ on_both_engines! {
         hall.vote(&[0, 1], &a).await;
         hall.vote(&[1], &b).await;
         hall.merge(&[&a], &b).await;
-        let vote = async |voter: usize, up: bool| done(&hall.voters[voter].act("voteComment", json!({ "commentId": b, "up": up })).await);
+        let vote = async |voter: usize, up: bool| done(&hall.voters[voter].mutate("voteComment", json!({ "commentId": b, "up": up })).await);
         assert_eq!(vote(0, true).await["votes"], 2, "they have voted for it already");
         let gone = vote(1, false).await;
         assert_eq!((&gone["votes"], &gone["viewerHasVoted"]), (&json!(1), &json!(false)));
@@ -245,7 +247,7 @@ on_both_engines! {
         hall.vote(&[0], &a).await;
         hall.merge(&[&a], &b).await;
         assert_eq!(withdraw(&ana, &a).await["state"], "WITHDRAWN");
-        hall.moderator.act("answerComment", json!({ "commentId": b, "answer": "Мамырда" })).await;
+        hall.moderator.mutate("answerComment", json!({ "commentId": b, "answer": "Мамырда" })).await;
         assert_eq!(hall.seen_by(&ana, &a).await["mergedInto"]["answer"], "Мамырда");
 
         let (c, d) = (id_of(&ana.post(&hall.meeting, "Көпір?").await), id_of(&ben.post(&hall.meeting, "Көпір ше?").await));
@@ -266,7 +268,7 @@ on_both_engines! {
         hall.vote(&[1, 2], &b).await;
         hall.vote(&[3], &c).await;
         assert_eq!(hall.merge(&[&a, &c, &d], &b).await["votes"], 4);
-        let mut live = env.stranger().follow_comments(&hall.meeting, None, "PUBLIC").await;
+        let mut live = env.anonymous().follow_comments(&hall.meeting, None, "PUBLIC").await;
         withdraw(&ana, &a).await;
         let event = live.next().await;
         assert_eq!((&event["commentId"], &event["kind"], &event["comment"]["votes"]), (&json!(b), &json!("CHANGED"), &json!(3)));
@@ -281,7 +283,7 @@ on_both_engines! {
         assert_eq!(hall.stand(&b).await, stands("PUBLISHED", 3, false));
         for (voter, left) in [(3, 3), (0, 2), (1, 1)] {
             let down = json!({ "commentId": b, "up": false });
-            assert_eq!(done(&hall.voters[voter].act("voteComment", down).await)["votes"], left);
+            assert_eq!(done(&hall.voters[voter].mutate("voteComment", down).await)["votes"], left);
         }
     }
 
@@ -292,7 +294,7 @@ on_both_engines! {
         hall.vote(&[0, 1], &a).await;
         hall.vote(&[1, 2], &b).await;
         hall.vote(&[3], &c).await;
-        done(&ben.act("voteComment", json!({ "commentId": c })).await);
+        done(&ben.mutate("voteComment", json!({ "commentId": c })).await);
         hall.merge(&[&a, &c], &b).await;
         withdraw(&ana, &a).await;
         // As an earlier version has left it.
@@ -305,12 +307,12 @@ on_both_engines! {
 
     async fn merging_does_not_reveal_comments_of_other_meetings(env) {
         let hall = Hall::open(&env, "AFTER").await;
-        let admin = env.somebody("Staff", &["ADMIN"], None);
+        let admin = env.person("Staff", &["ADMIN"], None);
         let far = admin.live_meeting("103200000", "103230000", env.now(), "BEFORE").await;
         let ana = env.citizen("Ana");
         let into = id_of(&ana.post(&hall.meeting, "Жол?").await);
         let secret = id_of(&ana.post(&far, "Құпия").await);
-        let merge = async |id: &str| hall.moderator.act("mergeComments", json!({ "into": into, "commentIds": [id] })).await;
+        let merge = async |id: &str| hall.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": [id] })).await;
         let hidden = merge(&secret).await;
         assert_eq!((refusal(&hidden), &hidden), ("NOT_FOUND".to_owned(), &merge("cmt_00000000000000000000000000").await));
         for (act, input, field) in [
@@ -319,14 +321,14 @@ on_both_engines! {
             ("moderateComments", json!({ "commentIds": [into, secret], "action": "APPROVE" }), "commentIds.1"),
             ("labelComment", json!({ "commentId": secret, "labels": [] }), "commentId"),
         ] {
-            let refused = hall.moderator.act(act, input).await;
+            let refused = hall.moderator.mutate(act, input).await;
             assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("NOT_FOUND", Some(field)), "{act}");
         }
         let other = id_of(&ana.post(&far, "Ашық").await);
         admin.moderate("APPROVE", &[&other]).await;
         assert_eq!(refusal(&merge(&other).await), "INVALID", "this one everybody can see");
         for ids in [[&secret, &other], [&other, &secret]] {
-            let both = hall.moderator.act("mergeComments", json!({ "into": into, "commentIds": ids })).await;
+            let both = hall.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": ids })).await;
             assert_eq!(both, hidden, "nor beside one that can be seen");
         }
     }
@@ -346,9 +348,9 @@ on_both_engines! {
             let (withdrawn, hidden) = (json!({ "commentId": b }), json!({ "commentIds": [b], "action": "HIDE", "reason": "себеп" }));
             let ben = ben.at(there.clone());
             tokio::join!(
-                async { hall.moderator.act("mergeComments", here).await },
-                async { moderator.act("mergeComments", other).await },
-                async { if round % 2 == 0 { ben.act("withdrawComment", withdrawn).await } else { moderator.act("moderateComments", hidden).await } },
+                async { hall.moderator.mutate("mergeComments", here).await },
+                async { moderator.mutate("mergeComments", other).await },
+                async { if round % 2 == 0 { ben.mutate("withdrawComment", withdrawn).await } else { moderator.mutate("moderateComments", hidden).await } },
             );
             let (one, two) = (hall.stand(&a).await, hall.stand(&b).await);
             let alone = |stand: &(String, i64, bool)| !stand.2 && ["PUBLISHED", "HIDDEN", "WITHDRAWN"].contains(&stand.0.as_str());

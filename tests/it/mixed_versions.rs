@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 async fn post(actor: &Actor, meeting: &str, body: &str, key: Option<&str>) -> Value {
-    actor.act("postComment", json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })).await
+    actor.mutate("postComment", json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })).await
 }
 
 on_both_engines! {
@@ -35,7 +35,7 @@ on_both_engines! {
         set(r#"["хам"]"#).await;
         assert_eq!(refusal(&post(&ana, &meeting, "Хам!", None).await), "BLOCKED_WORD");
         assert_eq!(moderator.meeting(&meeting).await["moderation"]["blockedWords"], json!(["хам"]));
-        let ours = moderator.act("setModeration", json!({ "meetingId": meeting, "blockedWords": ["сөз"] })).await;
+        let ours = moderator.mutate("setModeration", json!({ "meetingId": meeting, "blockedWords": ["сөз"] })).await;
         assert_eq!(ours["meeting"]["moderation"]["blockedWords"], json!(["сөз"]));
         assert!(post(&ana, &meeting, "Хам!", None).await["refusal"].is_null());
         assert_eq!(refusal(&post(&ana, &meeting, "Сөз!", None).await), "BLOCKED_WORD");

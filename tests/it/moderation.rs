@@ -11,7 +11,7 @@ on_both_engines! {
         let moderator = env.moderator(HOST);
         for bad in ["*", " * ", "*сөз", "сө*з", "сөз**", "?!"] {
             let words = json!({ "meetingId": meeting, "blockedWords": ["жақсы*", "екі сөз", bad] });
-            let refused = moderator.act("setModeration", words).await;
+            let refused = moderator.mutate("setModeration", words).await;
             assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("INVALID", &json!("blockedWords.2")), "{bad}");
         }
     }
@@ -25,9 +25,9 @@ on_both_engines! {
         }
         moderator.moderate("REJECT", &[&ids[0]]).await;
         let input = json!({ "commentIds": ids, "action": "APPROVE" });
-        let refused = moderator.act("moderateComments", input).await;
+        let refused = moderator.mutate("moderateComments", input).await;
         assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("WRONG_STATE", &json!("commentIds.0")));
-        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 0, "none was approved");
+        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 0, "none was approved");
         let approved = moderator.moderate("APPROVE", &[&ids[1], &ids[2], &ids[1]]).await;
         let states: Vec<_> = approved.as_array().unwrap().iter().map(|one| &one["state"]).collect();
         assert_eq!(states, ["PUBLISHED"; 3], "also what is named twice is shown as it is");
@@ -36,10 +36,10 @@ on_both_engines! {
         assert_eq!(moderator.meeting(&meeting).await["commentsHead"], head, "what is approved stays so, without an event");
         for (action, reason) in [("REJECT", json!(null)), ("HIDE", json!("  "))] {
             let input = json!({ "commentIds": [ids[1]], "action": action, "reason": reason });
-            let payload = moderator.act("moderateComments", input).await;
+            let payload = moderator.mutate("moderateComments", input).await;
             assert_eq!((refusal(&payload).as_str(), payload["refusal"]["field"].as_str()), ("INVALID", Some("reason")));
         }
-        assert_eq!(refusal(&moderator.act("moderateComments", json!({ "commentIds": [], "action": "APPROVE" })).await), "INVALID");
+        assert_eq!(refusal(&moderator.mutate("moderateComments", json!({ "commentIds": [], "action": "APPROVE" })).await), "INVALID");
     }
 
     async fn hidden_comments_are_not_public_until_restored(env) {
@@ -47,11 +47,11 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let id = id_of(&ana.post(&meeting, "Жол?").await);
         moderator.moderate("HIDE", &[&id]).await;
-        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 0);
+        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 0);
         let own = ana.comments(&meeting, json!({})).await;
         assert_eq!((own[0]["state"].as_str(), own[0]["stateReason"].as_str()), (Some("HIDDEN"), Some("off topic")));
         moderator.moderate("RESTORE", &[&id]).await;
-        let public = env.stranger().comments(&meeting, json!({})).await;
+        let public = env.anonymous().comments(&meeting, json!({})).await;
         assert_eq!((public[0]["state"].as_str(), public[0]["stateReason"].is_null()), (Some("PUBLISHED"), true));
     }
 
@@ -60,7 +60,7 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = id_of(&ana.post(&meeting, "Бір").await);
         let second = id_of(&ana.post(&meeting, "Екі").await);
-        let select = async |id: &str| moderator.act("selectComment", json!({ "commentId": id })).await;
+        let select = async |id: &str| moderator.mutate("selectComment", json!({ "commentId": id })).await;
         assert_eq!(select(&first).await["comment"]["state"], "SELECTED");
         assert_eq!(select(&second).await["comment"]["state"], "SELECTED");
         let states: Vec<Value> = moderator.comments(&meeting, json!({})).await.iter().map(|comment| comment["state"].clone()).collect();
@@ -69,10 +69,10 @@ on_both_engines! {
         assert!(one["refusal"].is_null() && two["refusal"].is_null());
         let selected = moderator.comments(&meeting, json!({ "states": ["SELECTED"] })).await;
         assert_eq!(selected.len(), 1, "two moderators at once select one");
-        let answered = moderator.act("answerComment", json!({ "commentId": first, "answer": "Мамырда" })).await["comment"].clone();
+        let answered = moderator.mutate("answerComment", json!({ "commentId": first, "answer": "Мамырда" })).await["comment"].clone();
         assert_eq!((answered["state"].as_str(), answered["answer"].as_str()), (Some("ANSWERED"), Some("Мамырда")));
         assert_eq!(refusal(&select(&first).await), "WRONG_STATE");
-        let better = moderator.act("answerComment", json!({ "commentId": first, "answer": "15 мамырда" })).await["comment"].clone();
+        let better = moderator.mutate("answerComment", json!({ "commentId": first, "answer": "15 мамырда" })).await["comment"].clone();
         assert_eq!((better["answer"].as_str(), &better["answeredAt"]), (Some("15 мамырда"), &answered["answeredAt"]));
     }
 
@@ -83,34 +83,34 @@ on_both_engines! {
         let one = id_of(&ana.post(&meeting, "Жол қашан?").await);
         let two = id_of(&ben.post(&meeting, "Жолды қашан жөндейсіз?").await);
         for comment in [&one, &two] {
-            dana.act("voteComment", json!({ "commentId": comment })).await;
+            dana.mutate("voteComment", json!({ "commentId": comment })).await;
         }
-        env.citizen("Erlan").act("voteComment", json!({ "commentId": two })).await;
-        let merged = moderator.act("mergeComments", json!({ "into": one, "commentIds": [two] })).await["comment"].clone();
+        env.citizen("Erlan").mutate("voteComment", json!({ "commentId": two })).await;
+        let merged = moderator.mutate("mergeComments", json!({ "into": one, "commentIds": [two] })).await["comment"].clone();
         assert_eq!(merged["votes"], 2, "each voter counts once");
-        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 1);
-        moderator.act("answerComment", json!({ "commentId": one, "answer": "Мамырда" })).await;
+        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 1);
+        moderator.mutate("answerComment", json!({ "commentId": one, "answer": "Мамырда" })).await;
         let own = ben.comments(&meeting, json!({ "states": ["MERGED"] })).await;
         assert_eq!(own[0]["mergedInto"]["answer"], "Мамырда");
         let three = id_of(&dana.post(&meeting, "Ал көпір?").await);
         let merge = |into: &str, ids: &[&str]| json!({ "into": into, "commentIds": ids });
-        assert_eq!(refusal(&moderator.act("mergeComments", merge(&three, &[&three])).await), "INVALID");
-        assert_eq!(refusal(&moderator.act("mergeComments", merge(&two, &[&three])).await), "WRONG_STATE");
+        assert_eq!(refusal(&moderator.mutate("mergeComments", merge(&three, &[&three])).await), "INVALID");
+        assert_eq!(refusal(&moderator.mutate("mergeComments", merge(&two, &[&three])).await), "WRONG_STATE");
         let other = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let far = id_of(&ana.post(&other, "Жол қашан?").await);
-        assert_eq!(refusal(&moderator.act("mergeComments", merge(&three, &[&far])).await), "INVALID");
+        assert_eq!(refusal(&moderator.mutate("mergeComments", merge(&three, &[&far])).await), "INVALID");
     }
 
     async fn nobody_approves_their_own_comment(env) {
         let (staff, ana, other) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         for role in ["MODERATOR", "ADMIN"] {
-            let both = env.somebody("Both", &["CITIZEN", role], Some(HOST));
+            let both = env.person("Both", &["CITIZEN", role], Some(HOST));
             let theirs = id_of(&ana.post(&meeting, &format!("Жол, {role}?")).await);
             let own = id_of(&both.post(&meeting, &format!("Су, {role}?")).await);
             let second = id_of(&both.post(&meeting, &format!("Көпір, {role}?")).await);
             let decide = async |action: &str, ids: &[&str]| {
-                both.act("moderateComments", json!({ "commentIds": ids, "action": action, "reason": "себеп" })).await
+                both.mutate("moderateComments", json!({ "commentIds": ids, "action": action, "reason": "себеп" })).await
             };
             let refused = decide("APPROVE", &[&theirs, &own]).await;
             assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("INVALID", &json!("commentIds.1")), "{role}");
@@ -123,11 +123,11 @@ on_both_engines! {
             assert_eq!(refusal(&decide("RESTORE", &[&own]).await), "INVALID");
             // Nor by way of another: what is joined comes back as it was.
             assert!(decide("APPROVE", &[&theirs]).await["refusal"].is_null());
-            both.act("mergeComments", json!({ "into": theirs, "commentIds": [second] })).await;
-            ana.act("withdrawComment", json!({ "commentId": theirs })).await;
+            both.mutate("mergeComments", json!({ "into": theirs, "commentIds": [second] })).await;
+            ana.mutate("withdrawComment", json!({ "commentId": theirs })).await;
             assert_eq!(state(&second).await, "PENDING");
-            assert_eq!(refusal(&both.act("answerComment", json!({ "commentId": second })).await), "WRONG_STATE");
-            assert_eq!(refusal(&both.act("selectComment", json!({ "commentId": second })).await), "WRONG_STATE");
+            assert_eq!(refusal(&both.mutate("answerComment", json!({ "commentId": second })).await), "WRONG_STATE");
+            assert_eq!(refusal(&both.mutate("selectComment", json!({ "commentId": second })).await), "WRONG_STATE");
             other.moderate("APPROVE", &[&second]).await;
             assert!(decide("APPROVE", &[&second]).await["refusal"].is_null(), "it is public already");
             assert!(decide("HIDE", &[&second]).await["refusal"].is_null());
@@ -140,17 +140,17 @@ on_both_engines! {
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let set = json!({ "meetingId": meeting, "mode": "BEFORE", "blockedWords": ["хам"], "slowModeSeconds": 5 });
-        moderator.act("setModeration", set.clone()).await;
+        moderator.mutate("setModeration", set.clone()).await;
         assert_eq!(staff.meeting(&meeting).await["moderation"]["blockedWords"], json!(["хам"]));
-        let public = env.stranger().meeting(&meeting).await["moderation"].clone();
+        let public = env.anonymous().meeting(&meeting).await["moderation"].clone();
         assert_eq!(public, json!({ "mode": "BEFORE", "slowModeSeconds": 5, "acceptingComments": true, "blockedWords": null }));
         let version = moderator.meeting(&meeting).await["version"].clone();
-        moderator.act("setModeration", set).await;
+        moderator.mutate("setModeration", set).await;
         assert_eq!(moderator.meeting(&meeting).await["version"], version, "the same settings again change nothing");
         for change in [json!({ "slowModeSeconds": 3601 }), json!({ "slowModeSeconds": -1 }), json!({ "blockedWords": vec!["а"; 501] })] {
             let mut input = change.clone();
             input["meetingId"] = json!(meeting);
-            assert_eq!(refusal(&moderator.act("setModeration", input).await), "INVALID", "{change}");
+            assert_eq!(refusal(&moderator.mutate("setModeration", input).await), "INVALID", "{change}");
         }
     }
 
@@ -165,40 +165,40 @@ on_both_engines! {
         let Some(GlobalId::Meeting(locked)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let tx = env.service(0).app().store.begin().await.unwrap();
         tx.lock_meeting(locked).await.unwrap();
-        let refused = moderator.act("labelComment", many.clone()).await;
+        let refused = moderator.mutate("labelComment", many.clone()).await;
         assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("INVALID", Some("labels")));
         let long = json!({ "meetingId": meeting, "blockedWords": ["ж".repeat(2000)] });
-        assert_eq!(refusal(&moderator.act("setModeration", long).await), "TOO_LONG");
+        assert_eq!(refusal(&moderator.mutate("setModeration", long).await), "TOO_LONG");
         let hide = json!({ "commentIds": [id], "action": "HIDE", "reason": "ж".repeat(2000) });
-        assert_eq!(refusal(&moderator.act("moderateComments", hide).await), "TOO_LONG");
+        assert_eq!(refusal(&moderator.mutate("moderateComments", hide).await), "TOO_LONG");
         for (act, mut input) in [
             ("cancelMeeting", json!({ "reason": " " })),
             ("rescheduleMeeting", json!({ "reason": " ", "plannedStart": env.now() + TimeDelta::days(1) })),
             ("addBroadcast", json!({ "platform": "VK", "url": "vk" })),
         ] {
             input["meetingId"] = json!(meeting);
-            assert_eq!(refusal(&staff.act(act, input).await), "INVALID", "{act}");
+            assert_eq!(refusal(&staff.mutate(act, input).await), "INVALID", "{act}");
         }
         drop(tx);
-        let (refused, posted) = tokio::join!(moderator.act("labelComment", many), ana.post(&meeting, "Су?"));
+        let (refused, posted) = tokio::join!(moderator.mutate("labelComment", many), ana.post(&meeting, "Су?"));
         assert_eq!((refusal(&refused).as_str(), posted["state"].as_str()), ("INVALID", Some("PUBLISHED")));
-        let (refused, posted) = tokio::join!(moderator.try_act("labelComment", labelled(100_000)), ana.post(&meeting, "Жарық?"));
+        let (refused, posted) = tokio::join!(moderator.try_mutate("labelComment", labelled(100_000)), ana.post(&meeting, "Жарық?"));
         assert_eq!((&refused["errors"][0]["extensions"]["code"], &posted["state"]), (&json!("COST_EXCEEDED"), &json!("PUBLISHED")));
         let few = json!({ "commentId": id, "labels": vec!["жол"; 1000] });
-        assert_eq!(moderator.act("labelComment", few).await["comment"]["labels"], json!(["жол"]));
+        assert_eq!(moderator.mutate("labelComment", few).await["comment"]["labels"], json!(["жол"]));
     }
 
     async fn rejects_muting_an_unknown_author(env) {
         let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "TELEVISION", "url": "https://tv.example/live" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let one = json!({ "externalId": "a", "authorName": "Көрермен", "body": "Жол?", "postedAt": env.now() });
-        connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await;
+        connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await;
         let id = id_of(&moderator.comments(&meeting, json!({})).await[0]);
         let head = moderator.meeting(&meeting).await["commentsHead"].clone();
         for minutes in [10, 0] {
-            let refused = moderator.act("muteAuthor", json!({ "commentId": id, "minutes": minutes })).await;
+            let refused = moderator.mutate("muteAuthor", json!({ "commentId": id, "minutes": minutes })).await;
             assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("INVALID", Some("commentId")));
             assert_eq!(refused["refusal"]["message"], "The platform did not say who wrote this, so its author cannot be muted.");
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, HOST, TestEnv, Wire, databases, id_of, readiness, until};
+use harness::{Actor, Engine, HOST, TcpProxy, TestEnv, databases, id_of, readiness, until};
 use serde_json::{Value, json};
 
 async fn ready(env: &TestEnv, replica: usize) -> (u16, Value) {
@@ -13,14 +13,14 @@ async fn ready(env: &TestEnv, replica: usize) -> (u16, Value) {
 /// Waits until a replica says this of its bus, while the environment's time passes.
 async fn until_bus_is(env: &TestEnv, replica: usize, up: bool) -> Value {
     let good = |(_, said): &(u16, Value)| said["checks"]["bus"] == up;
-    let (status, said) = until(|| ready(env, replica), || env.pass(TimeDelta::seconds(1)), good).await;
+    let (status, said) = until(|| ready(env, replica), || env.advance(TimeDelta::seconds(1)), good).await;
     assert_eq!(status, 200, "without the bus the service goes on: {said}");
     said
 }
 
 /// A test environment whose bus is at the end of a wire.
-async fn with_bus_on_a_wire() -> (TestEnv, Wire) {
-    let (wire, url) = Wire::instead_of(&databases().await.redis()).await;
+async fn with_bus_on_a_wire() -> (TestEnv, TcpProxy) {
+    let (wire, url) = TcpProxy::instead_of(&databases().await.redis()).await;
     (TestEnv::with(Engine::Production, &[("KEZDESU_REDIS_URL", &url)]).await, wire)
 }
 
@@ -30,17 +30,17 @@ async fn serves_without_the_bus_reports_it_and_recovers() {
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let second = env.replica().await;
-    let mut live = env.stranger().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
+    let mut live = env.anonymous().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
     until_bus_is(&env, 0, true).await;
     until_bus_is(&env, second, true).await;
     for round in 0..3 {
-        wire.cut();
+        wire.take_down();
         let said = until_bus_is(&env, second, false).await;
         assert_eq!(said["degraded"], true);
         let posted = ana.post(&meeting, &format!("Байланыссыз {round}")).await;
         let event = live.next_event_in(&env).await;
         assert_eq!((&event["comment"]["id"], &event["kind"]), (&posted["id"], &json!("POSTED")));
-        wire.mend();
+        wire.restore();
         assert_eq!(until_bus_is(&env, 0, true).await["degraded"], false);
         until_bus_is(&env, second, true).await;
         let posted = ana.post(&meeting, &format!("Байланыс бар {round}")).await;
@@ -51,18 +51,18 @@ async fn serves_without_the_bus_reports_it_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn starts_without_the_bus_and_connects_later() {
-    let (wire, url) = Wire::instead_of(&databases().await.redis()).await;
-    wire.cut();
+    let (wire, url) = TcpProxy::instead_of(&databases().await.redis()).await;
+    wire.take_down();
     let mut env = TestEnv::with(Engine::Production, &[("KEZDESU_REDIS_URL", &url)]).await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let second = env.replica().await;
-    let mut near = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
-    let mut far = env.stranger().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
+    let mut near = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
+    let mut far = env.anonymous().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
     ana.post(&meeting, "Бір").await;
     assert_eq!(near.next().await["comment"]["body"], "Бір", "on the same replica nothing waits for the bus");
     assert_eq!(far.next_event_in(&env).await["comment"]["body"], "Бір");
-    wire.mend();
+    wire.restore();
     until_bus_is(&env, 0, true).await;
     until_bus_is(&env, second, true).await;
     ana.post(&meeting, "Екі").await;
@@ -75,8 +75,8 @@ async fn posts_do_not_wait_for_an_unresponsive_bus() {
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     until_bus_is(&env, 0, true).await;
-    let mut live = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
-    wire.hold();
+    let mut live = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
+    wire.pause();
     let began = std::time::Instant::now();
     for n in 0..30 {
         ana.post(&meeting, &format!("Сұрақ {n}")).await;
@@ -85,13 +85,13 @@ async fn posts_do_not_wait_for_an_unresponsive_bus() {
     let took = began.elapsed();
     assert!(took < std::time::Duration::from_secs(10), "posts waited for the bus: {took:?}");
     until_bus_is(&env, 0, false).await;
-    wire.mend();
+    wire.restore();
     until_bus_is(&env, 0, true).await;
 }
 
 /// A test environment whose database is at the end of a wire.
-async fn with_database_on_a_wire() -> (TestEnv, Wire) {
-    let (wire, url) = Wire::instead_of(&databases().await.fresh().await).await;
+async fn with_database_on_a_wire() -> (TestEnv, TcpProxy) {
+    let (wire, url) = TcpProxy::instead_of(&databases().await.fresh().await).await;
     (TestEnv::with(Engine::Production, &[("KEZDESU_DATABASE_URL", &url)]).await, wire)
 }
 
@@ -99,7 +99,7 @@ async fn with_database_on_a_wire() -> (TestEnv, Wire) {
 async fn post_until_done(author: Actor, meeting: String, body: String) -> (String, String, usize) {
     let input = json!({ "meetingId": meeting, "body": body, "idempotencyKey": body });
     for tries in 1..1000 {
-        let answer = author.try_act("postComment", input.clone()).await;
+        let answer = author.try_mutate("postComment", input.clone()).await;
         match answer["errors"][0]["extensions"]["code"].as_str() {
             None => {
                 let payload = &answer["data"]["postComment"];
@@ -125,7 +125,7 @@ async fn broken_database_connections_lose_and_duplicate_nothing() {
     let (env, wire) = with_database_on_a_wire().await;
     let staff = env.akimat(HOST);
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-    let mut live = env.stranger().follow_comments(&meeting, Some(0), "PUBLIC").await;
+    let mut live = env.anonymous().follow_comments(&meeting, Some(0), "PUBLIC").await;
     let writers: Vec<_> = (0..4)
         .map(|writer| {
             let (author, meeting) = (env.citizen(&format!("Writer {writer}")), meeting.clone());
@@ -145,7 +145,7 @@ async fn broken_database_connections_lose_and_duplicate_nothing() {
         assert_eq!(event["seq"].as_u64().unwrap(), u64::try_from(seen.len()).unwrap() + 1);
         seen.push(event["comment"]["id"].as_str().unwrap().to_owned());
         if seen.len() % 10 == 0 {
-            wire.snap();
+            wire.disconnect_all();
         }
     }
     let mut acknowledged = BTreeMap::new();
@@ -157,7 +157,7 @@ async fn broken_database_connections_lose_and_duplicate_nothing() {
         }
     }
     assert!(sent > 100, "something was sent again");
-    let reader = env.stranger();
+    let reader = env.anonymous();
     let kept = reader.comments(&meeting, json!({})).await;
     let listed: Vec<String> = kept.iter().map(id_of).collect();
     assert_eq!(listed, seen, "what was followed is what is listed, in the same order");
@@ -175,17 +175,17 @@ async fn is_not_ready_without_the_database_and_recovers() {
     let (env, wire) = with_database_on_a_wire().await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-    let mut live = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
-    wire.cut();
+    let mut live = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
+    wire.take_down();
     assert_eq!(ready(&env, 0).await.0, 503);
-    let answer = ana.try_act("postComment", json!({ "meetingId": meeting, "body": "Бар ма?" })).await;
+    let answer = ana.try_mutate("postComment", json!({ "meetingId": meeting, "body": "Бар ма?" })).await;
     let error = &answer["errors"][0];
     assert_eq!(error["extensions"]["code"], "INTERNAL", "{answer}");
     assert_eq!(error["extensions"].as_object().unwrap().len(), 2, "the code and the id, and nothing else: {error}");
     let units = ana.query("{ region(code: \"751110000\") { names { kk } } }", json!({})).await;
     assert_eq!(units["region"]["names"]["kk"], "Алмалы ауданы", "units need no database");
-    wire.mend();
-    until(|| ready(&env, 0), || env.pass(TimeDelta::seconds(1)), |(status, _)| *status == 200).await;
+    wire.restore();
+    until(|| ready(&env, 0), || env.advance(TimeDelta::seconds(1)), |(status, _)| *status == 200).await;
     ana.post(&meeting, "Қайтты").await;
     assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Қайтты", "the stream was never cut");
 }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use harness::{
-    Actor, Engine, HOST, PATIENCE, Process, TestEnv, error_code,
-    flood::{peak_memory, with_default_limits},
+    Actor, Engine, HOST, Process, TIMEOUT, TestEnv, error_code,
+    external::{anonymous, now, person, settings_on},
     id_of,
-    outside::{now, person, settings_on, stranger},
+    query_flood::{peak_memory, with_default_limits},
     until,
 };
 use kezdesu::graphql::node::GlobalId;
@@ -28,8 +28,8 @@ async fn send(actor: &Actor, accept: &str, query: &str, variables: Value) -> (u1
 /// Sends a query over a new socket and gives the type of the message that answers it, and its payload.
 async fn over_socket(actor: &Actor, query: &str) -> (String, Value) {
     let mut socket = actor.socket().await;
-    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
-    let said = socket.hear().await;
+    socket.send(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
+    let said = socket.receive().await;
     (said["type"].as_str().unwrap().to_owned(), said["payload"].clone())
 }
 
@@ -42,7 +42,7 @@ async fn long_answers(staff: &Actor, ana: &Actor, now: DateTime<Utc>, count: usi
             ("selectComment", json!({ "commentId": comment })),
             ("answerComment", json!({ "commentId": comment, "answer": "ә".repeat(5_000) })),
         ] {
-            let done = staff.act(act, input).await;
+            let done = staff.mutate(act, input).await;
             assert!(done["refusal"].is_null(), "{done}");
         }
     }
@@ -59,51 +59,51 @@ fn repeated(meeting: &str, times: usize) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rejects_a_response_beyond_two_megabytes() {
     let env = TestEnv::start(Engine::Embedded).await;
-    let staff = env.somebody("Staff", &["AKIMAT", "MODERATOR"], Some(HOST));
+    let staff = env.person("Staff", &["AKIMAT", "MODERATOR"], Some(HOST));
     let meeting = long_answers(&staff, &env.citizen("Ana"), env.now(), 10).await;
-    let stranger = env.stranger();
+    let anonymous = env.anonymous();
     let query = |times: usize| repeated(&meeting, times);
-    let (status, _, answer) = send(&stranger, RESPONSE, &query(15), json!({})).await;
+    let (status, _, answer) = send(&anonymous, RESPONSE, &query(15), json!({})).await;
     assert!(status == 200 && answer.get("errors").is_none(), "a megabyte and a half: {status}");
-    let (status, _, answer) = send(&stranger, RESPONSE, &query(49), json!({})).await;
+    let (status, _, answer) = send(&anonymous, RESPONSE, &query(49), json!({})).await;
     assert_eq!((status, error_code(&answer), answer["errors"].as_array().unwrap().len()), (400, "COST_EXCEEDED", 1));
     assert!(answer.get("data").is_none(), "no part of it is sent");
-    let (kind, payload) = over_socket(&stranger, &query(49)).await;
+    let (kind, payload) = over_socket(&anonymous, &query(49)).await;
     assert_eq!((kind.as_str(), &payload[0]["extensions"]["code"]), ("error", &json!("COST_EXCEEDED")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_field_names_in_the_response_size() {
     let env = TestEnv::start(Engine::Embedded).await;
-    let stranger = env.stranger();
+    let anonymous = env.anonymous();
     let query = |length: usize| {
         let mut fields = String::new();
         (0..40).for_each(|n| write!(fields, "a{n}{}: code ", "x".repeat(length)).unwrap());
         format!("{{ regions(first: 100) {{ nodes {{ {fields} }} }} }}")
     };
-    let (status, _, answer) = send(&stranger, RESPONSE, &query(300), json!({})).await;
+    let (status, _, answer) = send(&anonymous, RESPONSE, &query(300), json!({})).await;
     assert!(status == 200 && answer.get("errors").is_none(), "{status}");
-    let (status, _, answer) = send(&stranger, RESPONSE, &query(700), json!({})).await;
+    let (status, _, answer) = send(&anonymous, RESPONSE, &query(700), json!({})).await;
     assert_eq!((status, error_code(&answer)), (400, "COST_EXCEEDED"));
-    let (kind, payload) = over_socket(&stranger, &query(700)).await;
+    let (kind, payload) = over_socket(&anonymous, &query(700)).await;
     assert_eq!((kind.as_str(), &payload[0]["extensions"]["code"]), ("error", &json!("COST_EXCEEDED")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_the_statements_of_one_operation() {
     let env = TestEnv::start(Engine::Embedded).await;
-    let stranger = env.stranger();
+    let anonymous = env.anonymous();
     let each = "meetings(first: 1) { totalCount }";
     let query = |regions: usize, times: usize| {
         let mut fields = String::new();
         (0..times).for_each(|n| write!(fields, "a{n}: {each} ").unwrap());
         format!("{{ regions(first: {regions}) {{ nodes {{ {fields} }} }} }}")
     };
-    let (_, statements) = env.counting(stranger.query(&query(25, 2), json!({}))).await;
+    let (_, statements) = env.counting(anonymous.query(&query(25, 2), json!({}))).await;
     // A few are of jobs.
     assert!((100..=120).contains(&statements), "{statements} statements");
     let query = query(60, 2);
-    let ((status, _, answer), statements) = env.counting(send(&stranger, RESPONSE, &query, json!({}))).await;
+    let ((status, _, answer), statements) = env.counting(send(&anonymous, RESPONSE, &query, json!({}))).await;
     assert_eq!((status, error_code(&answer)), (400, "COST_EXCEEDED"), "{answer:.300}");
     assert!(statements <= 120, "{statements} statements");
 }
@@ -147,17 +147,17 @@ async fn unread_responses_use_bounded_memory() {
     // Thirty sockets ask for more than a gigabyte with half a megabyte, and read nothing of it.
     let mut sockets = Vec::new();
     for _ in 0..30 {
-        let mut socket = stranger(&program.host).socket().await;
+        let mut socket = anonymous(&program.host).socket().await;
         for id in 0..20 {
             let payload = json!({ "query": repeated(&meeting, 19) });
-            socket.say(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
+            socket.send(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
         }
         sockets.push(socket);
     }
     let ask =
-        async || send(&stranger(&program.host), RESPONSE, "{ regions(first: 1) { totalCount } }", json!({})).await;
+        async || send(&anonymous(&program.host), RESPONSE, "{ regions(first: 1) { totalCount } }", json!({})).await;
     // A debug build on a busy machine takes its time for them.
-    let refused = tokio::time::timeout(PATIENCE * 4, async {
+    let refused = tokio::time::timeout(TIMEOUT * 4, async {
         loop {
             let asked = ask().await;
             if asked.0 == 503 {
@@ -204,11 +204,11 @@ async fn rejects_mutations_beyond_the_concurrency_limit_but_answers_queries() {
         let answered = posts.try_join_next();
         async { answered }
     };
-    let refused = until(ask, || env.pass(TimeDelta::milliseconds(500)), Option::is_some).await;
+    let refused = until(ask, || env.advance(TimeDelta::milliseconds(500)), Option::is_some).await;
     let refused = refused.unwrap().unwrap().unwrap_err();
     let expected = (503, Some("1".to_owned()), "RATE_LIMITED".to_owned(), "SERVICE".to_owned());
     assert_eq!(refused, expected, "one has no place");
-    let seen = env.stranger().query("{ regions(first: 1) { totalCount } }", json!({})).await;
+    let seen = env.anonymous().query("{ regions(first: 1) { totalCount } }", json!({})).await;
     assert!(seen["regions"]["totalCount"].is_i64(), "queries have places of their own");
     assert!(posts.try_join_next().is_none(), "the two that have a place still wait for the writer");
     drop(writer);

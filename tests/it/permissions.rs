@@ -20,7 +20,7 @@ fn outcome(answer: &Value) -> &'static str {
 }
 
 async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(&'static str, &'static str)> {
-    let admin = env.somebody("Admin", &["ADMIN"], None);
+    let admin = env.person("Admin", &["ADMIN"], None);
     let start = env.now() + TimeDelta::days(9);
     let planned = id_of(&admin.plan(HOST, REGION, start, "AFTER").await);
     let live = admin.live_meeting(HOST, REGION, env.now(), "AFTER").await;
@@ -28,7 +28,7 @@ async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(&'static str, &'static s
     let comment = id_of(&other.post(&live, "Жол?").await);
     let second = id_of(&other.post(&live, "Су?").await);
     let add = json!({ "meetingId": live, "platform": "VK", "url": "https://vk.example/1" });
-    let broadcast = id_of(&admin.act("addBroadcast", add.clone()).await["meeting"]["broadcasts"][0]);
+    let broadcast = id_of(&admin.mutate("addBroadcast", add.clone()).await["meeting"]["broadcasts"][0]);
     let plan = json!({ "host": HOST, "region": REGION, "title": { "kk": "К" }, "origin": "CALENDAR", "plannedStart": start, "plannedMinutes": 60 });
     let mut done = Vec::new();
     for (name, input) in [
@@ -52,7 +52,7 @@ async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(&'static str, &'static s
         ("startMeeting", json!({ "meetingId": live })),
         ("endMeeting", json!({ "meetingId": live })),
     ] {
-        done.push((name, outcome(&actor.try_act(name, input).await)));
+        done.push((name, outcome(&actor.try_mutate(name, input).await)));
     }
     done
 }
@@ -61,15 +61,15 @@ async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(&'static str, &'static s
 async fn the_matrix_of_roles_and_mutations_matches_the_reviewed_one() {
     let env = TestEnv::start(Engine::Embedded).await;
     let columns: Vec<(&str, Actor)> = vec![
-        ("anonymous", env.stranger()),
+        ("anonymous", env.anonymous()),
         ("citizen", env.citizen("Ana")),
         ("moderator", env.moderator(HOST)),
         ("akimat", env.akimat(HOST)),
         ("akimat above", env.akimat("100000000")),
         ("akimat beside", env.akimat("103233000")),
         ("connector", env.connector(HOST)),
-        ("oversight", env.somebody("Oversight", &["ADMINISTRATION"], None)),
-        ("admin", env.somebody("Admin", &["ADMIN"], None)),
+        ("oversight", env.person("Oversight", &["ADMINISTRATION"], None)),
+        ("admin", env.person("Admin", &["ADMIN"], None)),
     ];
     let mut rows: Vec<String> = Vec::new();
     for (name, actor) in &columns {
@@ -99,7 +99,7 @@ on_both_engines! {
         let hidden = id_of(&ana.post(&meeting, "Құпия сұрақ").await);
         let node = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }";
         let entity = "query($id: ID!) { _entities(representations: [{ __typename: \"Comment\", id: $id }]) { ... on Comment { body } } }";
-        for actor in [env.stranger(), env.citizen("Ben"), env.moderator("711110000"), env.connector(HOST)] {
+        for actor in [env.anonymous(), env.citizen("Ben"), env.moderator("711110000"), env.connector(HOST)] {
             let found = actor.query(node, json!({ "id": hidden })).await;
             assert_eq!(found, json!({ "node": null, "nodes": [null] }));
             assert_eq!(actor.query(entity, json!({ "id": hidden })).await["_entities"], json!([null]));
@@ -110,10 +110,10 @@ on_both_engines! {
         let unknown = "cmt_00000000000000000000000000";
         let ben = env.citizen("Ben");
         for mutation in ["voteComment", "withdrawComment"] {
-            let hidden = ben.try_act(mutation, json!({ "commentId": hidden })).await;
-            assert_eq!(hidden, ben.try_act(mutation, json!({ "commentId": unknown })).await, "hidden and missing look alike");
+            let hidden = ben.try_mutate(mutation, json!({ "commentId": hidden })).await;
+            assert_eq!(hidden, ben.try_mutate(mutation, json!({ "commentId": unknown })).await, "hidden and missing look alike");
         }
-        for actor in [ana, moderator, staff, env.somebody("Oversight", &["ADMINISTRATION"], None), env.akimat("100000000")] {
+        for actor in [ana, moderator, staff, env.person("Oversight", &["ADMINISTRATION"], None), env.akimat("100000000")] {
             assert_eq!(actor.query(node, json!({ "id": hidden })).await["node"]["id"], json!(hidden));
             assert_eq!(actor.query(entity, json!({ "id": hidden })).await["_entities"][0]["body"], "Құпия сұрақ");
         }
@@ -128,15 +128,15 @@ on_both_engines! {
             { "__typename": "Meeting", "id": meeting }, { "__typename": "Meeting", "id": "nonsense" },
             { "__typename": "Region", "id": "region_100000000" },
         ]);
-        let found = env.stranger().query(query, json!({ "all": all })).await["_entities"].clone();
+        let found = env.anonymous().query(query, json!({ "all": all })).await["_entities"].clone();
         assert_eq!(found, json!([{ "code": "103230000" }, null, { "phase": "LIVE" }, null, { "code": "100000000" }]));
         let many = vec![json!({ "__typename": "Region", "code": "103230000" }); 201];
-        assert_eq!(env.stranger().error(query, json!({ "all": many })).await, "COST_EXCEEDED");
+        assert_eq!(env.anonymous().error(query, json!({ "all": many })).await, "COST_EXCEEDED");
     }
 
     async fn the_viewer_matches_the_token(env) {
         let query = "{ viewer { subject displayName roles region { code } } }";
-        assert!(env.stranger().query(query, json!({})).await["viewer"].is_null());
+        assert!(env.anonymous().query(query, json!({})).await["viewer"].is_null());
         let viewer = env.moderator(HOST).query(query, json!({})).await["viewer"].clone();
         assert_eq!((viewer["displayName"].as_str(), &viewer["roles"], viewer["region"]["code"].as_str()), (Some("Moderator"), &json!(["MODERATOR"]), Some(HOST)));
     }

@@ -46,7 +46,7 @@ on_both_engines! {
         assert!(first["data"]["viewer"]["subject"].is_string(), "{first}");
         let (_, again) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
         assert_eq!(again, first);
-        let (_, other) = post(&env.stranger(), json!({ "documentId": format!("sha256:{HASH}") })).await;
+        let (_, other) = post(&env.anonymous(), json!({ "documentId": format!("sha256:{HASH}") })).await;
         assert_eq!(other, json!({ "data": { "viewer": null } }), "the text is shared, the answer is not");
         let get = web().get(format!("http://{}/graphql", env.host(0)));
         let get = get.query(&[("extensions", by_hash(HASH).to_string())]).send().await.unwrap();
@@ -72,11 +72,11 @@ on_both_engines! {
         post(&ana, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
         let mut socket = ana.socket().await;
         let subscribe = |id: &str, hash: &str| json!({ "id": id, "type": "subscribe", "payload": { "extensions": by_hash(hash) } });
-        socket.say(&subscribe("1", HASH)).await;
-        assert_eq!(socket.hear().await["type"], "next");
-        assert_eq!(socket.hear().await["type"], "complete");
-        socket.say(&subscribe("2", "unknown")).await;
-        let refused = socket.hear().await;
+        socket.send(&subscribe("1", HASH)).await;
+        assert_eq!(socket.receive().await["type"], "next");
+        assert_eq!(socket.receive().await["type"], "complete");
+        socket.send(&subscribe("2", "unknown")).await;
+        let refused = socket.receive().await;
         assert_eq!(refused["payload"][0]["extensions"]["code"], "PERSISTED_QUERY_NOT_FOUND", "{refused}");
     }
 }
@@ -85,7 +85,7 @@ on_both_engines! {
 async fn one_client_does_not_evict_the_queries_of_others() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_TRUSTED_PROXIES", "127.0.0.0/8")]).await;
     let from = async |address: &str, body: Value| {
-        let sent = env.stranger().request().header("x-forwarded-for", address).json(&body).send().await.unwrap();
+        let sent = env.anonymous().request().header("x-forwarded-for", address).json(&body).send().await.unwrap();
         sent.json::<Value>().await.unwrap()
     };
     let register = |query: &str, hash: &str| json!({ "query": query, "extensions": by_hash(hash) });
@@ -109,7 +109,7 @@ async fn a_safelist_restricts_the_public_but_not_staff() {
     let dir = tempfile::tempdir().unwrap();
     let env = listed(&dir).await;
     let region = json!({ "documentId": "region", "variables": { "code": HOST } });
-    for one in [env.stranger(), env.citizen("Ana")] {
+    for one in [env.anonymous(), env.citizen("Ana")] {
         let (_, answer) = post(&one, region.clone()).await;
         assert!(answer["data"]["region"]["name"].is_string(), "{answer}");
         let (status, answer) = post(&one, json!({ "query": WHO })).await;
@@ -138,18 +138,18 @@ async fn a_safelist_restricts_the_public_but_not_staff() {
     let staff = env.akimat(HOST);
     let (_, registered) = post(&staff, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
     assert!(registered["data"].is_object());
-    let (status, _) = post(&env.stranger(), json!({ "extensions": by_hash(HASH) })).await;
+    let (status, _) = post(&env.anonymous(), json!({ "extensions": by_hash(HASH) })).await;
     assert_eq!(status, 403, "what staff has registered is not listed either");
     let (_, answer) = post(&staff, json!({ "query": WHO })).await;
     assert!(answer["data"]["viewer"]["subject"].is_string(), "{answer}");
 
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-    let mut socket = env.stranger().socket().await;
+    let mut socket = env.anonymous().socket().await;
     let follow = json!({ "documentId": "follow", "variables": { "id": meeting } });
-    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": follow })).await;
-    assert_eq!(socket.hear().await["payload"]["data"]["comments"]["kind"], "SUBSCRIBED");
-    socket.say(&json!({ "id": "2", "type": "subscribe", "payload": { "query": WHO } })).await;
-    let refused = socket.hear().await;
+    socket.send(&json!({ "id": "1", "type": "subscribe", "payload": follow })).await;
+    assert_eq!(socket.receive().await["payload"]["data"]["comments"]["kind"], "SUBSCRIBED");
+    socket.send(&json!({ "id": "2", "type": "subscribe", "payload": { "query": WHO } })).await;
+    let refused = socket.receive().await;
     assert_eq!(
         (&refused["type"], &refused["payload"][0]["extensions"]["code"]),
         (&json!("error"), &json!("FORBIDDEN"))

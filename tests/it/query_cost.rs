@@ -11,7 +11,7 @@ async fn first_event(actor: &Actor, query: &str, variables: &Value) -> String {
     let mut answer = actor.request().header("accept", "text/event-stream").json(&body).send().await.unwrap();
     let mut text = String::new();
     while !text.contains("\n\n") {
-        let Some(chunk) = tokio::time::timeout(harness::PATIENCE, answer.chunk()).await.unwrap().unwrap() else {
+        let Some(chunk) = tokio::time::timeout(harness::TIMEOUT, answer.chunk()).await.unwrap().unwrap() else {
             break;
         };
         text.push_str(std::str::from_utf8(&chunk).unwrap());
@@ -28,18 +28,18 @@ async fn live() -> (TestEnv, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_the_query_and_variables_kept_for_a_subscriber() {
     let (env, meeting) = live().await;
-    let stranger = env.stranger();
+    let anonymous = env.anonymous();
     let many = Value::Array(vec![json!({ "a": 0 }); 9_000]);
     let undeclared = json!({ "id": meeting, "more": many });
-    let event = first_event(&stranger, FOLLOW, &undeclared).await;
+    let event = first_event(&anonymous, FOLLOW, &undeclared).await;
     assert!(event.contains("timeSplit") && !event.contains("errors"), "what nobody declares is left out: {event}");
     let padded = format!("{FOLLOW} #{}", "x".repeat(17_000));
     for (query, variables) in
         [(FOLLOW, json!({ "id": "x".repeat(17_000) })), (padded.as_str(), json!({ "id": meeting }))]
     {
-        let event = first_event(&stranger, query, &variables).await;
+        let event = first_event(&anonymous, query, &variables).await;
         assert!(event.contains("COST_EXCEEDED"), "{event}");
-        assert_eq!(stranger.follow(query, variables).await.refused().await, "COST_EXCEEDED");
+        assert_eq!(anonymous.follow(query, variables).await.refused().await, "COST_EXCEEDED");
     }
 }
 
@@ -48,14 +48,14 @@ async fn limits_the_values_in_variables() {
     let (env, _) = live().await;
     let query = "query($kinds: [RegionKind!]) { regions(first: 1, kinds: $kinds) { totalCount } }";
     let kinds = |count: usize| json!({ "kinds": vec!["VILLAGE"; count] });
-    assert!(env.stranger().query(query, kinds(10_000)).await["regions"]["totalCount"].is_i64());
-    assert_eq!(env.stranger().error(query, kinds(20_001)).await, "COST_EXCEEDED");
+    assert!(env.anonymous().query(query, kinds(10_000)).await["regions"]["totalCount"].is_i64());
+    assert_eq!(env.anonymous().error(query, kinds(20_001)).await, "COST_EXCEEDED");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fields_that_query_the_database_cost_more() {
     let (env, meeting) = live().await;
-    let stranger = env.stranger();
+    let anonymous = env.anonymous();
     // Each region's meetings are read for themselves, and counted.
     let each = "meetings(first: 1) { totalCount nodes { id } }";
     let repeated = |times: usize| {
@@ -64,11 +64,11 @@ async fn fields_that_query_the_database_cost_more() {
             (0..times).map(|n| format!("a{n}: {each} ")).collect::<String>()
         )
     };
-    assert_eq!(stranger.error(&repeated(2), json!({})).await, "COST_EXCEEDED");
+    assert_eq!(anonymous.error(&repeated(2), json!({})).await, "COST_EXCEEDED");
     // A screen is far from that.
     let screen = "query($id: ID!, $code: KatoCode!) { meeting(id: $id) { title { kk } timeSplit { stage } broadcasts { url } comments(first: 50) { \
                   totalCount nodes { id body votes authorName state } } } region(code: $code) { name meetings(first: 20) { nodes { id phase \
                   title { kk } comments(first: 3) { nodes { body } } } } } }";
-    let shown = stranger.query(screen, json!({ "id": meeting, "code": HOST })).await;
+    let shown = anonymous.query(screen, json!({ "id": meeting, "code": HOST })).await;
     assert_eq!(id_of(&shown["region"]["meetings"]["nodes"][0]), meeting);
 }

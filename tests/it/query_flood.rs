@@ -2,8 +2,8 @@
 
 use harness::{
     Engine, HOST, Process,
-    flood::{Flood, dearest, peak_memory, posts, quantile, with_default_limits},
-    outside::{now, person, settings_on},
+    external::{now, person, settings_on},
+    query_flood::{Flood, dearest, peak_memory, posts, quantile, with_default_limits},
 };
 
 const POSTS: usize = 100;

@@ -17,24 +17,24 @@ on_both_engines! {
         assert_eq!((first["receipt"].as_str(), first["body"].as_str(), first["state"].as_str()), (Some("Q-0001"), Some("Жол қашан жөнделеді?"), Some("PUBLISHED")));
         assert_eq!((first["authorName"].as_str(), first["viewerIsAuthor"].as_bool()), (Some("Ana"), Some(true)));
         assert_eq!(ben.post(&after, "Су бар ма?").await["receipt"], "Q-0002");
-        assert_eq!(env.stranger().comments(&after, json!({})).await.len(), 2);
+        assert_eq!(env.anonymous().comments(&after, json!({})).await.len(), 2);
 
         let before = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let waiting = ana.post(&before, "Жарық қашан болады?").await;
         assert_eq!((waiting["receipt"].as_str(), waiting["state"].as_str()), (Some("Q-0001"), Some("PENDING")));
-        assert_eq!(env.stranger().comments(&before, json!({})).await.len(), 0);
+        assert_eq!(env.anonymous().comments(&before, json!({})).await.len(), 0);
         assert_eq!(ben.comments(&before, json!({})).await.len(), 0);
         assert_eq!(ana.comments(&before, json!({})).await.len(), 1, "the author sees what waits");
         env.moderator(HOST).moderate("APPROVE", &[&id_of(&waiting)]).await;
-        assert_eq!(env.stranger().comments(&before, json!({})).await.len(), 1);
+        assert_eq!(env.anonymous().comments(&before, json!({})).await.len(), 1);
     }
 
     async fn rejects_invalid_comments_and_stores_nothing(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let moderator = env.moderator(HOST);
-        moderator.act("setModeration", json!({ "meetingId": meeting, "blockedWords": ["хам*"] })).await;
-        let post = async |body: &str| ana.act("postComment", json!({ "meetingId": meeting, "body": body })).await;
+        moderator.mutate("setModeration", json!({ "meetingId": meeting, "blockedWords": ["хам*"] })).await;
+        let post = async |body: &str| ana.mutate("postComment", json!({ "meetingId": meeting, "body": body })).await;
         assert_eq!(refusal(&post(" \u{3000} ").await), "INVALID");
         assert_eq!(refusal(&post(&"ж".repeat(1001)).await), "TOO_LONG");
         assert_eq!(refusal(&post("Вы XAМЫ!").await), "BLOCKED_WORD");
@@ -49,31 +49,31 @@ on_both_engines! {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let start = env.now() + TimeDelta::days(8);
         let meeting = id_of(&staff.plan(HOST, HOST, start, "AFTER").await);
-        let post = async |body: &str| ana.act("postComment", json!({ "meetingId": meeting, "body": body })).await;
+        let post = async |body: &str| ana.mutate("postComment", json!({ "meetingId": meeting, "body": body })).await;
         let early = post("Ерте").await;
         assert_eq!(refusal(&early), "NOT_LIVE");
         assert!(early["refusal"]["opensAt"].as_str().unwrap().starts_with("2026-03-10T04:00:00"));
         staff.announce(&meeting).await;
-        env.pass(TimeDelta::days(8));
-        staff.act("startMeeting", json!({ "meetingId": meeting })).await;
+        env.advance(TimeDelta::days(8));
+        staff.mutate("startMeeting", json!({ "meetingId": meeting })).await;
         assert_eq!(ana.meeting(&meeting).await["viewerCanPost"], true);
-        moderator.act("setModeration", json!({ "meetingId": meeting, "acceptingComments": false })).await;
+        moderator.mutate("setModeration", json!({ "meetingId": meeting, "acceptingComments": false })).await;
         assert_eq!(refusal(&post("Жабық").await), "COMMENTS_CLOSED");
         assert_eq!(ana.meeting(&meeting).await["viewerCanPost"], false);
-        moderator.act("setModeration", json!({ "meetingId": meeting, "acceptingComments": true, "slowModeSeconds": 30 })).await;
+        moderator.mutate("setModeration", json!({ "meetingId": meeting, "acceptingComments": true, "slowModeSeconds": 30 })).await;
         assert!(post("Бір").await["refusal"].is_null());
-        env.pass(TimeDelta::milliseconds(29_001));
+        env.advance(TimeDelta::milliseconds(29_001));
         let fast = post("Екі").await;
         assert_eq!((refusal(&fast).as_str(), fast["refusal"]["retryAfterMs"].as_i64()), ("TOO_FAST", Some(999)));
-        env.pass(TimeDelta::milliseconds(999));
+        env.advance(TimeDelta::milliseconds(999));
         let second = id_of(&post("Екі").await["comment"]);
-        moderator.act("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 0 })).await;
-        moderator.act("muteAuthor", json!({ "commentId": second, "minutes": 10 })).await;
+        moderator.mutate("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 0 })).await;
+        moderator.mutate("muteAuthor", json!({ "commentId": second, "minutes": 10 })).await;
         let muted = post("Үш").await;
         assert_eq!((refusal(&muted).as_str(), muted["refusal"]["retryAfterMs"].as_i64()), ("MUTED", Some(600_000)));
-        env.pass(TimeDelta::minutes(10));
+        env.advance(TimeDelta::minutes(10));
         assert!(post("Үш").await["refusal"].is_null());
-        staff.act("endMeeting", json!({ "meetingId": meeting })).await;
+        staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
         let over = post("Кеш").await;
         assert_eq!(refusal(&over), "NOT_LIVE");
         assert!(over["refusal"]["opensAt"].is_null());
@@ -85,16 +85,16 @@ on_both_engines! {
         let comment = id_of(&ana.post(&meeting, "Жол?").await);
         let vote = |up: bool| json!({ "commentId": comment, "up": up });
         for _ in 0..3 {
-            let voted = ben.act("voteComment", vote(true)).await["comment"].clone();
+            let voted = ben.mutate("voteComment", vote(true)).await["comment"].clone();
             assert_eq!((voted["votes"].as_i64(), voted["viewerHasVoted"].as_bool()), (Some(1), Some(true)));
         }
-        assert_eq!(env.citizen("Dana").act("voteComment", vote(true)).await["comment"]["votes"], 2);
-        assert_eq!(ben.act("voteComment", vote(false)).await["comment"]["votes"], 1);
-        assert_eq!(ben.act("voteComment", vote(false)).await["comment"]["votes"], 1);
-        assert_eq!(refusal(&ana.act("voteComment", vote(true)).await), "INVALID", "not for one's own");
-        let answers = futures_util::future::join_all((0..8).map(|_| ben.act("voteComment", vote(true)))).await;
+        assert_eq!(env.citizen("Dana").mutate("voteComment", vote(true)).await["comment"]["votes"], 2);
+        assert_eq!(ben.mutate("voteComment", vote(false)).await["comment"]["votes"], 1);
+        assert_eq!(ben.mutate("voteComment", vote(false)).await["comment"]["votes"], 1);
+        assert_eq!(refusal(&ana.mutate("voteComment", vote(true)).await), "INVALID", "not for one's own");
+        let answers = futures_util::future::join_all((0..8).map(|_| ben.mutate("voteComment", vote(true)))).await;
         assert!(answers.iter().all(|payload| payload["comment"]["votes"] == 2), "all at once count once too");
-        let list = env.stranger().comments(&meeting, json!({ "orderBy": "MOST_VOTED" })).await;
+        let list = env.anonymous().comments(&meeting, json!({ "orderBy": "MOST_VOTED" })).await;
         assert_eq!(list[0]["votes"], 2);
     }
 
@@ -102,22 +102,22 @@ on_both_engines! {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = json!({ "commentId": id_of(&ana.post(&meeting, "Жол?").await) });
-        let answer = ben.try_act("withdrawComment", comment.clone()).await;
+        let answer = ben.try_mutate("withdrawComment", comment.clone()).await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN");
-        assert_eq!(ana.act("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
-        assert_eq!(ana.act("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
-        assert_eq!(refusal(&ben.act("withdrawComment", comment.clone()).await), "NOT_FOUND", "what is hidden is not there");
-        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 0);
+        assert_eq!(ana.mutate("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
+        assert_eq!(ana.mutate("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
+        assert_eq!(refusal(&ben.mutate("withdrawComment", comment.clone()).await), "NOT_FOUND", "what is hidden is not there");
+        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 0);
     }
 
     async fn filters_comments_by_words_kind_and_label(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = id_of(&ana.post(&meeting, "Қашан жол жөнделеді?").await);
-        ana.act("postComment", json!({ "meetingId": meeting, "body": "Ағаш егейік 100%", "kind": "PROPOSAL" })).await;
-        moderator.act("labelComment", json!({ "commentId": first, "labels": ["жол_1", "жол_1", "көлік", "Road \"1\""] })).await;
+        ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Ағаш егейік 100%", "kind": "PROPOSAL" })).await;
+        moderator.mutate("labelComment", json!({ "commentId": first, "labels": ["жол_1", "жол_1", "көлік", "Road \"1\""] })).await;
         let found = async |filter: Value| {
-            env.stranger().comments(&meeting, filter).await.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+            env.anonymous().comments(&meeting, filter).await.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(found(json!({ "search": "кашан ЖОЛ" })).await, ["Q-0001"]);
         assert_eq!(found(json!({ "search": "%" })).await, ["Q-0002"], "signs are found as they are");
@@ -134,31 +134,31 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "YOUTUBE", "url": "https://youtube.example/live" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let connector = env.connector(HOST);
         let one = |id: &str, body: &str, deleted: bool| {
             json!({ "externalId": id, "authorExternalId": "u1", "authorName": "Марат", "body": body, "postedAt": env.now(), "deleted": deleted })
         };
         let import = async |comments: Vec<Value>| {
-            connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await
+            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await
         };
         let counts = |payload: &Value| ["imported", "duplicates", "changed", "removed"].map(|name| payload[name].as_i64().unwrap());
         let done = import(vec![one("a", "Бірінші", false), one("b", "Екінші\nжол", false), one("a", "Бірінші", false)]).await;
         assert_eq!(counts(&done), [2, 1, 0, 0]);
-        let list = env.stranger().comments(&meeting, json!({})).await;
+        let list = env.anonymous().comments(&meeting, json!({})).await;
         assert_eq!(bodies(&list), ["Бірінші", "Екінші жол"]);
         assert_eq!((list[0]["platform"].as_str(), list[0]["receipt"].as_str()), (Some("YOUTUBE"), Some("Q-0001")));
         let done = import(vec![one("b", "Өзгерді", false), one("a", "", true), one("c", "Үшінші", false), one("d", "", true)]).await;
         assert_eq!(counts(&done), [1, 0, 1, 2]);
-        assert_eq!(bodies(&env.stranger().comments(&meeting, json!({})).await), ["Өзгерді", "Үшінші"]);
+        assert_eq!(bodies(&env.anonymous().comments(&meeting, json!({})).await), ["Өзгерді", "Үшінші"]);
         let long = "с".repeat(3000);
         import(vec![one("e", &long, false)]).await;
-        let list = env.stranger().comments(&meeting, json!({})).await;
+        let list = env.anonymous().comments(&meeting, json!({})).await;
         assert_eq!(list[2]["body"].as_str().unwrap().chars().count(), 1000);
         let many = (0..501).map(|n| one(&n.to_string(), "көп", false)).collect();
         assert_eq!(refusal(&import(many).await), "INVALID");
         let other = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        let wrong = connector.act("importComments", json!({ "meetingId": other, "broadcastId": broadcast, "comments": [] })).await;
+        let wrong = connector.mutate("importComments", json!({ "meetingId": other, "broadcastId": broadcast, "comments": [] })).await;
         assert_eq!(refusal(&wrong), "NOT_FOUND");
     }
 
@@ -166,17 +166,17 @@ on_both_engines! {
         let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let import = async |body: &str| {
             let one = json!({ "externalId": "a", "authorName": "Марат", "body": body, "postedAt": env.now() });
-            connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await
+            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await
         };
         import("Жақсы сөз").await;
         let waiting = id_of(&moderator.comments(&meeting, json!({})).await[0]);
         moderator.moderate("APPROVE", &[&waiting]).await;
-        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 1);
+        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 1);
         import("Жаман сөз").await;
-        assert_eq!(env.stranger().comments(&meeting, json!({})).await.len(), 0, "nobody has approved this text");
+        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 0, "nobody has approved this text");
         assert_eq!(moderator.comments(&meeting, json!({})).await[0]["state"], "PENDING");
     }
 
@@ -184,17 +184,17 @@ on_both_engines! {
         let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let import = async |id: &str, author: &str, body: &str| {
             // Who it is by was said when it was new.
             let author = (id == "c" || body == "Бір").then_some(author);
             let one = json!({ "externalId": id, "authorExternalId": author, "authorName": "Марат", "body": body, "postedAt": env.now() });
-            connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await
+            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await
         };
         import("a", "u1", "Бір").await;
         import("b", "u2", "Бір").await;
         let first = id_of(&moderator.comments(&meeting, json!({})).await[0]);
-        moderator.act("muteAuthor", json!({ "commentId": first, "minutes": 10 })).await;
+        moderator.mutate("muteAuthor", json!({ "commentId": first, "minutes": 10 })).await;
         for id in ["a", "b"] {
             assert_eq!(import(id, "", "Екі").await["changed"], 1);
         }
@@ -203,7 +203,7 @@ on_both_engines! {
         import("c", "u1", "Үш").await;
         assert_eq!(state(2).await, "PENDING");
         moderator.moderate("APPROVE", &[&first]).await;
-        env.pass(TimeDelta::minutes(10));
+        env.advance(TimeDelta::minutes(10));
         import("a", "", "Төрт").await;
         assert_eq!(state(0).await, "PUBLISHED", "they may write again");
     }
@@ -212,26 +212,26 @@ on_both_engines! {
         let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let import = async |deleted: bool| {
             let one = |id: &&str| json!({ "externalId": id, "authorName": "Марат", "body": format!("Сұрақ {id}"), "postedAt": env.now(), "deleted": deleted });
             let comments: Vec<_> = ["rejected", "hidden", "joined", "answered"].iter().map(one).collect();
-            connector.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await
+            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await
         };
         import(false).await;
         let ids: Vec<_> = moderator.comments(&meeting, json!({})).await.iter().map(id_of).collect();
         moderator.moderate("REJECT", &[&ids[0]]).await;
         moderator.moderate("APPROVE", &[&ids[1], &ids[3]]).await;
         moderator.moderate("HIDE", &[&ids[1]]).await;
-        moderator.act("answerComment", json!({ "commentId": ids[3] })).await;
-        moderator.act("mergeComments", json!({ "into": ids[3], "commentIds": [ids[2]] })).await;
+        moderator.mutate("answerComment", json!({ "commentId": ids[3] })).await;
+        moderator.mutate("mergeComments", json!({ "into": ids[3], "commentIds": [ids[2]] })).await;
         let done = import(true).await;
         assert_eq!((done["removed"].as_i64(), done["duplicates"].as_i64()), (Some(3), Some(1)));
         for id in &ids[..3] {
             let restore = json!({ "commentIds": [id], "action": "RESTORE" });
-            assert_eq!(refusal(&moderator.act("moderateComments", restore).await), "WRONG_STATE");
+            assert_eq!(refusal(&moderator.mutate("moderateComments", restore).await), "WRONG_STATE");
         }
-        let public = env.stranger().comments(&meeting, json!({})).await;
+        let public = env.anonymous().comments(&meeting, json!({})).await;
         assert_eq!(bodies(&public), ["Сұрақ answered"], "what was answered stays");
         assert_eq!(import(true).await["removed"], 0);
     }
@@ -242,7 +242,7 @@ on_both_engines! {
         let mut broadcasts = Vec::new();
         for place in 0..2 {
             let add = json!({ "meetingId": meeting, "platform": "VK", "url": format!("https://vk.example/{place}") });
-            broadcasts.push(id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][place]));
+            broadcasts.push(id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][place]));
         }
         let import = async |place: usize, comments: &[(&str, bool)]| {
             let one = |(id, deleted): &(&str, bool)| {
@@ -250,7 +250,7 @@ on_both_engines! {
             };
             let comments: Vec<_> = comments.iter().map(one).collect();
             let input = json!({ "meetingId": meeting, "broadcastId": broadcasts[place], "comments": comments });
-            let done = connector.act("importComments", input).await;
+            let done = connector.mutate("importComments", input).await;
             ["imported", "duplicates", "changed", "removed"].map(|name| done[name].as_i64().unwrap())
         };
         assert_eq!(import(0, &[("late", true), ("late", true)]).await, [0, 1, 0, 1]);
@@ -259,7 +259,7 @@ on_both_engines! {
         assert_eq!(import(0, &[("turned", true), ("turned", false)]).await, [0, 1, 0, 1]);
         assert_eq!(import(0, &[("brief", false), ("brief", true), ("brief", false)]).await, [1, 1, 0, 1]);
         assert_eq!(bodies(&moderator.comments(&meeting, json!({})).await), ["Сұрақ brief"]);
-        assert!(env.stranger().comments(&meeting, json!({})).await.is_empty());
+        assert!(env.anonymous().comments(&meeting, json!({})).await.is_empty());
         assert_eq!(import(1, &[("late", false)]).await, [1, 0, 0, 0], "another broadcast has ids of its own");
 
         let Some(GlobalId::Broadcast(broadcast)) = GlobalId::parse(&broadcasts[0]) else { panic!("{broadcasts:?}") };
@@ -268,7 +268,7 @@ on_both_engines! {
             tx.deleted_messages(broadcast, &["late".to_owned(), "turned".to_owned()]).await.unwrap().len()
         };
         assert_eq!(remembered().await, 2);
-        env.pass(TimeDelta::days(368));
-        until(remembered, || env.pass(TimeDelta::minutes(1)), |count| *count == 0).await;
+        env.advance(TimeDelta::days(368));
+        until(remembered, || env.advance(TimeDelta::minutes(1)), |count| *count == 0).await;
     }
 }

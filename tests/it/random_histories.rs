@@ -95,7 +95,7 @@ impl Follower {
                     let event = live.next().await;
                     model.lock().unwrap().take(&event, view == "PUBLIC");
                 }
-                live.cut();
+                live.disconnect();
             }
         });
         Self { shown, stop, task }
@@ -109,7 +109,7 @@ impl Follower {
             assert!(!self.task.is_finished(), "the follower goes on");
             sorted(self.shown.lock().unwrap().comments.values().map(short))
         };
-        until(ask, || env.pass(TimeDelta::seconds(1)), |shown| *shown == wanted).await;
+        until(ask, || env.advance(TimeDelta::seconds(1)), |shown| *shown == wanted).await;
     }
 }
 
@@ -173,16 +173,16 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
     let staff = env.akimat(HOST);
     let meeting = staff.live_meeting(HOST, HOST, env.now(), mode).await;
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
-    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
     let second = env.replica().await;
     let hosts = [env.host(0), env.host(second)];
     let people = (0..4).map(|n| env.citizen(&format!("Person {n}"))).collect();
     let (moderator, connector) = (env.moderator(HOST), env.connector(HOST));
     let cast = Cast { people, moderator: moderator.clone(), connector, meeting: meeting.clone(), broadcast };
-    let stranger = env.stranger();
+    let anonymous = env.anonymous();
     let followers = [
-        Follower::start(stranger.clone(), &meeting, "PUBLIC", None),
-        Follower::start(stranger.at(hosts[1].clone()), &meeting, "PUBLIC", Some(seed + 1)),
+        Follower::start(anonymous.clone(), &meeting, "PUBLIC", None),
+        Follower::start(anonymous.at(hosts[1].clone()), &meeting, "PUBLIC", Some(seed + 1)),
         Follower::start(moderator.at(hosts[1].clone()), &meeting, "MODERATION", None),
         Follower::start(moderator.clone(), &meeting, "MODERATION", Some(seed + 2)),
     ];
@@ -194,21 +194,21 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
         step += acts.len();
         let done = acts.into_iter().map(|(actor, name, input)| {
             let actor = actor.at(dice.of(&hosts).clone());
-            async move { (name, actor.try_act(name, input).await) }
+            async move { (name, actor.try_mutate(name, input).await) }
         });
         let done: Vec<_> = done.collect();
         for (name, answer) in futures_util::future::join_all(done).await {
             let code = answer["errors"][0]["extensions"]["code"].as_str();
             assert!(matches!(code, None | Some("FORBIDDEN")), "{name}: {answer}");
         }
-        env.pass(TimeDelta::milliseconds(i64::try_from(dice.roll(900)).unwrap()));
+        env.advance(TimeDelta::milliseconds(i64::try_from(dice.roll(900)).unwrap()));
         if dice.roll(3) == 0 {
             ids = moderator.comments(&meeting, json!({})).await.iter().map(id_of).collect();
         }
     }
-    env.pass(TimeDelta::seconds(2));
+    env.advance(TimeDelta::seconds(2));
     let (public, all) = (json!({}), json!({}));
-    let (listed, whole) = (stranger.comments(&meeting, public).await, moderator.comments(&meeting, all).await);
+    let (listed, whole) = (anonymous.comments(&meeting, public).await, moderator.comments(&meeting, all).await);
     assert!(!listed.is_empty() && whole.len() > listed.len(), "the history shows and hides");
     for (n, follower) in followers.iter().enumerate() {
         follower.agrees(&env, if n < 2 { &listed } else { &whole }).await;
@@ -216,7 +216,7 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
     let selected = whole.iter().filter(|comment| comment["state"] == "SELECTED").count();
     assert!(selected <= 1, "one is answered at a time");
     // Whoever comes only now, and reads everything from the beginning, is shown the same.
-    let late = Follower::start(stranger, &meeting, "PUBLIC", None);
+    let late = Follower::start(anonymous, &meeting, "PUBLIC", None);
     late.agrees(&env, &listed).await;
 }
 

@@ -63,7 +63,7 @@ async fn scene(person: &str, address: &str) -> Scene {
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let comment = id_of(&env.citizen("Zere").post(&meeting, "Көрші").await);
     // What that has counted is forgotten again.
-    env.pass(TimeDelta::minutes(1));
+    env.advance(TimeDelta::minutes(1));
     Scene { env, meeting, comment }
 }
 
@@ -78,8 +78,8 @@ impl Door<'_> {
         let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
         let mut socket = Socket::try_open(&actor.host, &headers).await.expect("it opens");
         let token = format!("Bearer {}", actor.token.as_deref().expect("a token"));
-        socket.say(&json!({ "type": "connection_init", "payload": { "authorization": token } })).await;
-        assert_eq!(socket.hear().await["type"], "connection_ack");
+        socket.send(&json!({ "type": "connection_init", "payload": { "authorization": token } })).await;
+        assert_eq!(socket.receive().await["type"], "connection_ack");
         Self::Socket(Box::new(socket))
     }
 
@@ -93,12 +93,12 @@ impl Door<'_> {
                 request.json(&operation).send().await.unwrap().json::<Value>().await.unwrap()
             }
             Self::Socket(socket) => {
-                socket.say(&json!({ "id": "1", "type": "subscribe", "payload": operation })).await;
-                let heard = socket.hear().await;
+                socket.send(&json!({ "id": "1", "type": "subscribe", "payload": operation })).await;
+                let heard = socket.receive().await;
                 if heard["type"] == "error" {
                     json!({ "errors": heard["payload"] })
                 } else {
-                    assert_eq!(socket.hear().await, json!({ "id": "1", "type": "complete" }));
+                    assert_eq!(socket.receive().await, json!({ "id": "1", "type": "complete" }));
                     heard["payload"].clone()
                 }
             }
@@ -134,11 +134,11 @@ async fn limits_the_mutations_of_a_person_over_every_transport() {
         }
         assert_eq!(doors[1].wait(&ana, what.other().operation(&scene)).await, None, "each is counted for itself");
         assert_eq!(Door::Http("203.0.113.7").wait(&ben, distinct(&operation, 4)).await, None, "and each person");
-        scene.env.pass(TimeDelta::milliseconds(19_999));
+        scene.env.advance(TimeDelta::milliseconds(19_999));
         for door in &mut doors {
             assert_eq!(door.wait(&ana, distinct(&operation, 5)).await, Some(1), "{what:?}");
         }
-        scene.env.pass(TimeDelta::milliseconds(1));
+        scene.env.advance(TimeDelta::milliseconds(1));
         assert_eq!(doors[1].wait(&ana, distinct(&operation, 6)).await, None, "{what:?}");
         assert_eq!(doors[0].wait(&ana, distinct(&operation, 7)).await, Some(20_000), "{what:?}");
     }
@@ -172,9 +172,9 @@ async fn limits_the_mutations_of_an_address_behind_trusted_proxies() {
         let other = what.other().operation(&scene);
         assert_eq!(third[1].wait(&people[2], other).await, None, "each is counted for itself");
         assert_eq!(Door::Http("203.0.113.8").wait(&people[2], operation.clone()).await, None, "and each address");
-        scene.env.pass(TimeDelta::milliseconds(19_999));
+        scene.env.advance(TimeDelta::milliseconds(19_999));
         assert_eq!(third[1].wait(&people[3], operation.clone()).await, Some(1), "{what:?}");
-        scene.env.pass(TimeDelta::milliseconds(1));
+        scene.env.advance(TimeDelta::milliseconds(1));
         assert_eq!(third[0].wait(&people[3], operation.clone()).await, None, "{what:?}");
     }
 }
@@ -206,13 +206,13 @@ async fn counts_each_mutation_of_a_document() {
 async fn only_slow_mode_rejects_with_too_fast() {
     let scene = scene("3", "0").await;
     let (ana, moderator) = (scene.env.citizen("Ana"), scene.env.moderator(HOST));
-    moderator.act("setModeration", json!({ "meetingId": scene.meeting, "slowModeSeconds": 30 })).await;
-    let first = ana.act("postComment", json!({ "meetingId": scene.meeting, "body": "Бір" })).await;
+    moderator.mutate("setModeration", json!({ "meetingId": scene.meeting, "slowModeSeconds": 30 })).await;
+    let first = ana.mutate("postComment", json!({ "meetingId": scene.meeting, "body": "Бір" })).await;
     assert!(first["refusal"].is_null(), "{first}");
     for body in ["Екі", "Үш"] {
-        let soon = ana.act("postComment", json!({ "meetingId": scene.meeting, "body": body })).await;
+        let soon = ana.mutate("postComment", json!({ "meetingId": scene.meeting, "body": body })).await;
         assert_eq!(soon["refusal"]["code"], "TOO_FAST", "{soon}");
     }
-    let fourth = ana.try_act("postComment", json!({ "meetingId": scene.meeting, "body": "Төрт" })).await;
+    let fourth = ana.try_mutate("postComment", json!({ "meetingId": scene.meeting, "body": "Төрт" })).await;
     assert_eq!(fourth["errors"][0]["extensions"]["code"], "RATE_LIMITED", "{fourth}");
 }

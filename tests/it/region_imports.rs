@@ -13,20 +13,20 @@ const EDITION: &str = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n100000000,10,00,0
 async fn other_replicas_load_an_import_within_a_minute() {
     let mut env = TestEnv::start(Engine::Embedded).await;
     let other = env.replica().await;
-    let (staff, ana, stranger) = (env.akimat(HOST), env.citizen("Ana"), env.stranger());
+    let (staff, ana, anonymous) = (env.akimat(HOST), env.citizen("Ana"), env.anonymous());
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-    let mut live = stranger.follow_comments(&meeting, None, "PUBLIC").await;
+    let mut live = anonymous.follow_comments(&meeting, None, "PUBLIC").await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("kato.csv");
     std::fs::write(&file, EDITION).unwrap();
-    let known = async || stranger.query("{ region(code: \"109800000\") { code } }", json!({})).await["region"].clone();
+    let known = async || anonymous.query("{ region(code: \"109800000\") { code } }", json!({})).await["region"].clone();
     assert!(known().await.is_null());
     let options =
         ImportOptions { dated: Some("2026-03-01".parse().unwrap()), allow_ending: 1000, ..ImportOptions::default() };
     env.service(other).app().import_regions(&file, options).await.unwrap();
     // Each of these is a word on the bus of the replica that knows nothing of the import.
     for n in 0..7 {
-        env.pass(TimeDelta::seconds(10));
+        env.advance(TimeDelta::seconds(10));
         ana.post(&meeting, &format!("№ {n}")).await;
         while live.next().await["kind"] != "POSTED" {}
     }

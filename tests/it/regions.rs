@@ -27,9 +27,9 @@ on_both_engines! {
         // From here on nothing can be asked of the database.
         app.store.close().await;
         let query = "query($after: String) { regions(first: 100, after: $after) { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }";
-        let (mut codes, mut after, stranger) = (Vec::new(), json!(null), env.stranger());
+        let (mut codes, mut after, anonymous) = (Vec::new(), json!(null), env.anonymous());
         loop {
-            let page = stranger.query(query, json!({ "after": after })).await["regions"].clone();
+            let page = anonymous.query(query, json!({ "after": after })).await["regions"].clone();
             codes.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
             after = page["pageInfo"]["endCursor"].clone();
             if page["pageInfo"]["hasNextPage"] == false { break }
@@ -38,7 +38,7 @@ on_both_engines! {
         assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "every unit once, in order");
         let counts = "{ akims: regions(hasAkim: true) { totalCount } found: regions(search: \"караганды\", kinds: [OBLAST]) { nodes { names { kk } } } \
                       region(code: \"350000000\") { descendants(kinds: [RURAL_OKRUG]) { totalCount } children { totalCount } } }".replace("\\", "");
-        let found = stranger.query(&counts, json!({})).await;
+        let found = anonymous.query(&counts, json!({})).await;
         assert_eq!(found["akims"]["totalCount"], 2589);
         assert_eq!(found["found"]["nodes"][0]["names"]["kk"], "Қарағанды облысы");
         assert!(found["region"]["descendants"]["totalCount"].as_i64() > found["region"]["children"]["totalCount"].as_i64());
@@ -47,7 +47,7 @@ on_both_engines! {
     async fn a_region_shows_its_place_in_the_hierarchy(env) {
         let query = "query($code: KatoCode!) { region(code: $code) { id name(language: RU) names { kk } kind hasAkim validFrom validTo \
                      parent { code } ancestors { code } children { totalCount } descendants(kinds: [LOCALITY]) { totalCount } } }";
-        let found = env.stranger().query(query, json!({ "code": DISTRICT })).await["region"].clone();
+        let found = env.anonymous().query(query, json!({ "code": DISTRICT })).await["region"].clone();
         assert_eq!(found["id"], "region_103200000");
         assert_eq!(found["name"], "Абайский район");
         assert_eq!(found["names"]["kk"], "Абай ауданы");
@@ -57,28 +57,28 @@ on_both_engines! {
         assert!(found["validFrom"].is_null() && found["validTo"].is_null());
         let (children, below) = (found["children"]["totalCount"].as_i64(), found["descendants"]["totalCount"].as_i64());
         assert_eq!(children.zip(below).map(|(children, below)| children + below), Some(25));
-        let nobody = env.stranger().query(query, json!({ "code": "999999999" })).await;
+        let nobody = env.anonymous().query(query, json!({ "code": "999999999" })).await;
         assert!(nobody["region"].is_null());
-        assert_eq!(env.stranger().error(query, json!({ "code": "1032" })).await, "BAD_USER_INPUT");
+        assert_eq!(env.anonymous().error(query, json!({ "code": "1032" })).await, "BAD_USER_INPUT");
     }
 
     async fn finds_a_name_in_any_spelling(env) {
         let query = "query($text: String!) { regions(search: $text) { nodes { code } } }";
         for (text, code) in [("караганды", "350000000"), ("ҚАРАҒАНДЫ", "350000000"), ("абайский", DISTRICT), ("алмалы", "751110000")] {
-            let found = env.stranger().query(query, json!({ "text": text })).await;
+            let found = env.anonymous().query(query, json!({ "text": text })).await;
             let codes: Vec<_> = found["regions"]["nodes"].as_array().unwrap().iter().map(|node| &node["code"]).collect();
             assert!(codes.contains(&&json!(code)), "{text}: {codes:?}");
         }
-        let none = env.stranger().query(query, json!({ "text": "атлантида" })).await;
+        let none = env.anonymous().query(query, json!({ "text": "атлантида" })).await;
         assert_eq!(none["regions"]["nodes"], json!([]));
     }
 
     async fn pages_every_region_once_in_order(env) {
         let query = "query($after: String) { regions(first: 37, after: $after) { totalCount nodes { code } \
                      pageInfo { hasNextPage endCursor } } }";
-        let (mut codes, mut after, stranger) = (Vec::new(), json!(null), env.stranger());
+        let (mut codes, mut after, anonymous) = (Vec::new(), json!(null), env.anonymous());
         loop {
-            let page = stranger.query(query, json!({ "after": after })).await["regions"].clone();
+            let page = anonymous.query(query, json!({ "after": after })).await["regions"].clone();
             codes.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
             after = page["pageInfo"]["endCursor"].clone();
             if page["pageInfo"]["hasNextPage"] == false {
@@ -89,11 +89,11 @@ on_both_engines! {
         assert!(codes.is_sorted());
         assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
         let back = "{ regions(last: 3) { nodes { code } pageInfo { hasPreviousPage hasNextPage startCursor } } }";
-        let last = stranger.query(back, json!({})).await["regions"].clone();
+        let last = anonymous.query(back, json!({})).await["regions"].clone();
         assert_eq!(last["nodes"][2]["code"].as_str(), codes.last().map(String::as_str));
         assert_eq!((last["pageInfo"]["hasPreviousPage"].as_bool(), last["pageInfo"]["hasNextPage"].as_bool()), (Some(true), Some(false)));
         for bad in ["first: 0", "first: 101", "first: -1", "last: 0", "first: 1, last: 1", "after: \"?\""] {
-            let code = stranger.error(&format!("{{ regions({bad}) {{ totalCount }} }}"), json!({})).await;
+            let code = anonymous.error(&format!("{{ regions({bad}) {{ totalCount }} }}"), json!({})).await;
             assert_eq!(code, "BAD_USER_INPUT", "{bad}");
         }
     }
@@ -115,7 +115,7 @@ on_both_engines! {
         };
         let unit = async |code: &str| {
             let query = "query($code: KatoCode!) { region(code: $code) { names { kk } validFrom validTo } }";
-            env.stranger().query(query, json!({ "code": code })).await["region"].clone()
+            env.anonymous().query(query, json!({ "code": code })).await["region"].clone()
         };
         import(old, "2026-01-01").await.unwrap();
         assert_eq!(unit("103230000").await["validFrom"], json!(null), "the first edition tells what has been all along");
@@ -127,7 +127,7 @@ on_both_engines! {
         assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыстау ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
         assert_eq!(unit("103230000").await, json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": null, "validTo": "2026-03-01" }));
         let as_of = "query($day: Date!) { regions(asOf: $day, search: \"ауданы\") { nodes { names { kk } } } }";
-        let before = env.stranger().query(as_of, json!({ "day": "2026-02-28" })).await;
+        let before = env.anonymous().query(as_of, json!({ "day": "2026-02-28" })).await;
         assert_eq!(before["regions"]["nodes"], json!([{ "names": { "kk": "Абай ауданы" } }]));
         let broken = import("103200000,10,32,00,000,2,А,Б,2\n", "2026-04-01").await.unwrap_err();
         assert_eq!(broken.to_string(), "row 2: nothing in the file stands above 103200000");
@@ -165,7 +165,7 @@ on_both_engines! {
             let options = ImportOptions { dated: Some(dated.parse().unwrap()), allow_ending, ..ImportOptions::default() };
             env.service(0).app().import_regions(&file, options).await
         };
-        let count = async || env.stranger().query("{ regions { totalCount } }", json!({})).await["regions"]["totalCount"].clone();
+        let count = async || env.anonymous().query("{ regions { totalCount } }", json!({})).await["regions"]["totalCount"].clone();
         import(&lines.join("\n"), "2026-01-01", 1000).await.unwrap();
         assert_eq!(count().await, 202);
         for rows in 80..=195 {

@@ -1,12 +1,12 @@
 //! Followers who are shown the same are served from one rendering, and never one byte of another's.
 
-use harness::{HOST, Live, PATIENCE, id_of, on_both_engines, refusal};
+use harness::{HOST, Subscription, TIMEOUT, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
 
 const OWN: &str = "subscription($id: ID!, $after: Int, $view: CommentView) { comments(meetingId: $id, after: $after, view: $view) \
                    { seq prev kind comment { body state viewerIsAuthor viewerHasVoted mergedInto { body } } } }";
 
-async fn begun(mut live: Live) -> Live {
+async fn begun(mut live: Subscription) -> Subscription {
     assert_eq!(live.next().await["kind"], "SUBSCRIBED");
     live
 }
@@ -15,7 +15,7 @@ async fn begun(mut live: Live) -> Live {
 async fn read_until(answer: &mut reqwest::Response, end: &str) -> String {
     let mut text = String::new();
     while !text.contains(end) {
-        let chunk = tokio::time::timeout(PATIENCE, answer.chunk()).await.expect("it comes").unwrap();
+        let chunk = tokio::time::timeout(TIMEOUT, answer.chunk()).await.expect("it comes").unwrap();
         text.push_str(std::str::from_utf8(&chunk.expect("it goes on")).unwrap());
     }
     text
@@ -27,7 +27,7 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let variables = json!({ "id": meeting });
         let mut lives = Vec::new();
-        for actor in [ana.clone(), bek.clone(), env.stranger(), ana.clone(), env.stranger()] {
+        for actor in [ana.clone(), bek.clone(), env.anonymous(), ana.clone(), env.anonymous()] {
             lives.push(begun(actor.follow(OWN, variables.clone()).await).await);
         }
         let first = id_of(&ana.post(&meeting, "Жол қашан жөнделеді?").await);
@@ -56,7 +56,7 @@ on_both_engines! {
         let everything = json!({ "id": meeting, "view": "MODERATION" });
         let mut above = begun(moderator.follow(OWN, everything.clone()).await).await;
         let mut public = begun(moderator.follow(OWN, json!({ "id": meeting, "view": "PUBLIC" })).await).await;
-        let mut stranger = begun(env.stranger().follow(OWN, json!({ "id": meeting, "view": "PUBLIC" })).await).await;
+        let mut anonymous = begun(env.anonymous().follow(OWN, json!({ "id": meeting, "view": "PUBLIC" })).await).await;
         assert_eq!(ana.follow(OWN, everything.clone()).await.refused().await, "FORBIDDEN");
         let secret = id_of(&ana.post(&meeting, "құпия").await);
         assert_eq!(above.next().await["comment"]["body"], "құпия");
@@ -64,11 +64,11 @@ on_both_engines! {
         assert_eq!(above.next().await["comment"]["body"], "ашық");
         moderator.moderate("REJECT", &[&secret]).await;
         moderator.moderate("APPROVE", &[&open]).await;
-        for live in [&mut public, &mut stranger] {
+        for live in [&mut public, &mut anonymous] {
             assert_eq!(live.next().await["comment"]["body"], "ашық", "what is not public never comes");
         }
         // Resumed from the beginning, with a rendering of the moderators at hand.
-        let mut again = begun(env.stranger().follow(OWN, json!({ "id": meeting, "after": 0 })).await).await;
+        let mut again = begun(env.anonymous().follow(OWN, json!({ "id": meeting, "after": 0 })).await).await;
         assert_eq!(again.next().await["comment"]["body"], "ашық");
     }
 
@@ -80,7 +80,7 @@ on_both_engines! {
             posted.push(id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await));
         }
         let lives = (0..30).map(async |after| {
-            let mut live = begun(env.stranger().follow(OWN, json!({ "id": meeting, "after": after })).await).await;
+            let mut live = begun(env.anonymous().follow(OWN, json!({ "id": meeting, "after": after })).await).await;
             for n in after..30 {
                 let event = live.next().await;
                 assert_eq!((&event["seq"], &event["prev"]), (&json!(n + 1), &json!(n)));
@@ -93,7 +93,7 @@ on_both_engines! {
         for live in &mut lives {
             assert_eq!(live.next().await["kind"], "REMOVED");
         }
-        let mut late = begun(env.stranger().follow(OWN, json!({ "id": meeting, "after": 3 })).await).await;
+        let mut late = begun(env.anonymous().follow(OWN, json!({ "id": meeting, "after": 3 })).await).await;
         assert_eq!(late.next().await["comment"]["body"], "Сұрақ 4", "what is hidden is not shown again");
     }
 
@@ -103,16 +103,16 @@ on_both_engines! {
         let silent = env.citizen("Silent");
         let muted = id_of(&silent.post(&meeting, "Мен").await);
         let mute = json!({ "commentId": muted, "minutes": 10 });
-        assert_eq!(env.moderator(HOST).act("muteAuthor", mute).await["refusal"], Value::Null);
+        assert_eq!(env.moderator(HOST).mutate("muteAuthor", mute).await["refusal"], Value::Null);
         let input = |body: &str, key: Option<&str>| {
             json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })
         };
         let ours = (0..40).map(|n| {
             let (author, input) = (env.citizen(&format!("c{n}")), input(&format!("Сұрақ {n}"), Some("k")));
-            async move { author.act("postComment", input).await }
+            async move { author.mutate("postComment", input).await }
         });
-        let same_key = (0..5).map(|_| bek.act("postComment", input("Бір рет", Some("once"))));
-        let refused = (0..5).map(|n| silent.act("postComment", input(&format!("үнсіз {n}"), Some("muted"))));
+        let same_key = (0..5).map(|_| bek.mutate("postComment", input("Бір рет", Some("once"))));
+        let refused = (0..5).map(|n| silent.mutate("postComment", input(&format!("үнсіз {n}"), Some("muted"))));
         let (ours, same_key, refused) = tokio::join!(
             futures_util::future::join_all(ours),
             futures_util::future::join_all(same_key),
@@ -127,7 +127,7 @@ on_both_engines! {
         receipts.sort();
         receipts.dedup();
         assert_eq!(receipts.len(), 42);
-        let mut live = begun(env.stranger().follow(OWN, json!({ "id": meeting, "after": 0 })).await).await;
+        let mut live = begun(env.anonymous().follow(OWN, json!({ "id": meeting, "after": 0 })).await).await;
         let mut last = json!(0);
         for _ in 0..42 {
             let event = live.next().await;
@@ -144,7 +144,7 @@ on_both_engines! {
         }
         let body = json!({ "query": OWN, "variables": { "id": meeting } });
         let request = |id: &str| {
-            env.stranger().request().header("accept", "text/event-stream").header("last-event-id", id).json(&body)
+            env.anonymous().request().header("accept", "text/event-stream").header("last-event-id", id).json(&body)
         };
         let mut answer = request("1").send().await.unwrap();
         let text = read_until(&mut answer, ".3\n\n").await;
@@ -166,7 +166,7 @@ on_both_engines! {
         let accept = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=\"1.0\",application/json";
         let ask = |query: &str, after: i64| {
             let body = json!({ "query": query, "variables": { "id": meeting, "after": after } });
-            env.stranger().request().header("accept", accept).json(&body)
+            env.anonymous().request().header("accept", accept).json(&body)
         };
         let mut answer = ask(OWN, 0).send().await.unwrap();
         assert_eq!(

@@ -27,13 +27,13 @@ async fn rejects_oversized_operations_before_running_them() {
         (0..30).map(|n| format!("fragment f{n} on Query {{ ...f{} ...f{} }} ", n + 1, n + 1)).collect();
     let doubling = format!("{{ ...f0 }} {doubling} fragment f30 on Query {{ viewer {{ subject }} }}");
     for query in [deep.as_str(), wide, &aliases, &names, &nested, &doubling] {
-        assert_eq!(env.stranger().error(query, json!({})).await, "COST_EXCEEDED", "{}", &query[..40]);
-        let mut socket = env.stranger().socket().await;
-        socket.say(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
-        let refused = socket.hear().await;
+        assert_eq!(env.anonymous().error(query, json!({})).await, "COST_EXCEEDED", "{}", &query[..40]);
+        let mut socket = env.anonymous().socket().await;
+        socket.send(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
+        let refused = socket.receive().await;
         assert_eq!(refused["payload"][0]["extensions"]["code"], "COST_EXCEEDED", "{refused}");
     }
-    env.stranger().query(WHO, json!({})).await;
+    env.anonymous().query(WHO, json!({})).await;
 }
 
 /// A chain of fields as deep as that.
@@ -85,10 +85,10 @@ async fn accepts_operations_up_to_each_limit() {
         }),
     ];
     for (what, most, query) in limits {
-        let just = env.stranger().send(&query(most), json!({})).await;
+        let just = env.anonymous().send(&query(most), json!({})).await;
         assert_ne!(error_code(&just), "COST_EXCEEDED", "{most} {what}");
         assert!(what == "brackets" || just.get("errors").is_none(), "{most} {what}: {just:.300}");
-        let more = env.stranger().send(&query(most + 1), json!({})).await;
+        let more = env.anonymous().send(&query(most + 1), json!({})).await;
         assert_eq!(error_code(&more), "COST_EXCEEDED", "{what}, one more than {most}");
     }
 }
@@ -158,7 +158,7 @@ async fn every_page_costs_its_length_times_its_items() {
     let pages = paged(&fields);
     assert!(pages.len() >= 6, "{pages:?}");
     let fits = async |query: &str| {
-        let answer = env.stranger().send(query, json!({})).await;
+        let answer = env.anonymous().send(query, json!({})).await;
         assert!(matches!(error_code(&answer), "" | "COST_EXCEEDED"), "{query:.200}: {answer}");
         error_code(&answer).is_empty()
     };
@@ -206,7 +206,7 @@ async fn every_page_costs_its_length_times_its_items() {
 async fn rejects_batched_requests() {
     let env = TestEnv::start(Engine::Embedded).await;
     let post = async |body: Value| {
-        let answer = env.stranger().request().json(&body).send().await.unwrap();
+        let answer = env.anonymous().request().json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
     let one = json!({ "query": WHO });
@@ -216,9 +216,9 @@ async fn rejects_batched_requests() {
         assert_eq!((status, error_code(&answer)), (400, "BAD_USER_INPUT"));
         assert!(answer.get("data").is_none() && answer.is_object(), "nothing of it was run: {answer}");
     }
-    let mut socket = env.stranger().socket().await;
-    socket.say(&json!({ "id": "1", "type": "subscribe", "payload": [one, one] })).await;
-    assert_eq!(socket.closed().await, 4400);
+    let mut socket = env.anonymous().socket().await;
+    socket.send(&json!({ "id": "1", "type": "subscribe", "payload": [one, one] })).await;
+    assert_eq!(socket.close_code().await, 4400);
 }
 
 #[tokio::test]
@@ -240,24 +240,24 @@ async fn limits_the_size_of_a_websocket_message() {
         let around = json!({ "type": "ping", "payload": { "a": "" } }).to_string().len();
         json!({ "type": "ping", "payload": { "a": "x".repeat(bytes - around) } })
     };
-    let mut socket = env.stranger().socket().await;
-    socket.say(&ping(64 << 10)).await;
-    assert_eq!(socket.hear().await["type"], "pong");
+    let mut socket = env.anonymous().socket().await;
+    socket.send(&ping(64 << 10)).await;
+    assert_eq!(socket.receive().await["type"], "pong");
     for bytes in [(64 << 10) + 1, 70_000, 1 << 20] {
-        let mut large = env.stranger().socket().await;
-        large.say(&ping(bytes)).await;
-        assert_eq!(large.closed().await, 1009, "{bytes}");
+        let mut large = env.anonymous().socket().await;
+        large.send(&ping(bytes)).await;
+        assert_eq!(large.close_code().await, 1009, "{bytes}");
     }
 }
 
 #[tokio::test]
 async fn a_socket_runs_twenty_operations_by_default() {
     let env = TestEnv::start(Engine::Embedded).await;
-    let mut socket = env.stranger().socket().await;
+    let mut socket = env.anonymous().socket().await;
     for id in 1..=21 {
         let payload = json!({ "query": "subscription { meetings { kind } }" });
-        socket.say(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
-        let heard = socket.hear().await;
+        socket.send(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
+        let heard = socket.receive().await;
         let expected = if id <= 20 { "next" } else { "error" };
         assert_eq!((heard["id"].as_str(), heard["type"].as_str()), (Some(id.to_string().as_str()), Some(expected)));
         if id > 20 {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, HOST, Process, TestEnv, databases, id_of, on_both_engines,
-    outside::{now, person, settings_on},
-    token_claims, until,
+    Actor, Engine, HOST, Process, TestEnv, databases,
+    external::{now, person, settings_on},
+    id_of, on_both_engines, token_claims, until,
 };
 use serde_json::{Value, json};
 
@@ -86,19 +86,21 @@ async fn closes_a_reader_that_never_reads_and_keeps_the_others() {
     let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR", "CITIZEN"]);
     let meeting = live_meeting(&staff).await;
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
-    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
     // More than the network between the two can hold.
     let comments: Vec<Value> = (0..150)
         .map(|n| json!({ "externalId": n.to_string(), "authorName": "М", "body": "ә".repeat(1000), "postedAt": "2026-03-02T04:00:00Z" }))
         .collect();
-    staff.act("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+    staff
+        .mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments }))
+        .await;
     let mut stuck = staff.socket().await;
     let mut neighbour = staff.follow_comments(&meeting, None, "PUBLIC").await;
     let twenty = "{ seq c0: comment { body } c1: comment { body } c2: comment { body } c3: comment { body } }";
     let query = format!("subscription($id: ID!) {{ comments(meetingId: $id, after: 0) {twenty} }}");
     for id in 0..20 {
         let payload = json!({ "query": query, "variables": { "id": meeting } });
-        stuck.say(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
+        stuck.send(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
     }
     let began = Instant::now();
     until_one_socket(&program).await;
@@ -106,7 +108,7 @@ async fn closes_a_reader_that_never_reads_and_keeps_the_others() {
     assert!(took >= Duration::from_secs(10), "given up too early: {took:?}");
     staff.post(&meeting, "Көрші").await;
     assert_eq!(neighbour.next().await["comment"]["body"], "Көрші");
-    assert!([1006, 1013].contains(&stuck.closed().await));
+    assert!([1006, 1013].contains(&stuck.close_code().await));
     assert!(program.terminate().await);
 }
 
@@ -170,21 +172,21 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let second = env.replica().await;
         let other = env.host(second);
-        let mut live = env.stranger().begin_comments(&meeting, Some(0), "PUBLIC").await;
+        let mut live = env.anonymous().begin_comments(&meeting, Some(0), "PUBLIC").await;
         assert_eq!(live.next().await["kind"], "SUBSCRIBED");
         let mut seen = Vec::new();
         ana.post(&meeting, "Бірінші").await;
         take(&live.next().await, &mut seen);
         let (there, id) = (ana.at(other.clone()), meeting.clone());
         let writer = tokio::spawn(async move { for n in 0..20 { there.post(&id, &format!("Сұрақ {n}")).await; } });
-        let stranger = env.stranger();
+        let anonymous = env.anonymous();
         let (code, ()) = tokio::join!(async { while let Some(event) = live.try_next().await { take(&event, &mut seen); } }, env.stop(0));
         let () = code;
         writer.await.unwrap();
-        let mut live = stranger.at(other.clone()).begin_comments(&meeting, Some(i64::try_from(seen.len()).unwrap()), "PUBLIC").await;
+        let mut live = anonymous.at(other.clone()).begin_comments(&meeting, Some(i64::try_from(seen.len()).unwrap()), "PUBLIC").await;
         assert_eq!(live.next().await["recovered"], true);
         while seen.len() < 21 { take(&live.next_event_in(&env).await, &mut seen); }
-        let listed: Vec<String> = stranger.at(other).comments(&meeting, json!({})).await.iter().map(id_of).collect();
+        let listed: Vec<String> = anonymous.at(other).comments(&meeting, json!({})).await.iter().map(id_of).collect();
         assert_eq!(seen, listed);
     }
 }
@@ -197,13 +199,13 @@ async fn server_sent_events_end_with_the_token_and_the_service() {
     let query = json!({ "query": "subscription { meetings { kind } }" });
     let open =
         async |actor: Actor| actor.request().header("accept", "text/event-stream").json(&query).send().await.unwrap();
-    let mut ending = open(env.holder_of(&claims)).await;
-    let mut staying = open(env.stranger()).await;
+    let mut ending = open(env.with_claims(&claims)).await;
+    let mut staying = open(env.anonymous()).await;
     for stream in [&mut ending, &mut staying] {
         let first = stream.chunk().await.unwrap().unwrap();
         assert!(first.starts_with(b"event: next\ndata: {\"data\":{\"meetings\":{\"kind\":\"SUBSCRIBED\"}}}"));
     }
-    env.pass(TimeDelta::minutes(5));
+    env.advance(TimeDelta::minutes(5));
     assert!(rest(&mut ending).await.ends_with("event: complete\ndata:\n\n"), "the token has ended");
     let (text, ()) = tokio::join!(rest(&mut staying), env.stop(0));
     assert!(text.ends_with("event: complete\ndata:\n\n"), "the service stops: {text}");
@@ -218,5 +220,5 @@ async fn rest(stream: &mut reqwest::Response) -> String {
         }
         text
     };
-    tokio::time::timeout(harness::PATIENCE, all).await.expect("the stream ends")
+    tokio::time::timeout(harness::TIMEOUT, all).await.expect("the stream ends")
 }

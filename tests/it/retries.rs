@@ -18,13 +18,13 @@ on_both_engines! {
             "plannedStart": env.now() + TimeDelta::hours(1), "plannedMinutes": 60, "moderation": "AFTER",
             "idempotencyKey": "once",
         });
-        let first = id_of(&staff.act("planMeeting", input.clone()).await["meeting"]);
-        env.pass(TimeDelta::hours(2));
-        assert_eq!(id_of(&staff.act("planMeeting", input.clone()).await["meeting"]), first);
+        let first = id_of(&staff.mutate("planMeeting", input.clone()).await["meeting"]);
+        env.advance(TimeDelta::hours(2));
+        assert_eq!(id_of(&staff.mutate("planMeeting", input.clone()).await["meeting"]), first);
         let mut late = input;
         late["idempotencyKey"] = json!("another");
         for _ in 0..2 {
-            assert_eq!(refusal(&staff.act("planMeeting", late.clone()).await), "INVALID", "and leaves its key free");
+            assert_eq!(refusal(&staff.mutate("planMeeting", late.clone()).await), "INVALID", "and leaves its key free");
         }
     }
 
@@ -51,7 +51,7 @@ on_both_engines! {
         let people: Vec<_> = (0..20).map(|n| env.citizen(&format!("Ана {n}"))).collect();
         let posts = people.iter().enumerate().map(|(n, one)| {
             let key = if n % 5 == 0 { "k\u{0}".to_owned() } else { format!("k{n}") };
-            one.act("postComment", json!({ "meetingId": meeting, "body": format!("№ {n}"), "idempotencyKey": key }))
+            one.mutate("postComment", json!({ "meetingId": meeting, "body": format!("№ {n}"), "idempotencyKey": key }))
         });
         for (n, payload) in join_all(posts).await.into_iter().enumerate() {
             if n % 5 == 0 {
@@ -83,7 +83,7 @@ on_both_engines! {
         }));
         let expected: Vec<bool> = (0..40).map(|n| n % 8 != 0 || env.engine == Engine::Embedded).collect();
         assert_eq!(posts.await, expected);
-        let listed = env.stranger().query("query($id: ID!) { meeting(id: $id) { comments(first: 100) { nodes { receipt } } } }", json!({ "id": meeting })).await;
+        let listed = env.anonymous().query("query($id: ID!) { meeting(id: $id) { comments(first: 100) { nodes { receipt } } } }", json!({ "id": meeting })).await;
         let receipts: Vec<_> = listed["meeting"]["comments"]["nodes"].as_array().unwrap().iter().map(|one| one["receipt"].clone()).collect();
         let count = expected.iter().filter(|taken| **taken).count();
         let gapless: Vec<_> = (1..=count).map(|n| json!(format!("Q-{n:04}"))).collect();
@@ -94,11 +94,11 @@ on_both_engines! {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let posted = id_of(&ana.post(&meeting, "Жол?").await);
-        let mute = env.moderator(HOST).act("muteAuthor", json!({ "commentId": posted, "minutes": 10 })).await;
+        let mute = env.moderator(HOST).mutate("muteAuthor", json!({ "commentId": posted, "minutes": 10 })).await;
         assert!(mute["refusal"].is_null(), "{mute}");
         assert_eq!(ana.meeting(&meeting).await["viewerCanPost"], false);
         assert_eq!(env.citizen("Ben").meeting(&meeting).await["viewerCanPost"], true);
-        env.pass(TimeDelta::minutes(10));
+        env.advance(TimeDelta::minutes(10));
         assert_eq!(ana.meeting(&meeting).await["viewerCanPost"], true);
         ana.post(&meeting, "Су?").await;
     }

@@ -7,8 +7,8 @@ use std::sync::{
 
 use chrono::TimeDelta;
 use harness::{
-    HOST, Live, Process, Server, Socket,
-    outside::{now, person, settings},
+    HOST, Process, Server, Socket, Subscription,
+    external::{now, person, settings},
 };
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
@@ -26,7 +26,7 @@ struct Followed {
 }
 
 /// Begins to follow at one of the hosts; none where that one is just going.
-async fn begin(host: &str, meeting: &str, after: i64) -> Option<Live> {
+async fn begin(host: &str, meeting: &str, after: i64) -> Option<Subscription> {
     let query =
         "subscription($id: ID!, $after: Int) { comments(meetingId: $id, after: $after) { seq prev kind recovered } }";
     Socket::try_follow(host, query, json!({ "id": meeting, "after": after })).await

@@ -8,9 +8,9 @@ use std::{
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, HOST, Process, Server, TestEnv, id_of,
-    outside::{now, person, settings},
-    readiness, until, web,
+    Actor, Engine, HOST, Process, Server, TestEnv,
+    external::{now, person, settings},
+    id_of, readiness, until, web,
 };
 use kezdesu::clock::SystemClock;
 use serde_json::{Value, json};
@@ -210,28 +210,28 @@ async fn closes_a_subscriber_that_never_reads_and_keeps_the_others() {
     let (staff, connector, ana) = (env.akimat(HOST), env.connector(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
-    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
     let body = "Жол ".repeat(200);
     let comments: Vec<_> = (0..400)
         .map(|n| json!({ "externalId": n.to_string(), "authorName": "Марат", "body": format!("{body}{n}"), "postedAt": env.now() }))
         .collect();
     for comments in comments.chunks(100) {
         let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments });
-        connector.act("importComments", import).await;
+        connector.mutate("importComments", import).await;
     }
     // Twenty replays of a megabyte each fill every buffer on the way.
-    let mut stuck = env.stranger().socket().await;
+    let mut stuck = env.anonymous().socket().await;
     let query = "subscription($id: ID!) { comments(meetingId: $id, after: 0) { seq comment { body } } }";
     for id in 0..20 {
         let payload = json!({ "query": query, "variables": { "id": meeting } });
-        stuck.say(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
+        stuck.send(&json!({ "id": id.to_string(), "type": "subscribe", "payload": payload })).await;
     }
-    let mut live = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+    let mut live = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
     let closed = async || {
         let page = web().get(format!("http://{}/metrics", env.ops_host(0))).send().await.unwrap();
         page.text().await.unwrap().lines().any(|line| line.starts_with("kezdesu_slow_readers_total 1"))
     };
-    until(closed, || env.pass(TimeDelta::seconds(1)), |closed| *closed).await;
+    until(closed, || env.advance(TimeDelta::seconds(1)), |closed| *closed).await;
     ana.post(&meeting, "Естисіз бе?").await;
     assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Естисіз бе?");
 }
@@ -271,7 +271,7 @@ async fn a_full_disk_fails_only_writes_and_recovers() {
     let mut refused = Value::Null;
     for n in 0..200 {
         let input = json!({ "meetingId": meeting, "body": format!("{body}{n}") });
-        let answer = ana.try_act("postComment", input).await;
+        let answer = ana.try_mutate("postComment", input).await;
         if answer.get("errors").is_some() {
             refused = answer;
             break;
@@ -294,7 +294,7 @@ async fn replicas_with_clocks_hours_apart_agree_on_the_time_split() {
     let staff = person(&early, "staff", &["AKIMAT"]);
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
     for (host, stage) in [(&late, "QUESTIONS"), (&early, "PRESENTATION"), (&late, "QUESTIONS")] {
-        let set = staff.at(host.clone()).act("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
+        let set = staff.at(host.clone()).mutate("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
         assert!(set["refusal"].is_null(), "{set}");
     }
     for host in [early, late] {

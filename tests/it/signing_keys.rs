@@ -3,7 +3,7 @@
 use std::{path::Path, pin::pin, time::Duration};
 
 use chrono::TimeDelta;
-use harness::{Actor, Engine, PATIENCE, Socket, TestEnv, Tokens, WHO, token_claims, until};
+use harness::{Actor, Engine, Socket, TIMEOUT, TestEnv, Tokens, WHO, token_claims, until};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ async fn status(actor: &Actor) -> u16 {
 async fn in_minutes<T>(env: &TestEnv, what: impl Future<Output = T>) -> T {
     let mut what = pin!(what);
     for _ in 0..100 {
-        env.pass(TimeDelta::seconds(61));
+        env.advance(TimeDelta::seconds(61));
         // Not a wait for anything: it only paces the clock.
         if let Ok(done) = tokio::time::timeout(Duration::from_millis(300), &mut what).await {
             return done;
@@ -78,14 +78,14 @@ async fn a_removed_key_ends_its_connections_within_a_minute() {
 
     std::fs::write(&keys, jwks(false, &["next"])).unwrap();
     let ended = async {
-        let code = open.socket.closed().await;
+        let code = open.socket.close_code().await;
         while stream.chunk().await.unwrap().is_some() {}
         code
     };
     // The other's socket is read meanwhile, as a client does that answers pings.
     let code = tokio::select! {
         code = in_minutes(&env, ended) => code,
-        code = stays.socket.closed() => panic!("another's socket is closed too: {code}"),
+        code = stays.socket.close_code() => panic!("another's socket is closed too: {code}"),
     };
     assert_eq!(code, 4403);
     assert_eq!((status(&ana).await, status(&ben).await), (401, 200));
@@ -107,7 +107,7 @@ async fn a_new_key_is_accepted_within_a_minute_and_a_broken_set_is_ignored() {
     std::fs::write(&keys, jwks(true, &["next"])).unwrap();
     let ben = holder(&env, "next");
     assert_eq!(status(&ben).await, 401, "not each time that somebody shows an unknown key");
-    let minute = || env.pass(TimeDelta::seconds(61));
+    let minute = || env.advance(TimeDelta::seconds(61));
     assert_eq!(until(|| status(&ben), minute, |status| *status == 200).await, 200);
     for broken in ["", "{", r#"{ "keys": [] }"#, &jwks(false, &[])] {
         std::fs::write(&keys, broken).unwrap();
@@ -132,21 +132,21 @@ async fn an_unknown_key_id_triggers_a_refresh() {
 
     std::fs::write(&keys, jwks(true, &["next", "third"])).unwrap();
     let third = holder(&env, "third");
-    env.pass(TimeDelta::milliseconds(4_999));
+    env.advance(TimeDelta::milliseconds(4_999));
     assert_eq!(status(&third).await, 401);
-    env.pass(TimeDelta::milliseconds(1));
+    env.advance(TimeDelta::milliseconds(1));
     assert_eq!(status(&third).await, 200);
 
     std::fs::write(&keys, jwks(true, &["fourth"])).unwrap();
-    env.pass(TimeDelta::seconds(5));
+    env.advance(TimeDelta::seconds(5));
     let fourth = holder(&env, "fourth");
     let introduced = async {
         let mut socket = Socket::open(&fourth.host).await;
         let token = format!("Bearer {}", fourth.token.as_deref().unwrap());
-        socket.say(&json!({ "type": "connection_init", "payload": { "authorization": token } })).await;
-        socket.try_hear().await
+        socket.send(&json!({ "type": "connection_init", "payload": { "authorization": token } })).await;
+        socket.try_receive().await
     };
-    let introduced = tokio::time::timeout(PATIENCE, introduced).await.expect("it is answered");
+    let introduced = tokio::time::timeout(TIMEOUT, introduced).await.expect("it is answered");
     if introduced.is_none() {
         // Who comes back is known.
         until(|| status(&fourth), || {}, |status| *status == 200).await;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, HOST, Process, Raw, TestEnv, Tokens, id_of,
-    outside::{now, person, settings, stranger},
-    token_claims, until,
+    Actor, Engine, HOST, Process, RawConnection, TestEnv, Tokens,
+    external::{anonymous, now, person, settings},
+    id_of, token_claims, until,
 };
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -28,14 +28,14 @@ pub(crate) async fn flood(staff: &Actor) -> String {
 pub(crate) async fn pour(staff: &Actor, meeting: &str) {
     let known = staff.meeting(meeting).await["broadcasts"].as_array().expect("broadcasts").len();
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": format!("https://vk.example/{known}") });
-    let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][known]);
+    let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][known]);
     let body = "ә".repeat(990);
     let comments: Vec<_> = (0..FLOOD)
         .map(|n| json!({ "externalId": n.to_string(), "authorName": "М", "body": format!("{n} {body}"), "postedAt": "2026-03-02T04:00:00Z" }))
         .collect();
     for comments in comments.chunks(150) {
         let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments });
-        assert_eq!(staff.act("importComments", import).await["imported"], comments.len());
+        assert_eq!(staff.mutate("importComments", import).await["imported"], comments.len());
     }
 }
 
@@ -47,9 +47,9 @@ pub(crate) fn all_of(meeting: &str) -> Value {
 }
 
 /// Somebody who begins to follow and then reads nothing more.
-pub(crate) async fn stuck(actor: &Actor, accept: &str, meeting: &str) -> Raw {
-    let mut raw = Raw::post(actor, accept, &all_of(meeting)).await;
-    raw.hear_until(b"\"seq\":0").await;
+pub(crate) async fn stuck(actor: &Actor, accept: &str, meeting: &str) -> RawConnection {
+    let mut raw = RawConnection::post(actor, accept, &all_of(meeting)).await;
+    raw.receive_until(b"\"seq\":0").await;
     raw
 }
 /// Waits until no stream is open over a door.
@@ -65,7 +65,7 @@ async fn closes_a_stream_that_is_not_read_and_keeps_the_others() {
     let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR", "CITIZEN"]);
     let meeting = flood(&staff).await;
     let mut neighbour = staff.follow_comments(&meeting, None, "PUBLIC").await;
-    let reader = stranger(&program.host);
+    let reader = anonymous(&program.host);
     let began = Instant::now();
     let mut parts = stuck(&reader, PARTS, &meeting).await;
     let mut events = stuck(&reader, EVENTS, &meeting).await;
@@ -106,7 +106,7 @@ async fn unread_streams_end_with_the_token_and_the_service() {
     none_open(&program, "sse").await;
     assert!(began.elapsed() < early, "its token was withdrawn: {:?}", began.elapsed());
 
-    let (_staying, began) = (stuck(&stranger(&program.host), EVENTS, &meeting).await, Instant::now());
+    let (_staying, began) = (stuck(&anonymous(&program.host), EVENTS, &meeting).await, Instant::now());
     assert!(program.terminate().await);
     assert!(began.elapsed() < early, "the service stops: {:?}", began.elapsed());
 }
@@ -129,29 +129,29 @@ async fn a_stream_ends_when_its_client_disconnects() {
 }
 
 /// Somebody who follows where nothing happens.
-async fn quiet(actor: &Actor, accept: &str) -> Raw {
-    let mut raw = Raw::post(actor, accept, &json!({ "query": "subscription { meetings { kind } }" })).await;
-    raw.hear_until(b"SUBSCRIBED").await;
+async fn quiet(actor: &Actor, accept: &str) -> RawConnection {
+    let mut raw = RawConnection::post(actor, accept, &json!({ "query": "subscription { meetings { kind } }" })).await;
+    raw.receive_until(b"SUBSCRIBED").await;
     raw
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_receives_everything_once_and_in_order() {
     let env = TestEnv::start(Engine::Embedded).await;
-    let staff = env.somebody("Staff", &["AKIMAT", "CONNECTOR"], Some(HOST));
+    let staff = env.person("Staff", &["AKIMAT", "CONNECTOR"], Some(HOST));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     pour(&staff, &meeting).await;
-    let mut reader = stuck(&env.stranger(), EVENTS, &meeting).await;
+    let mut reader = stuck(&env.anonymous(), EVENTS, &meeting).await;
     let mut last = 0;
     while last < FLOOD {
-        reader.hear_until(b"\ndata: ").await;
-        let event: Value = serde_json::from_slice(&reader.hear_until(b"\n").await).unwrap();
+        reader.receive_until(b"\ndata: ").await;
+        let event: Value = serde_json::from_slice(&reader.receive_until(b"\n").await).unwrap();
         if event["data"]["comments"]["kind"] != "HEARTBEAT" {
             last += 1;
             assert_eq!(event["data"]["comments"]["seq"], last);
         }
         // The limit is for those who take nothing.
-        env.pass(TimeDelta::milliseconds(20));
+        env.advance(TimeDelta::milliseconds(20));
     }
 }
 
@@ -159,19 +159,19 @@ async fn a_slow_reader_receives_everything_once_and_in_order() {
 async fn times_out_waiting_for_a_body() {
     let env = TestEnv::start(Engine::Embedded).await;
     for (language, words) in [("en", "too long"), ("ru", "слишком долго"), ("kk", "тым ұзақ")] {
-        let mut slow = Raw::to(&env.host(0)).await;
+        let mut slow = RawConnection::to(&env.host(0)).await;
         let head = format!(
             "POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\naccept-language: {language}\r\n\
              content-length: 100\r\n\r\n{{\"query\""
         );
-        slow.say(head.as_bytes()).await;
+        slow.send(head.as_bytes()).await;
         let mut answer = std::pin::pin!(slow.rest());
         let answer = loop {
             // Until the service has armed its timer, time is let pass again.
             if let Ok(answer) = tokio::time::timeout(Duration::from_millis(50), &mut answer).await {
                 break String::from_utf8(answer).unwrap();
             }
-            env.pass(TimeDelta::seconds(5));
+            env.advance(TimeDelta::seconds(5));
         };
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("connection: close\r\n"), "{answer}");
         let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
@@ -185,34 +185,35 @@ async fn times_out_waiting_for_a_head_but_not_between_requests() {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings(dir.path(), &[])).await;
     let ask = b"GET /graphql/schema HTTP/1.1\r\nhost: a\r\n\r\n";
-    let mut kept = Raw::to(&program.host).await;
-    kept.say(ask).await;
-    kept.hear_until(b"\r\n\r\n").await;
-    let (mut silent, mut operator) = (Raw::to(&program.host).await, Raw::to(&program.ops_host).await);
-    let mut half = Raw::to(&program.host).await;
-    half.say(b"POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-").await;
-    operator.say(b"GET /met").await;
+    let mut kept = RawConnection::to(&program.host).await;
+    kept.send(ask).await;
+    kept.receive_until(b"\r\n\r\n").await;
+    let (mut silent, mut operator) =
+        (RawConnection::to(&program.host).await, RawConnection::to(&program.ops_host).await);
+    let mut half = RawConnection::to(&program.host).await;
+    half.send(b"POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-").await;
+    operator.send(b"GET /met").await;
     let began = Instant::now();
     for slow in [&mut half, &mut silent, &mut operator] {
         assert_eq!(slow.rest().await, b"");
     }
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(9) && took < Duration::from_secs(15), "{took:?}");
-    kept.say(ask).await;
-    kept.hear_until(b"HTTP/1.1 200 OK\r\n").await;
+    kept.send(ask).await;
+    kept.receive_until(b"HTTP/1.1 200 OK\r\n").await;
 }
 
 /// A socket by hand: nothing answers a ping unless the test does.
-pub(crate) async fn bare_socket(host: &str) -> Raw {
-    let mut raw = Raw::to(host).await;
-    raw.say(
+pub(crate) async fn bare_socket(host: &str) -> RawConnection {
+    let mut raw = RawConnection::to(host).await;
+    raw.send(
         b"GET /graphql HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
           sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n",
     )
     .await;
-    raw.hear_until(b"\r\n\r\n").await;
-    raw.say(&frame(0x81, br#"{"type":"connection_init"}"#)).await;
-    raw.hear_until(br#"{"type":"connection_ack"}"#).await;
+    raw.receive_until(b"\r\n\r\n").await;
+    raw.send(&frame(0x81, br#"{"type":"connection_init"}"#)).await;
+    raw.receive_until(br#"{"type":"connection_ack"}"#).await;
     raw
 }
 
@@ -235,19 +236,19 @@ async fn pings_every_25_seconds_and_closes_after_two_missed_pongs() {
     let (mut gone, mut there, mut early) =
         (bare_socket(&host).await, bare_socket(&host).await, bare_socket(&host).await);
     for round in 1..=4 {
-        env.pass(TimeDelta::milliseconds(24_999));
+        env.advance(TimeDelta::milliseconds(24_999));
         // What it was asked before its time would come before this.
-        early.say(&frame(0x81, br#"{"type":"ping"}"#)).await;
-        assert_eq!(early.hear(17).await[2..], *br#"{"type":"pong"}"#);
-        env.pass(TimeDelta::milliseconds(1));
+        early.send(&frame(0x81, br#"{"type":"ping"}"#)).await;
+        assert_eq!(early.receive(17).await[2..], *br#"{"type":"pong"}"#);
+        env.advance(TimeDelta::milliseconds(1));
         for answers in [&mut early, &mut there] {
-            assert_eq!(answers.hear(2).await, PING);
-            answers.say(&frame(PONG, b"")).await;
+            assert_eq!(answers.receive(2).await, PING);
+            answers.send(&frame(PONG, b"")).await;
         }
         match round {
-            1 | 2 => assert_eq!(gone.hear(2).await, PING),
+            1 | 2 => assert_eq!(gone.receive(2).await, PING),
             3 => {
-                let close = gone.hear(4).await;
+                let close = gone.receive(4).await;
                 assert_eq!((close[0], u16::from_be_bytes([close[2], close[3]])), (CLOSE, 1001));
             }
             _ => {}
@@ -260,15 +261,15 @@ async fn times_out_a_subscription_that_cannot_start() {
     let env = TestEnv::start(Engine::Production).await;
     let staff = env.akimat(HOST);
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-    let stranger = env.stranger();
+    let anonymous = env.anonymous();
     let held = env.hold("LOCK TABLE feed_epoch IN ACCESS EXCLUSIVE MODE").await;
     let streamed = async |accept: &'static str| {
         let body = json!({ "query": "subscription { meetings { kind } }" });
-        let answer = stranger.request().header("accept", accept).json(&body).send().await.unwrap();
+        let answer = anonymous.request().header("accept", accept).json(&body).send().await.unwrap();
         answer.text().await.unwrap()
     };
     let all = async {
-        let mut live = stranger.begin_comments(&meeting, None, "PUBLIC").await;
+        let mut live = anonymous.begin_comments(&meeting, None, "PUBLIC").await;
         tokio::join!(async { live.refused().await }, streamed(EVENTS), streamed(PARTS))
     };
     let mut all = std::pin::pin!(all);
@@ -277,14 +278,14 @@ async fn times_out_a_subscription_that_cannot_start() {
         if let Ok(refused) = tokio::time::timeout(Duration::from_millis(25), &mut all).await {
             break refused;
         }
-        env.pass(TimeDelta::seconds(1));
+        env.advance(TimeDelta::seconds(1));
     };
     assert_eq!(socket, "TIMEOUT");
     for text in [events, parts] {
         assert!(text.contains(r#""code":"TIMEOUT""#), "{text}");
     }
     drop(held);
-    let mut live = stranger.follow_comments(&meeting, None, "PUBLIC").await;
+    let mut live = anonymous.follow_comments(&meeting, None, "PUBLIC").await;
     env.citizen("Ana").post(&meeting, "Жол?").await;
     assert_eq!(live.next().await["kind"], "POSTED");
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use harness::{
     Engine, Process, Socket, TestEnv, databases,
-    outside::{settings, settings_on, stranger},
+    external::{anonymous, settings, settings_on},
     readiness, until,
 };
 use kezdesu::{clock::Clock as _, service, store::Store};
@@ -27,7 +27,7 @@ async fn readiness_reports_draining_until_the_last_request_ends() {
     let head = "POST /graphql HTTP/1.1\r\nhost: kezdesu\r\ncontent-type: application/json\r\nconnection: close";
     request.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{begun}", body.len()).as_bytes()).await.unwrap();
     // The next one is answered, so this one has been taken.
-    stranger(&program.host).query("{ regions { totalCount } }", json!({})).await;
+    anonymous(&program.host).query("{ regions { totalCount } }", json!({})).await;
     assert_eq!(readiness(&program.ops_host).await.unwrap().0, 200);
     program.ask_to_end().await;
     until(|| readiness(&program.ops_host), || {}, is_draining).await;
@@ -44,19 +44,19 @@ async fn readiness_reports_draining_until_the_last_request_ends() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accepts_requests_while_readiness_is_off_before_draining() {
     let mut env = TestEnv::with(Engine::Embedded, &[("KEZDESU_LAME_DUCK", "5")]).await;
-    let (clock, ops, stranger) = (env.clock.clone(), env.ops_host(0), env.stranger());
-    let mut early = stranger.socket().await;
+    let (clock, ops, anonymous) = (env.clock.clone(), env.ops_host(0), env.anonymous());
+    let mut early = anonymous.socket().await;
     let visits = async {
         until(|| readiness(&ops), || {}, is_draining).await;
         clock.advance(TimeDelta::milliseconds(4_900));
-        stranger.query("{ regions { totalCount } }", json!({})).await;
-        let mut late = stranger.socket().await;
+        anonymous.query("{ regions { totalCount } }", json!({})).await;
+        let mut late = anonymous.socket().await;
         for socket in [&mut early, &mut late] {
-            socket.say(&json!({ "type": "ping" })).await;
-            assert_eq!(socket.hear().await["type"], "pong");
+            socket.send(&json!({ "type": "ping" })).await;
+            assert_eq!(socket.receive().await["type"], "pong");
         }
         clock.advance(TimeDelta::milliseconds(100));
-        assert_eq!((early.closed().await, late.closed().await), (1012, 1012));
+        assert_eq!((early.close_code().await, late.close_code().await), (1012, 1012));
     };
     tokio::join!(env.stop(0), visits);
     assert_eq!(clock.now(), env.now());
@@ -102,7 +102,7 @@ async fn startup_fails_without_the_signing_keys() {
     let hanging_up = tokio::spawn(async move { while provider.accept().await.is_ok() {} });
     let mut serve = tokio::process::Command::new(Process::program());
     serve.arg("serve").env_clear().envs(settings(dir.path(), &[("KEZDESU_JWKS", address)])).env("KEZDESU_LOG", "error");
-    let output = tokio::time::timeout(harness::PATIENCE, serve.output()).await.expect("it gives up").unwrap();
+    let output = tokio::time::timeout(harness::TIMEOUT, serve.output()).await.expect("it gives up").unwrap();
     hanging_up.abort();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
@@ -116,12 +116,12 @@ async fn startup_fails_without_the_signing_keys() {
 async fn room(host: &str, forwarded: &str) -> usize {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
     let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");
-    socket.say(&json!({ "type": "connection_init" })).await;
-    assert_eq!(socket.hear().await["type"], "connection_ack");
+    socket.send(&json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
     for running in 0.. {
         let payload = json!({ "query": "subscription { meetings { kind } }" });
-        socket.say(&json!({ "id": running.to_string(), "type": "subscribe", "payload": payload })).await;
-        let said = socket.hear().await;
+        socket.send(&json!({ "id": running.to_string(), "type": "subscribe", "payload": payload })).await;
+        let said = socket.receive().await;
         if said["type"] == "error" {
             assert_eq!(said["payload"][0]["extensions"]["code"], "COST_EXCEEDED", "{said}");
             return running;

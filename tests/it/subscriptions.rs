@@ -14,7 +14,7 @@ on_both_engines! {
     async fn two_subscribers_see_the_same_events(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        let mut one = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+        let mut one = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
         let mut two = env.citizen("Ben").follow_comments(&meeting, None, "PUBLIC").await;
         for body in ["Бір", "Екі", "Үш"] {
             ana.post(&meeting, body).await;
@@ -30,7 +30,7 @@ on_both_engines! {
     async fn sends_pending_comments_only_to_moderators(env) {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
-        let mut public = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+        let mut public = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
         let mut queue = moderator.follow_comments(&meeting, None, "MODERATION").await;
         let hidden = id_of(&ana.post(&meeting, "Күтуде").await);
         let shown = id_of(&ana.post(&meeting, "Мақұлданды").await);
@@ -50,7 +50,7 @@ on_both_engines! {
 
         let kinds: Vec<String> = { let mut all = Vec::new(); for _ in 0..7 { all.push(seen(&queue.next().await).1); } all };
         assert_eq!(kinds, ["POSTED", "POSTED", "CHANGED", "CHANGED", "CHANGED", "POSTED", "CHANGED"]);
-        for actor in [env.stranger(), ana, env.moderator("711110000"), env.connector(HOST)] {
+        for actor in [env.anonymous(), ana, env.moderator("711110000"), env.connector(HOST)] {
             let refused = actor.begin_comments(&meeting, None, "MODERATION").await.refused().await;
             assert_eq!(refused, "FORBIDDEN");
         }
@@ -62,10 +62,10 @@ on_both_engines! {
         let writer = { let (ana, meeting) = (ana.clone(), meeting.clone()); tokio::spawn(async move {
             for n in 0..120 { ana.post(&meeting, &format!("Сұрақ {n}")).await; }
         }) };
-        let (mut last, mut bodies, stranger) = (0, Vec::new(), env.stranger());
+        let (mut last, mut bodies, anonymous) = (0, Vec::new(), env.anonymous());
         // Cut after 1, 2, 3 … events: before, between and after batches.
         for takes in (1..).take_while(|_| true) {
-            let mut live = stranger.begin_comments(&meeting, Some(last), "PUBLIC").await;
+            let mut live = anonymous.begin_comments(&meeting, Some(last), "PUBLIC").await;
             let first = live.next().await;
             assert_eq!((first["kind"].as_str(), first["recovered"].as_bool(), first["seq"].as_i64()), (Some("SUBSCRIBED"), Some(true), Some(last)));
             for _ in 0..takes {
@@ -76,7 +76,7 @@ on_both_engines! {
                 bodies.push(body.unwrap());
                 if bodies.len() == 120 { break }
             }
-            live.cut();
+            live.disconnect();
             if bodies.len() == 120 { break }
         }
         writer.await.unwrap();
@@ -89,7 +89,7 @@ on_both_engines! {
         let id = id_of(&ana.post(&meeting, "Құпия").await);
         ana.post(&meeting, "Ашық").await;
         moderator.moderate("HIDE", &[&id]).await;
-        let mut live = env.stranger().follow_comments(&meeting, Some(0), "PUBLIC").await;
+        let mut live = env.anonymous().follow_comments(&meeting, Some(0), "PUBLIC").await;
         assert_eq!(seen(&live.next().await), (2, "POSTED".to_owned(), Some("Ашық".to_owned())));
         assert_eq!(seen(&live.next().await), (3, "REMOVED".to_owned(), None));
     }
@@ -99,10 +99,10 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         ana.post(&meeting, "Бір").await;
         for after in [99, -1] {
-            let first = env.stranger().begin_comments(&meeting, Some(after), "PUBLIC").await.next().await;
+            let first = env.anonymous().begin_comments(&meeting, Some(after), "PUBLIC").await.next().await;
             assert_eq!((first["recovered"].as_bool(), first["seq"].as_i64()), (Some(false), Some(1)), "{after}");
         }
-        let first = env.stranger().begin_comments(&meeting, None, "PUBLIC").await.next().await;
+        let first = env.anonymous().begin_comments(&meeting, None, "PUBLIC").await.next().await;
         assert_eq!((first["recovered"].is_null(), first["seq"].as_i64(), first["prev"].as_i64()), (true, Some(1), Some(1)));
     }
 
@@ -110,7 +110,7 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         env.citizen("Ana").post(&meeting, "Бір").await;
-        let mut live = env.stranger().follow_comments(&meeting, Some(0), "PUBLIC").await;
+        let mut live = env.anonymous().follow_comments(&meeting, Some(0), "PUBLIC").await;
         live.next().await;
         let beat = live.next_in(&env).await;
         assert_eq!((beat["kind"].as_str(), beat["seq"].as_i64(), beat["prev"].as_i64()), (Some("HEARTBEAT"), Some(1), Some(1)));
@@ -120,9 +120,9 @@ on_both_engines! {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let id = id_of(&ana.post(&meeting, "Жол?").await);
-        let mut live = env.stranger().follow_comments(&meeting, None, "PUBLIC").await;
+        let mut live = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
         for n in 0..5 {
-            env.citizen(&format!("Voter {n}")).act("voteComment", json!({ "commentId": id })).await;
+            env.citizen(&format!("Voter {n}")).mutate("voteComment", json!({ "commentId": id })).await;
         }
         let counted = live.next_event_in(&env).await;
         assert_eq!((counted["kind"].as_str(), counted["comment"]["votes"].as_i64()), (Some("VOTES"), Some(5)));
@@ -136,7 +136,7 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         // Embedded replicas have no bus between them, so this one hears of nothing; in production Redis tells it.
         let replica = env.replica().await;
-        let mut live = env.stranger().at(env.host(replica)).follow_comments(&meeting, None, "PUBLIC").await;
+        let mut live = env.anonymous().at(env.host(replica)).follow_comments(&meeting, None, "PUBLIC").await;
         for n in 1..=3 {
             ana.post(&meeting, &format!("Сұрақ {n}")).await;
             let event = live.next_event_in(&env).await;
@@ -148,10 +148,10 @@ on_both_engines! {
     }
 
     async fn filters_meeting_events_by_region(env) {
-        let staff = env.somebody("Staff", &["ADMIN"], None);
+        let staff = env.person("Staff", &["ADMIN"], None);
         let query = "subscription($region: KatoCode) { meetings(region: $region) { seq prev kind meeting { region { code } } } }";
-        let mut here = env.stranger().follow(query, json!({ "region": "100000000" })).await;
-        let mut all = env.stranger().follow(query, json!({})).await;
+        let mut here = env.anonymous().follow(query, json!({ "region": "100000000" })).await;
+        let mut all = env.anonymous().follow(query, json!({})).await;
         assert_eq!((here.next().await["kind"].as_str(), all.next().await["kind"].as_str()), (Some("SUBSCRIBED"), Some("SUBSCRIBED")));
         let start = env.now() + TimeDelta::days(20);
         staff.plan(HOST, HOST, start, "AFTER").await;
@@ -168,7 +168,7 @@ on_both_engines! {
     async fn events_agree_with_the_list(env) {
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
-        let mut live = env.stranger().follow_comments(&meeting, Some(0), "PUBLIC").await;
+        let mut live = env.anonymous().follow_comments(&meeting, Some(0), "PUBLIC").await;
         let people: Vec<_> = (0..4).map(|n| env.citizen(&format!("Person {n}"))).collect();
         let posts = futures_util::future::join_all(people.iter().enumerate().flat_map(|(n, person)| {
             let meeting = &meeting;
@@ -187,7 +187,7 @@ on_both_engines! {
             if event["kind"] == "REMOVED" { shown.remove(&id); } else { shown.insert(id.clone()); }
             if id == marker { break }
         }
-        let listed = env.stranger().comments(&meeting, json!({})).await.iter().map(id_of).collect();
+        let listed = env.anonymous().comments(&meeting, json!({})).await.iter().map(id_of).collect();
         assert_eq!(shown, listed);
     }
 
@@ -201,12 +201,12 @@ on_both_engines! {
         };
         let mut posts = std::pin::pin!(posts);
         let query = "query($id: ID!) { meeting(id: $id) { comments(first: 1) { totalCount } ...Head } } fragment Head on Meeting { commentsHead }";
-        let stranger = env.stranger();
+        let anonymous = env.anonymous();
         loop {
-            let look = stranger.query(query, json!({ "id": meeting }));
+            let look = anonymous.query(query, json!({ "id": meeting }));
             let (seen, done) = tokio::select! {
                 seen = look => (seen, false),
-                () = &mut posts => (stranger.query(query, json!({ "id": meeting })).await, true),
+                () = &mut posts => (anonymous.query(query, json!({ "id": meeting })).await, true),
             };
             let (listed, head) = (&seen["meeting"]["comments"]["totalCount"], &seen["meeting"]["commentsHead"]);
             // Each post is one event.
@@ -234,10 +234,10 @@ on_both_engines! {
         }
         let stage = async |at: usize, meeting: usize, stage: &str| {
             let input = json!({ "meetingId": meetings[meeting], "stage": stage });
-            assert!(moderator.at(ahead[at].clone()).act("setStage", input).await["refusal"].is_null());
+            assert!(moderator.at(ahead[at].clone()).mutate("setStage", input).await["refusal"].is_null());
         };
         let end = async |staff: &Actor, meeting: usize| {
-            assert!(staff.act("endMeeting", json!({ "meetingId": meetings[meeting] })).await["refusal"].is_null());
+            assert!(staff.mutate("endMeeting", json!({ "meetingId": meetings[meeting] })).await["refusal"].is_null());
         };
         let later = staff.at(ahead[1].clone());
         stage(1, 0, "QUESTIONS").await;
@@ -247,9 +247,9 @@ on_both_engines! {
         stage(1, 2, "PRESENTATION").await;
         end(&later, 2).await;
         // Both marks of the last are passed in one look, and it may end before anybody looks.
-        env.pass(TimeDelta::minutes(16));
+        env.advance(TimeDelta::minutes(16));
         end(&staff, 3).await;
-        let mut live = env.stranger().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
+        let mut live = env.anonymous().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
         let mut heard = vec![Vec::new(); 4];
         while heard[3].last().is_none_or(|kind| kind != "ENDED") {
             let event = live.next().await;

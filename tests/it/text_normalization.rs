@@ -12,12 +12,12 @@ async fn live(env: &TestEnv) -> String {
 
 /// The refusal of a post, or nothing.
 async fn post(author: &Actor, meeting: &str, body: &str) -> String {
-    let payload = author.act("postComment", json!({ "meetingId": meeting, "body": body })).await;
+    let payload = author.mutate("postComment", json!({ "meetingId": meeting, "body": body })).await;
     if payload["refusal"].is_null() { String::new() } else { refusal(&payload) }
 }
 
 async fn found(env: &TestEnv, meeting: &str, search: &str) -> usize {
-    env.stranger().comments(meeting, json!({ "search": search })).await.len()
+    env.anonymous().comments(meeting, json!({ "search": search })).await.len()
 }
 
 fn comment_id(id: &str) -> CommentId {
@@ -63,9 +63,9 @@ on_both_engines! {
             "host": HOST, "region": HOST, "title": { "kk": "Су\u{200b} мәселесі (№5)", "ru": "Вoда и\u{306}од" }, "origin": "CALENDAR",
             "plannedStart": env.now() + TimeDelta::days(20), "plannedMinutes": 60,
         });
-        staff.act("planMeeting", input).await;
+        staff.mutate("planMeeting", input).await;
         let query = "query($s: String) { meetings(filter: { search: $s }) { totalCount } regions(search: $s) { totalCount nodes { code } } }";
-        let ask = async |search: &str| env.stranger().query(query, json!({ "s": search })).await;
+        let ask = async |search: &str| env.anonymous().query(query, json!({ "s": search })).await;
         for (search, count) in [("су мәселесі", 1), ("вода", 1), ("ЙОД", 1), ("иод", 0), ("№", 1), ("(", 1), ("%", 0), ("_", 0), ("+", 0), ("5", 1)] {
             assert_eq!(ask(search).await["meetings"]["totalCount"], count, "{search}");
         }
@@ -102,7 +102,7 @@ on_both_engines! {
     async fn matches_blocked_signs_literally(env) {
         let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
         let words = json!({ "meetingId": meeting, "blockedWords": ["18+", "C#", "🤬", "хам\u{200b}"] });
-        let set = env.moderator(HOST).act("setModeration", words).await;
+        let set = env.moderator(HOST).mutate("setModeration", words).await;
         assert!(set["refusal"].is_null(), "{set}");
         for bad in ["Кино 18+!", "учу c#", "Ну🤬🤬", "XАM", "х\u{301}ам"] {
             assert_eq!(post(&ana, &meeting, bad).await, "BLOCKED_WORD", "{bad}");
@@ -120,24 +120,24 @@ on_both_engines! {
             "host": HOST, "region": HOST, "title": { "kk": pasted, "ru": pasted }, "venue": { "kk": pasted }, "origin": "OFF_CALENDAR",
             "offCalendarReason": pasted, "plannedStart": env.now() + TimeDelta::days(20), "plannedMinutes": 60,
         });
-        let planned = staff.act("planMeeting", input.clone()).await;
+        let planned = staff.mutate("planMeeting", input.clone()).await;
         let shown = "query($id: ID!) { meeting(id: $id) { title { kk ru } venue { kk } offCalendarReason } }";
         let shown = staff.query(shown, json!({ "id": id_of(&planned["meeting"]) })).await["meeting"].clone();
         assert_eq!(shown, json!({ "title": { "kk": line, "ru": line }, "venue": { "kk": line }, "offCalendarReason": line }));
         let mut unseen = input;
         unseen["offCalendarReason"] = json!("\u{200b}\u{202e}");
-        assert_eq!(refusal(&staff.act("planMeeting", unseen).await), "DECREE", "a reason that nobody sees is none");
+        assert_eq!(refusal(&staff.mutate("planMeeting", unseen).await), "DECREE", "a reason that nobody sees is none");
 
         let meeting = live(&env).await;
         let (ana, body) = (env.citizen("Ana"), format!("{pasted}👨\u{200d}👩\u{200d}👧"));
         let input = json!({ "meetingId": meeting, "body": body, "authorName": pasted });
-        let comment = ana.act("postComment", input).await["comment"].clone();
+        let comment = ana.mutate("postComment", input).await["comment"].clone();
         assert_eq!((comment["body"].as_str(), comment["authorName"].as_str()), (Some(format!("{line}👨\u{200d}👩\u{200d}👧").as_str()), Some(line)));
-        let answered = moderator.act("answerComment", json!({ "commentId": id_of(&comment), "answer": pasted })).await["comment"].clone();
+        let answered = moderator.mutate("answerComment", json!({ "commentId": id_of(&comment), "answer": pasted })).await["comment"].clone();
         assert_eq!(answered["answer"], lines);
-        let labelled = moderator.act("labelComment", json!({ "commentId": id_of(&comment), "labels": [pasted] })).await["comment"].clone();
+        let labelled = moderator.mutate("labelComment", json!({ "commentId": id_of(&comment), "labels": [pasted] })).await["comment"].clone();
         assert_eq!(labelled["labels"], json!([line]));
-        assert_eq!(env.stranger().comments(&meeting, json!({ "label": pasted })).await.len(), 1);
+        assert_eq!(env.anonymous().comments(&meeting, json!({ "label": pasted })).await.len(), 1);
         for nothing in ["\u{200b}\u{202e}", "\u{2028}\u{0}", "\u{fe0f}\u{200d}"] {
             assert_eq!(post(&ana, &meeting, nothing).await, "INVALID", "{nothing:?}");
         }
@@ -146,7 +146,7 @@ on_both_engines! {
         assert_eq!(post(&ana, &meeting, &format!("{most}!")).await, "TOO_LONG");
         for (key, expected) in [("ә".repeat(200), ""), ("ә".repeat(201), "TOO_LONG"), ("а\u{0}".to_owned(), "INVALID")] {
             let input = json!({ "meetingId": meeting, "body": format!("Кілт {expected}"), "idempotencyKey": key });
-            let payload = ana.act("postComment", input).await;
+            let payload = ana.mutate("postComment", input).await;
             assert_eq!(payload["refusal"]["code"].as_str().unwrap_or_default(), expected);
         }
     }
@@ -159,7 +159,7 @@ on_both_engines! {
         age(&env, &old, "дoрога кашан ana").await;
         assert_eq!((found(&env, &meeting, "дорога").await, found(&env, &meeting, "қашан").await), (0, 1));
         assert_eq!(post(&ana, &meeting, "Дoрога қашан?").await, "DUPLICATE", "the same is known at once");
-        until(async || found(&env, &meeting, "дорога").await, || env.pass(TimeDelta::seconds(10)), |count| *count == 1).await;
+        until(async || found(&env, &meeting, "дорога").await, || env.advance(TimeDelta::seconds(10)), |count| *count == 1).await;
         assert_eq!((version(&env, &old).await, version(&env, &other).await), (normalization::VERSION, normalization::VERSION));
         assert_eq!(post(&ana, &meeting, "ДОРОГА ҚАШАН").await, "DUPLICATE");
 
@@ -181,15 +181,15 @@ on_both_engines! {
     async fn reimporting_a_comment_of_an_older_version_is_no_change(env) {
         let (staff, meeting) = (env.akimat(HOST), live(&env).await);
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let import = async |body: &str| {
             let one = json!({ "externalId": "a", "authorName": "Марат", "body": body, "postedAt": env.now() });
             let input = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] });
-            let done = env.connector(HOST).act("importComments", input).await;
+            let done = env.connector(HOST).mutate("importComments", input).await;
             ["imported", "duplicates", "changed"].map(|name| done[name].as_i64().unwrap())
         };
         assert_eq!(import("Су\u{200b} бар ма?").await, [1, 0, 0]);
-        let id = id_of(&env.stranger().comments(&meeting, json!({})).await[0]);
+        let id = id_of(&env.anonymous().comments(&meeting, json!({})).await[0]);
         let tx = env.service(0).app().store.begin().await.unwrap();
         let row = tx.comments_by_id(&[comment_id(&id)]).await.unwrap().remove(0);
         assert_eq!(row.body, "Су бар ма?");
@@ -214,7 +214,7 @@ on_both_engines! {
         tx.commit().await.unwrap();
         let (one, two) = tokio::join!(app.renormalize(), app.renormalize());
         one.and(two).unwrap();
-        let all: Value = env.stranger().query("query($id: ID!) { meeting(id: $id) { comments(filter: { search: \"сұрақ\" }) { totalCount } } }", json!({ "id": meeting })).await;
+        let all: Value = env.anonymous().query("query($id: ID!) { meeting(id: $id) { comments(filter: { search: \"сұрақ\" }) { totalCount } } }", json!({ "id": meeting })).await;
         assert_eq!(all["meeting"]["comments"]["totalCount"], 251);
         assert!(!app.store.has_outdated_comments(normalization::VERSION).await.unwrap());
     }

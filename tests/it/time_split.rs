@@ -16,31 +16,31 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         // Issued before any moment that the clock will show.
         let issued = env.now() - TimeDelta::hours(2);
-        let moderator = env.holder_of(&token_claims("moderator", "Moderator", &["MODERATOR"], Some(HOST), issued));
+        let moderator = env.with_claims(&token_claims("moderator", "Moderator", &["MODERATOR"], Some(HOST), issued));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        let stage = async |stage: &str| moderator.act("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
-        env.pass(TimeDelta::milliseconds(123_457));
+        let stage = async |stage: &str| moderator.mutate("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
+        env.advance(TimeDelta::milliseconds(123_457));
         stage("BREAK").await;
-        env.pass(TimeDelta::milliseconds(60_001));
+        env.advance(TimeDelta::milliseconds(60_001));
         stage("PRESENTATION").await;
-        env.pass(TimeDelta::milliseconds(7));
+        env.advance(TimeDelta::milliseconds(7));
         let split = stage("QUESTIONS").await["timeSplit"].clone();
         assert_eq!(sums(&split), [123_464, 0, 60_001]);
         assert_eq!((split["budgetMs"].as_i64(), split["plannedMs"].as_i64()), (Some(900_000), Some(3_600_000)));
-        env.pass(TimeDelta::hours(-1));
+        env.advance(TimeDelta::hours(-1));
         assert_eq!(sums(&stage("BREAK").await["timeSplit"]), [123_464, 0, 60_001], "time never runs backwards");
-        env.pass(TimeDelta::hours(1) + TimeDelta::seconds(10));
+        env.advance(TimeDelta::hours(1) + TimeDelta::seconds(10));
         let split = stage("QUESTIONS").await["timeSplit"].clone();
         assert_eq!(sums(&split), [123_464, 0, 70_001]);
         let (one, two) = tokio::join!(stage("PRESENTATION"), stage("PRESENTATION"));
         assert!(one["refusal"].is_null() && two["refusal"].is_null());
         let query = "query($id: ID!) { meeting(id: $id) { timeSplit { segments { stage } } } }";
-        let segments = env.stranger().query(query, json!({ "id": meeting })).await["meeting"]["timeSplit"]["segments"].clone();
+        let segments = env.anonymous().query(query, json!({ "id": meeting })).await["meeting"]["timeSplit"]["segments"].clone();
         assert_eq!(segments.as_array().unwrap().len(), 7, "two presses at once make one stretch: {segments}");
-        env.pass(TimeDelta::seconds(5));
-        staff.act("endMeeting", json!({ "meetingId": meeting })).await;
-        env.pass(TimeDelta::hours(5));
-        assert_eq!(sums(&env.stranger().split(&meeting).await), [128_464, 0, 70_001], "what has ended stands still");
+        env.advance(TimeDelta::seconds(5));
+        staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
+        env.advance(TimeDelta::hours(5));
+        assert_eq!(sums(&env.anonymous().split(&meeting).await), [128_464, 0, 70_001], "what has ended stands still");
         assert_eq!(refusal(&stage("BREAK").await), "WRONG_STATE");
     }
 
@@ -48,27 +48,27 @@ on_both_engines! {
         let mut env = env;
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        env.pass(TimeDelta::seconds(90));
+        env.advance(TimeDelta::seconds(90));
         let replica = env.replica().await;
-        let there = env.stranger().at(env.host(replica));
+        let there = env.anonymous().at(env.host(replica));
         env.stop(0).await;
-        env.pass(TimeDelta::seconds(30));
+        env.advance(TimeDelta::seconds(30));
         assert_eq!(sums(&there.split(&meeting).await), [120_000, 0, 0]);
     }
 
     async fn subscribers_get_the_split_at_start_on_change_and_periodically(env) {
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        let mut live = env.stranger().follow(FOLLOW, json!({ "id": meeting, "every": 1 })).await;
+        let mut live = env.anonymous().follow(FOLLOW, json!({ "id": meeting, "every": 1 })).await;
         assert_eq!(sums(&live.next().await), [0, 0, 0]);
-        moderator.act("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
+        moderator.mutate("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
         assert_eq!(live.next().await["stage"], "QUESTIONS");
         let ticked = live.next_in(&env).await;
         assert!(sums(&ticked)[1] >= 1000, "{ticked}");
-        let refused = env.stranger().follow(FOLLOW, json!({ "id": meeting, "every": 0 })).await.refused().await;
+        let refused = env.anonymous().follow(FOLLOW, json!({ "id": meeting, "every": 0 })).await.refused().await;
         assert_eq!(refused, "BAD_USER_INPUT");
         let nobody = "mtg_00000000000000000000000000";
-        assert_eq!(env.stranger().follow(FOLLOW, json!({ "id": nobody, "every": 1 })).await.refused().await, "NOT_FOUND");
+        assert_eq!(env.anonymous().follow(FOLLOW, json!({ "id": nobody, "every": 1 })).await.refused().await, "NOT_FOUND");
     }
 
     async fn reaching_the_budget_is_recorded_once(env) {
@@ -76,17 +76,17 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         env.replica().await;
-        let mut live = env.stranger().follow("subscription { meetings { kind meeting { timeSplit { status } } } }", json!({})).await;
+        let mut live = env.anonymous().follow("subscription { meetings { kind meeting { timeSplit { status } } } }", json!({})).await;
         assert_eq!(live.next().await["kind"], "SUBSCRIBED");
-        env.pass(TimeDelta::minutes(12));
+        env.advance(TimeDelta::minutes(12));
         let warned = live.next_event_in(&env).await;
         assert_eq!((warned["kind"].as_str(), warned["meeting"]["timeSplit"]["status"].as_str()), (Some("STAGE"), Some("WARNING")));
-        env.pass(TimeDelta::minutes(4));
+        env.advance(TimeDelta::minutes(4));
         let over = live.next_event_in(&env).await;
         assert_eq!(over["meeting"]["timeSplit"]["status"], "EXCEEDED");
-        staff.act("endMeeting", json!({ "meetingId": meeting })).await;
+        staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
         assert_eq!(live.next_event_in(&env).await["kind"], "ENDED", "nothing came twice");
-        let split = env.stranger().split(&meeting).await;
+        let split = env.anonymous().split(&meeting).await;
         assert!(split["exceededAt"].as_str().unwrap().starts_with("2026-03-02T04:15:00"), "{split}");
     }
 }

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use harness::{
     Process,
-    outside::{settings, stranger},
+    external::{anonymous, settings},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
@@ -81,7 +81,7 @@ async fn met(dir: &Path, trusted: &Path, collector: (String, Arc<Mutex<Met>>)) -
     let (address, met) = collector;
     let trusted = trusted.to_str().unwrap().to_owned();
     let program = Process::serve(&settings(dir, &[("KEZDESU_OTLP", address), ("SSL_CERT_FILE", trusted)])).await;
-    stranger(&program.host).query("query WhoAmI { viewer { subject } }", json!({})).await;
+    anonymous(&program.host).query("query WhoAmI { viewer { subject } }", json!({})).await;
     // What is left is sent at the end.
     assert!(program.terminate().await);
     std::mem::take(&mut *met.lock().await)

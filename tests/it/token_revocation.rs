@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, HOST, Process, TestEnv, Tokens, on_both_engines,
-    outside::{now, person, settings_on},
-    token_claims,
+    Actor, Engine, HOST, Process, TestEnv, Tokens,
+    external::{now, person, settings_on},
+    on_both_engines, token_claims,
 };
 use kezdesu::service::withdraw_tokens;
 use serde_json::json;
@@ -25,7 +25,7 @@ async fn revoked_tokens_end_their_connections_on_every_replica(env) {
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
     let claims = token_claims("mod", "Mod", &["MODERATOR"], Some(HOST), env.now());
-    let gone = env.holder_of(&claims);
+    let gone = env.with_claims(&claims);
     let there = gone.at(env.host(second));
     let stays = env.moderator(HOST);
     let mut open = gone.follow_comments(&meeting, None, "MODERATION").await;
@@ -39,14 +39,14 @@ async fn revoked_tokens_end_their_connections_on_every_replica(env) {
         assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Бірінші");
     }
     withdraw(&env, "mod").await;
-    assert_eq!(open.closed_in(&env).await, 4403);
-    assert_eq!(far.closed_in(&env).await, 4403);
+    assert_eq!(open.close_code_in(&env).await, 4403);
+    assert_eq!(far.close_code_in(&env).await, 4403);
     while events.chunk().await.unwrap().is_some() {}
     assert!(gone.send("{ viewer { subject } }", json!({})).await["errors"].is_array(), "nor is it taken anew");
     ana.post(&meeting, "Екінші").await;
     assert_eq!(kept.next_event_in(&env).await["comment"]["body"], "Екінші", "another's goes on");
-    env.pass(TimeDelta::seconds(1));
-    let again = env.holder_of(&token_claims("mod", "Mod", &["CITIZEN"], None, env.now()));
+    env.advance(TimeDelta::seconds(1));
+    let again = env.with_claims(&token_claims("mod", "Mod", &["CITIZEN"], None, env.now()));
     let known = again.query("{ viewer { roles } }", json!({})).await;
     assert_eq!(known["viewer"]["roles"], json!(["CITIZEN"]), "with a newer token one is what it says");
     let replica = env.replica().await;
@@ -61,28 +61,28 @@ async fn a_token_without_iat_counts_as_issued_before() {
     let env = TestEnv::start(Engine::Embedded).await;
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
     claims.as_object_mut().unwrap().remove("iat");
-    let ana = env.holder_of(&claims);
+    let ana = env.with_claims(&claims);
     let mut live = ana.follow("subscription { meetings { kind } }", json!({})).await;
     assert_eq!(live.next().await["kind"], "SUBSCRIBED");
     withdraw(&env, "ana").await;
-    assert_eq!(live.closed_in(&env).await, 4403);
+    assert_eq!(live.close_code_in(&env).await, 4403);
 }
 
 /// Tokens in use may say that they were issued a little later than now, since a signer's clock may be ahead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revocation_covers_clock_skew_and_accepts_new_tokens_after_the_wait() {
     let env = TestEnv::start(Engine::Embedded).await;
-    let issued = |at| env.holder_of(&token_claims("ana", "Ana", &["CITIZEN"], None, at));
+    let issued = |at| env.with_claims(&token_claims("ana", "Ana", &["CITIZEN"], None, at));
     let who = "{ viewer { subject } }";
     let used = issued(env.now() + TimeDelta::seconds(30));
     assert_eq!(used.query(who, json!({})).await["viewer"]["subject"], "ana");
     let mut live = used.follow("subscription { meetings { kind } }", json!({})).await;
     assert_eq!(live.next().await["kind"], "SUBSCRIBED");
-    env.pass(TimeDelta::milliseconds(400));
+    env.advance(TimeDelta::milliseconds(400));
     let app = env.service(0).app();
     let withdrawal = withdraw_tokens(&app.store, app.clock.as_ref(), "ana").await.unwrap();
-    assert_eq!(live.closed_in(&env).await, 4403);
-    env.pass(withdrawal.wait);
+    assert_eq!(live.close_code_in(&env).await, 4403);
+    env.advance(withdrawal.wait);
     assert_eq!(used.error(who, json!({})).await, "UNAUTHENTICATED");
     assert_eq!(issued(env.now()).query(who, json!({})).await["viewer"]["subject"], "ana");
 }
@@ -100,7 +100,7 @@ async fn by_command(engine: Engine) {
     assert!(done.status.success(), "{done:?}");
     assert!(String::from_utf8_lossy(&done.stdout).starts_with("tokens issued to ana up to 2"));
     let told = Instant::now();
-    assert_eq!(live.socket.closed().await, 4403);
+    assert_eq!(live.socket.close_code().await, 4403);
     assert!(told.elapsed() < Duration::from_secs(2), "{:?}", told.elapsed());
     // Of a signer whose clock is ahead: it may have been issued before.
     let ahead = token_claims("ana", "Ana", &["CITIZEN"], Some(HOST), now() + TimeDelta::seconds(20));

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use harness::{
-    HOST, Process, id_of,
-    outside::{now, person, settings},
-    until, web,
+    HOST, Process,
+    external::{now, person, settings},
+    id_of, until, web,
 };
 use serde_json::json;
 use tokio::{
@@ -103,9 +103,9 @@ async fn logs_no_token_text_or_name_at_trace_level() {
         text.starts_with("event: next\ndata: {\"data\":{\"viewer\":") && text.ends_with("event: complete\ndata:\n\n"),
         "{text}"
     );
-    staff.act("answerComment", json!({ "commentId": id, "answer": "canary-answer" })).await;
+    staff.mutate("answerComment", json!({ "commentId": id, "answer": "canary-answer" })).await;
     let refused = json!({ "meetingId": meeting, "body": "canary-refused".repeat(200) });
-    canary.act("postComment", refused).await;
+    canary.mutate("postComment", refused).await;
     canary.error("{ canaryField(text: \"canary-text\") }", json!({})).await;
     let bad = web().post(format!("http://{}/graphql", program.host)).bearer_auth("canary.bad.token");
     assert_eq!(bad.json(&json!({ "query": "{ viewer { subject } }" })).send().await.unwrap().status(), 401);

@@ -88,17 +88,17 @@ async fn reports_malformed_requests_in_the_accepted_format() {
 #[tokio::test]
 async fn rejects_invalid_tokens_and_hides_internals() {
     let env = embedded().await;
-    let mut actor = env.stranger();
+    let mut actor = env.anonymous();
     actor.token = Some("not.a.token".to_owned());
     let answer = actor.request().json(&json!({ "query": WHO })).send().await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.headers()["www-authenticate"].to_str().unwrap()), (401, "Bearer"));
     assert_eq!(answer.json::<Value>().await.unwrap()["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
     claims["exp"] = json!(env.now().timestamp());
-    let ended = env.holder_of(&claims);
+    let ended = env.with_claims(&claims);
     assert_eq!(ended.request().json(&json!({ "query": WHO })).send().await.unwrap().status(), 401);
     assert_eq!(
-        env.stranger().try_act("postComment", json!({ "meetingId": "x", "body": "a" })).await["errors"][0]["extensions"]
+        env.anonymous().try_mutate("postComment", json!({ "meetingId": "x", "body": "a" })).await["errors"][0]["extensions"]
             ["field"],
         "input.meetingId"
     );
@@ -140,32 +140,32 @@ async fn closes_a_socket_that_breaks_the_protocol_with_its_code() {
     let subscribe =
         json!({ "id": "1", "type": "subscribe", "payload": { "query": "subscription { meetings { seq } }" } });
     let mut early = Socket::open(&host).await;
-    early.say(&subscribe).await;
-    assert_eq!(early.closed().await, 4401);
-    let mut twice = env.stranger().socket().await;
-    twice.say(&json!({ "type": "connection_init" })).await;
-    assert_eq!(twice.closed().await, 4429);
-    let mut double = env.stranger().socket().await;
-    double.say(&subscribe).await;
-    double.say(&subscribe).await;
-    assert_eq!(double.closed().await, 4409);
+    early.send(&subscribe).await;
+    assert_eq!(early.close_code().await, 4401);
+    let mut twice = env.anonymous().socket().await;
+    twice.send(&json!({ "type": "connection_init" })).await;
+    assert_eq!(twice.close_code().await, 4429);
+    let mut double = env.anonymous().socket().await;
+    double.send(&subscribe).await;
+    double.send(&subscribe).await;
+    assert_eq!(double.close_code().await, 4409);
     for text in ["{", r#"{"type":"start"}"#, r#"{"type":"subscribe","id":"1"}"#] {
-        let mut bad = env.stranger().socket().await;
-        bad.say_text(text).await;
-        assert_eq!(bad.closed().await, 4400, "{text}");
+        let mut bad = env.anonymous().socket().await;
+        bad.send_text(text).await;
+        assert_eq!(bad.close_code().await, 4400, "{text}");
     }
-    let mut bytes = env.stranger().socket().await;
-    bytes.say_bytes(vec![1, 2, 3]).await;
-    assert_eq!(bytes.closed().await, 4400);
+    let mut bytes = env.anonymous().socket().await;
+    bytes.send_bytes(vec![1, 2, 3]).await;
+    assert_eq!(bytes.close_code().await, 4400);
     let mut forged = Socket::open(&host).await;
-    forged.say(&json!({ "type": "connection_init", "payload": { "authorization": "Bearer x" } })).await;
-    assert_eq!(forged.closed().await, 4403);
+    forged.send(&json!({ "type": "connection_init", "payload": { "authorization": "Bearer x" } })).await;
+    assert_eq!(forged.close_code().await, 4403);
     let mut silent = Socket::open(&host).await;
     // Until the service has armed its timer, time is let pass again.
-    let closed = async { silent.closed().await };
+    let closed = async { silent.close_code().await };
     let mut closed = std::pin::pin!(closed);
     let code = loop {
-        env.pass(TimeDelta::seconds(11));
+        env.advance(TimeDelta::seconds(11));
         if let Ok(code) = tokio::time::timeout(std::time::Duration::from_millis(50), &mut closed).await {
             break code;
         }
@@ -178,26 +178,26 @@ async fn runs_any_operation_on_a_socket_and_reports_errors_by_id() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_SOCKET_OPERATIONS", "2")]).await;
     let mut socket = env.citizen("Ana").socket().await;
     let run = |id: &str, query: &str| json!({ "id": id, "type": "subscribe", "payload": { "query": query } });
-    socket.say(&run("q", WHO)).await;
-    let next = socket.hear().await;
+    socket.send(&run("q", WHO)).await;
+    let next = socket.receive().await;
     assert_eq!((next["id"].as_str(), next["type"].as_str()), (Some("q"), Some("next")));
     assert!(next["payload"]["data"]["viewer"]["subject"].as_str().unwrap().starts_with("Ana"));
-    assert_eq!(socket.hear().await, json!({ "id": "q", "type": "complete" }));
-    socket.say(&run("bad", "{ nothing }")).await;
-    let error = socket.hear().await;
+    assert_eq!(socket.receive().await, json!({ "id": "q", "type": "complete" }));
+    socket.send(&run("bad", "{ nothing }")).await;
+    let error = socket.receive().await;
     assert_eq!((error["id"].as_str(), error["type"].as_str()), (Some("bad"), Some("error")));
     for id in ["1", "2"] {
-        socket.say(&run(id, "subscription { meetings { kind } }")).await;
-        assert_eq!(socket.hear().await["type"], "next");
+        socket.send(&run(id, "subscription { meetings { kind } }")).await;
+        assert_eq!(socket.receive().await["type"], "next");
     }
-    socket.say(&run("3", "subscription { meetings { kind } }")).await;
-    let full = socket.hear().await;
+    socket.send(&run("3", "subscription { meetings { kind } }")).await;
+    let full = socket.receive().await;
     assert_eq!((full["id"].as_str(), full["type"].as_str()), (Some("3"), Some("error")));
-    socket.say(&json!({ "id": "1", "type": "complete" })).await;
-    socket.say(&run("3", "subscription { meetings { kind } }")).await;
-    assert_eq!(socket.hear().await["id"], "3", "a place that was given back can be taken");
-    socket.say(&json!({ "type": "ping", "payload": { "a": 1 } })).await;
-    assert_eq!(socket.hear().await, json!({ "type": "pong", "payload": { "a": 1 } }));
+    socket.send(&json!({ "id": "1", "type": "complete" })).await;
+    socket.send(&run("3", "subscription { meetings { kind } }")).await;
+    assert_eq!(socket.receive().await["id"], "3", "a place that was given back can be taken");
+    socket.send(&json!({ "type": "ping", "payload": { "a": 1 } })).await;
+    assert_eq!(socket.receive().await, json!({ "type": "pong", "payload": { "a": 1 } }));
 }
 
 #[tokio::test]
@@ -205,11 +205,11 @@ async fn closes_a_socket_when_its_token_expires_or_the_service_stops() {
     let mut env = embedded().await;
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, env.now());
     claims["exp"] = json!((env.now() + TimeDelta::minutes(5)).timestamp());
-    let mut ending = env.holder_of(&claims).socket().await;
-    env.pass(TimeDelta::minutes(5));
-    assert_eq!(ending.closed().await, 4403);
-    let mut staying = env.stranger().socket().await;
-    let (code, ()) = tokio::join!(staying.closed(), env.stop(0));
+    let mut ending = env.with_claims(&claims).socket().await;
+    env.advance(TimeDelta::minutes(5));
+    assert_eq!(ending.close_code().await, 4403);
+    let mut staying = env.anonymous().socket().await;
+    let (code, ()) = tokio::join!(staying.close_code(), env.stop(0));
     assert_eq!(code, 1012);
 }
 
@@ -220,12 +220,12 @@ async fn streams_server_sent_events_with_ids() {
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     ana.post(&meeting, "Бір").await;
     let query = "subscription($id: ID!) { comments(meetingId: $id, after: 0) { seq kind epoch } }";
-    let request = env.stranger().request().header("accept", "text/event-stream");
+    let request = env.anonymous().request().header("accept", "text/event-stream");
     let mut answer = request.json(&json!({ "query": query, "variables": { "id": meeting } })).send().await.unwrap();
     assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream"));
     let mut text = String::new();
     while !text.contains("POSTED") {
-        let chunk = tokio::time::timeout(harness::PATIENCE, answer.chunk()).await.unwrap().unwrap().unwrap();
+        let chunk = tokio::time::timeout(harness::TIMEOUT, answer.chunk()).await.unwrap().unwrap().unwrap();
         text.push_str(std::str::from_utf8(&chunk).unwrap());
     }
     let first = "event: next\ndata: {\"data\":{\"comments\":{\"seq\":0,\"kind\":\"SUBSCRIBED\",\"epoch\":\"EPOCH\"}}}\nid: EPOCH.0\n\n";
@@ -240,7 +240,7 @@ async fn serves_health_readiness_and_metrics() {
         let answer = harness::web().get(format!("http://{}{path}", env.ops_host(0))).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
-    env.stranger().query(WHO, json!({})).await;
+    env.anonymous().query(WHO, json!({})).await;
     assert_eq!(get("/healthz").await, (200, "ok\n".to_owned()));
     let (status, text) = get("/readyz").await;
     assert_eq!((status, serde_json::from_str::<Value>(&text).unwrap()["ready"].as_bool()), (200, Some(true)));
@@ -275,9 +275,9 @@ async fn production_has_no_explorer_and_no_introspection() {
     }
     let sdl = harness::web().get(format!("http://{}/graphql/schema", env.host(0))).send().await.unwrap();
     assert_eq!(sdl.text().await.unwrap(), kezdesu::graphql::client_sdl(), "what generates code needs no introspection");
-    let answer = env.stranger().send("{ __schema { types { name } } }", json!({})).await;
+    let answer = env.anonymous().send("{ __schema { types { name } } }", json!({})).await;
     assert!(!answer.to_string().contains("Meeting"), "{answer}");
-    let typo = env.stranger().send("{ viewr { subject } }", json!({})).await;
+    let typo = env.anonymous().send("{ viewr { subject } }", json!({})).await;
     assert!(!typo.to_string().contains("viewer"), "{typo}");
 }
 
@@ -287,24 +287,24 @@ on_both_engines! {
         let busy = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let quiet = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": busy, "platform": "VK", "url": "https://vk.example/1" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let comments: Vec<_> = (0..400).map(|n| json!({
             "externalId": n.to_string(), "authorName": "Марат", "body": format!("Сұрақ {n}"), "postedAt": env.now(),
         })).collect();
         let import = json!({ "meetingId": busy, "broadcastId": broadcast, "comments": comments });
-        env.connector(HOST).act("importComments", import).await;
+        env.connector(HOST).mutate("importComments", import).await;
         let marker = id_of(&ana.post(&quiet, "Көрші").await);
         // Somebody follows the quiet one already, so that its newcomer does not wait for the database.
-        let _follower = env.stranger().follow_comments(&quiet, None, "PUBLIC").await;
-        let mut socket = env.stranger().socket().await;
+        let _follower = env.anonymous().follow_comments(&quiet, None, "PUBLIC").await;
+        let mut socket = env.anonymous().socket().await;
         let query = "subscription($id: ID!) { comments(meetingId: $id, after: 0) { commentId } }";
         for id in 0..15 {
-            socket.say(&json!({ "id": id.to_string(), "type": "subscribe", "payload": { "query": query, "variables": { "id": busy } } })).await;
+            socket.send(&json!({ "id": id.to_string(), "type": "subscribe", "payload": { "query": query, "variables": { "id": busy } } })).await;
         }
-        socket.say(&json!({ "id": "quiet", "type": "subscribe", "payload": { "query": query, "variables": { "id": quiet } } })).await;
+        socket.send(&json!({ "id": "quiet", "type": "subscribe", "payload": { "query": query, "variables": { "id": quiet } } })).await;
         let mut before = 0;
         loop {
-            let message = socket.hear().await;
+            let message = socket.receive().await;
             if message["payload"]["data"]["comments"]["commentId"] == json!(marker) { break }
             before += 1;
         }

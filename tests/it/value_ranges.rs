@@ -10,7 +10,7 @@ const LAST_HOUR: &str = "+262142-12-31T23:00:00Z";
 
 /// Somebody who may do everything at [`HOST`].
 pub(crate) fn everybody(env: &TestEnv) -> Actor {
-    env.somebody("Staff", &["AKIMAT", "MODERATOR", "CONNECTOR", "CITIZEN"], Some(HOST))
+    env.person("Staff", &["AKIMAT", "MODERATOR", "CONNECTOR", "CITIZEN"], Some(HOST))
 }
 
 /// A mutation that says nothing but why it was refused.
@@ -51,7 +51,7 @@ impl Held {
     pub(crate) async fn by(staff: &Actor, env: &TestEnv) -> Self {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
-        let broadcast = id_of(&staff.act("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let comment = id_of(&env.citizen("Ana").post(&meeting, "Жол қашан?").await);
         let planned = id_of(&staff.plan(HOST, HOST, env.now() + TimeDelta::days(20), "AFTER").await);
         Self { meeting, broadcast, comment, planned }
@@ -108,19 +108,19 @@ const SEARCHES: [(&str, &str); 4] = [
 on_both_engines! {
     async fn rejects_a_search_of_more_than_twenty_words(env) {
         let held = Held::by(&everybody(&env), &env).await;
-        let stranger = env.stranger();
+        let anonymous = env.anonymous();
         let long = "ә".repeat(201);
         for (query, field) in SEARCHES {
             for search in [words(21), words(40_000), "h ".repeat(40_000), long.clone()] {
-                let answer = stranger.send(query, json!({ "s": search, "id": held.meeting })).await;
+                let answer = anonymous.send(query, json!({ "s": search, "id": held.meeting })).await;
                 assert_eq!(outcome(&answer), format!("BAD_USER_INPUT {field}"), "{query}");
             }
             for search in [words(20), "h ".repeat(100), "ә".repeat(200), "\u{0}".to_owned(), "%_\\'\"".to_owned()] {
-                stranger.query(query, json!({ "s": search, "id": held.meeting })).await;
+                anonymous.query(query, json!({ "s": search, "id": held.meeting })).await;
             }
         }
         // Words that are there are still found, in whatever order.
-        let found = stranger.query(SEARCHES[3].0, json!({ "s": "қашан жол ЖОЛ", "id": held.meeting })).await;
+        let found = anonymous.query(SEARCHES[3].0, json!({ "s": "қашан жол ЖОЛ", "id": held.meeting })).await;
         assert_eq!(found["meeting"]["comments"]["totalCount"], 1);
     }
 
@@ -148,7 +148,7 @@ on_both_engines! {
             let expected = if expected.starts_with("BAD") { expected } else { "INVALID comments.0.postedAt" };
             assert_eq!(imported, expected, "{start}");
         }
-        let far = staff.act("rescheduleMeeting", to(json!(furthest + TimeDelta::days(2)))).await;
+        let far = staff.mutate("rescheduleMeeting", to(json!(furthest + TimeDelta::days(2)))).await;
         assert_eq!(far["refusal"]["message"].as_str().unwrap().replace(['\u{2068}', '\u{2069}'], ""), "This must be from 2026-03-02 to 2031-03-02.");
         for minutes in [i64::from(i32::MAX), i64::from(i32::MAX) + 1, -1] {
             let planned = staff.send(&mutation("planMeeting"), json!({ "input": held.plan(&env, json!({ "plannedMinutes": minutes })) })).await;
@@ -173,10 +173,10 @@ on_both_engines! {
         let follow = "subscription { meetings { kind meeting { id timeSplit { status } } } }";
         let list = "{ meetings { nodes { id region { code } host { code } plannedStart announcedInTime } } }";
         for (minutes, status) in [(12, "WARNING"), (4, "EXCEEDED")] {
-            let (service, somebody) = (env.service(0), env.stranger());
+            let (service, somebody) = (env.service(0), env.anonymous());
             let mut events = somebody.follow(follow, json!({})).await;
             assert_eq!(events.next().await["kind"], "SUBSCRIBED");
-            env.pass(TimeDelta::minutes(minutes));
+            env.advance(TimeDelta::minutes(minutes));
             let mut told = Vec::new();
             while told.len() < 2 {
                 let event = events.next_event_in(&env).await;
@@ -198,14 +198,14 @@ on_both_engines! {
         let staff = everybody(&env);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         for stage in ["QUESTIONS", "BREAK", "PRESENTATION"] {
-            env.pass(TimeDelta::milliseconds(i32::MAX.into()));
+            env.advance(TimeDelta::milliseconds(i32::MAX.into()));
             let split = staff.split(&meeting).await;
             if stage == "QUESTIONS" {
                 assert_eq!(split["presentationMs"], i32::MAX, "24.8 days are the last that can be told");
                 assert_eq!(split["budgetLeftMs"], 900_000 - i32::MAX);
             }
-            env.pass(TimeDelta::days(40));
-            let payload = staff.act("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
+            env.advance(TimeDelta::days(40));
+            let payload = staff.mutate("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
             assert!(payload["refusal"].is_null(), "{payload}");
         }
         let split = staff.split(&meeting).await;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use harness::{
-    Engine, Frames, HOST, PATIENCE, Process, Socket, TestEnv, frame, node,
-    outside::{now, person, settings_on},
-    python, until,
+    Engine, HOST, Process, RawWebSocket, Socket, TIMEOUT, TestEnv,
+    external::{now, person, settings_on},
+    frame, node, python, until,
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
@@ -35,9 +35,10 @@ async fn answers_a_close_with_a_close() {
     ] {
         for introduced in [false, true] {
             let host = env.host(0);
-            let mut socket = if introduced { Frames::introduced(&host).await } else { Frames::open(&host).await };
+            let mut socket =
+                if introduced { RawWebSocket::introduced(&host).await } else { RawWebSocket::open(&host).await };
             socket.send(CLOSE, sent).await;
-            assert_eq!(socket.closed().await, answered, "{sent:?}");
+            assert_eq!(socket.close_code().await, answered, "{sent:?}");
         }
     }
 }
@@ -45,14 +46,14 @@ async fn answers_a_close_with_a_close() {
 #[tokio::test]
 async fn answers_a_close_while_operations_run() {
     let env = embedded().await;
-    let mut socket = Frames::introduced(&env.host(0)).await;
+    let mut socket = RawWebSocket::introduced(&env.host(0)).await;
     for id in ["1", "2"] {
         let payload = json!({ "query": "subscription { meetings { kind } }" });
         socket.send(TEXT, json!({ "id": id, "type": "subscribe", "payload": payload }).to_string().as_bytes()).await;
         socket.next().await.expect("it begins");
     }
     socket.send(CLOSE, &[3, 232]).await;
-    assert_eq!(socket.closed().await, 1000);
+    assert_eq!(socket.close_code().await, 1000);
 }
 
 /// A frame as it is sent by hand, with its mask.
@@ -84,11 +85,12 @@ async fn closes_a_socket_for_a_broken_frame_with_its_code() {
     ] {
         for introduced in [false, true] {
             let host = env.host(0);
-            let mut socket = if introduced { Frames::introduced(&host).await } else { Frames::open(&host).await };
-            socket.raw.say(&bytes).await;
+            let mut socket =
+                if introduced { RawWebSocket::introduced(&host).await } else { RawWebSocket::open(&host).await };
+            socket.raw.send(&bytes).await;
             // What comes behind it is not looked at, and must not keep the Close from arriving.
-            socket.raw.say(&frame(TEXT, br#"{"type":"ping"}"#)).await;
-            assert_eq!(socket.closed().await, code, "{what}");
+            socket.raw.send(&frame(TEXT, br#"{"type":"ping"}"#)).await;
+            assert_eq!(socket.close_code().await, code, "{what}");
         }
     }
 }
@@ -133,7 +135,7 @@ async fn closes_a_socket_whose_authorization_is_not_a_string() {
     let env = embedded().await;
     let opened = async |payload: Value| {
         let mut socket = Socket::open(&env.host(0)).await;
-        socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
+        socket.send(&json!({ "type": "connection_init", "payload": payload })).await;
         socket
     };
     for payload in [
@@ -145,11 +147,11 @@ async fn closes_a_socket_whose_authorization_is_not_a_string() {
         json!({ "authorization": "", "Authorization": "Bearer x" }),
     ] {
         let mut socket = opened(payload.clone()).await;
-        let (code, reason) = socket.farewell().await;
+        let (code, reason) = socket.close_frame().await;
         assert_eq!((code, reason.is_empty()), (4403, false), "{payload}");
     }
     for payload in [json!({ "authorization": null }), json!({ "language": 7 }), Value::Null] {
-        assert_eq!(opened(payload).await.hear().await["type"], "connection_ack");
+        assert_eq!(opened(payload).await.receive().await["type"], "connection_ack");
     }
 }
 
@@ -173,23 +175,23 @@ fn floods() -> Vec<(&'static str, Vec<u8>)> {
 async fn closes_a_socket_that_sends_too_many_messages() {
     let env = embedded().await;
     for (what, one) in floods() {
-        let mut socket = Frames::introduced(&env.host(0)).await;
+        let mut socket = RawWebSocket::introduced(&env.host(0)).await;
         // As fast as an honest client never is, but each within what is allowed.
         for _ in 0..3 {
             for _ in 0..100 {
-                socket.raw.say(&one).await;
+                socket.raw.send(&one).await;
                 if what.contains("operations") || what.contains("documents") {
                     socket.next().await.expect("a refusal");
                 }
             }
-            env.pass(TimeDelta::seconds(1));
+            env.advance(TimeDelta::seconds(1));
         }
         socket.send(TEXT, br#"{"type":"ping","payload":7}"#).await;
         let pong = br#"{"payload":7,"type":"pong"}"#;
         while socket.next().await.expect("it is still open").1 != pong {}
         for _ in 0..2_000 {
             // Closed meanwhile, it takes no more.
-            if socket.raw.try_say(&one).await.is_err() {
+            if socket.raw.try_send(&one).await.is_err() {
                 break;
             }
             if what == "operations that are refused" {
@@ -205,7 +207,7 @@ async fn closes_a_socket_that_sends_too_many_messages() {
             }
         }
         if what != "operations that are refused" {
-            assert_eq!(socket.closed().await, 1008, "{what}");
+            assert_eq!(socket.close_code().await, 1008, "{what}");
         }
     }
 }
@@ -213,7 +215,7 @@ async fn closes_a_socket_that_sends_too_many_messages() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_may_complete_many_operations_at_once() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_GATEWAYS", "127.0.0.0/8")]).await;
-    let mut socket = Frames::introduced(&env.host(0)).await;
+    let mut socket = RawWebSocket::introduced(&env.host(0)).await;
     for n in 0..10_000 {
         socket.send(TEXT, json!({ "type": "complete", "id": n.to_string() }).to_string().as_bytes()).await;
     }
@@ -230,7 +232,7 @@ async fn stops_reading_from_a_peer_that_reads_no_pong() {
         ("pings", frame(PING, &[0; 125])),
         ("pings of the protocol", frame(TEXT, json!({ "type": "ping", "payload": filler }).to_string().as_bytes())),
     ] {
-        let mut socket = Frames::introduced(&env.host(0)).await;
+        let mut socket = RawWebSocket::introduced(&env.host(0)).await;
         let many = one.repeat(64);
         let given_up = async {
             let mut flood = std::pin::pin!(socket.raw.flood(&many));
@@ -238,11 +240,11 @@ async fn stops_reading_from_a_peer_that_reads_no_pong() {
                 // Once it is stuck, time is let pass until it is given up.
                 match tokio::time::timeout(Duration::from_millis(200), &mut flood).await {
                     Ok(taken) => break taken,
-                    Err(_) => env.pass(TimeDelta::seconds(1)),
+                    Err(_) => env.advance(TimeDelta::seconds(1)),
                 }
             }
         };
-        let taken = tokio::time::timeout(PATIENCE, given_up).await.expect("it is given up");
+        let taken = tokio::time::timeout(TIMEOUT, given_up).await.expect("it is given up");
         assert!(taken < 64 << 20, "{what}: {taken} bytes were read of a peer that takes nothing");
         let rest = socket.raw.rest().await;
         assert!(!rest.contains(&CLOSE), "{what}: it was stuck, and could be told nothing");
@@ -290,22 +292,22 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
     let held = Held::hold(&settings, dir.path()).await;
     for n in 0..3 {
         // A client may use an id again as soon as it has completed it.
-        socket.say(&post("1", n)).await;
+        socket.send(&post("1", n)).await;
         // What has not begun yet would end with its client's wish for it.
         let running = || program.metric("kezdesu_operations_running{operation=\"mutation\"}");
         until(running, || (), |running| *running == (n + 1).to_string()).await;
-        socket.say(&json!({ "id": "1", "type": "complete" })).await;
+        socket.send(&json!({ "id": "1", "type": "complete" })).await;
     }
     for n in 3..6 {
-        socket.say(&post("2", n)).await;
-        let refused = socket.hear().await;
+        socket.send(&post("2", n)).await;
+        let refused = socket.receive().await;
         assert_eq!((&refused["id"], &refused["type"]), (&json!("2"), &json!("error")), "{refused}");
         assert_eq!(refused["payload"][0]["extensions"]["code"], "COST_EXCEEDED", "three go on, whoever waits for them");
     }
     held.let_go().await;
     until(|| staff.meeting(&meeting), || (), |meeting| meeting["commentsHead"] == 3).await;
-    socket.say(&json!({ "id": "3", "type": "subscribe", "payload": { "query": "{ viewer { subject } }" } })).await;
-    assert_eq!(socket.hear().await["type"], "next", "their places are free again");
+    socket.send(&json!({ "id": "3", "type": "subscribe", "payload": { "query": "{ viewer { subject } }" } })).await;
+    assert_eq!(socket.receive().await["type"], "next", "their places are free again");
     assert!(program.terminate().await);
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, HOST, Process, databases, id_of,
-    outside::{now, person, settings},
+    Actor, HOST, Process, databases,
+    external::{now, person, settings},
+    id_of,
 };
 use serde_json::json;
 

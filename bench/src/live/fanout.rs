@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::outside::person;
+use harness::external::person;
 use serde_json::{Value, json};
 
 use crate::{
@@ -44,11 +44,11 @@ fn followers(host: &str, count: usize, greetings: usize, query: &str, variables:
 
 /// Asks for so many events and waits until all have come: the time, and what the load says of it.
 async fn deliver(load: &mut Part, events: usize, trigger: impl Future<Output = ()>) -> (Duration, Vec<f64>) {
-    load.say(&format!("expect {events}")).await;
-    assert_eq!(load.hear().await, "armed");
+    load.send(&format!("expect {events}")).await;
+    assert_eq!(load.receive().await, "armed");
     let began = Instant::now();
     trigger.await;
-    let done = load.hear().await;
+    let done = load.receive().await;
     let figures = done.split(' ').skip(1).map(|figure| figure.parse().expect("a figure")).collect();
     (began.elapsed(), figures)
 }
@@ -62,7 +62,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
 async fn measure(id: u32, load: Value, mut trigger: impl AsyncFnMut(usize)) -> Measured {
     let before = memory(id);
     let mut load = Part::start("load", &load.to_string());
-    assert_eq!(load.hear().await, "ready");
+    assert_eq!(load.receive().await, "ready");
     pause(Duration::from_secs(2)).await;
     let mut measured = Measured::default();
     let (mut p99s, mut rates) = (Vec::new(), Vec::new());
@@ -86,11 +86,11 @@ async fn measure(id: u32, load: Value, mut trigger: impl AsyncFnMut(usize)) -> M
 
 async fn measure_floor(name: &str, length: usize, greetings: usize) -> Measured {
     let mut server = Part::start(name, &length.to_string());
-    let host = server.hear().await;
+    let host = server.receive().await;
     let query = format!("subscription {{ comments {FIELDS} }}");
     let load = followers(&host, FOLLOWERS, greetings, &query, &Value::Null);
     let id = server.id();
-    measure(id, load, async |events| server.say(&events.to_string()).await).await
+    measure(id, load, async |events| server.send(&events.to_string()).await).await
 }
 
 async fn measure_ours() -> Measured {
@@ -139,7 +139,7 @@ pub async fn groups(lines: &mut Lines) {
         let mut load = followers(&env.process.host, followers_count, 2, &query, &json!({ "id": env.meeting }));
         load["operations"] = json!(operations);
         let mut load = Part::start("load", &load.to_string());
-        assert_eq!(load.hear().await, "ready");
+        assert_eq!(load.receive().await, "ready");
         let id = env.process.id();
         let began = cpu(id);
         deliver(&mut load, followers_count * BURST, env.approve(&moderator, &comments)).await;
@@ -167,7 +167,7 @@ pub async fn cold_join(lines: &mut Lines) {
         load["expect"] = json!(count * back);
         let (before, began) = (env.statements().await, Instant::now());
         let mut load = Part::start("load", &load.to_string());
-        while !load.hear().await.starts_with("done") {}
+        while !load.receive().await.starts_with("done") {}
         let statements = env.statements().await - before;
         let engine = if production { "PostgreSQL" } else { "SQLite" };
         let what = format!("cold-join, {engine}: {count} followers, each {back} events back, until all are live");

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use harness::{
     Engine, HOST, Process,
-    flood::{Flood, dearest, peak_memory, posts, quantile, with_default_limits},
-    outside::{now, person, settings_on},
+    external::{now, person, settings_on},
+    query_flood::{Flood, dearest, peak_memory, posts, quantile, with_default_limits},
 };
 
 use crate::{Lines, line};

@@ -70,7 +70,7 @@ impl Count {
     }
 }
 
-fn say(line: &str) {
+fn send(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).expect("somebody listens");
 }

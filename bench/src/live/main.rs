@@ -66,7 +66,7 @@ fn write(lines: &Lines) {
     let mut text = format!(
         "# Results\n\n{}, {cores} cores ({}). Servers and load share them. Written by `make bench`.\n\n\
          | what | measured | mark |\n|---|---:|---|\n",
-        harness::outside::now().format("%Y-%m-%d"),
+        harness::external::now().format("%Y-%m-%d"),
         model.trim_start_matches([' ', '\t', ':']),
     );
     for [what, figure, mark] in lines {

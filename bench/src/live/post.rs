@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{Server, outside::person};
+use harness::{Server, external::person};
 use serde_json::json;
 use sqlx::{Executor, postgres::PgPoolOptions, sqlite::SqlitePoolOptions};
 

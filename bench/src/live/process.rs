@@ -31,11 +31,11 @@ impl Part {
         self.child.id().expect("it runs")
     }
 
-    pub async fn say(&mut self, line: &str) {
+    pub async fn send(&mut self, line: &str) {
         self.input.write_all(format!("{line}\n").as_bytes()).await.expect("it takes");
     }
 
-    pub async fn hear(&mut self) -> String {
+    pub async fn receive(&mut self) -> String {
         let line = tokio::time::timeout(Duration::from_secs(120), self.lines.next_line()).await;
         line.expect("it says something").expect("text").expect("it goes on")
     }

@@ -82,7 +82,7 @@ pub async fn query(lines: &mut Lines) {
         let text = answer.expect("an answer").text().await.expect("a body");
         assert!(!text.contains("\"errors\""), "{text}");
         let mut bare = Part::start("bare", &text.len().to_string());
-        let host = bare.hear().await;
+        let host = bare.receive().await;
         let ((ours, ours_wall), (floor, floor_wall)) =
             (cost(env.process.id(), &env.process.host, &body).await, cost(bare.id(), &host, &body).await);
         let us = |span: Duration| span.as_secs_f64() * 1e6;

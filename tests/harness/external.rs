@@ -21,7 +21,7 @@ pub fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
 
 /// Somebody without a token.
 #[must_use]
-pub fn stranger(host: &str) -> Actor {
+pub fn anonymous(host: &str) -> Actor {
     Actor::new(host.to_owned(), None)
 }
 

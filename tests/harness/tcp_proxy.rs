@@ -24,19 +24,19 @@ struct State {
 }
 
 /// A TCP relay on a port of its own.
-pub struct Wire {
+pub struct TcpProxy {
     address: SocketAddr,
     state: watch::Sender<State>,
     relay: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Wire {
+impl Drop for TcpProxy {
     fn drop(&mut self) {
         self.relay.abort();
     }
 }
 
-impl Wire {
+impl TcpProxy {
     /// A wire to the server at `host:port`.
     pub async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -47,7 +47,7 @@ impl Wire {
     }
 
     /// A wire in place of the one that an address (`scheme://user@host:port/path`) names, and the address through it.
-    pub async fn instead_of(url: &str) -> (Self, String) {
+    pub async fn in_front_of(url: &str) -> (Self, String) {
         let rest = url.split("://").nth(1).expect("an address");
         let server = rest.split('/').next().and_then(|part| part.rsplit('@').next()).expect("a server");
         let wire = Self::to(server).await;
@@ -62,17 +62,17 @@ impl Wire {
     }
 
     /// Lets every new connection end after so many bytes from the server, be it in the middle of a frame.
-    pub fn end_after(&self, bytes: usize) {
+    pub fn limit_new_connections(&self, bytes: usize) {
         self.state.send_modify(|state| state.length = Some(bytes));
     }
 
     /// Ends every connection; new ones go through.
-    pub fn snap(&self) {
+    pub fn disconnect_all(&self) {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
     /// Ends every connection and turns new ones away.
-    pub fn cut(&self) {
+    pub fn take_down(&self) {
         self.state.send_modify(|state| {
             state.cuts += 1;
             state.down = true;
@@ -80,12 +80,12 @@ impl Wire {
     }
 
     /// Lets no byte through, and ends nothing.
-    pub fn hold(&self) {
+    pub fn pause(&self) {
         self.state.send_modify(|state| state.held = true);
     }
 
     /// Lets everything through again.
-    pub fn mend(&self) {
+    pub fn restore(&self) {
         self.state.send_modify(|state| {
             state.down = false;
             state.held = false;
@@ -156,5 +156,5 @@ where
             let _ = tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await;
         }
     };
-    tokio::time::timeout(crate::PATIENCE, asked).await.expect("it becomes so")
+    tokio::time::timeout(crate::TIMEOUT, asked).await.expect("it becomes so")
 }

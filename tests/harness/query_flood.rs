@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::{Actor, Process, Socket, outside};
+use crate::{Actor, Process, Socket, external};
 
 /// Where the flood comes from, as a proxy says.
 const ATTACKER: &str = "198.51.100.1";
@@ -93,22 +93,22 @@ async fn by_http(host: String, query: String, ends: Arc<AtomicBool>) -> Tally {
 async fn by_socket(host: String, query: String, ends: Arc<AtomicBool>) -> Tally {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", ATTACKER)];
     let mut socket = Socket::try_open(&host, &headers).await.expect("the door opens");
-    socket.say(&json!({ "type": "connection_init" })).await;
-    assert_eq!(socket.hear().await["type"], "connection_ack");
+    socket.send(&json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
     let mut tally = Tally::default();
     let say = |id: &Value| json!({ "id": id, "type": "subscribe", "payload": { "query": query } });
     for id in 0..AT_ONCE {
-        socket.say(&say(&json!(id.to_string()))).await;
+        socket.send(&say(&json!(id.to_string()))).await;
     }
     while !ends.load(Ordering::Relaxed) {
-        let said = socket.hear().await;
+        let said = socket.receive().await;
         match said["type"].as_str() {
             Some("next") => tally.count(&said["payload"]),
             Some("error") => {
                 tally.count(&json!({ "errors": said["payload"] }));
-                socket.say(&say(&said["id"])).await;
+                socket.send(&say(&said["id"])).await;
             }
-            Some("complete") => socket.say(&say(&said["id"])).await,
+            Some("complete") => socket.send(&say(&said["id"])).await,
             _ => tally.others.push(said.to_string()),
         }
     }
@@ -156,7 +156,7 @@ pub async fn dearest(host: &str, meeting: &str) -> (String, Duration) {
 pub async fn posts(host: &str, meeting: &str, round: &str, count: usize) -> Vec<Duration> {
     let mut took = Vec::with_capacity(count);
     for n in 0..count {
-        let author: Actor = outside::person(host, &format!("author-{}", n % 20), &["CITIZEN"]);
+        let author: Actor = external::person(host, &format!("author-{}", n % 20), &["CITIZEN"]);
         let query =
             "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } refusal { code } } }";
         let input = json!({ "meetingId": meeting, "body": format!("{round} {n}") });

@@ -6,19 +6,19 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-use crate::{Actor, PATIENCE};
+use crate::{Actor, TIMEOUT};
 
 /// How much of what comes lies with the client before it reads.
 const WINDOW: u32 = 32 << 10;
 
 /// A bare connection.
 #[derive(Debug)]
-pub struct Raw {
+pub struct RawConnection {
     connection: TcpStream,
     heard: Vec<u8>,
 }
 
-impl Raw {
+impl RawConnection {
     /// Connects.
     pub async fn to(host: &str) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
@@ -37,12 +37,12 @@ impl Raw {
             actor.host,
             body.len()
         );
-        raw.say(&[head.as_bytes(), body.as_bytes()].concat()).await;
+        raw.send(&[head.as_bytes(), body.as_bytes()].concat()).await;
         raw
     }
 
     /// Says something.
-    pub async fn say(&mut self, bytes: &[u8]) {
+    pub async fn send(&mut self, bytes: &[u8]) {
         self.connection.write_all(bytes).await.expect("it is taken");
     }
 
@@ -50,12 +50,12 @@ impl Raw {
     ///
     /// # Errors
     /// When it was closed.
-    pub async fn try_say(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.connection.write_all(bytes).await
     }
 
     /// Reads up to and with these bytes, and gives them with all before them.
-    pub async fn hear_until(&mut self, end: &[u8]) -> Vec<u8> {
+    pub async fn receive_until(&mut self, end: &[u8]) -> Vec<u8> {
         let mut looked_at = 0;
         let found = async {
             loop {
@@ -68,7 +68,7 @@ impl Raw {
                 assert_ne!(count, 0, "closed after {:?}", String::from_utf8_lossy(&self.heard));
             }
         };
-        if let Ok(found) = tokio::time::timeout(PATIENCE, found).await {
+        if let Ok(found) = tokio::time::timeout(TIMEOUT, found).await {
             return found;
         }
         let tail = &self.heard[self.heard.len().saturating_sub(200)..];
@@ -76,18 +76,18 @@ impl Raw {
     }
 
     /// Reads so many bytes.
-    pub async fn hear(&mut self, count: usize) -> Vec<u8> {
+    pub async fn receive(&mut self, count: usize) -> Vec<u8> {
         while self.heard.len() < count {
-            let read = tokio::time::timeout(PATIENCE, self.connection.read_buf(&mut self.heard)).await;
+            let read = tokio::time::timeout(TIMEOUT, self.connection.read_buf(&mut self.heard)).await;
             assert_ne!(read.expect("something comes").expect("it goes on"), 0, "closed");
         }
         self.heard.drain(..count).collect()
     }
 
     /// Reads so many bytes. None where the connection is closed or broken before they have come.
-    pub async fn try_hear(&mut self, count: usize) -> Option<Vec<u8>> {
+    pub async fn try_receive(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.heard.len() < count {
-            let read = tokio::time::timeout(PATIENCE, self.connection.read_buf(&mut self.heard)).await;
+            let read = tokio::time::timeout(TIMEOUT, self.connection.read_buf(&mut self.heard)).await;
             if !matches!(read.expect("something comes, or it ends"), Ok(1..)) {
                 return None;
             }
@@ -108,7 +108,7 @@ impl Raw {
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.heard);
         // What has come before it broke counts.
-        let _ = tokio::time::timeout(PATIENCE, self.connection.read_to_end(&mut rest)).await.expect("it is closed");
+        let _ = tokio::time::timeout(TIMEOUT, self.connection.read_to_end(&mut rest)).await.expect("it is closed");
         rest
     }
 }

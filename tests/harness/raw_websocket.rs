@@ -1,15 +1,15 @@
 //! A WebSocket by hand: sends any frame, answers nothing by itself, and reads only when it is told to.
 
-use crate::Raw;
+use crate::RawConnection;
 
 /// A bare connection that has become a WebSocket.
 #[derive(Debug)]
-pub struct Frames {
+pub struct RawWebSocket {
     /// Its bytes.
-    pub raw: Raw,
+    pub raw: RawConnection,
 }
 
-impl Frames {
+impl RawWebSocket {
     /// Opens a socket without introducing anybody.
     pub async fn open(host: &str) -> Self {
         Self::try_open(host).await.expect("the door opens")
@@ -17,14 +17,14 @@ impl Frames {
 
     /// Opens a socket; none where that is refused.
     pub async fn try_open(host: &str) -> Option<Self> {
-        let mut raw = Raw::to(host).await;
+        let mut raw = RawConnection::to(host).await;
         let head = format!(
             "GET /graphql HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n"
         );
         // It may have been refused before it could ask.
-        let _ = raw.try_say(head.as_bytes()).await;
-        let answer = raw.hear_until(b"\r\n\r\n").await;
+        let _ = raw.try_send(head.as_bytes()).await;
+        let answer = raw.receive_until(b"\r\n\r\n").await;
         answer.starts_with(b"HTTP/1.1 101 ").then_some(Self { raw })
     }
 
@@ -38,24 +38,24 @@ impl Frames {
 
     /// Sends a frame with this first byte.
     pub async fn send(&mut self, first: u8, payload: &[u8]) {
-        self.raw.say(&frame(first, payload)).await;
+        self.raw.send(&frame(first, payload)).await;
     }
 
     /// Reads the next frame: its first byte and its payload. None where the connection ends.
     pub async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
-        let head = self.raw.try_hear(2).await?;
+        let head = self.raw.try_receive(2).await?;
         assert!(head[1] < 0x80, "a server masks nothing");
         let length = match head[1] {
-            126 => self.raw.try_hear(2).await?.into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
-            127 => self.raw.try_hear(8).await?.into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
+            126 => self.raw.try_receive(2).await?.into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
+            127 => self.raw.try_receive(8).await?.into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
             short => usize::from(short),
         };
-        Some((head[0], self.raw.try_hear(length).await?))
+        Some((head[0], self.raw.try_receive(length).await?))
     }
 
     /// Reads until a Close, and gives its code: 1005 where it has none, 1006 where the connection ends without one. After a Close the
     /// connection must end.
-    pub async fn closed(&mut self) -> u16 {
+    pub async fn close_code(&mut self) -> u16 {
         loop {
             match self.next().await {
                 Some((0x88, payload)) => {

@@ -21,7 +21,7 @@ const PROTOCOL: &str = "sec-websocket-protocol";
 
 /// What goes when a client's buffer is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loses {
+pub enum DropPolicy {
     /// What has waited longest.
     Oldest,
     /// What has come last.
@@ -37,22 +37,22 @@ struct State {
 }
 
 /// A relay of `graphql-transport-ws` with a buffer for each client, which tells nobody what it loses.
-pub struct Lossy {
+pub struct LossyGateway {
     /// Where clients find it.
     pub host: String,
     state: Arc<watch::Sender<State>>,
     relay: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Lossy {
+impl Drop for LossyGateway {
     fn drop(&mut self) {
         self.relay.abort();
     }
 }
 
-impl Lossy {
+impl LossyGateway {
     /// Stands before the service at `host`, and keeps `room` events for a client that is slow.
-    pub async fn before(host: &str, room: usize, loses: Loses) -> Self {
+    pub async fn before(host: &str, room: usize, loses: DropPolicy) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(watch::Sender::new(State::default()));
@@ -74,7 +74,7 @@ impl Lossy {
     pub async fn came(&self, events: usize) {
         let mut state = self.state.subscribe();
         let came = state.wait_for(|state| state.came >= events);
-        let came = tokio::time::timeout(crate::PATIENCE, came).await.expect("the events come");
+        let came = tokio::time::timeout(crate::TIMEOUT, came).await.expect("the events come");
         came.expect("the relay stands");
     }
 
@@ -85,7 +85,7 @@ impl Lossy {
 }
 
 /// Carries one connection until either end is closed.
-async fn pass(near: TcpStream, host: String, state: Arc<watch::Sender<State>>, (room, loses): (usize, Loses)) {
+async fn pass(near: TcpStream, host: String, state: Arc<watch::Sender<State>>, (room, loses): (usize, DropPolicy)) {
     #[expect(clippy::result_large_err, reason = "the library's")]
     let agree = |_: &Request, mut response: Response| {
         response.headers_mut().insert(PROTOCOL, HeaderValue::from_static("graphql-transport-ws"));
@@ -122,7 +122,7 @@ async fn pass(near: TcpStream, host: String, state: Arc<watch::Sender<State>>, (
                     }
                     continue;
                 }
-                if waiting.len() < room || loses == Loses::Oldest {
+                if waiting.len() < room || loses == DropPolicy::Oldest {
                     waiting.push_back(message);
                 }
                 if waiting.len() > room {

@@ -3,16 +3,16 @@
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use crate::{Actor, PATIENCE};
+use crate::{Actor, TIMEOUT};
 
 /// A subscription over server-sent events.
-pub struct Events {
+pub struct EventStream {
     answer: Response,
     /// What has come and makes no whole event yet.
     rest: Vec<u8>,
 }
 
-impl Events {
+impl EventStream {
     /// Begins a subscription. It reads no more than what is asked for, so that whoever asks for nothing is slow.
     pub async fn of(actor: &Actor, query: &str, variables: Value) -> Self {
         let body = json!({ "query": query, "variables": variables });
@@ -34,7 +34,7 @@ impl Events {
                 assert!(answer.get("errors").is_none(), "{answer}");
                 return answer["data"].as_object().expect("data").values().next().cloned();
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.answer.chunk()).await.expect("something comes");
+            let chunk = tokio::time::timeout(TIMEOUT, self.answer.chunk()).await.expect("something comes");
             self.rest.extend_from_slice(&chunk.ok()??);
         }
     }
