@@ -1,4 +1,4 @@
-//! What the tree of units costs: look-ups and searches, as ratios to a bare map and a bare scan in the same run.
+//! Costs of region look-ups and searches, as ratios to a bare map and a bare scan in the same run.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use kezdesu::domain::{
     regions::{Tree, UnitFilter, embedded},
 };
 
-/// The least time of several rounds: the others were disturbed.
+/// Returns the shortest of several rounds, since the others were disturbed.
 fn least(mut work: impl FnMut()) -> Duration {
     (0..20)
         .map(|_| {

@@ -1,4 +1,4 @@
-//! People, who speak to the product over HTTP as its users do.
+//! Test clients that use the API over HTTP, each as one person.
 
 use chrono::{DateTime, Utc};
 use reqwest::{Client, RequestBuilder};
@@ -6,30 +6,30 @@ use serde_json::{Value, json};
 
 use crate::{Socket, Subscription, web};
 
-/// Everything about a comment that tests look at.
+/// Fields of a comment that tests read.
 const COMMENT: &str = "id receipt kind body language authorName platform state stateReason votes labels postedAt \
                        selectedAt answeredAt answer viewerHasVoted viewerIsAuthor mergedInto { id receipt answer }";
-/// Everything about a meeting that tests look at.
+/// Fields of a meeting that tests read.
 const MEETING: &str = "id phase version announcedAt announcedInTime startedAt endedAt cancelReason plannedStart plannedMinutes \
                        commentsHead viewerCanPost viewerCanModerate viewerCanManage region { code } host { code } \
                        moderation { mode slowModeSeconds acceptingComments blockedWords } \
                        broadcasts { id platform url startedAt endedAt }";
-/// Everything about a time split that tests look at.
+/// Fields of a time split that tests read.
 pub(crate) const SPLIT: &str =
     "stage plannedMs budgetMs presentationMs questionsMs breakMs budgetLeftMs status exceededAt";
 const REFUSAL: &str = "refusal { code message field norm retryAfterMs currentVersion opensAt }";
 
-/// Somebody, on one replica.
+/// A person who sends requests to one replica.
 #[derive(Clone)]
 pub struct Actor {
-    /// Where the replica is.
+    /// Host and port of the replica.
     pub host: String,
-    /// The token.
+    /// The bearer token, or `None` for an anonymous client.
     pub token: Option<String>,
     client: Client,
 }
 
-/// The identity of an object.
+/// Returns the `id` of an object.
 #[must_use]
 pub fn id_of(object: &Value) -> String {
     object["id"].as_str().unwrap_or_else(|| panic!("no id in {object}")).to_owned()
@@ -41,7 +41,7 @@ pub fn error_code(response: &Value) -> &str {
     response["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
 }
 
-/// The code of a payload's refusal; the object must not be there with it.
+/// Returns the code of a payload's refusal, and checks that the payload has no object beside it.
 #[must_use]
 pub fn refusal(payload: &Value) -> String {
     let fields = payload.as_object().unwrap_or_else(|| panic!("no payload: {payload}"));
@@ -56,19 +56,19 @@ impl Actor {
         Self { host, token, client: web() }
     }
 
-    /// Whoever holds a token, on one replica.
+    /// Creates a client with this token.
     #[must_use]
     pub fn with_token(host: &str, token: String) -> Self {
         Self::new(host.to_owned(), Some(token))
     }
 
-    /// The same person on another replica.
+    /// Returns the same person as a client of another replica.
     #[must_use]
     pub fn at(&self, host: String) -> Self {
         Self { host, ..self.clone() }
     }
 
-    /// A request to the API, with the person's token.
+    /// Builds a POST request with the person's token.
     pub fn request(&self) -> RequestBuilder {
         let request = self.client.post(format!("http://{}/graphql", self.host)).header("accept-language", "en");
         match &self.token {
@@ -83,42 +83,42 @@ impl Actor {
         (response.status().as_u16(), response.json().await.expect("JSON"))
     }
 
-    /// Sends an operation and gives the whole answer; an error where nothing answers.
+    /// Sends an operation and returns the whole response, or an error if the connection fails.
     pub async fn try_send(&self, query: &str, variables: Value) -> Result<Value, reqwest::Error> {
         self.request().json(&json!({ "query": query, "variables": variables })).send().await?.json().await
     }
 
-    /// Sends an operation and gives the whole answer.
+    /// Sends an operation and returns the whole response.
     pub async fn send(&self, query: &str, variables: Value) -> Value {
         self.try_send(query, variables).await.expect("the service answers")
     }
 
-    /// Sends an operation that must have no errors, and gives its data.
+    /// Sends an operation, checks that it has no errors, and returns its data.
     pub async fn query(&self, query: &str, variables: Value) -> Value {
         let answer = self.send(query, variables).await;
         assert!(answer.get("errors").is_none(), "{answer}");
         answer["data"].clone()
     }
 
-    /// Sends an operation that must fail, and gives the code of its error.
+    /// Sends an operation that must fail, and returns the code of its first error.
     pub async fn error(&self, query: &str, variables: Value) -> String {
         let answer = self.send(query, variables).await;
         answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("no error: {answer}")).to_owned()
     }
 
-    /// Runs a mutation by its name and gives its payload.
+    /// Runs a mutation by name, checks that it has no errors, and returns its payload.
     pub async fn mutate(&self, mutation: &str, input: Value) -> Value {
         let answer = self.try_mutate(mutation, input).await;
         assert!(answer.get("errors").is_none(), "{mutation}: {answer}");
         answer["data"][mutation].clone()
     }
 
-    /// Runs a mutation by its name and gives the whole answer.
+    /// Runs a mutation by name and returns the whole response.
     pub async fn try_mutate(&self, mutation: &str, input: Value) -> Value {
         self.send(&mutation_text(mutation), json!({ "input": input })).await
     }
 
-    /// Plans a meeting and gives it.
+    /// Plans a meeting and returns it.
     pub async fn plan(&self, host: &str, region: &str, start: DateTime<Utc>, mode: &str) -> Value {
         let input = json!({
             "host": host, "region": region, "title": { "kk": "Кездесу", "ru": "Встреча" }, "origin": "CALENDAR",
@@ -127,12 +127,12 @@ impl Actor {
         done(self.mutate("planMeeting", input).await, "meeting")
     }
 
-    /// Announces a meeting and gives it.
+    /// Announces a meeting and returns it.
     pub async fn announce(&self, meeting: &str) -> Value {
         done(self.mutate("announceMeeting", json!({ "meetingId": meeting, "channels": ["PRESS"] })).await, "meeting")
     }
 
-    /// Plans, announces and starts a meeting, and gives its identity.
+    /// Plans, announces and starts a meeting, and returns its id.
     pub async fn live_meeting(&self, host: &str, region: &str, start: DateTime<Utc>, mode: &str) -> String {
         let meeting = id_of(&self.plan(host, region, start, mode).await);
         self.announce(&meeting).await;
@@ -140,32 +140,32 @@ impl Actor {
         meeting
     }
 
-    /// Posts a comment, which must succeed, and gives it.
+    /// Posts a comment, which must succeed, and returns it.
     pub async fn post(&self, meeting: &str, body: &str) -> Value {
         done(self.mutate("postComment", json!({ "meetingId": meeting, "body": body })).await, "comment")
     }
 
-    /// Decides over comments, which must succeed.
+    /// Moderates comments, which must succeed.
     pub async fn moderate(&self, action: &str, comments: &[&str]) -> Value {
         let reason = matches!(action, "REJECT" | "HIDE").then_some("off topic");
         let input = json!({ "commentIds": comments, "action": action, "reason": reason });
         done(self.mutate("moderateComments", input).await, "comments")
     }
 
-    /// A meeting.
+    /// Returns a meeting.
     pub async fn meeting(&self, id: &str) -> Value {
         self.query(&format!("query($id: ID!) {{ meeting(id: $id) {{ {MEETING} }} }}"), json!({ "id": id })).await
             ["meeting"]
             .clone()
     }
 
-    /// The time split of a meeting.
+    /// Returns the time split of a meeting.
     pub async fn split(&self, id: &str) -> Value {
         let query = format!("query($id: ID!) {{ meeting(id: $id) {{ timeSplit {{ {SPLIT} }} }} }}");
         self.query(&query, json!({ "id": id })).await["meeting"]["timeSplit"].clone()
     }
 
-    /// All comments of a meeting that the person may see, in the order of the filter.
+    /// Returns all comments of a meeting that the person may see, in the order of the filter.
     pub async fn comments(&self, meeting: &str, filter: Value) -> Vec<Value> {
         let query = format!(
             "query($id: ID!, $filter: CommentFilter, $after: String) {{ meeting(id: $id) {{ \
@@ -185,7 +185,7 @@ impl Actor {
         }
     }
 
-    /// Opens a socket and introduces the person.
+    /// Opens a socket and authenticates with the person's token.
     pub async fn socket(&self) -> Socket {
         let mut socket = Socket::open(&self.host).await;
         let payload = match &self.token {
@@ -197,12 +197,12 @@ impl Actor {
         socket
     }
 
-    /// Follows something over a socket of its own.
+    /// Subscribes on a new socket.
     pub async fn follow(&self, subscription: &str, variables: Value) -> Subscription {
         self.socket().await.follow(subscription, variables).await
     }
 
-    /// Follows the comments of a meeting; the first event, SUBSCRIBED, is taken off.
+    /// Subscribes to the comments of a meeting and consumes the first event, SUBSCRIBED.
     pub async fn follow_comments(&self, meeting: &str, after: Option<i64>, view: &str) -> Subscription {
         let mut live = self.begin_comments(meeting, after, view).await;
         let first = live.next().await;
@@ -210,7 +210,7 @@ impl Actor {
         live
     }
 
-    /// Follows the comments of a meeting.
+    /// Subscribes to the comments of a meeting.
     pub async fn begin_comments(&self, meeting: &str, after: Option<i64>, view: &str) -> Subscription {
         let query = "subscription($id: ID!, $after: Int, $view: CommentView) { comments(meetingId: $id, after: $after, view: $view) \
                      { seq prev kind recovered commentId comment { id receipt body state votes } } }";
@@ -218,7 +218,7 @@ impl Actor {
     }
 }
 
-/// The object of a payload that must not be a refusal.
+/// Returns the object of a payload, which must not be a refusal.
 fn done(payload: Value, object: &str) -> Value {
     assert!(payload["refusal"].is_null(), "{payload}");
     payload[object].clone()

@@ -1,4 +1,4 @@
-//! A PostgreSQL and a Redis of this test run's own. They die with it.
+//! A PostgreSQL and a Redis server that live as long as the test run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +15,7 @@ pub struct Databases {
     next: AtomicU64,
 }
 
-/// The servers, started by whoever needs them first.
+/// Returns the servers, and starts them on first use.
 pub async fn databases() -> &'static Databases {
     static DATABASES: OnceCell<Databases> = OnceCell::const_new();
     DATABASES.get_or_init(Databases::start).await
@@ -31,24 +31,24 @@ impl Databases {
         databases
     }
 
-    /// A fresh database with its schema and the embedded units.
+    /// Creates a database with the schema and the embedded regions.
     pub async fn fresh(&self) -> String {
         static COPYING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
         let name = format!("test_{}", self.next.fetch_add(1, Ordering::Relaxed));
-        // Two copies of one template at once would disturb each other.
+        // PostgreSQL cannot copy one template twice at once.
         let _one = COPYING.lock().await;
         self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template_test")).await;
         self.url(&name)
     }
 
-    /// A fresh database without anything in it.
+    /// Creates an empty database.
     pub async fn empty(&self) -> String {
         let name = format!("empty_{}", self.next.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("CREATE DATABASE {name}")).await;
         self.url(&name)
     }
 
-    /// Where Redis is.
+    /// Returns the URL of Redis.
     #[must_use]
     pub fn redis(&self) -> String {
         self.redis.redis_url()

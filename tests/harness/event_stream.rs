@@ -8,12 +8,12 @@ use crate::{Actor, TIMEOUT};
 /// A subscription over server-sent events.
 pub struct EventStream {
     answer: Response,
-    /// What has come and makes no whole event yet.
+    /// Received bytes that do not form a whole event yet.
     rest: Vec<u8>,
 }
 
 impl EventStream {
-    /// Begins a subscription. It reads no more than what is asked for, so that whoever asks for nothing is slow.
+    /// Starts a subscription. It reads only on demand, so a test can be a slow client by not reading.
     pub async fn of(actor: &Actor, query: &str, variables: Value) -> Self {
         let body = json!({ "query": query, "variables": variables });
         let answer = actor.request().header("accept", "text/event-stream").json(&body).send().await;
@@ -22,13 +22,13 @@ impl EventStream {
         Self { answer, rest: Vec::new() }
     }
 
-    /// The next event, the only field of its data; none where the stream is closed or broken.
+    /// Returns the only field of the next event's data, or `None` if the stream ends or breaks.
     pub async fn try_next(&mut self) -> Option<Value> {
         loop {
             if let Some(end) = self.rest.windows(2).position(|two| two == b"\n\n") {
                 let event: Vec<u8> = self.rest.drain(..end + 2).collect();
                 let event = String::from_utf8(event).expect("text");
-                // What has no data keeps the connection, or ends the subscription.
+                // Keep-alives and the final `complete` have no data.
                 let Some(data) = event.lines().find_map(|line| line.strip_prefix("data: ")) else { continue };
                 let answer: Value = serde_json::from_str(data).expect("JSON");
                 assert!(answer.get("errors").is_none(), "{answer}");

@@ -1,4 +1,4 @@
-//! The program as it runs outside the tests: by the wall clock, with settings from its environment.
+//! Clients and settings for the program in a process of its own, which runs on the wall clock.
 
 use std::path::Path;
 
@@ -6,26 +6,26 @@ use chrono::{DateTime, Utc};
 
 use crate::{Actor, Engine, HOST, Tokens, databases, token_claims};
 
-/// The time of the wall clock, by which the program goes.
+/// Returns the wall-clock time, which the program uses.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the program runs on the wall clock")]
 pub fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// Somebody with these roles over [`HOST`].
+/// Creates a person with these roles over [`HOST`].
 #[must_use]
 pub fn person(host: &str, subject: &str, roles: &[&str]) -> Actor {
     Actor::with_token(host, Tokens.sign(&token_claims(subject, subject, roles, Some(HOST), now())))
 }
 
-/// Somebody without a token.
+/// Creates a client without a token.
 #[must_use]
 pub fn anonymous(host: &str) -> Actor {
     Actor::new(host.to_owned(), None)
 }
 
-/// Settings of a program that keeps what it has in a directory, with more of them.
+/// Returns settings of a program that keeps its data in `dir`, followed by `more`.
 #[must_use]
 pub fn settings(dir: &Path, more: &[(&str, String)]) -> Vec<(String, String)> {
     let jwks = dir.join("jwks.json");
@@ -45,7 +45,7 @@ pub fn settings(dir: &Path, more: &[(&str, String)]) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Settings of a program on one of the two engines, with a database of its own.
+/// Returns settings of a program on an engine, with a new database.
 pub async fn settings_on(dir: &Path, engine: Engine) -> Vec<(String, String)> {
     if engine == Engine::Embedded {
         return settings(dir, &[]);

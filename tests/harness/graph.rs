@@ -1,4 +1,4 @@
-//! The graph that gateways serve: the program and the agency's beside it, by the wall clock.
+//! The federated graph: this service and the example agency's, in processes of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -16,15 +16,15 @@ pub const AGENCY: &str = "MIO";
 
 /// Both subgraphs, running.
 pub struct Graph {
-    /// Ours.
+    /// This service.
     pub kezdesu: Process,
-    /// The agency's.
+    /// The agency's subgraph.
     pub agency: NodeProcess,
     dir: tempfile::TempDir,
 }
 
 impl Graph {
-    /// Starts both, ours with more settings.
+    /// Starts both subgraphs; `more` are settings of this service.
     pub async fn start(more: &[(&str, String)]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let kezdesu = Process::serve(&settings(dir.path(), more)).await;
@@ -43,18 +43,18 @@ impl Graph {
         Self { kezdesu, agency, dir }
     }
 
-    /// Hive Gateway in front of both, as the repository configures it.
+    /// Starts Hive Gateway in front of both, with the repository's configuration.
     pub async fn hive_gateway(&self) -> NodeProcess {
         self.hive_gateway_to(&self.kezdesu.host).await
     }
 
-    /// Hive Gateway in front of both, which finds ours at `host`.
+    /// Starts Hive Gateway in front of both, with this service at `host`.
     pub async fn hive_gateway_to(&self, host: &str) -> NodeProcess {
         let places = [("KEZDESU_URL", url(host)), ("AGENCY_URL", url(&self.agency.host))];
         NodeProcess::start_with("gateways/hive.mjs", &[&supergraph().display().to_string()], &places).await
     }
 
-    /// A router of this kind, `hive` or `apollo`, in front of both.
+    /// Starts a router (`hive` or `apollo`) in front of both.
     pub async fn router(&self, kind: &str, program: &Path, config: &Path) -> NodeProcess {
         let [program, config, supergraph] = [program, config, &supergraph()].map(|path| path.display().to_string());
         let args = [kind, &program, &config, &supergraph];
@@ -66,7 +66,8 @@ impl Graph {
         .await
     }
 
-    /// Apollo Gateway in front of both. It has no setting for where subgraphs are, so the supergraph says it.
+    /// Starts Apollo Gateway in front of both. It takes subgraph URLs from the supergraph only, so one is composed
+    /// for it.
     pub async fn apollo_gateway(&self) -> NodeProcess {
         let file = self.dir.path().join("supergraph.graphql").display().to_string();
         let places = [("kezdesu", &self.kezdesu.host), ("agency", &self.agency.host)];
@@ -75,7 +76,7 @@ impl Graph {
         NodeProcess::start("gateways/apollo.mjs", &[&file]).await
     }
 
-    /// Somebody of the agency, at this address.
+    /// Creates an official of the agency, as a client of `host`.
     #[must_use]
     pub fn official(&self, host: &str) -> Actor {
         let mut claims = token_claims("official", "Official", &["AGENCY"], None, now());
@@ -83,7 +84,7 @@ impl Graph {
         Actor::with_token(host, Tokens.sign(&claims))
     }
 
-    /// A live meeting whose comments appear as `moderation` says, run by somebody who speaks to ours directly.
+    /// Starts a live meeting, and returns its host, who bypasses the gateway, and its id.
     pub async fn live_meeting(&self, moderation: &str) -> (Actor, String) {
         let staff = person(&self.kezdesu.host, "staff", &["AKIMAT", "MODERATOR"]);
         let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(5), moderation).await;
@@ -91,7 +92,7 @@ impl Graph {
     }
 }
 
-/// The supergraph that the repository keeps.
+/// Returns the path of the checked-in supergraph.
 #[must_use]
 pub fn supergraph() -> PathBuf {
     checkout().join("api/supergraph/supergraph.graphql")

@@ -1,6 +1,6 @@
-//! The environment in which the tests play: databases, a bus, replicas, people and their sockets.
+//! The test environment: databases, a bus, replicas, clients and sockets.
 //!
-//! Everything is real but time: PostgreSQL, Redis, HTTP, WebSocket. The clock stands still until a test moves it.
+//! Everything is real except the clock, which stands still until a test advances it.
 
 mod actors;
 mod databases;
@@ -34,7 +34,7 @@ pub use tcp_proxy::{TcpProxy, until};
 pub use test_env::{Engine, START, TestEnv};
 pub use tokens::{Tokens, token_claims};
 
-/// How long a test waits for what must come: a guard against hanging, never a wait.
+/// Upper bound on waiting for something that must happen. It guards against hanging tests.
 pub const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// KATO code of the region whose akim hosts the meetings of the tests.
@@ -43,7 +43,7 @@ pub const HOST: &str = "751110000";
 /// A query that any caller may run: who the token says they are.
 pub const WHO: &str = "{ viewer { subject } }";
 
-/// A client of the web, as any user has one.
+/// Creates an HTTP client.
 #[must_use]
 pub fn web() -> reqwest::Client {
     kezdesu::tls::provide();

@@ -1,4 +1,4 @@
-//! A gateway that loses events of a slow client, between clients and the service.
+//! A WebSocket relay that drops events of slow clients.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -19,26 +19,26 @@ use tokio_tungstenite::{
 
 const PROTOCOL: &str = "sec-websocket-protocol";
 
-/// What goes when a client's buffer is full.
+/// Which event is dropped when a client's buffer is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropPolicy {
-    /// What has waited longest.
+    /// The oldest event.
     Oldest,
-    /// What has come last.
+    /// The newest event.
     Newest,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    /// Whether clients take nothing just now.
+    /// Whether clients are slow: nothing is delivered to them.
     slow: bool,
-    /// How many events came while they took nothing.
+    /// Events received from the service while clients were slow.
     came: usize,
 }
 
-/// A relay of `graphql-transport-ws` with a buffer for each client, which tells nobody what it loses.
+/// A relay of `graphql-transport-ws` with a bounded buffer for each client, which drops events silently.
 pub struct LossyGateway {
-    /// Where clients find it.
+    /// Host and port that clients connect to.
     pub host: String,
     state: Arc<watch::Sender<State>>,
     relay: tokio::task::JoinHandle<()>,
@@ -51,7 +51,7 @@ impl Drop for LossyGateway {
 }
 
 impl LossyGateway {
-    /// Stands before the service at `host`, and keeps `room` events for a client that is slow.
+    /// Starts a relay to the service at `host` that buffers `room` events for a slow client.
     pub async fn before(host: &str, room: usize, loses: DropPolicy) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -65,12 +65,12 @@ impl LossyGateway {
         Self { host: address.to_string(), state, relay }
     }
 
-    /// Lets clients take nothing from now on.
+    /// Stops delivering to clients.
     pub fn slow_down(&self) {
         self.state.send_modify(|state| *state = State { slow: true, came: 0 });
     }
 
-    /// Waits until so many events have come for slow clients.
+    /// Waits until this many events have arrived for slow clients.
     pub async fn came(&self, events: usize) {
         let mut state = self.state.subscribe();
         let came = state.wait_for(|state| state.came >= events);
@@ -78,13 +78,13 @@ impl LossyGateway {
         came.expect("the relay stands");
     }
 
-    /// Lets clients take again what was kept for them.
+    /// Delivers the buffered events, and everything after them.
     pub fn speed_up(&self) {
         self.state.send_modify(|state| state.slow = false);
     }
 }
 
-/// Carries one connection until either end is closed.
+/// Relays one connection until either end closes.
 async fn pass(near: TcpStream, host: String, state: Arc<watch::Sender<State>>, (room, loses): (usize, DropPolicy)) {
     #[expect(clippy::result_large_err, reason = "the library's")]
     let agree = |_: &Request, mut response: Response| {
@@ -99,7 +99,7 @@ async fn pass(near: TcpStream, host: String, state: Arc<watch::Sender<State>>, (
     let (mut waiting, mut changes) = (VecDeque::new(), state.subscribe());
     loop {
         tokio::select! {
-            // What waits goes before what comes.
+            // Buffered events go before new ones.
             biased;
             () = fast(&mut changes), if !waiting.is_empty() => {
                 while let Some(message) = waiting.pop_front() {

@@ -1,4 +1,4 @@
-//! Scripts of `tests/node`: clients that run to their end, and gateways that stay.
+//! Runs the scripts of `tests/node`: clients that run to completion, and gateways that keep running.
 
 use std::{
     ffi::OsStr,
@@ -14,39 +14,39 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout},
 };
 
-/// How long a script may take.
+/// Time limit of a script.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Starts what follows it, and kills the whole process group once nobody holds its standard input any longer, so that
-/// nothing stays behind even where the tests themselves are killed.
+/// Runs a command and kills its process group once standard input closes, so that nothing is left behind even if
+/// the tests are killed.
 const LEASH: &str = "exec 3<&0; (cat <&3; kill -9 0) > /dev/null 2>&1 & exec \"$@\" < /dev/null 3<&-";
 
-/// Where the scripts and their packages are.
+/// Returns the directory of the scripts and their packages.
 #[must_use]
 pub fn node_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("node")
 }
 
-/// The checkout.
+/// Returns the root of the repository.
 #[must_use]
 pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the checkout").to_owned()
 }
 
-/// Runs a script, named by its path within `tests/node`, to its end, and gives what it says on standard output.
+/// Runs a script, named by its path within `tests/node`, and returns its standard output.
 ///
 /// # Panics
-/// Where it fails or takes longer than two minutes, with everything it said.
+/// If it fails or takes longer than two minutes, with all its output.
 pub async fn node(script: &str, args: &[&str]) -> String {
     let (status, out, err) = try_node(script, args).await;
     assert!(status.success(), "node {script} {args:?} ended with {status}\n{out}\n{err}");
     out
 }
 
-/// Runs a script to its end, and gives how it ended and what it said on standard output and standard error.
+/// Runs a script, and returns its exit status, standard output and standard error.
 ///
 /// # Panics
-/// Where it takes longer than two minutes, with everything it said.
+/// If it takes longer than two minutes, with all its output.
 pub async fn try_node(script: &str, args: &[&str]) -> (ExitStatus, String, String) {
     let mut leashed = Leashed::start("node".as_ref(), &script_args(script, args), &[]);
     let (out, err) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<Mutex<Vec<u8>>>::default());
@@ -61,15 +61,15 @@ pub async fn try_node(script: &str, args: &[&str]) -> (ExitStatus, String, Strin
     (status, out, err)
 }
 
-/// Runs a script of `tests/python` to its end in the environment that `make deps` makes, and gives what it says on standard output. None,
-/// said loudly, where there is no such environment.
+/// Runs a script of `tests/python` in the environment that `make deps` creates, and returns its standard output. Returns
+/// `None`, with a message, if there is no such environment.
 ///
 /// # Panics
-/// Where it fails or takes longer than two minutes.
+/// If it fails or takes longer than two minutes.
 pub async fn python(script: &str, args: &[&str]) -> Option<String> {
     let interpreter = checkout().join("target/python/bin/python");
     if !interpreter.is_file() {
-        // Not by a macro, whose output the test runner would keep.
+        // The test runner captures the output of `eprintln!`.
         let _ = writeln!(std::io::stderr(), "SKIPPED {script}: target/python is missing (make deps)");
         return None;
     }
@@ -82,18 +82,19 @@ pub async fn python(script: &str, args: &[&str]) -> Option<String> {
     Some(out.into_owned())
 }
 
-/// A script or another program that serves until it is dropped.
+/// A script or other program that runs until it is dropped.
 pub struct NodeProcess {
     leashed: Leashed,
     lines: Lines<BufReader<ChildStdout>>,
     name: String,
     errors: Arc<Mutex<Vec<u8>>>,
-    /// Where it listens, without a scheme.
+    /// Host and port that it listens on.
     pub host: String,
 }
 
 impl NodeProcess {
-    /// Starts a script, named by its path within `tests/node`, and waits until its first line says where it listens.
+    /// Starts a script, named by its path within `tests/node`, and waits for its first line, which holds its
+    /// address.
     pub async fn start(script: &str, args: &[&str]) -> Self {
         Self::start_with(script, args, &[]).await
     }
@@ -103,7 +104,8 @@ impl NodeProcess {
         Self::start_program("node".as_ref(), &script_args(script, args), settings).await
     }
 
-    /// Starts a program with these settings beside `PATH` and `HOME`, and waits until its first line says where it listens.
+    /// Starts a program with these settings and `PATH` and `HOME`, and waits for its first line, which holds its
+    /// address.
     pub async fn start_program(program: &OsStr, args: &[String], settings: &[(&str, String)]) -> Self {
         let mut process = Self::run(program, args, settings);
         let first = process.line().await;
@@ -112,7 +114,7 @@ impl NodeProcess {
         process
     }
 
-    /// Starts a script, named by its path within `tests/node`, that listens nowhere and says line by line what it meets.
+    /// Starts a script, named by its path within `tests/node`, that does not listen and reports events as lines.
     #[must_use]
     pub fn talk(script: &str, args: &[&str]) -> Self {
         Self::run("node".as_ref(), &script_args(script, args), &[])
@@ -122,34 +124,34 @@ impl NodeProcess {
         let mut leashed = Leashed::start(program, args, settings);
         let errors = Arc::<Mutex<Vec<u8>>>::default();
         let (stderr, kept) = (leashed.child.stderr.take().expect("its errors"), errors.clone());
-        // Read all the while, so that it never waits for a reader.
+        // Drained continuously, so that the program never blocks on a full pipe.
         tokio::spawn(async move { keep(stderr, &kept).await });
         let lines = BufReader::new(leashed.stdout()).lines();
         let name = format!("{} {args:?}", program.display());
         Self { leashed, lines, name, errors, host: String::new() }
     }
 
-    /// The next line on its standard output. Whoever says more than the first line must be listened to.
+    /// Returns the next line of its standard output. A program that prints more must be read, or it blocks.
     pub async fn line(&mut self) -> String {
         let line = tokio::time::timeout(crate::TIMEOUT * 2, self.lines.next_line()).await;
         let line = line.unwrap_or_else(|_| panic!("{} says nothing\n{}", self.name, self.errors()));
         line.expect("text").unwrap_or_else(|| panic!("{} ended\n{}", self.name, self.errors()))
     }
 
-    /// What it has said on standard error.
+    /// Returns its standard error so far.
     #[must_use]
     pub fn errors(&self) -> String {
         text_of(&self.errors)
     }
 
-    /// The number of its process, which is that of its process group too.
+    /// Returns its process id, which is also its process group id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.leashed.child.id().expect("it runs")
     }
 }
 
-/// A process group that ends when this is dropped.
+/// A process group that is killed on drop.
 struct Leashed {
     child: Child,
     _leash: ChildStdin,

@@ -13,20 +13,20 @@ use crate::{TIMEOUT, web};
 pub struct Process {
     child: Child,
     lines: tokio::sync::mpsc::UnboundedReceiver<String>,
-    /// Where the API listens, without a scheme.
+    /// Host and port of the API.
     pub host: String,
-    /// Where the operator's listener is, without a scheme; empty for the demonstration.
+    /// Host and port of the operations listener; empty for the demo.
     pub ops_host: String,
 }
 
 impl Process {
-    /// Where the program is: built beside the tests.
+    /// Returns the path of the program, built beside the tests.
     #[must_use]
     pub fn program() -> PathBuf {
         Self::built("kezdesu")
     }
 
-    /// Where the program of the example agency is.
+    /// Returns the path of the example agency's program.
     #[must_use]
     pub fn agency_program() -> PathBuf {
         Self::built("kezdesu-agency")
@@ -43,7 +43,7 @@ impl Process {
         program
     }
 
-    /// The value of a metric, by its name as it stands on the operator's page; "0" where it is not there.
+    /// Returns the value of a metric by its exposition name and labels, or "0" if it is absent.
     pub async fn metric(&self, name: &str) -> String {
         let page = web().get(format!("http://{}/metrics", self.ops_host)).send().await.expect("an answer");
         let page = page.text().await.expect("text");
@@ -63,7 +63,8 @@ impl Process {
         Self::serving(Self::begin(Self::with_settings(command, settings)).await).await
     }
 
-    /// Starts the program so that a file that has reached its largest size is an error of the write, not the end of the program.
+    /// Starts the program with SIGXFSZ ignored, so that exceeding the file size limit fails the write instead of
+    /// killing it.
     pub async fn serve_despite_file_limits(settings: &[(String, String)]) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", "trap '' XFSZ; exec \"$0\" serve --migrate"]).arg(Self::program());
@@ -87,7 +88,7 @@ impl Process {
         Self { host, ..process }
     }
 
-    /// Starts the demonstration, and gives what it prints up to the meeting that is live.
+    /// Starts the demo, and returns its output up to the live meeting.
     pub async fn demo(settings: &[(String, String)]) -> (Self, String) {
         let (mut process, mut text) = Self::start(&["demo"], settings).await;
         while !text.contains("A meeting is live") {
@@ -99,16 +100,16 @@ impl Process {
         (process, text)
     }
 
-    /// Starts the program and kills it after a while, wherever it has come to.
+    /// Starts the program and kills it after `span`, whatever it is doing.
     pub async fn serve_only_for(span: std::time::Duration, settings: &[(String, String)]) {
         let mut command = Self::command(&["serve", "--migrate"], settings);
         let mut child = command.stdout(Stdio::null()).spawn().expect("the program starts");
-        // Not a wait for anything: the moment of the cut is the subject of the test.
+        // Not a wait for a condition: the test is about the moment of the kill.
         let _ = tokio::time::timeout(span, child.wait()).await;
         child.kill().await.expect("it can be killed");
     }
 
-    /// Starts the program, with what it logs in a file, and waits until it serves.
+    /// Starts the program with its log in a file, and waits until it serves.
     pub async fn serve_logging(settings: &[(String, String)], log: &str, file: &std::path::Path) -> Self {
         let out = std::fs::File::create(file).expect("a file");
         let mut command = Self::command(&["serve", "--migrate"], settings);
@@ -143,7 +144,7 @@ impl Process {
         let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.expect("it says where it listens");
         let first = first.expect("text").expect("the program serves");
         let (say, heard) = tokio::sync::mpsc::unbounded_channel();
-        // Whatever else it says is read, so that it never waits for a reader.
+        // The rest is drained, so that the program never blocks on a full pipe.
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let _ = say.send(line);
@@ -152,13 +153,13 @@ impl Process {
         (Self { child, lines: heard, host: String::new(), ops_host: String::new() }, first)
     }
 
-    /// The number of its process.
+    /// Returns its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id().expect("it runs")
     }
 
-    /// How much memory it has, in bytes: now, and at the most since it began.
+    /// Returns its resident memory in bytes: current and peak.
     #[must_use]
     pub fn memory(&self) -> (u64, u64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it runs");
@@ -169,24 +170,24 @@ impl Process {
         (figure("VmRSS:"), figure("VmHWM:"))
     }
 
-    /// Kills the program as a power cut would.
+    /// Kills the program with SIGKILL.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it can be killed");
     }
 
-    /// Asks the program to end.
+    /// Sends SIGTERM.
     pub async fn ask_to_end(&self) {
         let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().await.expect("kill runs");
         assert!(asked.success());
     }
 
-    /// Whether the program ends well, as it was asked to.
+    /// Waits for the program to exit, and returns whether it succeeded.
     pub async fn ended(mut self) -> bool {
         let ended = tokio::time::timeout(TIMEOUT, self.child.wait()).await.expect("it ends in time");
         ended.expect("it ends").success()
     }
 
-    /// Asks the program to end, and gives whether it ended well.
+    /// Sends SIGTERM, waits for the exit, and returns whether it succeeded.
     pub async fn terminate(self) -> bool {
         self.ask_to_end().await;
         self.ended().await

@@ -1,4 +1,4 @@
-//! A flood of the dearest queries from one address, and people of other addresses who post meanwhile.
+//! A flood of expensive queries from one address, while people at other addresses post.
 
 use std::{
     sync::{
@@ -13,22 +13,22 @@ use tokio::task::JoinSet;
 
 use crate::{Actor, Process, Socket, external};
 
-/// Where the flood comes from, as a proxy says.
+/// Address of the flood, as forwarded by a proxy.
 const ATTACKER: &str = "198.51.100.1";
-/// How many clients over HTTP, and how many sockets, send it.
+/// Number of HTTP clients and of sockets that send it.
 const CLIENTS: usize = 8;
 const SOCKETS: usize = 4;
-/// How many operations each socket has under way.
+/// Concurrent operations of each socket.
 const AT_ONCE: usize = 10;
 
-/// What the attackers were answered.
+/// Responses that the attackers received.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// How many were run.
+    /// Operations that were run.
     pub answered: u64,
-    /// How many were refused as `RATE_LIMITED`.
+    /// Operations rejected as `RATE_LIMITED`.
     pub refused: u64,
-    /// Anything else that was said.
+    /// Any other response.
     pub others: Vec<String>,
 }
 
@@ -42,14 +42,14 @@ impl Tally {
     }
 }
 
-/// A flood that runs until it is ended.
+/// A flood that runs until it is stopped.
 pub struct Flood {
     ends: Arc<AtomicBool>,
     attackers: JoinSet<Tally>,
 }
 
 impl Flood {
-    /// Begins to flood a program with a query.
+    /// Starts flooding a program with a query.
     #[must_use]
     pub fn begin(host: &str, query: &str) -> Self {
         let (ends, mut attackers) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
@@ -62,7 +62,7 @@ impl Flood {
         Self { ends, attackers }
     }
 
-    /// Ends the flood, and gives what the attackers were answered.
+    /// Stops the flood, and returns the responses that the attackers received.
     pub async fn end(mut self) -> Tally {
         self.ends.store(true, Ordering::Relaxed);
         let mut all = Tally::default();
@@ -115,7 +115,7 @@ async fn by_socket(host: String, query: String, ends: Arc<AtomicBool>) -> Tally 
     tally
 }
 
-/// Queries that are accepted and dear, each in its own way.
+/// Returns queries that pass all limits and are expensive in different ways.
 fn dear(meeting: &str) -> Vec<String> {
     let letters = "а б в г д е ж з и к л м н о п р с т у ш";
     let aliased = |count: usize, field: &dyn Fn(usize) -> String| {
@@ -138,7 +138,7 @@ fn dear(meeting: &str) -> Vec<String> {
     ]
 }
 
-/// Gives the accepted query that takes the program the longest, and for how long.
+/// Returns the accepted query that takes longest, and its duration.
 pub async fn dearest(host: &str, meeting: &str) -> (String, Duration) {
     let client = crate::web();
     let mut all = Vec::new();
@@ -152,7 +152,7 @@ pub async fn dearest(host: &str, meeting: &str) -> (String, Duration) {
     all.into_iter().max_by_key(|(_, took)| *took).expect("there are some")
 }
 
-/// Lets people of many addresses post one after the other, and gives how long each post took until it was acknowledged, in order.
+/// Posts as people at many addresses, one after the other, and returns the sorted latencies.
 pub async fn posts(host: &str, meeting: &str, round: &str, count: usize) -> Vec<Duration> {
     let mut took = Vec::with_capacity(count);
     for n in 0..count {
@@ -171,14 +171,14 @@ pub async fn posts(host: &str, meeting: &str, round: &str, count: usize) -> Vec<
     took
 }
 
-/// The time within which such a part of sorted times lies.
+/// Returns a quantile of sorted durations.
 #[must_use]
 pub fn quantile(sorted: &[Duration], part: f64) -> Duration {
     let at = (sorted.len() as f64 * part).ceil() as usize;
     sorted.get(at.max(1) - 1).copied().unwrap_or_default()
 }
 
-/// The most memory that a program has had, in MiB.
+/// Returns the peak memory of a program, in MiB.
 #[must_use]
 pub fn peak_memory(program: &Process) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).expect("it runs");
@@ -186,7 +186,7 @@ pub fn peak_memory(program: &Process) -> u64 {
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") / 1024
 }
 
-/// The settings of a program that has its limits by default, behind a proxy on this machine.
+/// Returns settings with the default limits, behind a proxy on this machine.
 #[must_use]
 pub fn with_default_limits(settings: Vec<(String, String)>) -> Vec<(String, String)> {
     let limits = ["_A_MINUTE", "CONCURRENT_OPERATIONS"];

@@ -1,4 +1,4 @@
-//! A client that says and reads no more than what a test tells it to.
+//! A TCP client that sends and reads only what a test tells it to.
 
 use serde_json::Value;
 use tokio::{
@@ -8,7 +8,7 @@ use tokio::{
 
 use crate::{Actor, TIMEOUT};
 
-/// How much of what comes lies with the client before it reads.
+/// Size of the receive buffer.
 const WINDOW: u32 = 32 << 10;
 
 /// A bare connection.
@@ -27,7 +27,7 @@ impl RawConnection {
         Self { connection, heard: Vec::new() }
     }
 
-    /// Posts an operation of somebody's, and reads nothing of the answer.
+    /// Posts an operation, and reads nothing of the response.
     pub async fn post(actor: &Actor, accept: &str, body: &Value) -> Self {
         let (mut raw, body) = (Self::to(&actor.host).await, body.to_string());
         let token = actor.token.as_ref().map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
@@ -41,7 +41,7 @@ impl RawConnection {
         raw
     }
 
-    /// Says something.
+    /// Sends bytes.
     pub async fn send(&mut self, bytes: &[u8]) {
         self.connection.write_all(bytes).await.expect("it is taken");
     }
@@ -54,7 +54,7 @@ impl RawConnection {
         self.connection.write_all(bytes).await
     }
 
-    /// Reads up to and with these bytes, and gives them with all before them.
+    /// Reads up to and including `end`, and returns everything read.
     pub async fn receive_until(&mut self, end: &[u8]) -> Vec<u8> {
         let mut looked_at = 0;
         let found = async {
@@ -75,7 +75,7 @@ impl RawConnection {
         panic!("{} bytes came, with this at their end: {:?}", self.heard.len(), String::from_utf8_lossy(tail));
     }
 
-    /// Reads so many bytes.
+    /// Reads this many bytes.
     pub async fn receive(&mut self, count: usize) -> Vec<u8> {
         while self.heard.len() < count {
             let read = tokio::time::timeout(TIMEOUT, self.connection.read_buf(&mut self.heard)).await;
@@ -84,7 +84,7 @@ impl RawConnection {
         self.heard.drain(..count).collect()
     }
 
-    /// Reads so many bytes. None where the connection is closed or broken before they have come.
+    /// Reads this many bytes, or returns `None` if the connection ends or breaks before.
     pub async fn try_receive(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.heard.len() < count {
             let read = tokio::time::timeout(TIMEOUT, self.connection.read_buf(&mut self.heard)).await;
@@ -95,7 +95,8 @@ impl RawConnection {
         Some(self.heard.drain(..count).collect())
     }
 
-    /// Says the same again and again, reading nothing, until the connection is closed or broken. Gives how many bytes were taken.
+    /// Sends the same bytes repeatedly, without reading, until the connection ends or breaks. Returns the number of
+    /// bytes sent.
     pub async fn flood(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while let Ok(count @ 1..) = self.connection.write(&bytes[taken % bytes.len()..]).await {
@@ -104,10 +105,10 @@ impl RawConnection {
         taken
     }
 
-    /// Reads until the connection is closed or broken.
+    /// Reads until the connection ends or breaks.
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.heard);
-        // What has come before it broke counts.
+        // Bytes received before an error are kept.
         let _ = tokio::time::timeout(TIMEOUT, self.connection.read_to_end(&mut rest)).await.expect("it is closed");
         rest
     }

@@ -1,34 +1,34 @@
-//! A WebSocket by hand: sends any frame, answers nothing by itself, and reads only when it is told to.
+//! A WebSocket client that sends any frame, answers nothing automatically, and reads only on demand.
 
 use crate::RawConnection;
 
-/// A bare connection that has become a WebSocket.
+/// A raw connection after the WebSocket handshake.
 #[derive(Debug)]
 pub struct RawWebSocket {
-    /// Its bytes.
+    /// The underlying connection.
     pub raw: RawConnection,
 }
 
 impl RawWebSocket {
-    /// Opens a socket without introducing anybody.
+    /// Opens a socket, without `connection_init`.
     pub async fn open(host: &str) -> Self {
         Self::try_open(host).await.expect("the door opens")
     }
 
-    /// Opens a socket; none where that is refused.
+    /// Opens a socket, or returns `None` if the handshake is rejected.
     pub async fn try_open(host: &str) -> Option<Self> {
         let mut raw = RawConnection::to(host).await;
         let head = format!(
             "GET /graphql HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n"
         );
-        // It may have been refused before it could ask.
+        // The connection may be rejected before the request is sent.
         let _ = raw.try_send(head.as_bytes()).await;
         let answer = raw.receive_until(b"\r\n\r\n").await;
         answer.starts_with(b"HTTP/1.1 101 ").then_some(Self { raw })
     }
 
-    /// Opens a socket and introduces a stranger.
+    /// Opens a socket and completes `connection_init` without a token.
     pub async fn introduced(host: &str) -> Self {
         let mut frames = Self::open(host).await;
         frames.send(0x81, br#"{"type":"connection_init"}"#).await;
@@ -36,12 +36,12 @@ impl RawWebSocket {
         frames
     }
 
-    /// Sends a frame with this first byte.
+    /// Sends a masked frame with this first byte.
     pub async fn send(&mut self, first: u8, payload: &[u8]) {
         self.raw.send(&frame(first, payload)).await;
     }
 
-    /// Reads the next frame: its first byte and its payload. None where the connection ends.
+    /// Reads the first byte and the payload of the next frame, or returns `None` if the connection ends.
     pub async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         let head = self.raw.try_receive(2).await?;
         assert!(head[1] < 0x80, "a server masks nothing");
@@ -53,8 +53,8 @@ impl RawWebSocket {
         Some((head[0], self.raw.try_receive(length).await?))
     }
 
-    /// Reads until a Close, and gives its code: 1005 where it has none, 1006 where the connection ends without one. After a Close the
-    /// connection must end.
+    /// Reads until a Close frame and returns its code: 1005 if it has none, 1006 if the connection ends without
+    /// one. Checks that nothing follows the Close.
     pub async fn close_code(&mut self) -> u16 {
         loop {
             match self.next().await {
@@ -69,7 +69,7 @@ impl RawWebSocket {
     }
 }
 
-/// A frame of a client, under a mask.
+/// Encodes a masked client frame.
 #[must_use]
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];

@@ -1,4 +1,4 @@
-//! A PostgreSQL or a Redis of this run's own, which a test may stop, freeze and start again.
+//! A PostgreSQL or Redis server that a test may stop, freeze and restart.
 
 use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
@@ -9,9 +9,9 @@ use std::{
 
 use crate::TIMEOUT;
 
-/// A server that dies with whoever started it.
+/// A server that ends with the process that started it.
 pub struct Server {
-    /// Where it listens on this machine.
+    /// Port on the loopback address.
     pub port: u16,
     command: String,
     watchdog: Child,
@@ -19,13 +19,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// A PostgreSQL that keeps what it has acknowledged, whatever happens to it.
+    /// Starts a durable PostgreSQL.
     #[must_use]
     pub fn postgres() -> Self {
         Self::postgres_with("-c max_connections=200 -c restore_command=false")
     }
 
-    /// A PostgreSQL with these options.
+    /// Starts a PostgreSQL with these options.
     pub(crate) fn postgres_with(options: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let data = dir.path().join("data");
@@ -46,7 +46,7 @@ impl Server {
         Self::start(dir, |port| format!("{as_postgres} {postgres} -D {} -p {port} {place} {options}", data.display()))
     }
 
-    /// A Redis.
+    /// Starts a Redis.
     #[must_use]
     pub fn redis() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
@@ -57,25 +57,25 @@ impl Server {
         })
     }
 
-    /// The address of its own database.
+    /// Returns the URL of its default database.
     #[must_use]
     pub fn postgres_url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// The address of this Redis.
+    /// Returns the URL of this Redis.
     #[must_use]
     pub fn redis_url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the server.
     pub fn signal(&self, name: &str) {
         let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");
         run(Command::new("kill").arg(format!("-{name}")).arg(pid.trim()));
     }
 
-    /// Sends a signal to it and to every process that it has started.
+    /// Sends a signal to the server and its child processes.
     pub fn signal_all(&self, name: &str) {
         let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");
         let children = Command::new("pgrep").args(["-P", pid.trim()]).output().expect("pgrep runs");
@@ -84,7 +84,7 @@ impl Server {
         run(Command::new("kill").arg(format!("-{name}")).args(all));
     }
 
-    /// Ends it with a signal and starts it again at the same place.
+    /// Stops the server with a signal and starts it again on the same port.
     pub fn restart(&mut self, signal: &str) {
         let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");
         self.signal(signal);
@@ -95,7 +95,7 @@ impl Server {
         assert!(answers(self.port, &mut self.watchdog), "it starts again");
     }
 
-    /// Ends a PostgreSQL and starts it as after a recovery from a backup: on a timeline of its own, as a promoted standby is.
+    /// Restarts PostgreSQL as after recovery from a backup: on a new timeline, like a promoted standby.
     pub fn recover(&mut self) {
         std::fs::write(self.dir.path().join("data/recovery.signal"), "").expect("a file");
         self.restart("INT");
@@ -106,7 +106,7 @@ impl Server {
         let _ = self.watchdog.wait();
     }
 
-    /// Starts it on a free port. Another process may take the port first, so it is tried again.
+    /// Starts the server on a free port, and retries if another process takes the port first.
     fn start(dir: tempfile::TempDir, command: impl Fn(u16) -> String) -> Self {
         for _ in 0..10 {
             let port = free_port();
@@ -126,7 +126,7 @@ impl Drop for Server {
     }
 }
 
-/// Runs a server until this process ends, however it ends.
+/// Runs a server until this process ends for any reason.
 fn watch(command: &str, dir: &Path) -> Child {
     let script = format!(
         "exec 3<&0; {command} > /dev/null 2>&1 < /dev/null 3<&- & server=$!; echo $server > {}/pid; \
@@ -136,7 +136,7 @@ fn watch(command: &str, dir: &Path) -> Child {
     Command::new("sh").arg("-c").arg(script).stdin(Stdio::piped()).spawn().expect("a shell")
 }
 
-/// A port that is free now.
+/// Returns a port that is currently free.
 fn free_port() -> u16 {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
     port.expect("a free port").port()
@@ -156,7 +156,7 @@ fn answers(port: u16, watchdog: &mut Child) -> bool {
     false
 }
 
-/// Where a program of a Debian package is.
+/// Returns the path of a program of a Debian package.
 fn program(name: &str, package: &str) -> String {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();

@@ -15,12 +15,12 @@ use crate::{TIMEOUT, TestEnv};
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    /// Opens a socket without introducing anybody.
+    /// Opens a socket, without `connection_init`.
     pub async fn open(host: &str) -> Self {
         Self::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.expect("the door opens")
     }
 
-    /// Tries to open a socket with these headers; gives the HTTP status where that fails.
+    /// Opens a socket with these headers, or returns the HTTP status of the rejection.
     pub async fn try_open(host: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let mut request = format!("ws://{host}/graphql").into_client_request().expect("an address");
         for (name, value) in headers {
@@ -29,7 +29,7 @@ impl Socket {
         match connect_async(request).await {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
-            // Whoever listened there is going.
+            // The listener is shutting down.
             Err(Error::Io(_) | Error::Protocol(_)) => Err(0),
             Err(error) => panic!("{error}"),
         }
@@ -40,18 +40,18 @@ impl Socket {
         self.send_text(&message.to_string()).await;
     }
 
-    /// Sends a text as it is.
+    /// Sends a text frame.
     pub async fn send_text(&mut self, text: &str) {
-        // Where the socket is closed already, what is heard next tells.
+        // If the socket is already closed, the next read reports it.
         let _ = self.0.send(Message::text(text)).await;
     }
 
-    /// Sends bytes.
+    /// Sends a binary frame.
     pub async fn send_bytes(&mut self, bytes: Vec<u8>) {
         let _ = self.0.send(Message::binary(bytes)).await;
     }
 
-    /// The next message, whatever it is; pings are answered on the way. None: the connection broke.
+    /// Returns the next message of any kind, and answers pings on the way. `None` if the connection broke.
     async fn frame(&mut self) -> Option<Message> {
         loop {
             let frame = tokio::time::timeout(TIMEOUT, self.0.next()).await.expect("something comes");
@@ -63,7 +63,7 @@ impl Socket {
         }
     }
 
-    /// The next message; none where the socket ends.
+    /// Returns the next message, or `None` if the socket ends.
     pub async fn try_receive(&mut self) -> Option<Value> {
         match self.frame().await? {
             Message::Text(text) => Some(serde_json::from_str(&text).expect("JSON")),
@@ -71,7 +71,7 @@ impl Socket {
         }
     }
 
-    /// The next message.
+    /// Returns the next message.
     pub async fn receive(&mut self) -> Value {
         match self.frame().await {
             Some(Message::Text(text)) => serde_json::from_str(&text).expect("JSON"),
@@ -79,12 +79,13 @@ impl Socket {
         }
     }
 
-    /// The code with which the socket is closed; messages on the way are passed over.
+    /// Skips messages until the Close frame, and returns its code.
     pub async fn close_code(&mut self) -> u16 {
         self.close_frame().await.0
     }
 
-    /// The code and the reason with which the socket is closed; messages on the way are passed over.
+    /// Skips messages until the Close frame, and returns its code and reason: 1005 if it has none, 1006 if the
+    /// connection broke.
     pub async fn close_frame(&mut self) -> (u16, String) {
         loop {
             match self.frame().await {
@@ -104,7 +105,7 @@ impl Socket {
         Some(socket.follow(query, variables).await)
     }
 
-    /// Begins a subscription and keeps the socket for it.
+    /// Starts a subscription that owns the socket.
     pub async fn follow(mut self, query: &str, variables: Value) -> Subscription {
         let payload = json!({ "query": query, "variables": variables });
         self.send(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
@@ -112,14 +113,14 @@ impl Socket {
     }
 }
 
-/// A subscription on a socket of its own.
+/// A subscription that owns its socket.
 pub struct Subscription {
     /// The socket.
     pub socket: Socket,
 }
 
 impl Subscription {
-    /// The next event: the only field of its data.
+    /// Returns the only field of the next event's data.
     pub async fn next(&mut self) -> Value {
         let message = self.socket.receive().await;
         assert_eq!(message["type"], "next", "{message}");
@@ -128,7 +129,7 @@ impl Subscription {
         data.values().next().expect("a field").clone()
     }
 
-    /// The next event; none where the connection is closed or broken.
+    /// Returns the only field of the next event's data, or `None` if the connection ends or breaks.
     pub async fn try_next(&mut self) -> Option<Value> {
         match self.socket.frame().await? {
             Message::Text(text) => {
@@ -141,11 +142,11 @@ impl Subscription {
         }
     }
 
-    /// The next event, while the environment's time passes second by second.
+    /// Returns the next event, and advances the clock by a second at a time while waiting.
     pub async fn next_in(&mut self, env: &TestEnv) -> Value {
         let mut event = std::pin::pin!(self.next());
         for _ in 0..600 {
-            // Not a wait for anything: it only paces the clock.
+            // Only paces the clock.
             if let Ok(event) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut event).await {
                 return event;
             }
@@ -154,7 +155,7 @@ impl Subscription {
         panic!("nothing came in ten minutes of the test's time");
     }
 
-    /// The next event that is no heartbeat, while the environment's time passes.
+    /// Returns the next event except heartbeats, and advances the clock while waiting.
     pub async fn next_event_in(&mut self, env: &TestEnv) -> Value {
         loop {
             let event = self.next_in(env).await;
@@ -164,11 +165,11 @@ impl Subscription {
         }
     }
 
-    /// The code with which the connection is closed, while the environment's time passes second by second.
+    /// Returns the close code, and advances the clock by a second at a time while waiting.
     pub async fn close_code_in(&mut self, env: &TestEnv) -> u16 {
         let mut code = std::pin::pin!(self.socket.close_code());
         for _ in 0..600 {
-            // Not a wait for anything: it only paces the clock.
+            // Only paces the clock.
             if let Ok(code) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut code).await {
                 return code;
             }
@@ -177,14 +178,14 @@ impl Subscription {
         panic!("it stayed open for ten minutes of the test's time");
     }
 
-    /// The errors with which the subscription was refused.
+    /// Returns the error code with which the subscription was rejected.
     pub async fn refused(&mut self) -> String {
         let message = self.socket.receive().await;
         assert_eq!(message["type"], "error", "{message}");
         message["payload"][0]["extensions"]["code"].as_str().expect("a code").to_owned()
     }
 
-    /// Cuts the connection without a word.
+    /// Drops the connection without a Close frame.
     pub fn disconnect(self) {
         drop(self);
     }

@@ -1,4 +1,4 @@
-//! A wire between the service and a server, which a test can cut, hold and mend.
+//! A TCP proxy between the service and a server, which a test can disconnect, pause and restore.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,17 +13,17 @@ use tokio::{
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    /// How often everything was cut. A connection ends when this is no longer what it was at its beginning.
+    /// Number of disconnects so far. A connection ends when this differs from its value at accept.
     cuts: u64,
-    /// Whether new connections are turned away.
+    /// Whether new connections are rejected.
     down: bool,
-    /// Whether bytes stay where they are, as on a network that has gone quiet.
+    /// Whether bytes are held back, as on an unresponsive network.
     held: bool,
-    /// After how many bytes from the server a new connection ends.
+    /// Number of bytes from the server after which a new connection ends.
     length: Option<usize>,
 }
 
-/// A TCP relay on a port of its own.
+/// A TCP proxy on its own port.
 pub struct TcpProxy {
     address: SocketAddr,
     state: watch::Sender<State>,
@@ -37,7 +37,7 @@ impl Drop for TcpProxy {
 }
 
 impl TcpProxy {
-    /// A wire to the server at `host:port`.
+    /// Starts a proxy to the server at `host:port`.
     pub async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -46,7 +46,8 @@ impl TcpProxy {
         Self { address, state, relay }
     }
 
-    /// A wire in place of the one that an address (`scheme://user@host:port/path`) names, and the address through it.
+    /// Starts a proxy to the server of a URL (`scheme://user@host:port/path`), and returns it with the URL through
+    /// the proxy.
     pub async fn in_front_of(url: &str) -> (Self, String) {
         let rest = url.split("://").nth(1).expect("an address");
         let server = rest.split('/').next().and_then(|part| part.rsplit('@').next()).expect("a server");
@@ -55,23 +56,23 @@ impl TcpProxy {
         (wire, through)
     }
 
-    /// The address of this end.
+    /// Returns the host and port of the proxy.
     #[must_use]
     pub fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// Lets every new connection end after so many bytes from the server, be it in the middle of a frame.
+    /// Ends every new connection after this many bytes from the server, even in the middle of a frame.
     pub fn limit_new_connections(&self, bytes: usize) {
         self.state.send_modify(|state| state.length = Some(bytes));
     }
 
-    /// Ends every connection; new ones go through.
+    /// Ends every connection; new ones are accepted.
     pub fn disconnect_all(&self) {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
-    /// Ends every connection and turns new ones away.
+    /// Ends every connection and rejects new ones.
     pub fn take_down(&self) {
         self.state.send_modify(|state| {
             state.cuts += 1;
@@ -79,12 +80,12 @@ impl TcpProxy {
         });
     }
 
-    /// Lets no byte through, and ends nothing.
+    /// Holds back all bytes without ending connections.
     pub fn pause(&self) {
         self.state.send_modify(|state| state.held = true);
     }
 
-    /// Lets everything through again.
+    /// Accepts connections and forwards bytes again.
     pub fn restore(&self) {
         self.state.send_modify(|state| {
             state.down = false;
@@ -106,7 +107,7 @@ async fn relay(listener: TcpListener, server: String, state: watch::Receiver<Sta
             let (near_read, near_write) = near.into_split();
             let (far_read, far_write) = far.into_split();
             let mut ends = state.clone();
-            // Whichever ends first takes the connection with it.
+            // The first side to end closes the connection.
             tokio::select! {
                 () = carry(near_read, far_write, state.clone(), None) => {}
                 () = carry(far_read, near_write, state.clone(), born.length) => {}
@@ -139,7 +140,7 @@ async fn carry(
     }
 }
 
-/// Asks until the answer is the wished one. `between` is done between two asks: it paces them, and may let time pass.
+/// Polls `ask` until its result is `good`. `between` runs between two polls, for example to advance the clock.
 pub async fn until<T, F>(mut ask: impl FnMut() -> F, mut between: impl FnMut(), good: impl Fn(&T) -> bool) -> T
 where
     T: std::fmt::Debug,
@@ -152,7 +153,7 @@ where
                 return answer;
             }
             between();
-            // Not a wait for anything: it only keeps the asking from being all that happens.
+            // Only paces the polling.
             let _ = tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await;
         }
     };

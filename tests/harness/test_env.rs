@@ -18,13 +18,13 @@ use tokio::net::TcpListener;
 
 use crate::{Actor, Tokens, databases, token_claims};
 
-/// The morning on which every scene begins: 2 March 2026, 09:00 in Almaty.
+/// Time at which every test starts: 2 March 2026, 09:00 in Almaty.
 pub const START: &str = "2026-03-02T04:00:00Z";
 
-/// On what a test environment is built.
+/// The database and bus of a test environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// SQLite and a bus within each process.
+    /// SQLite and an in-process bus.
     Embedded,
     /// PostgreSQL and Redis.
     Production,
@@ -32,9 +32,9 @@ pub enum Engine {
 
 /// A test environment.
 pub struct TestEnv {
-    /// Time.
+    /// The clock of the replicas.
     pub clock: Arc<ManualClock>,
-    /// On what it is built.
+    /// The database and bus in use.
     pub engine: Engine,
     /// Signs tokens.
     pub tokens: Tokens,
@@ -46,12 +46,12 @@ pub struct TestEnv {
 }
 
 impl TestEnv {
-    /// A test environment with one replica.
+    /// Starts a test environment with one replica.
     pub async fn start(engine: Engine) -> Self {
         Self::with(engine, &[]).await
     }
 
-    /// A test environment with one replica and settings of its own.
+    /// Starts a test environment with one replica and additional settings.
     pub async fn with(engine: Engine, more: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let jwks = dir.path().join("jwks.json");
@@ -64,7 +64,7 @@ impl TestEnv {
             ("KEZDESU_JWT_ISSUER".to_owned(), Tokens::ISSUER.to_owned()),
             ("KEZDESU_JWT_AUDIENCE".to_owned(), Tokens::AUDIENCE.to_owned()),
             ("KEZDESU_DATABASE_CONNECTIONS".to_owned(), "6".to_owned()),
-            // A few people do in a scene what a crowd does outside.
+            // A test does as a few people what a crowd does in production.
             ("KEZDESU_PERSON_A_MINUTE".to_owned(), "0".to_owned()),
             ("KEZDESU_ADDRESS_A_MINUTE".to_owned(), "0".to_owned()),
             ("KEZDESU_PERSON_COST_A_MINUTE".to_owned(), "0".to_owned()),
@@ -90,13 +90,13 @@ impl TestEnv {
         env
     }
 
-    /// Starts one more replica, and gives its number.
+    /// Starts another replica and returns its index.
     pub async fn replica(&mut self) -> usize {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         self.replica_by(clock).await
     }
 
-    /// Starts one more replica that goes by a clock of its own.
+    /// Starts another replica with its own clock.
     pub async fn replica_by(&mut self, clock: Arc<dyn Clock>) -> usize {
         let bind = || TcpListener::bind("127.0.0.1:0");
         let service = service::start(Setup {
@@ -111,18 +111,18 @@ impl TestEnv {
         self.services.len() - 1
     }
 
-    /// Stops a replica, in order.
+    /// Stops a replica gracefully.
     pub async fn stop(&mut self, replica: usize) {
         self.services.remove(replica).stop().await;
     }
 
-    /// A running replica.
+    /// Returns a running replica.
     #[must_use]
     pub fn service(&self, replica: usize) -> &Service {
         &self.services[replica]
     }
 
-    /// What comes of some work, and how many statements the first replica has run meanwhile.
+    /// Returns the result of `work`, and the number of statements that the first replica ran meanwhile.
     pub async fn counting<T>(&self, work: impl Future<Output = T>) -> (T, u64) {
         let store = &self.service(0).app().store;
         let before = store.statements();
@@ -130,37 +130,37 @@ impl TestEnv {
         (done, store.statements() - before)
     }
 
-    /// Where a replica is, without a scheme.
+    /// Returns the host and port of a replica.
     #[must_use]
     pub fn host(&self, replica: usize) -> String {
         self.services[replica].address().to_string()
     }
 
-    /// Where the operator's listener of a replica is, without a scheme.
+    /// Returns the host and port of a replica's operations listener.
     #[must_use]
     pub fn ops_host(&self, replica: usize) -> String {
         self.services[replica].ops_address().to_string()
     }
 
-    /// The moment it is.
+    /// Returns the current time of the clock.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn advance(&self, span: TimeDelta) {
         self.clock.advance(span);
     }
 
-    /// Changes the database past every replica, as another version or an operator may.
+    /// Runs SQL outside of every replica, as another version or an operator might.
     pub async fn sql(&self, text: &str) {
         let connection = self.database().await;
         connection.execute_unprepared(text).await.expect("the database obeys");
         connection.close().await.expect("the database lets go");
     }
 
-    /// Begins a transaction past every replica and keeps it until what is given is dropped: a lock that nobody lets go.
+    /// Runs SQL in a transaction outside of every replica, and keeps it open until the result is dropped.
     pub async fn hold(&self, text: &str) -> DatabaseTransaction {
         let connection = self.database().await;
         let held = connection.begin().await.expect("a transaction");
@@ -168,24 +168,24 @@ impl TestEnv {
         held
     }
 
-    /// The address of its database.
+    /// Returns the URL of its database.
     #[must_use]
     pub fn database_url(&self) -> &str {
         self.settings.database_url.reveal()
     }
 
-    /// Where Redis is, in production.
+    /// Returns the URL of Redis, or `None` on the embedded engine.
     #[must_use]
     pub fn redis(&self) -> Option<&str> {
         self.redis.as_deref()
     }
 
-    /// A connection of its own to the database, for what no user can see or do.
+    /// Opens a separate connection to the database.
     pub async fn database(&self) -> DatabaseConnection {
         Database::connect(self.settings.database_url.reveal()).await.expect("the database answers")
     }
 
-    /// Somebody with these roles.
+    /// Creates a person with these roles.
     #[must_use]
     pub fn person(&self, name: &str, roles: &[&str], region: Option<&str>) -> Actor {
         let subject = format!("{name}-{}", self.people.fetch_add(1, Ordering::Relaxed));
@@ -193,37 +193,37 @@ impl TestEnv {
         self.with_claims(&claims)
     }
 
-    /// Whoever holds a token with these claims.
+    /// Creates a client whose token has these claims.
     #[must_use]
     pub fn with_claims(&self, claims: &Value) -> Actor {
         Actor::new(self.host(0), Some(self.tokens.sign(claims)))
     }
 
-    /// Somebody without a token.
+    /// Creates a client without a token.
     #[must_use]
     pub fn anonymous(&self) -> Actor {
         Actor::new(self.host(0), None)
     }
 
-    /// A citizen.
+    /// Creates a citizen.
     #[must_use]
     pub fn citizen(&self, name: &str) -> Actor {
         self.person(name, &["CITIZEN"], None)
     }
 
-    /// A moderator of a region.
+    /// Creates a moderator of a region.
     #[must_use]
     pub fn moderator(&self, region: &str) -> Actor {
         self.person("Moderator", &["MODERATOR"], Some(region))
     }
 
-    /// Staff of a region's akimat.
+    /// Creates a member of a region's akimat staff.
     #[must_use]
     pub fn akimat(&self, region: &str) -> Actor {
         self.person("Staff", &["AKIMAT"], Some(region))
     }
 
-    /// A connector for a region.
+    /// Creates a connector for a region.
     #[must_use]
     pub fn connector(&self, region: &str) -> Actor {
         self.person("Connector", &["CONNECTOR"], Some(region))

@@ -1,4 +1,4 @@
-//! Tokens signed as an identity provider would.
+//! Tokens signed like those of an identity provider.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ impl Tokens {
     /// The audience.
     pub const AUDIENCE: &str = "kezdesu";
 
-    /// Writes the public keys where the service reads them.
+    /// Writes the JWKS file that the service reads.
     pub fn publish(&self, path: &Path) {
         let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": PUBLIC, "kid": "test", "use": "sig", "alg": "EdDSA" });
         std::fs::write(path, json!({ "keys": [key] }).to_string()).expect("the keys are written");
@@ -38,7 +38,7 @@ impl Tokens {
     }
 }
 
-/// The claims of somebody for an hour and more.
+/// Returns the claims of a token that is valid for ten years.
 #[must_use]
 pub fn token_claims(subject: &str, name: &str, roles: &[&str], region: Option<&str>, now: DateTime<Utc>) -> Value {
     let mut claims = json!({

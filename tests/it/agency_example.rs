@@ -1,4 +1,4 @@
-//! The example of an agency's subgraph, as a program: what its page says, and what its door lets in.
+//! The example subgraph of an agency: its commands, its requests, and the commands of its README.
 
 use std::{collections::BTreeMap, path::Path, process::Output};
 
@@ -251,7 +251,7 @@ async fn accepts_only_a_post_of_one_json_object() {
     assert_eq!(health.status(), StatusCode::OK);
 }
 
-/// What stands in the shell blocks of a page.
+/// Returns the shell blocks of a Markdown page.
 fn blocks(page: &str) -> Vec<String> {
     page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
 }
@@ -264,7 +264,7 @@ async fn readme_commands_work() {
     let blocks: Vec<_> = blocks(&page).into_iter().map(|block| block.replace("target/agency", &here)).collect();
     let serve = "cargo run --bin kezdesu-agency -- serve";
     assert!(blocks[0].contains(serve));
-    // Run as it stands, but for the program, which is started here on a port of its own.
+    // Run unchanged, except that the program is started below on its own port.
     let script = format!("set -eu\n{}", blocks[0].replace(serve, "env"));
     let mut shell = tokio::process::Command::new("sh");
     shell.args(["-c", &script]).current_dir(checkout()).kill_on_drop(true);

@@ -1,10 +1,10 @@
-//! The house: who may use whom, and how long a file may be.
+//! The layout of the code: which module may import which, and the length of files.
 
 use std::path::{Path, PathBuf};
 
 use harness::checkout;
 
-/// Room, and the rooms it may use beside itself.
+/// A module, and the modules that it may import.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain", "telemetry"]),
@@ -35,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// How long a file may be.
+/// Maximum lines of a file.
 const LONGEST: usize = 400;
 
 fn files(dir: &Path) -> Vec<PathBuf> {
@@ -51,7 +51,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The rooms that a text names: `crate::room`, also in the first line of a braced import.
+/// Returns the modules that a source text imports as `crate::module`, including braced imports.
 fn used(text: &str) -> Vec<String> {
     let mut rooms = Vec::new();
     for (at, _) in text.match_indices("crate::") {
@@ -78,7 +78,7 @@ fn used(text: &str) -> Vec<String> {
     rooms
 }
 
-/// A file without its tests: those may look anywhere.
+/// Returns a file without its unit tests, which may import anything.
 fn product(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
 }

@@ -1,9 +1,9 @@
-//! What an author hears of their own comments while following a meeting as everybody does.
+//! Events that authors get about their own comments in the public view.
 
 use harness::{HOST, Subscription, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
-/// Kind, position and position before of the next event but heartbeats.
+/// Returns kind, `seq` and `prev` of the next event except heartbeats.
 async fn told(live: &mut Subscription, env: &TestEnv) -> (String, i64, i64) {
     let event = live.next_event_in(env).await;
     let position = |name: &str| event[name].as_i64().expect("a position");

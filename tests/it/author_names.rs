@@ -1,4 +1,4 @@
-//! By which name an author is shown.
+//! Displayed author names.
 
 use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal, token_claims};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ on_both_engines! {
             assert_eq!(chosen(&payload), ("INVALID".to_owned(), "authorName".to_owned()), "{name}");
         }
         assert!(shown(&env, &meeting).await.is_empty());
-        // Whom an identity provider calls so is called so.
+        // Names of the identity provider are always accepted.
         let akim = env.citizen("Әкім Ахметов");
         assert!(post_as(&akim, &meeting, "Жол?", None).await["refusal"].is_null());
         assert!(post_as(&akim, &meeting, "Су?", Some("Ахметов Әкім")).await["refusal"].is_null());

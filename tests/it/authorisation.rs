@@ -1,10 +1,10 @@
-//! Whoever may not do a thing is told so without a transaction, a lock, or a wait for either.
+//! Denied commands begin no transaction and wait for no lock.
 
 use harness::{Actor, HOST, id_of, on_both_engines, refusal};
 use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
 
-/// Every mutation with an input for it, at a live meeting with a comment.
+/// Returns every mutation with an input, for a live meeting with a comment.
 fn mutations(meeting: &str, comment: &str, broadcast: &str) -> Vec<(&'static str, Value)> {
     vec![
         (
@@ -45,7 +45,7 @@ on_both_engines! {
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
-        // On the embedded engine this is the only writer.
+        // The embedded engine has a single writer.
         let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();
         let (anonymous, connector, oversight) = (env.anonymous(), env.connector("711110000"), env.person("Oversight", &["ADMINISTRATION"], None));
@@ -55,7 +55,7 @@ on_both_engines! {
                 assert_eq!(code(actor, name, &input).await, "FORBIDDEN", "{name}");
             }
         }
-        // What is not there looks as what is not for them, and nobody waits to learn it.
+        // Missing and forbidden objects look alike, without waiting.
         for name in ["voteComment", "withdrawComment"] {
             let missing = env.citizen("Ben").mutate(name, json!({ "commentId": "cmt_00000000000000000000000000" })).await;
             assert_eq!(refusal(&missing), "NOT_FOUND");

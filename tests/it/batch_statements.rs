@@ -1,9 +1,9 @@
-//! What a command over many comments asks of the database: the same for six as for ninety-six.
+//! Batch commands take the same number of statements for 6 comments as for 96.
 
 use harness::{Actor, HOST, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
-/// Runs a mutation over many, which must succeed, and gives how many statements it took.
+/// Runs a mutation, which must succeed, and returns the number of its statements.
 async fn statements(env: &TestEnv, actor: &Actor, mutation: &str, input: Value) -> u64 {
     let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
     let query = format!("mutation($input: {kind}!) {{ {mutation}(input: $input) {{ refusal {{ code field }} }} }}");
@@ -16,7 +16,7 @@ async fn ids(env: &TestEnv, meeting: &str) -> Vec<String> {
     env.moderator(HOST).comments(meeting, json!({})).await.iter().map(id_of).collect()
 }
 
-/// What each command takes over `count` comments, by its name.
+/// Returns the number of statements of each command over `count` comments.
 async fn taken(env: &TestEnv, count: usize) -> Vec<(&'static str, u64)> {
     let (staff, moderator, connector) = (env.akimat(HOST), env.moderator(HOST), env.connector(HOST));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
@@ -35,7 +35,7 @@ async fn taken(env: &TestEnv, count: usize) -> Vec<(&'static str, u64)> {
     let mut all = ids(env, &meeting).await;
     all.retain(|id| *id != target);
     assert_eq!(all.len(), count);
-    // The first act of somebody at a host is remembered.
+    // The first command of a person at a host stores their name, which costs a statement.
     moderator.moderate("APPROVE", &[&target]).await;
     let moderate = |action: &str| json!({ "commentIds": all, "action": action, "reason": "себеп" });
     taken.push(("approve", statements(env, &moderator, "moderateComments", moderate("APPROVE")).await));

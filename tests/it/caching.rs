@@ -1,4 +1,4 @@
-//! What may be kept between the service and its readers, and how small answers travel.
+//! HTTP caching and compression.
 
 use harness::{HOST, TestEnv, on_both_engines, web};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -9,7 +9,7 @@ fn get(env: &TestEnv, query: &str, variables: &Value) -> RequestBuilder {
     web().get(address).query(&[("query", query), ("variables", &variables.to_string())])
 }
 
-/// What says whether and by what an answer is kept: the same with a body or without.
+/// Returns the caching headers of a response.
 fn kept_by(answer: &Response) -> [Vec<String>; 3] {
     ["cache-control", "etag", "vary"].map(|name| {
         let all = answer.headers().get_all(name).iter().map(|value| value.to_str().unwrap());

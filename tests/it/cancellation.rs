@@ -1,4 +1,4 @@
-//! Operations that nobody waits for any longer.
+//! Operations whose clients have gone.
 
 use harness::{
     Process, Socket,
@@ -7,12 +7,12 @@ use harness::{
 };
 use serde_json::json;
 
-/// As much as one operation may ask of the database.
+/// A query near the limit of statements.
 const HEAVY: &str =
     "{ regions(first: 20) { nodes { a: meetings(first: 1) { totalCount } b: meetings(first: 1) { totalCount } } } }";
 const TIMES: usize = 20;
 
-/// How many operations have ended so.
+/// Returns how many operations ended with this code.
 async fn ended(program: &Process, code: &str) -> usize {
     program.metric(&format!("kezdesu_requests_total{{code=\"{code}\"}} ")).await.parse().unwrap()
 }
@@ -47,7 +47,7 @@ async fn cancels_a_query_when_its_client_disconnects() {
                 .await;
         drop(raw);
     }
-    // Of some the service hears nothing before they are gone, and nothing is begun.
+    // Some connections close before their request arrives, so nothing is started for them.
     until(async || ended(&program, "CANCELLED").await, || (), |cancelled| *cancelled > 0).await;
     program.kill().await;
 }

@@ -1,15 +1,16 @@
-//! Clients as people install them: each follows a live meeting through cuts, and is told everything once and in order.
+//! Popular client libraries: each follows a live meeting across disconnects and receives everything once and in
+//! order.
 
 use chrono::TimeDelta;
 use harness::{Actor, Engine, HOST, NodeProcess, TIMEOUT, TcpProxy, TestEnv, node, token_claims};
 use serde_json::{Value, json};
 
-/// A client in a process of its own.
+/// A client in its own process.
 struct Client {
     process: NodeProcess,
-    /// Every event it was shown.
+    /// Every event with a comment that it received.
     events: Vec<Value>,
-    /// How often it connected.
+    /// Number of connections.
     connected: usize,
 }
 
@@ -18,7 +19,7 @@ impl Client {
         Self { process: NodeProcess::talk(script, args), events: Vec::new(), connected: 0 }
     }
 
-    /// What it says next.
+    /// Returns its next report.
     async fn receive(&mut self) -> Value {
         let said: Value = serde_json::from_str(&self.process.line().await).expect("JSON");
         if said.get("connected").is_some() {
@@ -30,7 +31,7 @@ impl Client {
         said
     }
 
-    /// Listens until it says something like this, and gives it.
+    /// Returns its next report that matches.
     async fn receive_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let said = self.receive().await;
@@ -40,11 +41,11 @@ impl Client {
         }
     }
 
-    /// The same while the environment's time passes second by second.
+    /// Returns its next report that matches, and advances the clock by a second at a time while waiting.
     async fn receive_in(&mut self, env: &TestEnv, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut heard = std::pin::pin!(self.receive_until(wanted));
         for _ in 0..1_200 {
-            // Not a wait for anything: it only paces the clock.
+            // Only paces the clock.
             if let Ok(said) = tokio::time::timeout(std::time::Duration::from_millis(25), &mut heard).await {
                 return said;
             }
@@ -60,7 +61,7 @@ impl Client {
     }
 }
 
-/// A live meeting, and someone who asks.
+/// A live meeting with one citizen, and a proxy to the service.
 struct Scene {
     env: TestEnv,
     ana: Actor,
@@ -76,7 +77,7 @@ async fn scene(settings: &[(&str, &str)]) -> Scene {
     Scene { env, ana, meeting, wire }
 }
 
-/// Posts while the client follows, and cuts its connection three times with events on their way.
+/// Posts while the client follows, and disconnects it three times with events in flight.
 async fn follow_through_cuts(scene: &Scene, client: &mut Client) {
     let before = client.connected;
     let known = usize::try_from(scene.ana.meeting(&scene.meeting).await["commentsHead"].as_u64().unwrap()).unwrap();
@@ -99,7 +100,7 @@ async fn follow_through_cuts(scene: &Scene, client: &mut Client) {
     assert!(client.connected - before >= 3, "it came back after each cut: {}", client.connected);
 }
 
-/// What an app does before it follows: it reads, is refused, and posts.
+/// Checks what an app does before it subscribes: it reads, gets a refusal, and posts.
 async fn reads_and_posts(scene: &Scene, client: &mut Client) {
     let meeting = client.receive_until(|said| said["meeting"].is_object()).await;
     assert_eq!(meeting["meeting"]["id"], json!(scene.meeting));
@@ -184,7 +185,7 @@ async fn app_follows(script: &str, more: &[&str]) {
     follow_through_cuts(&scene, &mut client).await;
 }
 
-/// Two tokens of one person: one that ends soon, and one that lasts.
+/// Returns two tokens of one person: one that expires soon, and one that lasts.
 fn tokens_for(env: &TestEnv, first: TimeDelta) -> String {
     let lasting = token_claims("bek", "Bek", &["CITIZEN"], None, env.now());
     let mut ending = lasting.clone();
@@ -192,15 +193,15 @@ fn tokens_for(env: &TestEnv, first: TimeDelta) -> String {
     [ending, lasting].map(|claims| env.tokens.sign(&claims)).join(",")
 }
 
-/// Follows as `examples/follower` does, behind a gateway that loses some events once and gives the others twice.
+/// The example follower behind a gateway that drops some events once and duplicates the others.
 struct Follower {
     client: Client,
-    /// The position of every change after the list.
+    /// The positions of all changes after the list.
     seqs: Vec<i64>,
 }
 
 impl Follower {
-    /// Listens, while time passes, up to a change of this position.
+    /// Returns the change at this position, and advances the clock while waiting.
     async fn reach(&mut self, env: &TestEnv, seq: i64) -> Value {
         loop {
             let said = self.client.receive_in(env, |said| said["seq"].is_number() || !said["thrown"].is_null()).await;
@@ -225,7 +226,7 @@ async fn example_follower_receives_everything_once() {
     let client = Client::start("clients/follower.mjs", &[&meeting, &hosts, &tokens, "4,9,12"]);
     let mut follower = Follower { client, seqs: Vec::new() };
     follower.client.receive_until(|said| said["kind"] == "LISTED").await;
-    // What the gateway loses in the middle shows by the next event, what it loses at the end by a heartbeat.
+    // A loss in the middle is revealed by the next event, a loss at the end by a heartbeat.
     let mut posted = Vec::new();
     for n in 1..=12 {
         posted.push(harness::id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await));
@@ -245,7 +246,7 @@ async fn example_follower_receives_everything_once() {
     ana.post(&meeting, "Жаңа таңбамен").await;
     follower.reach(&env, 18).await;
 
-    // Away for so long that what was missed is no longer kept.
+    // Disconnected for so long that the missed events are no longer kept.
     wire.take_down();
     for n in 0..130 {
         env.citizen(&format!("Many {n}")).post(&meeting, &format!("Көп {n}")).await;

@@ -1,4 +1,4 @@
-//! The command line, and what the documents say of it.
+//! The command line, and what the documentation says about it.
 
 use std::{
     collections::BTreeSet,
@@ -91,7 +91,7 @@ fn the_documented_settings_table_is_current() {
     );
 }
 
-/// The request bodies of the README's commands.
+/// Returns the request bodies of the README's commands.
 fn bodies(text: &str) -> Vec<String> {
     let of = |block: &str| block.split("-d '").nth(1).and_then(|rest| rest.split("'\n").next()).map(str::to_owned);
     text.split("```sh").skip(1).filter_map(of).collect()
@@ -142,7 +142,7 @@ fn dashboard_and_documentation_list_every_metric() {
         let parts = text.split("kezdesu_").skip(1);
         let names =
             parts.map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>());
-        // What Prometheus adds to the name of a histogram.
+        // Suffixes that Prometheus adds to the name of a histogram.
         let plain = |name: String| {
             ["_bucket", "_sum", "_count"]
                 .iter()

@@ -1,4 +1,4 @@
-//! The set that `docker-compose.yml` starts: it names what is there, and settings that hold.
+//! The services of `docker-compose.yml`: their settings, mounts and dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use harness::checkout;
 use kezdesu::config::{Environment, SETTINGS, Settings, load};
 use yaml_serde::{Mapping, Value};
 
-/// What an operator gives, and what the set then runs with.
+/// Variables given by the operator.
 type Given = BTreeMap<&'static str, &'static str>;
 
-/// What must be given: nothing here has a default that everybody knows.
+/// Required variables. None has a well-known default.
 const REQUIRED: [(&str, &str); 4] = [
     ("POSTGRES_PASSWORD", "hush"),
     ("KEZDESU_JWKS", "https://id.example/jwks"),
@@ -35,7 +35,7 @@ fn services(compose: &Value) -> Vec<(&str, &Value)> {
     map(&compose["services"]).iter().map(|(name, service)| (name.as_str().unwrap(), service)).collect()
 }
 
-/// Puts in what was given: `${NAME:?why}` must be, `${NAME:-default}` need not.
+/// Substitutes variables: `${NAME:?why}` is required, `${NAME:-default}` is optional.
 fn filled(text: &str, given: &Given) -> String {
     let Some((before, rest)) = text.split_once("${") else { return text.to_owned() };
     let (inside, after) = rest.split_once('}').expect("it ends");
@@ -47,7 +47,7 @@ fn filled(text: &str, given: &Given) -> String {
     format!("{before}{value}{}", filled(after, given))
 }
 
-/// Names of what an operator can give, and whether they must.
+/// Returns the variables of the file, and whether each is required.
 fn asked() -> BTreeMap<String, bool> {
     let text = text();
     let asked = text.split("${").skip(1).map(|rest| {
@@ -60,7 +60,7 @@ fn asked() -> BTreeMap<String, bool> {
     asked.collect()
 }
 
-/// The settings of a service that is built from this repository.
+/// Returns the settings of a service that is built from this repository.
 fn settings(service: &Value, given: &Given) -> Option<Settings> {
     (service.get("build")?.as_str()? == ".").then(|| {
         let pairs = map(&service["environment"]).iter();
@@ -95,7 +95,7 @@ fn every_required_variable_is_a_setting_and_documented() {
     let asked = asked();
     let must: BTreeSet<&str> = asked.iter().filter(|(_, must)| **must).map(|(name, _)| name.as_str()).collect();
     assert_eq!(must, REQUIRED.iter().map(|(name, _)| *name).collect());
-    // Where the set listens on the machine it runs on.
+    // Published ports.
     let ports = ["KEZDESU_PORT", "KEZDESU_GATEWAY_PORT"];
     for name in asked.keys().filter(|name| name.starts_with("KEZDESU_")) {
         let setting = SETTINGS.iter().any(|one| one.name == name.as_str());
@@ -173,7 +173,7 @@ fn only_the_gateway_gets_the_higher_operation_limit() {
     let gateways: Vec<String> = settings.gateways.iter().map(ToString::to_string).collect();
     assert_eq!(gateways, [format!("{}/32", address("gateway"))]);
     assert_eq!((settings.socket_operations, settings.gateway_operations), (20, 10_000));
-    // Nobody else may be given these addresses.
+    // No other container may get these addresses.
     let given_out = compose["networks"]["default"]["ipam"]["config"][0]["ip_range"].as_str().unwrap();
     let mut networks = settings.gateways;
     networks[0] = given_out.parse().unwrap();

@@ -1,4 +1,4 @@
-//! How many connections there may be: so many that health, database and bus keep what they need, and so many from one address.
+//! Connection limits: files are reserved for health, database and bus, and each address has a limit.
 
 use harness::{
     Engine, HOST, Process, RawConnection, RawWebSocket, Socket, TestEnv,
@@ -9,7 +9,7 @@ use serde_json::json;
 
 const ASK: &[u8] = b"GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// The limits of open files of a running program: the soft one and the hard one.
+/// Returns the soft and hard limits of open files of a running program.
 fn limits(program: &Process) -> (String, String) {
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.id())).unwrap();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
@@ -50,7 +50,7 @@ async fn keeps_files_for_what_must_go_on(engine: Engine) {
     for path in ["healthz", "readyz"] {
         assert_eq!(status(format!("http://{}/{path}", program.ops_host)).await, 200, "{path}");
     }
-    // Many at once, so that the database is asked for every connection it may have.
+    // Concurrent posts, so that the pool opens every database connection.
     for n in 0..16 {
         let query = "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } } }";
         let input = json!({ "meetingId": meeting, "body": format!("Сұрақ {n}") });
@@ -80,16 +80,16 @@ async fn reserves_open_files_for_health_and_database_production() {
     keeps_files_for_what_must_go_on(Engine::Production).await;
 }
 
-/// What a new connection that asks is answered with.
+/// Sends a query on a new connection, and returns the connection and the status.
 async fn asked(host: &str) -> (RawConnection, String) {
     let mut raw = RawConnection::to(host).await;
-    // It may have been closed before it could ask.
+    // The connection may be closed before the request is sent.
     let _ = raw.try_send(ASK).await;
     let head = String::from_utf8(raw.receive_until(b"\r\n\r\n").await).unwrap();
     (raw, head.split(' ').nth(1).unwrap().to_owned())
 }
 
-/// Somebody who follows as server-sent events, and the status.
+/// Subscribes over server-sent events on a new connection, and returns the connection and the status.
 async fn follows(host: &str, forwarded: &str) -> (RawConnection, String) {
     let mut raw = RawConnection::to(host).await;
     let body = json!({ "query": "subscription { meetings { kind } }" }).to_string();

@@ -1,4 +1,4 @@
-//! What a connector's token lets it import.
+//! Import grants of connector tokens.
 
 use harness::{Actor, Engine, HOST, TestEnv, id_of, on_both_engines, token_claims};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The encoding in which the body of a request comes.
+//! Content encodings of request bodies.
 
 use std::io::Write as _;
 
@@ -12,7 +12,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A body of so many bytes.
+/// Returns a valid body of this many bytes.
 fn padded(bytes: usize) -> Vec<u8> {
     let body = json!({ "query": WHO }).to_string();
     format!("{body}{}", " ".repeat(bytes - body.len())).into_bytes()

@@ -1,4 +1,4 @@
-//! Which web pages may use the API: none of another origin, until the operator allows it.
+//! Cross-origin access and DNS rebinding. Foreign origins are rejected unless the operator allows them.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ async fn preflight(env: &TestEnv, origin: &str, method: &str) -> Response {
     request.header("access-control-request-headers", "authorization,content-type").send().await.unwrap()
 }
 
-/// What a page reads or does, once as a query by GET, once by POST, once as a stream.
+/// Sends a query and a subscription, each by GET and by POST, as a page of this origin.
 async fn tries(env: &TestEnv, origin: &str) -> [Response; 4] {
     let who = json!({ "query": "{ viewer { subject } }" });
     let follow = json!({ "query": "subscription { meetings { kind } }" });
@@ -53,7 +53,7 @@ async fn tries(env: &TestEnv, origin: &str) -> [Response; 4] {
     ]
 }
 
-/// A page that is not allowed gets no answer, and would not be let read it.
+/// Checks that a foreign origin is rejected on every transport, without CORS headers.
 async fn is_shut_out(env: &TestEnv, origin: &str) {
     for answer in tries(env, origin).await {
         assert_eq!(answer.status(), 403, "{origin}");
@@ -105,7 +105,8 @@ async fn only_allowed_origins_read_write_and_subscribe() {
     }
 }
 
-/// What a page sends that has brought its own name to this address, on each transport, and what the answers are.
+/// Sends requests on each transport as a page whose host name was rebound to this address, and returns the
+/// statuses.
 async fn rebound(env: &TestEnv, name: &str) -> Vec<u16> {
     let (address, host) = (env.host(0), format!("{name}:{}", env.host(0).rsplit(':').next().unwrap()));
     let origin = format!("http://{host}");
@@ -116,7 +117,7 @@ async fn rebound(env: &TestEnv, name: &str) -> Vec<u16> {
     let stream = web().post(&url).header("host", &host).header("origin", &origin).header("accept", "text/event-stream");
     let page = web().get(format!("http://{address}/graphql/schema")).header("host", &host);
     let mut statuses = Vec::new();
-    // A browser names no origin where a page reads from its own.
+    // Browsers omit `Origin` on same-origin reads.
     for request in [
         read(),
         read().header("origin", &origin),
@@ -156,7 +157,7 @@ async fn rejects_dns_rebinding() {
     assert!(!said.to_string().contains("evil"), "what was sent is not repeated: {said}");
 }
 
-/// The headers of requests that the handbook for clients names.
+/// Returns the request headers that the integration guide lists.
 fn documented() -> BTreeSet<String> {
     let text = std::fs::read_to_string(checkout().join("docs/integration.md")).unwrap();
     let line = text.lines().find(|line| line.contains("Pages of allowed origins may send")).expect("it says which");
@@ -189,7 +190,7 @@ async fn preflight_allows_the_documented_headers() {
     ];
     assert_eq!(allowed, BTreeSet::from(wanted.map(str::to_owned)));
     assert_eq!(documented(), allowed, "docs/integration.md");
-    // A tag that a page has read, it can send back.
+    // A page can read the ETag and send it back.
     let get = || from(&env, Method::GET, OURS).query(&[("query", "{ viewer { subject } }")]);
     let tag = value(&get().send().await.unwrap(), "etag").is_some();
     let again = get().header("if-none-match", "*").send().await.unwrap();

@@ -1,4 +1,4 @@
-//! What operations may cost: a budget of cost units for each person and each address, and a cap for each event.
+//! Cost budgets of persons and addresses, and the cost limit of one event.
 
 use chrono::TimeDelta;
 use harness::{Actor, Engine, HOST, Socket, TestEnv, web};
@@ -17,7 +17,7 @@ async fn env(person: &str, address: &str) -> TestEnv {
     TestEnv::with(Engine::Embedded, &limits).await
 }
 
-/// Sends a query as a proxy passes it on from an address, and gives the answer's status, `Retry-After` and body.
+/// Sends a query as forwarded from an address, and returns the status, `Retry-After` and the response.
 async fn send(actor: &Actor, from: &str, accept: &str, query: &str) -> (u16, Option<String>, Value) {
     let mut request = web().post(format!("http://{}/graphql", actor.host)).header("x-forwarded-for", from);
     if let Some(token) = &actor.token {
@@ -53,7 +53,7 @@ async fn rejects_an_address_that_has_spent_its_budget() {
     assert_eq!(wait, Some(wait_ms.div_ceil(1000).to_string()));
     let (status, wait, answer) = send(&anonymous, "203.0.113.7", JSON, PAGE).await;
     assert_eq!((status, wait.is_some(), limit(&answer).0), (200, true, "RATE_LIMITED"), "as GraphQL over HTTP has it");
-    // Signed in or not, it is the same address; by GET, too.
+    // The budget is shared by signed-in clients and by GET.
     let (_, _, answer) = send(&env.citizen("Ana"), "203.0.113.7", JSON, PAGE).await;
     assert_eq!(limit(&answer).0, "RATE_LIMITED");
     let get = web().get(format!("http://{}/graphql", env.host(0))).header("x-forwarded-for", "203.0.113.7");
@@ -111,10 +111,10 @@ async fn charges_rejected_operations_for_their_parsing() {
     assert_eq!(codes, ["BAD_USER_INPUT", "BAD_USER_INPUT", "BAD_USER_INPUT", "RATE_LIMITED", "RATE_LIMITED"]);
 }
 
-/// How many operations a socket runs.
+/// Concurrent operations of a socket.
 const MOST: usize = 20;
 
-/// Begins subscriptions on a new socket until one is refused, and gives how many began and how the last was refused.
+/// Starts subscriptions on a new socket until one is rejected, and returns how many started and the rejection.
 async fn subscriptions(host: &str, from: &str, query: &str) -> (usize, Value) {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", from)];
     let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");
@@ -143,7 +143,7 @@ async fn charges_the_start_of_a_subscription_and_not_its_events() {
     let stream = web().post(format!("http://{}/graphql", env.host(0))).header("x-forwarded-for", "203.0.113.7");
     let stream = stream.header("accept", "text/event-stream").json(&json!({ "query": query })).send().await.unwrap();
     assert!(stream.text().await.unwrap().contains("RATE_LIMITED"));
-    // A minute's heartbeats and events cost nothing.
+    // Heartbeats and events cost nothing.
     let mut events = env.anonymous().follow("subscription { meetings { kind } }", json!({})).await;
     assert_eq!(events.next().await["kind"], "SUBSCRIBED");
 }
@@ -194,7 +194,7 @@ async fn limits_the_cost_of_one_subscription_event() {
 async fn default_budget_allows_ten_thousand_subscribers_from_one_address() {
     let setting = kezdesu::config::SETTINGS.iter().find(|setting| setting.name == "KEZDESU_ADDRESS_COST_A_MINUTE");
     let default: usize = setting.expect("there is such a setting").default.parse().unwrap();
-    // A thousandth of the budget for a thousandth of the followers.
+    // A thousandth of the budget for a thousandth of the subscribers.
     let env = env("0", &(default / 1000).to_string()).await;
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let query = format!(

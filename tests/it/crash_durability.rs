@@ -1,4 +1,4 @@
-//! A power cut while people post: nothing that was acknowledged is lost or doubled.
+//! The program is killed while people post: nothing acknowledged is lost or duplicated.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +18,7 @@ async fn rounds(engine: Engine, writers: usize, least: u32) {
     let mut program = Process::serve(&settings).await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
-    // Body of every acknowledged post, with what was acknowledged.
+    // Acknowledged posts by body.
     let mut acknowledged: BTreeMap<String, Value> = BTreeMap::new();
     for round in 0..ROUNDS {
         let host = program.host.clone();
@@ -30,7 +30,7 @@ async fn rounds(engine: Engine, writers: usize, least: u32) {
                 tokio::spawn(async move { write_until_cut(&author, &meeting, round, writer, &first).await })
             })
             .collect();
-        // The cut comes in the middle of posting, a little later each round.
+        // The kill comes in the middle of posting, a little later each round.
         let posts = least + u32::try_from(round).unwrap();
         first.acquire_many(posts).await.unwrap().forget();
         program.kill().await;
@@ -42,7 +42,7 @@ async fn rounds(engine: Engine, writers: usize, least: u32) {
         }
         program = Process::serve(&settings).await;
         for (writer, body) in unsure {
-            // The same key again: whether the first try was written or not, it is there once.
+            // Retried with the same key: it exists once, whether or not the first attempt was stored.
             let author = person(&program.host, &format!("writer-{writer}"), &["CITIZEN"]);
             let comment = post(&author, &meeting, &body).await.expect("the service is back");
             acknowledged.insert(body, comment);
@@ -86,7 +86,7 @@ async fn write_until_cut(
     (done, None)
 }
 
-/// Posts with a key of its own; none where no answer came.
+/// Posts with its body as the key, or returns `None` if there is no response.
 async fn post(author: &Actor, meeting: &str, body: &str) -> Option<Value> {
     let query =
         "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } refusal { code } } }";

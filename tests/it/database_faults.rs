@@ -1,4 +1,4 @@
-//! Databases that refuse writes: nothing is acknowledged that is not there, and the service says that it is not ready.
+//! Databases that fail or hang: nothing is acknowledged that is not stored, and the service reports not ready.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 const POST: &str =
     "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } refusal { code } } }";
 
-/// Posts once; the identity where it was acknowledged, the code of the error where it was not.
+/// Posts once, and returns the id, or the code of the error.
 async fn post(author: &Actor, meeting: &str, body: &str) -> Result<String, String> {
     let input = json!({ "meetingId": meeting, "body": body, "idempotencyKey": body });
     let answer = author.send(POST, json!({ "input": input })).await;
@@ -31,7 +31,7 @@ async fn post(author: &Actor, meeting: &str, body: &str) -> Result<String, Strin
     }
 }
 
-/// Status of `/readyz`, and what it says of the database and its writes.
+/// Returns the status of `/readyz` and its database and writes checks.
 async fn database_checks(program: &Process) -> (u16, Value, Value) {
     let (status, body) = readiness(&program.ops_host).await.expect("the operations listener answers");
     (status, body["checks"]["database"].clone(), body["checks"]["writes"].clone())
@@ -43,7 +43,8 @@ fn limit_file_size(program: &Process, limit: &str) {
     assert!(prlimit.status().expect("prlimit runs").success());
 }
 
-/// Fails the writes of so many posts, makes room, posts on, cuts the power, and compares what is there with what was acknowledged.
+/// Fails the writes of some posts, recovers, posts more, kills the program, and compares the stored posts with the
+/// acknowledged ones.
 async fn loses_nothing_after(failures: usize) {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path(), &[]);
@@ -96,31 +97,31 @@ async fn sqlite_loses_no_acknowledged_post_after_50_failed_writes() {
     loses_nothing_after(50).await;
 }
 
-/// One connection to a database, so that what is begun on it is ended on it.
+/// Opens a pool of one connection, so that a transaction stays on it.
 async fn connect(url: &str) -> DatabaseConnection {
     Database::connect(ConnectOptions::new(url).max_connections(1).to_owned()).await.unwrap()
 }
 
-/// How many connections to a database wait for a lock.
+/// Returns how many connections wait for a lock.
 async fn lock_waits(database: &DatabaseConnection) -> usize {
     let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     database.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap().len()
 }
 
-/// A program on a database of its own on PostgreSQL, and the database.
+/// Starts a program on a new PostgreSQL database, and connects to it.
 async fn on_postgres(dir: &Path) -> (Process, DatabaseConnection, Vec<(String, String)>) {
     let settings = settings_on(dir, Engine::Production).await;
     let url = settings.iter().find(|(name, _)| name == "KEZDESU_DATABASE_URL").expect("an address").1.clone();
     (Process::serve(&settings).await, connect(&url).await, settings)
 }
 
-/// Lets every later connection of the program be one that may write, or may not, as that of a standby.
+/// Makes later connections of the program read-only, like those to a standby, or writable again.
 async fn set_read_only(database: &DatabaseConnection, read_only: bool) {
     let setting = if read_only { "on" } else { "off" };
     let alter = format!(
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {setting}', current_database()); END $$"
     );
-    // This connection may write whatever is set for the others.
+    // This connection must stay writable.
     database.execute_unprepared("SET default_transaction_read_only = off").await.unwrap();
     database.execute_unprepared(&alter).await.unwrap();
     let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -165,7 +166,7 @@ async fn a_full_postgresql_disk_loses_only_unacknowledged_posts() {
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
     let author = person(&program.host, "author", &["CITIZEN"]);
     for failures in [1, 2, 3, 50] {
-        // As PostgreSQL says it where a table cannot grow.
+        // The error that PostgreSQL reports when a table cannot grow.
         let full = "CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger AS $$ BEGIN \
                     RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$ LANGUAGE plpgsql; \
                     CREATE TRIGGER full_disk BEFORE INSERT ON comments EXECUTE FUNCTION full_disk()";
@@ -193,7 +194,7 @@ async fn a_retry_by_key_settles_a_connection_lost_during_commit() {
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
     let author = person(&program.host, "author", &["CITIZEN"]);
     let database = connect(&direct).await;
-    // What is deferred to the commit waits there for a lock that the test holds.
+    // A trigger deferred to the commit waits for a lock that the test holds.
     let held = "CREATE FUNCTION wait_in_commit() RETURNS trigger AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END $$ \
                 LANGUAGE plpgsql; CREATE CONSTRAINT TRIGGER wait_in_commit AFTER INSERT ON comments DEFERRABLE INITIALLY DEFERRED \
                 FOR EACH ROW EXECUTE FUNCTION wait_in_commit()";
@@ -212,7 +213,7 @@ async fn a_retry_by_key_settles_a_connection_lost_during_commit() {
     until(waiting, || {}, |count| *count == 1).await;
     wire.disconnect_all();
     assert_eq!(posting.await.unwrap(), Err("INTERNAL".to_owned()), "nobody knows what came of it");
-    // Of the pool's connection, so that the lock is let go where it was taken.
+    // On the pool's only connection, which holds the lock.
     keeper.execute_unprepared("SELECT pg_advisory_unlock_all()").await.unwrap();
     keeper.close().await.unwrap();
     let settled = post(&author, &meeting, "cut").await.unwrap();
@@ -232,7 +233,7 @@ async fn retries_a_command_once_after_a_lock_timeout() {
         let (staff, meeting) = (staff.clone(), meeting.clone());
         async move { staff.announce(&meeting).await }
     });
-    // Each try is a transaction of its own.
+    // Each attempt is its own transaction.
     let tries = std::sync::Mutex::new(std::collections::BTreeSet::new());
     let waiting = || async {
         let sql = "SELECT xact_start::text AS began FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -279,7 +280,7 @@ async fn hanging_reads_do_not_delay_posts_or_subscribers() {
         post(&author, &meeting, &body).await.unwrap();
         assert_eq!(live.next().await["comment"]["body"], json!(body));
     }
-    // Each waits so long, and then another takes its place.
+    // Each waits until its timeout, and then another takes its place.
     until(|| lock_waits(&watcher), || {}, |count| *count == 3).await;
     ended.store(true, Ordering::Relaxed);
     keeper.execute_unprepared("ROLLBACK").await.unwrap();

@@ -1,4 +1,4 @@
-//! What a gateway asks: references are resolved in one go, by the same permissions as everything else.
+//! Entity resolution for gateways: batched, with the usual permissions.
 
 use chrono::TimeDelta;
 use harness::{Actor, Engine, HOST, TestEnv, id_of, on_both_engines};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const ENTITIES: &str = "query($of: [_Any!]!) { _entities(representations: $of) { __typename ... on Region { id code name } \
                         ... on Meeting { id phase } ... on Broadcast { id url } ... on Comment { id body } } }";
-/// What hangs on what is referred to.
+/// Fields below the references.
 const MORE: &str = "query($of: [_Any!]!) { _entities(representations: $of) { __typename \
                     ... on Meeting { id broadcasts { id } timeSplit { stage } } \
                     ... on Comment { id meeting { id } postedDuring viewerHasVoted } } }";
@@ -19,7 +19,7 @@ fn comment(id: &str) -> Value {
     json!({ "__typename": "Comment", "id": id })
 }
 
-/// How many statements it takes to resolve references, which must all be found.
+/// Resolves references, which must all be found, and returns the number of statements.
 async fn statements(env: &TestEnv, actor: &Actor, query: &str, of: &[Value]) -> u64 {
     let (found, statements) = env.counting(actor.query(query, json!({ "of": of }))).await;
     let found = &found["_entities"];
@@ -28,7 +28,7 @@ async fn statements(env: &TestEnv, actor: &Actor, query: &str, of: &[Value]) -> 
     statements
 }
 
-/// A hundred references to different things each: units by both keys, meetings, and comments.
+/// Returns a hundred references each to regions by code, regions by id, meetings and comments.
 async fn hundreds(env: &TestEnv) -> [Vec<Value>; 4] {
     let (staff, anonymous) = (env.akimat(HOST), env.anonymous());
     let units = anonymous.query("{ regions(first: 100) { nodes { id code } } }", json!({})).await;
@@ -104,15 +104,15 @@ on_both_engines! {
 
     async fn resolves_a_hundred_references_with_one_statement_per_type(env) {
         let [by_code, by_id, meetings, comments] = hundreds(&env).await;
-        // Whether a comment is for the viewer depends on its meeting, and is read with it.
+        // A comment's visibility depends on its meeting, which is read in the same statement.
         for viewer in [env.anonymous(), env.citizen("Ана 1"), env.moderator(HOST)] {
             for (of, cost) in [(&by_code, 0), (&by_id, 0), (&meetings, 1), (&comments, 1)] {
                 assert_eq!(statements(&env, &viewer, ENTITIES, of).await, cost, "{}", of[0]);
             }
             let mixed: Vec<_> = [&by_code, &by_id, &meetings, &comments].iter().flat_map(|of| of[..50].to_vec()).collect();
             assert_eq!(statements(&env, &viewer, ENTITIES, &mixed).await, 2);
-            // Broadcasts and stages; the meeting, its stages, and the votes of whoever can have voted. The library begins the
-            // fields of many objects a few at a time, so that they may come in more than one batch.
+            // Broadcasts and stages; the meeting, its stages, and the viewer's votes. The library starts the fields
+            // of many objects a few at a time, so they may take several batches.
             for (of, cost) in [(&meetings, 1 + 2), (&comments, 1 + 2 + u64::from(viewer.token.is_some()))] {
                 assert_eq!(statements(&env, &viewer, MORE, &of[..2]).await, cost);
                 let all = statements(&env, &viewer, MORE, of).await;
@@ -126,7 +126,7 @@ on_both_engines! {
         let anonymous = env.anonymous();
         assert_eq!(anonymous.error(ENTITIES, json!({ "of": many })).await, "COST_EXCEEDED");
         assert_eq!(resolve(&anonymous, json!(many[..200])).await.as_array().unwrap().len(), 200);
-        // Nor is a few of them asked for again and again, or for much of each.
+        // Repeated fields and expensive selections count as well.
         let aliases = (0..5).map(|n| format!("a{n}: _entities(representations: $of) {{ __typename }}"));
         let again = format!("query($of: [_Any!]!) {{ {} }}", aliases.collect::<Vec<_>>().join(" "));
         assert_eq!(anonymous.error(&again, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
@@ -135,7 +135,7 @@ on_both_engines! {
         assert_eq!(anonymous.query(much, json!({ "of": many[..10] })).await["_entities"].as_array().unwrap().len(), 10);
         let spread = "query($of: [_Any!]!) { ...f ...f } fragment f on Query { _entities(representations: $of) { __typename } }";
         assert_eq!(anonymous.error(spread, json!({ "of": many[..101] })).await, "COST_EXCEEDED", "a spread is one more");
-        // Neither by a default value nor in the text.
+        // Default values and literals count as well.
         let text = format!("[{}]", vec!["{ __typename: \"Region\", code: \"751110000\" }"; 201].join(" "));
         for query in [
             format!("query($of: [_Any!]! = {text}) {{ _entities(representations: $of) {{ __typename }} }}"),
@@ -146,7 +146,7 @@ on_both_engines! {
     }
 }
 
-/// What a gateway asks is answered where introspection is not.
+/// Gateway queries work where introspection is disabled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serves_gateways_in_production() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;

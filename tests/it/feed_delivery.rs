@@ -1,4 +1,4 @@
-//! Many at once, and connections that break anywhere: everybody gets everything, once, in order.
+//! Delivery of feeds to many subscribers and across broken connections: exactly once and in order.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const QUERY: &str = "subscription($id: ID!, $after: Int) \
                      { comments(meetingId: $id, after: $after) { seq prev kind recovered comment { body } } }";
 
-/// Takes events as a client does that keeps to the rule of the contract, and says what is wrong with them.
+/// A client that applies the rules of the contract to each event and reports violations.
 #[derive(Debug, Default)]
 struct Follower {
     last: i64,
@@ -73,7 +73,7 @@ async fn crowd(runs: usize) {
         };
         let looking = async {
             loop {
-                // Not a wait for anything: what the bus should lose is found by the look a second.
+                // Only paces the clock: the poll each second finds what the bus lost.
                 let _ = tokio::time::timeout(Duration::from_millis(50), std::future::pending::<()>()).await;
                 env.advance(chrono::TimeDelta::seconds(1));
             }
@@ -97,12 +97,12 @@ async fn fifty_subscribers_on_three_replicas_see_the_same_order_ten_times() {
     crowd(10).await;
 }
 
-/// Begins to follow through a wire that may end at any byte, also before anything is said.
+/// Subscribes through a proxy that may end the connection at any byte.
 async fn begin(host: &str, meeting: &str, after: i64) -> Option<Subscription> {
     Socket::try_follow(host, QUERY, json!({ "id": meeting, "after": after })).await
 }
 
-/// Brings so many comments from a broadcast, in one act.
+/// Imports this many comments in one command.
 async fn import(env: &TestEnv, staff: &Actor, meeting: &str, count: usize) {
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
     let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
@@ -123,7 +123,7 @@ async fn resumes_exactly_once_after_a_cut_at_any_byte(env) {
     let wire = TcpProxy::to(&env.host(0)).await;
     let (mut keeps, mut forgets, mut control, mut broken) = (Follower::default(), Follower::default(), Ok(()), 0);
     for cut in 0..CUTS {
-        // From the middle of the handshake to a few events further.
+        // From the middle of the handshake to a few events later.
         wire.limit_new_connections(100 + cut * 6);
         let Some(mut live) = begin(&wire.host(), &meeting, keeps.last).await else { continue };
         while keeps.bodies.len() < EVENTS {
@@ -132,7 +132,7 @@ async fn resumes_exactly_once_after_a_cut_at_any_byte(env) {
                 break;
             };
             keeps.take(&event).expect("everything once");
-            // The control: one that loses its place now and then.
+            // Control: a client that forgets its position now and then.
             control = control.and_then(|()| forgets.take(&event));
         }
         forgets.last = if cut % 50 == 49 { 0 } else { forgets.last };
@@ -157,7 +157,7 @@ async fn busy_streams_do_not_starve_other_operations(env) {
     let subscribe = |id: &str, query: &str| {
         json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": { "id": meeting, "after": 0 } } })
     };
-    // Replays without end: each that has come to its end begins anew.
+    // Endless replays: each one that finishes starts again.
     for busy in 0..BUSY {
         socket.send(&subscribe(&format!("busy-{busy}"), QUERY)).await;
     }

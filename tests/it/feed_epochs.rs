@@ -1,4 +1,4 @@
-//! Positions after the database was restored, and how far a filtered follower has come.
+//! Feed epochs after a restore, and the progress of filtered subscribers.
 
 use chrono::TimeDelta;
 use harness::{Actor, HOST, Process, Server, Subscription, TestEnv, external, id_of, on_both_engines};
@@ -10,7 +10,7 @@ const FAR: &str = "103230000";
 const FOLLOW: &str = "subscription($id: ID!, $after: Int, $epoch: String) { comments(meetingId: $id, after: $after, epoch: $epoch) \
                       { seq prev kind recovered epoch comment { body } } }";
 
-/// Follows comments from a position of an epoch; with the first event.
+/// Subscribes to comments from a position of an epoch, and returns the first event too.
 async fn follow(actor: &Actor, meeting: &str, after: Option<i64>, epoch: Option<&str>) -> (Subscription, Value) {
     let mut live = actor.follow(FOLLOW, json!({ "id": meeting, "after": after, "epoch": epoch })).await;
     let first = live.next().await;
@@ -22,12 +22,12 @@ fn epoch_of(event: &Value) -> String {
     event["epoch"].as_str().expect("an epoch").to_owned()
 }
 
-/// Hears to the end of a stream.
+/// Reads to the end of a stream.
 async fn ended(live: &mut Subscription) {
     while live.socket.receive().await["type"] != "complete" {}
 }
 
-/// What an operator does after a restore.
+/// Starts a new epoch, as an operator does after a restore.
 async fn restored(env: &TestEnv) -> String {
     let store = &env.service(0).app().store;
     service::new_epoch(store, env.clock.as_ref(), RandomIds::start().as_ref()).await.expect("a new epoch")
@@ -64,9 +64,9 @@ on_both_engines! {
         split.next().await;
         let new = restored(&env).await;
         assert_ne!(new, old);
-        // Whoever follows is cut off at the next look.
+        // Subscriptions end at the next poll.
         let mut ended = std::pin::pin!(ended(&mut live));
-        // Not a wait for anything: it only paces the clock.
+        // Only paces the clock.
         while tokio::time::timeout(std::time::Duration::from_millis(10), &mut ended).await.is_err() {
             env.advance(TimeDelta::milliseconds(200));
         }
@@ -84,7 +84,7 @@ on_both_engines! {
         let (mut live, _) = follow(&anonymous, &meeting, Some(2), Some(&old)).await;
         ana.post(&meeting, "Төрт").await;
         assert_eq!(live.next().await["comment"]["body"], "Төрт");
-        // What holds no positions goes on by itself.
+        // Subscriptions without positions continue.
         split.next_in(&env).await;
 
         let body = json!({ "query": FOLLOW, "variables": { "id": meeting } });
@@ -105,7 +105,7 @@ on_both_engines! {
         for _ in 0..3 {
             admin.live_meeting(FAR_HOST, FAR, env.now(), "AFTER").await;
         }
-        // Each was planned, announced and started.
+        // Three meetings with three events each.
         let beat = loop {
             let event = live.next_in(&env).await;
             assert_eq!((&event["kind"], &event["prev"]), (&json!("HEARTBEAT"), &json!(0)), "{event}");
@@ -119,7 +119,7 @@ on_both_engines! {
             assert_eq!(event, json!({ "seq": 10, "prev": prev, "kind": "PLANNED", "meeting": { "id": here } }));
         }
 
-        // The same where what is not public is not shown.
+        // The same for unpublished comments.
         let meeting = admin.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let mut live = env.anonymous().follow_comments(&meeting, Some(0), "PUBLIC").await;
         let waits = id_of(&ana.post(&meeting, "Жол?").await);

@@ -1,4 +1,4 @@
-//! Positions: gapless, in commit order, whoever writes and from wherever.
+//! Feed positions: gapless and in commit order across writers and replicas.
 
 use harness::{HOST, id_of, on_both_engines, readiness};
 use kezdesu::{domain::feed::FeedName, feed::Hub, graphql::node::GlobalId};
@@ -76,7 +76,7 @@ on_both_engines! {
         tx.trim_feed(&feed, 300).await.unwrap();
         tx.commit().await.unwrap();
         assert!(slow.next().await.is_none(), "what it wants is gone, and it is told");
-        // What was read before is whole; after it there is a hole, and no skip.
+        // Events read before the trim are complete; the stream ends at the gap and never skips it.
         let mut last = 101;
         while let Some(entry) = quick.next().await {
             last += 1;
@@ -99,7 +99,7 @@ on_both_engines! {
             if let Some(redis) = env.redis() {
                 let client = redis::Client::open(redis).unwrap();
                 let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-                // Every other connection is cut, of every environment: nothing may be lost by it.
+                // Disconnects all other clients, also of other tests, which must lose nothing.
                 let _: Result<i64, _> = redis::cmd("CLIENT").arg("KILL").arg("SKIPME").arg("yes").query_async(&mut connection).await;
             }
             let posted = id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await);

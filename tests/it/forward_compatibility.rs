@@ -1,14 +1,14 @@
-//! What a later version has stored, while replicas are replaced one by one or after a return to an older one: it stops nothing, and
-//! nothing of it is shown that should not be.
+//! Rows of a later version, during a rolling upgrade or after a rollback: they break nothing and reveal nothing.
 
 use harness::{HOST, TestEnv, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
 
 const OTHER_HOST: &str = "103200000";
-/// In place of a body: the feed of the comments is told of something that is no comment.
+/// In place of a body: the subject is not a comment.
 const NO_COMMENT: &str = "-";
 
-/// An event that another version records about the comment of this body, or about the meeting where there is none.
+/// Records an event as another version would, about the comment with this body, or about the meeting if it is
+/// empty.
 async fn record(env: &TestEnv, body: &str, kind: &str, public_kind: Option<&str>, audience: Option<&str>) {
     let text = |value: Option<&str>| value.map_or("NULL".to_owned(), |value| format!("'{value}'"));
     let (feed, subject) = if body.is_empty() {
@@ -30,7 +30,7 @@ async fn record(env: &TestEnv, body: &str, kind: &str, public_kind: Option<&str>
     .await;
 }
 
-/// Kind, position, position before and body of an event.
+/// Returns kind, `seq`, `prev` and body of an event.
 fn told(event: &Value) -> (String, i64, i64, String) {
     let position = |name: &str| event[name].as_i64().expect("a position");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -70,7 +70,7 @@ on_both_engines! {
                 assert_eq!(told(&live.next_event_in(&env).await), *one);
             }
         }
-        // The same when coming back.
+        // The same after resuming.
         let mut again = env.anonymous().follow_comments(&meeting, Some(3), "PUBLIC").await;
         for one in &public {
             assert_eq!(told(&again.next().await), *one);
@@ -94,7 +94,7 @@ on_both_engines! {
         }
         let app = env.service(0).app();
         assert!(app.store.long_feeds(100).await.unwrap().is_empty());
-        // Fails where it was trimmed.
+        // Violates the primary key if the feed was trimmed.
         env.sql("INSERT INTO feeds (name, head, kept_after) SELECT 'meetings', 0, 0 FROM feeds WHERE name = 'receptions' AND kept_after > 0").await;
     }
 
@@ -155,7 +155,7 @@ on_both_engines! {
         moderator.mutate("labelComment", json!({ "commentId": comment, "labels": ["жол"] })).await;
         moderator.mutate("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 5 })).await;
         staff.mutate("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
-        // Each of these fails where a value was written over.
+        // Violates the primary key if a value was overwritten.
         for (table, is) in [
             ("comments", "kind = 'PETITION' AND platform = 'FEDIVERSE' AND votes = 1"),
             ("meetings", "moderation = 'JURY' AND origin = 'UPRISING' AND slow_mode_seconds = 5"),

@@ -1,4 +1,4 @@
-//! Real gateways in front of both subgraphs: what goes over both, and what is passed on.
+//! Real gateways in front of both subgraphs: queries across both, and forwarded headers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use harness::{
 use serde_json::{Value, json};
 
 const NOTE: &str = "call the owner";
-/// How many acts an address may send a minute where that is tested; a meeting takes three to begin.
+/// Commands a minute that an address may send; starting a meeting takes three.
 const A_MINUTE: usize = 4;
 const ACROSS: &str = "query($meeting: ID!, $number: String!) {
     meeting(id: $meeting) { region { code } comments(first: 10) { nodes { body case { number state region { name } } } } }
@@ -21,7 +21,7 @@ const FOLLOW: &str = "subscription($id: ID!, $after: Int) { comments(meetingId: 
     seq prev kind recovered comment { body viewerIsAuthor case { number internalNote } } } }";
 const LANGUAGES: &str = "query($code: KatoCode!) { region(code: $code) { name } }";
 
-/// Opens a case about a comment with a note for the staff, and gives its number.
+/// Opens a case about a comment with an internal note, and returns its number.
 async fn open_case(official: &Actor, comment: &str, key: u32) -> String {
     let act = async |name: &str, kind: &str, input: Value| {
         let fields = "case { id number } refusal { code message }";
@@ -37,7 +37,7 @@ async fn open_case(official: &Actor, comment: &str, key: u32) -> String {
     act("moveCase", "MoveCaseInput", noted).await["number"].as_str().expect("a number").to_owned()
 }
 
-/// The same in each gateway: one question over both subgraphs, and a refusal that arrives as it left.
+/// Checks a query across both subgraphs, and that refusals arrive unchanged.
 pub(crate) async fn goes_over_both_subgraphs(graph: &Graph, gateway: &str) {
     let (staff, meeting) = graph.live_meeting("AFTER").await;
     let ana = person(gateway, "ana", &["CITIZEN"]);
@@ -71,7 +71,7 @@ pub(crate) async fn goes_over_both_subgraphs(graph: &Graph, gateway: &str) {
     assert_eq!(forbidden["errors"][0]["extensions"]["code"], "FORBIDDEN", "{forbidden}");
 }
 
-/// The same in each gateway: each subgraph learns who asks, and in which language.
+/// Checks that each subgraph gets the token and the language.
 pub(crate) async fn passes_on_who_asks(graph: &Graph, gateway: &str) {
     let (_, meeting) = graph.live_meeting("BEFORE").await;
     let ana = person(gateway, "ana", &["CITIZEN"]);
@@ -84,7 +84,8 @@ pub(crate) async fn passes_on_who_asks(graph: &Graph, gateway: &str) {
     let official = graph.official(gateway);
     let number = open_case(&official, &comment, 2).await;
     let case = "query($number: String!) { case(number: $number) { number internalNote comment { body } } }";
-    // The agency knows of the comment; whether it is to be seen, ours says. A gateway may add that `body` is never null.
+    // The agency knows the comment, and this service decides whether it is visible. A gateway may add an error that
+    // `body` is not nullable.
     let case = async |actor: &Actor| {
         let answer = actor.send(case, json!({ "number": number })).await;
         for error in answer["errors"].as_array().unwrap_or(&Vec::new()) {
@@ -113,7 +114,7 @@ pub(crate) async fn passes_on_who_asks(graph: &Graph, gateway: &str) {
     assert_eq!(names[1], names[2]);
 }
 
-/// The same in each gateway that says so: from where one asks, whatever a client writes there.
+/// Checks that the client's address is forwarded, whatever the client sends in the header.
 async fn passes_on_from_where(graph: &Graph, gateway: &str) {
     let (_, meeting) = graph.live_meeting("AFTER").await;
     let posted = AtomicUsize::new(0);
@@ -133,7 +134,7 @@ async fn passes_on_from_where(graph: &Graph, gateway: &str) {
     }
     assert_eq!(post("127.0.0.2", "198.51.100.13").await, "RATE_LIMITED", "anybody can write a header");
     assert_eq!(post("127.0.0.3", "198.51.100.3").await, Value::Null);
-    // The one that is trusted is a proxy.
+    // The trusted address is a proxy.
     for _ in 0..A_MINUTE {
         assert_eq!(post("127.0.0.1", "198.51.100.3").await, Value::Null);
     }
@@ -167,7 +168,7 @@ async fn apollo_gateway_answers_from_both_subgraphs() {
     passes_on_who_asks(&graph, &gateway.host).await;
 }
 
-/// The next event that is no heartbeat.
+/// Returns the next event except heartbeats.
 async fn next(live: &mut harness::Subscription) -> Value {
     loop {
         let event = live.next().await;
@@ -177,7 +178,7 @@ async fn next(live: &mut harness::Subscription) -> Value {
     }
 }
 
-/// The same in each gateway: a subscription to ours, with what the agency has to say, both as whoever asks may see it.
+/// Checks a subscription to this service that adds fields of the agency, with the viewer's permissions in both.
 pub(crate) async fn follows_and_enriches(graph: &Graph, gateway: &str) {
     let (staff, meeting) = graph.live_meeting("BEFORE").await;
     let ana = person(gateway, "ana", &["CITIZEN"]);
@@ -196,12 +197,12 @@ pub(crate) async fn follows_and_enriches(graph: &Graph, gateway: &str) {
     let shown = json!({ "body": "Жол?", "viewerIsAuthor": false, "case": { "number": number, "internalNote": null } });
     let event = next(&mut public).await;
     assert_eq!((&event["kind"], &event["comment"]), (&json!("POSTED"), &shown));
-    // Its author hears of it from the beginning.
+    // The author gets events about it from the start.
     for seq in [json!(1), event["seq"].clone()] {
         let theirs = next(&mut own).await;
         assert_eq!((&theirs["comment"]["viewerIsAuthor"], &theirs["seq"]), (&json!(true), &seq));
     }
-    // The subscription goes to ours, and what enriches it to the agency: both know who asks.
+    // Both subgraphs know the viewer.
     assert_eq!(next(&mut desk).await["comment"]["case"]["internalNote"], NOTE);
 }
 
@@ -234,7 +235,7 @@ async fn hive_gateway_subscribers_share_one_socket_and_its_limit() {
         assert_eq!(next(live).await["comment"]["body"], "Жол?");
     }
     assert_eq!(graph.kezdesu.metric("kezdesu_sockets ").await, "1");
-    // Who leaves the gateway leaves us too, and makes room.
+    // A client that leaves the gateway frees its operation here.
     followers.pop();
     let try_again = async || {
         let mut live = anonymous.follow(FOLLOW, json!({ "id": meeting })).await;

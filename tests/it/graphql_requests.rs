@@ -1,4 +1,4 @@
-//! What a request means, and what is refused before anything of it runs.
+//! GraphQL semantics of requests, and what is rejected before execution.
 
 use chrono::TimeDelta;
 use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, web};
@@ -13,24 +13,24 @@ async fn live(env: &TestEnv) -> (Actor, String) {
     (staff, meeting)
 }
 
-/// The answer to a query, and how many statements it took.
+/// Returns the response to a query, and the number of its statements.
 async fn measured(env: &TestEnv, query: &str, variables: &Value) -> (Value, u64) {
     env.counting(env.anonymous().query(query, variables.clone())).await
 }
 
-/// An answer with its status.
+/// Returns the code and the field of the first error.
 fn error(answer: &Value) -> (&str, &str) {
     let extensions = &answer["errors"][0]["extensions"];
     (extensions["code"].as_str().unwrap_or_default(), extensions["field"].as_str().unwrap_or_default())
 }
 
-/// What a socket answers to an operation at first.
+/// Returns the first message of an operation on a socket.
 async fn first(actor: &Actor, query: &str, variables: &Value) -> Value {
     let mut live = actor.follow(query, variables.clone()).await;
     live.socket.receive().await
 }
 
-/// What a stream over HTTP answers, as far as its first event.
+/// Reads a streamed response up to its first event.
 async fn first_event(actor: &Actor, accept: &str, query: &str, variables: &Value) -> String {
     let body = json!({ "query": query, "variables": variables });
     let mut answer = actor.request().header("accept", accept).json(&body).send().await.unwrap();
@@ -113,7 +113,7 @@ on_both_engines! {
         };
         let mut kept = Vec::new();
         let mut counts = Vec::new();
-        // The first finds the split unread.
+        // The first one loads the time split.
         for query in [below(1).0, below(1).0 + " ", below(6).0, below(3).1] {
             let follow = async {
                 let mut live = env.anonymous().follow(&query, json!({ "id": meeting })).await;
@@ -216,7 +216,7 @@ on_both_engines! {
         assert!(run("B", json!({ "n": null, "more": { "a": [null] } })).await.get("errors").is_none());
         assert_eq!(error(&run("A", json!({})).await), ("BAD_USER_INPUT", "n"));
         assert_eq!(run("A", json!({ "n": 1 })).await["data"]["meetings"]["totalCount"], 0);
-        // One that is not given is as if it was not written: the argument keeps its default.
+        // An omitted variable keeps the argument's default.
         let conditions = "query($a: Boolean = true, $b: Boolean = false) { viewer @include(if: $a) { subject } a: __typename @skip(if: $b) }";
         let answer = anonymous.query(conditions, json!({})).await;
         assert_eq!(answer, json!({ "viewer": null, "a": "Query" }));
@@ -336,7 +336,7 @@ on_both_engines! {
             let answer = ana.send(&post(literal), json!({ "id": meeting })).await;
             assert_eq!(answer["errors"][0]["message"], "The operation cannot be read: its syntax is wrong.", "{literal}");
         }
-        // What follows a literal keeps its place.
+        // Locations after a rewritten literal stay correct.
         let misfit = ana.send("{ region(code: \"75111\\u{30}000\") { names } }", json!({})).await;
         assert_eq!(misfit["errors"][0]["locations"], json!([{ "line": 1, "column": 36 }]), "{misfit}");
     }

@@ -1,4 +1,4 @@
-//! What is sent twice is done once.
+//! Idempotency keys.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use chrono::TimeDelta;
 use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal, until};
 use serde_json::{Value, json};
 
-/// Mutations that make something new each time they are sent, unless a key says that it is the same wish.
+/// Mutations that create something each time, unless they have the same idempotency key.
 const CREATE: [&str; 3] = ["addBroadcast", "planMeeting", "postComment"];
 
-/// Mutations that make nothing new when they are sent again: they set something as it is to be, or know what they make by its
-/// identity elsewhere (`importComments`).
+/// Mutations that create nothing when repeated: they set a state, or identify what they create by an external id
+/// (`importComments`).
 const DO_NOT_CREATE: [&str; 16] = [
     "announceMeeting",
     "answerComment",
@@ -70,7 +70,7 @@ fn plan(env: &TestEnv, key: &str) -> Value {
     })
 }
 
-/// Whoever may do what creates, an input for it, and another one.
+/// Returns a permitted actor, an input for the mutation, and a different input with the same key.
 fn creating(env: &TestEnv, name: &str, meeting: &str) -> (Actor, Value, Value) {
     let changed = |input: &Value, field: &str, value: Value| {
         let mut changed = input.clone();
@@ -172,7 +172,7 @@ on_both_engines! {
         let second = planned(&late).await;
         env.advance(TimeDelta::days(7) - TimeDelta::hours(1) - TimeDelta::minutes(1));
         assert_eq!(planned(&early).await, first);
-        // Minutes pass, an hour at the most, until the first is forgotten; what was claimed an hour later is not.
+        // The first key expires within an hour; the one claimed an hour later does not.
         let forgotten = until(|| planned(&early), || env.advance(TimeDelta::minutes(1)), |id| *id != first).await;
         assert!(forgotten != second, "a new meeting is planned");
         assert_eq!(planned(&late).await, second, "a key is kept for seven days");

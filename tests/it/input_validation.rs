@@ -1,27 +1,29 @@
-//! Input that no database keeps, or that no filter means: the same answer on both engines, and never one that says that something broke.
+//! Input that a database cannot store or a filter cannot match: both engines answer alike, never with an internal
+//! error.
 
 use harness::{Actor, TestEnv, on_both_engines};
 use serde_json::{Value, json};
 
 use crate::value_ranges::{Held, everybody, mutation, outcome};
 
-/// A text with a character that PostgreSQL does not keep: it is taken out where people write, and refused in what programs make.
+/// A text with NUL, which PostgreSQL cannot store. It is removed from texts by people, and rejected in generated
+/// keys.
 const NUL: &str = "а\u{0}б";
-/// Nearly as many values as an operation may bring.
+/// Nearly the limit of values in variables.
 const MANY: usize = 19_000;
 
-/// What came of a request whose body is written by hand.
+/// Sends a raw body and returns the outcome.
 async fn raw(actor: &Actor, body: String) -> String {
     let sent = actor.request().header("content-type", "application/json").body(body).send().await.unwrap();
     outcome(&sent.json().await.unwrap())
 }
 
-/// What is sent many times over.
+/// Returns a list of the same value, repeated.
 fn times(value: &str, count: usize) -> Value {
     vec![value; count].into()
 }
 
-/// A cursor that no list has given.
+/// Encodes a forged cursor.
 fn cursor(key: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let three = |bytes: &[u8]| {
@@ -31,7 +33,7 @@ fn cursor(key: &str) -> String {
     key.as_bytes().chunks(3).map(three).collect()
 }
 
-/// Every text of every mutation, with what comes of it.
+/// Returns every text field of every mutation with its expected outcome.
 fn texts(held: &Held, env: &TestEnv) -> Vec<(&'static str, Value, &'static str)> {
     let Held { meeting, comment, planned, .. } = held;
     let url = format!("https://vk.example/{NUL}");
@@ -59,7 +61,7 @@ fn texts(held: &Held, env: &TestEnv) -> Vec<(&'static str, Value, &'static str)>
         ("postComment", json!({ "meetingId": meeting, "body": "Су", "authorName": NUL }), ""),
         ("importComments", held.import(env, json!({ "externalId": NUL })), "INVALID comments.0.externalId"),
         ("importComments", held.import(env, json!({ "authorExternalId": NUL })), "INVALID comments.0.authorExternalId"),
-        // Their authors cannot be asked again, so these are tidied.
+        // Imported texts are sanitised, since their authors cannot be asked again.
         ("importComments", held.import(env, json!({ "body": NUL, "externalId": "2" })), ""),
         ("importComments", held.import(env, json!({ "authorName": NUL, "externalId": "3" })), ""),
         ("answerComment", json!({ "commentId": comment, "answer": NUL }), ""),
@@ -90,7 +92,7 @@ on_both_engines! {
         for (name, input, expected) in texts(&held, &env) {
             let answer = staff.send(&mutation(name), json!({ "input": input })).await;
             assert_eq!(outcome(&answer), expected, "{name} {input}: {answer}");
-            // Half of a character is none: such a body is no JSON.
+            // A lone surrogate is not valid JSON.
             let body = json!({ "query": mutation(name), "variables": { "input": input } }).to_string();
             assert!(body.contains("\\u0000"), "{body}");
             assert_eq!(raw(&staff, body.replace("\\u0000", "\\ud800")).await, "BAD_USER_INPUT", "{name} {input}");

@@ -1,4 +1,4 @@
-//! Whatever is said to a client is said in its language, and repeats nothing of what it sent.
+//! Messages are in the client's language and never quote its input.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 const LANGUAGES: [&str; 3] = ["kk", "ru", "en"];
-/// What a client sends and must never see again.
+/// Client input that must not appear in any response.
 const CANARY: &str = "secretcanary";
-/// A document that ends too early.
+/// A truncated document.
 const BROKEN: &str = "{ viewer { secretcanary";
 const NOWHERE: &str = "mtg_00000000000000000000000000";
 
-/// Three texts for one thing must differ, those for people must not be in Latin letters, and none may hold what was sent.
+/// Checks that the texts differ by language, use the right script, and do not quote input.
 fn check(what: &str, texts: &[String]) {
     let different: BTreeSet<_> = texts.iter().collect();
     assert_eq!(different.len(), LANGUAGES.len(), "{what}: the same in two languages: {texts:?}");
@@ -24,7 +24,7 @@ fn check(what: &str, texts: &[String]) {
     }
 }
 
-/// The JSON in an answer, whichever way it is framed.
+/// Returns the first JSON value in a response of any format.
 fn json_in(body: &str) -> Value {
     let framed = body.find('{').map(|at| &body[at..]).unwrap_or_else(|| panic!("no JSON: {body}"));
     let first = serde_json::Deserializer::from_str(framed).into_iter::<Value>().next();
@@ -32,7 +32,7 @@ fn json_in(body: &str) -> Value {
     answer.get("payload").cloned().unwrap_or(answer)
 }
 
-/// Sends a request in each language; gives the last answer, whose error must have this code.
+/// Sends a request in each language, checks the errors, and returns the last one, which must have this code.
 async fn refused(what: &str, code: &str, request: impl Fn() -> RequestBuilder) -> Value {
     let mut texts = Vec::new();
     let mut last = Value::Null;
@@ -52,12 +52,12 @@ fn address(env: &TestEnv) -> String {
     format!("http://{}/graphql", env.host(0))
 }
 
-/// A request by POST.
+/// Builds a POST request.
 fn post(env: &TestEnv, body: &Value) -> RequestBuilder {
     web().post(address(env)).json(body)
 }
 
-/// A socket that introduced itself with this header and this payload.
+/// Opens a socket with this `Accept-Language` and this `connection_init` payload.
 async fn introduced(host: &str, header: Option<&str>, payload: &Value) -> Socket {
     let mut headers = vec![("sec-websocket-protocol", "graphql-transport-ws")];
     headers.extend(header.map(|wish| ("accept-language", wish)));
@@ -111,7 +111,7 @@ async fn rejects_malformed_requests_in_the_language_of_the_headers() {
     let resumed = || post(&env, &follow).header("accept", "text/event-stream").header("last-event-id", CANARY);
     refused("an id of no event", "BAD_USER_INPUT", resumed).await;
 
-    // Clients compare this one to the letter.
+    // Clients compare this message literally.
     let hash = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": CANARY } } });
     let answer = post(&env, &hash).header("accept-language", "ru").send().await.unwrap().text().await.unwrap();
     assert!(answer.contains("\"PersistedQueryNotFound\"") && !answer.contains(CANARY), "{answer}");
@@ -169,7 +169,7 @@ async fn rejects_operations_in_the_language_of_the_headers() {
     let absent = || post(&env, &json!({ "query": follow })).header("accept", "text/event-stream");
     refused("a stream of nothing", "NOT_FOUND", absent).await;
 
-    // What developers need stays: the place, and the names in the library's words.
+    // Locations and details for developers stay in English.
     let typo = json!({ "query": "{ viewer { subjekt } }" });
     let error = refused("an unknown field", "BAD_USER_INPUT", || post(&env, &typo)).await;
     assert_eq!(error["locations"], json!([{ "line": 1, "column": 12 }]));
@@ -316,7 +316,7 @@ async fn connection_init_language_overrides_the_headers_and_those_the_default() 
     }
 }
 
-/// Follows names of places with the comments of a meeting, in the language of this header and this payload.
+/// Subscribes to comments with region names, in the language of this header and this payload.
 async fn follow_names(actor: &Actor, meeting: &str, header: Option<&str>, payload: &Value) -> Subscription {
     let query =
         "subscription($id: ID!) { comments(meetingId: $id) { kind comment { body meeting { region { name } } } } }";
@@ -344,7 +344,7 @@ on_both_engines! {
         ] {
             lives.push((&names[language], follow_names(&anonymous, &meeting, header, &payload).await));
         }
-        // Time stands still: a rendering that was shared would be shown to all.
+        // The clock stands still, so a wrongly shared rendering would reach everyone.
         for body in ["Бір", "Екі", "Үш"] {
             ana.post(&meeting, body).await;
             for (name, live) in &mut lives {

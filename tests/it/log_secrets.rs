@@ -1,4 +1,4 @@
-//! On the engines of production too nothing secret gets into the log, be it an operator's password or a person's word.
+//! No passwords, tokens or personal data get into the log, also on the production engines.
 
 use std::path::Path;
 
@@ -10,17 +10,17 @@ use harness::{
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// Everything that is secret here has this word in it.
+/// Every secret of these tests contains this word.
 const CANARY: &str = "canary";
 
-/// An address with a user's password in it.
+/// Returns a URL with a password.
 fn with_password(url: &str, password: &str) -> String {
     let (scheme, rest) = url.split_once("://").expect("an address");
     let (user, place) = rest.split_once('@').unwrap_or(("", rest));
     format!("{scheme}://{user}:{password}@{place}")
 }
 
-/// A Redis that lets in whoever knows its password.
+/// Starts a Redis that requires a password.
 async fn guarded_redis(password: &str) -> Server {
     let redis = Server::redis();
     let client = redis::Client::open(redis.redis_url()).unwrap();
@@ -35,7 +35,7 @@ async fn is_connected(process: &Process) -> bool {
     readiness(&process.ops_host).await.unwrap().1["checks"]["bus"] == true
 }
 
-/// Introductions that are refused: with tokens that are none, are forged, or stand in the wrong place.
+/// Sends invalid `connection_init` messages: malformed, forged and misplaced tokens.
 async fn introduces_itself_badly(host: &str, token: &str) {
     let forged = format!("{}.canaryforged", token.rsplit_once('.').unwrap().0);
     for authorization in ["Bearer canary.not.atoken".to_owned(), format!("Bearer {forged}"), "canary".to_owned()] {
@@ -94,7 +94,7 @@ async fn logs_no_password_token_text_or_name_in_production() {
     staff.mutate("answerComment", json!({ "commentId": comment, "answer": "canary-answer" })).await;
     introduces_itself_badly(&program.host, &token).await;
 
-    // What goes wrong underneath is told with its cause: a database and a Redis that are away.
+    // Failures of the database and of Redis are logged with their causes.
     wire.take_down();
     let broken = || async { anonymous(&program.host).send("{ meetings { nodes { id } } }", json!({})).await };
     let internal = |answer: &Value| answer["errors"][0]["extensions"]["code"] == "INTERNAL";

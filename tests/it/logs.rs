@@ -1,5 +1,5 @@
-//! The log: one line for each operation and one for each ended subscription, whichever door it came through, and nothing in it
-//! that a client could have written.
+//! The access log: one line per operation and per ended subscription on every transport, without client-controlled
+//! text.
 
 use chrono::TimeDelta;
 use harness::{
@@ -15,13 +15,13 @@ use crate::slow_clients::{EVENTS, PARTS, all_of, bare_socket, flood, frame, pour
 
 const WHO: &str = "query Who { viewer { subject } }";
 
-/// What a program logs, beside whatever else it writes.
+/// The log of a running program, and its settings.
 struct Log {
     dir: tempfile::TempDir,
     settings: Vec<(String, String)>,
 }
 
-/// A program that logs in this format.
+/// Starts a program that logs in this format.
 async fn logging(format: &str) -> (Process, Log) {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path(), &[("KEZDESU_LOG_FORMAT", format.to_owned())]);
@@ -34,10 +34,10 @@ impl Log {
         std::fs::read_to_string(self.dir.path().join("log")).expect("a log")
     }
 
-    /// The fields of all lines with this message, each with a time that was checked and taken out.
+    /// Returns the fields of all lines with this message, without `ms`, which is checked.
     fn lines(&self, message: &str) -> Vec<Value> {
         let text = self.text();
-        // The last line may be being written.
+        // The last line may be incomplete.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         let fields = lines.filter(|line| line["fields"]["message"] == message).map(|line| line["fields"].clone());
@@ -51,7 +51,7 @@ impl Log {
             .collect()
     }
 
-    /// The lines of ended subscriptions, once there are so many.
+    /// Waits for this many lines of ended subscriptions, and returns all.
     async fn ended(&self, count: usize) -> Vec<Value> {
         until(async || self.lines("graphql.subscription"), || (), |lines| lines.len() >= count).await
     }
@@ -60,7 +60,7 @@ impl Log {
 fn told(door: &str, operation: &str, name: Option<&str>, who: (&str, &str)) -> Value {
     let mut line = Map::new();
     for (field, value) in [("door", Some(door)), ("operation", Some(operation)), ("name", name)] {
-        // What is not known is left out.
+        // Unknown fields are omitted.
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             line.insert(field.to_owned(), json!(value));
         }
@@ -70,12 +70,12 @@ fn told(door: &str, operation: &str, name: Option<&str>, who: (&str, &str)) -> V
     Value::Object(line)
 }
 
-/// A subscription of somebody's that had a name and came to an end.
+/// Returns the expected line of an ended subscription.
 fn subscription(door: &str, viewer: &str, code: &str, reason: &str) -> Value {
     json!({ "door": door, "name": "All", "viewer": viewer, "code": code, "reason": reason })
 }
 
-/// A line without the number of events, which must be at least this.
+/// Removes the number of events from a line, after checking its minimum.
 fn with_events(mut line: Value, least: u64) -> Value {
     let events = line.as_object_mut().and_then(|fields| fields.remove("events"));
     assert!(events.as_ref().and_then(Value::as_u64).is_some_and(|events| events >= least), "{line} {events:?}");
@@ -257,7 +257,7 @@ async fn logs_why_each_subscription_ended() {
     );
     said(&log, &all("anonymous", "slow_reader"), 1).await;
 
-    // More than the service holds at hand for those who follow.
+    // More than the service keeps in memory for subscribers.
     let long = flood(&staff).await;
     pour(&staff, &long).await;
     pour(&staff, &long).await;
@@ -276,7 +276,7 @@ async fn logs_why_each_subscription_ended() {
     assert_eq!(log.ended(0).await.len(), seen, "and none twice");
 }
 
-/// Somebody who begins to follow over a socket and then reads nothing more.
+/// Subscribes on a socket and then stops reading.
 async fn stuck_socket(host: &str, meeting: &str) -> RawConnection {
     let mut raw = bare_socket(host).await;
     let message = json!({ "id": "1", "type": "subscribe", "payload": all_of(meeting) });
@@ -285,7 +285,7 @@ async fn stuck_socket(host: &str, meeting: &str) -> RawConnection {
     raw
 }
 
-/// Forgets what happened in long feeds, but for the newest events, as the service does from time to time.
+/// Trims long feeds to the newest events, like the retention job.
 async fn forget(log: &Log) {
     let url = format!("sqlite:{}", log.dir.path().join("kezdesu.db").display());
     let store = Store::connect(&url, 1).await.expect("the database of the program");

@@ -1,5 +1,5 @@
-//! Events that are lost between the service and a client: who follows by `prev` and HEARTBEAT ends with everything once and in
-//! order; who trusts the stream does not.
+//! Events lost between the service and a client: a client that checks `prev` and HEARTBEAT recovers everything once
+//! and in order, a naive one does not.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use harness::{
 };
 use serde_json::{Value, json};
 
-/// How many posts come while events are lost.
+/// Posts made while events are dropped.
 const LOST: usize = 60;
 
-/// Two who follow the same meeting from one process.
+/// Two clients of one meeting in one process.
 struct Followers {
     process: NodeProcess,
-    /// What the follower of the examples has told.
+    /// Reports of the example follower.
     careful: Vec<Value>,
-    /// What came to the one who trusts the stream.
+    /// Reports of the naive client.
     trustful: Vec<Value>,
 }
 
@@ -32,7 +32,7 @@ fn holes(of: &[Value]) -> usize {
 }
 
 impl Followers {
-    /// Both, once they follow.
+    /// Starts both, and waits until they are subscribed.
     async fn of(meeting: &str, host: &str) -> Self {
         let process = NodeProcess::talk("gateways/follow.mjs", &[host, meeting]);
         let mut followers = Self { process, careful: Vec::new(), trustful: Vec::new() };
@@ -40,7 +40,7 @@ impl Followers {
         followers
     }
 
-    /// Listens until it is so.
+    /// Reads reports until the condition holds.
     async fn receive(&mut self, so: impl Fn(&Self) -> bool) {
         while !so(self) {
             let line: Value = serde_json::from_str(&self.process.line().await).expect("JSON");
@@ -49,22 +49,22 @@ impl Followers {
         }
     }
 
-    /// Listens until both have heard of a comment.
+    /// Reads reports until both have received a comment.
     async fn both_hear(&mut self, body: &str) {
         self.receive(|all| [&all.careful, &all.trustful].iter().all(|of| bodies(of).iter().any(|one| one == body)))
             .await;
     }
 
-    /// Listens until the careful one has heard of a comment, while the environment's time passes.
+    /// Reads reports until the careful client has received a comment, and advances the clock while waiting.
     async fn careful_hears_in(&mut self, env: &TestEnv, body: &str) {
         let mut heard = std::pin::pin!(self.receive(|all| bodies(&all.careful).iter().any(|one| one == body)));
-        // Not a wait for anything: it only paces the clock.
+        // Only paces the clock.
         while tokio::time::timeout(Duration::from_millis(25), &mut heard).await.is_err() {
             env.advance(TimeDelta::seconds(1));
         }
     }
 
-    /// Everything came to the careful one once and in order, and not to the other.
+    /// Checks that the careful client received everything once and in order, and that the naive one did not.
     fn prove(&self, posted: &[String]) {
         assert_eq!(bodies(&self.careful), posted);
         let seqs: Vec<i64> = self.careful.iter().filter_map(|told| told["seq"].as_i64()).collect();
@@ -84,7 +84,7 @@ fn texts(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("Сұрақ {n}")).collect()
 }
 
-/// Followers behind a gateway that has lost something.
+/// Clients behind a gateway that dropped events.
 struct Loss {
     followers: Followers,
     posted: Vec<String>,
@@ -94,14 +94,15 @@ struct Loss {
 }
 
 impl Loss {
-    /// Follows through a gateway that keeps `room` events for a slow client, until both are slow no longer.
+    /// Subscribes through a gateway that buffers `room` events for a slow client, and drops the rest while both are
+    /// slow.
     async fn of(env: &TestEnv, room: usize, loses: DropPolicy) -> Self {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let gateway = LossyGateway::before(&env.anonymous().host, room, loses).await;
         let mut followers = Followers::of(&meeting, &gateway.host).await;
         let posted = texts(LOST + 1);
-        // Only who has seen an event is sure to be subscribed.
+        // The first event confirms the subscription.
         post(&ana, &meeting, &posted[..1]).await;
         followers.both_hear(&posted[0]).await;
         gateway.slow_down();
@@ -111,7 +112,8 @@ impl Loss {
         Self { followers, posted, meeting, ana, _gateway: gateway }
     }
 
-    /// Once both have heard of one more comment: everything came to the careful one, who saw one hole, and little to the other.
+    /// Posts once more, and checks that the careful client recovered everything across one gap, and the naive one
+    /// did not.
     async fn mends(mut self, room: usize) {
         self.posted.push("Соңы".to_owned());
         self.ana.post(&self.meeting, "Соңы").await;
@@ -135,7 +137,7 @@ on_both_engines! {
     }
 }
 
-/// A gateway begins a subscription anew by itself where its own connection breaks, with the variables of its beginning.
+/// A gateway resubscribes with the original variables when its own connection breaks.
 #[tokio::test]
 async fn events_lost_when_hive_gateway_reconnects_are_resumed() {
     let graph = Graph::start(&[]).await;
@@ -158,11 +160,11 @@ async fn events_lost_when_hive_gateway_reconnects_are_resumed() {
     assert_eq!(bodies(&followers.trustful), ["Сұрақ 0", "Соңы"]);
 }
 
-/// How many events pass somebody who reads nothing. One is of 60 kB: all of them are far more than a gateway and the buffers of
-/// a connection are meant to hold.
+/// Events sent to a client that does not read. Each has 60 kB, so together they exceed the buffers of gateways and
+/// connections.
 const PASS: i64 = 1_000;
 
-/// How somebody follows.
+/// The transport of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
     WebSocket,
@@ -174,7 +176,7 @@ enum Stream {
     EventStream(EventStream),
 }
 
-/// Somebody who follows by the rule of the contract.
+/// A client that applies the rules of the contract.
 struct Reader {
     who: Actor,
     door: Door,
@@ -185,12 +187,12 @@ struct Reader {
 }
 
 impl Reader {
-    /// Follows through a gateway.
+    /// Subscribes through a gateway.
     async fn of(gateway: &str, door: Door, meeting: &str) -> Self {
         let who = anonymous(gateway);
         let stream = Self::follow(&who, door, meeting, 0).await;
         let mut reader = Self { who, door, meeting: meeting.to_owned(), stream, seen: 0, holes: 0 };
-        // Only who has been told so is sure to be subscribed.
+        // SUBSCRIBED confirms the subscription.
         assert_eq!(reader.event().await.expect("it begins")["kind"], "SUBSCRIBED");
         reader
     }
@@ -214,7 +216,7 @@ impl Reader {
         }
     }
 
-    /// Reads until everything has come, each event once and in order; resumes at a hole or a cut.
+    /// Reads until every event has arrived once and in order, and resumes at a gap or a disconnect.
     async fn reads_everything(&mut self) {
         while self.seen < PASS {
             let event = self.event().await;
@@ -233,8 +235,8 @@ impl Reader {
     }
 }
 
-/// Follows through this door as somebody who reads nothing until everything has passed the gateway, and by the rule from then
-/// on. Everything comes once and in order; gives how many holes were met on the way.
+/// Subscribes without reading until everything has passed the gateway, then reads by the rules. Checks that
+/// everything arrives once and in order, and returns the number of gaps.
 pub(crate) async fn holes_of_a_slow_reader(graph: &Graph, gateway: &str, door: Door) -> usize {
     let (staff, meeting) = graph.live_meeting("AFTER").await;
     let mut slow = Reader::of(gateway, door, &meeting).await;
@@ -245,7 +247,7 @@ pub(crate) async fn holes_of_a_slow_reader(graph: &Graph, gateway: &str, door: D
     slow.holes
 }
 
-/// Brings so many long comments from a broadcast.
+/// Imports this many long comments.
 async fn import(graph: &Graph, staff: &Actor, meeting: &str, count: i64) {
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
     let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
@@ -261,7 +263,7 @@ async fn import(graph: &Graph, staff: &Actor, meeting: &str, count: i64) {
     }
 }
 
-/// It keeps everything for a slow reader, in its memory.
+/// Hive Gateway buffers everything for a slow reader in memory.
 #[tokio::test]
 async fn a_slow_reader_behind_hive_gateway_receives_everything() {
     let graph = Graph::start(&[]).await;

@@ -1,4 +1,4 @@
-//! The product as its users meet it: a file a feature, every test on both engines.
+//! End-to-end tests through the public interfaces: one file per feature, on both engines.
 
 mod agency_example;
 mod architecture;

@@ -1,4 +1,4 @@
-//! A meeting's life, and each refusal in it.
+//! The lifecycle of a meeting, and its refusals.
 
 use chrono::TimeDelta;
 use harness::{TestEnv, id_of, on_both_engines, refusal};
@@ -88,7 +88,7 @@ on_both_engines! {
 
     async fn an_announcement_is_in_time_until_midnight_of_the_last_day(env) {
         let staff = env.akimat(DISTRICT);
-        // 09:00 in Almaty; a meeting at 09:00 fourteen days on is announced on the last day.
+        // It is 09:00 in Almaty, so a meeting at 09:00 in fourteen days is announced on the last day.
         for (host, region, days, in_time) in [(DISTRICT, OKRUG, 14, true), (DISTRICT, OKRUG, 13, false), (OKRUG, VILLAGE, 7, true), (OKRUG, VILLAGE, 6, false)] {
             let meeting = id_of(&staff.plan(host, region, env.now() + TimeDelta::days(days), "AFTER").await);
             assert_eq!(staff.announce(&meeting).await["announcedInTime"], in_time, "{host} {days}");

@@ -1,4 +1,4 @@
-//! Peers that send and read nothing: the real program keeps its memory, and goes on serving everybody else.
+//! Peers that send without reading: the program bounds its memory and keeps serving others.
 
 use std::{
     sync::{
@@ -19,10 +19,10 @@ use tokio::task::JoinHandle;
 
 const ATTACKERS: usize = 8;
 const POSTS: usize = 100;
-/// How much the memory may grow under a flood: far less than is sent.
+/// Allowed growth of memory under a flood, far less than is sent.
 const GROWTH: u64 = 60 << 20;
 
-/// Peers that send the same again and again and read nothing. One that is cut off comes back.
+/// Peers that send repeatedly without reading, and reconnect when closed.
 struct Flood {
     tasks: Vec<JoinHandle<()>>,
     sent: Arc<AtomicUsize>,
@@ -36,7 +36,7 @@ impl Flood {
             let (host, what, sent, cut) = (host.to_owned(), what.to_vec(), Arc::clone(&sent), Arc::clone(&cut));
             tokio::spawn(async move {
                 loop {
-                    // Who is not introduced is closed after ten seconds in any case.
+                    // Sockets without `connection_init` are closed after ten seconds in any case.
                     let mut socket = if introduced {
                         RawWebSocket::introduced(&host).await
                     } else {
@@ -50,7 +50,7 @@ impl Flood {
         Self { tasks: (0..ATTACKERS).map(attack).collect(), sent, cut }
     }
 
-    /// Waits until so many were cut off, and ends. Gives how many bytes were taken of those.
+    /// Stops after this many disconnects, and returns the number of bytes sent.
     async fn end_after_disconnects(self, cuts: usize) -> usize {
         until(async || self.cut.load(Ordering::Relaxed), || (), |cut| *cut >= cuts).await;
         self.tasks.iter().for_each(JoinHandle::abort);
@@ -58,7 +58,7 @@ impl Flood {
     }
 }
 
-/// How long the median of some posts took.
+/// Returns the median latency of posts.
 async fn median_of_posts(ana: &Actor, meeting: &str, round: &str) -> Duration {
     let mut times = Vec::new();
     for n in 0..POSTS {
@@ -85,7 +85,7 @@ async fn keeps_its_memory(engine: Engine, kind: &str, what: Vec<u8>, as_gateways
     let (before, _) = program.memory();
     let flood = Flood::begin(&program.host, &what, as_gateways);
     let flooded = median_of_posts(&ana, &meeting, "flooded").await;
-    // A gateway is given up when it has taken nothing for ten seconds; anybody else is closed for the number of messages.
+    // A gateway is closed after ten seconds without reading, others for the number of their messages.
     let sent = flood.end_after_disconnects(ATTACKERS).await;
     let (after, peak) = program.memory();
     eprintln!(

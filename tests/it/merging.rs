@@ -1,4 +1,4 @@
-//! What becomes of questions that were joined, when the one they were joined to does not stay.
+//! Merged comments whose target is withdrawn, hidden or deleted.
 
 use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
@@ -29,13 +29,13 @@ impl Hall {
         done(&self.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": ids })).await)
     }
 
-    /// A comment as somebody sees it.
+    /// Returns a comment as a person sees it.
     async fn seen_by(&self, actor: &Actor, id: &str) -> Value {
         let all = actor.comments(&self.meeting, json!({})).await;
         all.into_iter().find(|comment| comment["id"] == id).unwrap_or_default()
     }
 
-    /// State and votes of a comment, and whether it is joined to another.
+    /// Returns the state and votes of a comment, and whether it is merged into another.
     async fn stand(&self, id: &str) -> (String, i64, bool) {
         let seen = self.seen_by(&self.moderator, id).await;
         (seen["state"].as_str().unwrap().to_owned(), seen["votes"].as_i64().unwrap(), seen["mergedInto"].is_object())
@@ -47,7 +47,7 @@ impl Hall {
             .await
     }
 
-    /// A broadcast, and a connector's way to say what became of comments on it.
+    /// Adds a broadcast, and returns an importer for it.
     async fn broadcast(&self, env: &TestEnv) -> Importer {
         let add = json!({ "meetingId": self.meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&self.staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
@@ -134,7 +134,7 @@ on_both_engines! {
         }
         hall.moderator.moderate("APPROVE", &[&ids[0], &ids[2]]).await;
         hall.merge(&[&ids[0], &ids[1]], &ids[2]).await;
-        // Whatever the mode is by then, only what was public is public.
+        // Only comments that were public before become public again, whatever the mode is by then.
         hall.moderator.mutate("setModeration", json!({ "meetingId": hall.meeting, "mode": "AFTER" })).await;
         withdraw(&dana, &ids[2]).await;
         assert_eq!(hall.stand(&ids[0]).await, stands("PUBLISHED", 0, false));
@@ -153,7 +153,7 @@ on_both_engines! {
             let all = hall.moderator.comments(&hall.meeting, json!({ "orderBy": "NEWEST" })).await;
             let (b, a) = (id_of(&all[0]), id_of(&all[1]));
             hall.merge(&[&a, &own], &b).await;
-            // Both are deleted, in one import and in either order.
+            // Both are deleted in one import, in either order.
             let mut deleted = [(joined.as_str(), "", true), (target.as_str(), "", true)];
             if first == "target" {
                 deleted.reverse();
@@ -278,7 +278,7 @@ on_both_engines! {
         assert_eq!(wire.import(&[("c", "", true)]).await["removed"], 1);
         let event = live.next().await;
         assert_eq!((&event["commentId"], &event["comment"]["votes"]), (&json!(b), &json!(2)), "what nobody had voted for changed nothing");
-        // Who voted for what was taken back may vote for what is left, and take only that vote back.
+        // Voters of the withdrawn comment may vote for the target, and withdraw only that vote.
         hall.vote(&[0], &b).await;
         assert_eq!(hall.stand(&b).await, stands("PUBLISHED", 3, false));
         for (voter, left) in [(3, 3), (0, 2), (1, 1)] {
@@ -297,7 +297,7 @@ on_both_engines! {
         done(&ben.mutate("voteComment", json!({ "commentId": c })).await);
         hall.merge(&[&a, &c], &b).await;
         withdraw(&ana, &a).await;
-        // As an earlier version has left it.
+        // As an earlier version left it.
         env.sql("UPDATE comments SET votes = 4 WHERE body = 'Жол?'; UPDATE comments SET votes = 7 WHERE body = 'Жол ше?'; \
                   DELETE FROM seaql_migrations WHERE version = 'm0014_merged_votes'").await;
         env.service(0).app().store.migrate().await.unwrap();
@@ -355,7 +355,7 @@ on_both_engines! {
             let (one, two) = (hall.stand(&a).await, hall.stand(&b).await);
             let alone = |stand: &(String, i64, bool)| !stand.2 && ["PUBLISHED", "HIDDEN", "WITHDRAWN"].contains(&stand.0.as_str());
             match (one.0.as_str(), two.0.as_str()) {
-                // Taken back while joined: it is one person's word, and the other goes on.
+                // Withdrawn while merged: the target stays.
                 ("PUBLISHED", "MERGED") if two.2 => assert_eq!(one.1, 3, "{round}: {one:?} {two:?}"),
                 ("PUBLISHED", "WITHDRAWN") if two.2 => assert_eq!(one.1, 2, "{round}: {one:?} {two:?}"),
                 ("MERGED", "HIDDEN") if one.2 => assert_eq!(two.1, 3, "{round}: {one:?} {two:?}"),

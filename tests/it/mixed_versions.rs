@@ -1,4 +1,4 @@
-//! Rows of an older replica, and what an older replica finds in ours: both run side by side during an upgrade.
+//! Rows shared with an older version, which runs side by side during an upgrade.
 
 use harness::{Actor, HOST, id_of, on_both_engines, refusal};
 use sea_orm::{ConnectionTrait, Statement};
@@ -17,7 +17,7 @@ on_both_engines! {
         database.execute_unprepared("UPDATE idempotency_keys SET canonical_digest = NULL").await.unwrap();
         assert_eq!(id_of(&post(&ana, &meeting, "Жол?", Some("k")).await["comment"]), first);
         assert_eq!(refusal(&post(&ana, &meeting, "Су?", Some("k")).await), "KEY_REUSED");
-        // With the canonical digest there, the other one means nothing.
+        // If there is a canonical digest, the other one is ignored.
         let second = id_of(&post(&ana, &meeting, "Су?", Some("l")).await["comment"]);
         database.execute_unprepared("UPDATE idempotency_keys SET input_digest = 'of another release'").await.unwrap();
         assert_eq!(id_of(&post(&ana, &meeting, "Су?", Some("l")).await["comment"]), second);
@@ -28,7 +28,7 @@ on_both_engines! {
         let (moderator, ana) = (env.moderator(HOST), env.citizen("Ana"));
         let database = env.database().await;
         let set = async |words: &str| {
-            // As an older replica writes them.
+            // As an older version writes them.
             let update = format!("UPDATE meetings SET blocked_words = '{words}', last_receipt = last_receipt");
             database.execute_unprepared(&update).await.unwrap();
         };

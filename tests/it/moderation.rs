@@ -1,4 +1,4 @@
-//! The moderator's work on the queue.
+//! Moderation of comments.
 
 use chrono::TimeDelta;
 use harness::{HOST, id_of, on_both_engines, refusal};
@@ -121,7 +121,7 @@ on_both_engines! {
             assert_eq!(state(&theirs).await, "PENDING", "all or none");
             assert!(decide("REJECT", &[&own]).await["refusal"].is_null(), "taking it down needs nobody");
             assert_eq!(refusal(&decide("RESTORE", &[&own]).await), "INVALID");
-            // Nor by way of another: what is joined comes back as it was.
+            // Nor through a merge: a merged comment returns to its former state.
             assert!(decide("APPROVE", &[&theirs]).await["refusal"].is_null());
             both.mutate("mergeComments", json!({ "into": theirs, "commentIds": [second] })).await;
             ana.mutate("withdrawComment", json!({ "commentId": theirs })).await;
@@ -159,9 +159,9 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let id = id_of(&ana.post(&meeting, "Жол?").await);
         let labelled = |count: usize| json!({ "commentId": id, "labels": (0..count).map(|n| format!("l{n}")).collect::<Vec<_>>() });
-        // As many as the door lets through.
+        // Just below the limit of values in variables.
         let many = labelled(15_000);
-        // What is too much is refused though nobody else gets in: none of it is looked at behind the lock.
+        // Oversized inputs are rejected although the lock is held, so they are checked before it.
         let Some(GlobalId::Meeting(locked)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let tx = env.service(0).app().store.begin().await.unwrap();
         tx.lock_meeting(locked).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is around the service fails: the bus, the database, the network. Nothing that was acknowledged may be lost by it.
+//! Outages of the bus, the database and the network lose nothing that was acknowledged.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ async fn ready(env: &TestEnv, replica: usize) -> (u16, Value) {
     readiness(&env.ops_host(replica)).await.unwrap()
 }
 
-/// Waits until a replica says this of its bus, while the environment's time passes.
+/// Waits until a replica reports this state of its bus, and advances the clock while waiting.
 async fn until_bus_is(env: &TestEnv, replica: usize, up: bool) -> Value {
     let good = |(_, said): &(u16, Value)| said["checks"]["bus"] == up;
     let (status, said) = until(|| ready(env, replica), || env.advance(TimeDelta::seconds(1)), good).await;
@@ -18,7 +18,7 @@ async fn until_bus_is(env: &TestEnv, replica: usize, up: bool) -> Value {
     said
 }
 
-/// A test environment whose bus is at the end of a wire.
+/// Starts a test environment with a proxy in front of its bus.
 async fn with_bus_on_a_wire() -> (TestEnv, TcpProxy) {
     let (wire, url) = TcpProxy::instead_of(&databases().await.redis()).await;
     (TestEnv::with(Engine::Production, &[("KEZDESU_REDIS_URL", &url)]).await, wire)
@@ -89,13 +89,13 @@ async fn posts_do_not_wait_for_an_unresponsive_bus() {
     until_bus_is(&env, 0, true).await;
 }
 
-/// A test environment whose database is at the end of a wire.
+/// Starts a test environment with a proxy in front of its database.
 async fn with_database_on_a_wire() -> (TestEnv, TcpProxy) {
     let (wire, url) = TcpProxy::instead_of(&databases().await.fresh().await).await;
     (TestEnv::with(Engine::Production, &[("KEZDESU_DATABASE_URL", &url)]).await, wire)
 }
 
-/// Posts with a key until it is acknowledged, and says how often it had to be sent.
+/// Posts with a key until it is acknowledged, and returns the body, the id and the number of attempts.
 async fn post_until_done(author: Actor, meeting: String, body: String) -> (String, String, usize) {
     let input = json!({ "meetingId": meeting, "body": body, "idempotencyKey": body });
     for tries in 1..1000 {
@@ -138,7 +138,7 @@ async fn broken_database_connections_lose_and_duplicate_nothing() {
             })
         })
         .collect();
-    // Cut at every tenth event, whatever is under way then.
+    // Disconnects at every tenth event, whatever is in progress.
     let mut seen = Vec::new();
     while seen.len() < 100 {
         let event = live.next_event_in(&env).await;

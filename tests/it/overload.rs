@@ -1,5 +1,4 @@
-//! What holds while too much is asked: answers end at a size, operations at so many statements, and those beyond the
-//! replica's places are refused early.
+//! Behaviour under overload: limits of response size, statements and concurrent operations.
 
 use std::fmt::Write as _;
 
@@ -17,7 +16,7 @@ use tokio::task::JoinSet;
 
 const RESPONSE: &str = "application/graphql-response+json";
 
-/// Sends a query and gives the status, `Retry-After` and the answer.
+/// Sends a query and returns the status, `Retry-After` and the response.
 async fn send(actor: &Actor, accept: &str, query: &str, variables: Value) -> (u16, Option<String>, Value) {
     let body = json!({ "query": query, "variables": variables });
     let answer = actor.request().header("accept", accept).json(&body).send().await.unwrap();
@@ -25,7 +24,7 @@ async fn send(actor: &Actor, accept: &str, query: &str, variables: Value) -> (u1
     (answer.status().as_u16(), wait, answer.json().await.unwrap())
 }
 
-/// Sends a query over a new socket and gives the type of the message that answers it, and its payload.
+/// Sends a query over a new socket, and returns the type and the payload of the first message.
 async fn over_socket(actor: &Actor, query: &str) -> (String, Value) {
     let mut socket = actor.socket().await;
     socket.send(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
@@ -33,7 +32,7 @@ async fn over_socket(actor: &Actor, query: &str) -> (String, Value) {
     (said["type"].as_str().unwrap().to_owned(), said["payload"].clone())
 }
 
-/// Answers so many comments of a live meeting at the greatest length, and gives the meeting.
+/// Creates a live meeting with this many comments that have answers of maximum length.
 async fn long_answers(staff: &Actor, ana: &Actor, now: DateTime<Utc>, count: usize) -> String {
     let meeting = staff.live_meeting(HOST, HOST, now, "AFTER").await;
     for n in 0..count {
@@ -49,7 +48,7 @@ async fn long_answers(staff: &Actor, ana: &Actor, now: DateTime<Utc>, count: usi
     meeting
 }
 
-/// A query that shows the answers of a meeting so many times.
+/// Returns a query that repeats the answers of a meeting.
 fn repeated(meeting: &str, times: usize) -> String {
     let mut fields = String::new();
     (0..times).for_each(|n| write!(fields, "a{n}: answer ").unwrap());
@@ -100,7 +99,7 @@ async fn limits_the_statements_of_one_operation() {
         format!("{{ regions(first: {regions}) {{ nodes {{ {fields} }} }} }}")
     };
     let (_, statements) = env.counting(anonymous.query(&query(25, 2), json!({}))).await;
-    // A few are of jobs.
+    // A few are from background jobs.
     assert!((100..=120).contains(&statements), "{statements} statements");
     let query = query(60, 2);
     let ((status, _, answer), statements) = env.counting(send(&anonymous, RESPONSE, &query, json!({}))).await;
@@ -114,12 +113,12 @@ async fn reports_an_exhausted_database_pool_as_overload() {
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let store = &env.service(0).app().store;
     let mut writers = Vec::new();
-    // As many as there are: whoever comes next waits.
+    // Takes every connection, so that the next command waits.
     while let Ok(writer) = tokio::time::timeout(std::time::Duration::from_millis(200), store.begin()).await {
         writers.push(writer.unwrap());
     }
     let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
-    // The database does what those who have a connection ask.
+    // The open transactions still work.
     let busy = async {
         loop {
             writers[0].segments(id).await.unwrap();
@@ -144,7 +143,7 @@ async fn unread_responses_use_bounded_memory() {
     let ana = person(&program.host, "ana", &["CITIZEN"]);
     let meeting = long_answers(&staff, &ana, now() + TimeDelta::minutes(1), 10).await;
     let before = peak_memory(&program);
-    // Thirty sockets ask for more than a gigabyte with half a megabyte, and read nothing of it.
+    // Thirty sockets request more than a gigabyte with half a megabyte, and read nothing.
     let mut sockets = Vec::new();
     for _ in 0..30 {
         let mut socket = anonymous(&program.host).socket().await;
@@ -156,7 +155,7 @@ async fn unread_responses_use_bounded_memory() {
     }
     let ask =
         async || send(&anonymous(&program.host), RESPONSE, "{ regions(first: 1) { totalCount } }", json!({})).await;
-    // A debug build on a busy machine takes its time for them.
+    // A debug build on a busy machine needs more time.
     let refused = tokio::time::timeout(TIMEOUT * 4, async {
         loop {
             let asked = ask().await;
@@ -175,7 +174,7 @@ async fn unread_responses_use_bounded_memory() {
     until(ask, || (), |(status, ..)| *status == 200).await;
 }
 
-/// Whether a mutation was done; else the status, `Retry-After`, code and scope of its refusal.
+/// Success, or the status, `Retry-After`, code and scope of the rejection.
 type Outcome = Result<(), (u16, Option<String>, String, String)>;
 
 /// Posts a comment.
@@ -194,7 +193,7 @@ async fn post(actor: Actor, meeting: String) -> Outcome {
 async fn rejects_mutations_beyond_the_concurrency_limit_but_answers_queries() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_CONCURRENT_OPERATIONS", "2")]).await;
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
-    // Whoever writes next waits for this one.
+    // The next writer waits for this transaction.
     let writer = env.service(0).app().store.begin().await.unwrap();
     let mut posts = JoinSet::new();
     for n in 0..3 {

@@ -1,4 +1,4 @@
-//! Who may do what, by really trying it.
+//! Permissions of each role, found by trying every mutation.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const HOST: &str = "103230000";
 const REGION: &str = "103230100";
 
-/// What came of an attempt: done (or refused as data, which only the permitted are told), or the code of the error.
+/// Classifies an attempt: permitted (also with a refusal, which only the permitted get), or denied.
 fn outcome(answer: &Value) -> &'static str {
     match answer["errors"][0]["extensions"]["code"].as_str() {
         None => "yes",

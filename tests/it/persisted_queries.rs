@@ -1,4 +1,4 @@
-//! Operations that are known by an identity: registered by clients, or listed in a manifest.
+//! Persisted operations: registered by clients, or listed in a manifest.
 
 use harness::{Actor, Engine, HOST, TestEnv, WHO, error_code, on_both_engines, web};
 use serde_json::{Value, json};
@@ -15,14 +15,14 @@ async fn post(actor: &Actor, body: Value) -> (u16, Value) {
     actor.send_body("*/*", &body).await
 }
 
-/// One of many documents, with its hash.
+/// Returns one of many distinct documents, with its hash.
 fn numbered(n: usize) -> (String, String) {
     let query = format!("{{ a{n}: __typename }}");
     let hash = Sha256::digest(&query).iter().map(|byte| format!("{byte:02x}")).collect();
     (query, hash)
 }
 
-/// A test environment whose public runs only what this manifest lists.
+/// Starts a test environment with a manifest and a safelist for the public.
 async fn listed(dir: &tempfile::TempDir) -> TestEnv {
     let manifest = dir.path().join("operations.json");
     let region = "query Region($code: KatoCode!) { region(code: $code) { name } }";
@@ -39,7 +39,7 @@ on_both_engines! {
     async fn registers_a_text_and_runs_it_by_hash(env) {
         let ana = env.citizen("Ana");
         let (status, answer) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
-        // Clients compare both to the letter.
+        // Clients compare both literally.
         assert_eq!((status, &answer["errors"][0]["message"]), (200, &json!("PersistedQueryNotFound")));
         assert_eq!(error_code(&answer), "PERSISTED_QUERY_NOT_FOUND");
         let (_, first) = post(&ana, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;

@@ -1,11 +1,11 @@
-//! What an operation may weigh: in what it keeps, and in what it asks of the database.
+//! Limits of what an operation keeps in memory and asks of the database.
 
 use harness::{Actor, Engine, HOST, TestEnv, id_of};
 use serde_json::{Value, json};
 
 const FOLLOW: &str = "subscription($id: ID!) { timeSplit(meetingId: $id) { stage } }";
 
-/// How a subscription is answered over server-sent events, as far as its first event.
+/// Reads the response to a subscription over server-sent events up to its first event.
 async fn first_event(actor: &Actor, query: &str, variables: &Value) -> String {
     let body = json!({ "query": query, "variables": variables });
     let mut answer = actor.request().header("accept", "text/event-stream").json(&body).send().await.unwrap();
@@ -56,7 +56,7 @@ async fn limits_the_values_in_variables() {
 async fn fields_that_query_the_database_cost_more() {
     let (env, meeting) = live().await;
     let anonymous = env.anonymous();
-    // Each region's meetings are read for themselves, and counted.
+    // Each region's meetings are read and counted separately.
     let each = "meetings(first: 1) { totalCount nodes { id } }";
     let repeated = |times: usize| {
         format!(
@@ -65,7 +65,7 @@ async fn fields_that_query_the_database_cost_more() {
         )
     };
     assert_eq!(anonymous.error(&repeated(2), json!({})).await, "COST_EXCEEDED");
-    // A screen is far from that.
+    // A typical screen is far below the limit.
     let screen = "query($id: ID!, $code: KatoCode!) { meeting(id: $id) { title { kk } timeSplit { stage } broadcasts { url } comments(first: 50) { \
                   totalCount nodes { id body votes authorName state } } } region(code: $code) { name meetings(first: 20) { nodes { id phase \
                   title { kk } comments(first: 3) { nodes { body } } } } } }";

@@ -1,4 +1,4 @@
-//! A stranger's flood of the dearest queries keeps nobody from posting.
+//! A flood of expensive anonymous queries does not prevent posting.
 
 use harness::{
     Engine, HOST, Process,
@@ -7,7 +7,7 @@ use harness::{
 };
 
 const POSTS: usize = 100;
-/// How much memory the flood may take beyond what the program had before it, in MiB.
+/// Memory that the flood may add, in MiB.
 const MOST_MEMORY: u64 = 300;
 
 async fn people_post_through_a_flood(engine: Engine) {

@@ -1,4 +1,4 @@
-//! What is read often is read by an index, from its place on, on both engines.
+//! Frequent queries start from an index on both engines.
 
 use entities::{comment, meeting};
 use harness::{Engine, HOST, on_both_engines};
@@ -12,7 +12,7 @@ use kezdesu::{
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, IdenStatic, Iterable, Statement};
 
-/// Copies the only row of a table many times, with `changes` to its columns; `n` counts the copies.
+/// Copies the only row of a table `count` times with `changes` to its columns, where `n` is the number of the copy.
 async fn multiply(
     database: &DatabaseConnection,
     table: &str,
@@ -43,7 +43,7 @@ async fn multiply(
     database.execute_unprepared("ANALYZE").await.unwrap();
 }
 
-/// How the database runs a statement.
+/// Returns the query plan of a statement.
 async fn plan(database: &DatabaseConnection, statement: &Statement) -> String {
     let (explain, column) = match database.get_database_backend() {
         DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),

@@ -1,4 +1,4 @@
-//! Posting, voting, withdrawing, importing.
+//! Posting, voting on, withdrawing and importing comments.
 
 use chrono::TimeDelta;
 use harness::{HOST, id_of, on_both_engines, refusal, until};
@@ -186,7 +186,7 @@ on_both_engines! {
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let import = async |id: &str, author: &str, body: &str| {
-            // Who it is by was said when it was new.
+            // The author is given only with the first version.
             let author = (id == "c" || body == "Бір").then_some(author);
             let one = json!({ "externalId": id, "authorExternalId": author, "authorName": "Марат", "body": body, "postedAt": env.now() });
             connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await

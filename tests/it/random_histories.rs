@@ -1,5 +1,4 @@
-//! Random histories: whatever is done in whatever order, those who follow end up with what is listed, and nothing else on the
-//! way.
+//! Random histories of commands: subscribers converge to the listed comments and see nothing else on the way.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 
 const STEPS: usize = 160;
 
-/// Chance that can be repeated.
+/// A seeded random generator.
 struct Dice(u64);
 
 impl Dice {
@@ -31,18 +30,18 @@ impl Dice {
     }
 }
 
-/// What a client shows: it knows nothing but the events it was sent.
+/// A client model that is built from events only.
 #[derive(Clone, Debug, Default)]
 struct Shown {
-    /// How far it has come.
+    /// Last position.
     last: i64,
-    /// The last event it was shown on this stream, or where the stream began.
+    /// Position of the last event of this stream, or where the stream started.
     shown: i64,
     comments: BTreeMap<String, Value>,
 }
 
 impl Shown {
-    /// Takes an event as docs/integration.md tells clients to.
+    /// Applies an event as docs/integration.md tells clients to.
     fn take(&mut self, event: &Value, public: bool) {
         let number = |name: &str| event[name].as_i64().unwrap();
         let (seq, prev) = (number("seq"), number("prev"));
@@ -74,7 +73,7 @@ impl Shown {
     }
 }
 
-/// Somebody who follows, and is cut after a few events each time where that is wished.
+/// A subscriber that updates a model, and disconnects after a few events each time if `cuts` is set.
 struct Follower {
     shown: Arc<Mutex<Shown>>,
     stop: Arc<AtomicBool>,
@@ -101,7 +100,7 @@ impl Follower {
         Self { shown, stop, task }
     }
 
-    /// Waits until everything that is listed is shown, and nothing else.
+    /// Waits until the model equals the list.
     async fn agrees(&self, env: &TestEnv, listed: &[Value]) {
         let short = |comment: &Value| json!([comment["id"], comment["body"], comment["state"], comment["votes"]]);
         let wanted: Vec<Value> = sorted(listed.iter().map(short));
@@ -126,7 +125,7 @@ fn sorted(values: impl Iterator<Item = Value>) -> Vec<Value> {
     all
 }
 
-/// Everybody who acts.
+/// The people who send commands.
 struct Cast {
     people: Vec<Actor>,
     moderator: Actor,
@@ -136,7 +135,7 @@ struct Cast {
 }
 
 impl Cast {
-    /// One act that may well be refused, and must never fail.
+    /// Chooses a command, which may be refused but must not fail.
     fn act(&self, dice: &mut Dice, ids: &[String], step: usize, env: &TestEnv) -> (Actor, &'static str, Value) {
         let (meeting, moderator) = (&self.meeting, self.moderator.clone());
         let person = dice.of(&self.people).clone();
@@ -189,7 +188,7 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
     let mut ids: Vec<String> = Vec::new();
     let mut step = 0;
     while step < STEPS {
-        // One, two or three at once, on either replica.
+        // One to three concurrent commands, on either replica.
         let acts: Vec<_> = (0..=dice.roll(3)).map(|n| cast.act(&mut dice, &ids, step + n, &env)).collect();
         step += acts.len();
         let done = acts.into_iter().map(|(actor, name, input)| {
@@ -215,7 +214,7 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
     }
     let selected = whole.iter().filter(|comment| comment["state"] == "SELECTED").count();
     assert!(selected <= 1, "one is answered at a time");
-    // Whoever comes only now, and reads everything from the beginning, is shown the same.
+    // A late subscriber that replays everything sees the same.
     let late = Follower::start(anonymous, &meeting, "PUBLIC", None);
     late.agrees(&env, &listed).await;
 }

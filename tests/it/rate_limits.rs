@@ -1,4 +1,4 @@
-//! How often a person and an address may post, vote and change anything else.
+//! Rate limits of persons and addresses.
 
 use chrono::TimeDelta;
 use harness::{Actor, Engine, HOST, Socket, TestEnv, id_of, web};
@@ -13,7 +13,7 @@ async fn env(person: &str, address: &str) -> TestEnv {
     TestEnv::with(Engine::Embedded, &limits).await
 }
 
-/// What is counted, each for itself, with an input for it.
+/// The separately limited kinds of mutations.
 #[derive(Clone, Copy, Debug)]
 enum Counted {
     Post,
@@ -22,7 +22,7 @@ enum Counted {
 }
 
 impl Counted {
-    /// The operation, over a meeting and somebody else's comment at it.
+    /// Returns the operation for a meeting and another person's comment.
     fn operation(self, scene: &Scene) -> Value {
         let (query, input) = match self {
             Self::Post => (
@@ -33,7 +33,7 @@ impl Counted {
                 "mutation($input: VoteCommentInput!) { done: voteComment(input: $input) { refusal { code } } }",
                 json!({ "commentId": scene.comment }),
             ),
-            // Whoever may not do it is counted too.
+            // Denied commands count too.
             Self::Other => (
                 "mutation($input: WithdrawCommentInput!) { done: withdrawComment(input: $input) { refusal { code } } }",
                 json!({ "commentId": scene.comment }),
@@ -51,7 +51,7 @@ impl Counted {
     }
 }
 
-/// A live meeting at which two have asked.
+/// A live meeting with a comment.
 struct Scene {
     env: TestEnv,
     meeting: String,
@@ -62,12 +62,12 @@ async fn scene(person: &str, address: &str) -> Scene {
     let env = env(person, address).await;
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let comment = id_of(&env.citizen("Zere").post(&meeting, "Көрші").await);
-    // What that has counted is forgotten again.
+    // Resets the limits used by the setup.
     env.advance(TimeDelta::minutes(1));
     Scene { env, meeting, comment }
 }
 
-/// Where an operation is sent: over HTTP or a socket, as a proxy passes it on from an address.
+/// How an operation is sent: over HTTP or a socket, as forwarded from an address.
 enum Door<'a> {
     Http(&'a str),
     Socket(Box<Socket>),
@@ -83,7 +83,7 @@ impl Door<'_> {
         Self::Socket(Box::new(socket))
     }
 
-    /// How long the author is told to wait; none where it is done.
+    /// Returns `retryAfterMs` of the rejection, or `None` if the operation ran.
     async fn wait(&mut self, author: &Actor, operation: Value) -> Option<u64> {
         let answer = match self {
             Self::Http(forwarded) => {
@@ -104,7 +104,7 @@ impl Door<'_> {
             }
         };
         let limit = &answer["errors"][0]["extensions"];
-        // Whoever may not do it has been counted all the same.
+        // Denied commands count too.
         if limit.is_null() || limit["code"] == "FORBIDDEN" {
             return None;
         }
@@ -144,7 +144,7 @@ async fn limits_the_mutations_of_a_person_over_every_transport() {
     }
 }
 
-/// The same operation with another text, where it has one.
+/// Returns the operation with a distinct body, if it has one.
 fn distinct(operation: &Value, n: usize) -> Value {
     let mut operation = operation.clone();
     if let Some(body) = operation["variables"]["input"].get_mut("body") {
@@ -163,7 +163,7 @@ async fn limits_the_mutations_of_an_address_behind_trusted_proxies() {
         assert_eq!(Door::socket(&people[1], "203.0.113.7").await.wait(&people[1], operation.clone()).await, None);
         assert_eq!(Door::Http("203.0.113.7").wait(&people[4], operation.clone()).await, None);
         let mut third = [Door::Http("203.0.113.7"), Door::socket(&people[2], "203.0.113.7").await];
-        // What a client writes before its proxy's word changes nothing.
+        // Addresses that a client puts before the proxy's are ignored.
         let mut forged =
             [Door::Http("198.51.100.9, 203.0.113.7"), Door::socket(&people[2], "198.51.100.9, 203.0.113.7").await];
         for door in third.iter_mut().chain(&mut forged) {

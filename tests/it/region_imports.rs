@@ -1,4 +1,4 @@
-//! How an edition of the units reaches the replicas that did not import it.
+//! Propagation of an imported classifier to the other replicas.
 
 use chrono::TimeDelta;
 use harness::{Engine, HOST, TestEnv, until};
@@ -8,7 +8,7 @@ use serde_json::json;
 const EDITION: &str = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n100000000,10,00,00,000,0,Абай облысы,Абайская область,1\n\
                        109800000,10,98,00,000,1,Жаңа ауданы,Новый район,2\n";
 
-/// Embedded replicas have no bus between them, as those of production have none while Redis is away.
+/// Embedded replicas share no bus, like production replicas while Redis is unavailable.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_replicas_load_an_import_within_a_minute() {
     let mut env = TestEnv::start(Engine::Embedded).await;
@@ -24,7 +24,7 @@ async fn other_replicas_load_an_import_within_a_minute() {
     let options =
         ImportOptions { dated: Some("2026-03-01".parse().unwrap()), allow_ending: 1000, ..ImportOptions::default() };
     env.service(other).app().import_regions(&file, options).await.unwrap();
-    // Each of these is a word on the bus of the replica that knows nothing of the import.
+    // Each post is a message on the bus of the replica that did not import.
     for n in 0..7 {
         env.advance(TimeDelta::seconds(10));
         ana.post(&meeting, &format!("№ {n}")).await;

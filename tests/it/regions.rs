@@ -1,4 +1,4 @@
-//! Units of the classifier: the real hierarchy, found and paged.
+//! Regions of the classifier: hierarchy, search, paging and import.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use harness::on_both_engines;
 use kezdesu::app::regions::{ImportError, ImportOptions};
 use serde_json::json;
 
-/// The district that the product carries whole.
+/// A district that is embedded with all its regions.
 const DISTRICT: &str = "103200000";
 
-/// The real workbook, where it is.
+/// Returns the path of the real workbook, if it exists.
 fn real() -> Option<std::path::PathBuf> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/kato-2026-07-17.xlsx");
     if path.exists() {
@@ -24,7 +24,7 @@ on_both_engines! {
         let Some(book) = real() else { return };
         let app = env.service(0).app();
         app.import_regions(&book, ImportOptions::default()).await.unwrap();
-        // From here on nothing can be asked of the database.
+        // From here on the database is unavailable.
         app.store.close().await;
         let query = "query($after: String) { regions(first: 100, after: $after) { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }";
         let (mut codes, mut after, anonymous) = (Vec::new(), json!(null), env.anonymous());
@@ -109,7 +109,7 @@ on_both_engines! {
             let file = dir.path().join("kato.csv");
             std::fs::write(&file, format!("{head}{text}")).unwrap();
             let dated = Some(dated.parse().unwrap());
-            // These editions have a few units for all of the country.
+            // These editions have a few regions for the whole country.
             let options = ImportOptions { dated, allow_ending: 1000, ..ImportOptions::default() };
             env.service(0).app().import_regions(&file, options).await
         };
@@ -183,7 +183,7 @@ on_both_engines! {
         assert!(matches!(far, ImportError::FarAhead(_)), "{far}");
         assert_eq!(count().await, 202, "nothing was changed");
         assert_eq!(env.service(0).app().store.count_editions().await.unwrap(), 1);
-        // A few end in any year, and more where somebody has looked at them.
+        // A few regions may end by default, more if allowed explicitly.
         assert_eq!(import(&lines[..=196].join("\n"), "2026-02-01", 0).await.unwrap().diff.ended.len(), 6);
         assert_eq!(import(&lines[..=100].join("\n"), "2026-03-01", 96).await.unwrap().diff.ended.len(), 96);
         assert_eq!(count().await, 100);

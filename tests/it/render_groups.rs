@@ -1,4 +1,4 @@
-//! Followers who are shown the same are served from one rendering, and never one byte of another's.
+//! Subscribers with the same view share a rendering, and never see that of others.
 
 use harness::{HOST, Subscription, TIMEOUT, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ async fn begun(mut live: Subscription) -> Subscription {
     live
 }
 
-/// What comes on a streamed answer up to and with a text.
+/// Reads a streamed response up to and including a text.
 async fn read_until(answer: &mut reqwest::Response, end: &str) -> String {
     let mut text = String::new();
     while !text.contains(end) {
@@ -39,7 +39,7 @@ on_both_engines! {
         }
         assert_eq!(seen, [json!(true), json!(false), json!(false), json!(true), json!(false)]);
 
-        // What is hidden meanwhile is shown to nobody any more.
+        // Comments hidden meanwhile are no longer shown.
         bek.post(&meeting, "Жол ше?").await;
         env.moderator(HOST).moderate("HIDE", &[&first]).await;
         for live in &mut lives[1..3] {
@@ -67,7 +67,7 @@ on_both_engines! {
         for live in [&mut public, &mut anonymous] {
             assert_eq!(live.next().await["comment"]["body"], "ашық", "what is not public never comes");
         }
-        // Resumed from the beginning, with a rendering of the moderators at hand.
+        // Resumed from the start, while the moderators' rendering is cached.
         let mut again = begun(env.anonymous().follow(OWN, json!({ "id": meeting, "after": 0 })).await).await;
         assert_eq!(again.next().await["comment"]["body"], "ашық");
     }

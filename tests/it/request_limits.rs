@@ -1,4 +1,4 @@
-//! How much may be asked for: just so much is answered, and one more is refused before it runs.
+//! Limits of requests: exactly the limit is accepted, one more is rejected before execution.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ async fn rejects_oversized_operations_before_running_them() {
     let aliases =
         format!("{{ {} }}", (0..60).map(|n| format!("a{n}: viewer {{ subject }}")).collect::<Vec<_>>().join(" "));
     let names = format!("{{ {} }}", "__typename ".repeat(5500));
-    // Shorter than a kilobyte or two each: they would take the stack of the parser, or a worker for as long as it is let.
+    // Small documents that would exhaust the parser's stack or occupy a worker.
     let nested = format!("{{ a(b: {}1{}) }}", "{a:".repeat(300), "}".repeat(300));
     let doubling: String =
         (0..30).map(|n| format!("fragment f{n} on Query {{ ...f{} ...f{} }} ", n + 1, n + 1)).collect();
@@ -36,13 +36,13 @@ async fn rejects_oversized_operations_before_running_them() {
     env.anonymous().query(WHO, json!({})).await;
 }
 
-/// A chain of fields as deep as that.
+/// Returns a query of this depth.
 fn deep(fields: usize) -> String {
     let parents = fields - 2;
     format!("{{ region(code: \"751110000\") {}{{ code }}{} }}", "{ parent ".repeat(parents), " }".repeat(parents))
 }
 
-/// One field, with so many tokens among its arguments: nothing else of it is too much.
+/// Returns a query with this many tokens, all in one argument.
 fn tokens(count: usize) -> String {
     format!("{{ regions(kinds: [{}], first: 1) {{ nodes {{ __typename }} }} }}", "VILLAGE ".repeat(count - 18))
 }
@@ -58,10 +58,10 @@ fn representations(count: usize) -> String {
     format!("{{ _entities(representations: [{}]) {{ __typename }} }}", vec![one; count].join(", "))
 }
 
-/// Brackets in a value, which is wrong however few there are, but is not called too much.
-/// An operation of a size.
+/// An operation of a given size.
 type OfSize<'a> = &'a dyn Fn(usize) -> String;
 
+/// Returns a query with this many brackets in a value. It is invalid at any size, but too costly only above the limit.
 fn brackets(depth: usize) -> String {
     format!("query($a: Boolean = {}true{}) {{ __typename }}", "[".repeat(depth - 1), "]".repeat(depth - 1))
 }
@@ -79,7 +79,7 @@ async fn accepts_operations_up_to_each_limit() {
         ("selections within each other", 32, &|depth| {
             format!("{}{{ __typename {}", "{ ... ".repeat(depth - 1), "}".repeat(depth))
         }),
-        // A hundred items, each with its node, and one for the page: 9,901 and 10,001.
+        // A hundred items with their leaves, and one for the page: 9,901 and 10,001.
         ("leaves of a page", 98, &|leaves| {
             format!("{{ regions(first: 100) {{ nodes {{ {} }} }} }}", "code ".repeat(leaves))
         }),
@@ -93,7 +93,7 @@ async fn accepts_operations_up_to_each_limit() {
     }
 }
 
-/// A field with pages: whose it is, its name, by which arguments a page is told its length, and of what the page is.
+/// A paginated field: its type, its name, its length arguments, and the type of its items.
 #[derive(Debug)]
 struct Paged {
     owner: String,
@@ -137,7 +137,7 @@ fn paged(fields: &[(String, FieldDefinition)]) -> Vec<Paged> {
     fields.iter().filter_map(of).collect()
 }
 
-/// An operation that reaches a type by as little as there is, and makes this selection there.
+/// Returns the smallest operation that makes this selection on a type.
 fn reaching(kind: &str, selection: &str) -> String {
     match kind {
         "Query" => format!("{{ {selection} }}"),
@@ -168,14 +168,14 @@ async fn every_page_costs_its_length_times_its_items() {
             let of = |items: usize, leaves: usize| {
                 reaching(owner, &format!("{name}({length}: {items}) {{ nodes {{ {} }} }}", "id ".repeat(leaves)))
             };
-            // Each item counts with itself and its leaves. What stands around the page, and reading it, counts for little.
+            // Each item counts with its leaves; the rest counts for little.
             for (items, leaves) in [(100, 98), (50, 198), (20, 497)] {
                 assert!(fits(&of(items, leaves)).await, "{owner}.{name}({length}: {items}) with {leaves} leaves");
                 let more = 10_000 / items;
                 assert!(!fits(&of(items, more)).await, "{owner}.{name}({length}: {items}) with {more} leaves");
             }
             assert!(fits(&of(1, 900)).await, "{owner}.{name}({length}: 1)");
-            // A page in each item of a page, straight below it or one object away.
+            // A page in each item of a page, directly or one object below.
             let below = pages.iter().filter(|below| below.owner == *item).map(|below| below.name.clone()).next();
             let (open, below, close) = match below {
                 Some(below) => (String::new(), below, ""),

@@ -1,4 +1,4 @@
-//! What every answer of both listeners says to browsers and to what stands between.
+//! Security and caching headers of every response of both listeners.
 
 use harness::{Engine, TestEnv, web};
 use reqwest::{Method, Response};
@@ -18,7 +18,7 @@ const UPGRADE: [(&str, &str); 3] = [("upgrade", "websocket"), ("connection", "up
 const VERSION: (&str, &str) = ("sec-websocket-version", "13");
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 
-/// A request, the status with which it is answered, and how long the answer may be kept.
+/// A request with its expected status and `Cache-Control`.
 struct Asked {
     method: Method,
     path: &'static str,
@@ -63,7 +63,7 @@ impl Asked {
     }
 }
 
-/// The values of a header; one that is there twice shows.
+/// Returns all values of a header, to reveal duplicates.
 fn values(answer: &Response, name: &str) -> Vec<String> {
     answer.headers().get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
 }

@@ -1,9 +1,9 @@
-//! What every answer must look like, however long its parts take and whichever of them fail.
+//! The shape of responses: order of fields and null propagation.
 
 use harness::{Actor, HOST, on_both_engines};
 use serde_json::{Value, json};
 
-/// An answer as it comes over the wire.
+/// Returns a response as text.
 async fn text(actor: &Actor, query: &str, variables: Value) -> String {
     let body = json!({ "query": query, "variables": variables });
     actor.request().json(&body).send().await.unwrap().text().await.unwrap()

@@ -1,4 +1,4 @@
-//! Replicas come and go while people follow.
+//! Replicas start and stop while people follow.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ async fn live_meeting(staff: &Actor) -> String {
     staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await
 }
 
-/// Posts with a key until the program is gone.
+/// Posts with keys until the program is killed.
 async fn post_until_cut(author: Actor, meeting: String, round: usize) {
     for n in 0.. {
         let body = format!("{round}.{n}");
@@ -44,7 +44,7 @@ async fn a_follower_survives(engine: Engine) {
             take(&live.next().await, &mut seen);
         }
         program.kill().await;
-        // What was on the way still comes.
+        // Events in flight still arrive.
         while let Some(event) = live.try_next().await {
             take(&event, &mut seen);
         }
@@ -62,7 +62,7 @@ async fn a_follower_survives(engine: Engine) {
     assert!(program.terminate().await);
 }
 
-/// Takes an event that must be the next one.
+/// Appends an event, which must be the next one.
 fn take(event: &Value, seen: &mut Vec<String>) {
     let position = i64::try_from(seen.len()).unwrap();
     assert_eq!((event["prev"].as_i64(), event["seq"].as_i64()), (Some(position), Some(position + 1)), "{event}");
@@ -87,7 +87,7 @@ async fn closes_a_reader_that_never_reads_and_keeps_the_others() {
     let meeting = live_meeting(&staff).await;
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
     let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
-    // More than the network between the two can hold.
+    // More than the network buffers hold.
     let comments: Vec<Value> = (0..150)
         .map(|n| json!({ "externalId": n.to_string(), "authorName": "М", "body": "ә".repeat(1000), "postedAt": "2026-03-02T04:00:00Z" }))
         .collect();
@@ -135,7 +135,7 @@ async fn replicas_migrate_an_empty_database_concurrently() {
     }
 }
 
-/// Wherever the very first start is cut, the next one finds its way.
+/// Kills the first start at different moments, and checks that the next one succeeds.
 async fn first_starts_are_cut(engine: Engine) {
     for cut in 0..12 {
         let dir = tempfile::tempdir().unwrap();
@@ -211,7 +211,7 @@ async fn server_sent_events_end_with_the_token_and_the_service() {
     assert!(text.ends_with("event: complete\ndata:\n\n"), "the service stops: {text}");
 }
 
-/// Everything that still comes on a stream.
+/// Reads the rest of a stream.
 async fn rest(stream: &mut reqwest::Response) -> String {
     let all = async {
         let mut text = String::new();

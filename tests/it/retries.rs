@@ -1,4 +1,4 @@
-//! What is sent again, and what one act that cannot be done does to those that can.
+//! Retried commands, and failing commands that must not affect others.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -68,7 +68,7 @@ on_both_engines! {
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let app = env.service(0).app();
         let posts = join_all((0..40).map(|n| {
-            // No token can say this of anybody: it stands for whatever nobody has thought of.
+            // No token can have such a subject. It stands for any unexpected database error.
             let subject = if n % 8 == 0 { format!("nobody \u{0}{n}") } else { format!("somebody {n}") };
             let person = Person { subject, name: "Ана".to_owned(), roles: vec![Role::Citizen], region: None, agency: None, imports: ImportGrant::default() };
             let post = PostComment {

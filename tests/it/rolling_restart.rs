@@ -1,4 +1,4 @@
-//! Three replicas, replaced one after the other while many follow and one posts.
+//! Three replicas are replaced one by one while many follow and one posts.
 
 use std::sync::{
     Arc, RwLock,
@@ -17,7 +17,7 @@ const REPLICAS: usize = 3;
 
 type Hosts = Arc<RwLock<Vec<String>>>;
 
-/// What is followed, and a permit for each who has begun.
+/// The followed meeting, and a permit for each subscriber that has started.
 #[derive(Clone)]
 struct Followed {
     hosts: Hosts,
@@ -25,14 +25,14 @@ struct Followed {
     begun: Arc<Semaphore>,
 }
 
-/// Begins to follow at one of the hosts; none where that one is just going.
+/// Subscribes at a host, or returns `None` if it is shutting down.
 async fn begin(host: &str, meeting: &str, after: i64) -> Option<Subscription> {
     let query =
         "subscription($id: ID!, $after: Int) { comments(meetingId: $id, after: $after) { seq prev kind recovered } }";
     Socket::try_follow(host, query, json!({ "id": meeting, "after": after })).await
 }
 
-/// Follows until everything has come, and gives how often it had to come back.
+/// Follows until everything has arrived, and returns the number of reconnects.
 async fn follow(number: usize, env: Followed, mut total: watch::Receiver<i64>) -> usize {
     let Followed { hosts, meeting, begun: first } = env;
     let (mut last, mut begun) = (0, 0);
@@ -95,7 +95,7 @@ async fn replaced(followers: usize) {
     assert!(came_back >= followers, "each was sent away by its replica: {came_back}");
 }
 
-/// Posts until it is told to stop, each until it is acknowledged, and gives how many that were.
+/// Posts until stopped, retrying each until it is acknowledged, and returns the number of posts.
 async fn write(hosts: Hosts, meeting: String, stop: Arc<AtomicBool>) -> i64 {
     let query =
         "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id } refusal { code } } }";

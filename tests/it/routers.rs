@@ -1,5 +1,5 @@
-//! Routers in front of both subgraphs, with the configuration of the repository. They are built from their crates by
-//! `make test-routers`, and tested where they are there.
+//! Routers in front of both subgraphs, with the repository's configuration. `make test-routers` builds them; the
+//! tests are skipped without them.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use crate::{
     lossy_connections::{Door, holes_of_a_slow_reader},
 };
 
-/// The program: named by the environment, or in a place where programs are.
+/// Returns the path of a program from an environment variable or `PATH`.
 fn program(setting: &str, name: &str) -> Option<PathBuf> {
     if let Some(named) = env::var_os(setting) {
         return Some(named.into());
@@ -75,7 +75,7 @@ async fn hive_router_subscribes_over_http_without_a_websocket_configuration() {
     follows_and_enriches(&graph, &router.host).await;
 }
 
-/// Over HTTP it waits for the reader, keeps a bounded number of events meanwhile, and loses older ones.
+/// Over HTTP the router waits for the reader, buffers a bounded number of events, and drops older ones.
 #[tokio::test]
 async fn a_slow_reader_of_hive_router_over_http_sees_gaps_and_receives_everything() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
@@ -83,7 +83,7 @@ async fn a_slow_reader_of_hive_router_over_http_sees_gaps_and_receives_everythin
     assert!(holes > 0, "the control lost nothing, so nothing was shown");
 }
 
-/// Over WebSocket it does not wait for the reader: what it loses, it loses by having no time.
+/// Over WebSocket the router does not wait for the reader, so any losses come from lack of time.
 #[tokio::test]
 async fn a_slow_reader_of_hive_router_over_websocket_receives_everything() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };

@@ -1,4 +1,4 @@
-//! The served SDL: checked in, described, and in agreement with the contract.
+//! The served SDL: checked in, described, and consistent with the contract.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -86,7 +86,7 @@ fn argument(one: &InputValueDefinition) -> String {
     format!("{}: {}{default}", one.name.node, one.ty.node)
 }
 
-/// How a gateway and a client may treat a type: by which keys, whether others may serve it too, and what it implements.
+/// Returns the keys, sharing directives and interfaces of a type.
 fn standing(definition: &TypeDefinition) -> BTreeSet<String> {
     let directives = definition.directives.iter().map(|directive| &directive.node);
     let keys = directives.filter(|directive| matches!(directive.name.node.as_str(), "key" | "shareable")).map(|own| {
@@ -101,7 +101,7 @@ fn standing(definition: &TypeDefinition) -> BTreeSet<String> {
     keys.chain(implements.iter().map(|name| name.node.to_string())).collect()
 }
 
-/// What the contract says that is served otherwise, or not at all.
+/// Returns what differs from the contract, and what is not implemented yet.
 fn differences(contract: &ServiceDocument, served: &ServiceDocument) -> (Vec<String>, BTreeSet<String>) {
     let (mut wrong, mut later) = (Vec::new(), BTreeSet::new());
     let ours = types(served);

@@ -1,10 +1,10 @@
-//! What the subgraphs make together, by both libraries that compose them.
+//! Composition of the subgraphs by both composition libraries.
 
 use harness::{checkout, node, supergraph, try_node};
 
 const COMPOSE: &str = "federation/compose.mjs";
 
-/// The text from the line that begins a type to its end.
+/// Returns the SDL of a type.
 fn type_of<'a>(schema: &'a str, name: &str) -> &'a str {
     let begin = format!("\ntype {name}");
     let mut begins = schema.match_indices(&begin).map(|(at, _)| &schema[at + 1..]);
@@ -89,7 +89,7 @@ async fn public_contract_excludes_internal_fields() {
     for (name, field) in internal {
         assert!(has_field(&whole, name, field) && !has_field(&contract, name, field), "{name}.{field} is internal");
     }
-    // What only internal fields lead to goes with them.
+    // Types reachable only through internal fields are excluded too.
     for name in
         ["ImportCommentsInput", "ImportCommentsPayload", "ModerateCommentsInput", "PlanMeetingInput", "OpenCaseInput"]
     {

@@ -1,5 +1,5 @@
-//! Servers that die, freeze and forget while people post and follow. Short rounds; the long ones are ignored here and run by
-//! `make test-faults`.
+//! Servers that crash, freeze and lose data while people post and follow. The long rounds are ignored here and run
+//! by `make test-faults`.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use harness::{
 use kezdesu::clock::SystemClock;
 use serde_json::{Value, json};
 
-/// Posts, again and again under the same key, until it is acknowledged.
+/// Posts under the same key until it is acknowledged.
 async fn post_until_acknowledged(author: &Actor, meeting: &str, body: &str) -> Value {
     let input = json!({ "meetingId": meeting, "body": body, "idempotencyKey": body });
     let query = "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id receipt } refusal { code } } }";
@@ -50,7 +50,7 @@ async fn postgres_restarts(rounds: usize, posts: usize) {
             })
         });
         let writers: Vec<_> = writers.collect();
-        // Fast, and as a crash would.
+        // A fast shutdown, and a crash.
         let signal = if round % 2 == 0 { "INT" } else { "QUIT" };
         let before = live.next().await["seq"].as_i64().expect("a position");
         postgres = tokio::task::spawn_blocking(move || {
@@ -92,7 +92,7 @@ async fn repeated_database_restarts_under_load_lose_nothing() {
     postgres_restarts(20, 70).await;
 }
 
-/// Whether a replica says that its bus is connected.
+/// Returns whether a replica reports its bus as connected.
 async fn has_bus(ops_host: &str) -> bool {
     let (_, ready) = readiness(ops_host).await.expect("the operations listener answers");
     ready["checks"]["bus"] == true
@@ -152,13 +152,13 @@ async fn repeated_bus_faults_lose_no_event() {
     redis_faults(20).await;
 }
 
-/// The longest but one in a hundred.
+/// Returns the 99th percentile.
 fn p99(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() * 99 / 100]
 }
 
-/// Posts one after the other for a while, and gives how long each took.
+/// Posts sequentially for `span`, and returns the latencies.
 async fn post_for(author: &Actor, meeting: &str, name: &str, span: Duration) -> Vec<Duration> {
     let (began, mut times) = (Instant::now(), Vec::new());
     while began.elapsed() < span {
@@ -219,7 +219,7 @@ async fn closes_a_subscriber_that_never_reads_and_keeps_the_others() {
         let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments });
         connector.mutate("importComments", import).await;
     }
-    // Twenty replays of a megabyte each fill every buffer on the way.
+    // Twenty replays of a megabyte each fill every buffer.
     let mut stuck = env.anonymous().socket().await;
     let query = "subscription($id: ID!) { comments(meetingId: $id, after: 0) { seq comment { body } } }";
     for id in 0..20 {
@@ -236,7 +236,7 @@ async fn closes_a_subscriber_that_never_reads_and_keeps_the_others() {
     assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Естисіз бе?");
 }
 
-/// A file system of a few megabytes; none where this machine does not allow one.
+/// A file system of a few megabytes, if this machine allows mounting one.
 struct Small(tempfile::TempDir);
 
 impl Small {
@@ -306,7 +306,7 @@ async fn replicas_with_clocks_hours_apart_agree_on_the_time_split() {
     }
 }
 
-/// The operator reads of a bus that was lost, and of its return, once each.
+/// The loss of the bus and its return are logged once each.
 #[tokio::test]
 async fn logs_each_loss_and_return_of_the_bus_once() {
     let (dir, mut redis) = (tempfile::tempdir().unwrap(), Server::redis());

@@ -1,4 +1,4 @@
-//! The keys that sign tokens change while the service runs.
+//! Rotation of token signing keys while the service runs.
 
 use std::{path::Path, pin::pin, time::Duration};
 
@@ -7,7 +7,7 @@ use harness::{Actor, Engine, Socket, TIMEOUT, TestEnv, Tokens, WHO, token_claims
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use serde_json::{Value, json};
 
-/// The key that comes after the environment's.
+/// The key that follows the environment's.
 const NEXT: &str = include_str!("../../api/src/auth/tests/ec.pem");
 const FOLLOW: &str = "subscription { meetings { kind } }";
 
@@ -15,7 +15,7 @@ fn next_key() -> EncodingKey {
     EncodingKey::from_ec_pem(NEXT.as_bytes()).unwrap()
 }
 
-/// The environment's key, and the next one by these names.
+/// Returns a JWKS with the environment's key, if `env`, and the next key under each of these ids.
 fn jwks(env: bool, names: &[&str]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     Tokens.publish(file.path());
@@ -36,7 +36,7 @@ async fn env(keys: &Path) -> TestEnv {
     TestEnv::with(Engine::Embedded, &[("KEZDESU_JWKS", keys.to_str().unwrap())]).await
 }
 
-/// Somebody with a token that the next key has signed by one of its names.
+/// Creates a client whose token is signed by the next key, under this id.
 fn holder(env: &TestEnv, name: &str) -> Actor {
     let claims = token_claims("ben", "Ben", &["CITIZEN"], None, env.now());
     let header = Header { kid: Some(name.to_owned()), ..Header::new(Algorithm::ES256) };
@@ -47,12 +47,12 @@ async fn status(actor: &Actor) -> u16 {
     actor.request().json(&json!({ "query": WHO })).send().await.unwrap().status().as_u16()
 }
 
-/// What comes of something while the minutes of the environment pass.
+/// Awaits a future, and advances the clock by a minute at a time.
 async fn in_minutes<T>(env: &TestEnv, what: impl Future<Output = T>) -> T {
     let mut what = pin!(what);
     for _ in 0..100 {
         env.advance(TimeDelta::seconds(61));
-        // Not a wait for anything: it only paces the clock.
+        // Only paces the clock.
         if let Ok(done) = tokio::time::timeout(Duration::from_millis(300), &mut what).await {
             return done;
         }
@@ -82,7 +82,7 @@ async fn a_removed_key_ends_its_connections_within_a_minute() {
         while stream.chunk().await.unwrap().is_some() {}
         code
     };
-    // The other's socket is read meanwhile, as a client does that answers pings.
+    // The other socket is read meanwhile, to answer pings.
     let code = tokio::select! {
         code = in_minutes(&env, ended) => code,
         code = stays.socket.close_code() => panic!("another's socket is closed too: {code}"),
@@ -102,7 +102,7 @@ async fn a_new_key_is_accepted_within_a_minute_and_a_broken_set_is_ignored() {
     std::fs::write(&keys, jwks(true, &[])).unwrap();
     let env = env(&keys).await;
     let (ana, gone) = (env.citizen("Ana"), holder(&env, "gone"));
-    // Once this has been looked for in vain, nothing is looked for until time passes.
+    // An unsuccessful refresh starts a cooldown.
     assert_eq!((status(&ana).await, status(&gone).await), (200, 401));
     std::fs::write(&keys, jwks(true, &["next"])).unwrap();
     let ben = holder(&env, "next");
@@ -112,7 +112,7 @@ async fn a_new_key_is_accepted_within_a_minute_and_a_broken_set_is_ignored() {
     for broken in ["", "{", r#"{ "keys": [] }"#, &jwks(false, &[])] {
         std::fs::write(&keys, broken).unwrap();
         minute();
-        // This has the file read, and waits for that.
+        // An unknown key id triggers a refresh, which this waits for.
         assert_eq!(status(&gone).await, 401);
         assert_eq!((status(&ana).await, status(&ben).await), (200, 200), "the old ones stay: {broken}");
     }
@@ -126,7 +126,7 @@ async fn an_unknown_key_id_triggers_a_refresh() {
     let env = env(&keys).await;
     std::fs::write(&keys, jwks(true, &["next"])).unwrap();
     let ben = holder(&env, "next");
-    // All at once, and no time passes.
+    // Concurrent, without advancing the clock.
     let all = futures_util::future::join_all((0..8).map(|_| status(&ben))).await;
     assert_eq!(all, [200; 8], "the first of its tokens is good already");
 
@@ -148,7 +148,7 @@ async fn an_unknown_key_id_triggers_a_refresh() {
     };
     let introduced = tokio::time::timeout(TIMEOUT, introduced).await.expect("it is answered");
     if introduced.is_none() {
-        // Who comes back is known.
+        // The retry succeeds.
         until(|| status(&fourth), || {}, |status| *status == 200).await;
         fourth.socket().await;
     }

@@ -1,4 +1,4 @@
-//! Clients that are slow, or do nothing at all, at each point at which one can be waited for.
+//! Clients that are slow or idle at each point where the service waits for them.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,17 @@ use tokio::process::Command;
 pub(crate) const EVENTS: &str = "text/event-stream";
 pub(crate) const PARTS: &str = "multipart/mixed;subscriptionSpec=1.0";
 
-/// How many comments there are in a flood.
+/// Comments of a flood.
 pub(crate) const FLOOD: usize = 600;
 
-/// A live meeting with more comments than the network holds between a follower and the service.
+/// Creates a live meeting with more comments than network buffers hold.
 pub(crate) async fn flood(staff: &Actor) -> String {
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
     pour(staff, &meeting).await;
     meeting
 }
 
-/// Adds a flood to a meeting, as it comes from one more broadcast.
+/// Imports a flood of comments from a new broadcast.
 pub(crate) async fn pour(staff: &Actor, meeting: &str) {
     let known = staff.meeting(meeting).await["broadcasts"].as_array().expect("broadcasts").len();
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": format!("https://vk.example/{known}") });
@@ -39,20 +39,21 @@ pub(crate) async fn pour(staff: &Actor, meeting: &str) {
     }
 }
 
-/// A subscription to everything of a meeting, about eight kilobytes an event.
+/// Returns a subscription to all comments of a meeting, about eight kilobytes per event.
 pub(crate) fn all_of(meeting: &str) -> Value {
     let fields = "seq kind c0: comment { body } c1: comment { body } c2: comment { body } c3: comment { body }";
     let query = format!("subscription All($id: ID!) {{ comments(meetingId: $id, after: 0) {{ {fields} }} }}");
     json!({ "query": query, "variables": { "id": meeting } })
 }
 
-/// Somebody who begins to follow and then reads nothing more.
+/// Subscribes and then stops reading.
 pub(crate) async fn stuck(actor: &Actor, accept: &str, meeting: &str) -> RawConnection {
     let mut raw = RawConnection::post(actor, accept, &all_of(meeting)).await;
     raw.receive_until(b"\"seq\":0").await;
     raw
 }
-/// Waits until no stream is open over a door.
+
+/// Waits until no stream is open on a transport.
 pub(crate) async fn none_open(program: &Process, door: &str) {
     let name = format!("kezdesu_streams{{door=\"{door}\"}}");
     until(|| program.metric(&name), || (), |count| count == "0").await;
@@ -87,7 +88,7 @@ async fn unread_streams_end_with_the_token_and_the_service() {
     let program = Process::serve(&settings).await;
     let staff = person(&program.host, "staff", &["AKIMAT", "CONNECTOR"]);
     let meeting = flood(&staff).await;
-    // Before it is given up for its slowness.
+    // Less than the timeout of slow readers.
     let early = Duration::from_secs(8);
 
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, now());
@@ -128,7 +129,7 @@ async fn a_stream_ends_when_its_client_disconnects() {
     }
 }
 
-/// Somebody who follows where nothing happens.
+/// Subscribes to a feed without events.
 async fn quiet(actor: &Actor, accept: &str) -> RawConnection {
     let mut raw = RawConnection::post(actor, accept, &json!({ "query": "subscription { meetings { kind } }" })).await;
     raw.receive_until(b"SUBSCRIBED").await;
@@ -150,7 +151,7 @@ async fn a_slow_reader_receives_everything_once_and_in_order() {
             last += 1;
             assert_eq!(event["data"]["comments"]["seq"], last);
         }
-        // The limit is for those who take nothing.
+        // The timeout is for clients that read nothing.
         env.advance(TimeDelta::milliseconds(20));
     }
 }
@@ -167,7 +168,7 @@ async fn times_out_waiting_for_a_body() {
         slow.send(head.as_bytes()).await;
         let mut answer = std::pin::pin!(slow.rest());
         let answer = loop {
-            // Until the service has armed its timer, time is let pass again.
+            // Advances again until the service has armed its timer.
             if let Ok(answer) = tokio::time::timeout(Duration::from_millis(50), &mut answer).await {
                 break String::from_utf8(answer).unwrap();
             }
@@ -203,7 +204,7 @@ async fn times_out_waiting_for_a_head_but_not_between_requests() {
     kept.receive_until(b"HTTP/1.1 200 OK\r\n").await;
 }
 
-/// A socket by hand: nothing answers a ping unless the test does.
+/// Opens a socket that answers pings only if the test does.
 pub(crate) async fn bare_socket(host: &str) -> RawConnection {
     let mut raw = RawConnection::to(host).await;
     raw.send(
@@ -217,7 +218,7 @@ pub(crate) async fn bare_socket(host: &str) -> RawConnection {
     raw
 }
 
-/// A frame of a client, under a mask that changes nothing.
+/// Encodes a client frame with a zero mask.
 pub(crate) fn frame(first: u8, text: &[u8]) -> Vec<u8> {
     let length = u16::try_from(text.len()).expect("a short text");
     let length =
@@ -237,7 +238,7 @@ async fn pings_every_25_seconds_and_closes_after_two_missed_pongs() {
         (bare_socket(&host).await, bare_socket(&host).await, bare_socket(&host).await);
     for round in 1..=4 {
         env.advance(TimeDelta::milliseconds(24_999));
-        // What it was asked before its time would come before this.
+        // A ping sent too early would arrive before this pong.
         early.send(&frame(0x81, br#"{"type":"ping"}"#)).await;
         assert_eq!(early.receive(17).await[2..], *br#"{"type":"pong"}"#);
         env.advance(TimeDelta::milliseconds(1));
@@ -274,7 +275,7 @@ async fn times_out_a_subscription_that_cannot_start() {
     };
     let mut all = std::pin::pin!(all);
     let (socket, events, parts) = loop {
-        // Not a wait for anything: it only paces the clock.
+        // Only paces the clock.
         if let Ok(refused) = tokio::time::timeout(Duration::from_millis(25), &mut all).await {
             break refused;
         }

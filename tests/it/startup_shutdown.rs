@@ -1,4 +1,4 @@
-//! What an operator relies on: how the service starts, what it says while it ends, and whom it gives room.
+//! Startup, readiness during shutdown, and the operation limits of gateways.
 
 use chrono::TimeDelta;
 use harness::{
@@ -26,7 +26,7 @@ async fn readiness_reports_draining_until_the_last_request_ends() {
     let mut request = TcpStream::connect(&program.host).await.unwrap();
     let head = "POST /graphql HTTP/1.1\r\nhost: kezdesu\r\ncontent-type: application/json\r\nconnection: close";
     request.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{begun}", body.len()).as_bytes()).await.unwrap();
-    // The next one is answered, so this one has been taken.
+    // This request was accepted if the next one is answered.
     anonymous(&program.host).query("{ regions { totalCount } }", json!({})).await;
     assert_eq!(readiness(&program.ops_host).await.unwrap().0, 200);
     program.ask_to_end().await;
@@ -36,7 +36,7 @@ async fn readiness_reports_draining_until_the_last_request_ends() {
     request.write_all(rest.as_bytes()).await.unwrap();
     let mut answer = String::new();
     request.read_to_string(&mut answer).await.unwrap();
-    // It came to its end too late to be run, and is told so.
+    // The request completed too late to run, so it is rejected.
     assert!(answer.starts_with("HTTP/1.1 503") && answer.ends_with('}'), "{answer}");
     assert!(program.ended().await);
 }
@@ -84,7 +84,7 @@ async fn startup_without_regions_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let mut pairs = settings_on(dir.path(), Engine::Production).await;
     let empty = databases().await.empty().await;
-    // As a cut between the two steps of `kezdesu migrate` leaves it.
+    // The state after a kill between the two steps of `kezdesu migrate`.
     Store::connect(&empty, 2).await.unwrap().migrate().await.unwrap();
     pairs.push(("KEZDESU_DATABASE_URL".to_owned(), empty));
     let settings = kezdesu::config::load(pairs).unwrap();
@@ -112,7 +112,7 @@ async fn startup_fails_without_the_signing_keys() {
     );
 }
 
-/// How many subscriptions a socket runs before one more is refused.
+/// Returns how many subscriptions a socket runs before one is rejected.
 async fn room(host: &str, forwarded: &str) -> usize {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
     let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");

@@ -1,4 +1,4 @@
-//! Following over real sockets.
+//! Subscriptions over real sockets.
 
 use chrono::TimeDelta;
 use harness::{Actor, HOST, id_of, on_both_engines};
@@ -63,7 +63,7 @@ on_both_engines! {
             for n in 0..120 { ana.post(&meeting, &format!("Сұрақ {n}")).await; }
         }) };
         let (mut last, mut bodies, anonymous) = (0, Vec::new(), env.anonymous());
-        // Cut after 1, 2, 3 … events: before, between and after batches.
+        // Disconnects after 1, 2, 3 … events: before, between and after batches.
         for takes in (1..).take_while(|_| true) {
             let mut live = anonymous.begin_comments(&meeting, Some(last), "PUBLIC").await;
             let first = live.next().await;
@@ -134,7 +134,7 @@ on_both_engines! {
         let mut env = env;
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        // Embedded replicas have no bus between them, so this one hears of nothing; in production Redis tells it.
+        // Embedded replicas share no bus, so this one gets no notifications; in production it gets them from Redis.
         let replica = env.replica().await;
         let mut live = env.anonymous().at(env.host(replica)).follow_comments(&meeting, None, "PUBLIC").await;
         for n in 1..=3 {
@@ -221,7 +221,7 @@ on_both_engines! {
     async fn every_budget_threshold_is_an_event_even_when_noticed_late(env) {
         let mut env = env;
         let (staff, moderator) = (env.akimat(HOST), env.moderator(HOST));
-        // Replicas whose clocks are ahead and stand still: nobody there looks at the budgets between two acts.
+        // Replicas whose clocks are ahead and stand still, so their jobs check no budgets between two commands.
         let mut ahead = Vec::new();
         for minutes in [12, 16] {
             let clock = ManualClock::at(env.now() + TimeDelta::minutes(minutes));
@@ -246,7 +246,7 @@ on_both_engines! {
         stage(0, 2, "BREAK").await;
         stage(1, 2, "PRESENTATION").await;
         end(&later, 2).await;
-        // Both marks of the last are passed in one look, and it may end before anybody looks.
+        // The last meeting passes both thresholds between two checks, and may end before either.
         env.advance(TimeDelta::minutes(16));
         end(&staff, 3).await;
         let mut live = env.anonymous().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;

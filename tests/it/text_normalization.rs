@@ -1,4 +1,4 @@
-//! Texts as people type and paste them: what is kept of them, what finds them, what is the same.
+//! Normalisation of texts for storage, search and duplicate detection.
 
 use chrono::TimeDelta;
 use entities::{comment, ids::CommentId};
@@ -10,7 +10,7 @@ async fn live(env: &TestEnv) -> String {
     env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await
 }
 
-/// The refusal of a post, or nothing.
+/// Posts, and returns the code of the refusal, or an empty string.
 async fn post(author: &Actor, meeting: &str, body: &str) -> String {
     let payload = author.mutate("postComment", json!({ "meetingId": meeting, "body": body })).await;
     if payload["refusal"].is_null() { String::new() } else { refusal(&payload) }
@@ -27,7 +27,7 @@ fn comment_id(id: &str) -> CommentId {
     }
 }
 
-/// Writes a comment as a replica of before would have left it.
+/// Rewrites a comment as an older version would have stored it.
 async fn age(env: &TestEnv, id: &str, search: &str) {
     let tx = env.service(0).app().store.begin().await.unwrap();
     let row = tx.comments_by_id(&[comment_id(id)]).await.unwrap().remove(0);
@@ -155,7 +155,7 @@ on_both_engines! {
         let (meeting, ana) = (live(&env).await, env.citizen("Ana"));
         let old = id_of(&ana.post(&meeting, "Дoрога қашан?").await);
         let other = id_of(&ana.post(&meeting, "Су?").await);
-        // As it was before: a Latin letter stayed what it was, and the digest was of the text as it is.
+        // Older versions did not map Latin letters, and digested the raw text.
         age(&env, &old, "дoрога кашан ana").await;
         assert_eq!((found(&env, &meeting, "дорога").await, found(&env, &meeting, "қашан").await), (0, 1));
         assert_eq!(post(&ana, &meeting, "Дoрога қашан?").await, "DUPLICATE", "the same is known at once");
@@ -163,7 +163,7 @@ on_both_engines! {
         assert_eq!((version(&env, &old).await, version(&env, &other).await), (normalization::VERSION, normalization::VERSION));
         assert_eq!(post(&ana, &meeting, "ДОРОГА ҚАШАН").await, "DUPLICATE");
 
-        // Meetings too; and nothing is left to be done.
+        // The same for meetings.
         let app = env.service(0).app();
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let tx = app.store.begin().await.unwrap();

@@ -1,4 +1,4 @@
-//! The split between presentation and questions, as people see it.
+//! The time split between presentation and questions.
 
 use chrono::TimeDelta;
 use harness::{HOST, on_both_engines, refusal, token_claims};
@@ -14,7 +14,7 @@ fn sums(split: &Value) -> [i64; 3] {
 on_both_engines! {
     async fn the_split_is_exact_across_breaks_and_clock_jumps(env) {
         let staff = env.akimat(HOST);
-        // Issued before any moment that the clock will show.
+        // Issued before any time that the clock will show.
         let issued = env.now() - TimeDelta::hours(2);
         let moderator = env.with_claims(&token_claims("moderator", "Moderator", &["MODERATOR"], Some(HOST), issued));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;

@@ -1,4 +1,4 @@
-//! Traces to a collector whose address begins with `https://`.
+//! Trace export over TLS.
 
 use std::{path::Path, sync::Arc};
 
@@ -16,16 +16,16 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// What a collector has met.
+/// What a collector received.
 #[derive(Default)]
 struct Met {
-    /// Everything that came over a connection that was trusted.
+    /// All bytes of trusted connections.
     heard: Vec<u8>,
-    /// How many connections were given up before.
+    /// Number of failed handshakes.
     refused: usize,
 }
 
-/// An authority, in a file.
+/// Creates a certificate authority and writes its certificate to a file.
 fn authority(file: &Path) -> Issuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -34,7 +34,7 @@ fn authority(file: &Path) -> Issuer<'static, KeyPair> {
     Issuer::new(params, key)
 }
 
-/// A collector with a certificate that an authority has signed.
+/// Starts a collector whose certificate is signed by an authority.
 async fn collector(signer: &Issuer<'static, KeyPair>) -> (String, Arc<Mutex<Met>>) {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, signer).unwrap();
@@ -76,13 +76,13 @@ async fn collector(signer: &Issuer<'static, KeyPair>) -> (String, Arc<Mutex<Met>
     (address, met)
 }
 
-/// What a collector has met once a program that trusts this authority has run an operation and has ended.
+/// Runs an operation in a program that trusts an authority, and returns what the collector received by its exit.
 async fn met(dir: &Path, trusted: &Path, collector: (String, Arc<Mutex<Met>>)) -> Met {
     let (address, met) = collector;
     let trusted = trusted.to_str().unwrap().to_owned();
     let program = Process::serve(&settings(dir, &[("KEZDESU_OTLP", address), ("SSL_CERT_FILE", trusted)])).await;
     anonymous(&program.host).query("query WhoAmI { viewer { subject } }", json!({})).await;
-    // What is left is sent at the end.
+    // Pending spans are exported at shutdown.
     assert!(program.terminate().await);
     std::mem::take(&mut *met.lock().await)
 }

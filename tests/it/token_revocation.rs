@@ -1,4 +1,4 @@
-//! Whoever may no longer see something gets nothing more of it, also on connections that are open.
+//! Revoked tokens, also on open connections.
 
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ async fn revoked_tokens_end_their_connections_on_every_replica(env) {
 }
 }
 
-/// A token of an issuer that does not say when it was issued.
+/// For issuers that omit the time of issue.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_without_iat_counts_as_issued_before() {
     let env = TestEnv::start(Engine::Embedded).await;
@@ -68,7 +68,7 @@ async fn a_token_without_iat_counts_as_issued_before() {
     assert_eq!(live.close_code_in(&env).await, 4403);
 }
 
-/// Tokens in use may say that they were issued a little later than now, since a signer's clock may be ahead.
+/// Tokens may have been issued slightly in the future, since the signer's clock may be ahead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revocation_covers_clock_skew_and_accepts_new_tokens_after_the_wait() {
     let env = TestEnv::start(Engine::Embedded).await;
@@ -102,7 +102,7 @@ async fn by_command(engine: Engine) {
     let told = Instant::now();
     assert_eq!(live.socket.close_code().await, 4403);
     assert!(told.elapsed() < Duration::from_secs(2), "{:?}", told.elapsed());
-    // Of a signer whose clock is ahead: it may have been issued before.
+    // From a signer whose clock is ahead, so it may have been issued before the revocation.
     let ahead = token_claims("ana", "Ana", &["CITIZEN"], Some(HOST), now() + TimeDelta::seconds(20));
     let ahead = Actor::with_token(&program.host, Tokens.sign(&ahead));
     assert_eq!(ahead.error("{ viewer { subject } }", json!({})).await, "UNAUTHENTICATED");

@@ -1,4 +1,4 @@
-//! What is told about operations: traces to a collector, and a log that tells nothing of people.
+//! Trace export, and logs without personal data.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tokio::{
     sync::Mutex,
 };
 
-/// A collector that keeps whatever it is sent.
+/// Starts a collector that keeps everything it receives.
 async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -64,7 +64,7 @@ async fn continues_the_trace_of_the_caller() {
     let request = request.header("traceparent", format!("00-{hex}-00f067aa0ba902b7-01"));
     let body = json!({ "query": "query WhoAmI { viewer { subject } }", "operationName": "WhoAmI" });
     assert_eq!(request.json(&body).send().await.unwrap().status(), 200);
-    // What is left is sent at the end.
+    // Pending spans are exported at shutdown.
     assert!(program.terminate().await);
     let heard = heard.lock().await;
     let holds = |part: &[u8]| heard.windows(part.len()).any(|window| window == part);
@@ -77,7 +77,7 @@ async fn aggregates_histograms_without_scrapes() {
     let dir = tempfile::tempdir().unwrap();
     let (collector, heard) = collector().await;
     let program = Process::serve(&settings(dir.path(), &[("KEZDESU_OTLP", collector)])).await;
-    // The job is traced, and nothing else of it can be seen from outside.
+    // The span of the job is its only visible effect.
     let holds = async || heard.lock().await.windows(10).any(|window| window == b"histograms");
     until(holds, || {}, |found| *found).await;
     assert!(program.terminate().await);

@@ -1,4 +1,4 @@
-//! The doors: what HTTP and the socket let in, and what they do not.
+//! Transports: HTTP, server-sent events, WebSocket and the operations listener.
 
 use chrono::TimeDelta;
 use harness::{Engine, HOST, Socket, TestEnv, WHO, id_of, on_both_engines, token_claims};
@@ -161,7 +161,7 @@ async fn closes_a_socket_that_breaks_the_protocol_with_its_code() {
     forged.send(&json!({ "type": "connection_init", "payload": { "authorization": "Bearer x" } })).await;
     assert_eq!(forged.close_code().await, 4403);
     let mut silent = Socket::open(&host).await;
-    // Until the service has armed its timer, time is let pass again.
+    // Advances again until the service has armed its timer.
     let closed = async { silent.close_code().await };
     let mut closed = std::pin::pin!(closed);
     let code = loop {
@@ -294,7 +294,7 @@ on_both_engines! {
         let import = json!({ "meetingId": busy, "broadcastId": broadcast, "comments": comments });
         env.connector(HOST).mutate("importComments", import).await;
         let marker = id_of(&ana.post(&quiet, "Көрші").await);
-        // Somebody follows the quiet one already, so that its newcomer does not wait for the database.
+        // Another subscriber keeps the quiet feed loaded, so that the new one does not wait for the database.
         let _follower = env.anonymous().follow_comments(&quiet, None, "PUBLIC").await;
         let mut socket = env.anonymous().socket().await;
         let query = "subscription($id: ID!) { comments(meetingId: $id, after: 0) { commentId } }";

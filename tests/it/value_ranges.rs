@@ -1,26 +1,26 @@
-//! How far an act and a search can go, and what becomes of a row that lies beyond.
+//! Ranges of dates, lengths and searches, and rows beyond them.
 
 use chrono::{DateTime, Months, TimeDelta, Utc};
 use harness::{Actor, HOST, TestEnv, id_of, on_both_engines};
 use kezdesu::{graphql::node::GlobalId, store::Store};
 use serde_json::{Value, json};
 
-/// The last hour that a moment can be in: in Almaty it is the next year, which no date can be in.
+/// The last hour of `DateTime`. In Almaty it is already the next year, which has no `Date`.
 const LAST_HOUR: &str = "+262142-12-31T23:00:00Z";
 
-/// Somebody who may do everything at [`HOST`].
+/// Creates a person with every role at [`HOST`].
 pub(crate) fn everybody(env: &TestEnv) -> Actor {
     env.person("Staff", &["AKIMAT", "MODERATOR", "CONNECTOR", "CITIZEN"], Some(HOST))
 }
 
-/// A mutation that says nothing but why it was refused.
+/// Returns a mutation that selects only the refusal.
 pub(crate) fn mutation(name: &str) -> String {
     let (first, rest) = name.split_at(1);
     let kind = format!("{}{rest}", first.to_uppercase());
     format!("mutation($input: {kind}Input!) {{ {name}(input: $input) {{ refusal {{ code field message }} }} }}")
 }
 
-/// What came of an operation: a code, with the field it is about. Empty where it was done.
+/// Returns the code and field of the error or refusal, or an empty string on success.
 pub(crate) fn outcome(answer: &Value) -> String {
     let named = |object: &Value| {
         let text = |name: &str| object[name].as_str().unwrap_or_default();
@@ -33,7 +33,7 @@ pub(crate) fn outcome(answer: &Value) -> String {
     payload.get("refusal").map(named).unwrap_or_default()
 }
 
-/// `count` different words.
+/// Returns `count` distinct words.
 fn words(count: usize) -> String {
     (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(" ")
 }
@@ -43,7 +43,7 @@ pub(crate) struct Held {
     pub(crate) meeting: String,
     pub(crate) broadcast: String,
     pub(crate) comment: String,
-    /// One that is still only planned.
+    /// A planned meeting.
     pub(crate) planned: String,
 }
 
@@ -77,7 +77,7 @@ impl Held {
     }
 }
 
-/// Writes a meeting as no act would.
+/// Writes a meeting that no command would write.
 async fn overwrite(store: &Store, meeting: &str, planned: Option<DateTime<Utc>>, began: Option<DateTime<Utc>>) {
     let Some(GlobalId::Meeting(id)) = GlobalId::parse(meeting) else { panic!("{meeting}") };
     let before = store.meetings_by_id(&[id]).await.unwrap().remove(0);
@@ -119,7 +119,7 @@ on_both_engines! {
                 anonymous.query(query, json!({ "s": search, "id": held.meeting })).await;
             }
         }
-        // Words that are there are still found, in whatever order.
+        // Words are found in any order.
         let found = anonymous.query(SEARCHES[3].0, json!({ "s": "қашан жол ЖОЛ", "id": held.meeting })).await;
         assert_eq!(found["meeting"]["comments"]["totalCount"], 1);
     }
@@ -168,7 +168,7 @@ on_both_engines! {
         let store = env.service(0).app().store.clone();
         let last_hour: DateTime<Utc> = LAST_HOUR.parse().unwrap();
         overwrite(&store, far, Some(last_hour), None).await;
-        // Its budget cannot be added up: what it would come to is no moment.
+        // Its budget overflows the range of times.
         overwrite(&store, worse, None, Some(DateTime::<Utc>::MAX_UTC)).await;
         let follow = "subscription { meetings { kind meeting { id timeSplit { status } } } }";
         let list = "{ meetings { nodes { id region { code } host { code } plannedStart announcedInTime } } }";
@@ -188,7 +188,7 @@ on_both_engines! {
             let listed = somebody.query(list, json!({})).await["meetings"]["nodes"].as_array().unwrap().clone();
             assert_eq!(listed.len(), 3);
             assert!(listed.iter().all(|meeting| meeting["region"]["code"] == HOST && meeting["host"]["code"] == HOST));
-            // The rest of it is told by another replica, which starts with such rows.
+            // The rest is checked on another replica, which starts with such rows.
             env.replica().await;
             env.stop(0).await;
         }

@@ -1,4 +1,4 @@
-//! What a WebSocket is closed with: by its client, for a broken frame, for what it sends too often, and for whom it claims to be.
+//! WebSocket close codes: client closes, protocol errors, floods and bad credentials.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn answers_a_close_while_operations_run() {
     assert_eq!(socket.close_code().await, 1000);
 }
 
-/// A frame as it is sent by hand, with its mask.
+/// Concatenates the parts of a frame.
 fn bare(bytes: &[&[u8]]) -> Vec<u8> {
     bytes.concat()
 }
@@ -88,14 +88,14 @@ async fn closes_a_socket_for_a_broken_frame_with_its_code() {
             let mut socket =
                 if introduced { RawWebSocket::introduced(&host).await } else { RawWebSocket::open(&host).await };
             socket.raw.send(&bytes).await;
-            // What comes behind it is not looked at, and must not keep the Close from arriving.
+            // Later frames are ignored, and must not prevent the Close from arriving.
             socket.raw.send(&frame(TEXT, br#"{"type":"ping"}"#)).await;
             assert_eq!(socket.close_code().await, code, "{what}");
         }
     }
 }
 
-/// What clients say of how their sockets ended.
+/// Parses the reports of a client script.
 fn said(lines: &str) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
@@ -155,7 +155,7 @@ async fn closes_a_socket_whose_authorization_is_not_a_string() {
     }
 }
 
-/// What a client may send again and again without running anything, and what it is answered with.
+/// Returns messages that a client could send repeatedly without running anything.
 fn floods() -> Vec<(&'static str, Vec<u8>)> {
     let text = |value: Value| frame(TEXT, value.to_string().as_bytes());
     let payload = json!({ "query": "{ nothing }" });
@@ -176,7 +176,7 @@ async fn closes_a_socket_that_sends_too_many_messages() {
     let env = embedded().await;
     for (what, one) in floods() {
         let mut socket = RawWebSocket::introduced(&env.host(0)).await;
-        // As fast as an honest client never is, but each within what is allowed.
+        // Faster than any honest client, but within the limit.
         for _ in 0..3 {
             for _ in 0..100 {
                 socket.raw.send(&one).await;
@@ -190,12 +190,12 @@ async fn closes_a_socket_that_sends_too_many_messages() {
         let pong = br#"{"payload":7,"type":"pong"}"#;
         while socket.next().await.expect("it is still open").1 != pong {}
         for _ in 0..2_000 {
-            // Closed meanwhile, it takes no more.
+            // The socket may be closed meanwhile.
             if socket.raw.try_send(&one).await.is_err() {
                 break;
             }
             if what == "operations that are refused" {
-                // One at a time, since its id is in use until it is refused.
+                // One at a time, since the id is in use until it is rejected.
                 match socket.next().await {
                     Some((TEXT, _)) => {}
                     Some((CLOSE, close)) => {
@@ -225,7 +225,7 @@ async fn a_gateway_may_complete_many_operations_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stops_reading_from_a_peer_that_reads_no_pong() {
-    // As a gateway, so that it is not closed for the number of its pings first.
+    // As a gateway, which is not closed for the number of its pings.
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_GATEWAYS", "127.0.0.0/8")]).await;
     let filler = "a".repeat(1_000);
     for (what, one) in [
@@ -237,7 +237,7 @@ async fn stops_reading_from_a_peer_that_reads_no_pong() {
         let given_up = async {
             let mut flood = std::pin::pin!(socket.raw.flood(&many));
             loop {
-                // Once it is stuck, time is let pass until it is given up.
+                // Once it is blocked, advances the clock until it is closed.
                 match tokio::time::timeout(Duration::from_millis(200), &mut flood).await {
                     Ok(taken) => break taken,
                     Err(_) => env.advance(TimeDelta::seconds(1)),
@@ -251,7 +251,7 @@ async fn stops_reading_from_a_peer_that_reads_no_pong() {
     }
 }
 
-/// Keeps the database from committing anything, as a disk that hangs.
+/// A lock that blocks all commits, like a hanging disk.
 struct Held(DatabaseConnection);
 
 impl Held {
@@ -276,7 +276,7 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
     let dir = tempfile::tempdir().unwrap();
     let mut settings = settings_on(dir.path(), engine).await;
     settings.push(("KEZDESU_SOCKET_OPERATIONS".to_owned(), "3".to_owned()));
-    // Where places are counted, it is seen which operations run.
+    // The metric of running operations needs a concurrency limit.
     settings.push(("KEZDESU_CONCURRENT_OPERATIONS".to_owned(), "256".to_owned()));
     let program = Process::serve(&settings).await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);
@@ -291,9 +291,9 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
     };
     let held = Held::hold(&settings, dir.path()).await;
     for n in 0..3 {
-        // A client may use an id again as soon as it has completed it.
+        // A client may reuse an id after completing it.
         socket.send(&post("1", n)).await;
-        // What has not begun yet would end with its client's wish for it.
+        // An operation that has not started would be cancelled by `complete`.
         let running = || program.metric("kezdesu_operations_running{operation=\"mutation\"}");
         until(running, || (), |running| *running == (n + 1).to_string()).await;
         socket.send(&json!({ "id": "1", "type": "complete" })).await;

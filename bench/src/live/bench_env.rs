@@ -1,4 +1,4 @@
-//! The service in a process of its own, with people in it.
+//! The service in its own process, with a live meeting.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct BenchEnv {
 }
 
 impl BenchEnv {
-    /// A service with a live meeting; its posts wait for a moderator, or do not.
+    /// Starts a service with a live meeting in this moderation mode.
     pub async fn start(mode: &str, production: bool) -> Self {
         let mut more = Vec::new();
         if production {
@@ -29,7 +29,7 @@ impl BenchEnv {
         Self::with(mode, &more).await
     }
 
-    /// A service on the database at this address.
+    /// Starts a service on the database at this URL.
     pub async fn on(mode: &str, url: &str) -> Self {
         let redis = ("KEZDESU_REDIS_URL", databases().await.redis());
         Self::with(mode, &[("KEZDESU_DATABASE_URL", url.to_owned()), redis]).await
@@ -44,7 +44,7 @@ impl BenchEnv {
         Self { process, settings, meeting, _dir: dir }
     }
 
-    /// How many statements the service has sent to its database.
+    /// Returns the number of statements that the service has run.
     pub async fn statements(&self) -> u64 {
         let page =
             harness::web().get(format!("http://{}/metrics", self.process.ops_host)).send().await.expect("metrics");
@@ -60,7 +60,7 @@ impl BenchEnv {
         Self { process, settings, meeting, _dir }
     }
 
-    /// Posts so many comments, by people of their own, and gives their identities.
+    /// Posts this many comments by different people, and returns their ids.
     pub async fn post(&self, run: usize, count: usize) -> Vec<String> {
         let body = "Ауылымыздың жолы қашан жөнделеді, көктемде су басып қалады ".repeat(2);
         let posts = (0..count).map(|n| {
@@ -71,7 +71,7 @@ impl BenchEnv {
         futures_util::future::join_all(posts).await
     }
 
-    /// Lets waiting comments appear, all in one act.
+    /// Approves comments in one command.
     pub async fn approve(&self, moderator: &Arc<Actor>, comments: &[String]) {
         let ids: Vec<&str> = comments.iter().map(String::as_str).collect();
         let input = json!({ "commentIds": ids, "action": "APPROVE" });

@@ -1,4 +1,4 @@
-//! One event on ten thousand phones.
+//! Fan-out of events to many subscribers.
 
 use std::{
     sync::Arc,
@@ -23,15 +23,15 @@ const FIELDS: &str = "{ seq prev kind comment { id body authorName votes state r
 
 #[derive(Clone, Copy, Default)]
 struct Measured {
-    /// Deliveries a second in bursts, the median.
+    /// Median of deliveries a second in bursts.
     rate: f64,
-    /// CPU of the server a delivery, steady, in µs.
+    /// CPU time of the server per delivery at a steady rate, in µs.
     cpu: f64,
-    /// Memory a connection, in KB, after everything.
+    /// Memory per connection at the end, in KB.
     memory: f64,
-    /// Of post-to-screen, steady, in ms.
+    /// 99th percentile from post to delivery at a steady rate, in ms.
     p99: f64,
-    /// Of a message, in bytes.
+    /// Length of a message, in bytes.
     length: usize,
 }
 
@@ -42,7 +42,7 @@ fn followers(host: &str, count: usize, greetings: usize, query: &str, variables:
     json!({ "host": host, "count": count, "greetings": greetings, "messages": messages })
 }
 
-/// Asks for so many events and waits until all have come: the time, and what the load says of it.
+/// Triggers events and waits until all are delivered. Returns the time and the load's report.
 async fn deliver(load: &mut Part, events: usize, trigger: impl Future<Output = ()>) -> (Duration, Vec<f64>) {
     load.send(&format!("expect {events}")).await;
     assert_eq!(load.receive().await, "armed");
@@ -58,7 +58,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
-/// Measures a server whose events a trigger sets off.
+/// Measures a server whose events are started by `trigger`.
 async fn measure(id: u32, load: Value, mut trigger: impl AsyncFnMut(usize)) -> Measured {
     let before = memory(id);
     let mut load = Part::start("load", &load.to_string());
@@ -128,7 +128,7 @@ pub async fn fanout(lines: &mut Lines) {
     line(lines, "fanout: memory a connection", format!("{:.1} KB", ours.memory), "≤ 12 KB");
 }
 
-/// The same with more and more different operations among the followers.
+/// Measures fan-out with more and more different operations among the subscribers.
 pub async fn groups(lines: &mut Lines) {
     let followers_count = 2_000;
     for operations in [1, 10, 100, 1_000] {
@@ -153,7 +153,7 @@ pub async fn groups(lines: &mut Lines) {
     }
 }
 
-/// Everybody comes back at once.
+/// Measures many subscribers resuming at once.
 pub async fn cold_join(lines: &mut Lines) {
     let (count, back) = (2_000, 200);
     for production in [false, true] {

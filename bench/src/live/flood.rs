@@ -1,4 +1,4 @@
-//! How long posts take while a stranger floods the service with the dearest query.
+//! Latency of posts during a flood of expensive anonymous queries.
 
 use chrono::TimeDelta;
 use harness::{

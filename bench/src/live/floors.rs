@@ -1,4 +1,4 @@
-//! What Kezdesu is measured against: prepared bytes over bare sockets, the library's own subscriptions, and a bare handler.
+//! Baselines: prepared bytes over bare sockets, the library's own subscriptions, and a bare handler.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ async fn listener() -> TcpListener {
     listener
 }
 
-/// Sends so many messages each time a line with a number comes in.
+/// Reads numbers from standard input, and sends that many messages for each.
 async fn bursts<T: Clone>(out: broadcast::Sender<T>, make: impl Fn(usize) -> T) {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
@@ -34,7 +34,7 @@ async fn bursts<T: Clone>(out: broadcast::Sender<T>, make: impl Fn(usize) -> T) 
     }
 }
 
-/// Prepared bytes over bare tokio-tungstenite, one flush a burst.
+/// Serves prepared bytes over bare tokio-tungstenite, with one flush per burst.
 pub async fn floor(length: usize) {
     let listener = listener().await;
     let (out, _) = broadcast::channel::<usize>(1024);
@@ -111,7 +111,7 @@ impl Follow {
     }
 }
 
-/// The library's own subscriptions over axum, fed by a broadcast.
+/// Serves the library's own subscriptions over axum, fed by a broadcast channel.
 pub async fn plain(length: usize) {
     let listener = listener().await;
     let (out, _) = broadcast::channel(1024);
@@ -130,7 +130,7 @@ pub async fn plain(length: usize) {
     bursts(out, |burst| vec![event.clone(); burst]).await;
 }
 
-/// A handler that serves the same bytes.
+/// Serves the same bytes from a bare handler.
 pub async fn bare(length: usize) {
     let body = Arc::<str>::from("a".repeat(length));
     let handler = move || {

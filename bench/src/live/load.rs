@@ -1,4 +1,4 @@
-//! Thousands of followers in a process of their own: they read frames and count, and do nothing else.
+//! Load generator: thousands of subscribers in their own process, which read and count frames.
 
 use std::{
     io::Write,
@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Shorter frames are greetings and heartbeats.
+/// Shorter frames are acknowledgements and heartbeats.
 const EVENT: usize = 200;
 /// Latencies are counted in tenths of a millisecond, up to 30 s.
 const SLOTS: usize = 300_000;
@@ -75,7 +75,7 @@ fn send(line: &str) {
     writeln!(out, "{line}").and_then(|()| out.flush()).expect("somebody listens");
 }
 
-/// Follows as the configuration says, and counts as the lines on its input say.
+/// Subscribes as configured, and counts events as requested by lines of standard input.
 pub async fn run(config: Value) {
     let count = config["count"].as_u64().expect("count");
     let greetings = config["greetings"].as_u64().expect("greetings") * count;
@@ -143,7 +143,7 @@ fn masked(first: u8, text: &[u8]) -> Vec<u8> {
         frame.push(0x80 | 126);
         frame.extend(u16::try_from(text.len()).expect("short").to_be_bytes());
     }
-    // A mask of zeros leaves the text as it is.
+    // A zero mask leaves the text unchanged.
     frame.extend([0; 4]);
     frame.extend(text);
     frame

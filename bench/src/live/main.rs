@@ -1,4 +1,4 @@
-//! What following, posting and reading cost, as ratios to floors measured in the same run. Writes `bench/RESULTS.md`.
+//! Costs of subscribing, posting and reading, as ratios to baselines of the same run. Writes `bench/RESULTS.md`.
 
 mod bench_env;
 mod fanout;
@@ -11,7 +11,7 @@ mod query;
 
 use std::fmt::Write as _;
 
-/// The lines of the table: what, figure, mark.
+/// Lines of the table: what, measured, target.
 pub type Lines = Vec<[String; 3]>;
 
 #[tokio::main(worker_threads = 2)]
@@ -52,7 +52,7 @@ async fn measure(part: &str) -> Lines {
     lines
 }
 
-/// Adds a line, and shows it at once.
+/// Adds a line and prints it.
 pub fn line(lines: &mut Lines, what: impl Into<String>, figure: impl Into<String>, mark: &str) {
     let entry = [what.into(), figure.into(), mark.to_owned()];
     println!("{:<68} {:>16}   {}", entry[0], entry[1], entry[2]);
@@ -72,7 +72,7 @@ fn write(lines: &Lines) {
     for [what, figure, mark] in lines {
         let _ = writeln!(text, "| {what} | {figure} | {mark} |");
     }
-    // What misses its mark, and why, is written by hand and stays.
+    // The notes below the table are written by hand and kept.
     let before = std::fs::read_to_string("bench/RESULTS.md").unwrap_or_default();
     if let Some(at) = before.find("\n## ") {
         text.push_str(&before[at..]);

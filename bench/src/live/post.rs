@@ -1,4 +1,4 @@
-//! Acknowledged posts a second on one meeting, against bare INSERTs with the same durability.
+//! Acknowledged posts a second in one meeting, compared with bare INSERTs of the same durability.
 
 use std::{
     sync::{
@@ -18,7 +18,7 @@ const SPAN: Duration = Duration::from_secs(4);
 const TABLE: &str = "CREATE TABLE bench (id TEXT PRIMARY KEY, meeting TEXT, body TEXT, author TEXT, state TEXT)";
 const BODY: &str = "Ауылымыздың жолы қашан жөнделеді, көктемде су басып қалады";
 
-/// How often a second some work is done by so many at once.
+/// Returns how often a second `work` is done by this many concurrent workers.
 async fn rate<F: Future<Output = ()> + Send + 'static>(
     at_once: usize,
     work: impl Fn(usize, u64) -> F + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! A process that is measured from outside: its time and its memory.
+//! Measures CPU time and memory of processes.
 
 use std::{
     process::Stdio,
@@ -10,7 +10,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-/// One of this program's other parts, in a process of its own.
+/// Another part of this program, in its own process.
 pub struct Part {
     child: Child,
     input: ChildStdin,
@@ -41,7 +41,7 @@ impl Part {
     }
 }
 
-/// User and system time of a process so far.
+/// Returns the user and system time of a process.
 pub fn cpu(id: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("a process");
     let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
@@ -49,20 +49,20 @@ pub fn cpu(id: u32) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
-/// Resident memory of a process, in KB.
+/// Returns the resident memory of a process, in KB.
 pub fn memory(id: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
     line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).expect("a number")
 }
 
-/// Lets things settle.
+/// Waits for things to settle.
 #[expect(clippy::disallowed_methods, reason = "a bench runs on the wall clock")]
 pub async fn pause(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
-/// The time that some work takes.
+/// Returns the time that some work takes.
 pub async fn timed(work: impl Future<Output = ()>) -> Duration {
     let began = Instant::now();
     work.await;

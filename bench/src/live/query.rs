@@ -1,4 +1,4 @@
-//! What reading costs, against a bare handler that serves the same bytes.
+//! Cost of queries, compared with a bare handler that serves the same bytes.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn ask(client: &reqwest::Client, host: &str, body: &Value) -> usize {
     answer.bytes().await.expect("a body").len()
 }
 
-/// CPU of the server and time on the wall, a request.
+/// Returns CPU time of the server and wall time per request.
 async fn cost(id: u32, host: &str, body: &Value) -> (Duration, Duration) {
     let client = harness::web();
     for _ in 0..100 {
@@ -37,7 +37,7 @@ async fn cost(id: u32, host: &str, body: &Value) -> (Duration, Duration) {
     ((cpu(id) - before) / rounds, took / rounds)
 }
 
-/// The same rows as the meeting screen reads, whole, by bare SQL on the same file: CPU and time on the wall, a screen.
+/// Reads the rows of the meeting screen by bare SQL on the same file, and returns CPU and wall time per screen.
 async fn bare_sql(env: &BenchEnv) -> (Duration, Duration) {
     let dir = env.settings.iter().find(|(name, _)| name == "KEZDESU_DATA_DIR").expect("a directory");
     let url = format!("sqlite://{}/kezdesu.db?mode=ro", dir.1);
