@@ -186,7 +186,7 @@ async fn a_full_postgresql_disk_loses_only_unacknowledged_posts() {
 async fn a_retry_by_key_settles_a_connection_lost_during_commit() {
     let databases = databases().await;
     let direct = databases.fresh().await;
-    let (wire, through) = TcpProxy::instead_of(&direct).await;
+    let (wire, through) = TcpProxy::in_front_of(&direct).await;
     let dir = tempfile::tempdir().unwrap();
     let more = [("KEZDESU_DATABASE_URL", through), ("KEZDESU_REDIS_URL", databases.redis())];
     let program = Process::serve(&settings(dir.path(), &more)).await;

@@ -75,7 +75,7 @@ async fn logs_no_password_token_text_or_name_in_production() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let redis = guarded_redis("canary-redis").await;
-    let (wire, database) = TcpProxy::instead_of(&databases().await.fresh().await).await;
+    let (wire, database) = TcpProxy::in_front_of(&databases().await.fresh().await).await;
     let more = [
         ("KEZDESU_DATABASE_URL", with_password(&database, "canary-database")),
         ("KEZDESU_REDIS_URL", with_password(&redis.redis_url(), "canary-redis")),

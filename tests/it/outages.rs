@@ -20,7 +20,7 @@ async fn until_bus_is(env: &TestEnv, replica: usize, up: bool) -> Value {
 
 /// Starts a test environment with a proxy in front of its bus.
 async fn with_bus_on_a_wire() -> (TestEnv, TcpProxy) {
-    let (wire, url) = TcpProxy::instead_of(&databases().await.redis()).await;
+    let (wire, url) = TcpProxy::in_front_of(&databases().await.redis()).await;
     (TestEnv::with(Engine::Production, &[("KEZDESU_REDIS_URL", &url)]).await, wire)
 }
 
@@ -51,7 +51,7 @@ async fn serves_without_the_bus_reports_it_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn starts_without_the_bus_and_connects_later() {
-    let (wire, url) = TcpProxy::instead_of(&databases().await.redis()).await;
+    let (wire, url) = TcpProxy::in_front_of(&databases().await.redis()).await;
     wire.take_down();
     let mut env = TestEnv::with(Engine::Production, &[("KEZDESU_REDIS_URL", &url)]).await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
@@ -91,7 +91,7 @@ async fn posts_do_not_wait_for_an_unresponsive_bus() {
 
 /// Starts a test environment with a proxy in front of its database.
 async fn with_database_on_a_wire() -> (TestEnv, TcpProxy) {
-    let (wire, url) = TcpProxy::instead_of(&databases().await.fresh().await).await;
+    let (wire, url) = TcpProxy::in_front_of(&databases().await.fresh().await).await;
     (TestEnv::with(Engine::Production, &[("KEZDESU_DATABASE_URL", &url)]).await, wire)
 }
 

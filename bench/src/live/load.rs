@@ -39,7 +39,7 @@ impl Count {
     fn frame(&self, length: usize) {
         if length < EVENT {
             if self.greeted.fetch_add(1, Relaxed) + 1 == self.greetings {
-                say("ready");
+                report("ready");
             }
             return;
         }
@@ -47,7 +47,7 @@ impl Count {
         let slot = usize::try_from(self.tenths() - self.mark.load(Relaxed)).expect("a short run");
         self.slots[slot.min(SLOTS - 1)].fetch_add(1, Relaxed);
         if self.events.fetch_add(1, Relaxed) + 1 == self.target.load(Relaxed) {
-            say(&format!("done {} {} {}", self.quantile(0.5), self.quantile(0.99), self.bytes.load(Relaxed)));
+            report(&format!("done {} {} {}", self.quantile(0.5), self.quantile(0.99), self.bytes.load(Relaxed)));
         }
     }
 
@@ -66,11 +66,11 @@ impl Count {
         self.events.store(0, Relaxed);
         self.target.store(events, Relaxed);
         self.mark.store(self.tenths(), Relaxed);
-        say("armed");
+        report("armed");
     }
 }
 
-fn send(line: &str) {
+fn report(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).expect("somebody listens");
 }
@@ -104,7 +104,7 @@ pub async fn run(config: Value) {
         task.await.expect("it opens");
     }
     if greetings == 0 {
-        say("ready");
+        report("ready");
     }
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
