@@ -46,7 +46,7 @@ pub fn error_code(response: &Value) -> &str {
 pub fn refusal(payload: &Value) -> String {
     let fields = payload.as_object().unwrap_or_else(|| panic!("no payload: {payload}"));
     for (name, value) in fields.iter().filter(|(name, _)| *name != "refusal") {
-        assert!(value.is_null(), "{name} beside a refusal: {payload}");
+        assert!(value.is_null(), "{name} is not null beside a refusal: {payload}");
     }
     payload["refusal"]["code"].as_str().unwrap_or_else(|| panic!("no refusal: {payload}")).to_owned()
 }
@@ -179,7 +179,7 @@ impl Actor {
             all.extend(page["nodes"].as_array().expect("nodes").clone());
             after = page["pageInfo"]["endCursor"].clone();
             if page["pageInfo"]["hasNextPage"] == false {
-                assert_eq!(page["totalCount"], all.len(), "the total agrees with the list");
+                assert_eq!(page["totalCount"], all.len(), "totalCount equals the length of the list");
                 return all;
             }
         }

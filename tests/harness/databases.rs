@@ -65,14 +65,14 @@ impl Databases {
             ("KEZDESU_JWT_ISSUER", "unused".to_owned()),
             ("KEZDESU_JWT_AUDIENCE", "unused".to_owned()),
         ];
-        let settings = load(pairs.map(|(name, value)| (name.to_owned(), value))).expect("the settings hold");
-        let store = service::open(&settings, true).await.expect("the schema is made");
+        let settings = load(pairs.map(|(name, value)| (name.to_owned(), value))).expect("valid settings");
+        let store = service::open(&settings, true).await.expect("the schema is migrated");
         store.close().await;
     }
 
     async fn sql(&self, database: &str, text: &str) {
         let connection = Database::connect(self.url(database)).await.expect("PostgreSQL answers");
-        connection.execute_unprepared(text).await.expect("PostgreSQL obeys");
-        connection.close().await.expect("PostgreSQL lets go");
+        connection.execute_unprepared(text).await.expect("PostgreSQL runs the statement");
+        connection.close().await.expect("the connection closes");
     }
 }

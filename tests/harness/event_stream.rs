@@ -34,7 +34,7 @@ impl EventStream {
                 assert!(answer.get("errors").is_none(), "{answer}");
                 return answer["data"].as_object().expect("data").values().next().cloned();
             }
-            let chunk = tokio::time::timeout(TIMEOUT, self.answer.chunk()).await.expect("something comes");
+            let chunk = tokio::time::timeout(TIMEOUT, self.answer.chunk()).await.expect("data arrives in time");
             self.rest.extend_from_slice(&chunk.ok()??);
         }
     }

@@ -74,8 +74,8 @@ impl LossyGateway {
     pub async fn came(&self, events: usize) {
         let mut state = self.state.subscribe();
         let came = state.wait_for(|state| state.came >= events);
-        let came = tokio::time::timeout(crate::TIMEOUT, came).await.expect("the events come");
-        came.expect("the relay stands");
+        let came = tokio::time::timeout(crate::TIMEOUT, came).await.expect("the events arrive");
+        came.expect("the relay runs");
     }
 
     /// Delivers the buffered events, and everything after them.

@@ -50,14 +50,14 @@ pub async fn node(script: &str, args: &[&str]) -> String {
 pub async fn try_node(script: &str, args: &[&str]) -> (ExitStatus, String, String) {
     let mut leashed = Leashed::start("node".as_ref(), &script_args(script, args), &[]);
     let (out, err) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<Mutex<Vec<u8>>>::default());
-    let (stdout, stderr) = (leashed.stdout(), leashed.child.stderr.take().expect("its errors"));
+    let (stdout, stderr) = (leashed.stdout(), leashed.child.stderr.take().expect("standard error"));
     let ended = tokio::time::timeout(LIMIT, async {
         let (status, (), ()) = tokio::join!(leashed.child.wait(), keep(stdout, &out), keep(stderr, &err));
-        status.expect("it ends")
+        status.expect("it exits")
     })
     .await;
     let (out, err) = (text_of(&out), text_of(&err));
-    let status = ended.unwrap_or_else(|_| panic!("node {script} {args:?} does not end\n{out}\n{err}"));
+    let status = ended.unwrap_or_else(|_| panic!("node {script} {args:?} did not exit\n{out}\n{err}"));
     (status, out, err)
 }
 
@@ -76,7 +76,7 @@ pub async fn python(script: &str, args: &[&str]) -> Option<String> {
     let path = checkout().join("tests/python").join(script);
     let mut command = tokio::process::Command::new(interpreter);
     let running = command.arg(path).args(args).env("PYTHONDONTWRITEBYTECODE", "1").kill_on_drop(true).output();
-    let output = tokio::time::timeout(LIMIT, running).await.expect("it ends").expect("it runs");
+    let output = tokio::time::timeout(LIMIT, running).await.expect("it exits").expect("it runs");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "python {script} {args:?} ended with {}\n{out}\n{err}", output.status);
     Some(out.into_owned())
@@ -110,7 +110,7 @@ impl NodeProcess {
         let mut process = Self::run(program, args, settings);
         let first = process.line().await;
         let host = first.strip_prefix("listening on http://").map(|host| host.trim_end_matches('/').to_owned());
-        process.host = host.unwrap_or_else(|| panic!("{} says {first}\n{}", process.name, process.errors()));
+        process.host = host.unwrap_or_else(|| panic!("{} printed {first}\n{}", process.name, process.errors()));
         process
     }
 
@@ -123,7 +123,7 @@ impl NodeProcess {
     fn run(program: &OsStr, args: &[String], settings: &[(&str, String)]) -> Self {
         let mut leashed = Leashed::start(program, args, settings);
         let errors = Arc::<Mutex<Vec<u8>>>::default();
-        let (stderr, kept) = (leashed.child.stderr.take().expect("its errors"), errors.clone());
+        let (stderr, kept) = (leashed.child.stderr.take().expect("standard error"), errors.clone());
         // Drained continuously, so that the program never blocks on a full pipe.
         tokio::spawn(async move { keep(stderr, &kept).await });
         let lines = BufReader::new(leashed.stdout()).lines();
@@ -134,7 +134,7 @@ impl NodeProcess {
     /// Returns the next line of its standard output. A program that prints more must be read, or it blocks.
     pub async fn line(&mut self) -> String {
         let line = tokio::time::timeout(crate::TIMEOUT * 2, self.lines.next_line()).await;
-        let line = line.unwrap_or_else(|_| panic!("{} says nothing\n{}", self.name, self.errors()));
+        let line = line.unwrap_or_else(|_| panic!("{} printed nothing\n{}", self.name, self.errors()));
         line.expect("text").unwrap_or_else(|| panic!("{} ended\n{}", self.name, self.errors()))
     }
 
@@ -168,13 +168,13 @@ impl Leashed {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut command = tokio::process::Command::from(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("a shell");
-        let leash = child.stdin.take().expect("its input");
+        let mut child = command.spawn().expect("the shell starts");
+        let leash = child.stdin.take().expect("standard input");
         Self { child, _leash: leash }
     }
 
     fn stdout(&mut self) -> ChildStdout {
-        self.child.stdout.take().expect("its output")
+        self.child.stdout.take().expect("standard output")
     }
 }
 
@@ -189,10 +189,10 @@ fn script_args(script: &str, args: &[&str]) -> Vec<String> {
 async fn keep(mut from: impl AsyncRead + Unpin, into: &Mutex<Vec<u8>>) {
     let mut bytes = vec![0; 16 << 10];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        into.lock().expect("nobody fails with it").extend_from_slice(&bytes[..count]);
+        into.lock().expect("an unpoisoned lock").extend_from_slice(&bytes[..count]);
     }
 }
 
 fn text_of(bytes: &Mutex<Vec<u8>>) -> String {
-    String::from_utf8_lossy(&bytes.lock().expect("nobody fails with it")).into_owned()
+    String::from_utf8_lossy(&bytes.lock().expect("an unpoisoned lock")).into_owned()
 }

@@ -72,9 +72,11 @@ impl Process {
     }
 
     async fn serving((mut process, first): (Self, String)) -> Self {
-        let host = first.strip_prefix("listening on http://").expect("where it listens").to_owned();
-        let second = tokio::time::timeout(TIMEOUT, process.lines.recv()).await.expect("it goes on").expect("text");
-        let ops_host = second.strip_prefix("operator on http://").expect("where the operator listens").to_owned();
+        let host = first.strip_prefix("listening on http://").expect("the address of the API").to_owned();
+        let second =
+            tokio::time::timeout(TIMEOUT, process.lines.recv()).await.expect("the output continues").expect("text");
+        let ops_host =
+            second.strip_prefix("operator on http://").expect("the address of the operations listener").to_owned();
         Self { host, ops_host, ..process }
     }
 
@@ -84,7 +86,7 @@ impl Process {
         command.arg("serve").env_clear().env("AGENCY_LISTEN", "127.0.0.1:0").env("AGENCY_LOG", "warn");
         command.envs(settings.iter().cloned()).kill_on_drop(true);
         let (process, first) = Self::begin(command).await;
-        let host = first.strip_prefix("listening on http://").expect("where it listens").to_owned();
+        let host = first.strip_prefix("listening on http://").expect("the address of the API").to_owned();
         Self { host, ..process }
     }
 
@@ -92,10 +94,12 @@ impl Process {
     pub async fn demo(settings: &[(String, String)]) -> (Self, String) {
         let (mut process, mut text) = Self::start(&["demo"], settings).await;
         while !text.contains("A meeting is live") {
-            let line = tokio::time::timeout(TIMEOUT, process.lines.recv()).await.expect("it goes on").expect("text");
+            let line =
+                tokio::time::timeout(TIMEOUT, process.lines.recv()).await.expect("the output continues").expect("text");
             text.push_str(&format!("\n{line}"));
         }
-        let host = text.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("where it listens");
+        let host =
+            text.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("the address of the API");
         process.host = host.to_owned();
         (process, text)
     }
@@ -140,9 +144,9 @@ impl Process {
 
     async fn begin(mut command: Command) -> (Self, String) {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.expect("it says where it listens");
-        let first = first.expect("text").expect("the program serves");
+        let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
+        let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.expect("it prints its address in time");
+        let first = first.expect("text").expect("the program starts serving");
         let (say, heard) = tokio::sync::mpsc::unbounded_channel();
         // The rest is drained, so that the program never blocks on a full pipe.
         tokio::spawn(async move {
@@ -164,7 +168,7 @@ impl Process {
     pub fn memory(&self) -> (u64, u64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it runs");
         let figure = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a figure");
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a value");
             line.trim_end_matches("kB").trim().parse::<u64>().expect("a number") << 10
         };
         (figure("VmRSS:"), figure("VmHWM:"))
@@ -183,8 +187,8 @@ impl Process {
 
     /// Waits for the program to exit, and returns whether it succeeded.
     pub async fn ended(mut self) -> bool {
-        let ended = tokio::time::timeout(TIMEOUT, self.child.wait()).await.expect("it ends in time");
-        ended.expect("it ends").success()
+        let ended = tokio::time::timeout(TIMEOUT, self.child.wait()).await.expect("it exits in time");
+        ended.expect("it exits").success()
     }
 
     /// Sends SIGTERM, waits for the exit, and returns whether it succeeded.

@@ -67,7 +67,7 @@ impl Flood {
         self.ends.store(true, Ordering::Relaxed);
         let mut all = Tally::default();
         while let Some(one) = self.attackers.join_next().await {
-            let one = one.expect("an attacker goes on to the end");
+            let one = one.expect("the attacker does not panic");
             all.answered += one.answered;
             all.refused += one.refused;
             all.others.extend(one.others);
@@ -92,7 +92,7 @@ async fn by_http(host: String, query: String, ends: Arc<AtomicBool>) -> Tally {
 
 async fn by_socket(host: String, query: String, ends: Arc<AtomicBool>) -> Tally {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", ATTACKER)];
-    let mut socket = Socket::try_open(&host, &headers).await.expect("the door opens");
+    let mut socket = Socket::try_open(&host, &headers).await.expect("the handshake succeeds");
     socket.send(&json!({ "type": "connection_init" })).await;
     assert_eq!(socket.receive().await["type"], "connection_ack");
     let mut tally = Tally::default();
@@ -149,7 +149,7 @@ pub async fn dearest(host: &str, meeting: &str) -> (String, Duration) {
         ask(&client, host, &query).await;
         all.push((query, began.elapsed()));
     }
-    all.into_iter().max_by_key(|(_, took)| *took).expect("there are some")
+    all.into_iter().max_by_key(|(_, took)| *took).expect("at least one query")
 }
 
 /// Posts as people at many addresses, one after the other, and returns the sorted latencies.
@@ -165,7 +165,7 @@ pub async fn posts(host: &str, meeting: &str, round: &str, count: usize) -> Vec<
         let answer = request.json(&json!({ "query": query, "variables": { "input": input } })).send().await;
         let answer: Value = answer.expect("an answer").json().await.expect("JSON");
         took.push(began.elapsed());
-        assert!(answer["data"]["postComment"]["comment"]["id"].is_string(), "every post is taken: {answer}");
+        assert!(answer["data"]["postComment"]["comment"]["id"].is_string(), "every post is accepted: {answer}");
     }
     took.sort();
     took
@@ -182,7 +182,7 @@ pub fn quantile(sorted: &[Duration], part: f64) -> Duration {
 #[must_use]
 pub fn peak_memory(program: &Process) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") / 1024
 }
 

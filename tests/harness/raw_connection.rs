@@ -22,8 +22,8 @@ impl RawConnection {
     /// Connects.
     pub async fn to(host: &str) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_recv_buffer_size(WINDOW).expect("a small window");
-        let connection = socket.connect(host.parse().expect("an address")).await.expect("somebody listens");
+        socket.set_recv_buffer_size(WINDOW).expect("a receive buffer size");
+        let connection = socket.connect(host.parse().expect("an address")).await.expect("the connection is accepted");
         Self { connection, heard: Vec::new() }
     }
 
@@ -43,7 +43,7 @@ impl RawConnection {
 
     /// Sends bytes.
     pub async fn send(&mut self, bytes: &[u8]) {
-        self.connection.write_all(bytes).await.expect("it is taken");
+        self.connection.write_all(bytes).await.expect("the bytes are sent");
     }
 
     /// Says something to whoever may have closed the connection.
@@ -64,7 +64,7 @@ impl RawConnection {
                     return self.heard.drain(..from + at + end.len()).collect();
                 }
                 looked_at = self.heard.len();
-                let count = self.connection.read_buf(&mut self.heard).await.expect("it goes on");
+                let count = self.connection.read_buf(&mut self.heard).await.expect("the output continues");
                 assert_ne!(count, 0, "closed after {:?}", String::from_utf8_lossy(&self.heard));
             }
         };
@@ -72,14 +72,14 @@ impl RawConnection {
             return found;
         }
         let tail = &self.heard[self.heard.len().saturating_sub(200)..];
-        panic!("{} bytes came, with this at their end: {:?}", self.heard.len(), String::from_utf8_lossy(tail));
+        panic!("{} bytes arrived, ending in: {:?}", self.heard.len(), String::from_utf8_lossy(tail));
     }
 
     /// Reads this many bytes.
     pub async fn receive(&mut self, count: usize) -> Vec<u8> {
         while self.heard.len() < count {
             let read = tokio::time::timeout(TIMEOUT, self.connection.read_buf(&mut self.heard)).await;
-            assert_ne!(read.expect("something comes").expect("it goes on"), 0, "closed");
+            assert_ne!(read.expect("data arrives in time").expect("the output continues"), 0, "closed");
         }
         self.heard.drain(..count).collect()
     }
@@ -88,7 +88,7 @@ impl RawConnection {
     pub async fn try_receive(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.heard.len() < count {
             let read = tokio::time::timeout(TIMEOUT, self.connection.read_buf(&mut self.heard)).await;
-            if !matches!(read.expect("something comes, or it ends"), Ok(1..)) {
+            if !matches!(read.expect("data arrives in time, or the stream ends"), Ok(1..)) {
                 return None;
             }
         }
@@ -109,7 +109,9 @@ impl RawConnection {
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.heard);
         // Bytes received before an error are kept.
-        let _ = tokio::time::timeout(TIMEOUT, self.connection.read_to_end(&mut rest)).await.expect("it is closed");
+        let _ = tokio::time::timeout(TIMEOUT, self.connection.read_to_end(&mut rest))
+            .await
+            .expect("the connection closes in time");
         rest
     }
 }

@@ -12,7 +12,7 @@ pub struct RawWebSocket {
 impl RawWebSocket {
     /// Opens a socket, without `connection_init`.
     pub async fn open(host: &str) -> Self {
-        Self::try_open(host).await.expect("the door opens")
+        Self::try_open(host).await.expect("the handshake succeeds")
     }
 
     /// Opens a socket, or returns `None` if the handshake is rejected.
@@ -44,7 +44,7 @@ impl RawWebSocket {
     /// Reads the first byte and the payload of the next frame, or returns `None` if the connection ends.
     pub async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         let head = self.raw.try_receive(2).await?;
-        assert!(head[1] < 0x80, "a server masks nothing");
+        assert!(head[1] < 0x80, "a server frame must not be masked");
         let length = match head[1] {
             126 => self.raw.try_receive(2).await?.into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
             127 => self.raw.try_receive(8).await?.into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
@@ -59,7 +59,7 @@ impl RawWebSocket {
         loop {
             match self.next().await {
                 Some((0x88, payload)) => {
-                    assert_eq!(self.next().await, None, "a Close is the last thing that is said");
+                    assert_eq!(self.next().await, None, "nothing follows a Close frame");
                     return payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]));
                 }
                 Some(_) => {}

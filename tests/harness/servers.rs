@@ -71,13 +71,13 @@ impl Server {
 
     /// Sends a signal to the server.
     pub fn signal(&self, name: &str) {
-        let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");
+        let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("a pid file");
         run(Command::new("kill").arg(format!("-{name}")).arg(pid.trim()));
     }
 
     /// Sends a signal to the server and its child processes.
     pub fn signal_all(&self, name: &str) {
-        let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");
+        let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("a pid file");
         let children = Command::new("pgrep").args(["-P", pid.trim()]).output().expect("pgrep runs");
         let children = String::from_utf8(children.stdout).expect("numbers");
         let all = children.split_whitespace().chain([pid.trim()]);
@@ -86,13 +86,13 @@ impl Server {
 
     /// Stops the server with a signal and starts it again on the same port.
     pub fn restart(&mut self, signal: &str) {
-        let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("its number");
+        let pid = std::fs::read_to_string(self.dir.path().join("pid")).expect("a pid file");
         self.signal(signal);
         let gone = format!("while kill -0 {0} 2> /dev/null; do :; done", pid.trim());
         run(Command::new("timeout").args(["30", "sh", "-c", &gone]));
         self.end();
         self.watchdog = watch(&self.command, self.dir.path());
-        assert!(answers(self.port, &mut self.watchdog), "it starts again");
+        assert!(answers(self.port, &mut self.watchdog), "the server restarts");
     }
 
     /// Restarts PostgreSQL as after recovery from a backup: on a new timeline, like a promoted standby.
@@ -116,7 +116,7 @@ impl Server {
             }
             let _ = watchdog.kill();
         }
-        panic!("no server came up: {}", command(0));
+        panic!("no server started: {}", command(0));
     }
 }
 
@@ -133,7 +133,7 @@ fn watch(command: &str, dir: &Path) -> Child {
          cat <&3 > /dev/null; kill -9 $server 2> /dev/null",
         dir.display()
     );
-    Command::new("sh").arg("-c").arg(script).stdin(Stdio::piped()).spawn().expect("a shell")
+    Command::new("sh").arg("-c").arg(script).stdin(Stdio::piped()).spawn().expect("the shell starts")
 }
 
 /// Returns a port that is currently free.

@@ -17,7 +17,9 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// Opens a socket, without `connection_init`.
     pub async fn open(host: &str) -> Self {
-        Self::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.expect("the door opens")
+        Self::try_open(host, &[("sec-websocket-protocol", "graphql-transport-ws")])
+            .await
+            .expect("the handshake succeeds")
     }
 
     /// Opens a socket with these headers, or returns the HTTP status of the rejection.
@@ -54,7 +56,7 @@ impl Socket {
     /// Returns the next message of any kind, and answers pings on the way. `None` if the connection broke.
     async fn frame(&mut self) -> Option<Message> {
         loop {
-            let frame = tokio::time::timeout(TIMEOUT, self.0.next()).await.expect("something comes");
+            let frame = tokio::time::timeout(TIMEOUT, self.0.next()).await.expect("data arrives in time");
             match frame {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(frame)) => return Some(frame),
@@ -75,7 +77,7 @@ impl Socket {
     pub async fn receive(&mut self) -> Value {
         match self.frame().await {
             Some(Message::Text(text)) => serde_json::from_str(&text).expect("JSON"),
-            other => panic!("a message was expected, not {other:?}"),
+            other => panic!("expected a message, got {other:?}"),
         }
     }
 
@@ -152,7 +154,7 @@ impl Subscription {
             }
             env.advance(TimeDelta::seconds(1));
         }
-        panic!("nothing came in ten minutes of the test's time");
+        panic!("no event in ten minutes of test time");
     }
 
     /// Returns the next event except heartbeats, and advances the clock while waiting.
@@ -175,7 +177,7 @@ impl Subscription {
             }
             env.advance(TimeDelta::seconds(1));
         }
-        panic!("it stayed open for ten minutes of the test's time");
+        panic!("the socket stayed open for ten minutes of test time");
     }
 
     /// Returns the error code with which the subscription was rejected.

@@ -157,5 +157,5 @@ where
             let _ = tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await;
         }
     };
-    tokio::time::timeout(crate::TIMEOUT, asked).await.expect("it becomes so")
+    tokio::time::timeout(crate::TIMEOUT, asked).await.expect("the condition holds in time")
 }

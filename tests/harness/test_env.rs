@@ -56,7 +56,7 @@ impl TestEnv {
         let dir = tempfile::tempdir().expect("a directory");
         let jwks = dir.path().join("jwks.json");
         Tokens.publish(&jwks);
-        let text = |path: &std::path::Path| path.to_str().expect("a plain path").to_owned();
+        let text = |path: &std::path::Path| path.to_str().expect("a UTF-8 path").to_owned();
         let mut pairs = vec![
             ("KEZDESU_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("KEZDESU_DATA_DIR".to_owned(), text(dir.path())),
@@ -82,8 +82,8 @@ impl TestEnv {
             redis = Some(databases.redis());
         }
         pairs.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let settings = load(pairs).expect("the settings hold");
-        let clock = ManualClock::at(START.parse().expect("a moment"));
+        let settings = load(pairs).expect("valid settings");
+        let clock = ManualClock::at(START.parse().expect("a time"));
         let people = AtomicU64::new(1);
         let mut env = Self { clock, engine, tokens: Tokens, settings, services: Vec::new(), people, redis, _dir: dir };
         env.replica().await;
@@ -156,15 +156,15 @@ impl TestEnv {
     /// Runs SQL outside of every replica, as another version or an operator might.
     pub async fn sql(&self, text: &str) {
         let connection = self.database().await;
-        connection.execute_unprepared(text).await.expect("the database obeys");
-        connection.close().await.expect("the database lets go");
+        connection.execute_unprepared(text).await.expect("the database runs the statement");
+        connection.close().await.expect("the connection closes");
     }
 
     /// Runs SQL in a transaction outside of every replica, and keeps it open until the result is dropped.
     pub async fn hold(&self, text: &str) -> DatabaseTransaction {
         let connection = self.database().await;
         let held = connection.begin().await.expect("a transaction");
-        held.execute_unprepared(text).await.expect("the database obeys");
+        held.execute_unprepared(text).await.expect("the database runs the statement");
         held
     }
 

@@ -33,7 +33,7 @@ impl Tokens {
     #[must_use]
     pub fn sign(&self, claims: &Value) -> String {
         let header = Header { kid: Some("test".to_owned()), ..Header::new(Algorithm::EdDSA) };
-        let key = EncodingKey::from_ed_pem(PRIVATE.as_bytes()).expect("the key is one");
+        let key = EncodingKey::from_ed_pem(PRIVATE.as_bytes()).expect("a valid key");
         encode(&header, claims, &key).expect("the token is signed")
     }
 }

@@ -125,7 +125,7 @@ async fn opens_a_case_once_and_keeps_it_across_a_restart() {
     let official = self::official(&again.host, CODE);
     assert_eq!(open(&official, Some("cmt_1"), "k").await, first);
     assert_eq!(official.query(CASES, json!({})).await["cases"]["nodes"].as_array().unwrap().len(), 1);
-    assert!(again.terminate().await, "it ends well when told");
+    assert!(again.terminate().await, "it exits successfully on SIGTERM");
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn accepts_only_a_post_of_one_json_object() {
     }
     assert_eq!(post(format!("{{\"query\":\"{}\"}}", "x".repeat(300 << 10))).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     let none = anonymous(agency.host()).query(CASES, json!({})).await;
-    assert_eq!(none["cases"]["nodes"], json!([]), "nothing of all this has opened a case");
+    assert_eq!(none["cases"]["nodes"], json!([]), "no rejected request opened a case");
     assert_eq!(post(body).await.0, StatusCode::OK);
     let health = web().get(format!("http://{}/healthz", agency.host())).send().await.unwrap();
     assert_eq!(health.status(), StatusCode::OK);

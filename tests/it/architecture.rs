@@ -107,16 +107,16 @@ fn only_store_uses_the_database_and_domain_does_no_io() {
         let path = file.strip_prefix(&src).unwrap().display().to_string();
         let text = std::fs::read_to_string(&file).unwrap();
         if !path.starts_with("store/") {
-            assert!(!text.contains("sea_orm"), "{path} knows the database");
+            assert!(!text.contains("sea_orm"), "{path} uses sea_orm");
         }
         if path.starts_with("domain/") {
             for word in ["async fn", "tokio::", "std::fs", "std::net", "async_graphql", "axum"] {
-                assert!(!product(&text).contains(word), "{path} holds {word}");
+                assert!(!product(&text).contains(word), "{path} contains {word}");
             }
         }
     }
     for file in files(&checkout().join("migration/src")) {
-        assert!(!std::fs::read_to_string(&file).unwrap().contains("entities"), "a migration stands alone");
+        assert!(!std::fs::read_to_string(&file).unwrap().contains("entities"), "migrations must not use entities");
     }
 }
 

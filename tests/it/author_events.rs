@@ -32,7 +32,7 @@ on_both_engines! {
         }
         loop {
             let event = dana.next_event_in(&env).await;
-            assert!(event["commentId"] != json!(first), "nobody hears of what was never public: {event}");
+            assert!(event["commentId"] != json!(first), "events of unpublished comments are private: {event}");
             if event["commentId"] == json!(last) {
                 break;
             }
@@ -43,7 +43,7 @@ on_both_engines! {
         for _ in 0..6 {
             resumed.push(again.next_event_in(&env).await["seq"].clone());
         }
-        assert_eq!(resumed, [1, 2, 3, 4, 5, 7].map(Value::from), "the same when coming back");
+        assert_eq!(resumed, [1, 2, 3, 4, 5, 7].map(Value::from), "the same after resuming");
     }
 
     async fn muting_is_not_revealed_to_the_author(env) {
@@ -62,12 +62,12 @@ on_both_engines! {
         let changed = |seq, prev| ("CHANGED".to_owned(), seq, prev);
         for live in [&mut own, &mut public] {
             assert_eq!(told(live, &env).await, posted(1, 0));
-            assert_eq!(told(live, &env).await, changed(4, 1), "labels are for everybody");
+            assert_eq!(told(live, &env).await, changed(4, 1), "labels are public");
         }
         for expected in [posted(1, 0), changed(2, 1), changed(3, 2), changed(4, 3)] {
             assert_eq!(told(&mut queue, &env).await, expected);
         }
         let mut again = ana.follow_comments(&meeting, Some(1), "PUBLIC").await;
-        assert_eq!(told(&mut again, &env).await, changed(4, 1), "the same when coming back");
+        assert_eq!(told(&mut again, &env).await, changed(4, 1), "the same after resuming");
     }
 }

@@ -57,17 +57,17 @@ on_both_engines! {
         let staff = named("Болат Серіков", "AKIMAT", HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let (ana, above) = (env.citizen("Ana"), named("Айгүл Сәрсенова", "MODERATOR", "750000000"));
-        assert!(post_as(&ana, &meeting, "Бір", Some("Айгүл Сәрсенова")).await["refusal"].is_null(), "nobody knows her yet");
+        assert!(post_as(&ana, &meeting, "Бір", Some("Айгүл Сәрсенова")).await["refusal"].is_null(), "she has not acted as staff yet");
         above.mutate("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })).await;
         for name in ["Болат Серіков", "серіков болат", "Бoлaт Серiкoв", "Айгул Сарсенова"] {
             let payload = post_as(&ana, &meeting, "Екі", Some(name)).await;
             assert_eq!(chosen(&payload), ("INVALID".to_owned(), "authorName".to_owned()), "{name}");
         }
         let namesake = env.citizen("Болат Серіков");
-        assert!(post_as(&namesake, &meeting, "Екі", None).await["refusal"].is_null(), "a token's own name is its own");
+        assert!(post_as(&namesake, &meeting, "Екі", None).await["refusal"].is_null(), "the name of the token is accepted");
         assert!(post_as(&namesake, &meeting, "Үш", Some("Болат Серіков")).await["refusal"].is_null());
         let elsewhere = env.akimat("711110000").live_meeting("711110000", "711110000", env.now(), "AFTER").await;
-        assert!(post_as(&ana, &elsewhere, "Төрт", Some("Болат Серіков")).await["refusal"].is_null(), "it is the host's staff");
+        assert!(post_as(&ana, &elsewhere, "Төрт", Some("Болат Серіков")).await["refusal"].is_null(), "names are reserved per host");
     }
 
     async fn truncates_long_names_of_tokens(env) {
@@ -94,7 +94,7 @@ on_both_engines! {
         let one = |id: &str, name: &str| json!({ "externalId": id, "authorName": name, "body": format!("№ {id}"), "postedAt": env.now() });
         let comments = json!([one("1", "Аким области"), one("2", "Марат")]);
         env.connector(HOST).mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
-        assert_eq!(shown(&env, &meeting).await, [("Марат".to_owned(), true)], "everybody chooses their own there");
+        assert_eq!(shown(&env, &meeting).await, [("Марат".to_owned(), true)], "names on platforms count as chosen");
         let all = env.moderator(HOST).comments(&meeting, json!({})).await;
         assert_eq!(all[0]["state"], "PENDING");
     }

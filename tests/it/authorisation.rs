@@ -80,7 +80,7 @@ on_both_engines! {
         let nowhere = json!({ "meetingId": "mtg_00000000000000000000000000", "body": "Су?" });
         assert_eq!(refusal(&ana.mutate("postComment", nowhere).await), "NOT_FOUND");
         drop(held);
-        assert_eq!(post(&ana, "Жол?", Some("k")).await["comment"]["id"], first["id"], "what was done once is done");
+        assert_eq!(post(&ana, "Жол?", Some("k")).await["comment"]["id"], first["id"], "a completed command is returned by its key");
         staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
         let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();

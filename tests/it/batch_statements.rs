@@ -78,6 +78,6 @@ on_both_engines! {
         }
         shown.sort_unstable();
         posted.sort_unstable();
-        assert_eq!(shown, posted, "each once");
+        assert_eq!(shown, posted, "each exactly once");
     }
 }

@@ -35,7 +35,7 @@ on_both_engines! {
         assert_eq!(again.text().await.unwrap(), "");
         env.citizen("Ana").post(&meeting, "Жол?").await;
         let changed = get(&env, query, &of).header("if-none-match", &tag).send().await.unwrap();
-        assert_eq!(changed.status(), StatusCode::OK, "another answer has another tag");
+        assert_eq!(changed.status(), StatusCode::OK, "a changed response has a new ETag");
         assert_ne!(header(&changed, "etag"), tag);
     }
 
@@ -92,7 +92,7 @@ on_both_engines! {
         assert_ne!(kazakh.0, russian.0);
         assert_eq!(ask("kk").await, kazakh);
         let other = get(&env, query, &of).header("accept-language", "ru").header("if-none-match", kazakh.0);
-        assert_eq!(other.send().await.unwrap().status(), StatusCode::OK, "what was kept in one is not the other");
+        assert_eq!(other.send().await.unwrap().status(), StatusCode::OK, "cached responses are per language");
     }
 
     async fn schema_is_cacheable_and_revalidated_by_etag(env) {
@@ -137,14 +137,14 @@ on_both_engines! {
         for wished in ["zstd", "br", "gzip"] {
             let answer = get(&env, query, &of).header("accept-encoding", wished).send().await.unwrap();
             assert_eq!(header(&answer, "content-encoding"), wished);
-            assert!(answer.bytes().await.unwrap().len() * 2 < plain.len(), "{wished} makes it smaller");
+            assert!(answer.bytes().await.unwrap().len() * 2 < plain.len(), "{wished} halves the size");
         }
         let follow = json!({ "query": "subscription { meetings { kind } }" });
         for form in ["text/event-stream", "multipart/mixed; subscriptionSpec=1.0"] {
             let asked = env.anonymous().request().header("accept", form).header("accept-encoding", "gzip, br, zstd");
             let mut answer = asked.json(&follow).send().await.unwrap();
             assert_eq!(header(&answer, "content-encoding"), "", "{form}");
-            answer.chunk().await.unwrap().expect("the first event comes at once");
+            answer.chunk().await.unwrap().expect("the first event arrives immediately");
         }
     }
 }

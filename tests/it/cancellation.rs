@@ -33,7 +33,7 @@ async fn cancels_a_query_when_its_client_completes_it() {
         until(async || ended(&program, "CANCELLED").await + ended(&program, "OK").await, || (), |all| *all == TIMES);
     all.await;
     let cancelled = ended(&program, "CANCELLED").await;
-    assert!(cancelled > TIMES / 2, "{cancelled} of {TIMES} went no further");
+    assert!(cancelled > TIMES / 2, "{cancelled} of {TIMES} were cancelled");
     program.kill().await;
 }
 

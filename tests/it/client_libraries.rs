@@ -51,7 +51,7 @@ impl Client {
             }
             env.advance(TimeDelta::seconds(1));
         }
-        panic!("nothing came in twenty minutes of the test's time");
+        panic!("no report in twenty minutes of test time");
     }
 
     async fn shown(&mut self, count: usize) {
@@ -92,12 +92,12 @@ async fn follow_through_cuts(scene: &Scene, client: &mut Client) {
     }
     client.shown(known + 20).await;
     let listed = scene.ana.comments(&scene.meeting, json!({})).await;
-    assert_eq!(client.events.len(), listed.len(), "everything once");
+    assert_eq!(client.events.len(), listed.len(), "every event exactly once");
     for (place, (event, comment)) in client.events.iter().zip(&listed).enumerate() {
-        assert_eq!((&event["prev"], &event["seq"]), (&json!(place), &json!(place + 1)), "in order, and no hole");
+        assert_eq!((&event["prev"], &event["seq"]), (&json!(place), &json!(place + 1)), "in order and without gaps");
         assert_eq!(event["comment"]["body"], comment["body"]);
     }
-    assert!(client.connected - before >= 3, "it came back after each cut: {}", client.connected);
+    assert!(client.connected - before >= 3, "it reconnected after each disconnect: {}", client.connected);
 }
 
 /// Checks what an app does before it subscribes: it reads, gets a refusal, and posts.
@@ -119,9 +119,9 @@ async fn reads_and_posts(scene: &Scene, client: &mut Client) {
 async fn passes_the_graphql_http_audits() {
     let env = TestEnv::start(Engine::Embedded).await;
     let results: Vec<Value> = serde_json::from_str(&node("clients/audits.mjs", &[&env.host(0)]).await).unwrap();
-    assert_eq!(results.len(), 61, "every audit of the version that is installed ran");
+    assert_eq!(results.len(), 61, "all audits of the installed version ran");
     let found: Vec<_> = results.iter().filter(|result| result["status"] != "ok").collect();
-    assert!(found.is_empty(), "{} of {} audits found something: {found:#?}", found.len(), results.len());
+    assert!(found.is_empty(), "{} of {} audits failed: {found:#?}", found.len(), results.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -240,7 +240,7 @@ async fn example_follower_receives_everything_once() {
     }
     env.moderator(HOST).moderate("HIDE", &[&posted[3]]).await;
     assert_eq!(follower.reach(&env, 17).await["kind"], "REMOVED");
-    assert_eq!(follower.seqs, (1..=17).collect::<Vec<_>>(), "each event once and in order");
+    assert_eq!(follower.seqs, (1..=17).collect::<Vec<_>>(), "every event once and in order");
 
     follower.client.receive_in(&env, |said| said["renewed"] == 1).await;
     ana.post(&meeting, "Жаңа таңбамен").await;
@@ -256,7 +256,7 @@ async fn example_follower_receives_everything_once() {
             env.advance(TimeDelta::minutes(1));
         }
     };
-    tokio::time::timeout(TIMEOUT, forgotten).await.expect("old events are forgotten");
+    tokio::time::timeout(TIMEOUT, forgotten).await.expect("old events are trimmed");
     wire.restore();
     let listed = follower.client.receive_until(|said| said["kind"] == "LISTED").await;
     assert_eq!((&listed["seq"], &listed["count"]), (&json!(148), &json!(146)), "{listed}");
@@ -268,7 +268,7 @@ async fn example_follower_receives_everything_once() {
     let listed = env.anonymous().comments(&meeting, json!({})).await;
     let kept = |comment: &Value| (comment["id"].clone(), comment["body"].clone(), comment["state"].clone());
     let shown: Vec<_> = shown.as_array().unwrap().iter().map(kept).collect();
-    assert_eq!(shown, listed.iter().map(kept).collect::<Vec<_>>(), "what is shown is what is there");
+    assert_eq!(shown, listed.iter().map(kept).collect::<Vec<_>>(), "the model equals the list");
     assert!(shown.len() > 140 && shown.iter().all(|(id, ..)| *id != json!(posted[3])));
 }
 
@@ -292,7 +292,7 @@ async fn generates_types_from_the_served_schema() {
     let served = format!("http://{}/graphql/schema", env.host(0));
     let of_service = node("codegen/generate.mjs", &[&served]).await;
     assert!(of_file.contains("export type PostCommentMutation = "), "{of_file}");
-    assert_eq!(of_service, of_file, "what is served is what the repository keeps");
+    assert_eq!(of_service, of_file, "the served schema equals the checked-in one");
     let types: usize = node("codegen/strict.mjs", &[&served]).await.parse().unwrap();
-    assert!(types > 60, "the strictest read it too: {types}");
+    assert!(types > 60, "strict generation reads all types: {types}");
 }

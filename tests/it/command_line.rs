@@ -119,7 +119,7 @@ async fn readme_commands_work_on_the_demo() {
         let chunk = tokio::time::timeout(harness::TIMEOUT, stream.chunk()).await.unwrap().unwrap().unwrap();
         events.push_str(std::str::from_utf8(&chunk).unwrap());
     }
-    assert!(events.contains("Q-0001"), "people ask in the demo: {events}");
+    assert!(events.contains("Q-0001"), "the demo posts comments: {events}");
     demo.kill().await;
 }
 
@@ -152,10 +152,10 @@ fn dashboard_and_documentation_list_every_metric() {
         names.map(plain).collect::<BTreeSet<_>>()
     };
     let dashboard = std::fs::read_to_string(checkout().join("docs/grafana.json")).unwrap();
-    serde_json::from_str::<serde_json::Value>(&dashboard).expect("it is JSON");
+    serde_json::from_str::<serde_json::Value>(&dashboard).expect("valid JSON");
     let handbook = std::fs::read_to_string(checkout().join("docs/operations.md")).unwrap();
     let shown = figures(&dashboard);
-    assert_eq!(shown, figures(&handbook), "the handbook names the same");
+    assert_eq!(shown, figures(&handbook), "the handbook lists the same metrics");
     let sources =
         Command::new("grep").args(["-rhoE", "\"kezdesu_[a-z_]+\""]).arg(checkout().join("api/src")).output().unwrap();
     assert_eq!(shown, figures(&String::from_utf8(sources.stdout).unwrap()));
@@ -196,6 +196,6 @@ async fn the_demo_refuses_real_settings() {
             .unwrap();
         let says = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && says.contains("invents meetings and people"), "{says}");
-        assert!(!dir.path().join("kezdesu.db").exists(), "it was told before anything was opened");
+        assert!(!dir.path().join("kezdesu.db").exists(), "it is rejected before the database is created");
     }
 }

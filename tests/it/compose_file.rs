@@ -22,8 +22,8 @@ fn text() -> String {
 }
 
 fn compose() -> Value {
-    let mut parsed: Value = yaml_serde::from_str(&text()).expect("it is YAML");
-    parsed.apply_merge().expect("its anchors hold");
+    let mut parsed: Value = yaml_serde::from_str(&text()).expect("valid YAML");
+    parsed.apply_merge().expect("valid anchors");
     parsed
 }
 
@@ -38,11 +38,11 @@ fn services(compose: &Value) -> Vec<(&str, &Value)> {
 /// Substitutes variables: `${NAME:?why}` is required, `${NAME:-default}` is optional.
 fn filled(text: &str, given: &Given) -> String {
     let Some((before, rest)) = text.split_once("${") else { return text.to_owned() };
-    let (inside, after) = rest.split_once('}').expect("it ends");
+    let (inside, after) = rest.split_once('}').expect("it exits");
     let value = match (inside.split_once(":-"), inside.split_once(":?")) {
         (Some((name, default)), _) => given.get(name).copied().unwrap_or(default),
         (None, Some((name, _))) => given.get(name).copied().unwrap_or_else(|| panic!("{name} is not given")),
-        (None, None) => panic!("{inside} would be empty where it is forgotten"),
+        (None, None) => panic!("{inside} has neither a default nor an error message"),
     };
     format!("{before}{value}{}", filled(after, given))
 }
@@ -99,10 +99,11 @@ fn every_required_variable_is_a_setting_and_documented() {
     let ports = ["KEZDESU_PORT", "KEZDESU_GATEWAY_PORT"];
     for name in asked.keys().filter(|name| name.starts_with("KEZDESU_")) {
         let setting = SETTINGS.iter().any(|one| one.name == name.as_str());
-        assert!(setting || ports.contains(&name.as_str()), "{name} is no setting");
+        assert!(setting || ports.contains(&name.as_str()), "{name} is not a setting");
     }
     let handbook = std::fs::read_to_string(checkout().join("docs/operations.md")).unwrap();
-    let (_, about) = handbook.split_once("`docker-compose.yml` is such a set").expect("the handbook says how");
+    let (_, about) =
+        handbook.split_once("`docker-compose.yml` is such a set").expect("the handbook describes the compose file");
     let about = about.split("\n\n").next().unwrap();
     for name in must {
         assert!(about.contains(&format!("`{name}`")), "the handbook does not say that {name} must be given");
@@ -119,7 +120,7 @@ fn mounts_and_dependencies_exist() {
         for volume in service["volumes"].as_sequence().into_iter().flatten() {
             let source = volume.as_str().unwrap().split(':').next().unwrap();
             if source.starts_with('.') {
-                assert!(checkout().join(source).is_file(), "{name} mounts {source}, which is not here");
+                assert!(checkout().join(source).is_file(), "{name} mounts {source}, which does not exist");
                 mounted.push(source.to_owned());
             } else {
                 assert!(volumes.contains(source), "{name} mounts {source}, which is not declared");
@@ -137,7 +138,7 @@ fn mounts_and_dependencies_exist() {
     let balancer = std::fs::read_to_string(checkout().join("balancer.conf")).unwrap();
     let served = balancer.lines().filter_map(|line| line.trim().strip_prefix("server ")?.split(':').next());
     let served: BTreeSet<&str> = served.filter(|name| *name != "{").collect();
-    assert_eq!(served, BTreeSet::from(["api-1", "api-2"]), "the balancer asks the replicas");
+    assert_eq!(served, BTreeSet::from(["api-1", "api-2"]), "the balancer proxies to the replicas");
 }
 
 #[test]

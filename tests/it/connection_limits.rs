@@ -26,7 +26,7 @@ async fn raises_the_soft_limit_of_open_files_to_the_hard_one() {
 }
 
 async fn status(url: String) -> u16 {
-    web().get(url).send().await.expect("it answers").status().as_u16()
+    web().get(url).send().await.expect("a response").status().as_u16()
 }
 
 async fn keeps_files_for_what_must_go_on(engine: Engine) {
@@ -122,17 +122,25 @@ async fn limits_the_connections_of_an_address_over_every_transport() {
     assert_eq!((streaming.as_str(), answered.as_str()), ("200", "200"));
     for _ in 0..3 {
         assert_eq!(asked(&host).await.1, "429", "plain");
-        assert_eq!(follows(&host, "203.0.113.7").await.1, "429", "as events; anybody can write a header");
-        assert_eq!(socket(&host, "203.0.113.7").await.map(drop), Err(429), "as a socket");
+        assert_eq!(
+            follows(&host, "203.0.113.7").await.1,
+            "429",
+            "over server-sent events; the forged header is ignored"
+        );
+        assert_eq!(socket(&host, "203.0.113.7").await.map(drop), Err(429), "over WebSocket");
     }
     for _ in 0..9 {
-        assert_eq!(status(format!("http://{}/readyz", env.ops_host(0))).await, 200, "the operator is not counted");
+        assert_eq!(
+            status(format!("http://{}/readyz", env.ops_host(0))).await,
+            200,
+            "the operations listener has no limit"
+        );
     }
     let mut taken = Vec::new();
     for place in [socket_of_it.raw, stream, plain] {
         drop(place);
         taken.push(until(|| asked(&host), || (), |(_, status)| status == "200").await);
-        assert_eq!(asked(&host).await.1, "429", "one place, and no more");
+        assert_eq!(asked(&host).await.1, "429", "exactly one connection was freed");
     }
 }
 
@@ -159,12 +167,12 @@ async fn counts_the_client_behind_a_trusted_proxy() {
     let extensions = json!({ "code": "RATE_LIMITED", "retryAfterMs": 5_000, "scope": "ADDRESS" });
     assert_eq!(said["errors"][0]["extensions"], extensions, "{said}");
     assert!(said["errors"][0]["message"].as_str().unwrap().contains("address"), "{said}");
-    assert_eq!(asks("203.0.113.8").await.0, 200, "somebody else");
+    assert_eq!(asks("203.0.113.8").await.0, 200, "another address");
     assert_eq!(asks("127.0.0.1").await.0, 200, "the proxy itself");
     drop(stream);
     until(|| asks(ana), || (), |(code, ..)| *code == 200).await;
     for _ in 0..5 {
-        assert_eq!(asks(ana).await.0, 200, "a request holds its place no longer than it takes");
+        assert_eq!(asks(ana).await.0, 200, "a finished request releases its connection");
     }
     first.send(&json!({ "type": "connection_init" })).await;
     assert_eq!(first.receive().await["type"], "connection_ack");
@@ -173,7 +181,7 @@ async fn counts_the_client_behind_a_trusted_proxy() {
     for address in household {
         open.push(socket(&host, address).await.expect("one of three"));
     }
-    assert_eq!(socket(&host, "2001:db8::5").await.map(drop), Err(429), "a household is one address");
+    assert_eq!(socket(&host, "2001:db8::5").await.map(drop), Err(429), "an IPv6 /64 is one address");
     assert!(socket(&host, "2001:db8:0:1::5").await.is_ok());
 }
 
@@ -195,7 +203,7 @@ async fn a_closed_socket_always_releases_its_connection() {
         for _ in 0..3 {
             open.extend(until(|| RawWebSocket::try_open(&host), || (), Option::is_some).await);
         }
-        assert!(RawWebSocket::try_open(&host).await.is_none(), "round {round}: all places are taken");
+        assert!(RawWebSocket::try_open(&host).await.is_none(), "round {round}: the limit is reached");
         for mut socket in open {
             match round % 3 {
                 0 => drop(socket),

@@ -38,7 +38,7 @@ on_both_engines! {
         }
         for claims in [json!({ "platform": "ICQ" }), json!({ "broadcast": "mtg_00000000000000000000000000" }), json!({ "broadcast": 1 })] {
             let actor = connector(claims.clone());
-            assert_eq!(import(&actor, &broadcasts[0]).await.as_deref(), Some("UNAUTHENTICATED"), "{claims}: it must not become no restriction");
+            assert_eq!(import(&actor, &broadcasts[0]).await.as_deref(), Some("UNAUTHENTICATED"), "{claims}: an invalid grant must not mean no restriction");
         }
     }
 }

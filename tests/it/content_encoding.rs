@@ -33,7 +33,7 @@ async fn accepts_gzip_within_the_body_limit() {
         assert_eq!(answer.json::<Value>().await.unwrap(), json!({ "data": { "viewer": null } }));
     }
     for large in [gzip(&padded((1 << 20) + 1)), gzip(&vec![b' '; 100 << 20])] {
-        assert!(large.len() < 1 << 20, "the limit is that of what is decompressed");
+        assert!(large.len() < 1 << 20, "the limit applies to the decompressed size");
         assert_eq!(post(&env, "gzip", large).await.status(), 413);
     }
     let whole = gzip(&padded(100));

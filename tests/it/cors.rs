@@ -74,9 +74,9 @@ async fn rejects_foreign_origins_by_default() {
     }
     let own = format!("http://{}", env.host(0));
     for answer in tries(&env, &own).await {
-        assert_eq!(answer.status(), 200, "the service's own pages come in");
+        assert_eq!(answer.status(), 200, "same-origin pages are allowed");
         let told = answer.headers().keys().filter(|name| name.as_str().starts_with("access-control-"));
-        assert_eq!(told.count(), 0, "and nobody else is told anything");
+        assert_eq!(told.count(), 0, "same-origin responses have no CORS headers");
     }
 }
 
@@ -89,17 +89,25 @@ async fn only_allowed_origins_read_write_and_subscribe() {
     for origin in [OURS, "https://second.example"] {
         for mut answer in tries(&env, origin).await {
             assert_eq!(answer.status(), 200);
-            assert_eq!(value(&answer, "access-control-allow-origin").as_deref(), Some(origin), "its own, and not any");
-            assert_eq!(value(&answer, "access-control-allow-credentials"), None, "nothing here goes by cookies");
+            assert_eq!(
+                value(&answer, "access-control-allow-origin").as_deref(),
+                Some(origin),
+                "the exact origin, not a wildcard"
+            );
+            assert_eq!(value(&answer, "access-control-allow-credentials"), None, "credentials are not allowed");
             assert_eq!(list(&answer, "access-control-expose-headers"), BTreeSet::from(["etag".to_owned()]));
             let vary = answer.headers().get_all("vary").iter().any(|all| all.to_str().unwrap().contains("origin"));
-            assert!(vary, "a cache must not show it to another origin");
+            assert!(vary, "caches must vary by origin");
             assert!(answer.chunk().await.unwrap().is_some());
         }
         let refused = from(&env, Method::POST, origin).bearer_auth("x").json(&json!({ "query": "{ __typename }" }));
         let refused = refused.send().await.unwrap();
         assert_eq!(refused.status(), 401);
-        assert_eq!(value(&refused, "access-control-allow-origin").as_deref(), Some(origin), "it is told why");
+        assert_eq!(
+            value(&refused, "access-control-allow-origin").as_deref(),
+            Some(origin),
+            "the error is readable by the page"
+        );
         let socket = Socket::try_open(&env.host(0), &[PROTOCOL, ("origin", origin)]).await;
         assert_eq!(socket.map(drop), Ok(()));
     }
@@ -145,7 +153,11 @@ async fn rejects_dns_rebinding() {
     assert_eq!(rebound(&named, "meetings.example").await, [200; 6]);
     assert_eq!(rebound(&named, "evil.example").await, [421; 6]);
     let production = TestEnv::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
-    assert_eq!(rebound(&production, "meetings.example").await, [200; 6], "its balancer knows the names");
+    assert_eq!(
+        rebound(&production, "meetings.example").await,
+        [200; 6],
+        "in production the balancer checks host names"
+    );
     let both = [("KEZDESU_ENVIRONMENT", "production"), ("KEZDESU_HOSTS", "meetings.example")];
     let strict = TestEnv::with(Engine::Embedded, &both).await;
     assert_eq!(rebound(&strict, "evil.example").await, [421; 6]);
@@ -154,13 +166,16 @@ async fn rejects_dns_rebinding() {
     let refused = refused.header("host", "evil.example").header("accept-language", "en").send().await.unwrap();
     let said: serde_json::Value = refused.json().await.unwrap();
     assert_eq!(said["errors"][0]["extensions"], json!({ "code": "FORBIDDEN" }), "{said}");
-    assert!(!said.to_string().contains("evil"), "what was sent is not repeated: {said}");
+    assert!(!said.to_string().contains("evil"), "input is not quoted: {said}");
 }
 
 /// Returns the request headers that the integration guide lists.
 fn documented() -> BTreeSet<String> {
     let text = std::fs::read_to_string(checkout().join("docs/integration.md")).unwrap();
-    let line = text.lines().find(|line| line.contains("Pages of allowed origins may send")).expect("it says which");
+    let line = text
+        .lines()
+        .find(|line| line.contains("Pages of allowed origins may send"))
+        .expect("the guide lists the headers");
     let (_, sent) = line.split_once("Pages of allowed origins may send").unwrap();
     let (sent, _) = sent.split_once(';').unwrap();
     sent.split('`').skip(1).step_by(2).map(str::to_lowercase).collect()

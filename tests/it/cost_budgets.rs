@@ -48,11 +48,15 @@ async fn rejects_an_address_that_has_spent_its_budget() {
     let (status, wait, answer) = send(&anonymous, "203.0.113.7", RESPONSE, PAGE).await;
     let (code, scope, wait_ms) = limit(&answer);
     assert_eq!((status, code, scope), (429, "RATE_LIMITED", "ADDRESS"), "{answer:.300}");
-    assert!(answer.get("data").is_none(), "nothing was run: {answer:.300}");
-    assert!((1..=10_000).contains(&wait_ms), "ten seconds are a thousand units: {wait_ms}");
+    assert!(answer.get("data").is_none(), "nothing was executed: {answer:.300}");
+    assert!((1..=10_000).contains(&wait_ms), "a thousand units take ten seconds: {wait_ms}");
     assert_eq!(wait, Some(wait_ms.div_ceil(1000).to_string()));
     let (status, wait, answer) = send(&anonymous, "203.0.113.7", JSON, PAGE).await;
-    assert_eq!((status, wait.is_some(), limit(&answer).0), (200, true, "RATE_LIMITED"), "as GraphQL over HTTP has it");
+    assert_eq!(
+        (status, wait.is_some(), limit(&answer).0),
+        (200, true, "RATE_LIMITED"),
+        "as GraphQL over HTTP specifies"
+    );
     // The budget is shared by signed-in clients and by GET.
     let (_, _, answer) = send(&env.citizen("Ana"), "203.0.113.7", JSON, PAGE).await;
     assert_eq!(limit(&answer).0, "RATE_LIMITED");
@@ -61,10 +65,10 @@ async fn rejects_an_address_that_has_spent_its_budget() {
     let (code, _, wait_ms) = limit(&answer);
     assert_eq!(code, "RATE_LIMITED");
     let (_, _, answer) = send(&anonymous, "203.0.113.8", JSON, PAGE).await;
-    assert!(answer.get("errors").is_none(), "another address has its own: {answer:.300}");
+    assert!(answer.get("errors").is_none(), "another address has its own budget: {answer:.300}");
     env.advance(TimeDelta::milliseconds(i64::try_from(wait_ms).unwrap()));
     let (_, _, answer) = send(&anonymous, "203.0.113.7", JSON, PAGE).await;
-    assert!(answer.get("errors").is_none(), "it waited as long as it was told: {answer:.300}");
+    assert!(answer.get("errors").is_none(), "accepted after the announced wait: {answer:.300}");
 }
 
 #[tokio::test]
@@ -117,7 +121,7 @@ const MOST: usize = 20;
 /// Starts subscriptions on a new socket until one is rejected, and returns how many started and the rejection.
 async fn subscriptions(host: &str, from: &str, query: &str) -> (usize, Value) {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", from)];
-    let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");
+    let mut socket = Socket::try_open(host, &headers).await.expect("the handshake succeeds");
     socket.send(&json!({ "type": "connection_init" })).await;
     assert_eq!(socket.receive().await["type"], "connection_ack");
     for running in 0..MOST {
@@ -193,7 +197,7 @@ async fn limits_the_cost_of_one_subscription_event() {
 #[tokio::test]
 async fn default_budget_allows_ten_thousand_subscribers_from_one_address() {
     let setting = kezdesu::config::SETTINGS.iter().find(|setting| setting.name == "KEZDESU_ADDRESS_COST_A_MINUTE");
-    let default: usize = setting.expect("there is such a setting").default.parse().unwrap();
+    let default: usize = setting.expect("the setting exists").default.parse().unwrap();
     // A thousandth of the budget for a thousandth of the subscribers.
     let env = env("0", &(default / 1000).to_string()).await;
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -202,5 +206,5 @@ async fn default_budget_allows_ten_thousand_subscribers_from_one_address() {
          id receipt kind body language authorName platform state votes postedAt answer }} }} }}"
     );
     let (running, refused) = subscriptions(&env.host(0), "203.0.113.7", &query).await;
-    assert!(running >= 10, "{running} began: {refused}");
+    assert!(running >= 10, "{running} started: {refused}");
 }

@@ -44,7 +44,7 @@ async fn rounds(engine: Engine, writers: usize, least: u32) {
         for (writer, body) in unsure {
             // Retried with the same key: it exists once, whether or not the first attempt was stored.
             let author = person(&program.host, &format!("writer-{writer}"), &["CITIZEN"]);
-            let comment = post(&author, &meeting, &body).await.expect("the service is back");
+            let comment = post(&author, &meeting, &body).await.expect("the service is running again");
             acknowledged.insert(body, comment);
         }
     }
@@ -52,17 +52,17 @@ async fn rounds(engine: Engine, writers: usize, least: u32) {
     let kept = anonymous.comments(&meeting, json!({})).await;
     let listed: BTreeMap<String, String> =
         kept.iter().map(|comment| (comment["body"].as_str().unwrap().to_owned(), id_of(comment))).collect();
-    assert_eq!(listed.len(), kept.len(), "nothing is doubled");
-    assert!(acknowledged.len() >= ROUNDS * usize::try_from(least).unwrap(), "much was acknowledged in every round");
+    assert_eq!(listed.len(), kept.len(), "nothing is duplicated");
+    assert!(acknowledged.len() >= ROUNDS * usize::try_from(least).unwrap(), "every round acknowledged posts");
     for (body, comment) in &acknowledged {
         assert_eq!(listed.get(body), Some(&id_of(comment)), "{body} was acknowledged");
     }
     let mut receipts: Vec<i64> =
         kept.iter().map(|comment| comment["receipt"].as_str().unwrap()[2..].parse().unwrap()).collect();
     receipts.sort_unstable();
-    assert_eq!(receipts, (1..=i64::try_from(kept.len()).unwrap()).collect::<Vec<_>>(), "receipts have no hole");
-    assert_eq!(anonymous.meeting(&meeting).await["commentsHead"], kept.len(), "nor have positions");
-    assert!(program.terminate().await, "asked to end, the program ends well");
+    assert_eq!(receipts, (1..=i64::try_from(kept.len()).unwrap()).collect::<Vec<_>>(), "receipts are gapless");
+    assert_eq!(anonymous.meeting(&meeting).await["commentsHead"], kept.len(), "positions are gapless");
+    assert!(program.terminate().await, "the program exits successfully on SIGTERM");
 }
 
 type Written = (Vec<(String, Value)>, Option<(usize, String)>);

@@ -60,7 +60,7 @@ async fn loses_nothing_after(failures: usize) {
     for n in 0..failures {
         assert_eq!(post(&author, &meeting, &format!("failed {n}")).await, Err("INTERNAL".to_owned()));
     }
-    assert_eq!(database_checks(&program).await, (503, json!(true), json!(false)), "it can be read, and not written");
+    assert_eq!(database_checks(&program).await, (503, json!(true), json!(false)), "readable but not writable");
 
     limit_file_size(&program, "unlimited");
     until(|| database_checks(&program), || {}, |(status, ..)| *status == 200).await;
@@ -140,12 +140,12 @@ async fn a_read_only_database_is_not_ready_and_stops_startup() {
     for n in 0..3 {
         assert_eq!(post(&author, &meeting, &format!("failed {n}")).await, Err("INTERNAL".to_owned()));
     }
-    assert!(staff.comments(&meeting, json!({})).await.is_empty(), "it is read as before");
+    assert!(staff.comments(&meeting, json!({})).await.is_empty(), "reads still work");
 
     let mut serve = tokio::process::Command::new(Process::program());
     serve.arg("serve").env_clear().envs(settings.iter().cloned()).env("KEZDESU_LOG", "error");
     serve.env("KEZDESU_LISTEN", "127.0.0.1:0").env("KEZDESU_OPS_LISTEN", "127.0.0.1:0");
-    let output = tokio::time::timeout(harness::TIMEOUT, serve.output()).await.expect("it gives up").unwrap();
+    let output = tokio::time::timeout(harness::TIMEOUT, serve.output()).await.expect("it exits in time").unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     let line = "kezdesu: KEZDESU_DATABASE_URL: the database cannot be written: ";
@@ -212,13 +212,13 @@ async fn a_retry_by_key_settles_a_connection_lost_during_commit() {
     };
     until(waiting, || {}, |count| *count == 1).await;
     wire.disconnect_all();
-    assert_eq!(posting.await.unwrap(), Err("INTERNAL".to_owned()), "nobody knows what came of it");
+    assert_eq!(posting.await.unwrap(), Err("INTERNAL".to_owned()), "the outcome is unknown");
     // On the pool's only connection, which holds the lock.
     keeper.execute_unprepared("SELECT pg_advisory_unlock_all()").await.unwrap();
     keeper.close().await.unwrap();
     let settled = post(&author, &meeting, "cut").await.unwrap();
     let kept = staff.comments(&meeting, json!({})).await;
-    assert_eq!(kept.iter().map(id_of).collect::<Vec<_>>(), [settled], "it is there once");
+    assert_eq!(kept.iter().map(id_of).collect::<Vec<_>>(), [settled], "stored exactly once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -309,7 +309,7 @@ async fn shutdown_ends_in_time_while_the_database_hangs() {
     let ended = program.terminate().await;
     postgres.signal_all("CONT");
     assert!(ended);
-    assert!(posting.await.unwrap().is_err(), "what was under way was cut off");
+    assert!(posting.await.unwrap().is_err(), "the running request was aborted");
 }
 
 #[tokio::test]
@@ -322,7 +322,7 @@ async fn a_read_only_sqlite_file_stops_startup_with_one_line() {
     serve.arg("serve").env_clear().envs(settings).env("KEZDESU_LOG", "error");
     serve.env("KEZDESU_DATABASE_URL", format!("sqlite://{}?mode=ro", file.display()));
     serve.env("KEZDESU_LISTEN", "127.0.0.1:0").env("KEZDESU_OPS_LISTEN", "127.0.0.1:0");
-    let output = tokio::time::timeout(harness::TIMEOUT, serve.output()).await.expect("it gives up").unwrap();
+    let output = tokio::time::timeout(harness::TIMEOUT, serve.output()).await.expect("it exits in time").unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.starts_with("kezdesu: KEZDESU_DATABASE_URL: ") && said.lines().count() == 1, "{said}");

@@ -99,7 +99,7 @@ on_both_engines! {
         let nulls = found.as_array().unwrap().iter().filter(|one| one.is_null()).count();
         assert_eq!((nulls, &found[last]["id"]), (last, &json!(meeting)), "{found}");
         let found = resolve(&env.moderator(HOST), of).await;
-        assert_eq!(found[0]["body"], "Күтеді", "whoever may see it anywhere sees it here");
+        assert_eq!(found[0]["body"], "Күтеді", "the usual permissions apply");
     }
 
     async fn resolves_a_hundred_references_with_one_statement_per_type(env) {
@@ -134,7 +134,7 @@ on_both_engines! {
         assert_eq!(anonymous.error(much, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
         assert_eq!(anonymous.query(much, json!({ "of": many[..10] })).await["_entities"].as_array().unwrap().len(), 10);
         let spread = "query($of: [_Any!]!) { ...f ...f } fragment f on Query { _entities(representations: $of) { __typename } }";
-        assert_eq!(anonymous.error(spread, json!({ "of": many[..101] })).await, "COST_EXCEEDED", "a spread is one more");
+        assert_eq!(anonymous.error(spread, json!({ "of": many[..101] })).await, "COST_EXCEEDED", "each fragment spread counts");
         // Default values and literals count as well.
         let text = format!("[{}]", vec!["{ __typename: \"Region\", code: \"751110000\" }"; 201].join(" "));
         for query in [

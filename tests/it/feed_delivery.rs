@@ -68,7 +68,7 @@ async fn crowd(runs: usize) {
         let mut seen = Vec::new();
         let all = async {
             for follower in following {
-                seen.push(follower.await.unwrap().expect("strictly rising, no hole").bodies);
+                seen.push(follower.await.unwrap().expect("strictly increasing without gaps").bodies);
             }
         };
         let looking = async {
@@ -82,7 +82,7 @@ async fn crowd(runs: usize) {
             _ = async { tokio::join!(futures_util::future::join_all(writing), all) } => {}
             () = looking => {}
         }
-        assert!(seen.iter().all(|bodies| bodies == &seen[0]), "all have seen the same, in the same order");
+        assert!(seen.iter().all(|bodies| bodies == &seen[0]), "all subscribers saw the same order");
     }
 }
 
@@ -131,20 +131,20 @@ async fn resumes_exactly_once_after_a_cut_at_any_byte(env) {
                 broken += 1;
                 break;
             };
-            keeps.take(&event).expect("everything once");
+            keeps.take(&event).expect("every event exactly once");
             // Control: a client that forgets its position now and then.
             control = control.and_then(|()| forgets.take(&event));
         }
         forgets.last = if cut % 50 == 49 { 0 } else { forgets.last };
     }
-    assert!(broken > CUTS / 3, "many broke after they had begun: {broken}");
-    let mut live = begin(&env.host(0), &meeting, keeps.last).await.expect("a whole connection");
+    assert!(broken > CUTS / 3, "many connections broke after they started: {broken}");
+    let mut live = begin(&env.host(0), &meeting, keeps.last).await.expect("a complete connection");
     while keeps.bodies.len() < EVENTS {
-        keeps.take(&live.next().await).expect("everything once");
+        keeps.take(&live.next().await).expect("every event exactly once");
     }
     let bodies: Vec<_> = (0..EVENTS).map(|n| format!("Су {n}")).collect();
-    assert_eq!(keeps.bodies, bodies, "everything once, in order");
-    assert!(control.is_err(), "a follower that loses its place is seen");
+    assert_eq!(keeps.bodies, bodies, "every event once and in order");
+    assert!(control.is_err(), "the control must detect a lost position");
 }
 
 async fn busy_streams_do_not_starve_other_operations(env) {
@@ -185,6 +185,6 @@ async fn busy_streams_do_not_starve_other_operations(env) {
         in_time += usize::from(began.elapsed() < Duration::from_secs(1));
     }
     assert!(in_time * 100 >= ASKED * 95, "{in_time} of {ASKED} were answered within a second");
-    assert!(replayed > ASKED, "the streams were busy meanwhile: {replayed}");
+    assert!(replayed > ASKED, "the replays ran meanwhile: {replayed}");
 }
 }

@@ -47,7 +47,7 @@ on_both_engines! {
         assert_eq!(seen, json!({ "kind": "SUBSCRIBED", "recovered": true, "epoch": epoch }));
         let second = env.replica().await;
         let there = anonymous.at(env.host(second));
-        assert_eq!(epoch_of(&follow(&there, &meeting, None, None).await.1), epoch, "all replicas have the same");
+        assert_eq!(epoch_of(&follow(&there, &meeting, None, None).await.1), epoch, "all replicas have the same epoch");
         env.stop(0).await;
         let (_, again) = follow(&there, &meeting, Some(1), Some(&epoch)).await;
         assert_eq!((again["recovered"].as_bool(), epoch_of(&again)), (Some(true), epoch));
@@ -165,6 +165,6 @@ async fn a_recovered_database_gets_a_new_epoch_automatically() {
     let (_, again) = follow(&staff, &meeting, Some(0), Some(&epoch_of(&first))).await;
     assert_eq!(again["recovered"], false);
     let stored = |event: &Value| epoch_of(event).split_once('-').unwrap().0.to_owned();
-    assert_eq!(stored(&again), stored(&first), "only the timeline is another");
+    assert_eq!(stored(&again), stored(&first), "only the timeline differs");
     assert!(program.terminate().await);
 }

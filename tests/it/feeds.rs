@@ -34,7 +34,7 @@ on_both_engines! {
             assert_eq!(positions, (1..=80).collect::<Vec<_>>());
             assert!(seen.iter().all(|event| event["prev"].as_i64().unwrap() + 1 == event["seq"].as_i64().unwrap()));
             let receipts: Vec<_> = seen.iter().map(|event| event["comment"]["receipt"].as_str().unwrap().to_owned()).collect();
-            assert!(receipts.is_sorted(), "positions and receipts agree");
+            assert!(receipts.is_sorted(), "receipts follow positions");
         }
         assert_eq!(env.anonymous().meeting(&meeting).await["commentsHead"], 80);
     }
@@ -75,7 +75,7 @@ on_both_engines! {
         let tx = app.store.begin().await.unwrap();
         tx.trim_feed(&feed, 300).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(slow.next().await.is_none(), "what it wants is gone, and it is told");
+        assert!(slow.next().await.is_none(), "the follower ends because its events were trimmed");
         // Events read before the trim are complete; the stream ends at the gap and never skips it.
         let mut last = 101;
         while let Some(entry) = quick.next().await {
@@ -107,6 +107,6 @@ on_both_engines! {
             assert_eq!((event["seq"].as_i64(), event["commentId"].as_str()), (Some(n), Some(posted.as_str())));
         }
         let (status, _) = readiness(&env.ops_host(second)).await.unwrap();
-        assert_eq!(status, 200, "without the bus the service goes on");
+        assert_eq!(status, 200, "the service works without the bus");
     }
 }

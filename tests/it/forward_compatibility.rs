@@ -147,7 +147,7 @@ on_both_engines! {
             "timeSplit": { "stage": "BREAK", "presentationMs": 0 },
             "comments": { "nodes": [{ "kind": "REMARK", "platform": "OTHER", "language": "KK" }] },
         }));
-        assert_eq!(ana.post(&meeting, "Су?").await["state"], "PENDING", "nobody knows how strict the mode is");
+        assert_eq!(ana.post(&meeting, "Су?").await["state"], "PENDING", "an unknown mode counts as the strictest");
         let one = json!({ "externalId": "1", "authorName": "Марат", "body": "Сұрақ", "postedAt": env.now() });
         let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] });
         assert_eq!(refusal(&env.connector(HOST).mutate("importComments", import).await), "NOT_FOUND");

@@ -127,7 +127,7 @@ on_both_engines! {
         assert!(counts[1] > 0 && counts[2] == counts[1] && counts[3] == counts[1], "{counts:?}");
         for live in &mut kept {
             let shown = live.next_in(&env).await;
-            assert_eq!(shown, json!({ "meeting": { "comments": { "totalCount": 0 } } }), "each second, as at first");
+            assert_eq!(shown, json!({ "meeting": { "comments": { "totalCount": 0 } } }), "the same each second");
         }
     }
 

@@ -50,7 +50,7 @@ fn only_creating_mutations_take_an_idempotency_key() {
     for field in mutation.fields.iter().map(|field| &field.node) {
         let name = field.name.node.to_string();
         let creates = CREATE.contains(&name.as_str());
-        assert_ne!(creates, DO_NOT_CREATE.contains(&name.as_str()), "{name} belongs to exactly one of the two lists");
+        assert_ne!(creates, DO_NOT_CREATE.contains(&name.as_str()), "{name} must be in exactly one of the two lists");
         let [argument] = field.arguments.as_slice() else { panic!("{name} takes one input") };
         let input = argument.node.ty.node.to_string();
         let TypeKind::InputObject(input) = kind_of(&schema, input.trim_end_matches('!')) else { panic!("no input") };
@@ -60,7 +60,7 @@ fn only_creating_mutations_take_an_idempotency_key() {
         reviewed.insert(name);
     }
     let lists: BTreeSet<String> = CREATE.iter().chain(&DO_NOT_CREATE).map(|name| (*name).to_owned()).collect();
-    assert_eq!(reviewed, lists, "what is listed is there");
+    assert_eq!(reviewed, lists, "all listed mutations exist");
 }
 
 fn plan(env: &TestEnv, key: &str) -> Value {
@@ -94,7 +94,7 @@ fn creating(env: &TestEnv, name: &str, meeting: &str) -> (Actor, Value, Value) {
             let other = changed(&input, "body", json!("Су?"));
             (env.citizen("Ana"), input, other)
         }
-        other => panic!("nothing is known of {other}"),
+        other => panic!("no inputs are defined for {other}"),
     }
 }
 
@@ -122,7 +122,7 @@ on_both_engines! {
         let answers = futures_util::future::join_all((0..8).map(|_| ana.mutate("postComment", post("Жол?")))).await;
         assert!(answers.iter().all(|payload| payload["comment"]["id"] == first["id"]));
         assert_eq!(refusal(&ana.mutate("postComment", post("Су?")).await), "KEY_REUSED");
-        assert_eq!(ben.mutate("postComment", post("Су?")).await["comment"]["receipt"], "Q-0002", "a key is its owner's");
+        assert_eq!(ben.mutate("postComment", post("Су?")).await["comment"]["receipt"], "Q-0002", "keys are per person");
         assert_eq!(env.anonymous().meeting(&meeting).await["commentsHead"], 2);
         let racing = futures_util::future::join_all((0..8).map(|_| {
             ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Бәрі бірге", "idempotencyKey": "race" }))
@@ -154,11 +154,11 @@ on_both_engines! {
             for _ in 0..2 {
                 assert_eq!(refusal(&actor.mutate(name, other.clone()).await), "KEY_REUSED", "{name}");
             }
-            assert_eq!(actor.mutate(name, input).await, first, "{name}: it is still the first one's");
+            assert_eq!(actor.mutate(name, input).await, first, "{name}: the key still belongs to the first command");
             let mut free = other;
             free["idempotencyKey"] = json!("another");
             let second = actor.mutate(name, free).await;
-            assert!(second["refusal"].is_null(), "{name}: another key is free: {second}");
+            assert!(second["refusal"].is_null(), "{name}: another key is accepted: {second}");
         }
     }
 

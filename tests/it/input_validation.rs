@@ -99,7 +99,7 @@ on_both_engines! {
         }
         let comments = staff.comments(&held.meeting, json!({})).await;
         let bodies: Vec<_> = comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect();
-        assert_eq!(bodies, ["Жол қашан?", "аб", "Су", "аб", "Су"], "nothing else was written");
+        assert_eq!(bodies, ["Жол қашан?", "аб", "Су", "аб", "Су"], "nothing else was stored");
         assert_eq!((&comments[0]["answer"], &comments[0]["labels"], &comments[0]["stateReason"]), (&json!("аб"), &json!(["аб"]), &json!("аб")));
         assert_eq!((&comments[2]["authorName"], &comments[4]["authorName"]), (&json!("аб"), &json!("аб")));
     }

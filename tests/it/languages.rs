@@ -18,7 +18,7 @@ fn check(what: &str, texts: &[String]) {
     let different: BTreeSet<_> = texts.iter().collect();
     assert_eq!(different.len(), LANGUAGES.len(), "{what}: the same in two languages: {texts:?}");
     for (language, text) in LANGUAGES.iter().zip(texts) {
-        assert!(!text.contains(CANARY), "{what}: repeats what was sent: {text}");
+        assert!(!text.contains(CANARY), "{what}: quotes the input: {text}");
         let cyrillic = text.contains(|c| ('\u{400}'..'\u{530}').contains(&c));
         assert_eq!(cyrillic, *language != "en", "{what}: not in {language}: {text}");
     }
@@ -26,7 +26,7 @@ fn check(what: &str, texts: &[String]) {
 
 /// Returns the first JSON value in a response of any format.
 fn json_in(body: &str) -> Value {
-    let framed = body.find('{').map(|at| &body[at..]).unwrap_or_else(|| panic!("no JSON: {body}"));
+    let framed = body.find('{').map(|at| &body[at..]).unwrap_or_else(|| panic!("not JSON: {body}"));
     let first = serde_json::Deserializer::from_str(framed).into_iter::<Value>().next();
     let answer = first.expect("JSON").unwrap_or_else(|error| panic!("{error}: {body}"));
     answer.get("payload").cloned().unwrap_or(answer)
@@ -39,7 +39,7 @@ async fn refused(what: &str, code: &str, request: impl Fn() -> RequestBuilder) -
     for language in LANGUAGES {
         let answer = request().header("accept-language", language).send().await.expect("the service answers");
         let body = answer.text().await.expect("a body");
-        assert!(!body.contains(CANARY), "{what}: repeats what was sent: {body}");
+        assert!(!body.contains(CANARY), "{what}: quotes the input: {body}");
         last = json_in(&body)["errors"][0].take();
         assert_eq!(last["extensions"]["code"], code, "{what}: {body}");
         texts.push(last["message"].as_str().expect("a message").to_owned());
@@ -61,7 +61,7 @@ fn post(env: &TestEnv, body: &Value) -> RequestBuilder {
 async fn introduced(host: &str, header: Option<&str>, payload: &Value) -> Socket {
     let mut headers = vec![("sec-websocket-protocol", "graphql-transport-ws")];
     headers.extend(header.map(|wish| ("accept-language", wish)));
-    let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");
+    let mut socket = Socket::try_open(host, &headers).await.expect("the handshake succeeds");
     socket.send(&json!({ "type": "connection_init", "payload": payload })).await;
     assert_eq!(socket.receive().await["type"], "connection_ack");
     socket
@@ -251,7 +251,8 @@ async fn close_reasons_are_in_the_language_of_the_socket() {
     ] {
         let mut reasons = Vec::new();
         for language in LANGUAGES {
-            let mut socket = Socket::try_open(&host, &[ours, ("accept-language", language)]).await.expect("it opens");
+            let mut socket =
+                Socket::try_open(&host, &[ours, ("accept-language", language)]).await.expect("the handshake succeeds");
             for message in &messages {
                 socket.send(message).await;
             }
@@ -262,10 +263,10 @@ async fn close_reasons_are_in_the_language_of_the_socket() {
         check(&code.to_string(), &reasons);
     }
     let forged = json!({ "authorization": "Bearer x", "language": "ru" });
-    let mut socket = Socket::try_open(&host, &[ours, ("accept-language", "en")]).await.expect("it opens");
+    let mut socket = Socket::try_open(&host, &[ours, ("accept-language", "en")]).await.expect("the handshake succeeds");
     socket.send(&json!({ "type": "connection_init", "payload": forged })).await;
     let reason = socket.close_frame().await.1;
-    assert!(reason.starts_with("Токен"), "the payload goes before the header: {reason}");
+    assert!(reason.starts_with("Токен"), "the payload overrides the header: {reason}");
 }
 
 #[tokio::test]

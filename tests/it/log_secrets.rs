@@ -110,7 +110,7 @@ async fn logs_no_password_token_text_or_name_in_production() {
 
     let text = tells_nothing(&log, &token);
     for said in ["graphql.request", "graphql.subscription", "an operation failed"] {
-        assert!(text.contains(said), "it does not say {said}");
+        assert!(text.contains(said), "the log does not contain {said}");
     }
 }
 
@@ -132,7 +132,7 @@ async fn failed_startup_names_the_setting_without_the_password() {
         let mut command = Command::new(Process::program());
         command.arg("serve").env_clear().envs(settings).env("KEZDESU_LISTEN", "127.0.0.1:0");
         command.env("KEZDESU_OPS_LISTEN", "127.0.0.1:0").env("KEZDESU_LOG", "trace").kill_on_drop(true);
-        let ended = tokio::time::timeout(harness::TIMEOUT, command.output()).await.expect("it ends").unwrap();
+        let ended = tokio::time::timeout(harness::TIMEOUT, command.output()).await.expect("it exits").unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
         assert_eq!(ended.status.code(), Some(2), "{said}");
         assert!(said.contains(&format!("kezdesu: {name}: ")) && !said.contains(CANARY), "{said}");

@@ -43,7 +43,7 @@ impl Log {
         let fields = lines.filter(|line| line["fields"]["message"] == message).map(|line| line["fields"].clone());
         fields
             .map(|fields| {
-                let Value::Object(mut fields) = fields else { panic!("no fields") };
+                let Value::Object(mut fields) = fields else { panic!("fields is not an object") };
                 fields.remove("message");
                 assert!(fields.remove("ms").and_then(|ms| ms.as_i64()).is_some_and(|ms| (0..60_000).contains(&ms)));
                 Value::Object(fields)
@@ -273,7 +273,7 @@ async fn logs_why_each_subscription_ended() {
     let _open = (follows(&nobody).await, stuck(&nobody, EVENTS, &meeting).await, stuck(&nobody, PARTS, &meeting).await);
     assert!(program.terminate().await);
     said(&log, &all("anonymous", "draining"), 1).await;
-    assert_eq!(log.ended(0).await.len(), seen, "and none twice");
+    assert_eq!(log.ended(0).await.len(), seen, "no line twice");
 }
 
 /// Subscribes on a socket and then stops reading.

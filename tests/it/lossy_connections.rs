@@ -70,7 +70,7 @@ impl Followers {
         let seqs: Vec<i64> = self.careful.iter().filter_map(|told| told["seq"].as_i64()).collect();
         assert!(seqs.is_sorted_by(|one, next| one < next), "{seqs:?}");
         let trusted = bodies(&self.trustful);
-        assert!(trusted.len() < posted.len(), "the control missed nothing, so nothing was shown");
+        assert!(trusted.len() < posted.len(), "the control missed nothing, so the test proves nothing");
     }
 }
 
@@ -193,7 +193,7 @@ impl Reader {
         let stream = Self::follow(&who, door, meeting, 0).await;
         let mut reader = Self { who, door, meeting: meeting.to_owned(), stream, seen: 0, holes: 0 };
         // SUBSCRIBED confirms the subscription.
-        assert_eq!(reader.event().await.expect("it begins")["kind"], "SUBSCRIBED");
+        assert_eq!(reader.event().await.expect("the subscription starts")["kind"], "SUBSCRIBED");
         reader
     }
 

@@ -30,7 +30,7 @@ on_both_engines! {
         let announced = staff.announce(&id).await;
         assert_eq!((announced["phase"].as_str(), announced["announcedInTime"].as_bool()), (Some("ANNOUNCED"), Some(true)));
         let again = staff.announce(&id).await;
-        assert_eq!(again["version"], announced["version"], "what is announced stays so");
+        assert_eq!(again["version"], announced["version"], "announcing again changes nothing");
 
         let add = json!({ "meetingId": id, "platform": "YOUTUBE", "url": "https://youtube.example/live" });
         staff.mutate("addBroadcast", add).await;
@@ -83,7 +83,7 @@ on_both_engines! {
         let off = json!({ "origin": "OFF_CALENDAR", "offCalendarReason": "Су тасқыны" });
         assert!(staff.mutate("planMeeting", plan(&env, DISTRICT, OKRUG, off)).await["refusal"].is_null());
         let meetings = env.anonymous().query("{ meetings { totalCount } }", json!({})).await;
-        assert_eq!(meetings["meetings"]["totalCount"], 1, "nothing of a refused plan is left");
+        assert_eq!(meetings["meetings"]["totalCount"], 1, "rejected plans are not stored");
     }
 
     async fn an_announcement_is_in_time_until_midnight_of_the_last_day(env) {
@@ -96,9 +96,9 @@ on_both_engines! {
         let late = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(14), "AFTER").await);
         env.advance(TimeDelta::hours(15) - TimeDelta::milliseconds(1));
         let met = id_of(&staff.plan(DISTRICT, OKRUG, "2026-03-16T04:00:00Z".parse().unwrap(), "AFTER").await);
-        assert_eq!(staff.announce(&met).await["announcedInTime"], true, "23:59:59.999 is still the date");
+        assert_eq!(staff.announce(&met).await["announcedInTime"], true, "23:59:59.999 is still the last day");
         env.advance(TimeDelta::milliseconds(1));
-        assert_eq!(staff.announce(&late).await["announcedInTime"], false, "24:00 is the next one");
+        assert_eq!(staff.announce(&late).await["announcedInTime"], false, "24:00 is the next day");
     }
 
     async fn reschedules_and_cancels_a_meeting_before_it_starts(env) {
@@ -117,7 +117,7 @@ on_both_engines! {
         assert_eq!(moved["meeting"]["announcedInTime"], true);
         env.advance(TimeDelta::days(1));
         let nearer = staff.mutate("rescheduleMeeting", to(5, "Акимнің сапары", json!(null))).await;
-        assert_eq!(nearer["meeting"]["announcedInTime"], false, "a new date is announced by the move");
+        assert_eq!(nearer["meeting"]["announcedInTime"], false, "rescheduling announces the new date");
         assert_eq!(refusal(&staff.mutate("cancelMeeting", json!({ "meetingId": id, "reason": "" })).await), "INVALID");
         let cancelled = staff.mutate("cancelMeeting", json!({ "meetingId": id, "reason": "Боран" })).await["meeting"].clone();
         assert_eq!((cancelled["phase"].as_str(), cancelled["cancelReason"].as_str()), (Some("CANCELLED"), Some("Боран")));

@@ -100,7 +100,7 @@ async fn keeps_its_memory(engine: Engine, kind: &str, what: Vec<u8>, as_gateways
     let name = if as_gateways { "kezdesu_slow_readers_total" } else { "kezdesu_socket_floods_total" };
     let counted: usize = program.metric(name).await.parse().unwrap();
     assert!(counted >= ATTACKERS / 2, "{kind}: {counted}");
-    tokio::time::timeout(TIMEOUT, ana.post(&meeting, "Соңы")).await.expect("it serves");
+    tokio::time::timeout(TIMEOUT, ana.post(&meeting, "Соңы")).await.expect("the service responds");
     assert!(program.terminate().await);
 }
 

@@ -98,12 +98,12 @@ on_both_engines! {
         hall.vote(&[0, 3], &c).await;
         assert_eq!(hall.merge(&[&c], &a).await["votes"], 3);
         let mut queue = hall.moderator.follow_comments(&hall.meeting, None, "MODERATION").await;
-        assert_eq!(hall.merge(&[&a], &b).await["votes"], 4, "each voter counts once, however long the way");
+        assert_eq!(hall.merge(&[&a], &b).await["votes"], 4, "each voter counts once across chained merges");
         let mut told = Vec::new();
         for _ in 0..3 {
             told.push(queue.next().await["commentId"].clone());
         }
-        assert_eq!(told, [json!(a), json!(c), json!(b)], "what was joined before has come along");
+        assert_eq!(told, [json!(a), json!(c), json!(b)], "earlier merges move along");
         hall.vote(&[4], &b).await;
         let mut live = env.anonymous().follow_comments(&hall.meeting, None, "PUBLIC").await;
         assert_eq!(withdraw(&ben, &b).await["state"], "WITHDRAWN");
@@ -122,7 +122,7 @@ on_both_engines! {
             assert_eq!(hall.seen_by(&hall.voters[voter], &a).await["viewerHasVoted"], voted, "voter {voter}");
         }
         assert_eq!(refusal(&ana.mutate("postComment", json!({ "meetingId": hall.meeting, "body": "Жол қашан?" })).await), "DUPLICATE");
-        assert_eq!(hall.merge(&[&c], &a).await["votes"], 3, "what was joined once can be joined again");
+        assert_eq!(hall.merge(&[&c], &a).await["votes"], 3, "an unmerged comment can be merged again");
     }
 
     async fn an_unapproved_comment_is_pending_again_after_an_unmerge(env) {
@@ -168,7 +168,7 @@ on_both_engines! {
         hall.merge(&[&c, &own], &d).await;
         hall.moderator.moderate("HIDE", &[&d]).await;
         assert_eq!(wire.import(&[("d", "", true)]).await["removed"], 1);
-        assert_eq!(hall.stand(&c).await, stands("PENDING", 0, false), "a moderator had taken it down with the other");
+        assert_eq!(hall.stand(&c).await, stands("PENDING", 0, false), "a moderator had hidden it with the target");
         assert_eq!(wire.import(&[("c", "", true)]).await["removed"], 1);
         assert_eq!(hall.stand(&own).await, stands("PENDING", 0, false));
     }
@@ -182,7 +182,7 @@ on_both_engines! {
         hall.vote(&[1, 2], &b).await;
         for order in [[&a, &b], [&b, &a]] {
             hall.merge(&[&a], &b).await;
-            assert_eq!(refusal(&hall.try_moderate("RESTORE", &[&a]).await), "WRONG_STATE", "the other can still be seen");
+            assert_eq!(refusal(&hall.try_moderate("RESTORE", &[&a]).await), "WRONG_STATE", "the target is still visible");
             assert_eq!(refusal(&ana.mutate("postComment", again.clone()).await), "DUPLICATE");
             hall.moderator.moderate("HIDE", &[&b]).await;
             let restored = hall.moderator.moderate("RESTORE", &order.map(String::as_str)).await;
@@ -199,12 +199,12 @@ on_both_engines! {
             assert_eq!(event["commentId"], json!(id), "{event}");
             last.push((event["comment"]["state"].clone(), event["comment"]["votes"].clone()));
         }
-        assert_eq!(last[3..], [(json!("PUBLISHED"), json!(2)), (json!("HIDDEN"), json!(2))], "both have changed");
+        assert_eq!(last[3..], [(json!("PUBLISHED"), json!(2)), (json!("HIDDEN"), json!(2))], "both comments changed");
         assert_eq!(hall.stand(&b).await, stands("HIDDEN", 2, false));
         hall.moderator.moderate("RESTORE", &[&b]).await;
         hall.merge(&[&a], &b).await;
         hall.moderator.moderate("HIDE", &[&b]).await;
-        assert_eq!(done(&ana.mutate("postComment", again).await)["state"], "PUBLISHED", "nobody can see what was said");
+        assert_eq!(done(&ana.mutate("postComment", again).await)["state"], "PUBLISHED", "the duplicate is not visible");
     }
 
     async fn an_author_does_not_vote_for_their_own_comment_through_a_merge(env) {
@@ -213,7 +213,7 @@ on_both_engines! {
         let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
         done(&ben.mutate("voteComment", json!({ "commentId": a })).await);
         hall.vote(&[0], &a).await;
-        assert_eq!(hall.merge(&[&a], &b).await["votes"], 1, "one person besides the author wants it");
+        assert_eq!(hall.merge(&[&a], &b).await["votes"], 1, "only other persons' votes count");
         assert_eq!(hall.seen_by(&ben, &b).await["viewerHasVoted"], false);
         assert_eq!(hall.seen_by(&hall.voters[0], &b).await["viewerHasVoted"], true);
         withdraw(&ben, &b).await;
@@ -230,14 +230,14 @@ on_both_engines! {
         hall.vote(&[1], &b).await;
         hall.merge(&[&a], &b).await;
         let vote = async |voter: usize, up: bool| done(&hall.voters[voter].mutate("voteComment", json!({ "commentId": b, "up": up })).await);
-        assert_eq!(vote(0, true).await["votes"], 2, "they have voted for it already");
+        assert_eq!(vote(0, true).await["votes"], 2, "their vote is already counted");
         let gone = vote(1, false).await;
         assert_eq!((&gone["votes"], &gone["viewerHasVoted"]), (&json!(1), &json!(false)));
         assert_eq!(vote(1, false).await["votes"], 1);
         assert_eq!(vote(0, false).await["votes"], 0);
         assert_eq!(vote(0, true).await["votes"], 1);
         withdraw(&ben, &b).await;
-        assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 0, false), "what was taken back stays taken back");
+        assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 0, false), "withdrawn votes stay withdrawn");
     }
 
     async fn the_author_of_a_withdrawn_merged_comment_still_sees_the_answer(env) {
@@ -254,7 +254,7 @@ on_both_engines! {
         hall.merge(&[&c], &d).await;
         withdraw(&ana, &c).await;
         withdraw(&ben, &d).await;
-        assert_eq!(hall.stand(&c).await.0, "WITHDRAWN", "their own word counts, not what becomes of the other");
+        assert_eq!(hall.stand(&c).await.0, "WITHDRAWN", "the author's withdrawal is final");
     }
 
     async fn a_withdrawn_comment_no_longer_counts_in_a_merge(env) {
@@ -277,7 +277,7 @@ on_both_engines! {
         withdraw(&dana, &d).await;
         assert_eq!(wire.import(&[("c", "", true)]).await["removed"], 1);
         let event = live.next().await;
-        assert_eq!((&event["commentId"], &event["comment"]["votes"]), (&json!(b), &json!(2)), "what nobody had voted for changed nothing");
+        assert_eq!((&event["commentId"], &event["comment"]["votes"]), (&json!(b), &json!(2)), "a comment without votes changes no count");
         // Voters of the withdrawn comment may vote for the target, and withdraw only that vote.
         hall.vote(&[0], &b).await;
         assert_eq!(hall.stand(&b).await, stands("PUBLISHED", 3, false));
@@ -302,7 +302,7 @@ on_both_engines! {
                   DELETE FROM seaql_migrations WHERE version = 'm0014_merged_votes'").await;
         env.service(0).app().store.migrate().await.unwrap();
         assert_eq!(hall.stand(&b).await, stands("PUBLISHED", 3, false));
-        assert_eq!(hall.stand(&c).await.1, 7, "nothing else is counted");
+        assert_eq!(hall.stand(&c).await.1, 7, "nothing else is recounted");
     }
 
     async fn merging_does_not_reveal_comments_of_other_meetings(env) {
@@ -326,10 +326,10 @@ on_both_engines! {
         }
         let other = id_of(&ana.post(&far, "Ашық").await);
         admin.moderate("APPROVE", &[&other]).await;
-        assert_eq!(refusal(&merge(&other).await), "INVALID", "this one everybody can see");
+        assert_eq!(refusal(&merge(&other).await), "INVALID", "a public comment is reported as invalid");
         for ids in [[&secret, &other], [&other, &secret]] {
             let both = hall.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": ids })).await;
-            assert_eq!(both, hidden, "nor beside one that can be seen");
+            assert_eq!(both, hidden, "hidden also next to a visible comment");
         }
     }
 

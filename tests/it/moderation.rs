@@ -30,10 +30,10 @@ on_both_engines! {
         assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 0, "none was approved");
         let approved = moderator.moderate("APPROVE", &[&ids[1], &ids[2], &ids[1]]).await;
         let states: Vec<_> = approved.as_array().unwrap().iter().map(|one| &one["state"]).collect();
-        assert_eq!(states, ["PUBLISHED"; 3], "also what is named twice is shown as it is");
+        assert_eq!(states, ["PUBLISHED"; 3], "repeated ids are returned too");
         let head = moderator.meeting(&meeting).await["commentsHead"].clone();
         moderator.moderate("APPROVE", &[&ids[1], &ids[2]]).await;
-        assert_eq!(moderator.meeting(&meeting).await["commentsHead"], head, "what is approved stays so, without an event");
+        assert_eq!(moderator.meeting(&meeting).await["commentsHead"], head, "approving again records no event");
         for (action, reason) in [("REJECT", json!(null)), ("HIDE", json!("  "))] {
             let input = json!({ "commentIds": [ids[1]], "action": action, "reason": reason });
             let payload = moderator.mutate("moderateComments", input).await;
@@ -68,7 +68,7 @@ on_both_engines! {
         let (one, two) = tokio::join!(select(&first), select(&second));
         assert!(one["refusal"].is_null() && two["refusal"].is_null());
         let selected = moderator.comments(&meeting, json!({ "states": ["SELECTED"] })).await;
-        assert_eq!(selected.len(), 1, "two moderators at once select one");
+        assert_eq!(selected.len(), 1, "concurrent selections leave one");
         let answered = moderator.mutate("answerComment", json!({ "commentId": first, "answer": "Мамырда" })).await["comment"].clone();
         assert_eq!((answered["state"].as_str(), answered["answer"].as_str()), (Some("ANSWERED"), Some("Мамырда")));
         assert_eq!(refusal(&select(&first).await), "WRONG_STATE");
@@ -118,8 +118,8 @@ on_both_engines! {
                 let all = other.comments(&meeting, json!({})).await;
                 all.into_iter().find(|one| one["id"] == id).unwrap()["state"].clone()
             };
-            assert_eq!(state(&theirs).await, "PENDING", "all or none");
-            assert!(decide("REJECT", &[&own]).await["refusal"].is_null(), "taking it down needs nobody");
+            assert_eq!(state(&theirs).await, "PENDING", "all or nothing");
+            assert!(decide("REJECT", &[&own]).await["refusal"].is_null(), "rejecting one's own comment is allowed");
             assert_eq!(refusal(&decide("RESTORE", &[&own]).await), "INVALID");
             // Nor through a merge: a merged comment returns to its former state.
             assert!(decide("APPROVE", &[&theirs]).await["refusal"].is_null());
@@ -129,7 +129,7 @@ on_both_engines! {
             assert_eq!(refusal(&both.mutate("answerComment", json!({ "commentId": second })).await), "WRONG_STATE");
             assert_eq!(refusal(&both.mutate("selectComment", json!({ "commentId": second })).await), "WRONG_STATE");
             other.moderate("APPROVE", &[&second]).await;
-            assert!(decide("APPROVE", &[&second]).await["refusal"].is_null(), "it is public already");
+            assert!(decide("APPROVE", &[&second]).await["refusal"].is_null(), "it is already public");
             assert!(decide("HIDE", &[&second]).await["refusal"].is_null());
             assert_eq!(refusal(&decide("RESTORE", &[&second]).await), "INVALID");
             other.moderate("RESTORE", &[&second, &own]).await;
@@ -146,7 +146,7 @@ on_both_engines! {
         assert_eq!(public, json!({ "mode": "BEFORE", "slowModeSeconds": 5, "acceptingComments": true, "blockedWords": null }));
         let version = moderator.meeting(&meeting).await["version"].clone();
         moderator.mutate("setModeration", set).await;
-        assert_eq!(moderator.meeting(&meeting).await["version"], version, "the same settings again change nothing");
+        assert_eq!(moderator.meeting(&meeting).await["version"], version, "identical settings change nothing");
         for change in [json!({ "slowModeSeconds": 3601 }), json!({ "slowModeSeconds": -1 }), json!({ "blockedWords": vec!["а"; 501] })] {
             let mut input = change.clone();
             input["meetingId"] = json!(meeting);

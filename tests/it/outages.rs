@@ -14,7 +14,7 @@ async fn ready(env: &TestEnv, replica: usize) -> (u16, Value) {
 async fn until_bus_is(env: &TestEnv, replica: usize, up: bool) -> Value {
     let good = |(_, said): &(u16, Value)| said["checks"]["bus"] == up;
     let (status, said) = until(|| ready(env, replica), || env.advance(TimeDelta::seconds(1)), good).await;
-    assert_eq!(status, 200, "without the bus the service goes on: {said}");
+    assert_eq!(status, 200, "the service works without the bus: {said}");
     said
 }
 
@@ -60,7 +60,7 @@ async fn starts_without_the_bus_and_connects_later() {
     let mut near = env.anonymous().follow_comments(&meeting, None, "PUBLIC").await;
     let mut far = env.anonymous().at(env.host(second)).follow_comments(&meeting, None, "PUBLIC").await;
     ana.post(&meeting, "Бір").await;
-    assert_eq!(near.next().await["comment"]["body"], "Бір", "on the same replica nothing waits for the bus");
+    assert_eq!(near.next().await["comment"]["body"], "Бір", "the same replica does not need the bus");
     assert_eq!(far.next_event_in(&env).await["comment"]["body"], "Бір");
     wire.restore();
     until_bus_is(&env, 0, true).await;
@@ -111,7 +111,7 @@ async fn post_until_done(author: Actor, meeting: String, body: String) -> (Strin
                 assert!(error["extensions"]["errorId"].is_string(), "{error}");
                 for secret in ["sql", "connection", "pool", "io error", "postgres"] {
                     let text = error["message"].as_str().unwrap().to_lowercase();
-                    assert!(!text.contains(secret), "what is inside is shown: {error}");
+                    assert!(!text.contains(secret), "internals are exposed: {error}");
                 }
             }
             Some(other) => panic!("{other}: {answer}"),
@@ -156,11 +156,11 @@ async fn broken_database_connections_lose_and_duplicate_nothing() {
             acknowledged.insert(body, id);
         }
     }
-    assert!(sent > 100, "something was sent again");
+    assert!(sent > 100, "at least one post was retried");
     let reader = env.anonymous();
     let kept = reader.comments(&meeting, json!({})).await;
     let listed: Vec<String> = kept.iter().map(id_of).collect();
-    assert_eq!(listed, seen, "what was followed is what is listed, in the same order");
+    assert_eq!(listed, seen, "the events equal the list, in order");
     let mut wanted: Vec<String> = acknowledged.into_values().collect();
     let mut found = listed;
     wanted.sort();
@@ -181,11 +181,11 @@ async fn is_not_ready_without_the_database_and_recovers() {
     let answer = ana.try_mutate("postComment", json!({ "meetingId": meeting, "body": "Бар ма?" })).await;
     let error = &answer["errors"][0];
     assert_eq!(error["extensions"]["code"], "INTERNAL", "{answer}");
-    assert_eq!(error["extensions"].as_object().unwrap().len(), 2, "the code and the id, and nothing else: {error}");
+    assert_eq!(error["extensions"].as_object().unwrap().len(), 2, "only the code and the error id: {error}");
     let units = ana.query("{ region(code: \"751110000\") { names { kk } } }", json!({})).await;
-    assert_eq!(units["region"]["names"]["kk"], "Алмалы ауданы", "units need no database");
+    assert_eq!(units["region"]["names"]["kk"], "Алмалы ауданы", "regions are served without the database");
     wire.restore();
     until(|| ready(&env, 0), || env.advance(TimeDelta::seconds(1)), |(status, _)| *status == 200).await;
     ana.post(&meeting, "Қайтты").await;
-    assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Қайтты", "the stream was never cut");
+    assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Қайтты", "the stream was not interrupted");
 }

@@ -63,10 +63,10 @@ async fn rejects_a_response_beyond_two_megabytes() {
     let anonymous = env.anonymous();
     let query = |times: usize| repeated(&meeting, times);
     let (status, _, answer) = send(&anonymous, RESPONSE, &query(15), json!({})).await;
-    assert!(status == 200 && answer.get("errors").is_none(), "a megabyte and a half: {status}");
+    assert!(status == 200 && answer.get("errors").is_none(), "1.5 MB are accepted: {status}");
     let (status, _, answer) = send(&anonymous, RESPONSE, &query(49), json!({})).await;
     assert_eq!((status, error_code(&answer), answer["errors"].as_array().unwrap().len()), (400, "COST_EXCEEDED", 1));
-    assert!(answer.get("data").is_none(), "no part of it is sent");
+    assert!(answer.get("data").is_none(), "no partial data is sent");
     let (kind, payload) = over_socket(&anonymous, &query(49)).await;
     assert_eq!((kind.as_str(), &payload[0]["extensions"]["code"]), ("error", &json!("COST_EXCEEDED")));
 }
@@ -164,7 +164,7 @@ async fn unread_responses_use_bounded_memory() {
             }
         }
     });
-    let (_, wait, answer) = refused.await.expect("what is held is bounded");
+    let (_, wait, answer) = refused.await.expect("held memory is bounded");
     assert_eq!((error_code(&answer), wait.as_deref()), ("RATE_LIMITED", Some("1")), "{answer}");
     assert_eq!(answer["errors"][0]["extensions"]["scope"], "SERVICE");
     let most = peak_memory(&program);
@@ -206,13 +206,13 @@ async fn rejects_mutations_beyond_the_concurrency_limit_but_answers_queries() {
     let refused = until(ask, || env.advance(TimeDelta::milliseconds(500)), Option::is_some).await;
     let refused = refused.unwrap().unwrap().unwrap_err();
     let expected = (503, Some("1".to_owned()), "RATE_LIMITED".to_owned(), "SERVICE".to_owned());
-    assert_eq!(refused, expected, "one has no place");
+    assert_eq!(refused, expected, "one exceeds the limit");
     let seen = env.anonymous().query("{ regions(first: 1) { totalCount } }", json!({})).await;
-    assert!(seen["regions"]["totalCount"].is_i64(), "queries have places of their own");
-    assert!(posts.try_join_next().is_none(), "the two that have a place still wait for the writer");
+    assert!(seen["regions"]["totalCount"].is_i64(), "queries have their own limit");
+    assert!(posts.try_join_next().is_none(), "the two admitted mutations still wait for the writer");
     drop(writer);
     while let Some(posted) = posts.join_next().await {
         assert_eq!(posted.unwrap(), Ok(()));
     }
-    assert_eq!(post(env.citizen("Late"), meeting).await, Ok(()), "and whoever was refused may come again");
+    assert_eq!(post(env.citizen("Late"), meeting).await, Ok(()), "later mutations are accepted");
 }

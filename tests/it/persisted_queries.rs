@@ -31,7 +31,7 @@ async fn listed(dir: &tempfile::TempDir) -> TestEnv {
         .map(|(id, kind, body)| json!({ "id": id, "name": id, "type": kind, "body": body }));
     let text = json!({ "format": "apollo-persisted-query-manifest", "version": 1, "operations": operations });
     std::fs::write(&manifest, text.to_string()).expect("the manifest is written");
-    let path = manifest.to_str().expect("a plain path");
+    let path = manifest.to_str().expect("a UTF-8 path");
     TestEnv::with(Engine::Embedded, &[("KEZDESU_OPERATIONS", path), ("KEZDESU_SAFELIST", "public")]).await
 }
 
@@ -47,7 +47,7 @@ on_both_engines! {
         let (_, again) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
         assert_eq!(again, first);
         let (_, other) = post(&env.anonymous(), json!({ "documentId": format!("sha256:{HASH}") })).await;
-        assert_eq!(other, json!({ "data": { "viewer": null } }), "the text is shared, the answer is not");
+        assert_eq!(other, json!({ "data": { "viewer": null } }), "the text is shared, the response is not");
         let get = web().get(format!("http://{}/graphql", env.host(0)));
         let get = get.query(&[("extensions", by_hash(HASH).to_string())]).send().await.unwrap();
         assert!(get.headers().contains_key("etag"));
@@ -115,9 +115,9 @@ async fn a_safelist_restricts_the_public_but_not_staff() {
         let (status, answer) = post(&one, json!({ "query": WHO })).await;
         assert_eq!((status, error_code(&answer)), (403, "FORBIDDEN"));
         let (status, _) = post(&one, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
-        assert_eq!(status, 403, "to register is not to be listed");
+        assert_eq!(status, 403, "registering does not add to the safelist");
         let (_, answer) = post(&one, json!({ "extensions": by_hash(HASH) })).await;
-        assert_eq!(error_code(&answer), "PERSISTED_QUERY_NOT_FOUND", "what may not run is not kept");
+        assert_eq!(error_code(&answer), "PERSISTED_QUERY_NOT_FOUND", "forbidden texts are not registered");
     }
     let listed = "query Region($code: KatoCode!) { region(code: $code) { name } }";
     let variables = json!({ "code": HOST }).to_string();
@@ -132,14 +132,14 @@ async fn a_safelist_restricts_the_public_but_not_staff() {
         let answer = get.query(&[("query", query.as_str()), ("variables", &variables)]).send().await.unwrap();
         assert_eq!(answer.status(), status, "{accept}: {query}");
         if status == 403 {
-            assert_eq!(answer.headers()["cache-control"], "no-store", "a proxy keeps no refusal");
+            assert_eq!(answer.headers()["cache-control"], "no-store", "rejections must not be cached");
         }
     }
     let staff = env.akimat(HOST);
     let (_, registered) = post(&staff, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
     assert!(registered["data"].is_object());
     let (status, _) = post(&env.anonymous(), json!({ "extensions": by_hash(HASH) })).await;
-    assert_eq!(status, 403, "what staff has registered is not listed either");
+    assert_eq!(status, 403, "texts registered by staff are not in the safelist");
     let (_, answer) = post(&staff, json!({ "query": WHO })).await;
     assert!(answer["data"]["viewer"]["subject"].is_string(), "{answer}");
 

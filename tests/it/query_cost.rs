@@ -32,7 +32,7 @@ async fn limits_the_query_and_variables_kept_for_a_subscriber() {
     let many = Value::Array(vec![json!({ "a": 0 }); 9_000]);
     let undeclared = json!({ "id": meeting, "more": many });
     let event = first_event(&anonymous, FOLLOW, &undeclared).await;
-    assert!(event.contains("timeSplit") && !event.contains("errors"), "what nobody declares is left out: {event}");
+    assert!(event.contains("timeSplit") && !event.contains("errors"), "undeclared variables are dropped: {event}");
     let padded = format!("{FOLLOW} #{}", "x".repeat(17_000));
     for (query, variables) in
         [(FOLLOW, json!({ "id": "x".repeat(17_000) })), (padded.as_str(), json!({ "id": meeting }))]

@@ -32,17 +32,13 @@ async fn people_post_through_a_flood(engine: Engine) {
         tally.answered,
         tally.refused,
     );
-    assert!(
-        tally.others.is_empty(),
-        "attackers are answered or refused, and told nothing else: {:?}",
-        tally.others.first()
-    );
-    assert!(tally.refused > 0, "the budget of one address is spent: {tally:?}");
+    assert!(tally.others.is_empty(), "unexpected response to an attacker: {:?}", tally.others.first());
+    assert!(tally.refused > 0, "the address must exceed its budget: {tally:?}");
     assert!(memory < before + MOST_MEMORY, "{before} MiB, then {memory} MiB");
     assert_eq!(
         staff.comments(&meeting, serde_json::json!({})).await.len(),
         2 * POSTS,
-        "what was acknowledged is there"
+        "every acknowledged post is stored"
     );
 }
 

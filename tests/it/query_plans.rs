@@ -79,7 +79,7 @@ on_both_engines! {
             reads_only(&plan, "comments_most_voted_idx");
             if after.is_some() || before.is_some() {
                 let begins = if env.engine == Engine::Embedded { "<expr>" } else { "ROW(" };
-                assert!(plan.contains(begins), "it begins at its place: {plan}");
+                assert!(plan.contains(begins), "the scan must start at the cursor: {plan}");
             }
         }
     }

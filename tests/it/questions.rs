@@ -24,7 +24,7 @@ on_both_engines! {
         assert_eq!((waiting["receipt"].as_str(), waiting["state"].as_str()), (Some("Q-0001"), Some("PENDING")));
         assert_eq!(env.anonymous().comments(&before, json!({})).await.len(), 0);
         assert_eq!(ben.comments(&before, json!({})).await.len(), 0);
-        assert_eq!(ana.comments(&before, json!({})).await.len(), 1, "the author sees what waits");
+        assert_eq!(ana.comments(&before, json!({})).await.len(), 1, "the author sees pending comments");
         env.moderator(HOST).moderate("APPROVE", &[&id_of(&waiting)]).await;
         assert_eq!(env.anonymous().comments(&before, json!({})).await.len(), 1);
     }
@@ -42,7 +42,7 @@ on_both_engines! {
         assert!(post("Вода в храме").await["refusal"].is_null());
         assert_eq!(refusal(&post("Вода в храме ").await), "DUPLICATE");
         assert_eq!(ana.comments(&meeting, json!({})).await.len(), 2);
-        assert_eq!(ana.post(&meeting, "Тағы").await["receipt"], "Q-0003", "a refused post takes no number");
+        assert_eq!(ana.post(&meeting, "Тағы").await["receipt"], "Q-0003", "a rejected post uses no receipt");
     }
 
     async fn posting_is_open_only_while_the_meeting_and_the_moderator_allow_it(env) {
@@ -91,9 +91,9 @@ on_both_engines! {
         assert_eq!(env.citizen("Dana").mutate("voteComment", vote(true)).await["comment"]["votes"], 2);
         assert_eq!(ben.mutate("voteComment", vote(false)).await["comment"]["votes"], 1);
         assert_eq!(ben.mutate("voteComment", vote(false)).await["comment"]["votes"], 1);
-        assert_eq!(refusal(&ana.mutate("voteComment", vote(true)).await), "INVALID", "not for one's own");
+        assert_eq!(refusal(&ana.mutate("voteComment", vote(true)).await), "INVALID", "authors cannot vote for their own comments");
         let answers = futures_util::future::join_all((0..8).map(|_| ben.mutate("voteComment", vote(true)))).await;
-        assert!(answers.iter().all(|payload| payload["comment"]["votes"] == 2), "all at once count once too");
+        assert!(answers.iter().all(|payload| payload["comment"]["votes"] == 2), "concurrent votes count once");
         let list = env.anonymous().comments(&meeting, json!({ "orderBy": "MOST_VOTED" })).await;
         assert_eq!(list[0]["votes"], 2);
     }
@@ -106,7 +106,7 @@ on_both_engines! {
         assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN");
         assert_eq!(ana.mutate("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
         assert_eq!(ana.mutate("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
-        assert_eq!(refusal(&ben.mutate("withdrawComment", comment.clone()).await), "NOT_FOUND", "what is hidden is not there");
+        assert_eq!(refusal(&ben.mutate("withdrawComment", comment.clone()).await), "NOT_FOUND", "hidden comments look missing");
         assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 0);
     }
 
@@ -120,7 +120,7 @@ on_both_engines! {
             env.anonymous().comments(&meeting, filter).await.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(found(json!({ "search": "кашан ЖОЛ" })).await, ["Q-0001"]);
-        assert_eq!(found(json!({ "search": "%" })).await, ["Q-0002"], "signs are found as they are");
+        assert_eq!(found(json!({ "search": "%" })).await, ["Q-0002"], "signs are matched literally");
         assert_eq!(found(json!({ "kinds": ["PROPOSAL"] })).await, ["Q-0002"]);
         assert_eq!(found(json!({ "label": "жол_1" })).await, ["Q-0001"]);
         assert_eq!(found(json!({ "label": "Road \"1\"" })).await, ["Q-0001"]);
@@ -176,7 +176,7 @@ on_both_engines! {
         moderator.moderate("APPROVE", &[&waiting]).await;
         assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 1);
         import("Жаман сөз").await;
-        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 0, "nobody has approved this text");
+        assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 0, "the new text is not approved");
         assert_eq!(moderator.comments(&meeting, json!({})).await[0]["state"], "PENDING");
     }
 
@@ -205,7 +205,7 @@ on_both_engines! {
         moderator.moderate("APPROVE", &[&first]).await;
         env.advance(TimeDelta::minutes(10));
         import("a", "", "Төрт").await;
-        assert_eq!(state(0).await, "PUBLISHED", "they may write again");
+        assert_eq!(state(0).await, "PUBLISHED", "the mute has expired");
     }
 
     async fn comments_deleted_on_their_platform_cannot_be_restored(env) {
@@ -232,7 +232,7 @@ on_both_engines! {
             assert_eq!(refusal(&moderator.mutate("moderateComments", restore).await), "WRONG_STATE");
         }
         let public = env.anonymous().comments(&meeting, json!({})).await;
-        assert_eq!(bodies(&public), ["Сұрақ answered"], "what was answered stays");
+        assert_eq!(bodies(&public), ["Сұрақ answered"], "answered comments stay");
         assert_eq!(import(true).await["removed"], 0);
     }
 
@@ -260,7 +260,7 @@ on_both_engines! {
         assert_eq!(import(0, &[("brief", false), ("brief", true), ("brief", false)]).await, [1, 1, 0, 1]);
         assert_eq!(bodies(&moderator.comments(&meeting, json!({})).await), ["Сұрақ brief"]);
         assert!(env.anonymous().comments(&meeting, json!({})).await.is_empty());
-        assert_eq!(import(1, &[("late", false)]).await, [1, 0, 0, 0], "another broadcast has ids of its own");
+        assert_eq!(import(1, &[("late", false)]).await, [1, 0, 0, 0], "external ids are per broadcast");
 
         let Some(GlobalId::Broadcast(broadcast)) = GlobalId::parse(&broadcasts[0]) else { panic!("{broadcasts:?}") };
         let remembered = async || {

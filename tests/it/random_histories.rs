@@ -51,11 +51,11 @@ impl Shown {
                 self.shown = seq;
             }
             "HEARTBEAT" => {
-                assert!(prev == self.shown && seq >= self.last, "a hole or a step back: {event}");
+                assert!(prev == self.shown && seq >= self.last, "a gap or a step back: {event}");
                 self.last = seq;
             }
             kind => {
-                assert_eq!(prev, self.shown, "a hole or a repeat: {event}");
+                assert_eq!(prev, self.shown, "a gap or a duplicate: {event}");
                 assert!(seq > self.last, "{event}");
                 (self.last, self.shown) = (seq, seq);
                 let id = event["commentId"].as_str().unwrap().to_owned();
@@ -105,7 +105,7 @@ impl Follower {
         let short = |comment: &Value| json!([comment["id"], comment["body"], comment["state"], comment["votes"]]);
         let wanted: Vec<Value> = sorted(listed.iter().map(short));
         let ask = || async {
-            assert!(!self.task.is_finished(), "the follower goes on");
+            assert!(!self.task.is_finished(), "the subscriber must not end");
             sorted(self.shown.lock().unwrap().comments.values().map(short))
         };
         until(ask, || env.advance(TimeDelta::seconds(1)), |shown| *shown == wanted).await;
@@ -208,12 +208,12 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
     env.advance(TimeDelta::seconds(2));
     let (public, all) = (json!({}), json!({}));
     let (listed, whole) = (anonymous.comments(&meeting, public).await, moderator.comments(&meeting, all).await);
-    assert!(!listed.is_empty() && whole.len() > listed.len(), "the history shows and hides");
+    assert!(!listed.is_empty() && whole.len() > listed.len(), "the history must publish and hide comments");
     for (n, follower) in followers.iter().enumerate() {
         follower.agrees(&env, if n < 2 { &listed } else { &whole }).await;
     }
     let selected = whole.iter().filter(|comment| comment["state"] == "SELECTED").count();
-    assert!(selected <= 1, "one is answered at a time");
+    assert!(selected <= 1, "at most one comment is selected");
     // A late subscriber that replays everything sees the same.
     let late = Follower::start(anonymous, &meeting, "PUBLIC", None);
     late.agrees(&env, &listed).await;

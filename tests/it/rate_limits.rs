@@ -76,7 +76,7 @@ enum Door<'a> {
 impl Door<'_> {
     async fn socket(actor: &Actor, forwarded: &str) -> Self {
         let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
-        let mut socket = Socket::try_open(&actor.host, &headers).await.expect("it opens");
+        let mut socket = Socket::try_open(&actor.host, &headers).await.expect("the handshake succeeds");
         let token = format!("Bearer {}", actor.token.as_deref().expect("a token"));
         socket.send(&json!({ "type": "connection_init", "payload": { "authorization": token } })).await;
         assert_eq!(socket.receive().await["type"], "connection_ack");
@@ -109,8 +109,8 @@ impl Door<'_> {
             return None;
         }
         assert_eq!(limit["code"], "RATE_LIMITED", "{answer}");
-        assert!(answer.get("data").is_none(), "nothing of it was run: {answer}");
-        Some(limit["retryAfterMs"].as_u64().unwrap_or_else(|| panic!("how long? {answer}")))
+        assert!(answer.get("data").is_none(), "nothing was executed: {answer}");
+        Some(limit["retryAfterMs"].as_u64().unwrap_or_else(|| panic!("no retryAfterMs: {answer}")))
     }
 }
 
@@ -129,11 +129,15 @@ async fn limits_the_mutations_of_a_person_over_every_transport() {
             assert_eq!(
                 door.wait(&ana, distinct(&operation, 3)).await,
                 Some(20_000),
-                "{what:?}: all doors count together"
+                "{what:?}: all transports share the limit"
             );
         }
-        assert_eq!(doors[1].wait(&ana, what.other().operation(&scene)).await, None, "each is counted for itself");
-        assert_eq!(Door::Http("203.0.113.7").wait(&ben, distinct(&operation, 4)).await, None, "and each person");
+        assert_eq!(doors[1].wait(&ana, what.other().operation(&scene)).await, None, "each kind has its own limit");
+        assert_eq!(
+            Door::Http("203.0.113.7").wait(&ben, distinct(&operation, 4)).await,
+            None,
+            "each person has their own limit"
+        );
         scene.env.advance(TimeDelta::milliseconds(19_999));
         for door in &mut doors {
             assert_eq!(door.wait(&ana, distinct(&operation, 5)).await, Some(1), "{what:?}");
@@ -170,8 +174,12 @@ async fn limits_the_mutations_of_an_address_behind_trusted_proxies() {
             assert_eq!(door.wait(&people[2], operation.clone()).await, Some(20_000), "{what:?}");
         }
         let other = what.other().operation(&scene);
-        assert_eq!(third[1].wait(&people[2], other).await, None, "each is counted for itself");
-        assert_eq!(Door::Http("203.0.113.8").wait(&people[2], operation.clone()).await, None, "and each address");
+        assert_eq!(third[1].wait(&people[2], other).await, None, "each kind has its own limit");
+        assert_eq!(
+            Door::Http("203.0.113.8").wait(&people[2], operation.clone()).await,
+            None,
+            "each address has its own limit"
+        );
         scene.env.advance(TimeDelta::milliseconds(19_999));
         assert_eq!(third[1].wait(&people[3], operation.clone()).await, Some(1), "{what:?}");
         scene.env.advance(TimeDelta::milliseconds(1));
@@ -193,11 +201,11 @@ async fn counts_each_mutation_of_a_document() {
         let fields: Vec<_> = (first..first + posts).map(post).collect();
         format!("mutation {{ ...all }} fragment all on Mutation {{ {} }}", fields.join(" "))
     };
-    assert_eq!(ana.error(&document(0, 4), json!({})).await, "COST_EXCEEDED", "more than a minute's worth never fits");
+    assert_eq!(ana.error(&document(0, 4), json!({})).await, "COST_EXCEEDED", "a document above the limit never fits");
     let done = ana.query(&document(0, 2), json!({})).await;
     assert!(done["p0"]["refusal"].is_null() && done["p1"]["refusal"].is_null(), "{done}");
     assert_eq!(ana.error(&document(2, 2), json!({})).await, "RATE_LIMITED");
-    assert_eq!(ana.comments(&scene.meeting, json!({})).await.len(), 3, "nothing of what was refused was run");
+    assert_eq!(ana.comments(&scene.meeting, json!({})).await.len(), 3, "rejected mutations were not executed");
     let done = ana.query(&document(2, 1), json!({})).await;
     assert!(done["p2"]["refusal"].is_null(), "{done}");
 }

@@ -35,7 +35,7 @@ on_both_engines! {
             if page["pageInfo"]["hasNextPage"] == false { break }
         }
         assert_eq!(codes.len(), 15_594);
-        assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "every unit once, in order");
+        assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "every region once and in order");
         let counts = "{ akims: regions(hasAkim: true) { totalCount } found: regions(search: \"караганды\", kinds: [OBLAST]) { nodes { names { kk } } } \
                       region(code: \"350000000\") { descendants(kinds: [RURAL_OKRUG]) { totalCount } children { totalCount } } }".replace("\\", "");
         let found = anonymous.query(&counts, json!({})).await;
@@ -118,10 +118,10 @@ on_both_engines! {
             env.anonymous().query(query, json!({ "code": code })).await["region"].clone()
         };
         import(old, "2026-01-01").await.unwrap();
-        assert_eq!(unit("103230000").await["validFrom"], json!(null), "the first edition tells what has been all along");
-        assert_eq!(unit("750000000").await["validTo"], "2026-01-01", "what the edition does not have has ended");
+        assert_eq!(unit("103230000").await["validFrom"], json!(null), "regions of the first edition have no start date");
+        assert_eq!(unit("750000000").await["validTo"], "2026-01-01", "missing regions end");
         let again = import(old, "2026-02-01").await.unwrap();
-        assert!(again.diff.is_empty(), "the same edition again changes nothing");
+        assert!(again.diff.is_empty(), "importing the same edition changes nothing");
         let report = import(new, "2026-03-01").await.unwrap();
         assert_eq!((report.diff.added.len(), report.diff.renamed.len(), report.diff.ended.len()), (1, 1, 1));
         assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыстау ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
@@ -132,14 +132,14 @@ on_both_engines! {
         let broken = import("103200000,10,32,00,000,2,А,Б,2\n", "2026-04-01").await.unwrap_err();
         assert_eq!(broken.to_string(), "row 2: nothing in the file stands above 103200000");
         assert_eq!(unit("103400000").await["names"]["kk"], "Жаңа ауданы", "a broken file changes nothing");
-        assert!(import(old, "2026-02-15").await.is_err(), "an older edition is not applied over a newer");
+        assert!(import(old, "2026-02-15").await.is_err(), "an older edition is rejected");
         let corrected = new.replace("Шыңғыстау ауданы", "Шыңғыс ауданы");
         let report = import(&corrected, "2026-03-01").await.unwrap();
         assert_eq!(report.diff.renamed.len(), 1, "an edition of the same day corrects it");
         assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыс ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
         assert_eq!(import(old, "2026-05-01").await.unwrap().diff.added.len(), 1);
         let back = json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": "2026-05-01", "validTo": null });
-        assert_eq!(unit("103230000").await, back, "what had ended may come back");
+        assert_eq!(unit("103230000").await, back, "an ended region may return");
     }
 
     async fn rejects_a_truncated_file(env) {

@@ -15,8 +15,8 @@ async fn begun(mut live: Subscription) -> Subscription {
 async fn read_until(answer: &mut reqwest::Response, end: &str) -> String {
     let mut text = String::new();
     while !text.contains(end) {
-        let chunk = tokio::time::timeout(TIMEOUT, answer.chunk()).await.expect("it comes").unwrap();
-        text.push_str(std::str::from_utf8(&chunk.expect("it goes on")).unwrap());
+        let chunk = tokio::time::timeout(TIMEOUT, answer.chunk()).await.expect("data arrives in time").unwrap();
+        text.push_str(std::str::from_utf8(&chunk.expect("the output continues")).unwrap());
     }
     text
 }
@@ -65,7 +65,7 @@ on_both_engines! {
         moderator.moderate("REJECT", &[&secret]).await;
         moderator.moderate("APPROVE", &[&open]).await;
         for live in [&mut public, &mut anonymous] {
-            assert_eq!(live.next().await["comment"]["body"], "ашық", "what is not public never comes");
+            assert_eq!(live.next().await["comment"]["body"], "ашық", "unpublished comments are never sent");
         }
         // Resumed from the start, while the moderators' rendering is cached.
         let mut again = begun(env.anonymous().follow(OWN, json!({ "id": meeting, "after": 0 })).await).await;
@@ -94,7 +94,7 @@ on_both_engines! {
             assert_eq!(live.next().await["kind"], "REMOVED");
         }
         let mut late = begun(env.anonymous().follow(OWN, json!({ "id": meeting, "after": 3 })).await).await;
-        assert_eq!(late.next().await["comment"]["body"], "Сұрақ 4", "what is hidden is not shown again");
+        assert_eq!(late.next().await["comment"]["body"], "Сұрақ 4", "hidden comments are not replayed");
     }
 
     async fn validates_each_post_of_a_batch_by_itself(env) {
@@ -120,8 +120,8 @@ on_both_engines! {
         );
         assert!(ours.iter().all(|payload| payload["refusal"].is_null()));
         let once: std::collections::BTreeSet<_> = same_key.iter().map(|payload| id_of(&payload["comment"])).collect();
-        assert_eq!(once.len(), 1, "one comment, however often it is sent");
-        assert!(refused.iter().all(|payload| refusal(payload) == "MUTED"), "a refusal leaves no claim: {refused:?}");
+        assert_eq!(once.len(), 1, "one comment per key");
+        assert!(refused.iter().all(|payload| refusal(payload) == "MUTED"), "refusals do not claim the key: {refused:?}");
         let mut receipts: Vec<_> =
             env.moderator(HOST).comments(&meeting, json!({})).await.iter().map(|c| c["receipt"].to_string()).collect();
         receipts.sort();
@@ -131,7 +131,7 @@ on_both_engines! {
         let mut last = json!(0);
         for _ in 0..42 {
             let event = live.next().await;
-            assert_eq!(event["prev"], last, "no hole");
+            assert_eq!(event["prev"], last, "no gap");
             last = event["seq"].clone();
         }
     }
@@ -155,7 +155,7 @@ on_both_engines! {
         let text = read_until(&mut answer, &format!("id: {third}\n\n")).await;
         assert!(!text.contains("Екі") && text.contains("Үш"), "{text}");
         for id in ["soon", "-1", ".", "1.", &format!("{epoch}.-1"), &format!("{epoch}.soon")] {
-            assert_eq!(request(id).send().await.unwrap().status(), 400, "an id of no event is not a beginning: {id}");
+            assert_eq!(request(id).send().await.unwrap().status(), 400, "an invalid id is rejected: {id}");
         }
     }
 
@@ -175,7 +175,7 @@ on_both_engines! {
         let text = read_until(&mut answer, "Бір").await;
         let parts: Vec<_> = text.split("--graphql").filter(|part| part.contains('{')).collect();
         for part in &parts {
-            let (head, body) = part.trim().split_once("\r\n\r\n").expect("a head and a body");
+            let (head, body) = part.trim().split_once("\r\n\r\n").expect("a header block and a body");
             assert_eq!(head, "content-type: application/json");
             if let Ok(part) = serde_json::from_str::<Value>(body) {
                 assert!(part["payload"]["data"]["comments"]["seq"].is_i64(), "{part}");

@@ -146,7 +146,7 @@ fn reaching(kind: &str, selection: &str) -> String {
         "Comment" => {
             format!("{{ node(id: \"cmt_00000000000000000000000000\") {{ ... on Comment {{ {selection} }} }} }}")
         }
-        other => panic!("say how {other} is reached"),
+        other => panic!("define how {other} is reached"),
     }
 }
 
@@ -184,7 +184,7 @@ async fn every_page_costs_its_length_times_its_items() {
                         .iter()
                         .filter(|(kind, _)| kind == item)
                         .find(|(_, field)| pages.iter().any(|page| page.owner == bare(&field.ty.node)))
-                        .unwrap_or_else(|| panic!("nothing below {item} has pages: take it off"));
+                        .unwrap_or_else(|| panic!("nothing below {item} has pages: remove it from the test"));
                     let kind = bare(&between.ty.node);
                     let below = pages.iter().find(|page| page.owner == kind).unwrap().name.clone();
                     (format!("{} {{ ", between.name.node), below, " }")
@@ -198,7 +198,7 @@ async fn every_page_costs_its_length_times_its_items() {
             assert!(fits(&two(50)).await, "{owner}.{name} of {below}");
         }
         let unsaid = |leaves: usize| reaching(owner, &format!("{name} {{ nodes {{ {} }} }}", "id ".repeat(leaves)));
-        assert!(fits(&unsaid(497)).await && !fits(&unsaid(500)).await, "{owner}.{name} counts as twenty unless told");
+        assert!(fits(&unsaid(497)).await && !fits(&unsaid(500)).await, "{owner}.{name} costs twenty items by default");
     }
 }
 
@@ -214,7 +214,7 @@ async fn rejects_batched_requests() {
     for batch in [json!([one]), json!([one, one]), json!([one, { "query": "{ __typename }" }])] {
         let (status, answer) = post(batch).await;
         assert_eq!((status, error_code(&answer)), (400, "BAD_USER_INPUT"));
-        assert!(answer.get("data").is_none() && answer.is_object(), "nothing of it was run: {answer}");
+        assert!(answer.get("data").is_none() && answer.is_object(), "nothing was executed: {answer}");
     }
     let mut socket = env.anonymous().socket().await;
     socket.send(&json!({ "id": "1", "type": "subscribe", "payload": [one, one] })).await;

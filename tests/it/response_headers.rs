@@ -84,7 +84,7 @@ async fn says_it_always(host: &str, asked: &[Asked]) {
         ] {
             assert_eq!(values(&answer, header), [value], "{name}: {header}");
         }
-        assert_eq!(values(&answer, "server"), <[&str; 0]>::default(), "{name}: what runs here is nobody's business");
+        assert_eq!(values(&answer, "server"), <[&str; 0]>::default(), "{name}: the server is not disclosed");
     }
 }
 

@@ -39,6 +39,6 @@ on_both_engines! {
         let alone = anonymous.send("{ meeting(id: \"x\") { id } }", json!({})).await;
         assert_eq!(alone["data"], json!({ "meeting": null }), "{alone}");
         let whole = anonymous.send("{ viewer { subject } meetings(first: 0) { totalCount } }", json!({})).await;
-        assert!(whole["data"].is_null() && whole["errors"].is_array(), "a list that may not be null takes all: {whole}");
+        assert!(whole["data"].is_null() && whole["errors"].is_array(), "null in a non-null list propagates to the root: {whole}");
     }
 }

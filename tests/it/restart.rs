@@ -39,7 +39,7 @@ async fn a_follower_survives(engine: Engine) {
         let writer = tokio::spawn(post_until_cut(author.clone(), meeting.clone(), round));
         let after = i64::try_from(seen.len()).unwrap();
         let mut live = author.begin_comments(&meeting, Some(after), "PUBLIC").await;
-        assert_eq!(live.next().await["recovered"], true, "what was shown before the cut was kept");
+        assert_eq!(live.next().await["recovered"], true, "events shown before the kill are stored");
         for _ in 0..=3 * round {
             take(&live.next().await, &mut seen);
         }
@@ -58,7 +58,7 @@ async fn a_follower_survives(engine: Engine) {
     while seen.len() < listed.len() {
         take(&live.next().await, &mut seen);
     }
-    assert_eq!(seen, listed, "every comment once, in order, and none that is not there");
+    assert_eq!(seen, listed, "every comment once and in order");
     assert!(program.terminate().await);
 }
 
@@ -105,7 +105,7 @@ async fn closes_a_reader_that_never_reads_and_keeps_the_others() {
     let began = Instant::now();
     until_one_socket(&program).await;
     let took = began.elapsed();
-    assert!(took >= Duration::from_secs(10), "given up too early: {took:?}");
+    assert!(took >= Duration::from_secs(10), "closed too early: {took:?}");
     staff.post(&meeting, "Көрші").await;
     assert_eq!(neighbour.next().await["comment"]["body"], "Көрші");
     assert!([1006, 1013].contains(&stuck.close_code().await));
@@ -206,9 +206,9 @@ async fn server_sent_events_end_with_the_token_and_the_service() {
         assert!(first.starts_with(b"event: next\ndata: {\"data\":{\"meetings\":{\"kind\":\"SUBSCRIBED\"}}}"));
     }
     env.advance(TimeDelta::minutes(5));
-    assert!(rest(&mut ending).await.ends_with("event: complete\ndata:\n\n"), "the token has ended");
+    assert!(rest(&mut ending).await.ends_with("event: complete\ndata:\n\n"), "the token has expired");
     let (text, ()) = tokio::join!(rest(&mut staying), env.stop(0));
-    assert!(text.ends_with("event: complete\ndata:\n\n"), "the service stops: {text}");
+    assert!(text.ends_with("event: complete\ndata:\n\n"), "the service shuts down: {text}");
 }
 
 /// Reads the rest of a stream.

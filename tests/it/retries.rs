@@ -24,7 +24,7 @@ on_both_engines! {
         let mut late = input;
         late["idempotencyKey"] = json!("another");
         for _ in 0..2 {
-            assert_eq!(refusal(&staff.mutate("planMeeting", late.clone()).await), "INVALID", "and leaves its key free");
+            assert_eq!(refusal(&staff.mutate("planMeeting", late.clone()).await), "INVALID", "a rejected command leaves its key free");
         }
     }
 
@@ -87,7 +87,7 @@ on_both_engines! {
         let receipts: Vec<_> = listed["meeting"]["comments"]["nodes"].as_array().unwrap().iter().map(|one| one["receipt"].clone()).collect();
         let count = expected.iter().filter(|taken| **taken).count();
         let gapless: Vec<_> = (1..=count).map(|n| json!(format!("Q-{n:04}"))).collect();
-        assert_eq!(receipts, gapless, "nothing of what failed is left");
+        assert_eq!(receipts, gapless, "failed posts leave nothing behind");
     }
 
     async fn viewer_can_post_is_false_while_muted(env) {

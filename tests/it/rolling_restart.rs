@@ -53,7 +53,7 @@ async fn follow(number: usize, env: Followed, mut total: watch::Receiver<i64>) -
                 Some("SUBSCRIBED") => assert_eq!(event["recovered"], true),
                 Some("HEARTBEAT") => {}
                 _ => {
-                    assert_eq!(event["prev"], last, "nothing lost, nothing doubled");
+                    assert_eq!(event["prev"], last, "nothing lost and nothing duplicated");
                     last = event["seq"].as_i64().expect("a position");
                 }
             }
@@ -84,7 +84,7 @@ async fn replaced(followers: usize) {
         let fresh = Process::serve(&settings).await;
         hosts.write().unwrap()[place] = fresh.host.clone();
         let old = std::mem::replace(program, fresh);
-        assert!(old.terminate().await, "it goes in order");
+        assert!(old.terminate().await, "it shuts down gracefully");
     }
     stop.store(true, Ordering::Relaxed);
     told.send_replace(writer.await.unwrap());
@@ -92,7 +92,7 @@ async fn replaced(followers: usize) {
     for follower in following {
         came_back += follower.await.unwrap();
     }
-    assert!(came_back >= followers, "each was sent away by its replica: {came_back}");
+    assert!(came_back >= followers, "each subscriber had to reconnect: {came_back}");
 }
 
 /// Posts until stopped, retrying each until it is acknowledged, and returns the number of posts.

@@ -69,7 +69,7 @@ async fn hive_router_subscribes_over_http_without_a_websocket_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let (config, text) =
         (dir.path().join("router.yaml"), std::fs::read_to_string(kept("hive-router.config.yaml")).unwrap());
-    let (http, _) = text.split_once("  websocket:\n    subgraphs:\n").expect("the part for WebSocket comes last");
+    let (http, _) = text.split_once("  websocket:\n    subgraphs:\n").expect("the WebSocket section is the last one");
     std::fs::write(&config, http).unwrap();
     let Some((graph, router)) = hive_router(&config).await else { return };
     follows_and_enriches(&graph, &router.host).await;
@@ -80,7 +80,7 @@ async fn hive_router_subscribes_over_http_without_a_websocket_configuration() {
 async fn a_slow_reader_of_hive_router_over_http_sees_gaps_and_receives_everything() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
     let holes = holes_of_a_slow_reader(&graph, &router.host, Door::ServerSentEvents).await;
-    assert!(holes > 0, "the control lost nothing, so nothing was shown");
+    assert!(holes > 0, "the router lost nothing, so the test proves nothing");
 }
 
 /// Over WebSocket the router does not wait for the reader, so any losses come from lack of time.

@@ -51,7 +51,7 @@ fn values(definition: &TypeDefinition) -> Vec<String> {
 fn the_checked_in_schema_matches_the_served_one() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/schema.graphql");
     let text = std::fs::read_to_string(file).unwrap();
-    assert!(text == served(), "api/schema.graphql is not what is served: run `make schema`");
+    assert!(text == served(), "api/schema.graphql is outdated: run `make schema`");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn everything_in_the_schema_has_a_description() {
             bare.extend(values.map(|value| format!("{kind}.{}", value.node.value.node)));
         }
     }
-    assert!(bare.is_empty(), "not described: {bare:#?}");
+    assert!(bare.is_empty(), "without a description: {bare:#?}");
 }
 
 fn argument(one: &InputValueDefinition) -> String {
@@ -155,7 +155,7 @@ fn the_schema_matches_the_contract_except_unimplemented_parts() {
     };
     let sdl = served();
     let (wrong, later) = differences(&parse_schema(contract).unwrap(), &parse_schema(&sdl).unwrap());
-    assert!(wrong.is_empty(), "served otherwise than agreed: {wrong:#?}");
+    assert!(wrong.is_empty(), "differs from the contract: {wrong:#?}");
     let left: BTreeSet<String> = include_str!("unimplemented.txt").lines().map(str::to_owned).collect();
     assert_eq!(later, left, "it is now:\n{}\n", later.iter().cloned().collect::<Vec<_>>().join("\n"));
 }

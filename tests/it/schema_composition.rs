@@ -10,7 +10,7 @@ fn type_of<'a>(schema: &'a str, name: &str) -> &'a str {
     let mut begins = schema.match_indices(&begin).map(|(at, _)| &schema[at + 1..]);
     let found = begins.find(|rest| !rest[begin.len() - 1..].starts_with(char::is_alphanumeric));
     let found = found.unwrap_or_else(|| panic!("there is no type {name}"));
-    &found[..found.find("\n}").expect("its end")]
+    &found[..found.find("\n}").expect("the end of the type")]
 }
 
 fn has_field(schema: &str, name: &str, field: &str) -> bool {
@@ -21,8 +21,8 @@ fn has_field(schema: &str, name: &str, field: &str) -> bool {
 #[tokio::test]
 async fn both_libraries_compose_the_checked_in_supergraph() {
     let composed = node(COMPOSE, &[]).await;
-    let kept = std::fs::read_to_string(supergraph()).expect("a supergraph is kept");
-    assert!(composed == kept, "api/supergraph/supergraph.graphql is old: make supergraph");
+    let kept = std::fs::read_to_string(supergraph()).expect("the supergraph is checked in");
+    assert!(composed == kept, "api/supergraph/supergraph.graphql is outdated: run `make supergraph`");
     for (name, joins) in [
         (
             "Region",
@@ -84,7 +84,7 @@ async fn public_contract_excludes_internal_fields() {
     let whole = node(COMPOSE, &["--public"]).await;
     let contract = node(COMPOSE, &["--public", "--exclude-tag", "internal"]).await;
     for (name, field) in public {
-        assert!(has_field(&contract, name, field), "{name}.{field} is for the public");
+        assert!(has_field(&contract, name, field), "{name}.{field} is public");
     }
     for (name, field) in internal {
         assert!(has_field(&whole, name, field) && !has_field(&contract, name, field), "{name}.{field} is internal");

@@ -68,14 +68,18 @@ async fn postgres_restarts(rounds: usize, posts: usize) {
             if event["kind"] == "HEARTBEAT" {
                 continue;
             }
-            assert_eq!(event["prev"], last, "no hole for whoever follows");
+            assert_eq!(event["prev"], last, "no gap for subscribers");
             last = event["seq"].as_i64().expect("a position");
         }
     }
     assert_eq!(acknowledged.len(), rounds * 8 * posts);
     let stored = staff.comments(&meeting, json!({})).await;
     let ids: BTreeMap<_, _> = stored.iter().map(|comment| (comment["body"].to_string(), id_of(comment))).collect();
-    assert_eq!((stored.len(), ids.len()), (acknowledged.len(), acknowledged.len()), "nothing lost, nothing doubled");
+    assert_eq!(
+        (stored.len(), ids.len()),
+        (acknowledged.len(), acknowledged.len()),
+        "nothing lost and nothing duplicated"
+    );
     for (body, comment) in &acknowledged {
         assert_eq!(ids[&json!(body).to_string()], id_of(comment));
     }
@@ -278,7 +282,7 @@ async fn a_full_disk_fails_only_writes_and_recovers() {
         }
     }
     assert_eq!(refused["errors"][0]["extensions"]["code"], "INTERNAL", "{refused}");
-    assert_eq!(ana.meeting(&meeting).await["phase"], "LIVE", "what is there can be read");
+    assert_eq!(ana.meeting(&meeting).await["phase"], "LIVE", "reads still work");
     std::fs::remove_file(filler).unwrap();
     ana.post(&meeting, "Кейін").await;
     let bodies: Vec<_> = staff.comments(&meeting, json!({})).await.iter().map(|c| c["body"].clone()).collect();
@@ -301,7 +305,7 @@ async fn replicas_with_clocks_hours_apart_agree_on_the_time_split() {
         let split = staff.at(host).split(&meeting).await;
         for sum in ["presentationMs", "questionsMs"] {
             let ms = split[sum].as_i64().expect("milliseconds");
-            assert!((0..60_000).contains(&ms), "nobody has waited for an hour: {split}");
+            assert!((0..60_000).contains(&ms), "clock differences must not count as time: {split}");
         }
     }
 }

@@ -57,7 +57,7 @@ async fn in_minutes<T>(env: &TestEnv, what: impl Future<Output = T>) -> T {
             return done;
         }
     }
-    panic!("it did not happen in a hundred minutes of the test's time");
+    panic!("it did not happen in a hundred minutes of test time");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,7 +74,7 @@ async fn a_removed_key_ends_its_connections_within_a_minute() {
     assert_eq!(stays.next().await["kind"], "SUBSCRIBED");
     let stream = ana.request().header("accept", "text/event-stream");
     let mut stream = stream.json(&json!({ "query": FOLLOW })).send().await.unwrap();
-    stream.chunk().await.unwrap().expect("it has begun");
+    stream.chunk().await.unwrap().expect("the stream has started");
 
     std::fs::write(&keys, jwks(false, &["next"])).unwrap();
     let ended = async {
@@ -85,7 +85,7 @@ async fn a_removed_key_ends_its_connections_within_a_minute() {
     // The other socket is read meanwhile, to answer pings.
     let code = tokio::select! {
         code = in_minutes(&env, ended) => code,
-        code = stays.socket.close_code() => panic!("another's socket is closed too: {code}"),
+        code = stays.socket.close_code() => panic!("the other person's socket was closed: {code}"),
     };
     assert_eq!(code, 4403);
     assert_eq!((status(&ana).await, status(&ben).await), (401, 200));
@@ -106,7 +106,7 @@ async fn a_new_key_is_accepted_within_a_minute_and_a_broken_set_is_ignored() {
     assert_eq!((status(&ana).await, status(&gone).await), (200, 401));
     std::fs::write(&keys, jwks(true, &["next"])).unwrap();
     let ben = holder(&env, "next");
-    assert_eq!(status(&ben).await, 401, "not each time that somebody shows an unknown key");
+    assert_eq!(status(&ben).await, 401, "no refresh during the cooldown");
     let minute = || env.advance(TimeDelta::seconds(61));
     assert_eq!(until(|| status(&ben), minute, |status| *status == 200).await, 200);
     for broken in ["", "{", r#"{ "keys": [] }"#, &jwks(false, &[])] {
@@ -114,7 +114,11 @@ async fn a_new_key_is_accepted_within_a_minute_and_a_broken_set_is_ignored() {
         minute();
         // An unknown key id triggers a refresh, which this waits for.
         assert_eq!(status(&gone).await, 401);
-        assert_eq!((status(&ana).await, status(&ben).await), (200, 200), "the old ones stay: {broken}");
+        assert_eq!(
+            (status(&ana).await, status(&ben).await),
+            (200, 200),
+            "a broken set must not replace the keys: {broken}"
+        );
     }
 }
 
@@ -128,7 +132,7 @@ async fn an_unknown_key_id_triggers_a_refresh() {
     let ben = holder(&env, "next");
     // Concurrent, without advancing the clock.
     let all = futures_util::future::join_all((0..8).map(|_| status(&ben))).await;
-    assert_eq!(all, [200; 8], "the first of its tokens is good already");
+    assert_eq!(all, [200; 8], "the first token with the new key is accepted");
 
     std::fs::write(&keys, jwks(true, &["next", "third"])).unwrap();
     let third = holder(&env, "third");
@@ -146,7 +150,7 @@ async fn an_unknown_key_id_triggers_a_refresh() {
         socket.send(&json!({ "type": "connection_init", "payload": { "authorization": token } })).await;
         socket.try_receive().await
     };
-    let introduced = tokio::time::timeout(TIMEOUT, introduced).await.expect("it is answered");
+    let introduced = tokio::time::timeout(TIMEOUT, introduced).await.expect("a response in time");
     if introduced.is_none() {
         // The retry succeeds.
         until(|| status(&fourth), || {}, |status| *status == 200).await;

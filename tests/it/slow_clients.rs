@@ -72,12 +72,12 @@ async fn closes_a_stream_that_is_not_read_and_keeps_the_others() {
     let mut events = stuck(&reader, EVENTS, &meeting).await;
     none_open(&program, "sse").await;
     none_open(&program, "multipart").await;
-    assert!(began.elapsed() >= Duration::from_secs(10), "given up too early: {:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_secs(10), "closed too early: {:?}", began.elapsed());
     assert_eq!(program.metric("kezdesu_slow_readers_total").await, "2");
     staff.post(&meeting, "Көрші").await;
     assert_eq!(neighbour.next().await["comment"]["body"], "Көрші");
-    assert!(!events.rest().await.ends_with(b"event: complete\ndata:\n\n"), "it was not finished");
-    assert!(!parts.rest().await.ends_with(b"--\r\n\r\n0\r\n\r\n"), "it was not finished");
+    assert!(!events.rest().await.ends_with(b"event: complete\ndata:\n\n"), "the stream must not be completed");
+    assert!(!parts.rest().await.ends_with(b"--\r\n\r\n0\r\n\r\n"), "the stream must not be completed");
     assert!(program.terminate().await);
 }
 
@@ -96,7 +96,7 @@ async fn unread_streams_end_with_the_token_and_the_service() {
     let ana = Actor::with_token(&program.host, Tokens.sign(&claims));
     let (_ending, began) = (stuck(&ana, EVENTS, &meeting).await, Instant::now());
     none_open(&program, "sse").await;
-    assert!(began.elapsed() < early, "its token has ended: {:?}", began.elapsed());
+    assert!(began.elapsed() < early, "its token has expired: {:?}", began.elapsed());
 
     let bek = person(&program.host, "bek", &["CITIZEN"]);
     let (_withdrawn, began) = (stuck(&bek, EVENTS, &meeting).await, Instant::now());
@@ -105,11 +105,11 @@ async fn unread_streams_end_with_the_token_and_the_service() {
         command.args(["withdraw-tokens", "--subject", "bek", "--no-wait"]).envs(settings).output().await.unwrap();
     assert!(done.status.success(), "{done:?}");
     none_open(&program, "sse").await;
-    assert!(began.elapsed() < early, "its token was withdrawn: {:?}", began.elapsed());
+    assert!(began.elapsed() < early, "its token was revoked: {:?}", began.elapsed());
 
     let (_staying, began) = (stuck(&anonymous(&program.host), EVENTS, &meeting).await, Instant::now());
     assert!(program.terminate().await);
-    assert!(began.elapsed() < early, "the service stops: {:?}", began.elapsed());
+    assert!(began.elapsed() < early, "the service shuts down: {:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -32,7 +32,7 @@ async fn readiness_reports_draining_until_the_last_request_ends() {
     program.ask_to_end().await;
     until(|| readiness(&program.ops_host), || {}, is_draining).await;
     drop(until(|| TcpStream::connect(&program.host), || {}, Result::is_err).await);
-    assert!(is_draining(&readiness(&program.ops_host).await), "and it is told to the end");
+    assert!(is_draining(&readiness(&program.ops_host).await), "readiness reports draining until the exit");
     request.write_all(rest.as_bytes()).await.unwrap();
     let mut answer = String::new();
     request.read_to_string(&mut answer).await.unwrap();
@@ -60,7 +60,7 @@ async fn accepts_requests_while_readiness_is_off_before_draining() {
     };
     tokio::join!(env.stop(0), visits);
     assert_eq!(clock.now(), env.now());
-    assert!(readiness(&ops).await.is_none(), "nobody is left to ask");
+    assert!(readiness(&ops).await.is_none(), "the operations listener is closed");
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn startup_fails_without_the_signing_keys() {
     let hanging_up = tokio::spawn(async move { while provider.accept().await.is_ok() {} });
     let mut serve = tokio::process::Command::new(Process::program());
     serve.arg("serve").env_clear().envs(settings(dir.path(), &[("KEZDESU_JWKS", address)])).env("KEZDESU_LOG", "error");
-    let output = tokio::time::timeout(harness::TIMEOUT, serve.output()).await.expect("it gives up").unwrap();
+    let output = tokio::time::timeout(harness::TIMEOUT, serve.output()).await.expect("it exits in time").unwrap();
     hanging_up.abort();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
@@ -115,7 +115,7 @@ async fn startup_fails_without_the_signing_keys() {
 /// Returns how many subscriptions a socket runs before one is rejected.
 async fn room(host: &str, forwarded: &str) -> usize {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
-    let mut socket = Socket::try_open(host, &headers).await.expect("the door opens");
+    let mut socket = Socket::try_open(host, &headers).await.expect("the handshake succeeds");
     socket.send(&json!({ "type": "connection_init" })).await;
     assert_eq!(socket.receive().await["type"], "connection_ack");
     for running in 0.. {
@@ -136,11 +136,11 @@ async fn only_a_gateway_gets_the_higher_operation_limit() {
     let caps = [gateway, ("KEZDESU_GATEWAY_OPERATIONS", "50"), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1,192.0.2.8")];
     let env = TestEnv::with(Engine::Embedded, &caps).await;
     let host = env.host(0);
-    assert_eq!(room(&host, "203.0.113.7").await, 20, "the public keeps what it has");
+    assert_eq!(room(&host, "203.0.113.7").await, 20, "the public limit is unchanged");
     assert_eq!(room(&host, "192.0.2.7").await, 50, "a gateway behind the balancer");
-    assert_eq!(room(&host, "203.0.113.7, 192.0.2.8").await, 50, "one that says who is behind it");
-    assert_eq!(room(&host, "192.0.2.7, 203.0.113.7").await, 20, "anybody can write a header");
+    assert_eq!(room(&host, "203.0.113.7, 192.0.2.8").await, 50, "a gateway that forwards its client");
+    assert_eq!(room(&host, "192.0.2.7, 203.0.113.7").await, 20, "a forged header is ignored");
     let caps = [("KEZDESU_GATEWAYS", "127.0.0.0/8"), ("KEZDESU_GATEWAY_OPERATIONS", "30")];
     let env = TestEnv::with(Engine::Embedded, &caps).await;
-    assert_eq!(room(&env.host(0), "203.0.113.7").await, 30, "nothing stands between: it is the peer");
+    assert_eq!(room(&env.host(0), "203.0.113.7").await, 30, "the gateway connects directly");
 }

@@ -127,7 +127,7 @@ on_both_engines! {
         let counted = live.next_event_in(&env).await;
         assert_eq!((counted["kind"].as_str(), counted["comment"]["votes"].as_i64()), (Some("VOTES"), Some(5)));
         ana.post(&meeting, "Белгі").await;
-        assert_eq!(seen(&live.next().await).2.as_deref(), Some("Белгі"), "five votes were one event");
+        assert_eq!(seen(&live.next().await).2.as_deref(), Some("Белгі"), "five votes are one event");
     }
 
     async fn replicas_share_a_feed_without_bus_notifications(env) {
@@ -257,9 +257,9 @@ on_both_engines! {
             heard[at].push(event["kind"].as_str().unwrap().to_owned());
         }
         let after = |kinds: &[&'static str]| [&["PLANNED", "ANNOUNCED", "STARTED"][..], kinds].concat();
-        assert_eq!(heard[0], after(&["STAGE", "STAGE", "STAGE", "ENDED"]), "two marks and a change");
-        assert_eq!(heard[1], after(&["STAGE", "STAGE", "ENDED"]), "two marks at the end");
-        assert_eq!(heard[2], after(&["STAGE", "STAGE", "STAGE", "ENDED"]), "a mark and two changes");
-        assert_eq!(heard[3], after(&["STAGE", "STAGE", "ENDED"]), "two marks at once");
+        assert_eq!(heard[0], after(&["STAGE", "STAGE", "STAGE", "ENDED"]), "two thresholds and a change");
+        assert_eq!(heard[1], after(&["STAGE", "STAGE", "ENDED"]), "two thresholds at the end");
+        assert_eq!(heard[2], after(&["STAGE", "STAGE", "STAGE", "ENDED"]), "a threshold and two changes");
+        assert_eq!(heard[3], after(&["STAGE", "STAGE", "ENDED"]), "two thresholds at once");
     }
 }

@@ -53,8 +53,8 @@ on_both_engines! {
         ] {
             assert_eq!(found(&env, &meeting, search).await, 1, "{search}");
         }
-        assert_eq!(found(&env, &meeting, "иод").await, 0, "й is a letter");
-        assert_eq!(found(&env, &meeting, "\u{200b}").await, 2, "a blank search asks for nothing");
+        assert_eq!(found(&env, &meeting, "иод").await, 0, "й is a letter of its own");
+        assert_eq!(found(&env, &meeting, "\u{200b}").await, 2, "an empty search matches everything");
     }
 
     async fn finds_meetings_and_regions_in_any_spelling(env) {
@@ -93,7 +93,7 @@ on_both_engines! {
         for again in ["ЖОЛ ҚАШАН ЖӨНДЕЛЕДІ", "жол  кашан жонделеди?!", "Жo\u{200b}л қашан\nжөнделеді…", "Жол\u{301} қашан жөн\u{ad}деледі?"] {
             assert_eq!(post(&ana, &meeting, again).await, "DUPLICATE", "{again}");
         }
-        assert_eq!(post(&ben, &meeting, "Жол қашан жөнделеді?").await, "", "somebody else may say it");
+        assert_eq!(post(&ben, &meeting, "Жол қашан жөнделеді?").await, "", "another author may post the same");
         for other in ["👍", "👎", "?", "!", "+1", "1", "Жол қашан жөнделеді, су ше?"] {
             assert_eq!(post(&ana, &meeting, other).await, "", "{other}");
         }
@@ -126,7 +126,7 @@ on_both_engines! {
         assert_eq!(shown, json!({ "title": { "kk": line, "ru": line }, "venue": { "kk": line }, "offCalendarReason": line }));
         let mut unseen = input;
         unseen["offCalendarReason"] = json!("\u{200b}\u{202e}");
-        assert_eq!(refusal(&staff.mutate("planMeeting", unseen).await), "DECREE", "a reason that nobody sees is none");
+        assert_eq!(refusal(&staff.mutate("planMeeting", unseen).await), "DECREE", "an invisible reason counts as missing");
 
         let meeting = live(&env).await;
         let (ana, body) = (env.citizen("Ana"), format!("{pasted}👨\u{200d}👩\u{200d}👧"));
@@ -142,7 +142,7 @@ on_both_engines! {
             assert_eq!(post(&ana, &meeting, nothing).await, "INVALID", "{nothing:?}");
         }
         let most = format!("{}\u{200b}\u{202e}", "е\u{308}".repeat(1000));
-        assert_eq!(post(&ana, &meeting, &most).await, "", "what is counted is what is kept");
+        assert_eq!(post(&ana, &meeting, &most).await, "", "the limit applies to the sanitised text");
         assert_eq!(post(&ana, &meeting, &format!("{most}!")).await, "TOO_LONG");
         for (key, expected) in [("ә".repeat(200), ""), ("ә".repeat(201), "TOO_LONG"), ("а\u{0}".to_owned(), "INVALID")] {
             let input = json!({ "meetingId": meeting, "body": format!("Кілт {expected}"), "idempotencyKey": key });
@@ -158,7 +158,7 @@ on_both_engines! {
         // Older versions did not map Latin letters, and digested the raw text.
         age(&env, &old, "дoрога кашан ana").await;
         assert_eq!((found(&env, &meeting, "дорога").await, found(&env, &meeting, "қашан").await), (0, 1));
-        assert_eq!(post(&ana, &meeting, "Дoрога қашан?").await, "DUPLICATE", "the same is known at once");
+        assert_eq!(post(&ana, &meeting, "Дoрога қашан?").await, "DUPLICATE", "identical texts are duplicates before renormalisation");
         until(async || found(&env, &meeting, "дорога").await, || env.advance(TimeDelta::seconds(10)), |count| *count == 1).await;
         assert_eq!((version(&env, &old).await, version(&env, &other).await), (normalization::VERSION, normalization::VERSION));
         assert_eq!(post(&ana, &meeting, "ДОРОГА ҚАШАН").await, "DUPLICATE");

@@ -28,7 +28,7 @@ on_both_engines! {
         assert_eq!(sums(&split), [123_464, 0, 60_001]);
         assert_eq!((split["budgetMs"].as_i64(), split["plannedMs"].as_i64()), (Some(900_000), Some(3_600_000)));
         env.advance(TimeDelta::hours(-1));
-        assert_eq!(sums(&stage("BREAK").await["timeSplit"]), [123_464, 0, 60_001], "time never runs backwards");
+        assert_eq!(sums(&stage("BREAK").await["timeSplit"]), [123_464, 0, 60_001], "time must not run backwards");
         env.advance(TimeDelta::hours(1) + TimeDelta::seconds(10));
         let split = stage("QUESTIONS").await["timeSplit"].clone();
         assert_eq!(sums(&split), [123_464, 0, 70_001]);
@@ -36,11 +36,11 @@ on_both_engines! {
         assert!(one["refusal"].is_null() && two["refusal"].is_null());
         let query = "query($id: ID!) { meeting(id: $id) { timeSplit { segments { stage } } } }";
         let segments = env.anonymous().query(query, json!({ "id": meeting })).await["meeting"]["timeSplit"]["segments"].clone();
-        assert_eq!(segments.as_array().unwrap().len(), 7, "two presses at once make one stretch: {segments}");
+        assert_eq!(segments.as_array().unwrap().len(), 7, "concurrent switches create one segment: {segments}");
         env.advance(TimeDelta::seconds(5));
         staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
         env.advance(TimeDelta::hours(5));
-        assert_eq!(sums(&env.anonymous().split(&meeting).await), [128_464, 0, 70_001], "what has ended stands still");
+        assert_eq!(sums(&env.anonymous().split(&meeting).await), [128_464, 0, 70_001], "the split of an ended meeting is fixed");
         assert_eq!(refusal(&stage("BREAK").await), "WRONG_STATE");
     }
 
@@ -85,7 +85,7 @@ on_both_engines! {
         let over = live.next_event_in(&env).await;
         assert_eq!(over["meeting"]["timeSplit"]["status"], "EXCEEDED");
         staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
-        assert_eq!(live.next_event_in(&env).await["kind"], "ENDED", "nothing came twice");
+        assert_eq!(live.next_event_in(&env).await["kind"], "ENDED", "no duplicate events");
         let split = env.anonymous().split(&meeting).await;
         assert!(split["exceededAt"].as_str().unwrap().starts_with("2026-03-02T04:15:00"), "{split}");
     }

@@ -42,16 +42,16 @@ async fn revoked_tokens_end_their_connections_on_every_replica(env) {
     assert_eq!(open.close_code_in(&env).await, 4403);
     assert_eq!(far.close_code_in(&env).await, 4403);
     while events.chunk().await.unwrap().is_some() {}
-    assert!(gone.send("{ viewer { subject } }", json!({})).await["errors"].is_array(), "nor is it taken anew");
+    assert!(gone.send("{ viewer { subject } }", json!({})).await["errors"].is_array(), "the token is rejected on new requests");
     ana.post(&meeting, "Екінші").await;
-    assert_eq!(kept.next_event_in(&env).await["comment"]["body"], "Екінші", "another's goes on");
+    assert_eq!(kept.next_event_in(&env).await["comment"]["body"], "Екінші", "other connections continue");
     env.advance(TimeDelta::seconds(1));
     let again = env.with_claims(&token_claims("mod", "Mod", &["CITIZEN"], None, env.now()));
     let known = again.query("{ viewer { roles } }", json!({})).await;
-    assert_eq!(known["viewer"]["roles"], json!(["CITIZEN"]), "with a newer token one is what it says");
+    assert_eq!(known["viewer"]["roles"], json!(["CITIZEN"]), "a newer token is accepted");
     let replica = env.replica().await;
     let refused = gone.at(env.host(replica)).send("{ viewer { subject } }", json!({})).await;
-    assert!(refused["errors"].is_array(), "a replica that starts knows it from the beginning");
+    assert!(refused["errors"].is_array(), "a new replica knows the revocation");
 }
 }
 

@@ -69,7 +69,7 @@ async fn continues_the_trace_of_the_caller() {
     let heard = heard.lock().await;
     let holds = |part: &[u8]| heard.windows(part.len()).any(|window| window == part);
     assert!(holds(b"graphql.request") && holds(b"store.tx") && holds(b"WhoAmI"));
-    assert!(holds(&trace), "the span belongs to the caller's trace");
+    assert!(holds(&trace), "the span must belong to the caller's trace");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,8 +113,8 @@ async fn logs_no_token_text_or_name_at_trace_level() {
     assert_eq!(malformed.body("canary-broken {").send().await.unwrap().status(), 400);
     assert!(program.terminate().await);
     let text = std::fs::read_to_string(log).unwrap();
-    assert!(text.contains("graphql.request") && text.contains("graphql.subscription"), "it logs");
-    assert!(text.contains("Streamed"), "whichever door it came through");
+    assert!(text.contains("graphql.request") && text.contains("graphql.subscription"), "the log is not empty");
+    assert!(text.contains("Streamed"), "operations of every transport are logged");
     let token = canary.token.as_deref().expect("a token");
     let signature = token.rsplit('.').next().expect("a signature");
     for line in text.lines() {

@@ -195,7 +195,7 @@ async fn runs_any_operation_on_a_socket_and_reports_errors_by_id() {
     assert_eq!((full["id"].as_str(), full["type"].as_str()), (Some("3"), Some("error")));
     socket.send(&json!({ "id": "1", "type": "complete" })).await;
     socket.send(&run("3", "subscription { meetings { kind } }")).await;
-    assert_eq!(socket.receive().await["id"], "3", "a place that was given back can be taken");
+    assert_eq!(socket.receive().await["id"], "3", "a completed operation frees its slot");
     socket.send(&json!({ "type": "ping", "payload": { "a": 1 } })).await;
     assert_eq!(socket.receive().await, json!({ "type": "pong", "payload": { "a": 1 } }));
 }
@@ -251,7 +251,7 @@ async fn serves_health_readiness_and_metrics() {
     }
     let page = harness::web().get(format!("http://{}/", env.host(0))).send().await.unwrap();
     let page = page.text().await.unwrap();
-    assert!(!page.contains("https://"), "the explorer needs no other host");
+    assert!(!page.contains("https://"), "the explorer must not load from other hosts");
     for part in page.split('"').filter(|part| part.starts_with("/assets/")) {
         assert_eq!(
             harness::web().get(format!("http://{}{part}", env.host(0))).send().await.unwrap().status(),
@@ -274,7 +274,7 @@ async fn production_has_no_explorer_and_no_introspection() {
         );
     }
     let sdl = harness::web().get(format!("http://{}/graphql/schema", env.host(0))).send().await.unwrap();
-    assert_eq!(sdl.text().await.unwrap(), kezdesu::graphql::client_sdl(), "what generates code needs no introspection");
+    assert_eq!(sdl.text().await.unwrap(), kezdesu::graphql::client_sdl(), "the schema is served without introspection");
     let answer = env.anonymous().send("{ __schema { types { name } } }", json!({})).await;
     assert!(!answer.to_string().contains("Meeting"), "{answer}");
     let typo = env.anonymous().send("{ viewr { subject } }", json!({})).await;
@@ -308,6 +308,6 @@ on_both_engines! {
             if message["payload"]["data"]["comments"]["commentId"] == json!(marker) { break }
             before += 1;
         }
-        assert!(before < 15 * 401 / 2, "the neighbour waited for the others: {before} messages");
+        assert!(before < 15 * 401 / 2, "the quiet stream waited for the others: {before} messages");
     }
 }

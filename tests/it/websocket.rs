@@ -50,7 +50,7 @@ async fn answers_a_close_while_operations_run() {
     for id in ["1", "2"] {
         let payload = json!({ "query": "subscription { meetings { kind } }" });
         socket.send(TEXT, json!({ "id": id, "type": "subscribe", "payload": payload }).to_string().as_bytes()).await;
-        socket.next().await.expect("it begins");
+        socket.next().await.expect("the subscription starts");
     }
     socket.send(CLOSE, &[3, 232]).await;
     assert_eq!(socket.close_code().await, 1000);
@@ -188,7 +188,7 @@ async fn closes_a_socket_that_sends_too_many_messages() {
         }
         socket.send(TEXT, br#"{"type":"ping","payload":7}"#).await;
         let pong = br#"{"payload":7,"type":"pong"}"#;
-        while socket.next().await.expect("it is still open").1 != pong {}
+        while socket.next().await.expect("the socket is still open").1 != pong {}
         for _ in 0..2_000 {
             // The socket may be closed meanwhile.
             if socket.raw.try_send(&one).await.is_err() {
@@ -244,10 +244,10 @@ async fn stops_reading_from_a_peer_that_reads_no_pong() {
                 }
             }
         };
-        let taken = tokio::time::timeout(TIMEOUT, given_up).await.expect("it is given up");
-        assert!(taken < 64 << 20, "{what}: {taken} bytes were read of a peer that takes nothing");
+        let taken = tokio::time::timeout(TIMEOUT, given_up).await.expect("the socket is closed in time");
+        assert!(taken < 64 << 20, "{what}: {taken} bytes were read from a peer that reads nothing");
         let rest = socket.raw.rest().await;
-        assert!(!rest.contains(&CLOSE), "{what}: it was stuck, and could be told nothing");
+        assert!(!rest.contains(&CLOSE), "{what}: no Close can reach a blocked peer");
     }
 }
 
@@ -263,12 +263,12 @@ impl Held {
         let connection = Database::connect(options).await.expect("the database answers");
         let hold =
             if url.is_some() { "BEGIN; LOCK TABLE comments IN ACCESS EXCLUSIVE MODE" } else { "BEGIN IMMEDIATE" };
-        connection.execute_unprepared(hold).await.expect("it is held");
+        connection.execute_unprepared(hold).await.expect("the lock is taken");
         Self(connection)
     }
 
     async fn let_go(self) {
-        self.0.execute_unprepared("ROLLBACK").await.expect("it is let go");
+        self.0.execute_unprepared("ROLLBACK").await.expect("the lock is released");
     }
 }
 
@@ -302,12 +302,15 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
         socket.send(&post("2", n)).await;
         let refused = socket.receive().await;
         assert_eq!((&refused["id"], &refused["type"]), (&json!("2"), &json!("error")), "{refused}");
-        assert_eq!(refused["payload"][0]["extensions"]["code"], "COST_EXCEEDED", "three go on, whoever waits for them");
+        assert_eq!(
+            refused["payload"][0]["extensions"]["code"], "COST_EXCEEDED",
+            "completed operations count until their work ends"
+        );
     }
     held.let_go().await;
     until(|| staff.meeting(&meeting), || (), |meeting| meeting["commentsHead"] == 3).await;
     socket.send(&json!({ "id": "3", "type": "subscribe", "payload": { "query": "{ viewer { subject } }" } })).await;
-    assert_eq!(socket.receive().await["type"], "next", "their places are free again");
+    assert_eq!(socket.receive().await["type"], "next", "the slots are free again");
     assert!(program.terminate().await);
 }
 

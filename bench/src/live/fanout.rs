@@ -49,7 +49,7 @@ async fn deliver(load: &mut Part, events: usize, trigger: impl Future<Output = (
     let began = Instant::now();
     trigger.await;
     let done = load.receive().await;
-    let figures = done.split(' ').skip(1).map(|figure| figure.parse().expect("a figure")).collect();
+    let figures = done.split(' ').skip(1).map(|figure| figure.parse().expect("a value")).collect();
     (began.elapsed(), figures)
 }
 

@@ -117,7 +117,7 @@ pub async fn plain(length: usize) {
     let (out, _) = broadcast::channel(1024);
     let schema = Schema::build(Query, EmptyMutation, Follow(out.clone())).finish();
     let router = Router::new().route_service("/graphql", GraphQLSubscription::new(schema));
-    tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
+    tokio::spawn(async move { axum::serve(listener, router).await.expect("the service responds") });
     let comment = Comment {
         id: "cmt_01kjpb7wg0emv82ffvza2qv962".to_owned(),
         body: "a".repeat(length.saturating_sub(222).max(1)),
@@ -139,5 +139,5 @@ pub async fn bare(length: usize) {
     };
     let listener = listener().await;
     let router = Router::new().route("/graphql", get(handler.clone()).post(handler));
-    axum::serve(listener, router).await.expect("it serves");
+    axum::serve(listener, router).await.expect("the service responds");
 }

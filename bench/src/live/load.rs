@@ -72,7 +72,7 @@ impl Count {
 
 fn report(line: &str) {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).expect("somebody listens");
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("the connection is accepted");
 }
 
 /// Subscribes as configured, and counts events as requested by lines of standard input.
@@ -101,7 +101,7 @@ pub async fn run(config: Value) {
         }));
     }
     for task in opening {
-        task.await.expect("it opens");
+        task.await.expect("the handshake succeeds");
     }
     if greetings == 0 {
         report("ready");
@@ -122,15 +122,15 @@ async fn enter(config: &Value, n: u64) -> TcpStream {
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
          Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
     );
-    stream.write_all(hello.as_bytes()).await.expect("it takes");
+    stream.write_all(hello.as_bytes()).await.expect("the write succeeds");
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.expect("it answers"));
+        head.push(stream.read_u8().await.expect("a response"));
     }
     let operations = config["operations"].as_u64().unwrap_or(1).max(1);
     for message in config["messages"].as_array().into_iter().flatten() {
         let text = message.as_str().expect("text").replace("OPERATION", &format!("op{}", n % operations));
-        stream.write_all(&masked(0x81, text.as_bytes())).await.expect("it takes");
+        stream.write_all(&masked(0x81, text.as_bytes())).await.expect("the write succeeds");
     }
     stream
 }

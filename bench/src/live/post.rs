@@ -40,7 +40,7 @@ async fn rate<F: Future<Output = ()> + Send + 'static>(
         })
         .collect();
     for worker in workers {
-        worker.await.expect("it works");
+        worker.await.expect("a statement runs");
     }
     done.load(Relaxed) as f64 / began.elapsed().as_secs_f64()
 }
@@ -64,7 +64,7 @@ async fn bare(production: bool, at_once: usize) -> f64 {
     let dir = tempfile::tempdir().expect("a directory");
     let url = format!("sqlite://{}?mode=rwc", dir.path().join("bench.db").display());
     let pool = SqlitePoolOptions::new().max_connections(1).connect(&url).await.expect("a database");
-    pool.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL").await.expect("as ours");
+    pool.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL").await.expect("the same settings as ours");
     pool.execute(TABLE).await.expect("a table");
     rate(at_once, move |worker, n| {
         let pool = pool.clone();

@@ -21,9 +21,9 @@ impl Part {
     pub fn start(name: &str, argument: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("a path"));
         command.args([name, argument]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().expect("it starts");
-        let input = child.stdin.take().expect("its input");
-        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut child = command.spawn().expect("the process starts");
+        let input = child.stdin.take().expect("standard input");
+        let lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
         Self { child, input, lines }
     }
 
@@ -32,12 +32,12 @@ impl Part {
     }
 
     pub async fn send(&mut self, line: &str) {
-        self.input.write_all(format!("{line}\n").as_bytes()).await.expect("it takes");
+        self.input.write_all(format!("{line}\n").as_bytes()).await.expect("the write succeeds");
     }
 
     pub async fn receive(&mut self) -> String {
         let line = tokio::time::timeout(Duration::from_secs(120), self.lines.next_line()).await;
-        line.expect("it says something").expect("text").expect("it goes on")
+        line.expect("a line in time").expect("text").expect("the output continues")
     }
 }
 
@@ -52,7 +52,7 @@ pub fn cpu(id: u32) -> Duration {
 /// Returns the resident memory of a process, in KB.
 pub fn memory(id: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmHWM");
     line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).expect("a number")
 }
 
