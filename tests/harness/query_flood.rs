@@ -116,7 +116,7 @@ async fn by_socket(host: String, query: String, ends: Arc<AtomicBool>) -> Tally 
 }
 
 /// Returns queries that pass all limits and are expensive in different ways.
-fn dear(meeting: &str) -> Vec<String> {
+fn expensive(meeting: &str) -> Vec<String> {
     let letters = "а б в г д е ж з и к л м н о п р с т у ш";
     let aliased = |count: usize, field: &dyn Fn(usize) -> String| {
         (0..count).map(|n| format!("a{n}: {} ", field(n))).collect::<String>()
@@ -139,10 +139,10 @@ fn dear(meeting: &str) -> Vec<String> {
 }
 
 /// Returns the accepted query that takes longest, and its duration.
-pub async fn dearest(host: &str, meeting: &str) -> (String, Duration) {
+pub async fn most_expensive(host: &str, meeting: &str) -> (String, Duration) {
     let client = crate::web();
     let mut all = Vec::new();
-    for query in dear(meeting) {
+    for query in expensive(meeting) {
         let answer = ask(&client, host, &query).await;
         assert!(answer.get("errors").is_none(), "{query:.200}: {answer:.300}");
         let began = Instant::now();

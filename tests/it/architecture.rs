@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use harness::checkout;
 
 /// A module, and the modules that it may import.
-const ARROWS: &[(&str, &[&str])] = &[
+const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain", "telemetry"]),
     ("text", &[]),
@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Maximum lines of a file.
-const LONGEST: usize = 400;
+const MAX_LINES: usize = 400;
 
 fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -52,8 +52,8 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Returns the modules that a source text imports as `crate::module`, including braced imports.
-fn used(text: &str) -> Vec<String> {
-    let mut rooms = Vec::new();
+fn imported(text: &str) -> Vec<String> {
+    let mut modules = Vec::new();
     for (at, _) in text.match_indices("crate::") {
         let rest = &text[at + "crate::".len()..];
         let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
@@ -64,22 +64,22 @@ fn used(text: &str) -> Vec<String> {
                     '{' => depth += 1,
                     '}' if depth == 0 => break,
                     '}' => depth -= 1,
-                    ',' if depth == 0 => rooms.push(word(std::mem::take(&mut part).trim())),
+                    ',' if depth == 0 => modules.push(word(std::mem::take(&mut part).trim())),
                     _ if depth == 0 => part.push(c),
                     _ => {}
                 }
             }
-            rooms.push(word(part.trim()));
+            modules.push(word(part.trim()));
         } else {
-            rooms.push(word(rest));
+            modules.push(word(rest));
         }
     }
-    rooms.retain(|room| !room.is_empty() && room.starts_with(|c: char| c.is_lowercase()));
-    rooms
+    modules.retain(|module| !module.is_empty() && module.starts_with(|c: char| c.is_lowercase()));
+    modules
 }
 
 /// Returns a file without its unit tests, which may import anything.
-fn product(text: &str) -> &str {
+fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
 }
 
@@ -87,12 +87,12 @@ fn product(text: &str) -> &str {
 fn modules_import_only_the_modules_they_may() {
     let src = checkout().join("api/src");
     let mut wrong = Vec::new();
-    for (room, allowed) in ARROWS {
-        for file in files(&src.join(room)).into_iter().filter(|file| !file.ends_with("tests.rs")) {
+    for (module, allowed) in ALLOWED_IMPORTS {
+        for file in files(&src.join(module)).into_iter().filter(|file| !file.ends_with("tests.rs")) {
             let text = std::fs::read_to_string(&file).unwrap();
-            for used in used(product(&text)) {
-                if used != *room && !allowed.contains(&used.as_str()) && used != "connection" {
-                    wrong.push(format!("{} uses {used}", file.strip_prefix(&src).unwrap().display()));
+            for imported in imported(without_tests(&text)) {
+                if imported != *module && !allowed.contains(&imported.as_str()) && imported != "connection" {
+                    wrong.push(format!("{} uses {imported}", file.strip_prefix(&src).unwrap().display()));
                 }
             }
         }
@@ -111,7 +111,7 @@ fn only_store_uses_the_database_and_domain_does_no_io() {
         }
         if path.starts_with("domain/") {
             for word in ["async fn", "tokio::", "std::fs", "std::net", "async_graphql", "axum"] {
-                assert!(!product(&text).contains(word), "{path} contains {word}");
+                assert!(!without_tests(&text).contains(word), "{path} contains {word}");
             }
         }
     }
@@ -122,10 +122,10 @@ fn only_store_uses_the_database_and_domain_does_no_io() {
 
 #[test]
 fn no_file_exceeds_the_length_limit() {
-    for room in ["api/src", "entities/src", "migration/src", "tests/harness"] {
-        for file in files(&checkout().join(room)) {
+    for module in ["api/src", "entities/src", "migration/src", "tests/harness"] {
+        for file in files(&checkout().join(module)) {
             let lines = std::fs::read_to_string(&file).unwrap().lines().count();
-            assert!(lines <= LONGEST, "{} has {lines} lines", file.display());
+            assert!(lines <= MAX_LINES, "{} has {lines} lines", file.display());
         }
     }
 }

@@ -4,7 +4,7 @@ use harness::{HOST, Subscription, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
 /// Returns kind, `seq` and `prev` of the next event except heartbeats.
-async fn told(live: &mut Subscription, env: &TestEnv) -> (String, i64, i64) {
+async fn summary(live: &mut Subscription, env: &TestEnv) -> (String, i64, i64) {
     let event = live.next_event_in(env).await;
     let position = |name: &str| event[name].as_i64().expect("a position");
     (event["kind"].as_str().expect("a kind").to_owned(), position("seq"), position("prev"))
@@ -25,10 +25,10 @@ on_both_engines! {
         let last = id_of(&ben.post(&meeting, "Жарық?").await);
         moderator.moderate("APPROVE", &[&last]).await;
         let rejected = |event: &Value| event["comment"]["state"] == "REJECTED";
-        assert_eq!(told(&mut own, &env).await, ("POSTED".to_owned(), 1, 0));
+        assert_eq!(summary(&mut own, &env).await, ("POSTED".to_owned(), 1, 0));
         assert!(rejected(&own.next_event_in(&env).await));
         for (kind, seq, prev) in [("POSTED", 3, 2), ("CHANGED", 4, 3), ("CHANGED", 5, 4), ("POSTED", 7, 5)] {
-            assert_eq!(told(&mut own, &env).await, (kind.to_owned(), seq, prev));
+            assert_eq!(summary(&mut own, &env).await, (kind.to_owned(), seq, prev));
         }
         loop {
             let event = dana.next_event_in(&env).await;
@@ -61,13 +61,13 @@ on_both_engines! {
         let posted = |seq, prev| ("POSTED".to_owned(), seq, prev);
         let changed = |seq, prev| ("CHANGED".to_owned(), seq, prev);
         for live in [&mut own, &mut public] {
-            assert_eq!(told(live, &env).await, posted(1, 0));
-            assert_eq!(told(live, &env).await, changed(4, 1), "labels are public");
+            assert_eq!(summary(live, &env).await, posted(1, 0));
+            assert_eq!(summary(live, &env).await, changed(4, 1), "labels are public");
         }
         for expected in [posted(1, 0), changed(2, 1), changed(3, 2), changed(4, 3)] {
-            assert_eq!(told(&mut queue, &env).await, expected);
+            assert_eq!(summary(&mut queue, &env).await, expected);
         }
         let mut again = ana.follow_comments(&meeting, Some(1), "PUBLIC").await;
-        assert_eq!(told(&mut again, &env).await, changed(4, 1), "the same after resuming");
+        assert_eq!(summary(&mut again, &env).await, changed(4, 1), "the same after resuming");
     }
 }

@@ -62,36 +62,36 @@ impl Client {
 }
 
 /// A live meeting with one citizen, and a proxy to the service.
-struct Scene {
+struct Fixture {
     env: TestEnv,
     ana: Actor,
     meeting: String,
     wire: TcpProxy,
 }
 
-async fn scene(settings: &[(&str, &str)]) -> Scene {
+async fn fixture(settings: &[(&str, &str)]) -> Fixture {
     let env = TestEnv::with(Engine::Embedded, settings).await;
     let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let wire = TcpProxy::to(&env.host(0)).await;
-    Scene { env, ana, meeting, wire }
+    Fixture { env, ana, meeting, wire }
 }
 
 /// Posts while the client follows, and disconnects it three times with events in flight.
-async fn follow_through_cuts(scene: &Scene, client: &mut Client) {
+async fn resumes_after_disconnects(fixture: &Fixture, client: &mut Client) {
     let before = client.connected;
-    let known = usize::try_from(scene.ana.meeting(&scene.meeting).await["commentsHead"].as_u64().unwrap()).unwrap();
+    let known = usize::try_from(fixture.ana.meeting(&fixture.meeting).await["commentsHead"].as_u64().unwrap()).unwrap();
     for round in 0..4 {
         for n in 0..5 {
-            scene.ana.post(&scene.meeting, &format!("Сұрақ {round}.{n}")).await;
+            fixture.ana.post(&fixture.meeting, &format!("Сұрақ {round}.{n}")).await;
         }
         client.shown(known + round * 5 + 3).await;
         if round < 3 {
-            scene.wire.disconnect_all();
+            fixture.wire.disconnect_all();
         }
     }
     client.shown(known + 20).await;
-    let listed = scene.ana.comments(&scene.meeting, json!({})).await;
+    let listed = fixture.ana.comments(&fixture.meeting, json!({})).await;
     assert_eq!(client.events.len(), listed.len(), "every event exactly once");
     for (place, (event, comment)) in client.events.iter().zip(&listed).enumerate() {
         assert_eq!((&event["prev"], &event["seq"]), (&json!(place), &json!(place + 1)), "in order and without gaps");
@@ -101,9 +101,9 @@ async fn follow_through_cuts(scene: &Scene, client: &mut Client) {
 }
 
 /// Checks what an app does before it subscribes: it reads, gets a refusal, and posts.
-async fn reads_and_posts(scene: &Scene, client: &mut Client) {
+async fn reads_and_posts(fixture: &Fixture, client: &mut Client) {
     let meeting = client.receive_until(|said| said["meeting"].is_object()).await;
-    assert_eq!(meeting["meeting"]["id"], json!(scene.meeting));
+    assert_eq!(meeting["meeting"]["id"], json!(fixture.meeting));
     assert_eq!(
         (&meeting["meeting"]["title"]["ru"], &meeting["meeting"]["viewerCanPost"]),
         (&json!("Встреча"), &json!(true))
@@ -126,14 +126,14 @@ async fn passes_the_graphql_http_audits() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn graphql_ws_resumes_after_disconnects() {
-    let scene = scene(&[]).await;
-    let mut client = Client::start("clients/graphql-ws.mjs", &[&scene.meeting, &scene.wire.host()]);
-    follow_through_cuts(&scene, &mut client).await;
+    let fixture = fixture(&[]).await;
+    let mut client = Client::start("clients/graphql-ws.mjs", &[&fixture.meeting, &fixture.wire.host()]);
+    resumes_after_disconnects(&fixture, &mut client).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn graphql_ws_reconnects_with_a_new_token_and_after_a_restart() {
-    let Scene { mut env, ana, meeting, .. } = scene(&[]).await;
+    let Fixture { mut env, ana, meeting, .. } = fixture(&[]).await;
     let second = env.replica().await;
     let hosts = [env.host(0), env.host(second)];
     let tokens = tokens_for(&env, TimeDelta::minutes(1));
@@ -156,33 +156,33 @@ async fn graphql_ws_reconnects_with_a_new_token_and_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn graphql_sse_resumes_after_disconnects() {
-    let scene = scene(&[]).await;
-    let mut client = Client::start("clients/graphql-sse.mjs", &[&scene.meeting, &scene.wire.host()]);
-    follow_through_cuts(&scene, &mut client).await;
+    let fixture = fixture(&[]).await;
+    let mut client = Client::start("clients/graphql-sse.mjs", &[&fixture.meeting, &fixture.wire.host()]);
+    resumes_after_disconnects(&fixture, &mut client).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn urql_reads_posts_and_resumes_after_disconnects() {
-    app_follows("clients/urql.mjs", &[]).await;
+    app_resumes("clients/urql.mjs", &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn apollo_client_resumes_over_multipart_after_disconnects() {
-    app_follows("clients/apollo.mjs", &["multipart"]).await;
+    app_resumes("clients/apollo.mjs", &["multipart"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn apollo_client_resumes_over_websocket_after_disconnects() {
-    app_follows("clients/apollo.mjs", &["websocket"]).await;
+    app_resumes("clients/apollo.mjs", &["websocket"]).await;
 }
 
-async fn app_follows(script: &str, more: &[&str]) {
-    let scene = scene(&[]).await;
-    let (host, wire) = (scene.env.host(0), scene.wire.host());
-    let bek = scene.env.citizen("Bek").token.expect("a token");
-    let mut client = Client::start(script, &[&[scene.meeting.as_str(), &host, &wire, &bek], more].concat());
-    reads_and_posts(&scene, &mut client).await;
-    follow_through_cuts(&scene, &mut client).await;
+async fn app_resumes(script: &str, more: &[&str]) {
+    let fixture = fixture(&[]).await;
+    let (host, wire) = (fixture.env.host(0), fixture.wire.host());
+    let bek = fixture.env.citizen("Bek").token.expect("a token");
+    let mut client = Client::start(script, &[&[fixture.meeting.as_str(), &host, &wire, &bek], more].concat());
+    reads_and_posts(&fixture, &mut client).await;
+    resumes_after_disconnects(&fixture, &mut client).await;
 }
 
 /// Returns two tokens of one person: one that expires soon, and one that lasts.
@@ -218,7 +218,7 @@ impl Follower {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn example_follower_receives_everything_once() {
-    let Scene { mut env, ana, meeting, wire } = scene(&[("KEZDESU_KEEP_EVENTS", "100")]).await;
+    let Fixture { mut env, ana, meeting, wire } = fixture(&[("KEZDESU_KEEP_EVENTS", "100")]).await;
     let second = env.replica().await;
     let replica = env.host(second);
     let hosts = format!("{},{replica}", wire.host());
@@ -274,7 +274,7 @@ async fn example_follower_receives_everything_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn example_follower_stops_on_permanent_errors() {
-    let Scene { env, wire, meeting, .. } = scene(&[]).await;
+    let Fixture { env, wire, meeting, .. } = fixture(&[]).await;
     let tokens = tokens_for(&env, TimeDelta::days(1));
     let unknown = format!("{}0", &meeting[..meeting.len() - 1]);
     for (id, end) in [(unknown.as_str(), "there is no meeting"), ("no identity", "BAD_USER_INPUT")] {

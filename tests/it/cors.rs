@@ -40,7 +40,7 @@ async fn preflight(env: &TestEnv, origin: &str, method: &str) -> Response {
 }
 
 /// Sends a query and a subscription, each by GET and by POST, as a page of this origin.
-async fn tries(env: &TestEnv, origin: &str) -> [Response; 4] {
+async fn requests_from(env: &TestEnv, origin: &str) -> [Response; 4] {
     let who = json!({ "query": "{ viewer { subject } }" });
     let follow = json!({ "query": "subscription { meetings { kind } }" });
     let get = |query: &str| from(env, Method::GET, origin).query(&[("query", query)]);
@@ -54,8 +54,8 @@ async fn tries(env: &TestEnv, origin: &str) -> [Response; 4] {
 }
 
 /// Checks that a foreign origin is rejected on every transport, without CORS headers.
-async fn is_shut_out(env: &TestEnv, origin: &str) {
-    for answer in tries(env, origin).await {
+async fn check_rejected(env: &TestEnv, origin: &str) {
+    for answer in requests_from(env, origin).await {
         assert_eq!(answer.status(), 403, "{origin}");
         assert_eq!(value(&answer, "access-control-allow-origin"), None, "{origin}");
     }
@@ -70,10 +70,10 @@ async fn is_shut_out(env: &TestEnv, origin: &str) {
 async fn rejects_foreign_origins_by_default() {
     let env = TestEnv::start(Engine::Embedded).await;
     for origin in FOREIGN.into_iter().chain([OURS]) {
-        is_shut_out(&env, origin).await;
+        check_rejected(&env, origin).await;
     }
     let own = format!("http://{}", env.host(0));
-    for answer in tries(&env, &own).await {
+    for answer in requests_from(&env, &own).await {
         assert_eq!(answer.status(), 200, "same-origin pages are allowed");
         let told = answer.headers().keys().filter(|name| name.as_str().starts_with("access-control-"));
         assert_eq!(told.count(), 0, "same-origin responses have no CORS headers");
@@ -84,10 +84,10 @@ async fn rejects_foreign_origins_by_default() {
 async fn only_allowed_origins_read_write_and_subscribe() {
     let env = allowing(&format!("{OURS}, https://second.example")).await;
     for origin in FOREIGN {
-        is_shut_out(&env, origin).await;
+        check_rejected(&env, origin).await;
     }
     for origin in [OURS, "https://second.example"] {
-        for mut answer in tries(&env, origin).await {
+        for mut answer in requests_from(&env, origin).await {
             assert_eq!(answer.status(), 200);
             assert_eq!(
                 value(&answer, "access-control-allow-origin").as_deref(),

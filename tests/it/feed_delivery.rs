@@ -33,7 +33,7 @@ impl Follower {
     }
 }
 
-async fn crowd(runs: usize) {
+async fn deliver_to_many(runs: usize) {
     const FOLLOWERS: usize = 50;
     const WRITERS: usize = 20;
     const POSTS: usize = 5;
@@ -71,7 +71,7 @@ async fn crowd(runs: usize) {
                 seen.push(follower.await.unwrap().expect("strictly increasing without gaps").bodies);
             }
         };
-        let looking = async {
+        let polling = async {
             loop {
                 // Only paces the clock: the poll each second finds what the bus lost.
                 let _ = tokio::time::timeout(Duration::from_millis(50), std::future::pending::<()>()).await;
@@ -80,7 +80,7 @@ async fn crowd(runs: usize) {
         };
         tokio::select! {
             _ = async { tokio::join!(futures_util::future::join_all(writing), all) } => {}
-            () = looking => {}
+            () = polling => {}
         }
         assert!(seen.iter().all(|bodies| bodies == &seen[0]), "all subscribers saw the same order");
     }
@@ -88,13 +88,13 @@ async fn crowd(runs: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_subscribers_on_three_replicas_see_the_same_order() {
-    crowd(1).await;
+    deliver_to_many(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: make test-faults"]
 async fn fifty_subscribers_on_three_replicas_see_the_same_order_ten_times() {
-    crowd(10).await;
+    deliver_to_many(10).await;
 }
 
 /// Subscribes through a proxy that may end the connection at any byte.

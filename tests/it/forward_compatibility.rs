@@ -31,13 +31,13 @@ async fn record(env: &TestEnv, body: &str, kind: &str, public_kind: Option<&str>
 }
 
 /// Returns kind, `seq`, `prev` and body of an event.
-fn told(event: &Value) -> (String, i64, i64, String) {
+fn summary(event: &Value) -> (String, i64, i64, String) {
     let position = |name: &str| event[name].as_i64().expect("a position");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (text(&event["kind"]), position("seq"), position("prev"), text(&event["comment"]["body"]))
 }
 
-fn tells(kind: &str, seq: i64, prev: i64, body: &str) -> (String, i64, i64, String) {
+fn expected_event(kind: &str, seq: i64, prev: i64, body: &str) -> (String, i64, i64, String) {
     (kind.to_owned(), seq, prev, body.to_owned())
 }
 
@@ -57,23 +57,23 @@ on_both_engines! {
         record(&env, "Бір", "CHANGED", Some("CHANGED"), Some("AGENCY")).await;
         record(&env, NO_COMMENT, "CALLED", Some("CALLED"), None).await;
         ana.post(&meeting, "Үш").await;
-        let public = [tells("CHANGED", 4, 3, "Бір"), tells("POSTED", 9, 4, "Үш")];
+        let public = [expected_event("CHANGED", 4, 3, "Бір"), expected_event("POSTED", 9, 4, "Үш")];
         let own = [
-            tells("CHANGED", 4, 3, "Бір"), tells("CHANGED", 5, 4, "Бір"), tells("CHANGED", 6, 5, "Екі"), tells("POSTED", 9, 6, "Үш"),
+            expected_event("CHANGED", 4, 3, "Бір"), expected_event("CHANGED", 5, 4, "Бір"), expected_event("CHANGED", 6, 5, "Екі"), expected_event("POSTED", 9, 6, "Үш"),
         ];
         let all = [
-            tells("CHANGED", 4, 3, "Бір"), tells("CHANGED", 5, 4, "Бір"), tells("CHANGED", 6, 5, "Екі"), tells("CHANGED", 7, 6, "Бір"),
-            tells("POSTED", 9, 7, "Үш"),
+            expected_event("CHANGED", 4, 3, "Бір"), expected_event("CHANGED", 5, 4, "Бір"), expected_event("CHANGED", 6, 5, "Екі"), expected_event("CHANGED", 7, 6, "Бір"),
+            expected_event("POSTED", 9, 7, "Үш"),
         ];
         for (live, expected) in [(&mut follower, &public[..]), (&mut author, &own), (&mut queue, &all)] {
             for one in expected {
-                assert_eq!(told(&live.next_event_in(&env).await), *one);
+                assert_eq!(summary(&live.next_event_in(&env).await), *one);
             }
         }
         // The same after resuming.
         let mut again = env.anonymous().follow_comments(&meeting, Some(3), "PUBLIC").await;
         for one in &public {
-            assert_eq!(told(&again.next().await), *one);
+            assert_eq!(summary(&again.next().await), *one);
         }
 
         let mut meetings = env.anonymous().follow("subscription { meetings { kind meeting { id } } }", json!({})).await;
@@ -107,7 +107,7 @@ on_both_engines! {
         env.sql("UPDATE comments SET state = 'PARKED', merged_state = 'PARKED' WHERE body = 'Құпия'").await;
         record(&env, "Құпия", "PARKED", Some("PARKED"), None).await;
         ana.post(&meeting, "Ашық").await;
-        assert_eq!(told(&queue.next_event_in(&env).await), tells("POSTED", 3, 1, "Ашық"));
+        assert_eq!(summary(&queue.next_event_in(&env).await), expected_event("POSTED", 3, 1, "Ашық"));
         for actor in [env.anonymous(), ana.clone(), moderator.clone()] {
             let listed = actor.comments(&meeting, json!({})).await;
             assert_eq!(listed.iter().map(|one| one["body"].clone()).collect::<Vec<_>>(), ["Ашық"]);

@@ -38,7 +38,7 @@ async fn open_case(official: &Actor, comment: &str, key: u32) -> String {
 }
 
 /// Checks a query across both subgraphs, and that refusals arrive unchanged.
-pub(crate) async fn goes_over_both_subgraphs(graph: &Graph, gateway: &str) {
+pub(crate) async fn answers_across_subgraphs(graph: &Graph, gateway: &str) {
     let (staff, meeting) = graph.live_meeting("AFTER").await;
     let ana = person(gateway, "ana", &["CITIZEN"]);
     let comment = id_of(&ana.post(&meeting, "Жол?").await);
@@ -72,7 +72,7 @@ pub(crate) async fn goes_over_both_subgraphs(graph: &Graph, gateway: &str) {
 }
 
 /// Checks that each subgraph gets the token and the language.
-pub(crate) async fn passes_on_who_asks(graph: &Graph, gateway: &str) {
+pub(crate) async fn forwards_token_and_language(graph: &Graph, gateway: &str) {
     let (_, meeting) = graph.live_meeting("BEFORE").await;
     let ana = person(gateway, "ana", &["CITIZEN"]);
     let viewer = "{ viewer { subject } }";
@@ -115,7 +115,7 @@ pub(crate) async fn passes_on_who_asks(graph: &Graph, gateway: &str) {
 }
 
 /// Checks that the client's address is forwarded, whatever the client sends in the header.
-async fn passes_on_from_where(graph: &Graph, gateway: &str) {
+async fn forwards_client_address(graph: &Graph, gateway: &str) {
     let (_, meeting) = graph.live_meeting("AFTER").await;
     let posted = AtomicUsize::new(0);
     let post = async |address: &str, claim: &str| {
@@ -147,25 +147,25 @@ async fn gateways_forward_the_client_address() {
     let bounds =
         [("KEZDESU_ADDRESS_A_MINUTE", A_MINUTE.to_string()), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1/32".to_owned())];
     let graph = Graph::start(&bounds).await;
-    passes_on_from_where(&graph, &graph.hive_gateway().await.host).await;
+    forwards_client_address(&graph, &graph.hive_gateway().await.host).await;
     let graph = Graph::start(&bounds).await;
-    passes_on_from_where(&graph, &graph.apollo_gateway().await.host).await;
+    forwards_client_address(&graph, &graph.apollo_gateway().await.host).await;
 }
 
 #[tokio::test]
 async fn hive_gateway_answers_from_both_subgraphs() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.hive_gateway().await;
-    goes_over_both_subgraphs(&graph, &gateway.host).await;
-    passes_on_who_asks(&graph, &gateway.host).await;
+    answers_across_subgraphs(&graph, &gateway.host).await;
+    forwards_token_and_language(&graph, &gateway.host).await;
 }
 
 #[tokio::test]
 async fn apollo_gateway_answers_from_both_subgraphs() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.apollo_gateway().await;
-    goes_over_both_subgraphs(&graph, &gateway.host).await;
-    passes_on_who_asks(&graph, &gateway.host).await;
+    answers_across_subgraphs(&graph, &gateway.host).await;
+    forwards_token_and_language(&graph, &gateway.host).await;
 }
 
 /// Returns the next event except heartbeats.
@@ -179,7 +179,7 @@ async fn next(live: &mut harness::Subscription) -> Value {
 }
 
 /// Checks a subscription to this service that adds fields of the agency, with the viewer's permissions in both.
-pub(crate) async fn follows_and_enriches(graph: &Graph, gateway: &str) {
+pub(crate) async fn subscribes_across_subgraphs(graph: &Graph, gateway: &str) {
     let (staff, meeting) = graph.live_meeting("BEFORE").await;
     let ana = person(gateway, "ana", &["CITIZEN"]);
     let comment = id_of(&ana.post(&meeting, "Жол?").await);
@@ -210,7 +210,7 @@ pub(crate) async fn follows_and_enriches(graph: &Graph, gateway: &str) {
 async fn hive_gateway_subscribes_across_both_subgraphs() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.hive_gateway().await;
-    follows_and_enriches(&graph, &gateway.host).await;
+    subscribes_across_subgraphs(&graph, &gateway.host).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use harness::{Actor, TestEnv, on_both_engines};
 use serde_json::{Value, json};
 
-use crate::value_ranges::{Held, everybody, mutation, outcome};
+use crate::value_ranges::{Fixture, everybody, mutation, outcome};
 
 /// A text with NUL, which PostgreSQL cannot store. It is removed from texts by people, and rejected in generated
 /// keys.
@@ -34,19 +34,19 @@ fn cursor(key: &str) -> String {
 }
 
 /// Returns every text field of every mutation with its expected outcome.
-fn texts(held: &Held, env: &TestEnv) -> Vec<(&'static str, Value, &'static str)> {
-    let Held { meeting, comment, planned, .. } = held;
+fn texts(fixture: &Fixture, env: &TestEnv) -> Vec<(&'static str, Value, &'static str)> {
+    let Fixture { meeting, comment, planned, .. } = fixture;
     let url = format!("https://vk.example/{NUL}");
     let mut table = vec![
-        ("planMeeting", held.plan(env, json!({ "title": { "kk": NUL } })), ""),
-        ("planMeeting", held.plan(env, json!({ "title": { "kk": "К", "ru": NUL } })), ""),
-        ("planMeeting", held.plan(env, json!({ "title": { "kk": "К", "en": NUL } })), ""),
-        ("planMeeting", held.plan(env, json!({ "venue": { "kk": NUL } })), ""),
-        ("planMeeting", held.plan(env, json!({ "offCalendarReason": NUL })), ""),
-        ("planMeeting", held.plan(env, json!({ "title": { "kk": "\0" } })), "INVALID title"),
-        ("planMeeting", held.plan(env, json!({ "idempotencyKey": NUL })), "INVALID idempotencyKey"),
-        ("planMeeting", held.plan(env, json!({ "host": "75111000\0" })), "BAD_USER_INPUT"),
-        ("planMeeting", held.plan(env, json!({ "origin": NUL })), "BAD_USER_INPUT"),
+        ("planMeeting", fixture.plan(env, json!({ "title": { "kk": NUL } })), ""),
+        ("planMeeting", fixture.plan(env, json!({ "title": { "kk": "К", "ru": NUL } })), ""),
+        ("planMeeting", fixture.plan(env, json!({ "title": { "kk": "К", "en": NUL } })), ""),
+        ("planMeeting", fixture.plan(env, json!({ "venue": { "kk": NUL } })), ""),
+        ("planMeeting", fixture.plan(env, json!({ "offCalendarReason": NUL })), ""),
+        ("planMeeting", fixture.plan(env, json!({ "title": { "kk": "\0" } })), "INVALID title"),
+        ("planMeeting", fixture.plan(env, json!({ "idempotencyKey": NUL })), "INVALID idempotencyKey"),
+        ("planMeeting", fixture.plan(env, json!({ "host": "75111000\0" })), "BAD_USER_INPUT"),
+        ("planMeeting", fixture.plan(env, json!({ "origin": NUL })), "BAD_USER_INPUT"),
         ("rescheduleMeeting", json!({ "meetingId": planned, "plannedStart": env.now(), "reason": NUL }), ""),
         ("cancelMeeting", json!({ "meetingId": planned, "reason": "\0" }), "INVALID reason"),
         ("cancelMeeting", json!({ "meetingId": planned, "reason": NUL }), ""),
@@ -59,11 +59,15 @@ fn texts(held: &Held, env: &TestEnv) -> Vec<(&'static str, Value, &'static str)>
         ("setModeration", json!({ "meetingId": meeting, "blockedWords": ["сөз", "жол\0"] }), ""),
         ("postComment", json!({ "meetingId": meeting, "body": NUL }), ""),
         ("postComment", json!({ "meetingId": meeting, "body": "Су", "authorName": NUL }), ""),
-        ("importComments", held.import(env, json!({ "externalId": NUL })), "INVALID comments.0.externalId"),
-        ("importComments", held.import(env, json!({ "authorExternalId": NUL })), "INVALID comments.0.authorExternalId"),
+        ("importComments", fixture.import(env, json!({ "externalId": NUL })), "INVALID comments.0.externalId"),
+        (
+            "importComments",
+            fixture.import(env, json!({ "authorExternalId": NUL })),
+            "INVALID comments.0.authorExternalId",
+        ),
         // Imported texts are sanitised, since their authors cannot be asked again.
-        ("importComments", held.import(env, json!({ "body": NUL, "externalId": "2" })), ""),
-        ("importComments", held.import(env, json!({ "authorName": NUL, "externalId": "3" })), ""),
+        ("importComments", fixture.import(env, json!({ "body": NUL, "externalId": "2" })), ""),
+        ("importComments", fixture.import(env, json!({ "authorName": NUL, "externalId": "3" })), ""),
         ("answerComment", json!({ "commentId": comment, "answer": NUL }), ""),
         ("labelComment", json!({ "commentId": comment, "labels": [NUL] }), ""),
         ("moderateComments", json!({ "commentIds": [comment], "action": "HIDE", "reason": NUL }), ""),
@@ -88,8 +92,8 @@ fn texts(held: &Held, env: &TestEnv) -> Vec<(&'static str, Value, &'static str)>
 on_both_engines! {
     async fn strips_nul_from_texts_and_rejects_it_in_keys(env) {
         let staff = everybody(&env);
-        let held = Held::by(&staff, &env).await;
-        for (name, input, expected) in texts(&held, &env) {
+        let fixture = Fixture::by(&staff, &env).await;
+        for (name, input, expected) in texts(&fixture, &env) {
             let answer = staff.send(&mutation(name), json!({ "input": input })).await;
             assert_eq!(outcome(&answer), expected, "{name} {input}: {answer}");
             // A lone surrogate is not valid JSON.
@@ -97,7 +101,7 @@ on_both_engines! {
             assert!(body.contains("\\u0000"), "{body}");
             assert_eq!(raw(&staff, body.replace("\\u0000", "\\ud800")).await, "BAD_USER_INPUT", "{name} {input}");
         }
-        let comments = staff.comments(&held.meeting, json!({})).await;
+        let comments = staff.comments(&fixture.meeting, json!({})).await;
         let bodies: Vec<_> = comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect();
         assert_eq!(bodies, ["Жол қашан?", "аб", "Су", "аб", "Су"], "nothing else was stored");
         assert_eq!((&comments[0]["answer"], &comments[0]["labels"], &comments[0]["stateReason"]), (&json!("аб"), &json!(["аб"]), &json!("аб")));
@@ -106,15 +110,15 @@ on_both_engines! {
 
     async fn deduplicates_list_values(env) {
         let staff = everybody(&env);
-        let held = Held::by(&staff, &env).await;
+        let fixture = Fixture::by(&staff, &env).await;
         let comments = "query($id: ID!, $f: CommentFilter) { meeting(id: $id) { comments(filter: $f) { totalCount nodes { id } } } }";
         for filter in [json!({ "states": times("PUBLISHED", MANY) }), json!({ "kinds": times("QUESTION", MANY) })] {
-            let found = staff.query(comments, json!({ "id": held.meeting, "f": filter })).await;
+            let found = staff.query(comments, json!({ "id": fixture.meeting, "f": filter })).await;
             assert_eq!(found["meeting"]["comments"]["totalCount"], 1);
         }
-        let more = json!({ "id": held.meeting, "f": { "states": times("PUBLISHED", 40_000) } });
+        let more = json!({ "id": fixture.meeting, "f": { "states": times("PUBLISHED", 40_000) } });
         assert_eq!(outcome(&staff.send(comments, more).await), "COST_EXCEEDED");
-        let none = staff.query(comments, json!({ "id": held.meeting, "f": { "states": [] } })).await;
+        let none = staff.query(comments, json!({ "id": fixture.meeting, "f": { "states": [] } })).await;
         assert_eq!(none["meeting"]["comments"]["totalCount"], 0);
         let meetings = "query($f: MeetingFilter) { meetings(filter: $f) { totalCount } }";
         let found = staff.query(meetings, json!({ "f": { "phases": times("LIVE", MANY) } })).await;
@@ -124,20 +128,20 @@ on_both_engines! {
         assert_eq!(staff.query(regions, json!({ "k": times("CITY_DISTRICT", MANY) })).await, once);
 
         let different: Vec<_> = (0..MANY).map(|n| n.to_string()).collect();
-        let label = |labels: Value| json!({ "commentId": held.comment, "labels": labels });
-        let ids = times(&held.comment, MANY);
+        let label = |labels: Value| json!({ "commentId": fixture.comment, "labels": labels });
+        let ids = times(&fixture.comment, MANY);
         for (name, input, expected) in [
-            ("announceMeeting", json!({ "meetingId": held.planned, "channels": times("PRESS", MANY) }), ""),
+            ("announceMeeting", json!({ "meetingId": fixture.planned, "channels": times("PRESS", MANY) }), ""),
             ("labelComment", label(times("жол", MANY)), ""),
             ("labelComment", label(different.clone().into()), "INVALID labels"),
-            ("setModeration", json!({ "meetingId": held.meeting, "blockedWords": different }), "INVALID blockedWords"),
+            ("setModeration", json!({ "meetingId": fixture.meeting, "blockedWords": different }), "INVALID blockedWords"),
             ("moderateComments", json!({ "commentIds": ids, "action": "APPROVE" }), "INVALID commentIds"),
-            ("moderateComments", json!({ "commentIds": times(&held.comment, 100), "action": "APPROVE" }), ""),
-            ("mergeComments", json!({ "into": held.comment, "commentIds": ids }), "INVALID commentIds"),
+            ("moderateComments", json!({ "commentIds": times(&fixture.comment, 100), "action": "APPROVE" }), ""),
+            ("mergeComments", json!({ "into": fixture.comment, "commentIds": ids }), "INVALID commentIds"),
         ] {
             assert_eq!(outcome(&staff.send(&mutation(name), json!({ "input": input })).await), expected, "{name}");
         }
-        let mut import = held.import(&env, json!({}));
+        let mut import = fixture.import(&env, json!({}));
         import["comments"] = vec![import["comments"][0].clone(); 501].into();
         assert_eq!(outcome(&staff.send(&mutation("importComments"), json!({ "input": import })).await), "INVALID comments");
         import["comments"].as_array_mut().unwrap().pop();
@@ -145,7 +149,7 @@ on_both_engines! {
     }
 
     async fn rejects_filters_out_of_range(env) {
-        let held = Held::by(&everybody(&env), &env).await;
+        let fixture = Fixture::by(&everybody(&env), &env).await;
         let anonymous = env.anonymous();
         let meetings = "query($f: MeetingFilter) { meetings(filter: $f) { totalCount } }";
         let regions = "query($d: Date) { regions(asOf: $d) { totalCount } }";
@@ -187,7 +191,7 @@ on_both_engines! {
                     (false, "a") => "BAD_USER_INPUT after",
                     (false, _) => "BAD_USER_INPUT before",
                 };
-                let answer = anonymous.send(query, json!({ "id": held.meeting, side: cursor(&key) })).await;
+                let answer = anonymous.send(query, json!({ "id": fixture.meeting, side: cursor(&key) })).await;
                 assert_eq!(outcome(&answer), expected, "{key:?}: {answer}");
             }
         }
@@ -196,11 +200,11 @@ on_both_engines! {
             (NUL.to_owned(), ""), ("\0".to_owned(), "BAD_USER_INPUT filter.label"), ("x".repeat(60_000), "BAD_USER_INPUT filter.label"),
             ("x".repeat(40), ""), ("%_\\\"'".to_owned(), ""),
         ] {
-            let answer = anonymous.send(labelled, json!({ "id": held.meeting, "l": label })).await;
+            let answer = anonymous.send(labelled, json!({ "id": fixture.meeting, "l": label })).await;
             assert_eq!(outcome(&answer), expected);
         }
         for after in [i64::MIN, -1, i64::MAX] {
-            let mut live = anonymous.begin_comments(&held.meeting, Some(after), "PUBLIC").await;
+            let mut live = anonymous.begin_comments(&fixture.meeting, Some(after), "PUBLIC").await;
             assert_eq!(live.next().await["kind"], "SUBSCRIBED", "{after}");
         }
     }

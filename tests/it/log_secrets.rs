@@ -36,7 +36,7 @@ async fn is_connected(process: &Process) -> bool {
 }
 
 /// Sends invalid `connection_init` messages: malformed, forged and misplaced tokens.
-async fn introduces_itself_badly(host: &str, token: &str) {
+async fn send_invalid_connection_inits(host: &str, token: &str) {
     let forged = format!("{}.canaryforged", token.rsplit_once('.').unwrap().0);
     for authorization in ["Bearer canary.not.atoken".to_owned(), format!("Bearer {forged}"), "canary".to_owned()] {
         let mut socket = Socket::open(host).await;
@@ -50,7 +50,7 @@ async fn introduces_itself_badly(host: &str, token: &str) {
     }
 }
 
-async fn speaks(ana: &Actor, meeting: &str) -> String {
+async fn send_secrets(ana: &Actor, meeting: &str) -> String {
     let mut live = ana.follow_comments(meeting, None, "PUBLIC").await;
     let id = id_of(&ana.post(meeting, "canary-body").await);
     assert_eq!(live.next().await["kind"], "POSTED");
@@ -61,7 +61,7 @@ async fn speaks(ana: &Actor, meeting: &str) -> String {
     id
 }
 
-fn tells_nothing(log: &Path, token: &str) -> String {
+fn check_log(log: &Path, token: &str) -> String {
     let text = std::fs::read_to_string(log).unwrap();
     let signature = token.rsplit('.').next().expect("a signature");
     for line in text.lines() {
@@ -90,9 +90,9 @@ async fn logs_no_password_token_text_or_name_in_production() {
     until(|| is_connected(&program), || {}, |connected| *connected).await;
 
     let meeting = staff.live_meeting(HOST, HOST, now() + chrono::TimeDelta::hours(1), "AFTER").await;
-    let comment = speaks(&canary, &meeting).await;
+    let comment = send_secrets(&canary, &meeting).await;
     staff.mutate("answerComment", json!({ "commentId": comment, "answer": "canary-answer" })).await;
-    introduces_itself_badly(&program.host, &token).await;
+    send_invalid_connection_inits(&program.host, &token).await;
 
     // Failures of the database and of Redis are logged with their causes.
     wire.take_down();
@@ -108,7 +108,7 @@ async fn logs_no_password_token_text_or_name_in_production() {
     assert_eq!(canary.query(WHO, json!({})).await["viewer"]["subject"], "canary-subject");
     assert!(program.terminate().await);
 
-    let text = tells_nothing(&log, &token);
+    let text = check_log(&log, &token);
     for said in ["graphql.request", "graphql.subscription", "an operation failed"] {
         assert!(text.contains(said), "the log does not contain {said}");
     }

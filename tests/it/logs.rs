@@ -11,7 +11,7 @@ use kezdesu::store::Store;
 use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
-use crate::slow_clients::{EVENTS, PARTS, all_of, bare_socket, flood, frame, pour, stuck};
+use crate::slow_clients::{EVENTS, PARTS, all_of, bare_socket, flood, frame, pour, stalled_reader};
 
 const WHO: &str = "query Who { viewer { subject } }";
 
@@ -230,7 +230,7 @@ async fn logs_why_each_subscription_ended() {
     drop(follows(&anonymous(&host)).await);
     said(&log, &[subscription("websocket", "anonymous", "OK", "client")], 1).await;
     for (accept, door) in [(EVENTS, "sse"), (PARTS, "multipart")] {
-        drop(stuck(&staff, accept, &meeting).await);
+        drop(stalled_reader(&staff, accept, &meeting).await);
         said(&log, &[subscription(door, "person", "OK", "client")], 1).await;
     }
 
@@ -238,11 +238,19 @@ async fn logs_why_each_subscription_ended() {
     let mut claims = token_claims("bek", "Bek", &["CITIZEN"], None, now());
     claims["exp"] = json!((now() + TimeDelta::seconds(5)).timestamp());
     let ends = Actor::with_token(&host, Tokens.sign(&claims));
-    let _open = (follows(&ends).await, stuck(&ends, EVENTS, &meeting).await, stuck(&ends, PARTS, &meeting).await);
+    let _open = (
+        follows(&ends).await,
+        stalled_reader(&ends, EVENTS, &meeting).await,
+        stalled_reader(&ends, PARTS, &meeting).await,
+    );
     said(&log, &all("person", "token"), 1).await;
 
     let gone = person(&host, "gone", &["CITIZEN"]);
-    let _open = (follows(&gone).await, stuck(&gone, EVENTS, &meeting).await, stuck(&gone, PARTS, &meeting).await);
+    let _open = (
+        follows(&gone).await,
+        stalled_reader(&gone, EVENTS, &meeting).await,
+        stalled_reader(&gone, PARTS, &meeting).await,
+    );
     let mut command = Command::new(Process::program());
     let settings = log.settings.clone();
     let done = command.args(["withdraw-tokens", "--subject", "gone"]).envs(settings).output().await.unwrap();
@@ -252,8 +260,8 @@ async fn logs_why_each_subscription_ended() {
     let nobody = anonymous(&host);
     let _open = (
         stuck_socket(&host, &meeting).await,
-        stuck(&nobody, EVENTS, &meeting).await,
-        stuck(&nobody, PARTS, &meeting).await,
+        stalled_reader(&nobody, EVENTS, &meeting).await,
+        stalled_reader(&nobody, PARTS, &meeting).await,
     );
     said(&log, &all("anonymous", "slow_reader"), 1).await;
 
@@ -261,8 +269,11 @@ async fn logs_why_each_subscription_ended() {
     let long = flood(&staff).await;
     pour(&staff, &long).await;
     pour(&staff, &long).await;
-    let mut late =
-        [stuck_socket(&host, &long).await, stuck(&nobody, EVENTS, &long).await, stuck(&nobody, PARTS, &long).await];
+    let mut late = [
+        stuck_socket(&host, &long).await,
+        stalled_reader(&nobody, EVENTS, &long).await,
+        stalled_reader(&nobody, PARTS, &long).await,
+    ];
     forget(&log).await;
     let ends = [&b"\"type\":\"complete\""[..], b"event: complete\ndata:\n\n", b"\r\n4\r\n--\r\n"];
     for (reader, end) in late.iter_mut().zip(ends) {
@@ -270,7 +281,11 @@ async fn logs_why_each_subscription_ended() {
     }
     said(&log, &all("anonymous", "behind"), 1).await;
 
-    let _open = (follows(&nobody).await, stuck(&nobody, EVENTS, &meeting).await, stuck(&nobody, PARTS, &meeting).await);
+    let _open = (
+        follows(&nobody).await,
+        stalled_reader(&nobody, EVENTS, &meeting).await,
+        stalled_reader(&nobody, PARTS, &meeting).await,
+    );
     assert!(program.terminate().await);
     said(&log, &all("anonymous", "draining"), 1).await;
     assert_eq!(log.ended(0).await.len(), seen, "no line twice");

@@ -27,7 +27,7 @@ fn bodies(of: &[Value]) -> Vec<String> {
     of.iter().filter_map(|told| told["body"].as_str()).map(str::to_owned).collect()
 }
 
-fn holes(of: &[Value]) -> usize {
+fn gaps(of: &[Value]) -> usize {
     of.iter().filter(|told| told["cut"] == "HOLE").count()
 }
 
@@ -50,13 +50,13 @@ impl Followers {
     }
 
     /// Reads reports until both have received a comment.
-    async fn both_hear(&mut self, body: &str) {
+    async fn both_receive(&mut self, body: &str) {
         self.receive(|all| [&all.careful, &all.trustful].iter().all(|of| bodies(of).iter().any(|one| one == body)))
             .await;
     }
 
     /// Reads reports until the careful client has received a comment, and advances the clock while waiting.
-    async fn careful_hears_in(&mut self, env: &TestEnv, body: &str) {
+    async fn careful_receives_in(&mut self, env: &TestEnv, body: &str) {
         let mut heard = std::pin::pin!(self.receive(|all| bodies(&all.careful).iter().any(|one| one == body)));
         // Only paces the clock.
         while tokio::time::timeout(Duration::from_millis(25), &mut heard).await.is_err() {
@@ -65,7 +65,7 @@ impl Followers {
     }
 
     /// Checks that the careful client received everything once and in order, and that the naive one did not.
-    fn prove(&self, posted: &[String]) {
+    fn check_recovery(&self, posted: &[String]) {
         assert_eq!(bodies(&self.careful), posted);
         let seqs: Vec<i64> = self.careful.iter().filter_map(|told| told["seq"].as_i64()).collect();
         assert!(seqs.is_sorted_by(|one, next| one < next), "{seqs:?}");
@@ -104,7 +104,7 @@ impl Loss {
         let posted = texts(LOST + 1);
         // The first event confirms the subscription.
         post(&ana, &meeting, &posted[..1]).await;
-        followers.both_hear(&posted[0]).await;
+        followers.both_receive(&posted[0]).await;
         gateway.slow_down();
         post(&ana, &meeting, &posted[1..]).await;
         gateway.came(2 * LOST).await;
@@ -114,26 +114,26 @@ impl Loss {
 
     /// Posts once more, and checks that the careful client recovered everything across one gap, and the naive one
     /// did not.
-    async fn mends(mut self, room: usize) {
+    async fn check_recovered(mut self, room: usize) {
         self.posted.push("Соңы".to_owned());
         self.ana.post(&self.meeting, "Соңы").await;
-        self.followers.both_hear("Соңы").await;
-        self.followers.prove(&self.posted);
-        assert_eq!(holes(&self.followers.careful), 1, "{:?}", self.followers.careful);
+        self.followers.both_receive("Соңы").await;
+        self.followers.check_recovery(&self.posted);
+        assert_eq!(gaps(&self.followers.careful), 1, "{:?}", self.followers.careful);
         assert_eq!(bodies(&self.followers.trustful).len(), 1 + room + 1);
     }
 }
 
 on_both_engines! {
     async fn a_gap_in_prev_makes_the_client_resume(env) {
-        Loss::of(&env, 8, DropPolicy::Oldest).await.mends(8).await;
+        Loss::of(&env, 8, DropPolicy::Oldest).await.check_recovered(8).await;
     }
 
     async fn a_heartbeat_reveals_a_lost_last_event(env) {
         let mut loss = Loss::of(&env, 8, DropPolicy::Newest).await;
         let last = loss.posted[LOST].clone();
-        loss.followers.careful_hears_in(&env, &last).await;
-        loss.mends(8).await;
+        loss.followers.careful_receives_in(&env, &last).await;
+        loss.check_recovered(8).await;
     }
 }
 
@@ -148,15 +148,15 @@ async fn events_lost_when_hive_gateway_reconnects_are_resumed() {
     let mut followers = Followers::of(&meeting, &gateway.host).await;
     let mut posted = texts(11);
     post(&ana, &meeting, &posted[..1]).await;
-    followers.both_hear(&posted[0]).await;
+    followers.both_receive(&posted[0]).await;
     wire.take_down();
     post(&ana, &meeting, &posted[1..]).await;
     wire.restore();
     followers.receive(|all| all.trustful.iter().filter(|told| told["kind"] == "SUBSCRIBED").count() == 2).await;
     posted.push("Соңы".to_owned());
     ana.post(&meeting, "Соңы").await;
-    followers.both_hear("Соңы").await;
-    followers.prove(&posted);
+    followers.both_receive("Соңы").await;
+    followers.check_recovery(&posted);
     assert_eq!(bodies(&followers.trustful), ["Сұрақ 0", "Соңы"]);
 }
 
@@ -166,7 +166,7 @@ const PASS: i64 = 1_000;
 
 /// The transport of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
+pub(crate) enum Transport {
     WebSocket,
     ServerSentEvents,
 }
@@ -179,33 +179,33 @@ enum Stream {
 /// A client that applies the rules of the contract.
 struct Reader {
     who: Actor,
-    door: Door,
+    transport: Transport,
     meeting: String,
     stream: Stream,
     seen: i64,
-    holes: usize,
+    gaps: usize,
 }
 
 impl Reader {
     /// Subscribes through a gateway.
-    async fn of(gateway: &str, door: Door, meeting: &str) -> Self {
+    async fn of(gateway: &str, transport: Transport, meeting: &str) -> Self {
         let who = anonymous(gateway);
-        let stream = Self::follow(&who, door, meeting, 0).await;
-        let mut reader = Self { who, door, meeting: meeting.to_owned(), stream, seen: 0, holes: 0 };
+        let stream = Self::follow(&who, transport, meeting, 0).await;
+        let mut reader = Self { who, transport, meeting: meeting.to_owned(), stream, seen: 0, gaps: 0 };
         // SUBSCRIBED confirms the subscription.
         assert_eq!(reader.event().await.expect("the subscription starts")["kind"], "SUBSCRIBED");
         reader
     }
 
-    async fn follow(who: &Actor, door: Door, meeting: &str, after: i64) -> Stream {
+    async fn follow(who: &Actor, transport: Transport, meeting: &str, after: i64) -> Stream {
         let large: String = (0..30).map(|n| format!("b{n}: body ")).collect();
         let query = format!(
             "subscription($id: ID!, $after: Int) {{ comments(meetingId: $id, after: $after) {{ seq prev kind comment {{ {large} }} }} }}"
         );
         let variables = json!({ "id": meeting, "after": after });
-        match door {
-            Door::WebSocket => Stream::Subscription(who.follow(&query, variables).await),
-            Door::ServerSentEvents => Stream::EventStream(EventStream::of(who, &query, variables).await),
+        match transport {
+            Transport::WebSocket => Stream::Subscription(who.follow(&query, variables).await),
+            Transport::ServerSentEvents => Stream::EventStream(EventStream::of(who, &query, variables).await),
         }
     }
 
@@ -221,15 +221,15 @@ impl Reader {
         while self.seen < PASS {
             let event = self.event().await;
             let position = |name: &str| event.as_ref().map(|event| event[name].as_i64().expect("a position"));
-            let hole = position("prev").is_some_and(|prev| prev > self.seen);
-            self.holes += usize::from(hole);
+            let gap = position("prev").is_some_and(|prev| prev > self.seen);
+            self.gaps += usize::from(gap);
             match position("seq") {
-                Some(seq) if !hole && seq > self.seen => {
+                Some(seq) if !gap && seq > self.seen => {
                     assert_eq!(seq, self.seen + 1);
                     self.seen = seq;
                 }
-                Some(_) if !hole => {}
-                _ => self.stream = Self::follow(&self.who, self.door, &self.meeting, self.seen).await,
+                Some(_) if !gap => {}
+                _ => self.stream = Self::follow(&self.who, self.transport, &self.meeting, self.seen).await,
             }
         }
     }
@@ -237,14 +237,14 @@ impl Reader {
 
 /// Subscribes without reading until everything has passed the gateway, then reads by the rules. Checks that
 /// everything arrives once and in order, and returns the number of gaps.
-pub(crate) async fn holes_of_a_slow_reader(graph: &Graph, gateway: &str, door: Door) -> usize {
+pub(crate) async fn gaps_of_a_slow_reader(graph: &Graph, gateway: &str, transport: Transport) -> usize {
     let (staff, meeting) = graph.live_meeting("AFTER").await;
-    let mut slow = Reader::of(gateway, door, &meeting).await;
-    let mut other = Reader::of(gateway, Door::WebSocket, &meeting).await;
+    let mut slow = Reader::of(gateway, transport, &meeting).await;
+    let mut other = Reader::of(gateway, Transport::WebSocket, &meeting).await;
     import(graph, &staff, &meeting, PASS).await;
     other.reads_everything().await;
     slow.reads_everything().await;
-    slow.holes
+    slow.gaps
 }
 
 /// Imports this many long comments.
@@ -268,5 +268,5 @@ async fn import(graph: &Graph, staff: &Actor, meeting: &str, count: i64) {
 async fn a_slow_reader_behind_hive_gateway_receives_everything() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.hive_gateway().await;
-    assert_eq!(holes_of_a_slow_reader(&graph, &gateway.host, Door::WebSocket).await, 0);
+    assert_eq!(gaps_of_a_slow_reader(&graph, &gateway.host, Transport::WebSocket).await, 0);
 }

@@ -4,14 +4,14 @@ use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
 
 /// A meeting with a moderator and voters.
-struct Hall {
+struct Fixture {
     staff: Actor,
     moderator: Actor,
     voters: Vec<Actor>,
     meeting: String,
 }
 
-impl Hall {
+impl Fixture {
     async fn open(env: &TestEnv, mode: &str) -> Self {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), mode).await;
@@ -36,7 +36,7 @@ impl Hall {
     }
 
     /// Returns the state and votes of a comment, and whether it is merged into another.
-    async fn stand(&self, id: &str) -> (String, i64, bool) {
+    async fn state_of(&self, id: &str) -> (String, i64, bool) {
         let seen = self.seen_by(&self.moderator, id).await;
         (seen["state"].as_str().unwrap().to_owned(), seen["votes"].as_i64().unwrap(), seen["mergedInto"].is_object())
     }
@@ -79,7 +79,7 @@ fn done(payload: &Value) -> Value {
     payload["comment"].clone()
 }
 
-fn stands(state: &str, votes: i64, joined: bool) -> (String, i64, bool) {
+fn expect_state(state: &str, votes: i64, joined: bool) -> (String, i64, bool) {
     (state.to_owned(), votes, joined)
 }
 
@@ -90,22 +90,22 @@ async fn withdraw(author: &Actor, id: &str) -> Value {
 on_both_engines! {
     async fn withdrawing_the_target_restores_merged_comments_with_their_votes(env) {
         let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
-        let hall = Hall::open(&env, "AFTER").await;
-        let one = ana.post(&hall.meeting, "Жол қашан?").await;
-        let (a, b, c) = (id_of(&one), id_of(&ben.post(&hall.meeting, "Жолды қашан жөндейсіз?").await), id_of(&dana.post(&hall.meeting, "Жол ше?").await));
-        hall.vote(&[0, 1], &a).await;
-        hall.vote(&[1, 2], &b).await;
-        hall.vote(&[0, 3], &c).await;
-        assert_eq!(hall.merge(&[&c], &a).await["votes"], 3);
-        let mut queue = hall.moderator.follow_comments(&hall.meeting, None, "MODERATION").await;
-        assert_eq!(hall.merge(&[&a], &b).await["votes"], 4, "each voter counts once across chained merges");
+        let fixture = Fixture::open(&env, "AFTER").await;
+        let one = ana.post(&fixture.meeting, "Жол қашан?").await;
+        let (a, b, c) = (id_of(&one), id_of(&ben.post(&fixture.meeting, "Жолды қашан жөндейсіз?").await), id_of(&dana.post(&fixture.meeting, "Жол ше?").await));
+        fixture.vote(&[0, 1], &a).await;
+        fixture.vote(&[1, 2], &b).await;
+        fixture.vote(&[0, 3], &c).await;
+        assert_eq!(fixture.merge(&[&c], &a).await["votes"], 3);
+        let mut queue = fixture.moderator.follow_comments(&fixture.meeting, None, "MODERATION").await;
+        assert_eq!(fixture.merge(&[&a], &b).await["votes"], 4, "each voter counts once across chained merges");
         let mut told = Vec::new();
         for _ in 0..3 {
             told.push(queue.next().await["commentId"].clone());
         }
         assert_eq!(told, [json!(a), json!(c), json!(b)], "earlier merges move along");
-        hall.vote(&[4], &b).await;
-        let mut live = env.anonymous().follow_comments(&hall.meeting, None, "PUBLIC").await;
+        fixture.vote(&[4], &b).await;
+        let mut live = env.anonymous().follow_comments(&fixture.meeting, None, "PUBLIC").await;
         assert_eq!(withdraw(&ben, &b).await["state"], "WITHDRAWN");
         let mut events = Vec::new();
         for _ in 0..3 {
@@ -114,85 +114,85 @@ on_both_engines! {
         }
         let event = |kind: &str, id: &str, votes: Value| (kind.to_owned(), id.to_owned(), votes);
         assert_eq!(events, [event("REMOVED", &b, Value::Null), event("POSTED", &a, json!(2)), event("POSTED", &c, json!(2))]);
-        assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 2, false));
-        assert_eq!(hall.stand(&c).await, stands("PUBLISHED", 2, false));
-        let back = hall.seen_by(&ana, &a).await;
+        assert_eq!(fixture.state_of(&a).await, expect_state("PUBLISHED", 2, false));
+        assert_eq!(fixture.state_of(&c).await, expect_state("PUBLISHED", 2, false));
+        let back = fixture.seen_by(&ana, &a).await;
         assert_eq!((&back["receipt"], &back["postedAt"]), (&one["receipt"], &one["postedAt"]));
         for (voter, voted) in [(0, true), (1, true), (2, false), (3, false), (4, false)] {
-            assert_eq!(hall.seen_by(&hall.voters[voter], &a).await["viewerHasVoted"], voted, "voter {voter}");
+            assert_eq!(fixture.seen_by(&fixture.voters[voter], &a).await["viewerHasVoted"], voted, "voter {voter}");
         }
-        assert_eq!(refusal(&ana.mutate("postComment", json!({ "meetingId": hall.meeting, "body": "Жол қашан?" })).await), "DUPLICATE");
-        assert_eq!(hall.merge(&[&c], &a).await["votes"], 3, "an unmerged comment can be merged again");
+        assert_eq!(refusal(&ana.mutate("postComment", json!({ "meetingId": fixture.meeting, "body": "Жол қашан?" })).await), "DUPLICATE");
+        assert_eq!(fixture.merge(&[&c], &a).await["votes"], 3, "an unmerged comment can be merged again");
     }
 
     async fn an_unapproved_comment_is_pending_again_after_an_unmerge(env) {
         let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
-        let hall = Hall::open(&env, "BEFORE").await;
+        let fixture = Fixture::open(&env, "BEFORE").await;
         let mut ids = Vec::new();
         for (author, body) in [(&ana, "Бір"), (&ben, "Екі"), (&dana, "Үш")] {
-            ids.push(id_of(&author.post(&hall.meeting, body).await));
+            ids.push(id_of(&author.post(&fixture.meeting, body).await));
         }
-        hall.moderator.moderate("APPROVE", &[&ids[0], &ids[2]]).await;
-        hall.merge(&[&ids[0], &ids[1]], &ids[2]).await;
+        fixture.moderator.moderate("APPROVE", &[&ids[0], &ids[2]]).await;
+        fixture.merge(&[&ids[0], &ids[1]], &ids[2]).await;
         // Only comments that were public before become public again, whatever the mode is by then.
-        hall.moderator.mutate("setModeration", json!({ "meetingId": hall.meeting, "mode": "AFTER" })).await;
+        fixture.moderator.mutate("setModeration", json!({ "meetingId": fixture.meeting, "mode": "AFTER" })).await;
         withdraw(&dana, &ids[2]).await;
-        assert_eq!(hall.stand(&ids[0]).await, stands("PUBLISHED", 0, false));
-        assert_eq!(hall.stand(&ids[1]).await, stands("PENDING", 0, false));
-        assert_eq!(env.anonymous().comments(&hall.meeting, json!({})).await.len(), 1);
+        assert_eq!(fixture.state_of(&ids[0]).await, expect_state("PUBLISHED", 0, false));
+        assert_eq!(fixture.state_of(&ids[1]).await, expect_state("PENDING", 0, false));
+        assert_eq!(env.anonymous().comments(&fixture.meeting, json!({})).await.len(), 1);
     }
 
     async fn deleting_the_target_on_its_platform_restores_merged_comments(env) {
         let ana = env.citizen("Ana");
-        let hall = Hall::open(&env, "AFTER").await;
-        let wire = hall.broadcast(&env).await;
-        let own = id_of(&ana.post(&hall.meeting, "Жол?").await);
+        let fixture = Fixture::open(&env, "AFTER").await;
+        let wire = fixture.broadcast(&env).await;
+        let own = id_of(&ana.post(&fixture.meeting, "Жол?").await);
         for first in ["joined", "target"] {
             let (joined, target) = (format!("joined {first}"), format!("target {first}"));
             wire.import(&[(&joined, "Жол қашан?", false), (&target, "Жол ше?", false)]).await;
-            let all = hall.moderator.comments(&hall.meeting, json!({ "orderBy": "NEWEST" })).await;
+            let all = fixture.moderator.comments(&fixture.meeting, json!({ "orderBy": "NEWEST" })).await;
             let (b, a) = (id_of(&all[0]), id_of(&all[1]));
-            hall.merge(&[&a, &own], &b).await;
+            fixture.merge(&[&a, &own], &b).await;
             // Both are deleted in one import, in either order.
             let mut deleted = [(joined.as_str(), "", true), (target.as_str(), "", true)];
             if first == "target" {
                 deleted.reverse();
             }
             assert_eq!(wire.import(&deleted).await["removed"], 2);
-            assert_eq!((hall.stand(&a).await.0, hall.stand(&b).await.0), ("WITHDRAWN".to_owned(), "WITHDRAWN".to_owned()), "{first}");
-            assert_eq!(hall.stand(&own).await, stands("PUBLISHED", 0, false), "{first}");
+            assert_eq!((fixture.state_of(&a).await.0, fixture.state_of(&b).await.0), ("WITHDRAWN".to_owned(), "WITHDRAWN".to_owned()), "{first}");
+            assert_eq!(fixture.state_of(&own).await, expect_state("PUBLISHED", 0, false), "{first}");
         }
         wire.import(&[("c", "Көпір?", false), ("d", "Көпір ше?", false)]).await;
-        let all = hall.moderator.comments(&hall.meeting, json!({ "orderBy": "NEWEST" })).await;
+        let all = fixture.moderator.comments(&fixture.meeting, json!({ "orderBy": "NEWEST" })).await;
         let (d, c) = (id_of(&all[0]), id_of(&all[1]));
-        hall.merge(&[&c, &own], &d).await;
-        hall.moderator.moderate("HIDE", &[&d]).await;
+        fixture.merge(&[&c, &own], &d).await;
+        fixture.moderator.moderate("HIDE", &[&d]).await;
         assert_eq!(wire.import(&[("d", "", true)]).await["removed"], 1);
-        assert_eq!(hall.stand(&c).await, stands("PENDING", 0, false), "a moderator had hidden it with the target");
+        assert_eq!(fixture.state_of(&c).await, expect_state("PENDING", 0, false), "a moderator had hidden it with the target");
         assert_eq!(wire.import(&[("c", "", true)]).await["removed"], 1);
-        assert_eq!(hall.stand(&own).await, stands("PENDING", 0, false));
+        assert_eq!(fixture.state_of(&own).await, expect_state("PENDING", 0, false));
     }
 
     async fn comments_merged_into_a_hidden_one_can_be_restored_or_posted_again(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let hall = Hall::open(&env, "AFTER").await;
-        let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
-        let again = json!({ "meetingId": hall.meeting, "body": "Жол қашан?" });
-        hall.vote(&[0, 1], &a).await;
-        hall.vote(&[1, 2], &b).await;
+        let fixture = Fixture::open(&env, "AFTER").await;
+        let (a, b) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
+        let again = json!({ "meetingId": fixture.meeting, "body": "Жол қашан?" });
+        fixture.vote(&[0, 1], &a).await;
+        fixture.vote(&[1, 2], &b).await;
         for order in [[&a, &b], [&b, &a]] {
-            hall.merge(&[&a], &b).await;
-            assert_eq!(refusal(&hall.try_moderate("RESTORE", &[&a]).await), "WRONG_STATE", "the target is still visible");
+            fixture.merge(&[&a], &b).await;
+            assert_eq!(refusal(&fixture.try_moderate("RESTORE", &[&a]).await), "WRONG_STATE", "the target is still visible");
             assert_eq!(refusal(&ana.mutate("postComment", again.clone()).await), "DUPLICATE");
-            hall.moderator.moderate("HIDE", &[&b]).await;
-            let restored = hall.moderator.moderate("RESTORE", &order.map(String::as_str)).await;
+            fixture.moderator.moderate("HIDE", &[&b]).await;
+            let restored = fixture.moderator.moderate("RESTORE", &order.map(String::as_str)).await;
             assert!(restored.as_array().unwrap().iter().all(|one| one["state"] == "PUBLISHED" && one["votes"] == 2), "{restored}");
-            assert_eq!((hall.stand(&a).await, hall.stand(&b).await), (stands("PUBLISHED", 2, false), stands("PUBLISHED", 2, false)));
+            assert_eq!((fixture.state_of(&a).await, fixture.state_of(&b).await), (expect_state("PUBLISHED", 2, false), expect_state("PUBLISHED", 2, false)));
         }
-        let mut queue = hall.moderator.follow_comments(&hall.meeting, None, "MODERATION").await;
-        hall.merge(&[&a], &b).await;
-        hall.moderator.moderate("HIDE", &[&b]).await;
-        hall.moderator.moderate("RESTORE", &[&a]).await;
+        let mut queue = fixture.moderator.follow_comments(&fixture.meeting, None, "MODERATION").await;
+        fixture.merge(&[&a], &b).await;
+        fixture.moderator.moderate("HIDE", &[&b]).await;
+        fixture.moderator.moderate("RESTORE", &[&a]).await;
         let mut last = Vec::new();
         for id in [&a, &b, &b, &a, &b] {
             let event = queue.next().await;
@@ -200,36 +200,36 @@ on_both_engines! {
             last.push((event["comment"]["state"].clone(), event["comment"]["votes"].clone()));
         }
         assert_eq!(last[3..], [(json!("PUBLISHED"), json!(2)), (json!("HIDDEN"), json!(2))], "both comments changed");
-        assert_eq!(hall.stand(&b).await, stands("HIDDEN", 2, false));
-        hall.moderator.moderate("RESTORE", &[&b]).await;
-        hall.merge(&[&a], &b).await;
-        hall.moderator.moderate("HIDE", &[&b]).await;
+        assert_eq!(fixture.state_of(&b).await, expect_state("HIDDEN", 2, false));
+        fixture.moderator.moderate("RESTORE", &[&b]).await;
+        fixture.merge(&[&a], &b).await;
+        fixture.moderator.moderate("HIDE", &[&b]).await;
         assert_eq!(done(&ana.mutate("postComment", again).await)["state"], "PUBLISHED", "the duplicate is not visible");
     }
 
     async fn an_author_does_not_vote_for_their_own_comment_through_a_merge(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let hall = Hall::open(&env, "AFTER").await;
-        let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
+        let fixture = Fixture::open(&env, "AFTER").await;
+        let (a, b) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
         done(&ben.mutate("voteComment", json!({ "commentId": a })).await);
-        hall.vote(&[0], &a).await;
-        assert_eq!(hall.merge(&[&a], &b).await["votes"], 1, "only other persons' votes count");
-        assert_eq!(hall.seen_by(&ben, &b).await["viewerHasVoted"], false);
-        assert_eq!(hall.seen_by(&hall.voters[0], &b).await["viewerHasVoted"], true);
+        fixture.vote(&[0], &a).await;
+        assert_eq!(fixture.merge(&[&a], &b).await["votes"], 1, "only other persons' votes count");
+        assert_eq!(fixture.seen_by(&ben, &b).await["viewerHasVoted"], false);
+        assert_eq!(fixture.seen_by(&fixture.voters[0], &b).await["viewerHasVoted"], true);
         withdraw(&ben, &b).await;
-        assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 2, false));
-        assert_eq!(hall.seen_by(&ben, &a).await["viewerHasVoted"], true);
+        assert_eq!(fixture.state_of(&a).await, expect_state("PUBLISHED", 2, false));
+        assert_eq!(fixture.seen_by(&ben, &a).await["viewerHasVoted"], true);
         assert_eq!(done(&ben.mutate("voteComment", json!({ "commentId": a, "up": false })).await)["votes"], 1);
     }
 
     async fn a_person_has_one_vote_per_merge(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let hall = Hall::open(&env, "AFTER").await;
-        let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
-        hall.vote(&[0, 1], &a).await;
-        hall.vote(&[1], &b).await;
-        hall.merge(&[&a], &b).await;
-        let vote = async |voter: usize, up: bool| done(&hall.voters[voter].mutate("voteComment", json!({ "commentId": b, "up": up })).await);
+        let fixture = Fixture::open(&env, "AFTER").await;
+        let (a, b) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
+        fixture.vote(&[0, 1], &a).await;
+        fixture.vote(&[1], &b).await;
+        fixture.merge(&[&a], &b).await;
+        let vote = async |voter: usize, up: bool| done(&fixture.voters[voter].mutate("voteComment", json!({ "commentId": b, "up": up })).await);
         assert_eq!(vote(0, true).await["votes"], 2, "their vote is already counted");
         let gone = vote(1, false).await;
         assert_eq!((&gone["votes"], &gone["viewerHasVoted"]), (&json!(1), &json!(false)));
@@ -237,82 +237,82 @@ on_both_engines! {
         assert_eq!(vote(0, false).await["votes"], 0);
         assert_eq!(vote(0, true).await["votes"], 1);
         withdraw(&ben, &b).await;
-        assert_eq!(hall.stand(&a).await, stands("PUBLISHED", 0, false), "withdrawn votes stay withdrawn");
+        assert_eq!(fixture.state_of(&a).await, expect_state("PUBLISHED", 0, false), "withdrawn votes stay withdrawn");
     }
 
     async fn the_author_of_a_withdrawn_merged_comment_still_sees_the_answer(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let hall = Hall::open(&env, "AFTER").await;
-        let (a, b) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await));
-        hall.vote(&[0], &a).await;
-        hall.merge(&[&a], &b).await;
+        let fixture = Fixture::open(&env, "AFTER").await;
+        let (a, b) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
+        fixture.vote(&[0], &a).await;
+        fixture.merge(&[&a], &b).await;
         assert_eq!(withdraw(&ana, &a).await["state"], "WITHDRAWN");
-        hall.moderator.mutate("answerComment", json!({ "commentId": b, "answer": "Мамырда" })).await;
-        assert_eq!(hall.seen_by(&ana, &a).await["mergedInto"]["answer"], "Мамырда");
+        fixture.moderator.mutate("answerComment", json!({ "commentId": b, "answer": "Мамырда" })).await;
+        assert_eq!(fixture.seen_by(&ana, &a).await["mergedInto"]["answer"], "Мамырда");
 
-        let (c, d) = (id_of(&ana.post(&hall.meeting, "Көпір?").await), id_of(&ben.post(&hall.meeting, "Көпір ше?").await));
-        hall.merge(&[&c], &d).await;
+        let (c, d) = (id_of(&ana.post(&fixture.meeting, "Көпір?").await), id_of(&ben.post(&fixture.meeting, "Көпір ше?").await));
+        fixture.merge(&[&c], &d).await;
         withdraw(&ana, &c).await;
         withdraw(&ben, &d).await;
-        assert_eq!(hall.stand(&c).await.0, "WITHDRAWN", "the author's withdrawal is final");
+        assert_eq!(fixture.state_of(&c).await.0, "WITHDRAWN", "the author's withdrawal is final");
     }
 
     async fn a_withdrawn_comment_no_longer_counts_in_a_merge(env) {
         let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
-        let hall = Hall::open(&env, "AFTER").await;
-        let wire = hall.broadcast(&env).await;
-        let (a, b, d) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await), id_of(&dana.post(&hall.meeting, "Жол ше?").await));
+        let fixture = Fixture::open(&env, "AFTER").await;
+        let wire = fixture.broadcast(&env).await;
+        let (a, b, d) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await), id_of(&dana.post(&fixture.meeting, "Жол ше?").await));
         wire.import(&[("c", "Жолды қашан?", false)]).await;
-        let c = id_of(&hall.moderator.comments(&hall.meeting, json!({ "orderBy": "NEWEST" })).await[0]);
-        hall.vote(&[0, 1], &a).await;
-        hall.vote(&[1, 2], &b).await;
-        hall.vote(&[3], &c).await;
-        assert_eq!(hall.merge(&[&a, &c, &d], &b).await["votes"], 4);
-        let mut live = env.anonymous().follow_comments(&hall.meeting, None, "PUBLIC").await;
+        let c = id_of(&fixture.moderator.comments(&fixture.meeting, json!({ "orderBy": "NEWEST" })).await[0]);
+        fixture.vote(&[0, 1], &a).await;
+        fixture.vote(&[1, 2], &b).await;
+        fixture.vote(&[3], &c).await;
+        assert_eq!(fixture.merge(&[&a, &c, &d], &b).await["votes"], 4);
+        let mut live = env.anonymous().follow_comments(&fixture.meeting, None, "PUBLIC").await;
         withdraw(&ana, &a).await;
         let event = live.next().await;
         assert_eq!((&event["commentId"], &event["kind"], &event["comment"]["votes"]), (&json!(b), &json!("CHANGED"), &json!(3)));
-        assert_eq!(hall.seen_by(&hall.voters[0], &b).await["viewerHasVoted"], false);
-        assert_eq!(hall.seen_by(&hall.voters[1], &b).await["viewerHasVoted"], true);
+        assert_eq!(fixture.seen_by(&fixture.voters[0], &b).await["viewerHasVoted"], false);
+        assert_eq!(fixture.seen_by(&fixture.voters[1], &b).await["viewerHasVoted"], true);
         withdraw(&dana, &d).await;
         assert_eq!(wire.import(&[("c", "", true)]).await["removed"], 1);
         let event = live.next().await;
         assert_eq!((&event["commentId"], &event["comment"]["votes"]), (&json!(b), &json!(2)), "a comment without votes changes no count");
         // Voters of the withdrawn comment may vote for the target, and withdraw only that vote.
-        hall.vote(&[0], &b).await;
-        assert_eq!(hall.stand(&b).await, stands("PUBLISHED", 3, false));
+        fixture.vote(&[0], &b).await;
+        assert_eq!(fixture.state_of(&b).await, expect_state("PUBLISHED", 3, false));
         for (voter, left) in [(3, 3), (0, 2), (1, 1)] {
             let down = json!({ "commentId": b, "up": false });
-            assert_eq!(done(&hall.voters[voter].mutate("voteComment", down).await)["votes"], left);
+            assert_eq!(done(&fixture.voters[voter].mutate("voteComment", down).await)["votes"], left);
         }
     }
 
     async fn a_migration_recounts_votes_of_withdrawn_merged_comments(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let hall = Hall::open(&env, "AFTER").await;
-        let (a, b, c) = (id_of(&ana.post(&hall.meeting, "Жол қашан?").await), id_of(&ben.post(&hall.meeting, "Жол?").await), id_of(&env.citizen("Dana").post(&hall.meeting, "Жол ше?").await));
-        hall.vote(&[0, 1], &a).await;
-        hall.vote(&[1, 2], &b).await;
-        hall.vote(&[3], &c).await;
+        let fixture = Fixture::open(&env, "AFTER").await;
+        let (a, b, c) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await), id_of(&env.citizen("Dana").post(&fixture.meeting, "Жол ше?").await));
+        fixture.vote(&[0, 1], &a).await;
+        fixture.vote(&[1, 2], &b).await;
+        fixture.vote(&[3], &c).await;
         done(&ben.mutate("voteComment", json!({ "commentId": c })).await);
-        hall.merge(&[&a, &c], &b).await;
+        fixture.merge(&[&a, &c], &b).await;
         withdraw(&ana, &a).await;
         // As an earlier version left it.
         env.sql("UPDATE comments SET votes = 4 WHERE body = 'Жол?'; UPDATE comments SET votes = 7 WHERE body = 'Жол ше?'; \
                   DELETE FROM seaql_migrations WHERE version = 'm0014_merged_votes'").await;
         env.service(0).app().store.migrate().await.unwrap();
-        assert_eq!(hall.stand(&b).await, stands("PUBLISHED", 3, false));
-        assert_eq!(hall.stand(&c).await.1, 7, "nothing else is recounted");
+        assert_eq!(fixture.state_of(&b).await, expect_state("PUBLISHED", 3, false));
+        assert_eq!(fixture.state_of(&c).await.1, 7, "nothing else is recounted");
     }
 
     async fn merging_does_not_reveal_comments_of_other_meetings(env) {
-        let hall = Hall::open(&env, "AFTER").await;
+        let fixture = Fixture::open(&env, "AFTER").await;
         let admin = env.person("Staff", &["ADMIN"], None);
         let far = admin.live_meeting("103200000", "103230000", env.now(), "BEFORE").await;
         let ana = env.citizen("Ana");
-        let into = id_of(&ana.post(&hall.meeting, "Жол?").await);
+        let into = id_of(&ana.post(&fixture.meeting, "Жол?").await);
         let secret = id_of(&ana.post(&far, "Құпия").await);
-        let merge = async |id: &str| hall.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": [id] })).await;
+        let merge = async |id: &str| fixture.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": [id] })).await;
         let hidden = merge(&secret).await;
         assert_eq!((refusal(&hidden), &hidden), ("NOT_FOUND".to_owned(), &merge("cmt_00000000000000000000000000").await));
         for (act, input, field) in [
@@ -321,14 +321,14 @@ on_both_engines! {
             ("moderateComments", json!({ "commentIds": [into, secret], "action": "APPROVE" }), "commentIds.1"),
             ("labelComment", json!({ "commentId": secret, "labels": [] }), "commentId"),
         ] {
-            let refused = hall.moderator.mutate(act, input).await;
+            let refused = fixture.moderator.mutate(act, input).await;
             assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("NOT_FOUND", Some(field)), "{act}");
         }
         let other = id_of(&ana.post(&far, "Ашық").await);
         admin.moderate("APPROVE", &[&other]).await;
         assert_eq!(refusal(&merge(&other).await), "INVALID", "a public comment is reported as invalid");
         for ids in [[&secret, &other], [&other, &secret]] {
-            let both = hall.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": ids })).await;
+            let both = fixture.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": ids })).await;
             assert_eq!(both, hidden, "hidden also next to a visible comment");
         }
     }
@@ -338,22 +338,22 @@ on_both_engines! {
         let second = env.replica().await;
         let there = env.host(second);
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let hall = Hall::open(&env, "AFTER").await;
-        let moderator = hall.moderator.at(there.clone());
+        let fixture = Fixture::open(&env, "AFTER").await;
+        let moderator = fixture.moderator.at(there.clone());
         for round in 0..12 {
-            let (a, b) = (id_of(&ana.post(&hall.meeting, &format!("Жол {round}?")).await), id_of(&ben.post(&hall.meeting, &format!("Көпір {round}?")).await));
-            hall.vote(&[0, 1], &a).await;
-            hall.vote(&[1, 2], &b).await;
+            let (a, b) = (id_of(&ana.post(&fixture.meeting, &format!("Жол {round}?")).await), id_of(&ben.post(&fixture.meeting, &format!("Көпір {round}?")).await));
+            fixture.vote(&[0, 1], &a).await;
+            fixture.vote(&[1, 2], &b).await;
             let (here, other) = (json!({ "into": b, "commentIds": [a] }), json!({ "into": a, "commentIds": [b] }));
             let (withdrawn, hidden) = (json!({ "commentId": b }), json!({ "commentIds": [b], "action": "HIDE", "reason": "себеп" }));
             let ben = ben.at(there.clone());
             tokio::join!(
-                async { hall.moderator.mutate("mergeComments", here).await },
+                async { fixture.moderator.mutate("mergeComments", here).await },
                 async { moderator.mutate("mergeComments", other).await },
                 async { if round % 2 == 0 { ben.mutate("withdrawComment", withdrawn).await } else { moderator.mutate("moderateComments", hidden).await } },
             );
-            let (one, two) = (hall.stand(&a).await, hall.stand(&b).await);
-            let alone = |stand: &(String, i64, bool)| !stand.2 && ["PUBLISHED", "HIDDEN", "WITHDRAWN"].contains(&stand.0.as_str());
+            let (one, two) = (fixture.state_of(&a).await, fixture.state_of(&b).await);
+            let alone = |state_of: &(String, i64, bool)| !state_of.2 && ["PUBLISHED", "HIDDEN", "WITHDRAWN"].contains(&state_of.0.as_str());
             match (one.0.as_str(), two.0.as_str()) {
                 // Withdrawn while merged: the target stays.
                 ("PUBLISHED", "MERGED") if two.2 => assert_eq!(one.1, 3, "{round}: {one:?} {two:?}"),
@@ -362,8 +362,8 @@ on_both_engines! {
                 _ => assert!(alone(&one) && alone(&two) && one.1 == 2, "{round}: {one:?} {two:?}"),
             }
             if one.0 == "MERGED" {
-                hall.moderator.moderate("RESTORE", &[&a]).await;
-                assert_eq!((hall.stand(&a).await, hall.stand(&b).await.1), (stands("PUBLISHED", 2, false), 2));
+                fixture.moderator.moderate("RESTORE", &[&a]).await;
+                assert_eq!((fixture.state_of(&a).await, fixture.state_of(&b).await.1), (expect_state("PUBLISHED", 2, false), 2));
             }
         }
     }

@@ -3,7 +3,7 @@
 use harness::{
     Engine, HOST, Process,
     external::{now, person, settings_on},
-    query_flood::{Flood, dearest, peak_memory, posts, quantile, with_default_limits},
+    query_flood::{Flood, most_expensive, peak_memory, posts, quantile, with_default_limits},
 };
 
 const POSTS: usize = 100;
@@ -16,14 +16,14 @@ async fn people_post_through_a_flood(engine: Engine) {
     let staff = person(&program.host, "staff", &["AKIMAT"]);
     let meeting = staff.live_meeting(HOST, HOST, now() + chrono::TimeDelta::minutes(1), "AFTER").await;
     let quiet = posts(&program.host, &meeting, "тыныш", POSTS).await;
-    let (query, alone) = dearest(&program.host, &meeting).await;
+    let (query, alone) = most_expensive(&program.host, &meeting).await;
     let before = peak_memory(&program);
     let flood = Flood::begin(&program.host, &query);
     let attacked = posts(&program.host, &meeting, "тасқын", POSTS).await;
     let tally = flood.end().await;
     let memory = peak_memory(&program);
     println!(
-        "{engine:?}: the dearest query takes {alone:?}: {query:.120}\nposts: p50 {:?} and p99 {:?} quiet, {:?} and {:?} in the flood\n\
+        "{engine:?}: the most expensive query takes {alone:?}: {query:.120}\nposts: p50 {:?} and p99 {:?} quiet, {:?} and {:?} in the flood\n\
          memory: {before} MiB before, {memory} MiB at most; attackers: {} answered, {} refused",
         quantile(&quiet, 0.5),
         quantile(&quiet, 0.99),

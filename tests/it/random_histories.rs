@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 const STEPS: usize = 160;
 
 /// A seeded random generator.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+impl Rng {
+    fn below(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -26,13 +26,13 @@ impl Dice {
     }
 
     fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.roll(all.len())]
+        &all[self.below(all.len())]
     }
 }
 
 /// A client model that is built from events only.
 #[derive(Clone, Debug, Default)]
-struct Shown {
+struct ClientModel {
     /// Last position.
     last: i64,
     /// Position of the last event of this stream, or where the stream started.
@@ -40,7 +40,7 @@ struct Shown {
     comments: BTreeMap<String, Value>,
 }
 
-impl Shown {
+impl ClientModel {
     /// Applies an event as docs/integration.md tells clients to.
     fn take(&mut self, event: &Value, public: bool) {
         let number = |name: &str| event[name].as_i64().unwrap();
@@ -75,21 +75,21 @@ impl Shown {
 
 /// A subscriber that updates a model, and disconnects after a few events each time if `cuts` is set.
 struct Follower {
-    shown: Arc<Mutex<Shown>>,
+    shown: Arc<Mutex<ClientModel>>,
     stop: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Follower {
     fn start(actor: Actor, meeting: &str, view: &'static str, cuts: Option<u64>) -> Self {
-        let (shown, stop) = (Arc::new(Mutex::new(Shown::default())), Arc::new(AtomicBool::new(false)));
+        let (shown, stop) = (Arc::new(Mutex::new(ClientModel::default())), Arc::new(AtomicBool::new(false)));
         let (model, stopped, meeting) = (Arc::clone(&shown), Arc::clone(&stop), meeting.to_owned());
         let task = tokio::spawn(async move {
-            let mut dice = Dice(cuts.unwrap_or(1));
+            let mut rng = Rng(cuts.unwrap_or(1));
             while !stopped.load(Ordering::Relaxed) {
                 let last = model.lock().unwrap().last;
                 let mut live = actor.begin_comments(&meeting, Some(last), view).await;
-                let takes = if cuts.is_some() { 1 + dice.roll(9) } else { usize::MAX };
+                let takes = if cuts.is_some() { 1 + rng.below(9) } else { usize::MAX };
                 for _ in 0..takes {
                     let event = live.next().await;
                     model.lock().unwrap().take(&event, view == "PUBLIC");
@@ -126,7 +126,7 @@ fn sorted(values: impl Iterator<Item = Value>) -> Vec<Value> {
 }
 
 /// The people who send commands.
-struct Cast {
+struct Participants {
     people: Vec<Actor>,
     moderator: Actor,
     connector: Actor,
@@ -134,19 +134,25 @@ struct Cast {
     broadcast: String,
 }
 
-impl Cast {
+impl Participants {
     /// Chooses a command, which may be refused but must not fail.
-    fn act(&self, dice: &mut Dice, ids: &[String], step: usize, env: &TestEnv) -> (Actor, &'static str, Value) {
+    fn choose_command(
+        &self,
+        rng: &mut Rng,
+        ids: &[String],
+        step: usize,
+        env: &TestEnv,
+    ) -> (Actor, &'static str, Value) {
         let (meeting, moderator) = (&self.meeting, self.moderator.clone());
-        let person = dice.of(&self.people).clone();
-        let Some(id) = (!ids.is_empty()).then(|| dice.of(ids).clone()) else {
+        let person = rng.of(&self.people).clone();
+        let Some(id) = (!ids.is_empty()).then(|| rng.of(ids).clone()) else {
             return (person, "postComment", json!({ "meetingId": meeting, "body": format!("Сұрақ {step}") }));
         };
-        let other = dice.of(ids).clone();
+        let other = rng.of(ids).clone();
         let moderate = |action: &str| json!({ "commentIds": [id, other], "action": action, "reason": "себеп" });
-        match dice.roll(20) {
+        match rng.below(20) {
             0..=5 => (person, "postComment", json!({ "meetingId": meeting, "body": format!("Сұрақ {step}") })),
-            6..=8 => (person, "voteComment", json!({ "commentId": id, "up": dice.roll(4) > 0 })),
+            6..=8 => (person, "voteComment", json!({ "commentId": id, "up": rng.below(4) > 0 })),
             9..=11 => (moderator, "moderateComments", moderate("APPROVE")),
             12 => (moderator, "moderateComments", moderate("REJECT")),
             13 => (moderator, "moderateComments", moderate("HIDE")),
@@ -157,8 +163,8 @@ impl Cast {
             18 => (person, "withdrawComment", json!({ "commentId": id })),
             _ => {
                 let one = json!({
-                    "externalId": dice.roll(5).to_string(), "authorName": "Марат", "body": format!("Желіден {step}"),
-                    "postedAt": env.now(), "deleted": dice.roll(4) == 0,
+                    "externalId": rng.below(5).to_string(), "authorName": "Марат", "body": format!("Желіден {step}"),
+                    "postedAt": env.now(), "deleted": rng.below(4) == 0,
                 });
                 let input = json!({ "meetingId": meeting, "broadcastId": self.broadcast, "comments": [one] });
                 (self.connector.clone(), "importComments", input)
@@ -168,7 +174,7 @@ impl Cast {
 }
 
 async fn history(mut env: TestEnv, seed: u64, mode: &str) {
-    let mut dice = Dice(seed);
+    let mut rng = Rng(seed);
     let staff = env.akimat(HOST);
     let meeting = staff.live_meeting(HOST, HOST, env.now(), mode).await;
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
@@ -177,7 +183,8 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
     let hosts = [env.host(0), env.host(second)];
     let people = (0..4).map(|n| env.citizen(&format!("Person {n}"))).collect();
     let (moderator, connector) = (env.moderator(HOST), env.connector(HOST));
-    let cast = Cast { people, moderator: moderator.clone(), connector, meeting: meeting.clone(), broadcast };
+    let participants =
+        Participants { people, moderator: moderator.clone(), connector, meeting: meeting.clone(), broadcast };
     let anonymous = env.anonymous();
     let followers = [
         Follower::start(anonymous.clone(), &meeting, "PUBLIC", None),
@@ -189,10 +196,11 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
     let mut step = 0;
     while step < STEPS {
         // One to three concurrent commands, on either replica.
-        let acts: Vec<_> = (0..=dice.roll(3)).map(|n| cast.act(&mut dice, &ids, step + n, &env)).collect();
-        step += acts.len();
-        let done = acts.into_iter().map(|(actor, name, input)| {
-            let actor = actor.at(dice.of(&hosts).clone());
+        let commands: Vec<_> =
+            (0..=rng.below(3)).map(|n| participants.choose_command(&mut rng, &ids, step + n, &env)).collect();
+        step += commands.len();
+        let done = commands.into_iter().map(|(actor, name, input)| {
+            let actor = actor.at(rng.of(&hosts).clone());
             async move { (name, actor.try_mutate(name, input).await) }
         });
         let done: Vec<_> = done.collect();
@@ -200,8 +208,8 @@ async fn history(mut env: TestEnv, seed: u64, mode: &str) {
             let code = answer["errors"][0]["extensions"]["code"].as_str();
             assert!(matches!(code, None | Some("FORBIDDEN")), "{name}: {answer}");
         }
-        env.advance(TimeDelta::milliseconds(i64::try_from(dice.roll(900)).unwrap()));
-        if dice.roll(3) == 0 {
+        env.advance(TimeDelta::milliseconds(i64::try_from(rng.below(900)).unwrap()));
+        if rng.below(3) == 0 {
             ids = moderator.comments(&meeting, json!({})).await.iter().map(id_of).collect();
         }
     }

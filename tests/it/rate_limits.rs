@@ -23,20 +23,20 @@ enum Counted {
 
 impl Counted {
     /// Returns the operation for a meeting and another person's comment.
-    fn operation(self, scene: &Scene) -> Value {
+    fn operation(self, fixture: &Fixture) -> Value {
         let (query, input) = match self {
             Self::Post => (
                 "mutation($input: PostCommentInput!) { done: postComment(input: $input) { refusal { code } } }",
-                json!({ "meetingId": scene.meeting, "body": "Жол?" }),
+                json!({ "meetingId": fixture.meeting, "body": "Жол?" }),
             ),
             Self::Vote => (
                 "mutation($input: VoteCommentInput!) { done: voteComment(input: $input) { refusal { code } } }",
-                json!({ "commentId": scene.comment }),
+                json!({ "commentId": fixture.comment }),
             ),
             // Denied commands count too.
             Self::Other => (
                 "mutation($input: WithdrawCommentInput!) { done: withdrawComment(input: $input) { refusal { code } } }",
-                json!({ "commentId": scene.comment }),
+                json!({ "commentId": fixture.comment }),
             ),
         };
         json!({ "query": query, "variables": { "input": input } })
@@ -52,28 +52,28 @@ impl Counted {
 }
 
 /// A live meeting with a comment.
-struct Scene {
+struct Fixture {
     env: TestEnv,
     meeting: String,
     comment: String,
 }
 
-async fn scene(person: &str, address: &str) -> Scene {
+async fn fixture(person: &str, address: &str) -> Fixture {
     let env = env(person, address).await;
     let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
     let comment = id_of(&env.citizen("Zere").post(&meeting, "Көрші").await);
     // Resets the limits used by the setup.
     env.advance(TimeDelta::minutes(1));
-    Scene { env, meeting, comment }
+    Fixture { env, meeting, comment }
 }
 
 /// How an operation is sent: over HTTP or a socket, as forwarded from an address.
-enum Door<'a> {
+enum Transport<'a> {
     Http(&'a str),
     Socket(Box<Socket>),
 }
 
-impl Door<'_> {
+impl Transport<'_> {
     async fn socket(actor: &Actor, forwarded: &str) -> Self {
         let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
         let mut socket = Socket::try_open(&actor.host, &headers).await.expect("the handshake succeeds");
@@ -117,34 +117,38 @@ impl Door<'_> {
 #[tokio::test]
 async fn limits_the_mutations_of_a_person_over_every_transport() {
     for what in [Counted::Post, Counted::Vote, Counted::Other] {
-        let scene = scene("3", "0").await;
-        let (ana, ben) = (scene.env.citizen("Ana"), scene.env.citizen("Ben"));
-        let operation = what.operation(&scene);
-        let mut doors = [Door::Http("203.0.113.7"), Door::socket(&ana, "203.0.113.8").await];
+        let fixture = fixture("3", "0").await;
+        let (ana, ben) = (fixture.env.citizen("Ana"), fixture.env.citizen("Ben"));
+        let operation = what.operation(&fixture);
+        let mut transports = [Transport::Http("203.0.113.7"), Transport::socket(&ana, "203.0.113.8").await];
         for n in 0..3 {
             let operation = distinct(&operation, n);
-            assert_eq!(doors[n % 2].wait(&ana, operation).await, None, "{what:?} {n}");
+            assert_eq!(transports[n % 2].wait(&ana, operation).await, None, "{what:?} {n}");
         }
-        for door in &mut doors {
+        for transport in &mut transports {
             assert_eq!(
-                door.wait(&ana, distinct(&operation, 3)).await,
+                transport.wait(&ana, distinct(&operation, 3)).await,
                 Some(20_000),
                 "{what:?}: all transports share the limit"
             );
         }
-        assert_eq!(doors[1].wait(&ana, what.other().operation(&scene)).await, None, "each kind has its own limit");
         assert_eq!(
-            Door::Http("203.0.113.7").wait(&ben, distinct(&operation, 4)).await,
+            transports[1].wait(&ana, what.other().operation(&fixture)).await,
+            None,
+            "each kind has its own limit"
+        );
+        assert_eq!(
+            Transport::Http("203.0.113.7").wait(&ben, distinct(&operation, 4)).await,
             None,
             "each person has their own limit"
         );
-        scene.env.advance(TimeDelta::milliseconds(19_999));
-        for door in &mut doors {
-            assert_eq!(door.wait(&ana, distinct(&operation, 5)).await, Some(1), "{what:?}");
+        fixture.env.advance(TimeDelta::milliseconds(19_999));
+        for transport in &mut transports {
+            assert_eq!(transport.wait(&ana, distinct(&operation, 5)).await, Some(1), "{what:?}");
         }
-        scene.env.advance(TimeDelta::milliseconds(1));
-        assert_eq!(doors[1].wait(&ana, distinct(&operation, 6)).await, None, "{what:?}");
-        assert_eq!(doors[0].wait(&ana, distinct(&operation, 7)).await, Some(20_000), "{what:?}");
+        fixture.env.advance(TimeDelta::milliseconds(1));
+        assert_eq!(transports[1].wait(&ana, distinct(&operation, 6)).await, None, "{what:?}");
+        assert_eq!(transports[0].wait(&ana, distinct(&operation, 7)).await, Some(20_000), "{what:?}");
     }
 }
 
@@ -160,41 +164,43 @@ fn distinct(operation: &Value, n: usize) -> Value {
 #[tokio::test]
 async fn limits_the_mutations_of_an_address_behind_trusted_proxies() {
     for what in [Counted::Post, Counted::Vote, Counted::Other] {
-        let scene = scene("0", "3").await;
-        let operation = what.operation(&scene);
-        let people: Vec<_> = (0..5).map(|n| scene.env.citizen(&format!("Guest {n}"))).collect();
-        assert_eq!(Door::Http("203.0.113.7").wait(&people[0], operation.clone()).await, None);
-        assert_eq!(Door::socket(&people[1], "203.0.113.7").await.wait(&people[1], operation.clone()).await, None);
-        assert_eq!(Door::Http("203.0.113.7").wait(&people[4], operation.clone()).await, None);
-        let mut third = [Door::Http("203.0.113.7"), Door::socket(&people[2], "203.0.113.7").await];
+        let fixture = fixture("0", "3").await;
+        let operation = what.operation(&fixture);
+        let people: Vec<_> = (0..5).map(|n| fixture.env.citizen(&format!("Guest {n}"))).collect();
+        assert_eq!(Transport::Http("203.0.113.7").wait(&people[0], operation.clone()).await, None);
+        assert_eq!(Transport::socket(&people[1], "203.0.113.7").await.wait(&people[1], operation.clone()).await, None);
+        assert_eq!(Transport::Http("203.0.113.7").wait(&people[4], operation.clone()).await, None);
+        let mut third = [Transport::Http("203.0.113.7"), Transport::socket(&people[2], "203.0.113.7").await];
         // Addresses that a client puts before the proxy's are ignored.
-        let mut forged =
-            [Door::Http("198.51.100.9, 203.0.113.7"), Door::socket(&people[2], "198.51.100.9, 203.0.113.7").await];
-        for door in third.iter_mut().chain(&mut forged) {
-            assert_eq!(door.wait(&people[2], operation.clone()).await, Some(20_000), "{what:?}");
+        let mut forged = [
+            Transport::Http("198.51.100.9, 203.0.113.7"),
+            Transport::socket(&people[2], "198.51.100.9, 203.0.113.7").await,
+        ];
+        for transport in third.iter_mut().chain(&mut forged) {
+            assert_eq!(transport.wait(&people[2], operation.clone()).await, Some(20_000), "{what:?}");
         }
-        let other = what.other().operation(&scene);
+        let other = what.other().operation(&fixture);
         assert_eq!(third[1].wait(&people[2], other).await, None, "each kind has its own limit");
         assert_eq!(
-            Door::Http("203.0.113.8").wait(&people[2], operation.clone()).await,
+            Transport::Http("203.0.113.8").wait(&people[2], operation.clone()).await,
             None,
             "each address has its own limit"
         );
-        scene.env.advance(TimeDelta::milliseconds(19_999));
+        fixture.env.advance(TimeDelta::milliseconds(19_999));
         assert_eq!(third[1].wait(&people[3], operation.clone()).await, Some(1), "{what:?}");
-        scene.env.advance(TimeDelta::milliseconds(1));
+        fixture.env.advance(TimeDelta::milliseconds(1));
         assert_eq!(third[0].wait(&people[3], operation.clone()).await, None, "{what:?}");
     }
 }
 
 #[tokio::test]
 async fn counts_each_mutation_of_a_document() {
-    let scene = scene("3", "0").await;
-    let ana = scene.env.citizen("Ana");
+    let fixture = fixture("3", "0").await;
+    let ana = fixture.env.citizen("Ana");
     let post = |n: usize| {
         format!(
             "p{n}: postComment(input: {{ meetingId: \"{}\", body: \"№ {n}\" }}) {{ refusal {{ code }} }}",
-            scene.meeting
+            fixture.meeting
         )
     };
     let document = |first: usize, posts: usize| {
@@ -205,22 +211,22 @@ async fn counts_each_mutation_of_a_document() {
     let done = ana.query(&document(0, 2), json!({})).await;
     assert!(done["p0"]["refusal"].is_null() && done["p1"]["refusal"].is_null(), "{done}");
     assert_eq!(ana.error(&document(2, 2), json!({})).await, "RATE_LIMITED");
-    assert_eq!(ana.comments(&scene.meeting, json!({})).await.len(), 3, "rejected mutations were not executed");
+    assert_eq!(ana.comments(&fixture.meeting, json!({})).await.len(), 3, "rejected mutations were not executed");
     let done = ana.query(&document(2, 1), json!({})).await;
     assert!(done["p2"]["refusal"].is_null(), "{done}");
 }
 
 #[tokio::test]
 async fn only_slow_mode_rejects_with_too_fast() {
-    let scene = scene("3", "0").await;
-    let (ana, moderator) = (scene.env.citizen("Ana"), scene.env.moderator(HOST));
-    moderator.mutate("setModeration", json!({ "meetingId": scene.meeting, "slowModeSeconds": 30 })).await;
-    let first = ana.mutate("postComment", json!({ "meetingId": scene.meeting, "body": "Бір" })).await;
+    let fixture = fixture("3", "0").await;
+    let (ana, moderator) = (fixture.env.citizen("Ana"), fixture.env.moderator(HOST));
+    moderator.mutate("setModeration", json!({ "meetingId": fixture.meeting, "slowModeSeconds": 30 })).await;
+    let first = ana.mutate("postComment", json!({ "meetingId": fixture.meeting, "body": "Бір" })).await;
     assert!(first["refusal"].is_null(), "{first}");
     for body in ["Екі", "Үш"] {
-        let soon = ana.mutate("postComment", json!({ "meetingId": scene.meeting, "body": body })).await;
+        let soon = ana.mutate("postComment", json!({ "meetingId": fixture.meeting, "body": body })).await;
         assert_eq!(soon["refusal"]["code"], "TOO_FAST", "{soon}");
     }
-    let fourth = ana.try_mutate("postComment", json!({ "meetingId": scene.meeting, "body": "Төрт" })).await;
+    let fourth = ana.try_mutate("postComment", json!({ "meetingId": fixture.meeting, "body": "Төрт" })).await;
     assert_eq!(fourth["errors"][0]["extensions"]["code"], "RATE_LIMITED", "{fourth}");
 }

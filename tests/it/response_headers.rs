@@ -19,7 +19,7 @@ const VERSION: (&str, &str) = ("sec-websocket-version", "13");
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 
 /// A request with its expected status and `Cache-Control`.
-struct Asked {
+struct Expected {
     method: Method,
     path: &'static str,
     headers: Vec<(&'static str, &'static str)>,
@@ -28,20 +28,20 @@ struct Asked {
     kept: &'static str,
 }
 
-fn ask(method: Method, path: &'static str, status: u16) -> Asked {
-    Asked { method, path, headers: Vec::new(), body: String::new(), status, kept: NO_STORE }
+fn ask(method: Method, path: &'static str, status: u16) -> Expected {
+    Expected { method, path, headers: Vec::new(), body: String::new(), status, kept: NO_STORE }
 }
 
-fn get(path: &'static str, status: u16) -> Asked {
+fn get(path: &'static str, status: u16) -> Expected {
     ask(Method::GET, path, status)
 }
 
-fn post(query: &str, status: u16) -> Asked {
+fn post(query: &str, status: u16) -> Expected {
     let headers = vec![("content-type", "application/json")];
-    Asked { headers, body: json!({ "query": query }).to_string(), ..ask(Method::POST, "/graphql", status) }
+    Expected { headers, body: json!({ "query": query }).to_string(), ..ask(Method::POST, "/graphql", status) }
 }
 
-impl Asked {
+impl Expected {
     fn with(mut self, headers: &[(&'static str, &'static str)]) -> Self {
         self.headers.retain(|(name, _)| headers.iter().all(|(other, _)| name != other));
         self.headers.extend(headers);
@@ -68,7 +68,7 @@ fn values(answer: &Response, name: &str) -> Vec<String> {
     answer.headers().get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
 }
 
-async fn says_it_always(host: &str, asked: &[Asked]) {
+async fn check_headers(host: &str, asked: &[Expected]) {
     for asked in asked {
         let answer = asked.send(host).await;
         let name = format!("{} {} {:?}", asked.method, asked.path, asked.headers);
@@ -129,14 +129,14 @@ async fn sends_security_headers_with_every_api_response() {
         get("/graphql", 403).with(&UPGRADE).with(&[VERSION, PROTOCOL, EVIL]),
         get("/graphql", 426).with(&UPGRADE).with(&[PROTOCOL]),
     ];
-    says_it_always(&env.host(0), &asked).await;
+    check_headers(&env.host(0), &asked).await;
 }
 
 #[tokio::test]
 async fn sends_security_headers_in_production() {
     let env = TestEnv::with(Engine::Embedded, &[("KEZDESU_ENVIRONMENT", "production")]).await;
     let asked = [get("/", 404), get("/assets/explorer.js", 404), get("/graphql/schema", 200).kept(RELEASED)];
-    says_it_always(&env.host(0), &asked).await;
+    check_headers(&env.host(0), &asked).await;
 }
 
 #[tokio::test]
@@ -152,5 +152,5 @@ async fn sends_security_headers_with_every_operations_response() {
         ask(Method::HEAD, "/healthz", 200),
         ask(Method::OPTIONS, "/metrics", 405).with(&[EVIL, ("access-control-request-method", "GET")]),
     ];
-    says_it_always(&env.ops_host(0), &asked).await;
+    check_headers(&env.ops_host(0), &asked).await;
 }

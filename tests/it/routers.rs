@@ -9,8 +9,8 @@ use std::{
 use harness::{Graph, NodeProcess, checkout};
 
 use crate::{
-    gateways::{follows_and_enriches, goes_over_both_subgraphs, passes_on_who_asks},
-    lossy_connections::{Door, holes_of_a_slow_reader},
+    gateways::{answers_across_subgraphs, forwards_token_and_language, subscribes_across_subgraphs},
+    lossy_connections::{Transport, gaps_of_a_slow_reader},
 };
 
 /// Returns the path of a program from an environment variable or `PATH`.
@@ -47,21 +47,21 @@ async fn apollo_router() -> Option<(Graph, NodeProcess)> {
 #[tokio::test]
 async fn hive_router_answers_from_both_subgraphs() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
-    goes_over_both_subgraphs(&graph, &router.host).await;
-    passes_on_who_asks(&graph, &router.host).await;
+    answers_across_subgraphs(&graph, &router.host).await;
+    forwards_token_and_language(&graph, &router.host).await;
 }
 
 #[tokio::test]
 async fn apollo_router_answers_from_both_subgraphs() {
     let Some((graph, router)) = apollo_router().await else { return };
-    goes_over_both_subgraphs(&graph, &router.host).await;
-    passes_on_who_asks(&graph, &router.host).await;
+    answers_across_subgraphs(&graph, &router.host).await;
+    forwards_token_and_language(&graph, &router.host).await;
 }
 
 #[tokio::test]
 async fn hive_router_subscribes_across_both_subgraphs() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
-    follows_and_enriches(&graph, &router.host).await;
+    subscribes_across_subgraphs(&graph, &router.host).await;
 }
 
 #[tokio::test]
@@ -72,20 +72,20 @@ async fn hive_router_subscribes_over_http_without_a_websocket_configuration() {
     let (http, _) = text.split_once("  websocket:\n    subgraphs:\n").expect("the WebSocket section is the last one");
     std::fs::write(&config, http).unwrap();
     let Some((graph, router)) = hive_router(&config).await else { return };
-    follows_and_enriches(&graph, &router.host).await;
+    subscribes_across_subgraphs(&graph, &router.host).await;
 }
 
 /// Over HTTP the router waits for the reader, buffers a bounded number of events, and drops older ones.
 #[tokio::test]
 async fn a_slow_reader_of_hive_router_over_http_sees_gaps_and_receives_everything() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
-    let holes = holes_of_a_slow_reader(&graph, &router.host, Door::ServerSentEvents).await;
-    assert!(holes > 0, "the router lost nothing, so the test proves nothing");
+    let gaps = gaps_of_a_slow_reader(&graph, &router.host, Transport::ServerSentEvents).await;
+    assert!(gaps > 0, "the router lost nothing, so the test proves nothing");
 }
 
 /// Over WebSocket the router does not wait for the reader, so any losses come from lack of time.
 #[tokio::test]
 async fn a_slow_reader_of_hive_router_over_websocket_receives_everything() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
-    holes_of_a_slow_reader(&graph, &router.host, Door::WebSocket).await;
+    gaps_of_a_slow_reader(&graph, &router.host, Transport::WebSocket).await;
 }

@@ -47,7 +47,7 @@ pub(crate) fn all_of(meeting: &str) -> Value {
 }
 
 /// Subscribes and then stops reading.
-pub(crate) async fn stuck(actor: &Actor, accept: &str, meeting: &str) -> RawConnection {
+pub(crate) async fn stalled_reader(actor: &Actor, accept: &str, meeting: &str) -> RawConnection {
     let mut raw = RawConnection::post(actor, accept, &all_of(meeting)).await;
     raw.receive_until(b"\"seq\":0").await;
     raw
@@ -68,8 +68,8 @@ async fn closes_a_stream_that_is_not_read_and_keeps_the_others() {
     let mut neighbour = staff.follow_comments(&meeting, None, "PUBLIC").await;
     let reader = anonymous(&program.host);
     let began = Instant::now();
-    let mut parts = stuck(&reader, PARTS, &meeting).await;
-    let mut events = stuck(&reader, EVENTS, &meeting).await;
+    let mut parts = stalled_reader(&reader, PARTS, &meeting).await;
+    let mut events = stalled_reader(&reader, EVENTS, &meeting).await;
     none_open(&program, "sse").await;
     none_open(&program, "multipart").await;
     assert!(began.elapsed() >= Duration::from_secs(10), "closed too early: {:?}", began.elapsed());
@@ -94,12 +94,12 @@ async fn unread_streams_end_with_the_token_and_the_service() {
     let mut claims = token_claims("ana", "Ana", &["CITIZEN"], None, now());
     claims["exp"] = json!((now() + TimeDelta::seconds(3)).timestamp());
     let ana = Actor::with_token(&program.host, Tokens.sign(&claims));
-    let (_ending, began) = (stuck(&ana, EVENTS, &meeting).await, Instant::now());
+    let (_ending, began) = (stalled_reader(&ana, EVENTS, &meeting).await, Instant::now());
     none_open(&program, "sse").await;
     assert!(began.elapsed() < early, "its token has expired: {:?}", began.elapsed());
 
     let bek = person(&program.host, "bek", &["CITIZEN"]);
-    let (_withdrawn, began) = (stuck(&bek, EVENTS, &meeting).await, Instant::now());
+    let (_withdrawn, began) = (stalled_reader(&bek, EVENTS, &meeting).await, Instant::now());
     let mut command = Command::new(Process::program());
     let done =
         command.args(["withdraw-tokens", "--subject", "bek", "--no-wait"]).envs(settings).output().await.unwrap();
@@ -107,7 +107,7 @@ async fn unread_streams_end_with_the_token_and_the_service() {
     none_open(&program, "sse").await;
     assert!(began.elapsed() < early, "its token was revoked: {:?}", began.elapsed());
 
-    let (_staying, began) = (stuck(&anonymous(&program.host), EVENTS, &meeting).await, Instant::now());
+    let (_staying, began) = (stalled_reader(&anonymous(&program.host), EVENTS, &meeting).await, Instant::now());
     assert!(program.terminate().await);
     assert!(began.elapsed() < early, "the service shuts down: {:?}", began.elapsed());
 }
@@ -120,7 +120,8 @@ async fn a_stream_ends_when_its_client_disconnects() {
     let meeting = flood(&staff).await;
     for (accept, door) in [(EVENTS, "sse"), (PARTS, "multipart")] {
         for is_stuck in [true, false] {
-            let client = if is_stuck { stuck(&staff, accept, &meeting).await } else { quiet(&staff, accept).await };
+            let client =
+                if is_stuck { stalled_reader(&staff, accept, &meeting).await } else { quiet(&staff, accept).await };
             let began = Instant::now();
             drop(client);
             none_open(&program, door).await;
@@ -142,7 +143,7 @@ async fn a_slow_reader_receives_everything_once_and_in_order() {
     let staff = env.person("Staff", &["AKIMAT", "CONNECTOR"], Some(HOST));
     let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
     pour(&staff, &meeting).await;
-    let mut reader = stuck(&env.anonymous(), EVENTS, &meeting).await;
+    let mut reader = stalled_reader(&env.anonymous(), EVENTS, &meeting).await;
     let mut last = 0;
     while last < FLOOD {
         reader.receive_until(b"\ndata: ").await;

@@ -39,7 +39,7 @@ fn words(count: usize) -> String {
 }
 
 /// A live meeting with a broadcast and a published comment.
-pub(crate) struct Held {
+pub(crate) struct Fixture {
     pub(crate) meeting: String,
     pub(crate) broadcast: String,
     pub(crate) comment: String,
@@ -47,7 +47,7 @@ pub(crate) struct Held {
     pub(crate) planned: String,
 }
 
-impl Held {
+impl Fixture {
     pub(crate) async fn by(staff: &Actor, env: &TestEnv) -> Self {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
@@ -107,28 +107,28 @@ const SEARCHES: [(&str, &str); 4] = [
 
 on_both_engines! {
     async fn rejects_a_search_of_more_than_twenty_words(env) {
-        let held = Held::by(&everybody(&env), &env).await;
+        let fixture = Fixture::by(&everybody(&env), &env).await;
         let anonymous = env.anonymous();
         let long = "ә".repeat(201);
         for (query, field) in SEARCHES {
             for search in [words(21), words(40_000), "h ".repeat(40_000), long.clone()] {
-                let answer = anonymous.send(query, json!({ "s": search, "id": held.meeting })).await;
+                let answer = anonymous.send(query, json!({ "s": search, "id": fixture.meeting })).await;
                 assert_eq!(outcome(&answer), format!("BAD_USER_INPUT {field}"), "{query}");
             }
             for search in [words(20), "h ".repeat(100), "ә".repeat(200), "\u{0}".to_owned(), "%_\\'\"".to_owned()] {
-                anonymous.query(query, json!({ "s": search, "id": held.meeting })).await;
+                anonymous.query(query, json!({ "s": search, "id": fixture.meeting })).await;
             }
         }
         // Words are found in any order.
-        let found = anonymous.query(SEARCHES[3].0, json!({ "s": "қашан жол ЖОЛ", "id": held.meeting })).await;
+        let found = anonymous.query(SEARCHES[3].0, json!({ "s": "қашан жол ЖОЛ", "id": fixture.meeting })).await;
         assert_eq!(found["meeting"]["comments"]["totalCount"], 1);
     }
 
     async fn rejects_a_meeting_more_than_five_years_ahead(env) {
         let staff = everybody(&env);
-        let held = Held::by(&staff, &env).await;
+        let fixture = Fixture::by(&staff, &env).await;
         let furthest = env.now().checked_add_months(Months::new(60)).unwrap();
-        let to = |start: Value| json!({ "meetingId": held.planned, "plannedStart": start, "reason": "Боран" });
+        let to = |start: Value| json!({ "meetingId": fixture.planned, "plannedStart": start, "reason": "Боран" });
         for (start, expected) in [
             (json!(LAST_HOUR), "BAD_USER_INPUT"),
             (json!("+10000-01-01T00:00:00Z"), "BAD_USER_INPUT"),
@@ -139,11 +139,11 @@ on_both_engines! {
             (json!("1900-01-01T00:00:00Z"), "INVALID plannedStart"),
             (json!(furthest), ""),
         ] {
-            let planned = staff.send(&mutation("planMeeting"), json!({ "input": held.plan(&env, json!({ "plannedStart": start })) })).await;
+            let planned = staff.send(&mutation("planMeeting"), json!({ "input": fixture.plan(&env, json!({ "plannedStart": start })) })).await;
             assert_eq!(outcome(&planned), expected, "{start}");
             let moved = staff.send(&mutation("rescheduleMeeting"), json!({ "input": to(start.clone()) })).await;
             assert_eq!(outcome(&moved), expected, "{start}");
-            let imported = held.import(&env, json!({ "postedAt": start }));
+            let imported = fixture.import(&env, json!({ "postedAt": start }));
             let imported = outcome(&staff.send(&mutation("importComments"), json!({ "input": imported })).await);
             let expected = if expected.starts_with("BAD") { expected } else { "INVALID comments.0.postedAt" };
             assert_eq!(imported, expected, "{start}");
@@ -151,7 +151,7 @@ on_both_engines! {
         let far = staff.mutate("rescheduleMeeting", to(json!(furthest + TimeDelta::days(2)))).await;
         assert_eq!(far["refusal"]["message"].as_str().unwrap().replace(['\u{2068}', '\u{2069}'], ""), "This must be from 2026-03-02 to 2031-03-02.");
         for minutes in [i64::from(i32::MAX), i64::from(i32::MAX) + 1, -1] {
-            let planned = staff.send(&mutation("planMeeting"), json!({ "input": held.plan(&env, json!({ "plannedMinutes": minutes })) })).await;
+            let planned = staff.send(&mutation("planMeeting"), json!({ "input": fixture.plan(&env, json!({ "plannedMinutes": minutes })) })).await;
             let expected = if minutes > i64::from(i32::MAX) { "BAD_USER_INPUT" } else { "INVALID plannedMinutes" };
             assert_eq!(outcome(&planned), expected);
         }

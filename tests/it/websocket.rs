@@ -252,22 +252,22 @@ async fn stops_reading_from_a_peer_that_reads_no_pong() {
 }
 
 /// A lock that blocks all commits, like a hanging disk.
-struct Held(DatabaseConnection);
+struct CommitLock(DatabaseConnection);
 
-impl Held {
-    async fn hold(settings: &[(String, String)], dir: &std::path::Path) -> Self {
+impl CommitLock {
+    async fn acquire(settings: &[(String, String)], dir: &std::path::Path) -> Self {
         let url = settings.iter().find(|(name, _)| name == "KEZDESU_DATABASE_URL");
         let embedded = format!("sqlite:{}", dir.join("kezdesu.db").display());
         let mut options = ConnectOptions::new(url.map_or(embedded, |(_, url)| url.clone()));
         options.max_connections(1);
         let connection = Database::connect(options).await.expect("the database answers");
-        let hold =
+        let acquire =
             if url.is_some() { "BEGIN; LOCK TABLE comments IN ACCESS EXCLUSIVE MODE" } else { "BEGIN IMMEDIATE" };
-        connection.execute_unprepared(hold).await.expect("the lock is taken");
+        connection.execute_unprepared(acquire).await.expect("the lock is taken");
         Self(connection)
     }
 
-    async fn let_go(self) {
+    async fn release(self) {
         self.0.execute_unprepared("ROLLBACK").await.expect("the lock is released");
     }
 }
@@ -289,7 +289,7 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
         let input = json!({ "meetingId": meeting, "body": format!("Сұрақ {n}") });
         json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": { "input": input } } })
     };
-    let held = Held::hold(&settings, dir.path()).await;
+    let lock = CommitLock::acquire(&settings, dir.path()).await;
     for n in 0..3 {
         // A client may reuse an id after completing it.
         socket.send(&post("1", n)).await;
@@ -307,7 +307,7 @@ async fn counts_what_was_completed_until_it_has_ended(engine: Engine) {
             "completed operations count until their work ends"
         );
     }
-    held.let_go().await;
+    lock.release().await;
     until(|| staff.meeting(&meeting), || (), |meeting| meeting["commentsHead"] == 3).await;
     socket.send(&json!({ "id": "3", "type": "subscribe", "payload": { "query": "{ viewer { subject } }" } })).await;
     assert_eq!(socket.receive().await["type"], "next", "the slots are free again");

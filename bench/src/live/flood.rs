@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use harness::{
     Engine, HOST, Process,
     external::{now, person, settings_on},
-    query_flood::{Flood, dearest, peak_memory, posts, quantile, with_default_limits},
+    query_flood::{Flood, most_expensive, peak_memory, posts, quantile, with_default_limits},
 };
 
 use crate::{Lines, line};
@@ -18,7 +18,7 @@ pub async fn flood(lines: &mut Lines) {
         let staff = person(&program.host, "staff", &["AKIMAT"]);
         let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
         let quiet = posts(&program.host, &meeting, "quiet", POSTS).await;
-        let (query, alone) = dearest(&program.host, &meeting).await;
+        let (query, alone) = most_expensive(&program.host, &meeting).await;
         let memory = peak_memory(&program);
         let flood = Flood::begin(&program.host, &query);
         let attacked = posts(&program.host, &meeting, "flood", POSTS).await;
@@ -30,7 +30,8 @@ pub async fn flood(lines: &mut Lines) {
             let what = format!("flood, {name}: {of} of posts {attacked:.1} ms, quiet {quiet:.1} ms");
             line(lines, what, format!("{:.1} x", attacked / quiet), if of == "p99" { "≤ 2 x" } else { "" });
         }
-        let what = format!("flood, {name}: dearest query alone, {} run and {} refused", tally.answered, tally.refused);
+        let what =
+            format!("flood, {name}: most expensive query alone, {} run and {} refused", tally.answered, tally.refused);
         line(lines, what, format!("{:.0} ms", alone.as_secs_f64() * 1e3), "");
         let what = format!("flood, {name}: highest resident memory, {memory} MiB before");
         line(lines, what, format!("{} MiB", peak_memory(&program)), "");
