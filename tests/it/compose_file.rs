@@ -103,7 +103,7 @@ fn every_required_variable_is_a_setting_and_documented() {
     }
     let handbook = std::fs::read_to_string(checkout().join("docs/operations.md")).unwrap();
     let (_, about) =
-        handbook.split_once("`docker-compose.yml` is such a set").expect("the handbook describes the compose file");
+        handbook.split_once("`docker-compose.yml` runs such a setup").expect("the handbook describes the compose file");
     let about = about.split("\n\n").next().unwrap();
     for name in must {
         assert!(about.contains(&format!("`{name}`")), "the handbook does not say that {name} must be given");
