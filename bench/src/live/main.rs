@@ -65,7 +65,7 @@ fn write(lines: &Lines) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut text = format!(
         "# Results\n\n{}, {cores} cores ({}). Servers and load share them. Written by `make bench`.\n\n\
-         | what | measured | mark |\n|---|---:|---|\n",
+         | what | measured | target |\n|---|---:|---|\n",
         harness::external::now().format("%Y-%m-%d"),
         model.trim_start_matches([' ', '\t', ':']),
     );
