@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
 
-/** Runs the compiler in a folder of this checkout; throws with everything it says where it finds a fault. */
+/** Runs the compiler in a folder of this repository, and throws its output if it reports an error. */
 export function tsc(folder, ...args) {
   try {
     return execFileSync(process.execPath, [compiler, ...args], { cwd: folder, encoding: 'utf8' });
@@ -18,7 +18,7 @@ export function tsc(folder, ...args) {
   }
 }
 
-/** Imports a module, which imports no packages, of a TypeScript folder of the checkout: `examples/follower` and `follow`. */
+/** Imports a module without package imports from a TypeScript folder of the repository, such as `examples/follower` and `follow`. */
 export async function imported(folder, module) {
   const out = mkdtempSync(join(tmpdir(), 'built-'));
   try {

@@ -29,7 +29,7 @@ async def closes(code):
 
 async def breaks(name, frame):
     socket = await opened()
-    # What the client itself would never send, under a mask of zeros.
+    # Frames that the client itself would never send, with a zero mask.
     socket.transport.write(bytes(frame))
     try:
         while True:

@@ -17,7 +17,7 @@ URL = os.environ["SCAN_URL"]
 TOKEN = os.environ["SCAN_TOKEN"]
 PLACE = Path(os.environ["SCAN_PLACE"])
 
-# What an answer may be refused with. Anything else, INTERNAL above all, is a fault of the service.
+# Allowed error codes. Any other, above all INTERNAL, is a fault of the service.
 REFUSED = {
     "BAD_USER_INPUT",
     "COST_EXCEEDED",
@@ -47,7 +47,7 @@ def ask(query, variables=None):
 
 
 def there():
-    """Identities of what there is, kind by kind, codes of units, and places in lists. Some comments are posted first."""
+    """Returns existing ids by kind, codes of regions, and cursors. Posts some comments first."""
     (live,) = ask(THERE)["live"]["nodes"]
     for n in range(5):
         ask(POST, {"input": {"meetingId": live["id"], "body": f"Сұрақ {n}"}})["postComment"]["comment"]["id"]
@@ -61,7 +61,7 @@ def there():
 
 
 def remembered(name, make):
-    """What an earlier round of this scan has left, or else what `make` gives."""
+    """Returns the value stored by an earlier round of this scan, or the result of `make`."""
     file = PLACE / name
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else make()
 
@@ -70,7 +70,7 @@ def remember(name, value):
     (PLACE / name).write_text(json.dumps(value, indent=1), encoding="utf-8")
 
 
-# A round may end the meeting, so that the next would find nothing to post to.
+# Shared with later rounds, because a round may end the live meeting.
 IDS, CODES, CURSORS = remembered("there.json", there)
 remember("there.json", [IDS, CODES, CURSORS])
 
@@ -81,13 +81,13 @@ digits = st.text(alphabet=string.digits, min_size=9, max_size=9)
 moments = st.datetimes(timezones=st.just(timezone.utc)).map(lambda moment: moment.isoformat().replace("+00:00", "Z"))
 edges = st.sampled_from(["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "2016-12-31T23:59:60Z"])
 zones = st.sampled_from(["2026-03-02T09:00:00+05:00", "2026-03-02T09:00:00-23:59", "+262142-12-31T23:59:59Z"])
-# Often within the bounds of a page or a time, so that what lies behind them is reached too.
+# Often within the limits of pages and dates, so that execution is reached too.
 pages = st.integers(0, 100)
 words = st.text(alphabet=string.ascii_letters + "әіңғүұқөһ ", min_size=1, max_size=40)
 
 
 def register(name, strategies, node):
-    """Makes values of a scalar from strategies, each as often as it stands there."""
+    """Generates values of a scalar from strategies, weighted by how often each is listed."""
     schemathesis.graphql.scalar(name, st.one_of(strategies).map(node))
 
 

@@ -1,6 +1,6 @@
 /**
  * Apollo Client without React: query and mutation over HTTP, subscription as multipart over HTTP or over `graphql-ws`.
- * Arguments: the meeting, the host, the wire, a token, `multipart` or `websocket`.
+ * Arguments: the meeting, the host, the proxy, a token, `multipart` or `websocket`.
  */
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { OperationTypeNode } from 'graphql';
@@ -10,7 +10,7 @@ import WebSocket from 'ws';
 import { MEETING, POST, posts } from './app.mjs';
 import { COMMENTS, resume, say, Seen } from './common.mjs';
 
-// The link asks what a WebSocket is, and Node has none of its own before version 22.
+// The link needs a WebSocket implementation, and Node has none before version 22.
 globalThis.WebSocket ??= WebSocket;
 
 const [meeting, host, wire, token, door] = process.argv.slice(2);

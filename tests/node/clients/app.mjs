@@ -1,4 +1,4 @@
-/** What an app does beside following: reads the meeting, and posts, once in vain. */
+/** What an app does besides subscribing: reads the meeting, and posts, once with a refusal. */
 
 export const MEETING = `query Meeting($id: ID!) {
   meeting(id: $id) { id title { kk ru } commentsHead viewerCanPost }

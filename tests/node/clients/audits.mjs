@@ -1,4 +1,4 @@
-/** The audits of `graphql-http` against a server. Argument: the host. */
+/** Runs the audits of `graphql-http` against a server. Argument: the host. */
 import { serverAudits } from 'graphql-http';
 
 const [host] = process.argv.slice(2);

@@ -1,11 +1,11 @@
-/** Closes and breaks sockets as `ws` and `graphql-ws` do, and says line by line how the service ends them. Argument: the host. */
+/** Closes and breaks sockets as `ws` and `graphql-ws` do, and reports how the service ends them. Argument: the host. */
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { fail, say } from './common.mjs';
 
 const url = `ws://${process.argv[2]}/graphql`;
 
-/** A socket that is introduced. */
+/** Opens a socket and completes `connection_init`. */
 async function opened() {
   const socket = new WebSocket(url, 'graphql-transport-ws', { perMessageDeflate: false });
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
@@ -14,7 +14,7 @@ async function opened() {
   return socket;
 }
 
-/** The code with which it ends; 1006 where no Close came. */
+/** Returns the close code; 1006 if there was no Close. */
 const ended = (socket) => new Promise((resolve) => socket.once('close', (code) => resolve(code)));
 
 for (const code of [1000, 1001, 4000]) {
@@ -24,7 +24,7 @@ for (const code of [1000, 1001, 4000]) {
   say({ closes: code, code: end, clean: end !== 1006 });
 }
 
-// What the client itself would never send, under a mask of zeros.
+// Frames that the client itself would never send, with a zero mask.
 const broken = {
   text: [0x81, 0x81, 0, 0, 0, 0, 0xff],
   unmasked: [0x81, 0x02, 0x7b, 0x7d],
@@ -38,7 +38,7 @@ for (const [name, bytes] of Object.entries(broken)) {
   say({ breaks: name, code: await ended(socket) });
 }
 
-// With a subscription under way: it is completed, and then the socket closes itself.
+// With a running subscription: it is completed, and then the socket closes.
 await new Promise((resolve) => {
   const client = createClient({
     url,

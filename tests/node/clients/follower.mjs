@@ -1,6 +1,6 @@
 /**
- * The follower of the examples, through everything that can happen to it. Arguments: the meeting, hosts and tokens with commas
- * between, and the positions that a bad gateway on the way loses once.
+ * The example follower under all kinds of faults. Arguments: the meeting, comma-separated hosts and tokens, and the positions that
+ * a faulty gateway drops once.
  */
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
@@ -27,7 +27,7 @@ const client = createClient({
   },
 });
 
-/** Loses some events and shows every other twice. */
+/** Drops some events and duplicates every other. */
 const gateway = {
   async *iterate(operation) {
     for await (const result of client.iterate(operation)) {

@@ -1,4 +1,4 @@
-/** The client of `graphql-sse`, a connection for each operation, with its own retries. Arguments: the meeting, the host. */
+/** The client of `graphql-sse`, with a connection per operation and its own retries. Arguments: the meeting, the host. */
 import { createClient } from 'graphql-sse';
 import { COMMENTS, fail, say, Seen, soon } from './common.mjs';
 

@@ -1,4 +1,4 @@
-/** The client of `graphql-ws` with its own retries. Arguments: the meeting, hosts and tokens with commas between. */
+/** The client of `graphql-ws` with its own retries. Arguments: the meeting, comma-separated hosts and tokens. */
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { COMMENTS, fail, say, Seen, soon } from './common.mjs';

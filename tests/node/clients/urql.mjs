@@ -1,4 +1,4 @@
-/** urql's core: query and mutation over HTTP, subscription over `graphql-ws`. Arguments: the meeting, the host, the wire, a token. */
+/** urql's core: query and mutation over HTTP, subscription over `graphql-ws`. Arguments: the meeting, the host, the proxy, a token. */
 import { Client, fetchExchange, subscriptionExchange } from '@urql/core';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
@@ -46,7 +46,7 @@ await resume(
   () =>
     new Promise((_, cut) => {
       const { unsubscribe } = client.subscription(COMMENTS, { id: meeting, after: seen.seq }).subscribe((result) => {
-        // urql gives a broken connection as a result, so the next try is a subscription of its own.
+        // urql returns a broken connection as a result, so the next attempt is a new subscription.
         if (!result.error) return seen.take(result);
         unsubscribe();
         cut(result.error.networkError ?? result.error);

@@ -1,4 +1,4 @@
-/** What an app does with the generated types. It is checked, never run. */
+/** Uses the generated types as an app does. It is type-checked, never run. */
 import type { FollowCommentsSubscription, MeetingScreenQuery, PostCommentMutation, PostCommentMutationVariables } from './generated.js';
 
 type Posted = PostCommentMutation['postComment'];
@@ -24,5 +24,5 @@ export function start(meeting: NonNullable<MeetingScreenQuery['meeting']>): stri
   return moment.slice(0, 10);
 }
 
-// @ts-expect-error A kind that the schema does not know.
+// @ts-expect-error An unknown kind.
 export const wrong: PostCommentMutationVariables = { input: { meetingId: '', body: '', kind: 'COMPLAINT' } };

@@ -1,4 +1,4 @@
-/** How graphql-codegen is told to read the schema: a file, or the address of the SDL, which no introspection is needed for. */
+/** Configures graphql-codegen to read the schema from a file, or from the URL of the SDL without introspection. */
 export const config = (schema) => ({
   schema: schema.startsWith('http') ? [{ [schema]: { handleAsSDL: true } }] : schema,
   documents: 'codegen/operations.graphql',

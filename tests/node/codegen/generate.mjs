@@ -1,4 +1,4 @@
-/** Generates types for an app from a schema, and checks the app with them. Argument: the file or address of the schema. */
+/** Generates types for an app from a schema, and type-checks the app. Argument: the file or URL of the schema. */
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Reads the served SDL as strictly as Apollo's generators for iOS and Kotlin do: every directive must be defined, there is no
- * `@link` to a schema that they do not know, and nothing that is for gateways only. Argument: its address.
+ * Validates the served SDL as strictly as Apollo's generators for iOS and Kotlin: every directive is defined, and there is no
+ * `@link` and nothing for gateways only. Argument: its URL.
  */
 import { GraphQLError, Kind, assertValidSchema, buildSchema, parse, validate } from 'graphql';
 import { readFileSync } from 'node:fs';

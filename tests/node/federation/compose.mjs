@@ -1,9 +1,9 @@
-// Composes subgraphs with both libraries and writes the supergraph, or fails with what either has against them.
+// Composes subgraphs with both libraries and writes the supergraph, or fails with the errors of both.
 //
 //   node compose.mjs [--out FILE] [--url NAME=URL]... [--exclude-tag TAG]... [--public] [NAME=FILE]...
 //
-// Without subgraphs: ours and the agency's. Without --out it goes to standard output. --exclude-tag makes a contract, which
-// leaves out what has the tag and what is then out of reach. --public gives the schema that clients of a gateway see.
+// Defaults to this service's and the agency's subgraphs, and to standard output. --exclude-tag creates a contract without what
+// has the tag or becomes unreachable. --public prints the schema that clients of a gateway see.
 
 import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -51,7 +51,7 @@ if (problems.length > 0) {
   process.exit(1);
 }
 
-// Only the second library knows how to leave out what is out of reach.
+// Only the second library can remove what becomes unreachable.
 const supergraph = excluded.size > 0 ? byGuild.supergraphSdl : byApollo.supergraphSdl;
 const seen = () => print(guild.transformSupergraphToPublicSchema(parse(supergraph)));
 const text = `${(values.public ? seen() : supergraph).trimEnd()}\n`;

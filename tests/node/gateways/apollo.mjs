@@ -1,4 +1,4 @@
-// Apollo Gateway, until it is killed.
+// Runs Apollo Gateway until it is killed.
 //
 //   node apollo.mjs SUPERGRAPH
 

@@ -1,5 +1,5 @@
-// Follows the comments of a meeting twice: by the follower of the examples, and as one does who trusts the stream. Says each
-// event as a line of JSON, until it is killed.
+// Follows the comments of a meeting twice: with the example follower, and with a naive client. Prints each event as a line of
+// JSON until it is killed.
 //
 //   node follow.mjs HOST MEETING
 

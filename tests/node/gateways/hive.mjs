@@ -1,4 +1,4 @@
-// Hive Gateway with the configuration of the repository, until it is killed.
+// Runs Hive Gateway with the repository's configuration until it is killed.
 //
 //   node hive.mjs SUPERGRAPH
 

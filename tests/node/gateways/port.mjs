@@ -1,4 +1,4 @@
-// Starts a program that must be told its port, and says where it listens.
+// Starts a program that needs a fixed port, and prints its address.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ const freePort = async () => {
   return port;
 };
 
-/** Gives whether it serves: somebody else may have taken the port first. */
+/** Returns whether it serves: another process may have taken the port first. */
 const starts = async ({ program, args = [], env = {} }, port) => {
   const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let ended = false;
@@ -34,7 +34,7 @@ const starts = async ({ program, args = [], env = {} }, port) => {
   return false;
 };
 
-/** `command` gives the program, its arguments and its environment for a port. */
+/** `command` returns the program, its arguments and its environment for a port. */
 export async function serve(command) {
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const port = await freePort();

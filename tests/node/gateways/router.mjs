@@ -1,4 +1,4 @@
-// A router that is a program of its own, until it is killed.
+// Runs a router until it is killed.
 //
 //   node router.mjs hive|apollo PROGRAM CONFIG SUPERGRAPH
 
