@@ -1,4 +1,4 @@
-"""Closes and breaks sockets as the client `websockets` does, and says line by line how the service ends them. Argument: the host."""
+"""Closes and breaks sockets as the client `websockets` does, and reports how the service ends them. Argument: the host."""
 
 import asyncio
 import json
