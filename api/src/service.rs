@@ -23,8 +23,8 @@ use crate::{
     files,
     graphql::Engine,
     http::{
-        BadManifest, ConcurrencyLimits, Connections, Documents, Door, Hosts, Limits, Ops, Terms, ops_router, router,
-        serve,
+        AllowedHosts, ConcurrencyLimits, ConnectionLimits, HttpState, Limits, ManifestError, OpsState,
+        PersistedQueries, ServerConfig, ops_router, router, serve,
     },
     idgen::IdGen,
     jobs,
@@ -74,7 +74,7 @@ pub enum StartError {
     Keys(#[from] KeyError),
     /// The persisted operations cannot be had.
     #[error(transparent)]
-    Operations(#[from] BadManifest),
+    Operations(#[from] ManifestError),
     /// The bus cannot be made.
     #[error("KEZDESU_REDIS_URL: the address is not understood")]
     Bus(#[from] redis::RedisError),
@@ -116,7 +116,7 @@ pub struct Service {
     address: SocketAddr,
     ops_address: SocketAddr,
     app: Arc<App>,
-    life: Lifecycle,
+    lifecycle: Lifecycle,
     lame_duck: TimeDelta,
     doors: JoinHandle<()>,
     /// The operator's listener outlasts the others, to say how the end goes.
@@ -243,10 +243,10 @@ pub async fn app(
     Ok(App::new(AppParts { store, clock, ids, region_history, norms: settings.norms.clone(), bus, limits }))
 }
 
-fn bus(settings: &Settings, clock: &Arc<dyn Clock>, life: &Lifecycle) -> Result<Arc<dyn Bus>, StartError> {
+fn bus(settings: &Settings, clock: &Arc<dyn Clock>, lifecycle: &Lifecycle) -> Result<Arc<dyn Bus>, StartError> {
     let Some(url) = &settings.redis_url else { return Ok(Arc::new(MemoryBus::default())) };
     let bus = RedisBus::new(url.reveal(), &settings.redis_prefix, Arc::clone(clock))?;
-    life.spawn("bus", Arc::clone(&bus).run());
+    lifecycle.spawn("bus", Arc::clone(&bus).run());
     Ok(bus)
 }
 
@@ -260,42 +260,42 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let metrics = telemetry::metrics();
     let address = listener.local_addr().map_err(StartError::Listener)?;
     let ops_address = ops_listener.local_addr().map_err(StartError::Listener)?;
-    let documents = Documents::read(settings.operations.as_deref(), settings.safelist)?;
-    let life = Lifecycle::default();
+    let persisted_queries = PersistedQueries::load(settings.operations.as_deref(), settings.safelist)?;
+    let lifecycle = Lifecycle::default();
     let auth = Authenticator::start(&settings, Arc::clone(&clock)).await?;
     let store = open(&settings, migrate).await?;
     auth.withdraw(store.revocations().await?);
-    let bus = bus(&settings, &clock, &life)?;
+    let bus = bus(&settings, &clock, &lifecycle)?;
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
     app.set_clock().await?;
     begin_epoch(&store, clock.as_ref(), ids.as_ref()).await?;
     let hub = Hub::new(store.clone(), Arc::clone(&clock));
-    life.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
-    jobs::start(&life, &app, &auth, &bus, settings.keep_events);
+    lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
+    jobs::start(&lifecycle, &app, &auth, &bus, settings.keep_events);
 
     let splits = SplitBoard::new(Arc::clone(&hub), store.clone(), Arc::clone(&clock));
     let development = settings.environment == Environment::Development;
     let trusted_proxies: Arc<[_]> = settings.trusted_proxies.clone().into();
-    let connections = Connections::new(
+    let connections = ConnectionLimits::new(
         files::limit(),
         settings.database_connections,
         settings.address_connections,
         Arc::clone(&trusted_proxies),
     );
-    let door = Door {
+    let door = HttpState {
         engine: Engine::new(Arc::clone(&app), Arc::clone(&hub), splits, development),
         auth,
         clock,
         ids,
-        life: life.clone(),
-        documents: Arc::new(documents),
+        lifecycle: lifecycle.clone(),
+        persisted_queries: Arc::new(persisted_queries),
         allowed_origins: settings.allowed_origins.clone().into(),
         trusted_proxies,
-        hosts: Hosts::new(settings.hosts.as_deref()),
+        allowed_hosts: AllowedHosts::new(settings.hosts.as_deref()),
         connections: Arc::clone(&connections),
         gateways: settings.gateways.clone().into(),
         concurrency: ConcurrencyLimits::new(settings.concurrent_operations),
-        pages: development,
+        explorer_enabled: development,
         limits: Limits {
             max_body_bytes: settings.max_body_bytes,
             socket_operations: settings.socket_operations,
@@ -303,15 +303,17 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
             ..Limits::default()
         },
     };
-    let ops = ops_router(Ops { life: life.clone(), store, bus, hub, engine: door.engine.clone(), metrics });
+    let ops =
+        ops_router(OpsState { lifecycle: lifecycle.clone(), store, bus, hub, engine: door.engine.clone(), metrics });
     let clock = Arc::clone(&door.clock);
-    let terms = Terms { life: life.clone(), clock, limits: door.limits, connections: Some(connections) };
+    let server_config =
+        ServerConfig { lifecycle: lifecycle.clone(), clock, limits: door.limits, connections: Some(connections) };
     let ops_life = Lifecycle::default();
-    let ops_terms = Terms { life: ops_life.clone(), connections: None, ..terms.clone() };
-    let doors = tokio::spawn(serve(listener, router(door), terms));
-    let ops_doors = tokio::spawn(serve(ops_listener, ops, ops_terms));
+    let ops_server_config = ServerConfig { lifecycle: ops_life.clone(), connections: None, ..server_config.clone() };
+    let doors = tokio::spawn(serve(listener, router(door), server_config));
+    let ops_doors = tokio::spawn(serve(ops_listener, ops, ops_server_config));
     tracing::info!(%address, %ops_address, "kezdesu serves");
-    Ok(Service { address, ops_address, app, life, lame_duck: settings.lame_duck, doors, ops_life, ops_doors })
+    Ok(Service { address, ops_address, app, lifecycle, lame_duck: settings.lame_duck, doors, ops_life, ops_doors })
 }
 
 impl Service {
@@ -335,23 +337,23 @@ impl Service {
 
     /// When to stop.
     #[must_use]
-    pub const fn life(&self) -> &Lifecycle {
-        &self.life
+    pub const fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
     }
 
     /// Ends the service: says that it will, then takes nothing new, closes sockets and finishes what is under way.
     pub async fn stop(self) {
-        self.life.announce_end();
+        self.lifecycle.announce_end();
         tokio::select! {
             () = sleep(self.app.clock.as_ref(), self.lame_duck) => {}
             // It has begun by itself.
-            () = self.life.draining() => {}
+            () = self.lifecycle.draining() => {}
         }
-        self.life.begin_drain();
+        self.lifecycle.begin_drain();
         // A listener that has panicked has nothing left to finish.
         let _ = self.doors.await;
         // Real time from here: a database that hangs must not keep the process from its end.
-        if tokio::time::timeout(FINISH, self.life.finish()).await.is_err() {
+        if tokio::time::timeout(FINISH, self.lifecycle.finish()).await.is_err() {
             tracing::warn!("work was cut off at the end");
         }
         self.ops_life.begin_drain();

@@ -184,7 +184,7 @@ on_both_engines! {
                 told.push(event["meeting"]["id"].as_str().unwrap().to_owned());
             }
             assert!(told.contains(far) && told.contains(good), "{told:?}");
-            assert!(!service.life().is_draining());
+            assert!(!service.lifecycle().is_draining());
             let listed = somebody.query(list, json!({})).await["meetings"]["nodes"].as_array().unwrap().clone();
             assert_eq!(listed.len(), 3);
             assert!(listed.iter().all(|meeting| meeting["region"]["code"] == HOST && meeting["host"]["code"] == HOST));

@@ -142,7 +142,7 @@ async fn serve_until(mut stop: StopSignal, service: Service) -> Outcome {
     tokio::select! {
         _ = stop.terminate.recv() => {}
         _ = stop.interrupt.recv() => {}
-        () = service.life().draining() => {
+        () = service.lifecycle().draining() => {
             service.stop().await;
             return Err("a part of the service has ended by itself".into());
         }

@@ -65,7 +65,7 @@ pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>
     let app = service.app();
     let staff = viewer("demo-akimat", "Алмалы ауданының әкімдігі", &[Role::Akimat, Role::Moderator], Some(HOST));
     let live = meetings(app, &staff).await?;
-    service.life().spawn("demo", people::come(Arc::clone(app), staff, live));
+    service.lifecycle().spawn("demo", people::come(Arc::clone(app), staff, live));
     let token = |subject: &str, roles: &[Role], region: Option<&str>| {
         let request = TokenRequest {
             subject: subject.to_owned(),

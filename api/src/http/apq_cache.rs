@@ -1,5 +1,5 @@
-//! Automatic persisted queries: documents that clients have registered by their hash, in bounded shares. No client pushes out what
-//! others have registered.
+//! Cache of automatic persisted queries. Each client has a bounded share, so that none evicts what others
+//! have registered.
 
 use std::{net::IpAddr, num::NonZeroUsize, sync::Arc};
 
@@ -7,26 +7,26 @@ use lru::LruCache;
 
 use crate::{domain::viewer::Viewer, graphql::engine::Caller, network::network};
 
-/// How many documents are kept for the signed-in, and as many for the anonymous.
-const MOST_DOCUMENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(499);
-/// How many of them one client may have registered.
-const MOST_OF_ONE: usize = 50;
-/// How many clients are remembered with what they have registered.
-const MOST_CLIENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
+/// Maximum number of documents registered by signed-in clients, and as many by anonymous ones.
+const MAX_DOCUMENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(499);
+/// Maximum number of documents a client may hold.
+const MAX_DOCUMENTS_PER_CLIENT: usize = 50;
+/// Maximum number of clients that are tracked.
+const MAX_CLIENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
 
-/// Whoever registers documents.
+/// A client that registers documents.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::http) enum Client {
-    /// A signed-in person.
+pub(in crate::http) enum ApqClient {
+    /// A signed-in person, by subject.
     Person(String),
-    /// Somebody at an address; of IPv6 in a network.
+    /// An anonymous client, by address; for IPv6 by its /64 network.
     Address(IpAddr),
-    /// Somebody whose address is not known.
+    /// An anonymous client whose address is unknown.
     Unknown,
 }
 
-impl Client {
-    /// The client that a caller is.
+impl ApqClient {
+    /// Returns the client of a caller.
     pub(in crate::http) fn of(caller: &Caller) -> Self {
         match (&caller.viewer, caller.address) {
             (Viewer::Person(person), _) => Self::Person(person.subject.clone()),
@@ -36,65 +36,66 @@ impl Client {
     }
 }
 
-/// The documents that clients have registered.
+/// The registered documents.
 #[derive(Default)]
 pub(in crate::http) struct ApqCache {
-    persons: Shares,
-    anonymous: Shares,
+    persons: DocumentPool,
+    anonymous: DocumentPool,
 }
 
 impl ApqCache {
-    /// Keeps a document for a client. Beyond its share the one goes that it has registered longest ago.
-    pub(in crate::http) fn keep(&mut self, client: &Client, hash: &str, document: &str) {
+    /// Registers a document for a client. Beyond the client's share, its least recently registered document
+    /// is released.
+    pub(in crate::http) fn register(&mut self, client: &ApqClient, hash: &str, document: &str) {
         match client {
-            Client::Person(_) => self.persons.keep(client, hash, document),
-            Client::Address(_) | Client::Unknown => self.anonymous.keep(client, hash, document),
+            ApqClient::Person(_) => self.persons.register(client, hash, document),
+            ApqClient::Address(_) | ApqClient::Unknown => self.anonymous.register(client, hash, document),
         }
     }
 
-    /// The document with a hash.
+    /// Returns the document with a hash.
     pub(in crate::http) fn get(&mut self, hash: &str) -> Option<Arc<str>> {
         self.persons.get(hash).or_else(|| self.anonymous.get(hash))
     }
 }
 
-struct Document {
+struct CachedDocument {
     text: Arc<str>,
-    /// How many clients have it in their share.
+    /// Number of clients that hold it.
     holders: usize,
 }
 
-struct Shares {
-    documents: LruCache<Arc<str>, Document>,
-    clients: LruCache<Client, LruCache<Arc<str>, ()>>,
+struct DocumentPool {
+    documents: LruCache<Arc<str>, CachedDocument>,
+    clients: LruCache<ApqClient, LruCache<Arc<str>, ()>>,
 }
 
-impl Default for Shares {
+impl Default for DocumentPool {
     fn default() -> Self {
-        Self { documents: LruCache::new(MOST_DOCUMENTS), clients: LruCache::new(MOST_CLIENTS) }
+        Self { documents: LruCache::new(MAX_DOCUMENTS), clients: LruCache::new(MAX_CLIENTS) }
     }
 }
 
-impl Shares {
+impl DocumentPool {
     fn get(&mut self, hash: &str) -> Option<Arc<str>> {
         self.documents.get(hash).map(|document| Arc::clone(&document.text))
     }
 
-    fn keep(&mut self, client: &Client, hash: &str, text: &str) {
+    fn register(&mut self, client: &ApqClient, hash: &str, text: &str) {
         let hash: Arc<str> = hash.into();
         let share = self.clients.get_or_insert_mut(client.clone(), LruCache::unbounded);
         let is_new = share.put(Arc::clone(&hash), ()).is_none();
-        let over = if share.len() > MOST_OF_ONE { share.pop_lru() } else { None };
+        let over = if share.len() > MAX_DOCUMENTS_PER_CLIENT { share.pop_lru() } else { None };
         match self.documents.get_mut(&hash) {
             Some(document) => document.holders += usize::from(is_new),
-            None => drop(self.documents.put(hash, Document { text: text.into(), holders: 1 })),
+            None => drop(self.documents.put(hash, CachedDocument { text: text.into(), holders: 1 })),
         }
         if let Some((hash, ())) = over {
             self.release(&hash);
         }
     }
 
-    /// Lets go of a document that a client no longer holds.
+    /// Releases a document that a client no longer holds. The last release removes it.
     fn release(&mut self, hash: &str) {
         let Some(document) = self.documents.peek_mut(hash) else { return };
         document.holders = document.holders.saturating_sub(1);
@@ -108,14 +109,14 @@ impl Shares {
 mod tests {
     use super::*;
 
-    fn at(address: &str) -> Client {
-        Client::Address(network(address.parse().unwrap()))
+    fn at(address: &str) -> ApqClient {
+        ApqClient::Address(network(address.parse().unwrap()))
     }
 
-    /// Registers so many documents of a client's own.
-    fn fill(cache: &mut ApqCache, client: &Client, whose: &str, count: usize) {
+    /// Registers `count` documents that no other client has.
+    fn fill(cache: &mut ApqCache, client: &ApqClient, whose: &str, count: usize) {
         for n in 0..count {
-            cache.keep(client, &format!("{whose}{n}"), "{ a }");
+            cache.register(client, &format!("{whose}{n}"), "{ a }");
         }
     }
 
@@ -124,44 +125,44 @@ mod tests {
     }
 
     #[test]
-    fn a_client_pushes_out_only_its_own() {
+    fn a_client_evicts_only_its_own_documents() {
         let mut cache = ApqCache::default();
         let (app, other) = (at("192.0.2.1"), at("2001:db8::1"));
         fill(&mut cache, &app, "app", 30);
         fill(&mut cache, &other, "other", 5_000);
         assert_eq!(count(&mut cache, "app"), 30);
-        assert_eq!(count(&mut cache, "other"), MOST_OF_ONE);
-        assert_eq!(at("2001:db8::2"), other, "a network is one client");
+        assert_eq!(count(&mut cache, "other"), MAX_DOCUMENTS_PER_CLIENT);
+        assert_eq!(at("2001:db8::2"), other, "a /64 network is one client");
         fill(&mut cache, &at("2001:db8::3"), "third", 1_000);
-        assert_eq!((count(&mut cache, "third"), count(&mut cache, "other")), (MOST_OF_ONE, 0));
+        assert_eq!((count(&mut cache, "third"), count(&mut cache, "other")), (MAX_DOCUMENTS_PER_CLIENT, 0));
     }
 
     #[test]
-    fn who_registers_what_others_hold_cannot_take_it_away() {
+    fn registering_a_shared_document_cannot_evict_it() {
         let mut cache = ApqCache::default();
         let (app, other) = (at("192.0.2.1"), at("192.0.2.2"));
         fill(&mut cache, &app, "app", 30);
         fill(&mut cache, &other, "app", 30);
         fill(&mut cache, &other, "other", 500);
         assert_eq!(count(&mut cache, "app"), 30);
-        fill(&mut cache, &app, "new", MOST_OF_ONE);
-        assert_eq!(count(&mut cache, "app"), 0, "nobody holds them any longer");
+        fill(&mut cache, &app, "new", MAX_DOCUMENTS_PER_CLIENT);
+        assert_eq!(count(&mut cache, "app"), 0, "no client holds them any longer");
     }
 
     #[test]
-    fn the_anonymous_never_push_out_what_persons_have_registered() {
+    fn anonymous_clients_never_evict_documents_of_persons() {
         let mut cache = ApqCache::default();
-        fill(&mut cache, &Client::Person("ana".to_owned()), "ana", 30);
+        fill(&mut cache, &ApqClient::Person("ana".to_owned()), "ana", 30);
         for n in 0..200 {
             fill(&mut cache, &at(&format!("192.0.2.{n}")), &format!("crowd{n}."), 10);
         }
         assert_eq!(count(&mut cache, "ana"), 30);
         let kept = (0..200).map(|n| count(&mut cache, &format!("crowd{n}."))).sum::<usize>();
-        assert_eq!(kept, MOST_DOCUMENTS.get(), "and all that they have is bounded");
+        assert_eq!(kept, MAX_DOCUMENTS.get(), "their total is bounded");
     }
 
     #[test]
-    fn what_is_used_stays() {
+    fn keeps_recently_used_documents() {
         let mut cache = ApqCache::default();
         fill(&mut cache, &at("192.0.2.1"), "app", 1);
         for n in 0..200 {

@@ -1,4 +1,4 @@
-//! Caps how many queries, and how many mutations, run at once at one replica.
+//! Limits how many queries and mutations run at once on this replica.
 
 use std::{
     num::NonZeroUsize,
@@ -14,52 +14,52 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::{Clock, sleep};
 
-/// How long an operation waits for a place.
-const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(1);
-/// How many operations wait for each place at most.
-const WAITING_PER_PERMIT: usize = 8;
+/// How long an operation waits for a permit.
+const MAX_WAIT: TimeDelta = TimeDelta::seconds(1);
+/// Maximum number of operations that wait for each permit.
+const MAX_WAITING_PER_PERMIT: usize = 8;
 
-/// The places of operations. Mutations have their own, which queries cannot take.
+/// Permits for operations. Mutations have a pool of their own, which queries cannot exhaust.
 #[derive(Clone)]
 pub struct ConcurrencyLimits {
-    queries: Option<Arc<Pool>>,
-    mutations: Option<Arc<Pool>>,
+    queries: Option<Arc<OperationPool>>,
+    mutations: Option<Arc<OperationPool>>,
 }
 
-struct Pool {
-    free: Arc<Semaphore>,
+struct OperationPool {
+    permits: Arc<Semaphore>,
     waiting: AtomicUsize,
-    most_waiting: usize,
+    max_waiting: usize,
     operation: &'static str,
 }
 
-/// No place came free in time.
+/// No permit was released in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) struct Overloaded;
 
-/// A place, taken until it is dropped.
-pub(in crate::http) struct Permit {
-    taken: Option<(OwnedSemaphorePermit, &'static str)>,
+/// A permit, released when dropped.
+pub(in crate::http) struct OperationPermit {
+    inner: Option<(OwnedSemaphorePermit, &'static str)>,
 }
 
-impl Drop for Permit {
+impl Drop for OperationPermit {
     fn drop(&mut self) {
-        if let Some((_, operation)) = &self.taken {
+        if let Some((_, operation)) = &self.inner {
             metrics::gauge!("kezdesu_operations_running", "operation" => *operation).decrement(1.0);
         }
     }
 }
 
 impl ConcurrencyLimits {
-    /// So many places for queries, and as many for mutations; none: any number.
+    /// Creates `max` permits for queries and as many for mutations; `None` means no limit.
     #[must_use]
-    pub fn new(most: Option<NonZeroUsize>) -> Self {
+    pub fn new(max: Option<NonZeroUsize>) -> Self {
         let pool = |operation| {
-            most.map(|most| {
-                Arc::new(Pool {
-                    free: Arc::new(Semaphore::new(most.get().min(Semaphore::MAX_PERMITS))),
+            max.map(|max| {
+                Arc::new(OperationPool {
+                    permits: Arc::new(Semaphore::new(max.get().min(Semaphore::MAX_PERMITS))),
                     waiting: AtomicUsize::new(0),
-                    most_waiting: most.get().saturating_mul(WAITING_PER_PERMIT),
+                    max_waiting: max.get().saturating_mul(MAX_WAITING_PER_PERMIT),
                     operation,
                 })
             })
@@ -67,51 +67,51 @@ impl ConcurrencyLimits {
         Self { queries: pool("query"), mutations: pool("mutation") }
     }
 
-    /// Takes a place, at once or once one comes free.
+    /// Acquires a permit, waiting up to [`MAX_WAIT`].
     ///
     /// # Errors
-    /// When none comes free in time, or too many wait already.
-    pub(in crate::http) async fn take(
+    /// When no permit is released in time, or too many operations wait already.
+    pub(in crate::http) async fn acquire(
         &self,
         operation: OperationType,
         clock: &dyn Clock,
-    ) -> Result<Permit, Overloaded> {
+    ) -> Result<OperationPermit, Overloaded> {
         let pool = if operation == OperationType::Mutation { &self.mutations } else { &self.queries };
         match pool {
-            Some(pool) => pool.take(clock).await,
-            None => Ok(Permit { taken: None }),
+            Some(pool) => pool.acquire(clock).await,
+            None => Ok(OperationPermit { inner: None }),
         }
     }
 }
 
-impl Pool {
-    async fn take(&self, clock: &dyn Clock) -> Result<Permit, Overloaded> {
-        let permit = match Arc::clone(&self.free).try_acquire_owned() {
+impl OperationPool {
+    async fn acquire(&self, clock: &dyn Clock) -> Result<OperationPermit, Overloaded> {
+        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => self.wait(clock).await?,
         };
         metrics::gauge!("kezdesu_operations_running", "operation" => self.operation).increment(1.0);
-        Ok(Permit { taken: Some((permit, self.operation)) })
+        Ok(OperationPermit { inner: Some((permit, self.operation)) })
     }
 
     async fn wait(&self, clock: &dyn Clock) -> Result<OwnedSemaphorePermit, Overloaded> {
-        let waiting = Waiting::begin(self)?;
+        let waiting = WaitingGuard::begin(self)?;
         let permit = tokio::select! {
             biased;
-            permit = Arc::clone(&self.free).acquire_owned() => permit.map_err(|_| Overloaded),
-            () = sleep(clock, LONGEST_WAIT) => Err(Overloaded),
+            permit = Arc::clone(&self.permits).acquire_owned() => permit.map_err(|_| Overloaded),
+            () = sleep(clock, MAX_WAIT) => Err(Overloaded),
         };
         drop(waiting);
         permit
     }
 }
 
-/// One of those who wait.
-struct Waiting<'a>(&'a Pool);
+/// Counts an operation that waits for a permit.
+struct WaitingGuard<'a>(&'a OperationPool);
 
-impl<'a> Waiting<'a> {
-    fn begin(pool: &'a Pool) -> Result<Self, Overloaded> {
-        if pool.waiting.fetch_add(1, Ordering::Relaxed) >= pool.most_waiting {
+impl<'a> WaitingGuard<'a> {
+    fn begin(pool: &'a OperationPool) -> Result<Self, Overloaded> {
+        if pool.waiting.fetch_add(1, Ordering::Relaxed) >= pool.max_waiting {
             pool.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Overloaded);
         }
@@ -120,7 +120,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingGuard<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
         metrics::gauge!("kezdesu_operations_waiting", "operation" => self.0.operation).decrement(1.0);
@@ -137,32 +137,36 @@ mod tests {
     const QUERY: OperationType = OperationType::Query;
 
     #[tokio::test]
-    async fn an_operation_waits_for_a_place_and_not_for_long() {
+    async fn waits_for_a_permit_up_to_the_limit() {
         let clock = ManualClock::at("2026-03-02T04:00:00Z".parse().unwrap());
         let limits = ConcurrencyLimits::new(NonZeroUsize::new(1));
-        let first = limits.take(QUERY, &*clock).await.unwrap();
-        let mut second = Box::pin(limits.take(QUERY, &*clock));
+        let first = limits.acquire(QUERY, &*clock).await.unwrap();
+        let mut second = Box::pin(limits.acquire(QUERY, &*clock));
         assert!(second.as_mut().now_or_never().is_none(), "it waits");
-        assert!(limits.take(OperationType::Mutation, &*clock).now_or_never().unwrap().is_ok(), "mutations have theirs");
+        assert!(
+            limits.acquire(OperationType::Mutation, &*clock).now_or_never().unwrap().is_ok(),
+            "mutations have theirs"
+        );
         drop(first);
         let second = second.now_or_never().unwrap().unwrap();
-        let mut third = Box::pin(limits.take(QUERY, &*clock));
+        let mut third = Box::pin(limits.acquire(QUERY, &*clock));
         assert!(third.as_mut().now_or_never().is_none());
-        clock.advance(LONGEST_WAIT);
+        clock.advance(MAX_WAIT);
         assert_eq!(third.await.err(), Some(Overloaded));
         drop(second);
-        assert!(limits.take(QUERY, &*clock).now_or_never().unwrap().is_ok());
+        assert!(limits.acquire(QUERY, &*clock).now_or_never().unwrap().is_ok());
     }
 
     #[tokio::test]
-    async fn only_so_many_wait() {
+    async fn limits_the_number_of_waiting_operations() {
         let clock = ManualClock::at("2026-03-02T04:00:00Z".parse().unwrap());
         let limits = ConcurrencyLimits::new(NonZeroUsize::new(1));
-        let _first = limits.take(QUERY, &*clock).await.unwrap();
-        let mut waiting: Vec<_> = (0..WAITING_PER_PERMIT).map(|_| Box::pin(limits.take(QUERY, &*clock))).collect();
+        let _first = limits.acquire(QUERY, &*clock).await.unwrap();
+        let mut waiting: Vec<_> =
+            (0..MAX_WAITING_PER_PERMIT).map(|_| Box::pin(limits.acquire(QUERY, &*clock))).collect();
         assert!(waiting.iter_mut().all(|waiting| waiting.as_mut().now_or_never().is_none()));
-        assert_eq!(limits.take(QUERY, &*clock).now_or_never().unwrap().err(), Some(Overloaded));
+        assert_eq!(limits.acquire(QUERY, &*clock).now_or_never().unwrap().err(), Some(Overloaded));
         waiting.pop();
-        assert!(limits.take(QUERY, &*clock).now_or_never().is_none(), "whoever has gone makes room");
+        assert!(limits.acquire(QUERY, &*clock).now_or_never().is_none(), "a cancelled wait makes room");
     }
 }

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: one operation a request, by POST; queries also by GET.
+//! GraphQL over HTTP: one operation a request. POST runs queries and mutations, GET only queries.
 
 use async_graphql::{Request, parser::types::OperationType};
 use axum::{
@@ -18,58 +18,68 @@ use crate::{
         error::RateLimit,
     },
     http::{
-        Door,
-        address::{self, Peer},
-        answering::{self, Single},
-        cache,
-        encoding::{Encoding, Unreadable},
-        lines::{self, Refused},
-        link::Link,
-        negotiate::{Form, form},
+        HttpState,
+        access_log::{self, RejectedRequest},
+        cache_control,
+        client_ip::{self, ClientIp},
+        connection::ConnectionState,
+        content_encoding::{ContentEncoding, DecodeError},
+        content_negotiation::{ResponseFormat, response_format},
+        execute::{self, OperationRun},
+        http_stream::{self, StreamFraming, StreamRequest},
         origin,
         request::{self, BadRequest},
-        streams::{self, Framing, Streamed},
         ws,
     },
     telemetry::{self, SPANS},
     text,
 };
 
-/// A door that stays shut, and why.
-pub(in crate::http) struct Shut {
+/// A request that is rejected before it is executed.
+pub(in crate::http) struct ErrorResponse {
     status: StatusCode,
     code: &'static str,
     message: String,
-    form: Form,
-    /// The kind of viewer, once it was introduced.
+    format: ResponseFormat,
+    /// The kind of viewer, once authenticated.
     viewer: Option<&'static str>,
 }
 
-impl Shut {
+impl ErrorResponse {
     fn new(status: StatusCode, code: &'static str, message: &str, language: Language) -> Self {
-        Self { status, code, message: text::message(language, message, &[]), form: Form::Json, viewer: None }
+        Self {
+            status,
+            code,
+            message: text::message(language, message, &[]),
+            format: ResponseFormat::Json,
+            viewer: None,
+        }
     }
 
-    fn bad(bad: BadRequest, language: Language) -> Self {
+    fn bad_request(bad: BadRequest, language: Language) -> Self {
         let status = match bad {
             BadRequest::Malformed { .. } => StatusCode::BAD_REQUEST,
-            // Clients of persisted queries wait for an answer, not for a failure.
+            // Clients of persisted queries expect 200 here, and then send the document.
             BadRequest::UnknownDocument | BadRequest::UnknownHash => StatusCode::OK,
         };
-        Self { status, code: bad.code(), message: bad.words(language), form: Form::Json, viewer: None }
+        Self { status, code: bad.code(), message: bad.message(language), format: ResponseFormat::Json, viewer: None }
     }
 }
 
-impl IntoResponse for Shut {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let body = json!({ "errors": [{ "message": self.message, "extensions": { "code": self.code } }] });
         let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();
-        let form = if matches!(self.form, Form::Events | Form::Parts) { Form::Json } else { self.form };
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
-        for_nobody_else(headers);
+        let format = if matches!(self.format, ResponseFormat::EventStream | ResponseFormat::Multipart) {
+            ResponseFormat::Json
+        } else {
+            self.format
+        };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+        set_no_store(headers);
         match self.status {
-            // What was not read of the request would be taken for the next one.
+            // The unread rest of the body would be parsed as the next request.
             StatusCode::REQUEST_TIMEOUT => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -81,86 +91,96 @@ impl IntoResponse for Shut {
             }
             _ => {}
         }
-        response.extensions_mut().insert(Refused { code: self.code, viewer: self.viewer });
+        response.extensions_mut().insert(RejectedRequest { code: self.code, viewer: self.viewer });
         response
     }
 }
 
-/// An operation over POST.
-pub(in crate::http) async fn post(State(door): State<Door>, http: HttpRequest) -> Response {
-    let began = door.clock.now();
-    let response = posted(&door, http).await;
-    lines::tell_refused(&response, &door, "post", began);
+/// Handles POST.
+pub(in crate::http) async fn post(State(state): State<HttpState>, http: HttpRequest) -> Response {
+    let started = state.clock.now();
+    let response = handle_post(&state, http).await;
+    access_log::log_rejection(&response, &state, "post", started);
     response
 }
 
-async fn posted(door: &Door, http: HttpRequest) -> Response {
+async fn handle_post(state: &HttpState, http: HttpRequest) -> Response {
     let (parts, body) = http.into_parts();
     let language = language(&parts.headers);
-    let shut = |status, message| Shut::new(status, "BAD_USER_INPUT", message, language).into_response();
+    let reject = |status, message| ErrorResponse::new(status, "BAD_USER_INPUT", message, language).into_response();
     if !is_json(&parts.headers) {
-        return shut(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request-content-type");
+        return reject(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request-content-type");
     }
-    let Some(encoding) = Encoding::of(&parts.headers) else {
-        let mut response = shut(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request-content-encoding");
+    let Some(encoding) = ContentEncoding::of(&parts.headers) else {
+        let mut response = reject(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request-content-encoding");
         response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         return response;
     };
-    let whole = HttpRequest::from_parts(parts.clone(), body);
+    let request = HttpRequest::from_parts(parts.clone(), body);
     let body = tokio::select! {
         biased;
-        body = Bytes::from_request(whole, door) => body,
-        () = sleep(door.clock.as_ref(), door.limits.body_timeout) => {
-            return Shut::new(StatusCode::REQUEST_TIMEOUT, "TIMEOUT", "request-too-slow", language).into_response();
+        body = Bytes::from_request(request, state) => body,
+        () = sleep(state.clock.as_ref(), state.limits.body_timeout) => {
+            return ErrorResponse::new(StatusCode::REQUEST_TIMEOUT, "TIMEOUT", "request-too-slow", language).into_response();
         }
     };
     let body: Bytes = match body {
         Ok(body) => body,
-        Err(rejection) => return shut(rejection.status(), "request-too-large"),
+        Err(rejection) => return reject(rejection.status(), "request-too-large"),
     };
-    let body = match encoding.read(body, door.limits.max_body_bytes) {
+    let body = match encoding.decode(body, state.limits.max_body_bytes) {
         Ok(body) => body,
-        Err(Unreadable::TooLarge) => return shut(StatusCode::PAYLOAD_TOO_LARGE, "request-too-large"),
-        Err(Unreadable::Broken) => return shut(StatusCode::BAD_REQUEST, "request-gzip"),
+        Err(DecodeError::TooLarge) => return reject(StatusCode::PAYLOAD_TOO_LARGE, "request-too-large"),
+        Err(DecodeError::Malformed) => return reject(StatusCode::BAD_REQUEST, "request-gzip"),
     };
-    match request::parse(&body, &door.documents) {
-        Ok(request) => answer(door, &parts.headers, Asked::of(door, request, &parts, true)).await,
-        Err(bad) => {
-            Shut { form: form(&parts.headers).unwrap_or(Form::Json), ..Shut::bad(bad, language) }.into_response()
+    match request::parse(&body, &state.persisted_queries) {
+        Ok(request) => respond(state, &parts.headers, HttpOperation::of(state, request, &parts, true)).await,
+        Err(bad) => ErrorResponse {
+            format: response_format(&parts.headers).unwrap_or(ResponseFormat::Json),
+            ..ErrorResponse::bad_request(bad, language)
         }
+        .into_response(),
     }
 }
 
-/// A query over GET, or the beginning of a WebSocket.
-pub(in crate::http) async fn get(State(door): State<Door>, RawQuery(query): RawQuery, http: HttpRequest) -> Response {
-    let began = door.clock.now();
+/// Handles GET: a query, or a WebSocket upgrade.
+pub(in crate::http) async fn get(
+    State(state): State<HttpState>,
+    RawQuery(query): RawQuery,
+    http: HttpRequest,
+) -> Response {
+    let started = state.clock.now();
     if ws::is_upgrade(http.headers()) {
-        let response = ws::upgrade(door.clone(), http);
-        lines::tell_refused(&response, &door, "websocket", began);
+        let response = ws::upgrade(state.clone(), http);
+        access_log::log_rejection(&response, &state, "websocket", started);
         return response;
     }
     let (parts, _) = http.into_parts();
-    let response = match request::from_parameters(query.as_deref().unwrap_or_default(), &door.documents) {
-        Ok(request) => answer(&door, &parts.headers, Asked::of(&door, request, &parts, false)).await,
+    let response = match request::from_query_string(query.as_deref().unwrap_or_default(), &state.persisted_queries) {
+        Ok(request) => respond(&state, &parts.headers, HttpOperation::of(&state, request, &parts, false)).await,
         Err(bad) => {
             let language = language(&parts.headers);
-            Shut { form: form(&parts.headers).unwrap_or(Form::Json), ..Shut::bad(bad, language) }.into_response()
+            ErrorResponse {
+                format: response_format(&parts.headers).unwrap_or(ResponseFormat::Json),
+                ..ErrorResponse::bad_request(bad, language)
+            }
+            .into_response()
         }
     };
-    lines::tell_refused(&response, &door, "get", began);
+    access_log::log_rejection(&response, &state, "get", started);
     response
 }
 
-/// Any other method.
-pub(in crate::http) async fn other(State(door): State<Door>, headers: HeaderMap) -> Response {
-    let (began, language) = (door.clock.now(), language(&headers));
-    let shut = Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "request-method", language);
-    let response = shut.into_response();
-    lines::tell_refused(&response, &door, "other", began);
+/// Handles any other method.
+pub(in crate::http) async fn method_not_allowed(State(state): State<HttpState>, headers: HeaderMap) -> Response {
+    let (started, language) = (state.clock.now(), language(&headers));
+    let response = ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "request-method", language)
+        .into_response();
+    access_log::log_rejection(&response, &state, "other", started);
     response
 }
 
-/// Whether the content type is JSON: none that a page of another origin could send without asking.
+/// Returns whether the content type is JSON. Browsers send that across origins only after a CORS preflight.
 fn is_json(headers: &HeaderMap) -> bool {
     let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = text.split(';').map(str::trim);
@@ -172,107 +192,124 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// A header as text; one that is none is what nobody can mean.
-fn told(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+/// Returns the header as UTF-8, or `"?"` if it is not, so that later checks reject it.
+fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
-/// The language in which an answer is wished.
+/// Returns the language negotiated from `Accept-Language`.
 pub(in crate::http) fn language(headers: &HeaderMap) -> Language {
-    text::negotiate(told(headers, header::ACCEPT_LANGUAGE))
+    text::negotiate(header_text(headers, header::ACCEPT_LANGUAGE))
 }
 
-/// Who asks.
-fn introduce(door: &Door, headers: &HeaderMap, language: Language) -> Result<Authenticated, Shut> {
-    match door.auth.authenticate(told(headers, header::AUTHORIZATION)) {
-        Ok(known) => Ok(known),
-        Err(refused) => {
-            tracing::debug!(reason = %refused, "a token was refused");
-            Err(Shut::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "error-token", language))
+/// Verifies the `Authorization` header.
+fn authenticate(state: &HttpState, headers: &HeaderMap, language: Language) -> Result<Authenticated, ErrorResponse> {
+    match state.auth.authenticate(header_text(headers, header::AUTHORIZATION)) {
+        Ok(authenticated) => Ok(authenticated),
+        Err(error) => {
+            tracing::debug!(reason = %error, "rejected a token");
+            Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "error-token", language))
         }
     }
 }
 
-/// A request as it came.
-struct Asked {
+/// A GraphQL operation received over HTTP.
+struct HttpOperation {
     request: Request,
     by_post: bool,
-    peer: Peer,
-    /// The connection it came on.
-    link: Link,
+    client: ClientIp,
+    /// The connection it was received on.
+    connection: ConnectionState,
 }
 
-impl Asked {
-    fn of(door: &Door, request: Request, parts: &Parts, by_post: bool) -> Self {
-        let peer = address::of(&parts.extensions, &parts.headers, &door.trusted_proxies);
-        Self { request, by_post, peer, link: parts.extensions.get().cloned().unwrap_or_default() }
+impl HttpOperation {
+    fn of(state: &HttpState, request: Request, parts: &Parts, by_post: bool) -> Self {
+        let client = client_ip::of(&parts.extensions, &parts.headers, &state.trusted_proxies);
+        Self { request, by_post, client, connection: parts.extensions.get().cloned().unwrap_or_default() }
     }
 }
 
-async fn answer(door: &Door, headers: &HeaderMap, asked: Asked) -> Response {
-    let Asked { mut request, by_post, peer, link } = asked;
+async fn respond(state: &HttpState, headers: &HeaderMap, operation: HttpOperation) -> Response {
+    let HttpOperation { mut request, by_post, client, connection } = operation;
     let language = language(headers);
-    let Some(form) = form(headers) else {
-        return Shut::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", "request-accept", language).into_response();
+    let Some(format) = response_format(headers) else {
+        return ErrorResponse::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", "request-accept", language)
+            .into_response();
     };
-    let shut = |shut: Shut| Shut { form, ..shut }.into_response();
-    if !origin::is_allowed(headers, &door.allowed_origins) {
-        return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", "request-origin", language));
+    let reject = |response: ErrorResponse| ErrorResponse { format, ..response }.into_response();
+    if !origin::is_allowed(headers, &state.allowed_origins) {
+        return reject(ErrorResponse::new(StatusCode::FORBIDDEN, "FORBIDDEN", "request-origin", language));
     }
-    let known = match introduce(door, headers, language) {
-        Ok(known) => known,
-        Err(refused) => return shut(refused),
+    let authenticated = match authenticate(state, headers, language) {
+        Ok(authenticated) => authenticated,
+        Err(error) => return reject(error),
     };
-    if door.life.is_draining() {
-        return shut(Shut::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL", "error-draining", language));
+    if state.lifecycle.is_draining() {
+        return reject(ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL", "error-draining", language));
     }
-    let end = door.auth.end_of(&known);
-    let caller = Caller { viewer: known.viewer, language, address: peer.address };
-    let viewer = Some(lines::kind(&caller.viewer));
-    let shut = |shut: Shut| Shut { form, viewer, ..shut }.into_response();
-    if !door.documents.may_run(&caller.viewer, &request.query) {
-        return shut(Shut::new(StatusCode::FORBIDDEN, "FORBIDDEN", "error-not-listed", language));
+    let session_end = state.auth.end_of(&authenticated);
+    let caller = Caller { viewer: authenticated.viewer, language, address: client.address };
+    let viewer = Some(access_log::viewer_kind(&caller.viewer));
+    let reject = |response: ErrorResponse| ErrorResponse { format, viewer, ..response }.into_response();
+    if !state.persisted_queries.allows(&caller.viewer, &request.query) {
+        return reject(ErrorResponse::new(StatusCode::FORBIDDEN, "FORBIDDEN", "error-not-listed", language));
     }
-    // The engine says what is wrong with one that cannot be run.
-    let operation = request::operation(&mut request, &door.documents, &caller).unwrap_or(OperationType::Query);
+    // The engine reports documents that cannot be run.
+    let operation =
+        request::operation_type(&mut request, &state.persisted_queries, &caller).unwrap_or(OperationType::Query);
     if operation == OperationType::Mutation && !by_post {
-        return shut(Shut::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "request-mutation", language));
+        return reject(ErrorResponse::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "BAD_USER_INPUT",
+            "request-mutation",
+            language,
+        ));
     }
-    let name = lines::name(&mut request);
+    let name = access_log::operation_name(&mut request);
     let span = tracing::info_span!(target: SPANS, "graphql.request", %operation, name);
-    if peer.through_proxy {
+    if client.through_proxy {
         telemetry::join(&span, headers);
     }
     if operation == OperationType::Subscription {
-        let framing = match form {
-            Form::Events => Framing::Events,
-            Form::Parts => Framing::Parts,
-            Form::Json | Form::Response => {
-                return shut(Shut::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", "request-subscription", language));
+        let framing = match format {
+            ResponseFormat::EventStream => StreamFraming::Sse,
+            ResponseFormat::Multipart => StreamFraming::Multipart,
+            ResponseFormat::Json | ResponseFormat::GraphqlResponse => {
+                return reject(ErrorResponse::new(
+                    StatusCode::BAD_REQUEST,
+                    "BAD_USER_INPUT",
+                    "request-subscription",
+                    language,
+                ));
             }
         };
-        return match streams::last_event_id(headers) {
-            Ok(resume) => streams::stream(door, Streamed { request, name, framing, resume, end, link, span }, caller),
-            Err(bad) => shut(Shut::bad(bad, language)),
+        return match http_stream::last_event_id(headers) {
+            Ok(resume) => http_stream::stream(
+                state,
+                StreamRequest { request, name, framing, resume, session_end, connection, span },
+                caller,
+            ),
+            Err(bad) => reject(ErrorResponse::bad_request(bad, language)),
         };
     }
-    // All who are anonymous are shown the same.
+    // All anonymous viewers get the same response, so it may be cached.
     let public = !by_post && caller.viewer.person().is_none();
-    let through = if by_post { "post" } else { "get" };
-    let answer = answering::answer(door, Single { request, operation, name, caller, through, span }).await;
+    let transport = if by_post { "post" } else { "get" };
+    let answer = execute::execute(state, OperationRun { request, operation, name, caller, transport, span }).await;
     let cached = public && answer.errors.is_empty();
-    let response = match form {
-        Form::Events => return streams::single(&answer.json),
-        Form::Parts => render(answer, Form::Json),
-        Form::Json | Form::Response => render(answer, form),
+    let response = match format {
+        ResponseFormat::EventStream => return http_stream::single(&answer.json),
+        ResponseFormat::Multipart => render(answer, ResponseFormat::Json),
+        ResponseFormat::Json | ResponseFormat::GraphqlResponse => render(answer, format),
     };
-    if cached { cache::publicly(response, headers).await } else { response }
+    if cached { cache_control::short_lived(response, headers).await } else { response }
 }
 
-fn render(answer: Answered, form: Form) -> Response {
-    let failed = form == Form::Response && answer.is_request_error;
+fn render(answer: Answered, format: ResponseFormat) -> Response {
+    let failed = format == ResponseFormat::GraphqlResponse && answer.is_request_error;
     let status = match answer.limit {
-        // Also where every well-formed request is answered with 200: a balancer must see it, and nothing was run.
+        // 503 also for clients of `application/json`, who otherwise always get 200: load balancers must see
+        // it, and nothing was executed.
         Some(RateLimit { of_service: true, .. }) => StatusCode::SERVICE_UNAVAILABLE,
         Some(_) if failed => StatusCode::TOO_MANY_REQUESTS,
         _ if failed => StatusCode::BAD_REQUEST,
@@ -283,13 +320,13 @@ fn render(answer: Answered, form: Form) -> Response {
     if let Some(RateLimit { retry_after_seconds, .. }) = answer.limit {
         headers.insert(header::RETRY_AFTER, retry_after_seconds.into());
     }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
-    for_nobody_else(headers);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    set_no_store(headers);
     response
 }
 
-/// Keeps an answer from being shown to others.
-fn for_nobody_else(headers: &mut HeaderMap) {
+/// Forbids caching of the response.
+fn set_no_store(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Language, Authorization"));
 }

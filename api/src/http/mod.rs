@@ -1,37 +1,38 @@
-//! The doors: HTTP, server-sent events and WebSocket at one path, the operator's listener, and the pages.
+//! HTTP layer: GraphQL over HTTP, server-sent events and WebSocket on one path, static pages, and the
+//! operations listener.
 
-mod address;
-mod answering;
+mod access_log;
 mod apq_cache;
-mod cache;
+mod cache_control;
+mod client_ip;
 mod concurrency_limit;
-mod connections;
-mod documents;
-mod door;
-mod encoding;
-mod following;
+mod connection;
+mod connection_limits;
+mod content_encoding;
+mod content_negotiation;
+mod execute;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod graphql;
-mod headers;
-mod lines;
-mod link;
-mod negotiate;
+mod http_stream;
 mod ops;
 mod origin;
 mod pages;
+mod persisted_queries;
 mod request;
+mod security_headers;
 mod serve;
-mod streams;
+mod state;
+mod subscription_log;
 mod ws;
 
 pub use concurrency_limit::ConcurrencyLimits;
-pub use connections::Connections;
-pub use documents::{BadManifest, Documents};
-pub use door::{Door, Limits};
-pub use ops::{Ops, ops_router};
-pub use origin::Hosts;
-pub use serve::{Terms, serve};
+pub use connection_limits::ConnectionLimits;
+pub use ops::{OpsState, ops_router};
+pub use origin::AllowedHosts;
+pub use persisted_queries::{ManifestError, PersistedQueries};
+pub use serve::{ServerConfig, serve};
+pub use state::{HttpState, Limits};
 
 use std::sync::Arc;
 
@@ -50,37 +51,38 @@ use tower_http::compression::{
 
 use crate::auth::Authenticator;
 
-/// The API with its pages.
-pub fn router(door: Door) -> Router {
-    let limit = DefaultBodyLimit::max(door.limits.max_body_bytes);
-    let with_key = from_fn_with_state(Arc::clone(&door.auth), with_key);
-    let doors = get(graphql::get).post(graphql::post).fallback(graphql::other).layer(with_key);
+/// Returns the router of the API and its pages.
+pub fn router(state: HttpState) -> Router {
+    let limit = DefaultBodyLimit::max(state.limits.max_body_bytes);
+    let refresh_unknown_key = from_fn_with_state(Arc::clone(&state.auth), refresh_unknown_key);
+    let graphql_route =
+        get(graphql::get).post(graphql::post).fallback(graphql::method_not_allowed).layer(refresh_unknown_key);
     let router = Router::new()
-        .route("/graphql", doors)
+        .route("/graphql", graphql_route)
         .route("/", get(pages::explorer))
         .route("/assets/{name}", get(pages::asset))
         .route("/graphql/schema", get(pages::schema))
         .layer(limit)
         .layer(compression())
-        .layer(map_request(negotiate::sure_encodings));
+        .layer(map_request(content_negotiation::drop_zstd_fallback));
     let router = router
-        .layer(from_fn_with_state(door.clone(), connections::count_forwarded))
-        .layer(from_fn_with_state(door.clone(), origin::require_host));
-    headers::guarded(origin::shared(router, &door.allowed_origins)).with_state(door)
+        .layer(from_fn_with_state(state.clone(), connection_limits::limit_forwarded_connections))
+        .layer(from_fn_with_state(state.clone(), origin::require_allowed_host));
+    security_headers::apply(origin::with_cors(router, &state.allowed_origins)).with_state(state)
 }
 
-/// Smaller answers than this gain nothing.
-const WORTH_COMPRESSING: u16 = 1024;
+/// Responses smaller than this, in bytes, are not compressed.
+const MIN_COMPRESSED_BYTES: u16 = 1024;
 
-/// Answers are compressed as the client wishes; streams are not, whose parts must leave at once.
+/// Compresses responses as the client accepts. Streams are not compressed, so that each part leaves at once.
 fn compression() -> CompressionLayer<impl Predicate> {
     let streams = NotForContentType::SSE;
     let parts = NotForContentType::const_new("multipart/mixed");
-    CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING).and(streams).and(parts))
+    CompressionLayer::new().compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES).and(streams).and(parts))
 }
 
-/// Lets a request whose token names a key that is not known yet wait a moment for it.
-async fn with_key(State(auth): State<Arc<Authenticator>>, request: Request, next: Next) -> Response {
+/// Middleware: when the token names an unknown key, waits briefly for a refresh of the keys.
+async fn refresh_unknown_key(State(auth): State<Arc<Authenticator>>, request: Request, next: Next) -> Response {
     let authorization = request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str);
     if auth.lacks_key_of(authorization.and_then(Result::ok)) {
         auth.look_for_key().await;

@@ -1,4 +1,4 @@
-//! Which web pages may come in, and under which host names the service answers.
+//! Origin and host checks: CORS, and protection against DNS rebinding.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -14,25 +14,25 @@ use tower_http::cors::CorsLayer;
 
 use crate::{
     http::{
-        Door,
+        HttpState,
+        access_log::{self, RejectedRequest},
         graphql::language,
-        lines::{self, Refused},
     },
     text,
 };
 
-/// How long a browser may remember what a page of another origin may do: as long as any browser does.
-const REMEMBERED: Duration = Duration::from_secs(2 * 60 * 60);
+/// How long browsers may cache a preflight response. Two hours, the most that any browser accepts.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// What a page of another origin may send beside what every page may.
-const SENT: [HeaderName; 11] = [
+/// Request headers allowed across origins, besides the safelisted ones.
+const ALLOWED_HEADERS: [HeaderName; 11] = [
     header::ACCEPT,
     header::ACCEPT_LANGUAGE,
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
     HeaderName::from_static("last-event-id"),
-    // What clients add by themselves: to say that they are no form of a page, and which app they are.
+    // Apollo clients send these by themselves, for CSRF protection and to identify the app.
     HeaderName::from_static("apollo-require-preflight"),
     HeaderName::from_static("apollographql-client-name"),
     HeaderName::from_static("apollographql-client-version"),
@@ -40,8 +40,8 @@ const SENT: [HeaderName; 11] = [
     HeaderName::from_static("x-apollo-operation-name"),
 ];
 
-/// Lets pages of allowed origins read answers. Where none is allowed, browsers are told nothing at all.
-pub(in crate::http) fn shared<S: Clone + Send + Sync + 'static>(router: Router<S>, allowed: &[String]) -> Router<S> {
+/// Adds CORS for the allowed origins. Without any, no CORS headers are sent.
+pub(in crate::http) fn with_cors<S: Clone + Send + Sync + 'static>(router: Router<S>, allowed: &[String]) -> Router<S> {
     let origins: Vec<HeaderValue> = allowed.iter().filter_map(|origin| origin.parse().ok()).collect();
     if origins.is_empty() {
         return router;
@@ -49,38 +49,38 @@ pub(in crate::http) fn shared<S: Clone + Send + Sync + 'static>(router: Router<S
     let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers(SENT)
+        .allow_headers(ALLOWED_HEADERS)
         .expose_headers([header::ETAG])
-        .max_age(REMEMBERED)
+        .max_age(PREFLIGHT_MAX_AGE)
         .vary([header::ORIGIN]);
     router.layer(layer)
 }
 
-/// Whether a request comes from no web page, from one of ours, or from one that is allowed.
+/// Returns whether the request has no `Origin`, our own, or an allowed one.
 pub(in crate::http) fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     let own = headers.get(header::HOST).and_then(|host| host.to_str().ok()).is_some_and(|host| {
         origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).is_some_and(|from| from == host)
     });
-    own || allowed.iter().any(|one| one == origin)
+    own || allowed.iter().any(|allowed| allowed == origin)
 }
 
-/// The host names under which the service is reached. A page can bring its own name to any address (DNS rebinding) and is then, to its
-/// browser, of the same origin; its requests still carry that name.
+/// The host names that are served. With DNS rebinding, a page makes its own name resolve to our address and
+/// becomes same-origin to the browser; its requests still carry that name.
 #[derive(Clone, Debug, Default)]
-pub struct Hosts(Option<Arc<[String]>>);
+pub struct AllowedHosts(Option<Arc<[String]>>);
 
-impl Hosts {
-    /// Serves these names only; `None` is any.
+impl AllowedHosts {
+    /// Allows these names only; `None` allows any.
     #[must_use]
     pub fn new(names: Option<&[String]>) -> Self {
         Self(names.map(Into::into))
     }
 
-    /// Whether the service is reached as a host, given with or without its port. Addresses, `localhost` and names without a dot always
-    /// are: no page of a public name has one of them as its own.
-    fn serve(&self, host: &str) -> bool {
+    /// Returns whether the host, with or without a port, is allowed. Addresses, `localhost` and names without
+    /// a dot always are, because no public page can have one as its host.
+    fn allows(&self, host: &str) -> bool {
         let Some(names) = &self.0 else { return true };
         let name = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => name,
@@ -95,19 +95,23 @@ impl Hosts {
     }
 }
 
-/// Turns away requests for a host that is not served here.
-pub(in crate::http) async fn require_host(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let began = door.clock.now();
-    let told = request.headers().get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?."));
-    if told.chain(request.uri().host()).all(|host| door.hosts.serve(host)) {
+/// Middleware: rejects requests for a host that is not served.
+pub(in crate::http) async fn require_allowed_host(
+    State(state): State<HttpState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = state.clock.now();
+    let host_headers = request.headers().get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?."));
+    if host_headers.chain(request.uri().host()).all(|host| state.allowed_hosts.allows(host)) {
         return next.run(request).await;
     }
     let message = text::message(language(request.headers()), "request-host", &[]);
     let body = json!({ "errors": [{ "message": message, "extensions": { "code": "FORBIDDEN" } }] }).to_string();
-    let kind = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
-    let mut response = (StatusCode::MISDIRECTED_REQUEST, kind, body).into_response();
-    response.extensions_mut().insert(Refused { code: "FORBIDDEN", viewer: None });
-    lines::tell_refused(&response, &door, lines::door_of(&request), began);
+    let content_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+    let mut response = (StatusCode::MISDIRECTED_REQUEST, content_type, body).into_response();
+    response.extensions_mut().insert(RejectedRequest { code: "FORBIDDEN", viewer: None });
+    access_log::log_rejection(&response, &state, access_log::transport_of(&request), started);
     response
 }
 
@@ -116,8 +120,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn serves_addresses_local_names_and_what_is_listed() {
-        let listed = Hosts::new(Some(&["meetings.example".to_owned()]));
+    fn allows_addresses_local_names_and_listed_hosts() {
+        let allowed = AllowedHosts::new(Some(&["meetings.example".to_owned()]));
         for host in [
             "127.0.0.1:8080",
             "127.0.0.1",
@@ -133,7 +137,7 @@ mod tests {
             "Meetings.Example:443",
             "meetings.example.",
         ] {
-            assert!(listed.serve(host), "{host}");
+            assert!(allowed.allows(host), "{host}");
         }
         for host in [
             "evil.example",
@@ -148,8 +152,8 @@ mod tests {
             "[evil.example]",
             "?.",
         ] {
-            assert!(!listed.serve(host), "{host}");
-            assert!(Hosts::new(None).serve(host), "{host}");
+            assert!(!allowed.allows(host), "{host}");
+            assert!(AllowedHosts::new(None).allows(host), "{host}");
         }
     }
 }

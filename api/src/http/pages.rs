@@ -1,4 +1,4 @@
-//! Pages for those who build on the API. Production has only the SDL.
+//! Pages for API developers. Production serves only the SDL.
 
 use axum::{
     extract::{Path, State},
@@ -8,17 +8,17 @@ use axum::{
 
 use crate::{
     graphql::client_sdl,
-    http::{Door, cache},
+    http::{HttpState, cache_control},
 };
 
-/// The explorer loads nothing from elsewhere and talks to this service only.
+/// The explorer loads nothing from other origins and connects only to this service.
 const EXPLORER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; \
                                img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-/// Name, type and content of every part of the explorer.
+/// Name, content type and content of the explorer's assets.
 const ASSETS: [(&str, &str, &str); 6] = [
     ("explorer.js", SCRIPT, include_str!("../../assets/explorer.js")),
     ("graphiql.min.css", STYLE, include_str!("../../assets/graphiql.min.css")),
@@ -28,9 +28,9 @@ const ASSETS: [(&str, &str, &str); 6] = [
     ("react.production.min.js", SCRIPT, include_str!("../../assets/react.production.min.js")),
 ];
 
-/// GraphiQL, with subscriptions over WebSocket.
-pub(in crate::http) async fn explorer(State(door): State<Door>) -> Response {
-    if !door.pages {
+/// Serves GraphiQL, with subscriptions over WebSocket.
+pub(in crate::http) async fn explorer(State(state): State<HttpState>) -> Response {
+    if !state.explorer_enabled {
         return StatusCode::NOT_FOUND.into_response();
     }
     let mut response = Html(include_str!("../../assets/explorer.html")).into_response();
@@ -38,9 +38,9 @@ pub(in crate::http) async fn explorer(State(door): State<Door>) -> Response {
     response
 }
 
-/// A part of the explorer.
-pub(in crate::http) async fn asset(State(door): State<Door>, Path(name): Path<String>) -> Response {
-    let found = ASSETS.iter().find(|(own, _, _)| door.pages && *own == name);
+/// Serves an asset of the explorer.
+pub(in crate::http) async fn asset(State(state): State<HttpState>, Path(name): Path<String>) -> Response {
+    let found = ASSETS.iter().find(|(own, _, _)| state.explorer_enabled && *own == name);
     match found {
         Some((_, kind, content)) => {
             ([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "max-age=3600")], *content).into_response()
@@ -49,8 +49,8 @@ pub(in crate::http) async fn asset(State(door): State<Door>, Path(name): Path<St
     }
 }
 
-/// The SDL, for code generators: in production too, where nothing can be asked of the schema itself.
-pub(in crate::http) async fn schema(asked: HeaderMap) -> Response {
+/// Serves the SDL for code generators, also in production, where introspection is off.
+pub(in crate::http) async fn schema(request_headers: HeaderMap) -> Response {
     let sdl = ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], client_sdl()).into_response();
-    cache::until_released(sdl, &asked).await
+    cache_control::until_release(sdl, &request_headers).await
 }

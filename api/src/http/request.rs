@@ -1,4 +1,4 @@
-//! Reading a GraphQL request from what a client sent.
+//! Parses GraphQL requests from JSON bodies, query strings and WebSocket payloads.
 
 use async_graphql::{Request, ServerError, Variables, parser::types::OperationType};
 use entities::enums::Language;
@@ -7,45 +7,45 @@ use serde_json::{Map, Value};
 use crate::{
     graphql::{Engine, engine::Caller},
     http::{
-        apq_cache::Client,
-        documents::{Documents, Found},
+        apq_cache::ApqClient,
+        persisted_queries::{PersistedQueries, ResolvedDocument},
     },
     text,
 };
 
-/// Where a request holds the hash by which its document is to be kept.
-const HASH: &str = "persistedQueryHash";
+/// Extension of the request that holds the hash under which to register its document.
+const REGISTER_HASH: &str = "persistedQueryHash";
 
-/// Which kind of operation a request that is allowed would run. A document that came with its hash is kept, now that it is known
-/// to be one.
+/// Returns the type of the operation to run, and registers a document that came with its hash, now that it is
+/// valid.
 ///
 /// # Errors
-/// When the document is too large, cannot be parsed, or does not say which operation to run.
-pub(in crate::http) fn operation(
+/// When the document is too large, cannot be parsed, or the operation is ambiguous.
+pub(in crate::http) fn operation_type(
     request: &mut Request,
-    documents: &Documents,
+    persisted: &PersistedQueries,
     caller: &Caller,
 ) -> Result<OperationType, ServerError> {
     let operation = Engine::operation(request)?;
-    if let Some(async_graphql::Value::String(hash)) = request.extensions.get(HASH) {
-        documents.keep(&Client::of(caller), hash, &request.query);
+    if let Some(async_graphql::Value::String(hash)) = request.extensions.get(REGISTER_HASH) {
+        persisted.register(&ApqClient::of(caller), hash, &request.query);
     }
     Ok(operation)
 }
 
-/// What is wrong with a request.
+/// Why a request cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum BadRequest {
-    /// It is malformed.
+    /// The request is malformed.
     Malformed {
-        /// The message that says in which way.
+        /// The id of the localised message.
         message: &'static str,
-        /// The field that is, where the message names one.
+        /// The field that is malformed; empty if the message names none.
         field: &'static str,
     },
-    /// It names a document by an id that is not known.
+    /// The document id is not known.
     UnknownDocument,
-    /// It names a document by a hash that is not known yet.
+    /// The document's hash is not registered.
     UnknownHash,
 }
 
@@ -60,7 +60,7 @@ impl BadRequest {
         Self::Malformed { message, field }
     }
 
-    /// For programs.
+    /// Returns the error code.
     pub(in crate::http) const fn code(self) -> &'static str {
         match self {
             Self::Malformed { .. } => "BAD_USER_INPUT",
@@ -68,31 +68,31 @@ impl BadRequest {
         }
     }
 
-    /// For people.
-    pub(in crate::http) fn words(self, language: Language) -> String {
+    /// Returns the localised message.
+    pub(in crate::http) fn message(self, language: Language) -> String {
         match self {
             Self::Malformed { message, field } => text::message(language, message, &[("field", field.into())]),
             Self::UnknownDocument => text::message(language, "request-unknown-document", &[]),
-            // What the clients of automatic persisted queries wait for, to the letter.
+            // APQ clients compare this text literally.
             Self::UnknownHash => "PersistedQueryNotFound".to_owned(),
         }
     }
 }
 
-/// Reads a request from JSON.
-pub(in crate::http) fn parse(body: &[u8], documents: &Documents) -> Result<Request, BadRequest> {
+/// Parses a request from a JSON body.
+pub(in crate::http) fn parse(body: &[u8], persisted: &PersistedQueries) -> Result<Request, BadRequest> {
     match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => from_fields(fields, documents),
+        Ok(Value::Object(fields)) => from_fields(fields, persisted),
         Ok(Value::Array(_)) => Err(BadRequest::new("request-batch")),
         Ok(_) => Err(BadRequest::new("request-object")),
         Err(_) => Err(BadRequest::new("request-json")),
     }
 }
 
-/// Reads a request from the fields of a JSON object.
+/// Parses a request from the fields of a JSON object.
 pub(in crate::http) fn from_fields(
     mut fields: Map<String, Value>,
-    documents: &Documents,
+    persisted: &PersistedQueries,
 ) -> Result<Request, BadRequest> {
     let query = match fields.remove("query") {
         Some(Value::String(query)) => Some(query),
@@ -101,7 +101,7 @@ pub(in crate::http) fn from_fields(
     };
     let hash = match fields.remove("extensions") {
         None | Some(Value::Null) => None,
-        Some(Value::Object(mut extensions)) => persisted(extensions.remove("persistedQuery"))?,
+        Some(Value::Object(mut extensions)) => persisted_query_hash(extensions.remove("persistedQuery"))?,
         Some(_) => return Err(BadRequest::in_field("request-object-field", "extensions")),
     };
     let (id, unknown) = match fields.remove("documentId") {
@@ -109,15 +109,16 @@ pub(in crate::http) fn from_fields(
         Some(Value::String(id)) => (Some(id), BadRequest::UnknownDocument),
         Some(_) => return Err(BadRequest::in_field("request-text-field", "documentId")),
     };
-    let found = documents.find(query, id.as_deref());
-    let Found { query, hash } = found.map_err(|bad| if bad == BadRequest::UnknownHash { unknown } else { bad })?;
+    let resolved = persisted.resolve(query, id.as_deref());
+    let ResolvedDocument { query, hash } =
+        resolved.map_err(|bad| if bad == BadRequest::UnknownHash { unknown } else { bad })?;
     let mut request = Request::new(query);
     if let Some(hash) = hash {
-        request.extensions.insert(HASH.to_owned(), hash.into());
+        request.extensions.insert(REGISTER_HASH.to_owned(), hash.into());
     }
     match fields.remove("operationName") {
         None | Some(Value::Null) => {}
-        // As if there was none.
+        // An empty name counts as absent.
         Some(Value::String(name)) => request.operation_name = Some(name).filter(|name| !name.is_empty()),
         Some(_) => return Err(BadRequest::in_field("request-text-field", "operationName")),
     }
@@ -129,8 +130,8 @@ pub(in crate::http) fn from_fields(
     Ok(request)
 }
 
-/// The identity in the `persistedQuery` extension.
-fn persisted(extension: Option<Value>) -> Result<Option<String>, BadRequest> {
+/// Returns the hash of the `persistedQuery` extension.
+fn persisted_query_hash(extension: Option<Value>) -> Result<Option<String>, BadRequest> {
     let Some(extension) = extension.filter(|extension| !extension.is_null()) else { return Ok(None) };
     match (extension.get("version").and_then(Value::as_u64), extension.get("sha256Hash")) {
         (Some(1), Some(Value::String(hash))) => Ok(Some(hash.clone())),
@@ -138,22 +139,22 @@ fn persisted(extension: Option<Value>) -> Result<Option<String>, BadRequest> {
     }
 }
 
-/// Reads a request from the parameters of an address.
-pub(in crate::http) fn from_parameters(query: &str, documents: &Documents) -> Result<Request, BadRequest> {
+/// Parses a request from a query string.
+pub(in crate::http) fn from_query_string(query: &str, persisted: &PersistedQueries) -> Result<Request, BadRequest> {
     let mut fields = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = match name.as_ref() {
             "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
             "variables" | "extensions" if value.is_empty() => Value::Null,
-            "variables" => json(&value, "variables")?,
-            "extensions" => json(&value, "extensions")?,
+            "variables" => json_field(&value, "variables")?,
+            "extensions" => json_field(&value, "extensions")?,
             _ => continue,
         };
         fields.insert(name.into_owned(), value);
     }
-    from_fields(fields, documents)
+    from_fields(fields, persisted)
 }
 
-fn json(text: &str, field: &'static str) -> Result<Value, BadRequest> {
+fn json_field(text: &str, field: &'static str) -> Result<Value, BadRequest> {
     serde_json::from_str(text).map_err(|_| BadRequest::in_field("request-object-field", field))
 }

@@ -1,4 +1,4 @@
-//! Serving a listener until the end.
+//! Accepts connections on a listener and serves them until draining ends.
 
 use std::{io::ErrorKind, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -20,130 +20,141 @@ use tokio_util::task::TaskTracker;
 use crate::{
     clock::Clock,
     http::{
-        Connections, Limits,
-        connections::{Counted, Full},
-        link::{HeadTimer, Link, Watched},
+        ConnectionLimits, Limits,
+        connection::{ConnectionState, HeaderReadTimer, WriteTimeout},
+        connection_limits::{ConnectionLimitReached, ConnectionPermit},
     },
     lifecycle::Lifecycle,
 };
 
-/// How long requests that are under way may take to finish once the end has begun.
-const GRACE: Duration = Duration::from_secs(20);
-/// How long nothing is accepted when the machine has no more connections to give.
-const EXHAUSTED: Duration = Duration::from_millis(50);
-/// How many refused connections are told why at once. Those beyond are closed without a word: each takes a file while it is told.
-const TOLD_AT_ONCE: usize = 32;
-/// How long a refused connection may take to hear why.
-const TOLD_WITHIN: Duration = Duration::from_secs(1);
+/// How long requests in flight may take to finish once draining starts.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Delay before accepting again when the system is out of file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// Maximum number of rejected connections that get a response at once. Each holds a file descriptor; further
+/// ones are closed without a response.
+const MAX_CONCURRENT_REJECTIONS: usize = 32;
+/// How long sending that response may take.
+const REJECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// To what the connections of a listener are held.
+/// Configuration of a listener.
 #[derive(Clone)]
-pub struct Terms {
-    /// When to stop.
-    pub life: Lifecycle,
-    /// Time.
+pub struct ServerConfig {
+    /// Tells when to drain.
+    pub lifecycle: Lifecycle,
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// How much a peer may ask for.
+    /// Limits of a single client.
     pub limits: Limits,
-    /// How many connections there may be; `None` is any number.
-    pub connections: Option<Arc<Connections>>,
+    /// Limits of open connections; `None` means no limits.
+    pub connections: Option<Arc<ConnectionLimits>>,
 }
 
-/// Serves until the end begins, then finishes what is under way.
-pub async fn serve(listener: TcpListener, router: Router, terms: Terms) {
+/// Serves connections until draining starts, then finishes requests in flight.
+pub async fn serve(listener: TcpListener, router: Router, config: ServerConfig) {
     let open = TaskTracker::new();
     let router: Router = router.with_state(());
-    let told = Arc::new(Semaphore::new(TOLD_AT_ONCE));
+    let rejections = Arc::new(Semaphore::new(MAX_CONCURRENT_REJECTIONS));
     let mut exhausted = false;
     loop {
         let accepted = tokio::select! {
             biased;
-            () = terms.life.draining() => break,
+            () = config.lifecycle.draining() => break,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                exhausted = pause(&error, exhausted).await;
+                exhausted = back_off(&error, exhausted).await;
                 continue;
             }
         };
         exhausted = false;
-        match terms.connections.as_ref().map(|connections| connections.admit(peer.ip())).transpose() {
-            Ok(counted) => {
-                drop(open.spawn(connection(Accepted { stream, peer, counted }, router.clone(), terms.clone())));
+        match config.connections.as_ref().map(|connections| connections.acquire(peer.ip())).transpose() {
+            Ok(permit) => {
+                drop(open.spawn(serve_connection(
+                    AcceptedConnection { stream, peer, permit },
+                    router.clone(),
+                    config.clone(),
+                )));
             }
-            Err(full) => refuse(stream, full, &told),
+            Err(limit) => reject(stream, limit, &rejections),
         }
     }
     drop(listener);
     open.close();
-    // Real time: the operating system that asked us to stop does not wait on our clock.
-    if tokio::time::timeout(GRACE, open.wait()).await.is_err() {
-        tracing::warn!("requests were cut off at the end");
+    // Real time: the operating system does not wait on the injected clock.
+    if tokio::time::timeout(DRAIN_TIMEOUT, open.wait()).await.is_err() {
+        tracing::warn!("aborted requests that did not finish in time");
     }
 }
 
-/// Waits where the machine has no connections to give: to ask again at once would only keep it busy. Returns whether it has none.
-async fn pause(error: &std::io::Error, exhausted: bool) -> bool {
+/// Waits before the next accept if the system is out of file descriptors. Returns whether it is.
+async fn back_off(error: &std::io::Error, exhausted: bool) -> bool {
     let by_peer = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset];
     if by_peer.contains(&error.kind()) {
         return exhausted;
     }
     if !exhausted {
-        tracing::error!(%error, "a connection cannot be accepted");
+        tracing::error!(%error, "failed to accept a connection");
     }
-    let _ = tokio::time::timeout(EXHAUSTED, std::future::pending::<()>()).await;
+    let _ = tokio::time::timeout(ACCEPT_RETRY_DELAY, std::future::pending::<()>()).await;
     true
 }
 
-/// Tells a connection that there is no room for it, and closes it.
-fn refuse(mut stream: TcpStream, full: Full, told: &Arc<Semaphore>) {
-    let Ok(permit) = Arc::clone(told).try_acquire_owned() else { return };
-    let telling = async move {
-        if stream.write_all(&full.unasked()).await.is_ok() && stream.shutdown().await.is_ok() {
-            // Closed with its request unread, it would be reset before it has heard why.
+/// Sends a response to a connection over the limit, and closes it.
+fn reject(mut stream: TcpStream, limit: ConnectionLimitReached, rejections: &Arc<Semaphore>) {
+    let Ok(permit) = Arc::clone(rejections).try_acquire_owned() else { return };
+    let rejection = async move {
+        if stream.write_all(&limit.raw_response()).await.is_ok() && stream.shutdown().await.is_ok() {
+            // Closing with the request unread would reset the connection before the client reads the
+            // response.
             let mut unread = [0; 512];
             while matches!(stream.read(&mut unread).await, Ok(1..)) {}
         }
         drop(permit);
     };
-    // Real time: it must not wait on the injected clock.
-    tokio::spawn(tokio::time::timeout(TOLD_WITHIN, telling));
+    // Real time: a rejection must not depend on the injected clock.
+    tokio::spawn(tokio::time::timeout(REJECTION_TIMEOUT, rejection));
 }
 
-/// A connection that is let in.
-struct Accepted {
+/// An accepted connection.
+struct AcceptedConnection {
     stream: TcpStream,
     peer: SocketAddr,
-    counted: Option<Counted>,
+    permit: Option<ConnectionPermit>,
 }
 
-async fn connection(accepted: Accepted, router: Router, terms: Terms) {
-    let Accepted { stream, peer, counted } = accepted;
-    let Terms { life, clock, limits, .. } = terms;
-    let link = Link::default();
-    let bytes = Watched::new(TokioIo::new(stream), link.clone(), clock, limits.stall).counted(counted);
-    let (router, known) = (TowerToHyperService::new(router), link.clone());
-    let answers = service_fn(move |mut request: Request<Incoming>| {
+async fn serve_connection(accepted: AcceptedConnection, router: Router, config: ServerConfig) {
+    let AcceptedConnection { stream, peer, permit } = accepted;
+    let ServerConfig { lifecycle, clock, limits, .. } = config;
+    let connection = ConnectionState::default();
+    let bytes =
+        WriteTimeout::new(TokioIo::new(stream), connection.clone(), clock, limits.write_timeout).with_permit(permit);
+    let (router, request_connection) = (TowerToHyperService::new(router), connection.clone());
+    let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(known.clone());
+        request.extensions_mut().insert(request_connection.clone());
         router.call(request.map(Body::new))
     });
     let mut http = http1::Builder::new();
-    let timer = HeadTimer { link: link.clone(), head: limits.head_timeout, idle: limits.idle_timeout };
-    http.timer(timer).header_read_timeout(limits.head_timeout);
-    let mut serving = pin!(http.serve_connection(bytes, answers).with_upgrades());
+    let timer = HeaderReadTimer {
+        connection: connection.clone(),
+        header_timeout: limits.header_timeout,
+        idle_timeout: limits.idle_timeout,
+    };
+    http.timer(timer).header_read_timeout(limits.header_timeout);
+    let mut serving = pin!(http.serve_connection(bytes, service).with_upgrades());
     tokio::select! {
-        // The peer is gone, was given up, or speaks something else.
+        // The peer disconnected, timed out, or does not speak HTTP.
         _ = serving.as_mut() => return,
-        () = link.is_cut() => return,
-        () = life.draining() => {}
+        () = connection.aborted() => return,
+        () = lifecycle.draining() => {}
     }
     serving.as_mut().graceful_shutdown();
     tokio::select! {
         _ = serving => {}
-        () = link.is_cut() => {}
+        () = connection.aborted() => {}
     }
 }
 
@@ -153,74 +164,78 @@ mod tests {
     use crate::clock::SystemClock;
     use axum::routing::get;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
-    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
-    const HALF: &[u8] = b"GET / HTTP/1.1\r\nho";
+    const TIMEOUT: Duration = Duration::from_secs(30);
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    const PARTIAL_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nho";
 
-    /// A listener whose answers are `ok`.
-    async fn listening(limits: Limits) -> (SocketAddr, Lifecycle) {
+    /// Starts a listener that responds `ok`.
+    async fn serve_ok(limits: Limits) -> (SocketAddr, Lifecycle) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, life) = (listener.local_addr().unwrap(), Lifecycle::default());
+        let (address, lifecycle) = (listener.local_addr().unwrap(), Lifecycle::default());
         let router = Router::new().route("/", get(|| async { "ok" }));
         let clock = SystemClock::start();
-        tokio::spawn(serve(listener, router, Terms { life: life.clone(), clock, limits, connections: None }));
-        (address, life)
+        tokio::spawn(serve(
+            listener,
+            router,
+            ServerConfig { lifecycle: lifecycle.clone(), clock, limits, connections: None },
+        ));
+        (address, lifecycle)
     }
 
     async fn connect(address: SocketAddr) -> TcpStream {
         TcpStream::connect(address).await.unwrap()
     }
 
-    /// Asks, and reads the whole answer.
-    async fn ask(peer: &mut TcpStream, question: &[u8]) {
-        peer.write_all(question).await.unwrap();
+    /// Sends a request and reads the whole response.
+    async fn request(peer: &mut TcpStream, bytes: &[u8]) {
+        peer.write_all(bytes).await.unwrap();
         let mut text = Vec::new();
         while !text.ends_with(b"\r\n\r\nok") {
-            assert_ne!(tokio::time::timeout(PATIENCE, peer.read_buf(&mut text)).await.unwrap().unwrap(), 0);
+            assert_ne!(tokio::time::timeout(TIMEOUT, peer.read_buf(&mut text)).await.unwrap().unwrap(), 0);
         }
     }
 
-    /// Waits until the peer finds its connection closed, without an answer.
-    async fn closed(peer: &mut TcpStream) {
+    /// Expects that the connection closes without a response.
+    async fn expect_closed(peer: &mut TcpStream) {
         let mut rest = Vec::new();
-        // It may end with a reset.
-        let _ = tokio::time::timeout(PATIENCE, peer.read_to_end(&mut rest)).await.expect("it is closed");
+        // The connection may be reset.
+        let _ = tokio::time::timeout(TIMEOUT, peer.read_to_end(&mut rest)).await.expect("it is closed");
         assert_eq!(rest, b"");
     }
 
     #[tokio::test]
-    async fn a_head_that_does_not_come_whole_closes_the_connection() {
-        let limits = Limits { head_timeout: Duration::from_millis(100), ..Limits::default() };
-        let (address, _life) = listening(limits).await;
+    async fn closes_a_connection_whose_header_is_late() {
+        let limits = Limits { header_timeout: Duration::from_millis(100), ..Limits::default() };
+        let (address, _lifecycle) = serve_ok(limits).await;
         let (mut waiting, mut silent, mut half) =
             (connect(address).await, connect(address).await, connect(address).await);
-        ask(&mut waiting, ASK).await;
-        half.write_all(HALF).await.unwrap();
-        closed(&mut silent).await;
-        closed(&mut half).await;
+        request(&mut waiting, REQUEST).await;
+        half.write_all(PARTIAL_REQUEST).await.unwrap();
+        expect_closed(&mut silent).await;
+        expect_closed(&mut half).await;
         let mut later = connect(address).await;
-        closed(&mut later).await;
-        ask(&mut waiting, ASK).await;
-        waiting.write_all(HALF).await.unwrap();
-        closed(&mut waiting).await;
+        expect_closed(&mut later).await;
+        request(&mut waiting, REQUEST).await;
+        waiting.write_all(PARTIAL_REQUEST).await.unwrap();
+        expect_closed(&mut waiting).await;
     }
 
     #[tokio::test]
-    async fn a_connection_that_has_nothing_to_ask_is_closed_later() {
+    async fn closes_an_idle_connection_after_its_timeout() {
         let limits = Limits { idle_timeout: Duration::from_millis(100), ..Limits::default() };
-        let (address, _life) = listening(limits).await;
+        let (address, _lifecycle) = serve_ok(limits).await;
         let mut idle = connect(address).await;
-        ask(&mut idle, ASK).await;
-        closed(&mut idle).await;
+        request(&mut idle, REQUEST).await;
+        expect_closed(&mut idle).await;
     }
 
     #[tokio::test]
-    async fn the_end_closes_what_is_idle_and_takes_nothing_new() {
-        let (address, life) = listening(Limits::default()).await;
+    async fn draining_closes_idle_connections_and_accepts_no_new_ones() {
+        let (address, lifecycle) = serve_ok(Limits::default()).await;
         let mut idle = connect(address).await;
-        ask(&mut idle, ASK).await;
-        life.begin_drain();
-        closed(&mut idle).await;
+        request(&mut idle, REQUEST).await;
+        lifecycle.begin_drain();
+        expect_closed(&mut idle).await;
         assert!(TcpStream::connect(address).await.is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! One socket: reads messages, runs operations, writes whole batches, and ends for one reason.
+//! One WebSocket session: reads messages, runs operations, writes frames in batches, and ends for one reason.
 
 use std::{
     future::poll_fn,
@@ -18,64 +18,64 @@ use crate::{
     domain::viewer::Viewer,
     graphql::engine::Caller,
     http::{
-        Door,
-        following::Reason,
-        lines::{self, Line},
+        HttpState,
+        access_log::{self, AccessLogEntry},
         request,
+        subscription_log::EndReason,
         ws::{
-            alarm::Alarm,
-            close::Close,
-            farewell::{End, Farewell},
-            gate::{Gate, Refusal, Word},
+            close::CloseReason,
+            closing::{ClosingHandshake, Disconnect},
+            frames::{FrameBuffer, Socket, write_frames},
+            lazy_timer::LazyTimer,
             message_rate_limit::MessageRateLimit,
-            running::{Asked, DOOR, Operation, Out, Running, batch},
-            wire::{Batch, Socket, write},
+            operations::{ActiveOperations, NewOperation, OperationHandle, ServerMessage, TRANSPORT, encode},
+            protocol::{ClientMessage, ProtocolState, SubscribeError},
         },
     },
     text,
 };
 
 struct Session {
-    door: Door,
-    gate: Gate<Operation>,
-    running: Running,
+    http: HttpState,
+    protocol: ProtocolState<OperationHandle>,
+    operations: ActiveOperations,
     caller: Caller,
     authorization: Option<String>,
-    /// The end of the service.
-    drain: Alarm,
-    /// First the time to introduce itself, then the time for which the caller is known.
-    deadline: Alarm,
-    ping: Alarm,
-    /// Pings that were not answered.
+    /// Fires when draining starts.
+    drain: LazyTimer,
+    /// First the deadline for `connection_init`, then the expiry of the caller's token.
+    deadline: LazyTimer,
+    ping: LazyTimer,
+    /// Number of unanswered pings.
     unanswered: u8,
-    /// How fast the peer may send what makes work for nothing.
+    /// Rate limit of messages that run no operation.
     message_rate: MessageRateLimit,
-    /// Whose turn it is: what comes in, or what goes out.
+    /// Whether the next poll reads first; alternates for fairness.
     reads_first: bool,
 }
 
-/// What is known of a peer before it introduces itself.
-pub(in crate::http) struct Guest {
-    /// Its `Authorization` header.
+/// What is known of the client before `connection_init`.
+pub(in crate::http) struct Handshake {
+    /// The `Authorization` header.
     pub(in crate::http) authorization: Option<String>,
-    /// The language of its headers.
+    /// The language negotiated from the headers.
     pub(in crate::http) language: Language,
-    /// Its address.
+    /// The client's IP address.
     pub(in crate::http) address: Option<IpAddr>,
-    /// How many operations it may run at once.
+    /// Maximum number of concurrent operations.
     pub(in crate::http) operations: usize,
 }
 
-/// What a socket has to do next.
-enum Work {
+/// The next event for the session to handle.
+enum SocketEvent {
     Drain,
     Deadline,
     Ping,
-    Hear(Option<Result<Message, Error>>),
-    Say(Vec<Out>),
+    Received(Option<Result<Message, Error>>),
+    Ready(Vec<ServerMessage>),
 }
 
-/// Counts the open sockets.
+/// Gauge of open sockets.
 struct Open;
 
 impl Open {
@@ -91,207 +91,216 @@ impl Drop for Open {
     }
 }
 
-/// Runs a socket to its end.
-pub(in crate::http) async fn run(door: Door, mut socket: Socket, guest: Guest) {
+/// Runs a session until it ends.
+pub(in crate::http) async fn run(http: HttpState, mut socket: Socket, handshake: Handshake) {
     let _open = Open::new();
-    let life = door.life.clone();
+    let lifecycle = http.lifecycle.clone();
     let session = Session {
-        gate: Gate::new(guest.operations, Arc::clone(&door.documents)),
-        running: Running::default(),
-        caller: Caller { viewer: Viewer::Anonymous, language: guest.language, address: guest.address },
-        authorization: guest.authorization,
-        drain: Alarm::new(Box::pin(async move { life.draining().await })),
-        deadline: Alarm::new(sleep(door.clock.as_ref(), door.limits.init_timeout)),
-        ping: Alarm::new(sleep(door.clock.as_ref(), door.limits.ping_every)),
+        protocol: ProtocolState::new(handshake.operations, Arc::clone(&http.persisted_queries)),
+        operations: ActiveOperations::default(),
+        caller: Caller { viewer: Viewer::Anonymous, language: handshake.language, address: handshake.address },
+        authorization: handshake.authorization,
+        drain: LazyTimer::new(Box::pin(async move { lifecycle.draining().await })),
+        deadline: LazyTimer::new(sleep(http.clock.as_ref(), http.limits.init_timeout)),
+        ping: LazyTimer::new(sleep(http.clock.as_ref(), http.limits.ping_interval)),
         unanswered: 0,
-        message_rate: MessageRateLimit::of(guest.operations),
+        message_rate: MessageRateLimit::of(handshake.operations),
         reads_first: false,
-        door,
+        http,
     };
-    if let Some(farewell) = session.serve(&mut socket).await {
-        farewell.part(socket).await;
+    if let Some(closing) = session.serve(&mut socket).await {
+        closing.run(socket).await;
     }
 }
 
 impl Session {
-    /// Serves to the end, and returns what is then still to be written.
-    async fn serve(mut self, socket: &mut Socket) -> Option<Farewell> {
+    /// Serves until the session ends. Returns the closing handshake that is still to be done.
+    async fn serve(mut self, socket: &mut Socket) -> Option<ClosingHandshake> {
         loop {
-            let done = match poll_fn(|cx| self.poll_work(socket, cx)).await {
-                Work::Drain => {
-                    self.running.fate.decide(Reason::Draining);
-                    Err(End::Said(self.restart()))
+            let done = match poll_fn(|cx| self.poll_event(socket, cx)).await {
+                SocketEvent::Drain => {
+                    self.operations.connection_end.set(EndReason::Draining);
+                    Err(Disconnect::Close(self.restart_reason()))
                 }
-                Work::Deadline => {
-                    self.running.fate.decide(Reason::Token);
-                    Err(End::Said(if self.gate.is_open() { Close::Forbidden } else { Close::InitTimeout }))
+                SocketEvent::Deadline => {
+                    self.operations.connection_end.set(EndReason::TokenEnded);
+                    Err(Disconnect::Close(if self.protocol.is_acknowledged() {
+                        CloseReason::Forbidden
+                    } else {
+                        CloseReason::InitTimeout
+                    }))
                 }
-                Work::Ping if self.unanswered >= 2 => Err(End::Said(Close::Gone)),
-                Work::Ping => {
+                SocketEvent::Ping if self.unanswered >= 2 => Err(Disconnect::Close(CloseReason::PingTimeout)),
+                SocketEvent::Ping => {
                     self.unanswered += 1;
-                    self.ping = Alarm::new(sleep(self.door.clock.as_ref(), self.door.limits.ping_every));
-                    let mut ping = Batch::default();
-                    ping.ping();
-                    self.write(socket, &ping).await
+                    self.ping = LazyTimer::new(sleep(self.http.clock.as_ref(), self.http.limits.ping_interval));
+                    let mut frames = FrameBuffer::default();
+                    frames.ping();
+                    self.write(socket, &frames).await
                 }
-                // Nothing more is read until the reply is written, so a peer that reads nothing makes nothing pile up.
-                Work::Hear(Some(Ok(frame))) => match self.hear(frame) {
+                // The reply is written before the next read, so a client that does not read cannot make
+                // replies pile up.
+                SocketEvent::Received(Some(Ok(frame))) => match self.receive(frame) {
                     Ok(Some(reply)) => self.write(socket, &reply).await,
                     Ok(None) => Ok(()),
                     Err(end) => Err(end),
                 },
-                Work::Hear(Some(Err(error))) => Err(End::of(&error)),
-                Work::Hear(None) => Err(End::Silent),
-                Work::Say(outs) => self.say(socket, &outs).await,
+                SocketEvent::Received(Some(Err(error))) => Err(Disconnect::from_read_error(&error)),
+                SocketEvent::Received(None) => Err(Disconnect::Lost),
+                SocketEvent::Ready(messages) => self.send(socket, &messages).await,
             };
             match done {
                 Ok(()) => {}
-                Err(End::Said(close)) => return Some(Farewell::Say(close.frame(self.caller.language))),
-                Err(End::Answered) => return Some(Farewell::Answer),
-                Err(End::Silent) => return None,
+                Err(Disconnect::Close(close)) => {
+                    return Some(ClosingHandshake::Initiate(close.frame(self.caller.language)));
+                }
+                Err(Disconnect::PeerClosed) => return Some(ClosingHandshake::Reply),
+                Err(Disconnect::Lost) => return None,
             }
         }
     }
 
-    fn poll_work(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Work> {
+    fn poll_event(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<SocketEvent> {
         if self.drain.poll(cx).is_ready() {
-            return Poll::Ready(Work::Drain);
+            return Poll::Ready(SocketEvent::Drain);
         }
         if self.deadline.poll(cx).is_ready() {
-            return Poll::Ready(Work::Deadline);
+            return Poll::Ready(SocketEvent::Deadline);
         }
-        // In turns, so that neither a peer that never stops talking nor a stream that never pauses shuts out the other.
+        // Alternate, so that neither a chatty client nor a busy subscription starves the other.
         self.reads_first = !self.reads_first;
         for reads in [self.reads_first, !self.reads_first] {
             if reads {
                 if let Poll::Ready(frame) = socket.poll_next_unpin(cx) {
-                    return Poll::Ready(Work::Hear(frame));
+                    return Poll::Ready(SocketEvent::Received(frame));
                 }
-            } else if let Poll::Ready(outs) = self.running.poll_ready(cx) {
-                return Poll::Ready(Work::Say(outs));
+            } else if let Poll::Ready(messages) = self.operations.poll_ready(cx) {
+                return Poll::Ready(SocketEvent::Ready(messages));
             }
         }
-        self.ping.poll(cx).map(|()| Work::Ping)
+        self.ping.poll(cx).map(|()| SocketEvent::Ping)
     }
 
-    /// Writes a batch. A peer that takes no byte for too long is given up, and so is one to whom nothing more may be said.
-    async fn write(&mut self, socket: &mut Socket, batch: &Batch) -> Result<(), End> {
-        let mut written = std::pin::pin!(write(socket, batch));
+    /// Writes frames. Gives up if the peer accepts no bytes for too long, or when the session must end.
+    async fn write(&mut self, socket: &mut Socket, frames: &FrameBuffer) -> Result<(), Disconnect> {
+        let mut written = std::pin::pin!(write_frames(socket, frames));
         if let Some(result) = written.as_mut().now_or_never() {
-            return result.map_err(|_| End::Silent);
+            return result.map_err(|_| Disconnect::Lost);
         }
-        let stall = sleep(self.door.clock.as_ref(), self.door.limits.stall);
+        let stall = sleep(self.http.clock.as_ref(), self.http.limits.write_timeout);
         tokio::select! {
             biased;
-            result = written => result.map_err(|_| End::Silent),
+            result = written => result.map_err(|_| Disconnect::Lost),
             () = stall => {
-                self.running.fate.decide(Reason::SlowReader);
+                self.operations.connection_end.set(EndReason::SlowReader);
                 metrics::counter!("kezdesu_slow_readers_total").increment(1);
-                tracing::info!("a socket was closed: its reader is too slow");
-                Err(End::Silent)
+                tracing::info!("closed a WebSocket: slow reader");
+                Err(Disconnect::Lost)
             }
             () = poll_fn(|cx| self.deadline.poll(cx)) => {
-                self.running.fate.decide(Reason::Token);
-                Err(End::Silent)
+                self.operations.connection_end.set(EndReason::TokenEnded);
+                Err(Disconnect::Lost)
             }
             () = poll_fn(|cx| self.drain.poll(cx)) => {
-                self.running.fate.decide(Reason::Draining);
-                Err(End::Silent)
+                self.operations.connection_end.set(EndReason::Draining);
+                Err(Disconnect::Lost)
             }
         }
     }
 
-    async fn say(&mut self, socket: &mut Socket, outs: &[Out]) -> Result<(), End> {
-        for out in outs.iter().filter(|out| out.is_last()) {
-            self.gate.end(&out.id.plain);
-            if out.is_error() {
-                self.count()?;
+    async fn send(&mut self, socket: &mut Socket, messages: &[ServerMessage]) -> Result<(), Disconnect> {
+        for message in messages.iter().filter(|message| message.is_last()) {
+            self.protocol.remove(&message.id.plain);
+            if message.is_error() {
+                self.count_message()?;
             }
         }
-        self.write(socket, &batch(outs)).await
+        self.write(socket, &encode(messages)).await
     }
 
-    /// Acts on a frame, and returns what is to be written for it. An empty batch flushes what the library has queued.
-    fn hear(&mut self, frame: Message) -> Result<Option<Batch>, End> {
+    /// Handles a frame and returns the reply. An empty buffer only flushes what tungstenite has queued.
+    fn receive(&mut self, frame: Message) -> Result<Option<FrameBuffer>, Disconnect> {
         self.unanswered = 0;
         match frame {
-            Message::Text(text) => self.obey(&text),
-            Message::Binary(_) => Err(End::Said(Close::BadMessage)),
-            Message::Close(_) => Err(End::Answered),
-            Message::Ping(_) => self.count().map(|()| Some(Batch::default())),
-            Message::Pong(_) | Message::Frame(_) => self.count().map(|()| None),
+            Message::Text(text) => self.dispatch(&text),
+            Message::Binary(_) => Err(Disconnect::Close(CloseReason::BadMessage)),
+            Message::Close(_) => Err(Disconnect::PeerClosed),
+            Message::Ping(_) => self.count_message().map(|()| Some(FrameBuffer::default())),
+            Message::Pong(_) | Message::Frame(_) => self.count_message().map(|()| None),
         }
     }
 
-    fn obey(&mut self, text: &str) -> Result<Option<Batch>, End> {
-        let word = self.gate.hear(text).map_err(End::Said)?;
-        // Operations are counted where they run; those that cannot be run, like everything else.
-        if !matches!(word, Word::Init { .. } | Word::Subscribe(..)) {
-            self.count()?;
+    fn dispatch(&mut self, text: &str) -> Result<Option<FrameBuffer>, Disconnect> {
+        let message = self.protocol.handle(text).map_err(Disconnect::Close)?;
+        // Valid operations have limits of their own; everything else counts as a control message.
+        if !matches!(message, ClientMessage::Init { .. } | ClientMessage::Subscribe(..)) {
+            self.count_message()?;
         }
-        let reply = match word {
-            Word::Init { authorization, language } => {
-                Some(self.introduce(authorization, language.as_deref()).map_err(End::Said)?)
+        let reply = match message {
+            ClientMessage::Init { authorization, language } => {
+                Some(self.authenticate(authorization, language.as_deref()).map_err(Disconnect::Close)?)
             }
-            Word::Subscribe(id, request) if !self.door.documents.may_run(&self.caller.viewer, &request.query) => {
-                self.count()?;
-                Some(self.refuse(&id, Refusal::NotListed))
+            ClientMessage::Subscribe(id, request)
+                if !self.http.persisted_queries.allows(&self.caller.viewer, &request.query) =>
+            {
+                self.count_message()?;
+                Some(self.error(&id, SubscribeError::NotListed))
             }
-            Word::Subscribe(id, mut request) => {
-                // The engine says what is wrong with one that cannot be run.
-                let _ = request::operation(&mut request, &self.door.documents, &self.caller);
-                self.begin(id, *request);
+            ClientMessage::Subscribe(id, mut request) => {
+                // The engine reports documents that cannot be run.
+                let _ = request::operation_type(&mut request, &self.http.persisted_queries, &self.caller);
+                self.start(id, *request);
                 None
             }
-            Word::Refuse(id, refusal) => Some(self.refuse(&id, refusal)),
-            Word::Complete(id) => {
-                self.gate.end(&id);
+            ClientMessage::InvalidSubscribe(id, error) => Some(self.error(&id, error)),
+            ClientMessage::Complete(id) => {
+                self.protocol.remove(&id);
                 None
             }
-            Word::Ping(None) => Some(json!({ "type": "pong" }).to_string()),
-            Word::Ping(Some(payload)) => Some(json!({ "type": "pong", "payload": payload }).to_string()),
-            Word::Nothing => None,
+            ClientMessage::Ping(None) => Some(json!({ "type": "pong" }).to_string()),
+            ClientMessage::Ping(Some(payload)) => Some(json!({ "type": "pong", "payload": payload }).to_string()),
+            ClientMessage::Pong => None,
         };
         Ok(reply.map(|text| {
-            let mut batch = Batch::default();
-            batch.text(&[text.as_bytes()]);
-            batch
+            let mut frames = FrameBuffer::default();
+            frames.text(&[text.as_bytes()]);
+            frames
         }))
     }
 
-    /// Counts a message that makes work for nothing. A peer that sends more of them than an honest client does is closed.
-    fn count(&mut self) -> Result<(), End> {
-        if self.message_rate.count(self.door.clock.now()) {
+    /// Counts a control message, and closes the socket if the client exceeds the rate limit.
+    fn count_message(&mut self) -> Result<(), Disconnect> {
+        if self.message_rate.count(self.http.clock.now()) {
             return Ok(());
         }
         metrics::counter!("kezdesu_socket_floods_total").increment(1);
-        tracing::info!("a socket was closed: it sends too many messages");
-        Err(End::Said(Close::TooFast))
+        tracing::info!("closed a WebSocket: message rate limit exceeded");
+        Err(Disconnect::Close(CloseReason::RateLimited))
     }
 
-    fn introduce(&mut self, authorization: Option<String>, language: Option<&str>) -> Result<String, Close> {
+    fn authenticate(&mut self, authorization: Option<String>, language: Option<&str>) -> Result<String, CloseReason> {
         self.caller.language = language.and_then(text::preferred).unwrap_or(self.caller.language);
         let authorization = authorization.or_else(|| self.authorization.take());
-        let known = self.door.auth.authenticate(authorization.as_deref()).map_err(|refused| {
-            tracing::debug!(reason = %refused, "a token was refused");
-            Close::Forbidden
+        let known = self.http.auth.authenticate(authorization.as_deref()).map_err(|refused| {
+            tracing::debug!(reason = %refused, "rejected a token");
+            CloseReason::Forbidden
         })?;
-        self.deadline = Alarm::new(self.door.auth.end_of(&known));
+        self.deadline = LazyTimer::new(self.http.auth.end_of(&known));
         self.caller.viewer = known.viewer;
-        self.gate.open();
+        self.protocol.acknowledge();
         Ok(json!({ "type": "connection_ack" }).to_string())
     }
 
-    fn refuse(&self, id: &str, refusal: Refusal) -> String {
+    fn error(&self, id: &str, error: SubscribeError) -> String {
         let language = self.caller.language;
-        let (code, words) = match refusal {
-            Refusal::Bad(bad) => (bad.code(), bad.words(language)),
-            Refusal::NotListed => ("FORBIDDEN", text::message(language, "error-not-listed", &[])),
-            Refusal::TooMany => ("COST_EXCEEDED", text::message(language, "error-cost-exceeded", &[])),
+        let (code, words) = match error {
+            SubscribeError::Invalid(bad) => (bad.code(), bad.message(language)),
+            SubscribeError::NotListed => ("FORBIDDEN", text::message(language, "error-not-listed", &[])),
+            SubscribeError::TooManyOperations => ("COST_EXCEEDED", text::message(language, "error-cost-exceeded", &[])),
         };
-        let viewer = lines::kind(&self.caller.viewer);
-        let line = Line { door: DOOR, operation: None, name: None, viewer, code };
-        lines::tell(&line, &self.door, self.door.clock.now());
+        let viewer = access_log::viewer_kind(&self.caller.viewer);
+        let entry = AccessLogEntry { transport: TRANSPORT, operation: None, name: None, viewer, code };
+        access_log::log_request(&entry, &self.http, self.http.clock.now());
         let mut error = ServerError::new(words, None);
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", code);
@@ -299,15 +308,15 @@ impl Session {
         json!({ "id": id, "type": "error", "payload": [error] }).to_string()
     }
 
-    fn begin(&mut self, id: String, request: Request) {
-        let asked = Asked { id: id.clone(), request, slot: self.gate.slot() };
-        let operation = self.running.begin(asked, &self.caller, &self.door);
-        self.gate.begin(id, operation);
+    fn start(&mut self, id: String, request: Request) {
+        let new = NewOperation { id: id.clone(), request, slot: self.protocol.slot() };
+        let operation = self.operations.start(new, &self.caller, &self.http);
+        self.protocol.insert(id, operation);
     }
 
-    /// A hint that spreads those who come back over five seconds.
-    fn restart(&self) -> Close {
-        let random = self.door.ids.next(self.door.clock.now()).as_u128();
-        Close::Restart { retry_after_ms: u16::try_from(random % 5000).unwrap_or_default() }
+    /// Returns the close reason for a restart, with a random delay of up to five seconds.
+    fn restart_reason(&self) -> CloseReason {
+        let random = self.http.ids.next(self.http.clock.now()).as_u128();
+        CloseReason::Restart { retry_after_ms: u16::try_from(random % 5000).unwrap_or_default() }
     }
 }

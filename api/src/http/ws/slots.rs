@@ -1,24 +1,24 @@
-//! Counts the operations of a socket whose work goes on, whether or not their client still wants them.
+//! Counts the operations of a socket whose work has not ended, including those the client has completed.
 
 use std::sync::Arc;
 
-/// The slots of one socket.
+/// The slot counter of one socket.
 #[derive(Debug, Default)]
 pub(in crate::http) struct Slots(Arc<()>);
 
-/// Held for as long as the work of an operation goes on.
+/// A slot, held until the operation's work ends.
 #[derive(Debug)]
 pub(in crate::http) struct Slot {
     _counted: Arc<()>,
 }
 
 impl Slots {
-    /// Takes a slot. Dropping it gives it back.
+    /// Takes a slot. Dropping it releases it.
     pub(in crate::http) fn take(&self) -> Slot {
         Slot { _counted: Arc::clone(&self.0) }
     }
 
-    /// Returns how many slots are taken.
+    /// Returns the number of taken slots.
     pub(in crate::http) fn taken(&self) -> usize {
         Arc::strong_count(&self.0) - 1
     }

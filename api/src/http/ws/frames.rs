@@ -1,8 +1,8 @@
-//! Writing to a socket: whole batches, in one call, from a buffer that lives no longer than the call.
+//! Frame encoder: collects whole frames in a buffer and writes them in one call.
 //!
-//! The library would copy each message into a buffer of the connection, which grows to the largest burst and stays. Frames
-//! of a server are a few bytes of header and the text, so they are put together here; reading, pings and closing remain the
-//! library's.
+//! tungstenite copies each message into a per-connection buffer that grows to the largest burst and stays.
+//! Server frames are a short header and the payload, so we encode them here. Reading, pongs and closing stay
+//! with tungstenite.
 
 use futures_util::SinkExt;
 use hyper::upgrade::Upgraded;
@@ -12,34 +12,34 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Error};
 
 pub(in crate::http) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Whole messages, ready to be written.
+/// A buffer of complete frames, ready to be written.
 #[derive(Debug, Default)]
-pub(in crate::http) struct Batch(Vec<u8>);
+pub(in crate::http) struct FrameBuffer(Vec<u8>);
 
-impl Batch {
+impl FrameBuffer {
     pub(in crate::http) fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
     }
 
-    /// Adds a text message, given in parts.
+    /// Appends a text frame whose payload is the concatenation of `parts`.
     pub(in crate::http) fn text(&mut self, parts: &[&[u8]]) {
-        self.frame(0x81, parts);
+        self.push_frame(0x81, parts);
     }
 
-    /// Adds a ping.
+    /// Appends a ping frame.
     pub(in crate::http) fn ping(&mut self) {
-        self.frame(0x89, &[]);
+        self.push_frame(0x89, &[]);
     }
 
-    /// The messages as they go over the wire.
+    /// Returns the encoded frames.
     #[cfg(any(test, fuzzing))]
     pub(in crate::http) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    fn frame(&mut self, first: u8, parts: &[&[u8]]) {
+    fn push_frame(&mut self, opcode: u8, parts: &[&[u8]]) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        self.0.push(first);
+        self.0.push(opcode);
         match (u8::try_from(length), u16::try_from(length)) {
             (Ok(short @ 0..126), _) => self.0.push(short),
             (_, Ok(medium)) => {
@@ -57,11 +57,11 @@ impl Batch {
     }
 }
 
-/// Writes a batch. Not to be given up halfway on a socket that is to be used again: the rest of a frame would be missing.
-pub(in crate::http) async fn write(socket: &mut Socket, batch: &Batch) -> Result<(), Error> {
-    // What the library itself has to say, such as a pong, goes out first.
+/// Writes the buffer. Not cancel-safe: a dropped future may leave half a frame on the wire.
+pub(in crate::http) async fn write_frames(socket: &mut Socket, frames: &FrameBuffer) -> Result<(), Error> {
+    // Frames that tungstenite has queued, such as a pong, go first.
     socket.flush().await?;
-    socket.get_mut().write_all(&batch.0).await?;
+    socket.get_mut().write_all(&frames.0).await?;
     Ok(())
 }
 
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_written_as_the_protocol_says() {
+    fn encodes_payload_lengths_as_rfc_6455_says() {
         for (length, header) in [
             (0_usize, vec![0x81, 0]),
             (125, vec![0x81, 125]),
@@ -79,10 +79,10 @@ mod tests {
             (65_535, vec![0x81, 126, 255, 255]),
             (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
-            let mut batch = Batch::default();
-            batch.text(&[&vec![b'a'; length / 2], &vec![b'a'; length - length / 2]]);
-            assert_eq!(batch.0.get(..header.len()), Some(header.as_slice()));
-            assert_eq!(batch.0.len(), header.len() + length);
+            let mut frames = FrameBuffer::default();
+            frames.text(&[&vec![b'a'; length / 2], &vec![b'a'; length - length / 2]]);
+            assert_eq!(frames.0.get(..header.len()), Some(header.as_slice()));
+            assert_eq!(frames.0.len(), header.len() + length);
         }
     }
 }

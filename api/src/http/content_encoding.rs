@@ -1,4 +1,4 @@
-//! The encoding in which the body of a request comes.
+//! Decodes request bodies by `Content-Encoding`.
 
 use std::io::Read as _;
 
@@ -8,26 +8,26 @@ use axum::{
 };
 use flate2::read::MultiGzDecoder;
 
-/// An encoding that is taken.
+/// A supported content encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum Encoding {
-    /// The body is as it is.
+pub(in crate::http) enum ContentEncoding {
+    /// Not encoded.
     Identity,
-    /// It is compressed with gzip.
+    /// gzip.
     Gzip,
 }
 
-/// Why a body cannot be read.
+/// Why a body cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum Unreadable {
-    /// It is larger than it may be, once it is decompressed.
+pub(in crate::http) enum DecodeError {
+    /// It exceeds the size limit, once decompressed.
     TooLarge,
-    /// It is not in its encoding.
-    Broken,
+    /// It is not valid in its encoding.
+    Malformed,
 }
 
-impl Encoding {
-    /// The encoding that the headers name; none if it is not taken.
+impl ContentEncoding {
+    /// Returns the encoding that the headers name, or `None` if it is not supported.
     pub(in crate::http) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut encoding = Self::Identity;
         for value in headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::to_str) {
@@ -42,21 +42,21 @@ impl Encoding {
         Some(encoding)
     }
 
-    /// The body itself, of at most so many bytes. It is decompressed no further than to where it is larger.
+    /// Decodes the body. Decompression stops at `max_bytes`.
     ///
     /// # Errors
-    /// When it is larger, or broken.
-    pub(in crate::http) fn read(self, body: Bytes, most: usize) -> Result<Bytes, Unreadable> {
+    /// When the body is larger than `max_bytes`, or malformed.
+    pub(in crate::http) fn decode(self, body: Bytes, max_bytes: usize) -> Result<Bytes, DecodeError> {
         if self == Self::Identity {
             return Ok(body);
         }
-        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
         let mut decompressed = Vec::new();
-        // An empty body is no gzip: the decoder reads it as nothing.
+        // An empty body is not gzip, but the decoder accepts it.
         let broken = body.is_empty() || MultiGzDecoder::new(&*body).take(limit).read_to_end(&mut decompressed).is_err();
-        match decompressed.len() > most {
-            true => Err(Unreadable::TooLarge),
-            false if broken => Err(Unreadable::Broken),
+        match decompressed.len() > max_bytes {
+            true => Err(DecodeError::TooLarge),
+            false if broken => Err(DecodeError::Malformed),
             false => Ok(decompressed.into()),
         }
     }
@@ -76,23 +76,23 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    fn named(values: &[&str]) -> Option<Encoding> {
+    fn parsed(values: &[&str]) -> Option<ContentEncoding> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(header::CONTENT_ENCODING, value.parse().unwrap());
         }
-        Encoding::of(&headers)
+        ContentEncoding::of(&headers)
     }
 
     #[test]
-    fn takes_gzip_once_and_what_is_not_encoded() {
+    fn accepts_identity_and_a_single_gzip() {
         for (values, encoding) in [
-            (&[][..], Some(Encoding::Identity)),
-            (&["identity"], Some(Encoding::Identity)),
-            (&[""], Some(Encoding::Identity)),
-            (&["GZIP"], Some(Encoding::Gzip)),
-            (&["x-gzip"], Some(Encoding::Gzip)),
-            (&["identity, gzip"], Some(Encoding::Gzip)),
+            (&[][..], Some(ContentEncoding::Identity)),
+            (&["identity"], Some(ContentEncoding::Identity)),
+            (&[""], Some(ContentEncoding::Identity)),
+            (&["GZIP"], Some(ContentEncoding::Gzip)),
+            (&["x-gzip"], Some(ContentEncoding::Gzip)),
+            (&["identity, gzip"], Some(ContentEncoding::Gzip)),
             (&["gzip, gzip"], None),
             (&["gzip", "gzip"], None),
             (&["br"], None),
@@ -100,23 +100,23 @@ mod tests {
             (&["gzip, br"], None),
             (&["gz ip"], None),
         ] {
-            assert_eq!(named(values), encoding, "{values:?}");
+            assert_eq!(parsed(values), encoding, "{values:?}");
         }
     }
 
     #[test]
     fn decompresses_up_to_the_limit() {
-        let read = |body: Vec<u8>, most| Encoding::Gzip.read(body.into(), most);
-        assert_eq!(read(gzip(b"hello"), 5).as_deref(), Ok(&b"hello"[..]));
-        assert_eq!(read(gzip(b"hello"), 4), Err(Unreadable::TooLarge));
-        assert_eq!(read([gzip(b"hel"), gzip(b"lo")].concat(), 5).as_deref(), Ok(&b"hello"[..]));
+        let decode = |body: Vec<u8>, max_bytes| ContentEncoding::Gzip.decode(body.into(), max_bytes);
+        assert_eq!(decode(gzip(b"hello"), 5).as_deref(), Ok(&b"hello"[..]));
+        assert_eq!(decode(gzip(b"hello"), 4), Err(DecodeError::TooLarge));
+        assert_eq!(decode([gzip(b"hel"), gzip(b"lo")].concat(), 5).as_deref(), Ok(&b"hello"[..]));
         let bomb = gzip(&vec![0; 50 << 20]);
         assert!(bomb.len() < 60_000);
-        assert_eq!(read(bomb, 1 << 20), Err(Unreadable::TooLarge));
+        assert_eq!(decode(bomb, 1 << 20), Err(DecodeError::TooLarge));
         let whole = gzip(b"hello");
         for broken in [&b""[..], b"hello", &whole[..whole.len() - 1], &whole[..12], &[&whole[..], b"x"].concat()] {
-            assert_eq!(read(broken.to_vec(), 100), Err(Unreadable::Broken), "{broken:?}");
+            assert_eq!(decode(broken.to_vec(), 100), Err(DecodeError::Malformed), "{broken:?}");
         }
-        assert_eq!(Encoding::Identity.read(Bytes::from_static(b"hello"), 1).as_deref(), Ok(&b"hello"[..]));
+        assert_eq!(ContentEncoding::Identity.decode(Bytes::from_static(b"hello"), 1).as_deref(), Ok(&b"hello"[..]));
     }
 }

@@ -1,4 +1,4 @@
-//! What every answer of both listeners says to browsers and to what stands between, whatever door it comes from.
+//! Default security headers of every response.
 
 use axum::{
     Router,
@@ -7,8 +7,9 @@ use axum::{
     response::Response,
 };
 
-/// Unless an answer knows better. Nothing here is for a page of somebody else: neither to frame, nor to load, nor to be told of.
-const ALWAYS: [(HeaderName, HeaderValue); 6] = [
+/// Set unless the handler has set them. Other origins may neither frame nor load a response, nor see the
+/// referrer.
+const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
@@ -17,14 +18,14 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Puts these headers on every answer of a listener.
-pub(in crate::http) fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.layer(map_response(guard))
+/// Adds the default headers to every response of a router.
+pub(in crate::http) fn apply<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(map_response(set_defaults))
 }
 
-async fn guard(mut response: Response) -> Response {
+async fn set_defaults(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    for (name, value) in ALWAYS {
+    for (name, value) in DEFAULT_HEADERS {
         headers.entry(name).or_insert(value);
     }
     response

@@ -1,0 +1,151 @@
+//! Executes a query or mutation, whatever transport it came through.
+
+use std::{future::Future, panic::AssertUnwindSafe};
+
+use async_graphql::{
+    ErrorExtensionValues, PathSegment, Request, Response as Answer, ServerError, parser::types::OperationType,
+};
+use entities::enums::Language;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
+
+use crate::{
+    graphql::{
+        engine::{Answered, Caller},
+        expensive_queries::Deadline,
+    },
+    http::{
+        HttpState,
+        access_log::{self, AccessLogEntry},
+    },
+    text,
+};
+
+/// A query or mutation to execute.
+pub(in crate::http) struct OperationRun {
+    pub(in crate::http) request: Request,
+    pub(in crate::http) operation: OperationType,
+    pub(in crate::http) name: Option<String>,
+    pub(in crate::http) caller: Caller,
+    /// The transport, as it is logged.
+    pub(in crate::http) transport: &'static str,
+    /// The span of the request's trace.
+    pub(in crate::http) span: Span,
+}
+
+/// Starts an operation in a task of its own, and returns its response.
+///
+/// When the client disconnects, a mutation still runs to its end and is logged; a query is cancelled.
+/// Draining waits for both.
+pub(in crate::http) fn execute(
+    state: &HttpState,
+    operation_run: OperationRun,
+) -> impl Future<Output = Answered> + Send + 'static {
+    execute_holding(state, operation_run, ())
+}
+
+/// Like [`execute`], and drops `held` once the operation's work ends, which may be after the response or the
+/// client's disconnect.
+pub(in crate::http) fn execute_holding<T: Send + 'static>(
+    state: &HttpState,
+    operation_run: OperationRun,
+    held: T,
+) -> impl Future<Output = Answered> + Send + 'static {
+    let (sender, receiver) = oneshot::channel();
+    let cancelled = CancellationToken::new();
+    let guard = cancelled.clone().drop_guard();
+    let (span, language) = (operation_run.span.clone(), operation_run.caller.language);
+    state.lifecycle.track(run(state.clone(), operation_run, sender, cancelled, held).instrument(span));
+    let state = state.clone();
+    async move {
+        let _guard = guard;
+        receiver.await.unwrap_or_else(|_| state.engine.answered(error_response(&state, language, "INTERNAL"), language))
+    }
+}
+
+async fn run<T>(
+    state: HttpState,
+    operation_run: OperationRun,
+    mut sender: oneshot::Sender<Answered>,
+    cancelled: CancellationToken,
+    held: T,
+) {
+    let OperationRun { request, operation, name, caller, transport, .. } = operation_run;
+    let started = state.clock.now();
+    let permit = tokio::select! {
+        permit = state.concurrency.acquire(operation, state.clock.as_ref()) => Some(permit),
+        () = sender.closed() => None,
+    };
+    let rejected = match &permit {
+        Some(Ok(_)) => None,
+        Some(Err(_)) => Some(state.engine.overloaded(caller.language)),
+        None => Some(error_response(&state, caller.language, "CANCELLED")),
+    };
+    let deadline = Deadline { cancelled, timeout: state.limits.request_timeout };
+    let executed = async {
+        match rejected {
+            Some(response) => response,
+            None => state.engine.execute(request, &caller, Some(deadline)).await,
+        }
+    };
+    let mut executed = Box::pin(AssertUnwindSafe(executed).catch_unwind());
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(state.limits.request_timeout, &mut executed) => Some(ended),
+        () = sender.closed(), if operation != OperationType::Mutation => None,
+    };
+    let (answer, finished) = match ended {
+        Some(Ok(Ok(answer))) => (answer, true),
+        Some(Ok(Err(_))) => (error_response(&state, caller.language, "INTERNAL"), true),
+        Some(Err(_)) => (error_response(&state, caller.language, "TIMEOUT"), false),
+        None => (error_response(&state, caller.language, "CANCELLED"), false),
+    };
+    let answer = state.engine.answered(answer, caller.language);
+    let seconds = (state.clock.now() - started).to_std().unwrap_or_default().as_secs_f64();
+    metrics::histogram!("kezdesu_request_seconds", "operation" => operation.to_string()).record(seconds);
+    let (operation_name, code) = (operation.to_string(), error_code(&answer.errors));
+    let viewer = access_log::viewer_kind(&caller.viewer);
+    let entry =
+        AccessLogEntry { transport, operation: Some(&operation_name), name: name.as_deref(), viewer, code: &code };
+    access_log::log_request(&entry, &state, started);
+    let continues = !finished && operation == OperationType::Mutation;
+    // Release the permit before the client can send its next request.
+    let rest = continues.then_some((executed, held, permit));
+    // An error means that the client has disconnected.
+    let _ = sender.send(answer);
+    if let Some((executed, _held, _permit)) = rest {
+        // A mutation that timed out runs to its end; its idempotency key tells the client the outcome.
+        let _ = executed.await;
+    }
+}
+
+fn error_response(state: &HttpState, language: Language, code: &'static str) -> Answer {
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code);
+    let message = if code != "INTERNAL" {
+        text::message(language, "error-timeout", &[])
+    } else {
+        let id = state.ids.next(state.clock.now()).simple().to_string();
+        tracing::error!(error_id = %id, "an operation panicked");
+        extensions.set("errorId", id.as_str());
+        text::message(language, "error-internal", &[("errorId", id.into())])
+    };
+    let mut error = ServerError::new(message, None);
+    error.extensions = Some(extensions);
+    // With a path, so that it does not count as a request error.
+    error.path = vec![PathSegment::Field("operation".to_owned())];
+    Answer::from_errors(vec![error])
+}
+
+/// Returns the code of the first error, or `OK` if there is none.
+pub(in crate::http) fn error_code(errors: &[ServerError]) -> String {
+    let code = errors.first().map(|error| {
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code").cloned());
+        code.and_then(|code| match code {
+            async_graphql::Value::String(code) => Some(code),
+            _ => None,
+        })
+    });
+    code.map_or_else(|| "OK".to_owned(), |code| code.unwrap_or_else(|| "INTERNAL".to_owned()))
+}

@@ -1,0 +1,268 @@
+//! Subscriptions over plain HTTP, one a connection: server-sent events (graphql-sse, distinct connections
+//! mode) and multipart (`multipart/mixed; subscriptionSpec=1.0`). Both resume like the WebSocket transport.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use async_graphql::Request;
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use chrono::TimeDelta;
+use futures_util::{
+    FutureExt, StreamExt,
+    future::abortable,
+    stream::{self, AbortHandle},
+};
+use tokio::sync::mpsc;
+use tracing::{Instrument as _, Span};
+
+use crate::{
+    clock::{Clock, Sleep, sleep},
+    feed::Resume,
+    graphql::{
+        engine::{Answer, Caller, errors_json},
+        live::Position,
+        meter::AnswerMemory,
+    },
+    http::{
+        HttpState,
+        connection::ConnectionState,
+        content_negotiation::ResponseFormat,
+        execute::error_code,
+        request::BadRequest,
+        subscription_log::{EndReason, SubscriptionLog},
+    },
+};
+
+/// Interval of keep-alive messages on a silent stream, so that proxies do not close it.
+const KEEP_ALIVE_INTERVAL: TimeDelta = TimeDelta::seconds(12);
+/// How long the final message may wait for a slow reader.
+const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The framing of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum StreamFraming {
+    /// Server-sent events. Each carries its position as the event id, so that browsers resume by themselves.
+    Sse,
+    /// Parts of a multipart body.
+    Multipart,
+}
+
+impl StreamFraming {
+    const fn form(self) -> ResponseFormat {
+        match self {
+            Self::Sse => ResponseFormat::EventStream,
+            Self::Multipart => ResponseFormat::Multipart,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sse => "sse",
+            Self::Multipart => "multipart",
+        }
+    }
+
+    const fn opening(self) -> &'static [u8] {
+        match self {
+            Self::Sse => b"",
+            Self::Multipart => b"--graphql",
+        }
+    }
+
+    /// Encodes an event. A part ends with the next boundary, because a client cannot parse it before.
+    fn next(self, json: &[u8], position: Option<&Position>) -> Vec<u8> {
+        let id = |Position { epoch, seq }: &Position| format!("id: {epoch}.{seq}\n");
+        let position = position.map_or_else(String::new, id);
+        let parts: &[&[u8]] = match self {
+            Self::Sse => &[b"event: next\ndata: ", json, b"\n", position.as_bytes(), b"\n"],
+            Self::Multipart => &[b"\r\ncontent-type: application/json\r\n\r\n{\"payload\":", json, b"}\r\n--graphql"],
+        };
+        parts.concat()
+    }
+
+    const fn keep_alive(self) -> &'static [u8] {
+        match self {
+            Self::Sse => b":\n\n",
+            Self::Multipart => b"\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql",
+        }
+    }
+
+    const fn complete(self) -> &'static [u8] {
+        match self {
+            Self::Sse => b"event: complete\ndata:\n\n",
+            Self::Multipart => b"--\r\n",
+        }
+    }
+}
+
+/// Parses `Last-Event-ID`: `epoch.position`, or the position alone as earlier versions sent it.
+pub(in crate::http) fn last_event_id(headers: &HeaderMap) -> Result<Option<Resume>, BadRequest> {
+    let Some(value) = headers.get(HeaderName::from_static("last-event-id")) else { return Ok(None) };
+    let resume = value.to_str().ok().and_then(|text| {
+        let (epoch, position) = text.rsplit_once('.').map_or((None, text), |(epoch, position)| (Some(epoch), position));
+        let after = position.parse().ok().filter(|position| *position >= 0_i64)?;
+        Some(Resume { after, epoch: epoch.map(str::to_owned) })
+    });
+    // Starting afresh instead would silently skip events.
+    resume.map(Some).ok_or(BadRequest::new("request-last-event-id"))
+}
+
+/// A subscription to stream.
+pub(in crate::http) struct StreamRequest {
+    pub(in crate::http) request: Request,
+    /// The operation's name, as it is logged.
+    pub(in crate::http) name: Option<String>,
+    pub(in crate::http) framing: StreamFraming,
+    pub(in crate::http) resume: Option<Resume>,
+    /// Completes when the caller's token expires or is revoked.
+    pub(in crate::http) session_end: Sleep,
+    /// The connection it is sent on.
+    pub(in crate::http) connection: ConnectionState,
+    /// The span of the request's trace.
+    pub(in crate::http) span: Span,
+}
+
+/// Returns one response as an event stream, for clients that accept nothing else.
+pub(in crate::http) fn single(json: &[u8]) -> Response {
+    let event = StreamFraming::Sse.next(json, None);
+    stream_response(StreamFraming::Sse, Body::from([&*event, StreamFraming::Sse.complete()].concat()))
+}
+
+/// Streams a subscription until it completes, the caller's session ends, or draining starts.
+pub(in crate::http) fn stream(state: &HttpState, stream_request: StreamRequest, caller: Caller) -> Response {
+    let StreamRequest { request, name, framing, resume, session_end, connection, span } = stream_request;
+    let log = SubscriptionLog::start(state, framing.name(), name, &caller.viewer, connection.connection_end());
+    let engine = state.engine.clone();
+    let started = async move { engine.answers(request, &caller, resume).await }.instrument(span);
+    let lifecycle = state.lifecycle.clone();
+    let producer = StreamProducer {
+        framing,
+        answers: started.flatten_stream().boxed(),
+        session_end,
+        drain: Box::pin(async move { lifecycle.draining().await }),
+        clock: Arc::clone(&state.clock),
+        memory: state.engine.memory().clone(),
+        log,
+        _gauge: OpenStream::new(framing),
+    };
+    let (sender, receiver) = mpsc::channel(1);
+    let (work, handle) = abortable(producer.run(sender, connection));
+    // A task of its own, which observes the end also while the body waits for its reader.
+    state.lifecycle.track(async move {
+        // An error means that the client disconnected.
+        let _ = work.await;
+    });
+    let body_state = StreamBody { receiver, _work: AbortOnDrop(handle) };
+    let body = stream::unfold(body_state, |mut body_state| async move {
+        let bytes = body_state.receiver.recv().await?;
+        Some((bytes, body_state))
+    });
+    let body = stream::iter([Bytes::from_static(framing.opening())]).chain(body).map(Ok::<_, Infallible>);
+    stream_response(framing, Body::from_stream(body))
+}
+
+fn stream_response(framing: StreamFraming, body: Body) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.form().content_type()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies such as nginx buffer responses unless told not to.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// Gauge of open streams.
+struct OpenStream(StreamFraming);
+
+impl OpenStream {
+    fn new(framing: StreamFraming) -> Self {
+        metrics::gauge!("kezdesu_streams", "door" => framing.name()).increment(1.0);
+        Self(framing)
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        metrics::gauge!("kezdesu_streams", "door" => self.0.name()).decrement(1.0);
+    }
+}
+
+/// State of the response body. Dropping it aborts the producer.
+struct StreamBody {
+    receiver: mpsc::Receiver<Bytes>,
+    _work: AbortOnDrop,
+}
+
+/// Aborts a task when dropped.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Produces the frames of a stream.
+struct StreamProducer {
+    framing: StreamFraming,
+    answers: stream::BoxStream<'static, Answer>,
+    session_end: Sleep,
+    drain: Sleep,
+    clock: Arc<dyn Clock>,
+    memory: AnswerMemory,
+    log: SubscriptionLog,
+    _gauge: OpenStream,
+}
+
+impl StreamProducer {
+    async fn run(mut self, sender: mpsc::Sender<Bytes>, connection: ConnectionState) {
+        if let Some(reason) = self.pump(&sender).await {
+            self.log.end(reason);
+        }
+        // A client that reads takes this at once. Real time, as when a WebSocket closes.
+        let final_write = sender.send(Bytes::from_static(self.framing.complete()));
+        if tokio::time::timeout(FINAL_WRITE_TIMEOUT, final_write).await.is_err() {
+            connection.abort();
+        }
+    }
+
+    /// Sends one frame after the other, each rendered only once the client has taken the last. Returns why
+    /// the stream ended, or `None` if the client disconnected.
+    async fn pump(&mut self, sender: &mpsc::Sender<Bytes>) -> Option<EndReason> {
+        loop {
+            let permit = tokio::select! {
+                biased;
+                () = &mut self.session_end => return Some(EndReason::TokenEnded),
+                () = &mut self.drain => return Some(EndReason::Draining),
+                permit = sender.reserve() => permit,
+            };
+            let permit = permit.ok()?;
+            let keep_alive = sleep(self.clock.as_ref(), KEEP_ALIVE_INTERVAL);
+            let answer = tokio::select! {
+                biased;
+                () = &mut self.session_end => return Some(EndReason::TokenEnded),
+                () = &mut self.drain => return Some(EndReason::Draining),
+                answer = self.answers.next() => answer,
+                () = keep_alive => {
+                    permit.send(Bytes::from_static(self.framing.keep_alive()));
+                    continue;
+                }
+            };
+            match answer {
+                None => return Some(EndReason::Complete),
+                Some(Answer::Behind) => return Some(EndReason::EventsExpired),
+                Some(Answer::Rendered { json, position }) => {
+                    self.log.events += 1;
+                    permit.send(self.memory.hold(self.framing.next(&json, position.as_ref())));
+                }
+                Some(Answer::Plain(response)) => {
+                    self.log.reject(error_code(&response.errors));
+                    permit.send(self.framing.next(&errors_json(&response), None).into());
+                }
+            }
+        }
+    }
+}
