@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 
 use crate::{
-    auth::{TokenRequest, broadcast_id, parse_ttl},
+    auth::{TokenRequest, parse_broadcast_id, parse_ttl},
     domain::viewer::{ImportGrant, Role},
 };
 
@@ -133,7 +133,7 @@ fn platform(text: &str) -> Result<Platform, String> {
 }
 
 fn broadcast(text: &str) -> Result<BroadcastId, String> {
-    broadcast_id(text).ok_or_else(|| "the identity of a broadcast, brd_…".to_owned())
+    parse_broadcast_id(text).ok_or_else(|| "the identity of a broadcast, brd_…".to_owned())
 }
 
 fn ttl(text: &str) -> Result<TimeDelta, String> {

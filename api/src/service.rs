@@ -117,7 +117,7 @@ pub struct Service {
     ops_address: SocketAddr,
     app: Arc<App>,
     lifecycle: Lifecycle,
-    lame_duck: TimeDelta,
+    shutdown_delay: TimeDelta,
     doors: JoinHandle<()>,
     /// The operator's listener outlasts the others, to say how the end goes.
     ops_life: Lifecycle,
@@ -264,7 +264,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let lifecycle = Lifecycle::default();
     let auth = Authenticator::start(&settings, Arc::clone(&clock)).await?;
     let store = open(&settings, migrate).await?;
-    auth.withdraw(store.revocations().await?);
+    auth.set_revocations(store.revocations().await?);
     let bus = bus(&settings, &clock, &lifecycle)?;
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
     app.set_clock().await?;
@@ -313,7 +313,16 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let doors = tokio::spawn(serve(listener, router(door), server_config));
     let ops_doors = tokio::spawn(serve(ops_listener, ops, ops_server_config));
     tracing::info!(%address, %ops_address, "kezdesu serves");
-    Ok(Service { address, ops_address, app, lifecycle, lame_duck: settings.lame_duck, doors, ops_life, ops_doors })
+    Ok(Service {
+        address,
+        ops_address,
+        app,
+        lifecycle,
+        shutdown_delay: settings.shutdown_delay,
+        doors,
+        ops_life,
+        ops_doors,
+    })
 }
 
 impl Service {
@@ -345,7 +354,7 @@ impl Service {
     pub async fn stop(self) {
         self.lifecycle.announce_end();
         tokio::select! {
-            () = sleep(self.app.clock.as_ref(), self.lame_duck) => {}
+            () = sleep(self.app.clock.as_ref(), self.shutdown_delay) => {}
             // It has begun by itself.
             () = self.lifecycle.draining() => {}
         }

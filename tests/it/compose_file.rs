@@ -189,7 +189,7 @@ fn grace_period_covers_draining_and_the_balancer_resolves_replicas_again() {
     let settings = settings(&compose["services"]["api-1"], &Given::from(REQUIRED)).unwrap();
     let given = compose["services"]["api-1"]["stop_grace_period"].as_str().unwrap();
     let given: i64 = given.strip_suffix('s').unwrap().parse().unwrap();
-    assert!(given >= settings.lame_duck.num_seconds() + 20 + 2, "{given}");
+    assert!(given >= settings.shutdown_delay.num_seconds() + 20 + 2, "{given}");
     let balancer = std::fs::read_to_string(checkout().join("balancer.conf")).unwrap();
     let servers: Vec<&str> = balancer.lines().map(str::trim).filter(|line| line.starts_with("server api-")).collect();
     assert!(servers.iter().all(|line| line.contains(" resolve ")), "{servers:?}");

@@ -1,4 +1,4 @@
-//! What a token says.
+//! Claims of a token, and the caller they describe.
 
 use chrono::{DateTime, Utc};
 use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
@@ -6,67 +6,67 @@ use serde::{Deserialize, Serialize};
 use type_safe_id::{DynamicType, TypeSafeId};
 
 use crate::{
-    auth::keys::Print,
+    auth::jwks::Fingerprint,
     domain::viewer::{ImportGrant, Person, Role, Viewer, display_name},
 };
 
-/// A verified caller.
+/// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authenticated {
-    /// Who.
+    /// The viewer.
     pub viewer: Viewer,
-    /// What the caller is known by; none for the anonymous.
-    pub token: Option<Token>,
+    /// The token; `None` for an anonymous viewer.
+    pub token: Option<VerifiedToken>,
 }
 
-/// What must hold for as long as a caller is known by a token.
+/// What is re-checked of a token while its session is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
-    /// The name of the key that has signed it.
+pub struct VerifiedToken {
+    /// The `kid` of the key that signed it.
     pub(in crate::auth) kid: String,
-    /// Which key that was.
-    pub(in crate::auth) print: Print,
-    /// Whose it is.
+    /// The fingerprint of that key.
+    pub(in crate::auth) fingerprint: Fingerprint,
+    /// The `sub` claim.
     pub(in crate::auth) subject: String,
-    /// When it was issued, where it says so.
+    /// The `iat` claim, if present.
     pub(in crate::auth) issued_at: Option<DateTime<Utc>>,
-    /// When it ends.
+    /// The `exp` claim.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Why a token is not accepted. Holds nothing of the token.
+/// Why a token is rejected. Contains nothing of the token itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AuthRefused {
-    /// The header is not `Bearer` and a token, or the token is not one.
+pub enum AuthError {
+    /// The header is not `Bearer <token>`, or the token is not a JWT.
     #[error("the token is malformed")]
     Malformed,
-    /// The key that it names is not known.
-    #[error("the key is not known")]
+    /// The `kid` is not known.
+    #[error("unknown key")]
     UnknownKey,
-    /// Its algorithm is not the key's.
+    /// The algorithm is not the key's.
     #[error("the algorithm is not the key's")]
     WrongAlgorithm,
-    /// Its signature does not hold.
-    #[error("the signature does not hold")]
+    /// The signature is invalid.
+    #[error("the signature is invalid")]
     BadSignature,
-    /// A claim that must be there is not, or is malformed.
+    /// A claim is missing or malformed.
     #[error("a claim is missing or malformed")]
     BadClaim,
-    /// It is of another issuer.
-    #[error("another issuer")]
+    /// The issuer is not ours.
+    #[error("wrong issuer")]
     WrongIssuer,
-    /// It is for another service.
-    #[error("another audience")]
+    /// The audience is not ours.
+    #[error("wrong audience")]
     WrongAudience,
-    /// It has ended.
-    #[error("the token has ended")]
+    /// The token has expired.
+    #[error("the token has expired")]
     Expired,
-    /// It has not begun.
-    #[error("the token has not begun")]
-    NotYet,
-    /// It was withdrawn before its end.
-    #[error("the token was withdrawn")]
-    Withdrawn,
+    /// The token is not valid yet.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// The token was revoked.
+    #[error("the token is revoked")]
+    Revoked,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,17 +81,17 @@ pub(in crate::auth) struct Claims {
     pub(in crate::auth) iat: Option<i64>,
     #[serde(default)]
     pub(in crate::auth) name: Option<String>,
-    /// Names that are not ours are no roles here.
+    /// Unknown role names are ignored.
     #[serde(default)]
     pub(in crate::auth) roles: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) region: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) agency: Option<String>,
-    /// The only platform a connector may import from. Of other roles it may mean anything.
+    /// The only platform that a connector may import from. Ignored for other roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) platform: Option<serde_json::Value>,
-    /// The only broadcast a connector may import from.
+    /// The only broadcast that a connector may import from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) broadcast: Option<serde_json::Value>,
 }
@@ -104,24 +104,24 @@ pub(in crate::auth) enum Audience {
 }
 
 impl Audience {
-    pub(in crate::auth) fn names(&self, wished: &str) -> bool {
+    pub(in crate::auth) fn contains(&self, audience: &str) -> bool {
         match self {
-            Self::One(one) => one == wished,
-            Self::Several(several) => several.iter().any(|one| one == wished),
+            Self::One(one) => one == audience,
+            Self::Several(several) => several.iter().any(|one| one == audience),
         }
     }
 }
 
-/// How long a subject may be: it becomes part of keys.
-const LONGEST_SUBJECT: usize = 255;
+/// Maximum length of a subject, in bytes: it becomes part of keys.
+const MAX_SUBJECT_LENGTH: usize = 255;
 
 impl Claims {
-    pub(in crate::auth) fn person(&self) -> Result<Person, AuthRefused> {
-        if self.sub.is_empty() || self.sub.len() > LONGEST_SUBJECT || self.sub.chars().any(char::is_control) {
-            return Err(AuthRefused::BadClaim);
+    pub(in crate::auth) fn person(&self) -> Result<Person, AuthError> {
+        if self.sub.is_empty() || self.sub.len() > MAX_SUBJECT_LENGTH || self.sub.chars().any(char::is_control) {
+            return Err(AuthError::BadClaim);
         }
         let region: Option<KatoCode> =
-            self.region.as_ref().map(|code| code.parse()).transpose().map_err(|_| AuthRefused::BadClaim)?;
+            self.region.as_ref().map(|code| code.parse()).transpose().map_err(|_| AuthError::BadClaim)?;
         let named = |name: &String| Role::ALL.into_iter().find(|role| role_name(*role) == name);
         let mut roles: Vec<Role> = self.roles.iter().filter_map(named).collect();
         roles.sort_unstable();
@@ -131,33 +131,34 @@ impl Claims {
         Ok(Person { subject: self.sub.clone(), name, roles, region, agency: self.agency.clone(), imports })
     }
 
-    /// A restriction that is not understood is refused: it must not become none.
-    fn imports(&self) -> Result<ImportGrant, AuthRefused> {
+    /// Rejects a restriction that is not understood, because ignoring it would lift it.
+    fn imports(&self) -> Result<ImportGrant, AuthError> {
         let text = |claim: &Option<serde_json::Value>| match claim {
             None | Some(serde_json::Value::Null) => Ok(None),
             Some(serde_json::Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(AuthRefused::BadClaim),
+            Some(_) => Err(AuthError::BadClaim),
         };
         let platform = text(&self.platform)?.map(|name| name.parse::<Platform>()).transpose();
-        let broadcast = text(&self.broadcast)?.map(|id| broadcast_id(&id).ok_or(AuthRefused::BadClaim)).transpose()?;
-        Ok(ImportGrant { platform: platform.map_err(|_| AuthRefused::BadClaim)?, broadcast })
+        let broadcast =
+            text(&self.broadcast)?.map(|id| parse_broadcast_id(&id).ok_or(AuthError::BadClaim)).transpose()?;
+        Ok(ImportGrant { platform: platform.map_err(|_| AuthError::BadClaim)?, broadcast })
     }
 }
 
-/// Reads the public identity of a broadcast, `brd_…`.
+/// Parses the public id of a broadcast, `brd_…`.
 #[must_use]
-pub fn broadcast_id(text: &str) -> Option<BroadcastId> {
-    // The library panics at text that is not ASCII.
+pub fn parse_broadcast_id(text: &str) -> Option<BroadcastId> {
+    // The library panics on text that is not ASCII.
     let id: TypeSafeId<DynamicType> = Some(text).filter(|text| text.is_ascii())?.parse().ok()?;
     (id.type_prefix() == "brd").then(|| BroadcastId(id.uuid()))
 }
 
-/// Writes the public identity of a broadcast.
-pub(in crate::auth) fn broadcast_text(id: BroadcastId) -> Option<String> {
+/// Formats the public id of a broadcast.
+pub(in crate::auth) fn format_broadcast_id(id: BroadcastId) -> Option<String> {
     Some(TypeSafeId::from_type_and_uuid(DynamicType::new("brd").ok()?, id.0).to_string())
 }
 
-/// The name of a role in a token, as in the public API.
+/// Returns the name of a role in tokens and in the public API.
 #[must_use]
 pub const fn role_name(role: Role) -> &'static str {
     match role {

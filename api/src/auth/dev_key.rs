@@ -1,4 +1,5 @@
-//! The development key: only with the embedded database on a loopback address, and never beside a JWKS.
+//! The development key. Available only with the embedded database on a loopback address, and never with a
+//! JWKS.
 
 use std::{
     fs::OpenOptions,
@@ -14,8 +15,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 
 use crate::{
     auth::{
-        claims::{Audience, Claims, broadcast_text, role_name},
-        keys::{Key, KeyError, Keys, Print},
+        claims::{Audience, Claims, format_broadcast_id, role_name},
+        jwks::{Fingerprint, Key, KeyError, Keys},
     },
     config::Settings,
     domain::viewer::{ImportGrant, Role},
@@ -23,46 +24,46 @@ use crate::{
 
 const KID: &str = "dev";
 const FILE: &str = "dev.key";
-/// The longest that a development token lasts.
-const LONGEST: TimeDelta = TimeDelta::days(366);
+/// Maximum lifetime of a development token.
+const MAX_TTL: TimeDelta = TimeDelta::days(366);
 
-/// Why no token was made.
+/// Why a token cannot be minted.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
-    /// Tokens are signed elsewhere.
+    /// `KEZDESU_JWKS` is set, so tokens are signed elsewhere.
     #[error("KEZDESU_JWKS is set: tokens come from whoever holds its keys")]
     NotOurs,
-    /// The development key cannot be had.
+    /// The development key cannot be read or created.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The token cannot be signed.
+    /// Signing failed.
     #[error("the token cannot be signed")]
     Sign(#[from] jsonwebtoken::errors::Error),
 }
 
-/// A token to be made.
+/// A token to mint.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
-    /// Who.
+    /// The subject.
     pub subject: String,
-    /// The name shown.
+    /// The display name.
     pub name: String,
-    /// What they may be.
+    /// The roles.
     pub roles: Vec<Role>,
-    /// Authority over this unit's subtree.
+    /// The unit whose subtree the roles apply to.
     pub region: Option<KatoCode>,
-    /// The agency they speak for.
+    /// The agency the holder represents.
     pub agency: Option<String>,
     /// What a connector may import.
     pub imports: ImportGrant,
-    /// How long it lasts.
+    /// The lifetime.
     pub ttl: TimeDelta,
 }
 
-/// Makes a token with the development key.
+/// Mints a token with the development key.
 ///
 /// # Errors
-/// When tokens are signed elsewhere, or the key cannot be had.
+/// When tokens are signed elsewhere, or the key is not available.
 pub fn mint(settings: &Settings, request: &TokenRequest, now: DateTime<Utc>) -> Result<String, MintError> {
     if settings.jwks.is_some() {
         return Err(MintError::NotOurs);
@@ -71,7 +72,7 @@ pub fn mint(settings: &Settings, request: &TokenRequest, now: DateTime<Utc>) -> 
         iss: settings.jwt_issuer.clone(),
         aud: Audience::One(settings.jwt_audience.clone()),
         sub: request.subject.clone(),
-        exp: (now + request.ttl.min(LONGEST)).timestamp(),
+        exp: (now + request.ttl.min(MAX_TTL)).timestamp(),
         nbf: None,
         iat: Some(now.timestamp()),
         name: Some(request.name.clone()),
@@ -79,33 +80,34 @@ pub fn mint(settings: &Settings, request: &TokenRequest, now: DateTime<Utc>) -> 
         region: request.region.map(|code| code.to_string()),
         agency: request.agency.clone(),
         platform: request.imports.platform.map(|platform| platform.as_str().into()),
-        broadcast: request.imports.broadcast.and_then(broadcast_text).map(Into::into),
+        broadcast: request.imports.broadcast.and_then(format_broadcast_id).map(Into::into),
     };
     let header = Header { kid: Some(KID.to_owned()), ..Header::new(Algorithm::HS256) };
     let secret = secret(&settings.data_dir)?;
     Ok(encode(&header, &claims, &EncodingKey::from_secret(&secret))?)
 }
 
-/// The development key as the only key.
+/// Returns the development key as a key set.
 pub(in crate::auth) fn keys(settings: &Settings) -> Result<Keys, KeyError> {
     let key = DecodingKey::from_secret(&secret(&settings.data_dir)?);
-    Ok(Keys::from([(KID.to_owned(), Key { algorithm: Algorithm::HS256, key, print: Print::default() })]))
+    Ok(Keys::from([(KID.to_owned(), Key { algorithm: Algorithm::HS256, key, fingerprint: Fingerprint::default() })]))
 }
 
-/// Reads the secret, or makes it: two processes that start at once end up with the same.
+/// Reads the secret, or creates it. Processes that start at the same time end up with the same one.
 fn secret(dir: &Path) -> Result<Vec<u8>, KeyError> {
     std::fs::create_dir_all(dir).map_err(KeyError::Development)?;
     let path = dir.join(FILE);
     if !path.exists() {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes).map_err(|error| KeyError::Development(std::io::Error::other(error)))?;
-        // Written whole under another name, so that nobody reads half of it; the first link wins.
+        // Write to a temporary file and hard-link it, so that nobody reads a partial file and the first link
+        // wins.
         let draft = dir.join(format!("{FILE}.{}", std::process::id()));
         let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
         written
             .and_then(|mut file| file.write_all(STANDARD_NO_PAD.encode(bytes).as_bytes()))
             .map_err(KeyError::Development)?;
-        // Lost against another process: its secret is ours.
+        // If the link fails, another process was first: use its secret.
         let _ = std::fs::hard_link(&draft, &path);
         let _ = std::fs::remove_file(&draft);
     }
@@ -115,7 +117,7 @@ fn secret(dir: &Path) -> Result<Vec<u8>, KeyError> {
     bytes.ok_or_else(|| KeyError::Development(std::io::Error::from(std::io::ErrorKind::InvalidData)))
 }
 
-/// Reads a span such as `8h`, `30m`, `90s` or `2d`.
+/// Parses a lifetime such as `8h`, `30m`, `90s` or `2d`.
 #[must_use]
 pub fn parse_ttl(text: &str) -> Option<TimeDelta> {
     let unit = text.chars().last()?;
@@ -127,5 +129,5 @@ pub fn parse_ttl(text: &str) -> Option<TimeDelta> {
         'd' => TimeDelta::try_days(count),
         _ => None,
     };
-    span.filter(|span| *span <= LONGEST)
+    span.filter(|span| *span <= MAX_TTL)
 }

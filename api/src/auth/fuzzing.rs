@@ -1,4 +1,4 @@
-//! What must hold for any `Authorization` header.
+//! Properties of authentication that hold for any `Authorization` header.
 #![expect(
     clippy::indexing_slicing,
     reason = "of JSON: what is missing reads as null, and is not equal to what must be there"
@@ -17,65 +17,65 @@ use crate::{
     config::load,
 };
 
-/// The private key of a pair made for tests (Ed25519; RFC 8032, test 1).
+/// The private key of a test pair (Ed25519; RFC 8032, test 1).
 pub(in crate::auth) const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 -----END PRIVATE KEY-----
 ";
 
-/// The public keys: that of the pair as `one`, beside others whose private half nobody has.
+/// The public keys: the pair's as `one`, and others without a known private key.
 const JWKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/jwks.json");
 const ISSUER: &str = "https://id.example";
 const AUDIENCE: &str = "kezdesu";
 /// Noon of 2 March 2026.
 const NOW: i64 = 1_772_452_800;
 
-struct Bench {
+struct FuzzFixture {
     auth: Arc<Authenticator>,
     signer: EncodingKey,
 }
 
-static BENCH: LazyLock<Option<Bench>> = LazyLock::new(bench);
+static FIXTURE: LazyLock<Option<FuzzFixture>> = LazyLock::new(fixture);
 
-fn bench() -> Option<Bench> {
+fn fixture() -> Option<FuzzFixture> {
     let settings = [("KEZDESU_JWKS", JWKS), ("KEZDESU_JWT_ISSUER", ISSUER), ("KEZDESU_JWT_AUDIENCE", AUDIENCE)];
     let settings = load(settings.map(|(name, value)| (name.to_owned(), value.to_owned()))).ok()?;
     let clock = ManualClock::at(DateTime::<Utc>::from_timestamp(NOW, 0)?);
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     let auth = runtime.block_on(Authenticator::start(&settings, clock)).ok()?;
-    Some(Bench { auth, signer: EncodingKey::from_ed_pem(PRIVATE.as_bytes()).ok()? })
+    Some(FuzzFixture { auth, signer: EncodingKey::from_ed_pem(PRIVATE.as_bytes()).ok()? })
 }
 
-/// Takes a text as the header; or, where it begins with a brace, its first line as the header and the rest as the claims of a
-/// token that is signed here. Tells whether somebody is known by it.
+/// Takes the input as the header. If it begins with `{`, its first line is a JWT header and the rest the
+/// claims of a token to sign. Returns whether the caller is authenticated.
 pub fn token(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input);
-    assert!(BENCH.is_some(), "{JWKS} cannot be used");
-    let Some(bench) = &*BENCH else { return false };
+    assert!(FIXTURE.is_some(), "{JWKS} cannot be used");
+    let Some(fixture) = &*FIXTURE else { return false };
     if !text.starts_with('{') {
-        return bench.is_known(&text);
+        return fixture.is_authenticated(&text);
     }
     let (header, claims) = text.split_once('\n').unwrap_or((&text, "{}"));
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-    bench.is_known(&format!("Bearer {message}.{}", bench.signature(&message)))
+    fixture.is_authenticated(&format!("Bearer {message}.{}", fixture.signature(&message)))
 }
 
-impl Bench {
+impl FuzzFixture {
     fn signature(&self, message: &str) -> String {
         sign(message.as_bytes(), &self.signer, Algorithm::EdDSA).unwrap_or_default()
     }
 
-    fn is_known(&self, authorization: &str) -> bool {
-        let Ok(known) = self.auth.authenticate(Some(authorization)) else { return false };
-        self.deserves(authorization, &known);
+    fn is_authenticated(&self, authorization: &str) -> bool {
+        let Ok(authenticated) = self.auth.authenticate(Some(authorization)) else { return false };
+        self.check_claims(authorization, &authenticated);
         true
     }
 
-    /// Whoever is known has shown a token that only the holder of the key can have made, and is whom it names.
-    fn deserves(&self, authorization: &str, known: &Authenticated) {
+    /// Checks that the token was signed with the key and that the viewer matches its claims.
+    fn check_claims(&self, authorization: &str, authenticated: &Authenticated) {
         let token = authorization.trim().split_once(' ').map_or("", |(_, token)| token.trim());
         let (message, signature) = token.rsplit_once('.').unwrap_or_default();
-        // This kind of signature is the same each time, so it can be made once more and compared.
+        // Ed25519 signatures are deterministic, so sign again and compare.
         assert_eq!(signature, self.signature(message), "the signature was not made with the key");
         let part = |at| -> Value {
             let text = message.split('.').nth(at).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
@@ -87,9 +87,9 @@ impl Bench {
         let for_us = |audience: &Value| audience == AUDIENCE;
         assert!(for_us(&claims["aud"]) || claims["aud"].as_array().is_some_and(|all| all.iter().any(for_us)));
         assert_eq!(claims["iss"], ISSUER);
-        assert!(claims["exp"].as_i64().is_some_and(|end| end > NOW), "the token has ended");
-        assert!(claims["nbf"].as_i64().is_none_or(|begin| begin <= NOW + 30), "the token has not begun");
-        let person = known.viewer.person();
+        assert!(claims["exp"].as_i64().is_some_and(|end| end > NOW), "the token has expired");
+        assert!(claims["nbf"].as_i64().is_none_or(|begin| begin <= NOW + 30), "the token is not valid yet");
+        let person = authenticated.viewer.person();
         assert!(person.is_some(), "nobody is known by a token");
         let Some(person) = person else { return };
         assert_eq!(claims["sub"], person.subject);

@@ -1,18 +1,18 @@
-//! Tokens: who is asking. The keys are a JWKS, or one development key.
+//! Authentication by JWT. Keys come from a JWKS, or from a local development key.
 
 mod claims;
 mod dev_key;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod keys;
-mod seen;
-mod source;
+mod jwks;
+mod jwks_refresh;
+mod jwks_source;
 #[cfg(test)]
 mod tests;
+mod token_cache;
 mod verify;
-mod wanted;
 
-pub use claims::{AuthRefused, Authenticated, Token, broadcast_id};
+pub use claims::{AuthError, Authenticated, VerifiedToken, parse_broadcast_id};
 pub use dev_key::{MintError, TokenRequest, mint, parse_ttl};
-pub use keys::KeyError;
+pub use jwks::KeyError;
 pub use verify::{Authenticator, LEEWAY};

@@ -1,7 +1,7 @@
-//! What a token must not get away with.
+//! Tests of token verification: what must be rejected.
 
 mod algorithms;
-mod sources;
+mod jwks;
 
 use std::sync::Arc;
 
@@ -18,12 +18,11 @@ use crate::{
     domain::viewer::{ImportGrant, Role},
 };
 
-/// The public key that belongs to it.
-/// The identity of some broadcast.
+/// The public id of some broadcast.
 const BROADCAST: &str = "brd_01kjpb7wg0emv82ffvza2qv962";
 const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
-struct Bench {
+struct AuthFixture {
     clock: Arc<ManualClock>,
     auth: Arc<Authenticator>,
     dir: tempfile::TempDir,
@@ -39,11 +38,11 @@ fn jwks(kid: &str) -> String {
     .to_string()
 }
 
-async fn bench() -> Bench {
-    bench_with(&jwks("one")).await
+async fn fixture() -> AuthFixture {
+    fixture_with(&jwks("one")).await
 }
 
-async fn bench_with(keys: &str) -> Bench {
+async fn fixture_with(keys: &str) -> AuthFixture {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("jwks.json");
     std::fs::write(&path, keys).unwrap();
@@ -55,7 +54,7 @@ async fn bench_with(keys: &str) -> Bench {
     ]);
     let time: Arc<dyn crate::clock::Clock> = clock.clone();
     let auth = Authenticator::start(&settings, time).await.unwrap();
-    Bench { clock, auth, dir }
+    AuthFixture { clock, auth, dir }
 }
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
@@ -87,128 +86,124 @@ fn without(field: &str) -> Value {
     claims
 }
 
-/// A token put together by hand, with a signature that was never made.
+/// A hand-made token with a forged signature.
 fn forged(header: &Value, claims: &Value, signature: &str) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("Bearer {}.{}.{signature}", part(header), part(claims))
 }
 
 #[tokio::test]
-async fn a_good_token_says_who_asks() {
-    let bench = bench().await;
-    let known = bench.auth.authenticate(Some(&sign(&header(), &claims()))).unwrap();
+async fn authenticates_a_valid_token() {
+    let fixture = fixture().await;
+    let known = fixture.auth.authenticate(Some(&sign(&header(), &claims()))).unwrap();
     let person = known.viewer.person().unwrap();
     assert_eq!((person.subject.as_str(), person.name.as_str()), ("ana", "Ana"));
-    assert_eq!(person.roles, [Role::Citizen], "a role that is not ours is none");
+    assert_eq!(person.roles, [Role::Citizen], "unknown roles are ignored");
     assert_eq!(person.region.unwrap().as_str(), "103200000");
-    assert_eq!(bench.auth.authenticate(None).unwrap().token, None);
+    assert_eq!(fixture.auth.authenticate(None).unwrap().token, None);
     let several = sign(&header(), &with("aud", json!(["other", "kezdesu"])));
-    assert!(bench.auth.authenticate(Some(&several)).is_ok());
+    assert!(fixture.auth.authenticate(Some(&several)).is_ok());
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_token_is_refused() {
-    let bench = bench().await;
-    let refusal = |token: &str| bench.auth.authenticate(Some(token)).unwrap_err();
+async fn rejects_a_token_by_what_is_wrong_with_it() {
+    let fixture = fixture().await;
+    let rejection = |token: &str| fixture.auth.authenticate(Some(token)).unwrap_err();
     let none = json!({ "alg": "none", "kid": "one" });
-    assert_eq!(refusal(&forged(&none, &claims(), "")), AuthRefused::Malformed);
+    assert_eq!(rejection(&forged(&none, &claims(), "")), AuthError::Malformed);
     let confused = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::HS256) };
     let confused = encode(&confused, &claims(), &EncodingKey::from_secret(PUBLIC.as_bytes())).unwrap();
-    assert_eq!(refusal(&format!("Bearer {confused}")), AuthRefused::WrongAlgorithm);
+    assert_eq!(rejection(&format!("Bearer {confused}")), AuthError::WrongAlgorithm);
     let shared = Header { kid: Some("shared".to_owned()), ..Header::new(Algorithm::HS256) };
     let shared = encode(&shared, &claims(), &EncodingKey::from_secret(b"secret")).unwrap();
-    assert_eq!(refusal(&format!("Bearer {shared}")), AuthRefused::UnknownKey, "no symmetric key comes from a JWKS");
+    assert_eq!(rejection(&format!("Bearer {shared}")), AuthError::UnknownKey, "symmetric keys of a JWKS are skipped");
     for kid in [None, Some("two"), Some("../../one"), Some("")] {
         let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::EdDSA) };
-        assert_eq!(refusal(&sign(&header, &claims())), AuthRefused::UnknownKey, "{kid:?}");
+        assert_eq!(rejection(&sign(&header, &claims())), AuthError::UnknownKey, "{kid:?}");
     }
     let crit = json!({ "alg": "EdDSA", "kid": "one", "crit": ["exp"] });
-    assert_eq!(refusal(&forged(&crit, &claims(), "AAAA")), AuthRefused::Malformed);
+    assert_eq!(rejection(&forged(&crit, &claims(), "AAAA")), AuthError::Malformed);
     let plain = json!({ "alg": "EdDSA", "kid": "one" });
-    assert_eq!(refusal(&forged(&plain, &claims(), "")), AuthRefused::BadSignature);
+    assert_eq!(rejection(&forged(&plain, &claims(), "")), AuthError::BadSignature);
     let mut moved = sign(&header(), &claims());
     moved.replace_range(moved.len() - 8.., "AAAAAAAA");
-    assert_eq!(refusal(&moved), AuthRefused::BadSignature);
+    assert_eq!(rejection(&moved), AuthError::BadSignature);
     for field in ["exp", "iss", "aud", "sub"] {
-        assert_eq!(refusal(&sign(&header(), &without(field))), AuthRefused::BadClaim, "{field}");
+        assert_eq!(rejection(&sign(&header(), &without(field))), AuthError::BadClaim, "{field}");
     }
-    assert_eq!(refusal(&sign(&header(), &with("iss", json!("https://evil.example")))), AuthRefused::WrongIssuer);
-    assert_eq!(refusal(&sign(&header(), &with("aud", json!("other")))), AuthRefused::WrongAudience);
-    assert_eq!(refusal(&sign(&header(), &with("region", json!("10320")))), AuthRefused::BadClaim);
-    assert_eq!(refusal(&sign(&header(), &with("sub", json!("")))), AuthRefused::BadClaim);
+    assert_eq!(rejection(&sign(&header(), &with("iss", json!("https://evil.example")))), AuthError::WrongIssuer);
+    assert_eq!(rejection(&sign(&header(), &with("aud", json!("other")))), AuthError::WrongAudience);
+    assert_eq!(rejection(&sign(&header(), &with("region", json!("10320")))), AuthError::BadClaim);
+    assert_eq!(rejection(&sign(&header(), &with("sub", json!("")))), AuthError::BadClaim);
     let soon = (noon() + TimeDelta::minutes(1)).timestamp();
-    assert_eq!(refusal(&sign(&header(), &with("nbf", json!(soon)))), AuthRefused::NotYet);
+    assert_eq!(rejection(&sign(&header(), &with("nbf", json!(soon)))), AuthError::NotYetValid);
     for text in ["", "Bearer", "Basic YTpi", "Bearer a.b", "Bearer a.b.c", "Bearer  "] {
-        assert_eq!(refusal(text), AuthRefused::Malformed, "{text:?}");
+        assert_eq!(rejection(text), AuthError::Malformed, "{text:?}");
     }
-    assert_eq!(refusal(&format!("Bearer {}", "a".repeat(9000))), AuthRefused::Malformed);
+    assert_eq!(rejection(&format!("Bearer {}", "a".repeat(9000))), AuthError::Malformed);
 }
 
 #[tokio::test]
-async fn a_token_ends_on_the_second_by_the_injected_clock() {
-    let bench = bench().await;
+async fn a_token_expires_on_the_second_by_the_injected_clock() {
+    let fixture = fixture().await;
     let token = sign(&header(), &claims());
-    bench.clock.advance(TimeDelta::hours(1) - TimeDelta::milliseconds(1));
-    assert!(bench.auth.authenticate(Some(&token)).is_ok());
-    bench.clock.advance(TimeDelta::milliseconds(1));
-    assert_eq!(bench.auth.authenticate(Some(&token)).unwrap_err(), AuthRefused::Expired);
+    fixture.clock.advance(TimeDelta::hours(1) - TimeDelta::milliseconds(1));
+    assert!(fixture.auth.authenticate(Some(&token)).is_ok());
+    fixture.clock.advance(TimeDelta::milliseconds(1));
+    assert_eq!(fixture.auth.authenticate(Some(&token)).unwrap_err(), AuthError::Expired);
 }
 
 #[tokio::test]
-async fn a_token_that_was_seen_is_judged_again() {
-    let bench = bench().await;
+async fn a_cached_token_is_checked_again() {
+    let fixture = fixture().await;
     let token = sign(&header(), &claims());
     for _ in 0..2 {
-        assert!(bench.auth.authenticate(Some(&token)).is_ok());
+        assert!(fixture.auth.authenticate(Some(&token)).is_ok());
     }
     let forged = format!("{}{}", &token[..token.len() - 2], if token.ends_with("AA") { "BA" } else { "AA" });
     for _ in 0..2 {
-        assert_eq!(
-            bench.auth.authenticate(Some(&forged)).unwrap_err(),
-            AuthRefused::BadSignature,
-            "as often as it comes"
-        );
+        assert_eq!(fixture.auth.authenticate(Some(&forged)).unwrap_err(), AuthError::BadSignature, "each time");
     }
     let subject = claims()["sub"].as_str().unwrap().to_owned();
-    bench.auth.withdraw([(subject, noon() + TimeDelta::hours(1))].into());
-    assert_eq!(bench.auth.authenticate(Some(&token)).unwrap_err(), AuthRefused::Withdrawn);
+    fixture.auth.set_revocations([(subject, noon() + TimeDelta::hours(1))].into());
+    assert_eq!(fixture.auth.authenticate(Some(&token)).unwrap_err(), AuthError::Revoked);
 }
 
 #[tokio::test]
-async fn a_token_of_the_future_is_refused_beyond_the_leeway() {
-    let bench = bench().await;
+async fn rejects_a_future_token_beyond_the_leeway() {
+    let fixture = fixture().await;
     let issued = |at: DateTime<Utc>| sign(&header(), &with("iat", json!(at.timestamp())));
-    assert!(bench.auth.authenticate(Some(&issued(noon() + LEEWAY))).is_ok());
+    assert!(fixture.auth.authenticate(Some(&issued(noon() + LEEWAY))).is_ok());
     let ahead = issued(noon() + LEEWAY + TimeDelta::seconds(1));
-    assert_eq!(bench.auth.authenticate(Some(&ahead)).unwrap_err(), AuthRefused::NotYet);
-    bench.clock.advance(TimeDelta::seconds(1));
-    assert!(bench.auth.authenticate(Some(&ahead)).is_ok());
+    assert_eq!(fixture.auth.authenticate(Some(&ahead)).unwrap_err(), AuthError::NotYetValid);
+    fixture.clock.advance(TimeDelta::seconds(1));
+    assert!(fixture.auth.authenticate(Some(&ahead)).is_ok());
 }
 
 #[tokio::test]
-async fn a_withdrawal_reaches_whole_seconds_of_issue() {
-    let bench = bench().await;
+async fn a_revocation_covers_whole_seconds_of_issue() {
+    let fixture = fixture().await;
     let moment = noon() + TimeDelta::milliseconds(900);
-    bench.auth.withdraw([("ana".to_owned(), moment)].into());
-    bench.clock.advance(TimeDelta::seconds(2));
+    fixture.auth.set_revocations([("ana".to_owned(), moment)].into());
+    fixture.clock.advance(TimeDelta::seconds(2));
     let issued = |seconds| sign(&header(), &with("iat", json!((noon() + TimeDelta::seconds(seconds)).timestamp())));
-    let is_taken = |token: String| match bench.auth.authenticate(Some(&token)) {
+    let is_accepted = |token: String| match fixture.auth.authenticate(Some(&token)) {
         Ok(_) => true,
-        Err(refused) => {
-            assert_eq!(refused, AuthRefused::Withdrawn);
+        Err(error) => {
+            assert_eq!(error, AuthError::Revoked);
             false
         }
     };
-    assert!(!is_taken(issued(-1)));
-    assert!(!is_taken(issued(0)), "of the same second it may be older or newer: it counts as older");
-    assert!(is_taken(issued(1)));
-    assert!(!is_taken(sign(&header(), &without("iat"))), "so does one that does not say when it was issued");
-    bench.auth.withdraw([("ana".to_owned(), noon())].into());
-    assert!(!is_taken(issued(0)));
+    assert!(!is_accepted(issued(-1)));
+    assert!(!is_accepted(issued(0)), "the same second counts as covered");
+    assert!(is_accepted(issued(1)));
+    assert!(!is_accepted(sign(&header(), &without("iat"))), "and so does a token without iat");
+    fixture.auth.set_revocations([("ana".to_owned(), noon())].into());
+    assert!(!is_accepted(issued(0)));
 }
 
 #[tokio::test]
-async fn the_development_key_is_made_once_and_only_where_it_may_be() {
+async fn creates_the_development_key_once_and_only_without_a_jwks() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(&[("KEZDESU_DATA_DIR", dir.path().to_str().unwrap())]);
     let request = TokenRequest {
@@ -217,7 +212,7 @@ async fn the_development_key_is_made_once_and_only_where_it_may_be() {
         roles: vec![Role::Moderator, Role::Connector],
         region: Some("103200000".parse().unwrap()),
         agency: None,
-        imports: ImportGrant { platform: Some(Platform::Vk), broadcast: broadcast_id(BROADCAST) },
+        imports: ImportGrant { platform: Some(Platform::Vk), broadcast: parse_broadcast_id(BROADCAST) },
         ttl: parse_ttl("8h").unwrap(),
     };
     let token = format!("Bearer {}", mint(&settings, &request, noon()).unwrap());

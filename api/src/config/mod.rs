@@ -1,11 +1,11 @@
-//! Settings: read once, checked at the start, never printed where they are secret.
+//! Configuration: read once, validated at startup, secrets never printed.
 
 mod parse;
+mod raw;
 mod secret;
 mod settings;
-mod texts;
 
 pub use parse::{from_environment, load};
+pub use raw::SettingError;
 pub use secret::Secret;
 pub use settings::{Environment, LogFormat, SETTINGS, Safelist, Setting, Settings, settings_table};
-pub use texts::BadSetting;

@@ -1,18 +1,18 @@
-//! Values that must not be seen.
+//! Secret values.
 
 use std::fmt;
 
-/// A value that no log and no message shows.
+/// A value that is redacted in debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret<T>(T);
 
 impl<T> Secret<T> {
-    /// Hides a value.
+    /// Wraps a secret.
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value, for whoever really needs it.
+    /// Returns the secret itself.
     pub const fn reveal(&self) -> &T {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! What can be set.
+//! The settings and their documentation.
 
 use std::{
     net::SocketAddr,
@@ -11,245 +11,239 @@ use ipnet::IpNet;
 
 use crate::{config::Secret, domain::norms::Norms};
 
-/// One setting: its name after `KEZDESU_`, its default as text, what it is for.
+/// The documentation of a setting.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Name of the environment variable; in a file, the part after `KEZDESU_` in small letters.
+    /// The name of the environment variable. In the file, the lowercase part after `KEZDESU_`.
     pub name: &'static str,
-    /// What holds unless it is set.
+    /// The default, as text.
     pub default: &'static str,
-    /// What it is for.
-    pub what: &'static str,
+    /// What it controls.
+    pub description: &'static str,
 }
 
-const fn setting(name: &'static str, default: &'static str, what: &'static str) -> Setting {
-    Setting { name, default, what }
+const fn setting(name: &'static str, default: &'static str, description: &'static str) -> Setting {
+    Setting { name, default, description }
 }
 
-/// Every setting there is.
+/// All settings.
 pub const SETTINGS: &[Setting] = &[
     setting("KEZDESU_LISTEN", "127.0.0.1:8080", "Address of the API."),
     setting("KEZDESU_OPS_LISTEN", "127.0.0.1:9090", "Address of health, readiness and metrics."),
     setting(
         "KEZDESU_ENVIRONMENT",
         "development",
-        "`development` or `production`; production has no GraphiQL and no introspection, and needs `KEZDESU_JWKS`.",
+        "`development` or `production`. Production serves no GraphiQL and no introspection, and requires `KEZDESU_JWKS`.",
     ),
     setting(
         "KEZDESU_LAME_DUCK",
         "5 in production, else 0",
-        "How many seconds `/readyz` says that the end is near, while everything is still taken, before it begins; 0 to 300.",
+        "Seconds to report not-ready before draining starts, 0 to 300. Requests are still accepted meanwhile.",
     ),
-    setting("KEZDESU_DATA_DIR", "./data", "Where the embedded database and the development key lie."),
+    setting("KEZDESU_DATA_DIR", "./data", "Directory of the embedded database and the development key."),
     setting("KEZDESU_DATABASE_URL", "SQLite in `KEZDESU_DATA_DIR`", "`postgres://…` or `sqlite:…`."),
     setting(
         "KEZDESU_DATABASE_CONNECTIONS",
         "16",
-        "How many connections to the database, 2 to 500; half of them are kept for commands and feeds, so that queries cannot take them.",
+        "Maximum number of database connections, 2 to 500. Half of them are reserved for commands and feeds.",
     ),
-    setting("KEZDESU_REDIS_URL", "none", "`redis://…` or `rediss://…`; needed where several replicas run."),
-    setting("KEZDESU_REDIS_PREFIX", "kezdesu", "Prefix of the channels in Redis."),
+    setting("KEZDESU_REDIS_URL", "none", "`redis://…` or `rediss://…`. Required with more than one replica."),
+    setting("KEZDESU_REDIS_PREFIX", "kezdesu", "Prefix of the Redis channels."),
     setting(
         "KEZDESU_JWKS",
         "none",
-        "File or `https://` address of the keys that sign tokens; without it a development key is made.",
+        "File or `https://` URL of the JWKS that verifies tokens. Without it, a development key is created.",
     ),
-    setting("KEZDESU_JWT_ISSUER", "kezdesu-dev", "The `iss` that tokens must have; required with `KEZDESU_JWKS`."),
-    setting("KEZDESU_JWT_AUDIENCE", "kezdesu", "The `aud` that tokens must have; required with `KEZDESU_JWKS`."),
+    setting("KEZDESU_JWT_ISSUER", "kezdesu-dev", "Required `iss` of tokens. Must be set with `KEZDESU_JWKS`."),
+    setting("KEZDESU_JWT_AUDIENCE", "kezdesu", "Required `aud` of tokens. Must be set with `KEZDESU_JWKS`."),
     setting(
         "KEZDESU_ALLOWED_ORIGINS",
         "none",
-        "Origins of web pages that may use the API, with commas between; the service's own pages always may.",
+        "Comma-separated origins of web pages that may use the API. The service's own pages always may.",
     ),
     setting(
         "KEZDESU_HOSTS",
         "any in production, else none",
-        "Host names under which the service is reached, with commas between; `*` is any. Addresses, `localhost` and names without a dot always are.",
+        "Comma-separated host names that are served; `*` means any. Addresses, `localhost` and names without a dot are always served.",
     ),
     setting(
         "KEZDESU_NORM_SETS",
         "decree-2022",
-        "Norm sets of the decree that are in force, with commas between: `decree-2022`, `decree-2024`.",
+        "Comma-separated norm sets of the decree in force: `decree-2022`, `decree-2024`.",
     ),
-    setting(
-        "KEZDESU_KEEP_EVENTS",
-        "100000",
-        "How many events of each feed are kept for those who come back, 100 or more.",
-    ),
-    setting("KEZDESU_MAX_BODY_BYTES", "1048576", "How large a request may be, 1024 or more."),
-    setting("KEZDESU_SOCKET_OPERATIONS", "20", "How many operations a WebSocket may run at once, 1 to 10000."),
+    setting("KEZDESU_KEEP_EVENTS", "100000", "Number of events kept in each feed for resuming clients, at least 100."),
+    setting("KEZDESU_MAX_BODY_BYTES", "1048576", "Maximum size of a request body in bytes, at least 1024."),
+    setting("KEZDESU_SOCKET_OPERATIONS", "20", "Maximum number of concurrent operations on a WebSocket, 1 to 10000."),
     setting(
         "KEZDESU_GATEWAYS",
         "none",
-        "Addresses or networks from which only gateways ask, with commas between; the subscribers of one share a socket.",
+        "Comma-separated addresses or networks of federation gateways, whose subscribers share a socket.",
     ),
     setting(
         "KEZDESU_GATEWAY_OPERATIONS",
         "10000",
-        "How many operations a gateway's WebSocket may run at once, 1 to 10000.",
+        "Maximum number of concurrent operations on a gateway's WebSocket, 1 to 10000.",
     ),
     setting(
         "KEZDESU_TRUSTED_PROXIES",
         "none",
-        "Networks of the proxies in front, such as `10.0.0.0/8`, with commas between; only they say by `X-Forwarded-For` who asks.",
+        "Comma-separated networks of trusted proxies, such as `10.0.0.0/8`. Only their `X-Forwarded-For` is believed.",
     ),
     setting(
         "KEZDESU_PERSON_A_MINUTE",
         "60",
-        "How many posts, how many votes, and how many other mutations a person may send a minute at one replica; 0 is any number.",
+        "Posts, votes and other mutations a minute for a person, each counted apart and per replica; 0 means no limit.",
     ),
     setting(
         "KEZDESU_ADDRESS_A_MINUTE",
         "3000",
-        "The same for an address: many phones of one network may share it. Behind a proxy set `KEZDESU_TRUSTED_PROXIES`.",
+        "The same for an address, which many phones of one network may share. Behind a proxy, set `KEZDESU_TRUSTED_PROXIES`.",
     ),
     setting(
         "KEZDESU_PERSON_COST_A_MINUTE",
         "200000",
-        "How many cost units a person's operations may come to a minute at one replica, and at once; 0 is any number.",
+        "Cost units a minute for a person, per replica; also the burst size. 0 means no limit.",
     ),
     setting(
         "KEZDESU_ADDRESS_COST_A_MINUTE",
         "1000000",
-        "The same for an address; the addresses of `KEZDESU_GATEWAYS` are not limited.",
+        "The same for an address. The addresses of `KEZDESU_GATEWAYS` are exempt.",
     ),
     setting(
         "KEZDESU_CONCURRENT_OPERATIONS",
         "256",
-        "How many queries, and how many mutations, run at once at one replica, up to 65535; 0 is any number.",
+        "Maximum number of concurrent queries, and of mutations, per replica, up to 65535; 0 means no limit.",
     ),
     setting(
         "KEZDESU_ADDRESS_CONNECTIONS",
         "15000",
-        "How many connections an address may have open, of IPv6 a /64 network; 0 is any number. Behind a proxy set `KEZDESU_TRUSTED_PROXIES`.",
+        "Maximum number of open connections of an address, for IPv6 of a /64 network; 0 means no limit. Behind a proxy, set `KEZDESU_TRUSTED_PROXIES`.",
     ),
-    setting("KEZDESU_OPERATIONS", "none", "A file of persisted operations, in the format of Apollo's manifest."),
+    setting("KEZDESU_OPERATIONS", "none", "File of persisted operations, in Apollo's manifest format."),
     setting(
         "KEZDESU_SAFELIST",
         "off",
-        "`off` or `public`; with `public`, the anonymous and citizens run only what `KEZDESU_OPERATIONS` lists.",
+        "`off` or `public`. With `public`, anonymous viewers and citizens may run only the operations of `KEZDESU_OPERATIONS`.",
     ),
-    setting("KEZDESU_LOG", "info", "What is logged, as a filter of `tracing`."),
+    setting("KEZDESU_LOG", "info", "Log filter, in the syntax of `tracing`."),
     setting("KEZDESU_LOG_FORMAT", "text", "`text` or `json`."),
     setting(
         "KEZDESU_OTLP",
         "none",
-        "Address of an OpenTelemetry collector (OTLP over HTTP), such as `http://collector:4318` or `https://otlp.example`.",
+        "URL of an OpenTelemetry collector (OTLP over HTTP), such as `http://collector:4318` or `https://otlp.example`.",
     ),
-    setting(
-        "KEZDESU_CONFIG",
-        "none",
-        "A TOML file of settings; the environment goes before it, but for variables that are empty.",
-    ),
+    setting("KEZDESU_CONFIG", "none", "TOML file of settings. Non-empty environment variables take precedence."),
 ];
 
-/// Whether the service is for those who build on it or for everyone.
+/// The environment that the service runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {
-    /// GraphiQL, introspection, a development key.
+    /// GraphiQL, introspection and the development key are available.
     Development,
-    /// None of these.
+    /// They are not.
     Production,
 }
 
-/// Whose operations must be listed.
+/// Whose operations must be on the safelist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Safelist {
     /// Nobody's.
     Off,
-    /// Those of the anonymous and of citizens.
+    /// Those of anonymous viewers and citizens.
     Public,
 }
 
-/// How log lines look.
+/// The log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable.
     Text,
-    /// For programs.
+    /// JSON lines.
     Json,
 }
 
-/// Checked settings.
+/// Validated settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Address of the API.
+    /// Listen address of the API.
     pub listen: SocketAddr,
-    /// Address of health, readiness and metrics.
+    /// Listen address of health, readiness and metrics.
     pub ops_listen: SocketAddr,
-    /// For whom the service is.
+    /// The environment.
     pub environment: Environment,
-    /// How long the service says that its end is near before it begins.
-    pub lame_duck: TimeDelta,
-    /// Where files lie.
+    /// How long to report not-ready before draining starts.
+    pub shutdown_delay: TimeDelta,
+    /// Directory of data files.
     pub data_dir: PathBuf,
-    /// The database.
+    /// URL of the database.
     pub database_url: Secret<String>,
-    /// How many connections to it.
+    /// Maximum number of database connections.
     pub database_connections: u32,
-    /// The Redis that joins replicas.
+    /// URL of the Redis that connects the replicas.
     pub redis_url: Option<Secret<String>>,
-    /// Prefix of its channels.
+    /// Prefix of the Redis channels.
     pub redis_prefix: String,
-    /// Where the keys are.
+    /// File or URL of the JWKS.
     pub jwks: Option<String>,
-    /// The `iss` of tokens.
+    /// Required `iss` of tokens.
     pub jwt_issuer: String,
-    /// The `aud` of tokens.
+    /// Required `aud` of tokens.
     pub jwt_audience: String,
     /// Origins of web pages that may use the API.
     pub allowed_origins: Vec<String>,
-    /// Host names under which the service is reached; none: any.
+    /// Host names that are served; `None` means any.
     pub hosts: Option<Vec<String>>,
-    /// The norms in force.
+    /// The norm sets in force.
     pub norms: Norms,
-    /// How many events of a feed are kept.
+    /// Number of events kept in each feed.
     pub keep_events: i64,
-    /// How large a request may be, in bytes.
+    /// Maximum size of a request body, in bytes.
     pub max_body_bytes: usize,
-    /// How many operations a socket may run.
+    /// Maximum number of concurrent operations on a socket.
     pub socket_operations: usize,
-    /// Networks from which only gateways ask.
+    /// Networks of federation gateways.
     pub gateways: Vec<IpNet>,
-    /// How many operations a gateway's socket may run.
+    /// Maximum number of concurrent operations on a gateway's socket.
     pub gateway_operations: usize,
-    /// Networks of the proxies in front.
+    /// Networks of trusted proxies.
     pub trusted_proxies: Vec<IpNet>,
-    /// How many posts, votes or other mutations a person may send a minute; none: any number.
+    /// Posts, votes and other mutations a minute for a person, each counted apart; `None` means no limit.
     pub person_a_minute: Option<NonZeroU32>,
     /// The same for an address.
     pub address_a_minute: Option<NonZeroU32>,
-    /// How many cost units a person's operations may come to a minute; none: any number.
+    /// Cost units a minute for a person; `None` means no limit.
     pub person_cost_a_minute: Option<NonZeroU32>,
     /// The same for an address.
     pub address_cost_a_minute: Option<NonZeroU32>,
-    /// How many queries, and how many mutations, run at once; none: any number.
+    /// Maximum number of concurrent queries, and of mutations; `None` means no limit.
     pub concurrent_operations: Option<NonZeroUsize>,
-    /// How many connections an address may have open; none: any number.
+    /// Maximum number of open connections of an address; `None` means no limit.
     pub address_connections: Option<NonZeroU32>,
-    /// A file of persisted operations.
+    /// File of persisted operations.
     pub operations: Option<PathBuf>,
-    /// Whose operations must be listed in it.
+    /// Whose operations must be listed in that file.
     pub safelist: Safelist,
-    /// What is logged.
+    /// The log filter.
     pub log: String,
-    /// How log lines look.
+    /// The log format.
     pub log_format: LogFormat,
-    /// Where traces are sent.
+    /// URL of the OpenTelemetry collector.
     pub otlp: Option<String>,
 }
 
 impl Settings {
-    /// Whether the database is the embedded one.
+    /// Returns whether the database is the embedded SQLite.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         self.database_url.reveal().starts_with("sqlite:")
     }
 }
 
-/// The table of settings as it stands in the operator's handbook.
+/// Returns the table of settings for `docs/operations.md`.
 #[must_use]
 pub fn settings_table() -> String {
-    let rows = SETTINGS.iter().map(|one| format!("| `{}` | {} | {} |\n", one.name, one.default, one.what));
-    format!("| setting | default | what it is for |\n|---|---|---|\n{}", rows.collect::<String>())
+    let rows = SETTINGS
+        .iter()
+        .map(|setting| format!("| `{}` | {} | {} |\n", setting.name, setting.default, setting.description));
+    format!("| setting | default | description |\n|---|---|---|\n{}", rows.collect::<String>())
 }

@@ -247,7 +247,7 @@ async fn respond(state: &HttpState, headers: &HeaderMap, operation: HttpOperatio
     if state.lifecycle.is_draining() {
         return reject(ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL", "error-draining", language));
     }
-    let session_end = state.auth.end_of(&authenticated);
+    let session_end = state.auth.session_end(&authenticated);
     let caller = Caller { viewer: authenticated.viewer, language, address: client.address };
     let viewer = Some(access_log::viewer_kind(&caller.viewer));
     let reject = |response: ErrorResponse| ErrorResponse { format, viewer, ..response }.into_response();

@@ -84,8 +84,8 @@ fn compression() -> CompressionLayer<impl Predicate> {
 /// Middleware: when the token names an unknown key, waits briefly for a refresh of the keys.
 async fn refresh_unknown_key(State(auth): State<Arc<Authenticator>>, request: Request, next: Next) -> Response {
     let authorization = request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str);
-    if auth.lacks_key_of(authorization.and_then(Result::ok)) {
-        auth.look_for_key().await;
+    if auth.names_unknown_key(authorization.and_then(Result::ok)) {
+        auth.refresh_unknown_key().await;
     }
     next.run(request).await
 }

@@ -127,7 +127,7 @@ async fn watch_withdrawals(app: Arc<App>, auth: Arc<Authenticator>) {
         let result = async {
             let revision = app.store.revocations_revision().await?;
             if known != Some(revision) {
-                auth.withdraw(app.store.revocations().await?);
+                auth.set_revocations(app.store.revocations().await?);
                 known = Some(revision);
             }
             Ok::<_, StoreError>(())
@@ -143,13 +143,13 @@ async fn refresh_keys(app: Arc<App>, auth: Arc<Authenticator>) {
     loop {
         let wanted = tokio::select! {
             () = sleep(app.clock.as_ref(), MINUTE) => false,
-            () = auth.key_is_wanted() => true,
+            () = auth.refresh_requested() => true,
         };
         if let Err(error) = auth.refresh().await {
             tracing::warn!(%error, "the keys cannot be read anew: the old ones stay");
         }
         if wanted {
-            auth.key_was_looked_for();
+            auth.refresh_done();
         }
     }
 }

@@ -285,7 +285,7 @@ impl Session {
             tracing::debug!(reason = %refused, "rejected a token");
             CloseReason::Forbidden
         })?;
-        self.deadline = LazyTimer::new(self.http.auth.end_of(&known));
+        self.deadline = LazyTimer::new(self.http.auth.session_end(&known));
         self.caller.viewer = known.viewer;
         self.protocol.acknowledge();
         Ok(json!({ "type": "connection_ack" }).to_string())

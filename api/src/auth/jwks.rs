@@ -1,4 +1,4 @@
-//! The keys that sign tokens, each pinned to one algorithm.
+//! The JSON Web Key Set that verifies tokens. Each key is pinned to one algorithm.
 
 use std::collections::HashMap;
 
@@ -9,54 +9,54 @@ use jsonwebtoken::{
 };
 use sha2::{Digest, Sha256};
 
-/// RSA keys of fewer bits are within reach of those who can pay for it (RFC 7518, 3.3).
-const FEWEST_RSA_BITS: usize = 2048;
+/// Minimum size of RSA keys (RFC 7518, section 3.3).
+const MIN_RSA_BITS: usize = 2048;
 
-/// Why keys cannot be had.
+/// Why the keys are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file cannot be read.
     #[error("KEZDESU_JWKS: the file cannot be read")]
     File(#[source] std::io::Error),
-    /// The address is one that anybody on the way could answer for.
+    /// The URL is not HTTPS, which production requires.
     #[error("KEZDESU_JWKS: in production the address must begin with https://")]
     Plain,
-    /// The address does not answer.
+    /// Fetching the URL failed.
     #[error("KEZDESU_JWKS: the address does not answer with keys")]
     Fetch(#[source] reqwest::Error),
-    /// The answer does not end where a set of keys would.
+    /// The response exceeds the size limit.
     #[error("KEZDESU_JWKS: the address answers with more than a set of keys can be")]
     TooLarge,
-    /// What is there is no JWKS.
+    /// The content is not a JWKS.
     #[error("KEZDESU_JWKS: this is not a set of keys")]
     Format(#[source] serde_json::Error),
-    /// There is no key that can be used.
+    /// The set contains no usable key.
     #[error("KEZDESU_JWKS: no key with a kid and an algorithm that is allowed")]
     None,
-    /// The only keys are ones that can be broken.
+    /// The only keys are RSA keys that are too small.
     #[error("KEZDESU_JWKS: an RSA key must have 2,048 bits or more, and there is no other key that can be used")]
     Weak,
-    /// The development key cannot be made or read.
+    /// The development key cannot be created or read.
     #[error("KEZDESU_DATA_DIR: the development key cannot be kept there")]
     Development(#[source] std::io::Error),
 }
 
-/// A key with the one algorithm it may be used with.
+/// A key, pinned to one algorithm.
 #[derive(Clone)]
 pub(in crate::auth) struct Key {
     pub(in crate::auth) algorithm: Algorithm,
     pub(in crate::auth) key: DecodingKey,
-    /// Tells it from another that is later given the same name.
-    pub(in crate::auth) print: Print,
+    /// Distinguishes it from a later key with the same `kid`.
+    pub(in crate::auth) fingerprint: Fingerprint,
 }
 
-/// What tells keys apart.
-pub(in crate::auth) type Print = [u8; 32];
+/// The digest of a key and its algorithm.
+pub(in crate::auth) type Fingerprint = [u8; 32];
 
-/// Keys by their `kid`.
+/// Keys by `kid`.
 pub(in crate::auth) type Keys = HashMap<String, Key>;
 
-/// Reads a JWKS. Keys that cannot be used here are left out; symmetric ones always.
+/// Parses a JWKS. Unusable keys are skipped, symmetric ones always.
 pub(in crate::auth) fn parse(text: &[u8]) -> Result<Keys, KeyError> {
     let set: JwkSet = serde_json::from_slice(text).map_err(KeyError::Format)?;
     let weak = set.keys.iter().filter(|jwk| is_weak(jwk));
@@ -81,17 +81,17 @@ fn usable(jwk: &Jwk) -> Option<(String, Key)> {
     }
     let algorithm = algorithm(jwk)?;
     let key = DecodingKey::from_jwk(jwk).ok()?;
-    let print = Sha256::digest(format!("{algorithm:?} {:?}", jwk.algorithm)).into();
-    Some((jwk.common.key_id.clone()?, Key { algorithm, key, print }))
+    let fingerprint = Sha256::digest(format!("{algorithm:?} {:?}", jwk.algorithm)).into();
+    Some((jwk.common.key_id.clone()?, Key { algorithm, key, fingerprint }))
 }
 
 fn is_weak(jwk: &Jwk) -> bool {
     let AlgorithmParameters::RSA(parameters) = &jwk.algorithm else { return false };
-    // One that cannot be read is left out elsewhere.
+    // An unreadable modulus is rejected by the decoder.
     let Ok(modulus) = URL_SAFE_NO_PAD.decode(&parameters.n) else { return false };
     let mut bytes = modulus.iter().skip_while(|byte| **byte == 0);
     let first = bytes.next().map_or(0, |first| 8 - usize::try_from(first.leading_zeros()).unwrap_or_default());
-    first + 8 * bytes.count() < FEWEST_RSA_BITS
+    first + 8 * bytes.count() < MIN_RSA_BITS
 }
 
 fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
@@ -116,7 +116,7 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
         _ => return None,
     };
     match &jwk.common.key_algorithm {
-        // A key that names none is used as its family is by default.
+        // Without `alg`, the key uses the default algorithm of its family.
         None => family.first().map(|(_, algorithm)| *algorithm),
         Some(wished) => family.iter().find(|(name, _)| name == wished).map(|(_, algorithm)| *algorithm),
     }
