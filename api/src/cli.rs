@@ -15,96 +15,98 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "kezdesu", version)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What can be done.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the API.
     Serve {
-        /// Bring the schema of a PostgreSQL up to date first; the embedded one always is.
+        /// Migrate a PostgreSQL schema first; the embedded database is always migrated
         #[arg(long)]
         migrate: bool,
     },
-    /// Bring the schema of the database up to date.
+    /// Migrate the database schema.
     Migrate,
-    /// Units of the classifier.
+    /// Manage the territorial units.
     #[command(subcommand)]
     Regions(Regions),
-    /// Make a token with the development key.
+    /// Mint a token with the development key.
     Token(TokenArgs),
-    /// Withdraw every token that somebody has been issued until now, and wait until new ones are accepted.
-    WithdrawTokens {
-        /// Whose: the `sub` of the tokens.
+    /// Revoke all tokens issued to a subject until now, and wait until new ones are accepted.
+    #[command(alias = "withdraw-tokens")]
+    RevokeTokens {
+        /// The subject: `sub` of the tokens
         #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         subject: String,
-        /// Do not wait: tokens issued within the next half minute are refused too.
+        /// Do not wait; tokens issued within the next half minute are rejected too
         #[arg(long)]
         no_wait: bool,
     },
-    /// Begin a new epoch of the feeds, after the database was restored from a backup: whoever followed before reads anew.
+    /// Begin a new epoch of the feeds after a restore from a backup; clients then read them anew.
     NewEpoch,
-    /// Copy the embedded database into a new file, while the service goes on.
+    /// Copy the embedded database into a new file, while the service may be running.
     Backup {
-        /// The file to be made.
+        /// The file to create
         file: PathBuf,
     },
-    /// Print the schema of the API.
+    /// Print the GraphQL schema.
     Schema,
-    /// Serve, with meetings and people to look at.
+    /// Serve with demonstration data.
     Demo,
 }
 
-/// Units of the classifier.
+/// Commands for the territorial units.
 #[derive(Debug, Subcommand)]
 pub enum Regions {
-    /// Import an edition from the official file, `.xlsx` or `.csv`.
+    /// Import an edition of the official classifier, `.xlsx` or `.csv`.
     Import {
-        /// The file.
+        /// The file
         file: PathBuf,
-        /// Only say what would change.
+        /// Only report what would change
         #[arg(long)]
         dry_run: bool,
-        /// The day from which the edition holds; today unless told.
+        /// The date from which the edition is valid; today by default
         #[arg(long)]
         dated: Option<NaiveDate>,
-        /// End up to so many units, where more end than in any year: without it such a file is taken for one that was cut off.
+        /// Allow up to this many units to end, if there are more than in any year. Without it, such a file is
+        /// rejected as truncated
         #[arg(long, value_name = "N", default_value_t = 0)]
         allow_ending: usize,
-        /// Take a day that is more than a year ahead.
+        /// Accept a date more than a year ahead
         #[arg(long)]
         allow_far: bool,
     },
 }
 
-/// A token to be made.
+/// Options of a token.
 #[derive(Debug, Args)]
 pub struct TokenArgs {
-    /// What the holder may be; may be given several times.
+    /// A role; may be given several times
     #[arg(long = "role", required = true, value_parser = role)]
     pub roles: Vec<Role>,
-    /// Authority over this unit's subtree.
+    /// The unit whose subtree the roles apply to
     #[arg(long, value_parser = code)]
     pub region: Option<KatoCode>,
-    /// The agency that the holder speaks for.
+    /// The agency that the holder represents
     #[arg(long)]
     pub agency: Option<String>,
-    /// The only platform that a CONNECTOR may import from.
+    /// The only platform that a CONNECTOR may import from
     #[arg(long, value_parser = platform)]
     pub platform: Option<Platform>,
-    /// The only broadcast that a CONNECTOR may import from, `brd_…`.
+    /// The only broadcast that a CONNECTOR may import from, `brd_…`
     #[arg(long, value_parser = broadcast)]
     pub broadcast: Option<BroadcastId>,
-    /// Who the holder is.
+    /// The subject
     #[arg(long, default_value = "developer")]
     pub subject: String,
-    /// The name shown; the subject unless told.
+    /// The display name; the subject by default
     #[arg(long)]
     pub name: Option<String>,
-    /// How long the token lasts: 90s, 30m, 8h, 2d.
+    /// The lifetime: 90s, 30m, 8h, 2d
     #[arg(long, default_value = "8h", value_parser = ttl)]
     pub ttl: TimeDelta,
 }
@@ -133,9 +135,9 @@ fn platform(text: &str) -> Result<Platform, String> {
 }
 
 fn broadcast(text: &str) -> Result<BroadcastId, String> {
-    parse_broadcast_id(text).ok_or_else(|| "the identity of a broadcast, brd_…".to_owned())
+    parse_broadcast_id(text).ok_or_else(|| "the id of a broadcast, brd_…".to_owned())
 }
 
 fn ttl(text: &str) -> Result<TimeDelta, String> {
-    parse_ttl(text).ok_or_else(|| "a time such as 90s, 30m, 8h or 2d, at most 366d".to_owned())
+    parse_ttl(text).ok_or_else(|| "a lifetime such as 90s, 30m, 8h or 2d, at most 366d".to_owned())
 }

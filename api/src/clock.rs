@@ -1,8 +1,9 @@
-//! The one place where time comes from.
+//! Time source. No other module reads the system time.
 //!
-//! Above the domain time is a collaborator; inside the domain it is an argument. A use case reads [`Clock::now`] once,
-//! at its start. The production clock reads the wall clock once, when the process starts, and from then on counts
-//! monotonic time, so that a jump of the wall clock can neither reorder events nor bend the time split.
+//! Above the domain the clock is injected; inside the domain time is an argument. A use case reads
+//! [`Clock::now`] once, at its start. The system clock reads wall time once, when the process starts, and
+//! counts monotonic time from then on. A jump of the wall clock therefore neither reorders events nor
+//! distorts the time split.
 
 use std::{
     collections::BTreeMap,
@@ -21,53 +22,55 @@ use tokio::sync::oneshot;
 
 use crate::domain::announcement;
 
-/// A wait for a moment of some clock.
+/// A future that completes at an instant of some clock.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A source of time. All moments are whole milliseconds, as stored and as counted by the time split.
+/// A source of time, with the millisecond precision of the database and the time split.
 pub trait Clock: Send + Sync + 'static {
-    /// The present moment.
+    /// Returns the current time.
     fn now(&self) -> DateTime<Utc>;
-    /// Completes when [`Clock::now`] has reached `at`; at once if it already has.
+    /// Completes when [`Clock::now`] reaches `at`; immediately if it already has.
     fn sleep_until(&self, at: DateTime<Utc>) -> Sleep;
-    /// Follows the clock that all replicas share, of which this one was found to be `ahead` (behind, if negative).
+    /// Corrects the clock towards the one that all replicas share, of which it is `ahead` (behind, if
+    /// negative).
     fn correct(&self, _ahead: TimeDelta) {}
 }
 
-/// Waits for `span` of the given clock's time.
+/// Sleeps for `span` by the given clock.
 pub fn sleep(clock: &dyn Clock, span: TimeDelta) -> Sleep {
     clock.sleep_until(clock.now() + span)
 }
 
-/// The calendar date in Asia/Almaty, by which the decree's duties are judged.
+/// Returns the calendar date in Asia/Almaty, by which the decree's deadlines are judged.
 #[must_use]
 pub fn almaty_date(at: DateTime<Utc>) -> NaiveDate {
     announcement::date(at)
 }
 
-/// Production time: the wall clock at the start of the process plus monotonic time since.
+/// The system clock: wall time at process start plus monotonic time since.
 #[derive(Debug)]
 pub struct SystemClock {
     wall: DateTime<Utc>,
     started: Instant,
-    /// How far it was found to be ahead of the shared clock, in milliseconds.
+    /// The accumulated correction in milliseconds.
     ahead: AtomicI64,
 }
 
-/// A difference of more than this is corrected at once; less is drift, and is followed in small steps.
-const DRIFT: i64 = 1_000;
-/// How much drift is corrected at a time, in milliseconds.
-const STEP: i64 = 20;
+/// Differences above this many milliseconds are corrected at once; smaller ones are drift and are corrected
+/// gradually.
+const MAX_DRIFT: i64 = 1_000;
+/// Maximum correction of drift at a time, in milliseconds.
+const MAX_STEP: i64 = 20;
 
 impl SystemClock {
-    /// Anchors the clock at the present wall time.
+    /// Starts a clock at the current wall time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the clock itself")]
     pub fn start() -> Arc<Self> {
         Self::showing(Utc::now())
     }
 
-    /// A clock that shows `wall` now, whatever the machine's shows.
+    /// Starts a clock at `wall`, whatever the machine's clock shows.
     #[must_use]
     pub fn showing(wall: DateTime<Utc>) -> Arc<Self> {
         Arc::new(Self { wall, started: Instant::now(), ahead: AtomicI64::new(0) })
@@ -83,22 +86,22 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "the clock itself")]
     fn sleep_until(&self, at: DateTime<Utc>) -> Sleep {
-        // One millisecond more, because `now` is cut down to whole ones.
+        // One millisecond more, because `now` truncates to milliseconds.
         let span = (at - self.now()).to_std().map_or(Duration::ZERO, |span| span + Duration::from_millis(1));
         Box::pin(tokio::time::sleep(span))
     }
 
     fn correct(&self, ahead: TimeDelta) {
         let ahead = ahead.num_milliseconds();
-        let step = if ahead.abs() > DRIFT { ahead } else { ahead.clamp(-STEP, STEP) };
+        let step = if ahead.abs() > MAX_DRIFT { ahead } else { ahead.clamp(-MAX_STEP, MAX_STEP) };
         self.ahead.fetch_add(step, Ordering::Relaxed);
-        if step.abs() > DRIFT {
-            tracing::warn!(ahead_ms = ahead, "this machine's clock is wrong: the database's is followed");
+        if step.abs() > MAX_DRIFT {
+            tracing::warn!(ahead_ms = ahead, "the system clock is wrong: following the database's clock");
         }
     }
 }
 
-/// A clock that stands still until it is told to move. For tests and demonstrations.
+/// A clock that moves only when told to. For tests and demonstrations.
 #[derive(Debug)]
 pub struct ManualClock {
     state: Mutex<ManualState>,
@@ -111,13 +114,13 @@ struct ManualState {
 }
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// Creates a clock that shows `now`.
     #[must_use]
     pub fn at(now: DateTime<Utc>) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(ManualState { now: now.trunc_subsecs(3), sleepers: BTreeMap::new() }) })
     }
 
-    /// Moves time by `span` (back if negative) and wakes exactly those whose moment has come.
+    /// Advances time by `span` (back if negative) and wakes the sleepers whose time has come.
     pub fn advance(&self, span: TimeDelta) {
         let mut state = self.state.lock();
         state.now = (state.now + span).trunc_subsecs(3);
@@ -126,12 +129,12 @@ impl ManualClock {
         let due = std::mem::replace(&mut state.sleepers, later);
         drop(state);
         for waker in due.into_values().flatten() {
-            // A sleeper that has gone away needs no waking.
+            // An error means that the sleeper is gone.
             let _ = waker.send(());
         }
     }
 
-    /// Moves time to `at`.
+    /// Sets the time to `at`.
     pub fn set(&self, at: DateTime<Utc>) {
         let span = at - self.state.lock().now;
         self.advance(span);
@@ -151,7 +154,7 @@ impl Clock for ManualClock {
         let (wake, woken) = oneshot::channel();
         state.sleepers.entry(at).or_default().push(wake);
         Box::pin(async move {
-            // An error means that the clock is gone, and with it the wait.
+            // An error means that the clock is gone; then the sleep is over too.
             let _ = woken.await;
         })
     }
@@ -162,7 +165,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_manual_clock_wakes_exactly_those_whose_time_has_come() {
+    async fn a_manual_clock_wakes_only_sleepers_that_are_due() {
         let start = DateTime::UNIX_EPOCH;
         let clock = ManualClock::at(start);
         let mut early = clock.sleep_until(start + TimeDelta::seconds(5));

@@ -1,4 +1,4 @@
-//! The one place where fresh identities come from.
+//! Generates ids. No other module creates random UUIDs.
 
 use std::sync::{
     Arc,
@@ -8,18 +8,18 @@ use std::sync::{
 use chrono::{DateTime, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// A source of identities that sort by the time they were made.
+/// A source of ids that sort by creation time.
 pub trait IdGen: Send + Sync + 'static {
-    /// A fresh identity, made at `now`.
+    /// Returns a new id, created at `now`.
     fn next(&self, now: DateTime<Utc>) -> Uuid;
 }
 
-/// Version 7 UUIDs; within one millisecond they still rise.
+/// UUIDs of version 7, monotonic within a millisecond.
 #[derive(Debug, Default)]
 pub struct RandomIds(parking_lot::Mutex<ContextV7>);
 
 impl RandomIds {
-    /// A generator for one process.
+    /// Creates the generator of a process.
     #[must_use]
     pub fn start() -> Arc<Self> {
         Arc::new(Self(parking_lot::Mutex::new(ContextV7::new())))
@@ -33,7 +33,7 @@ impl IdGen for RandomIds {
     }
 }
 
-/// 1, 2, 3 … so that tests can name what will be made.
+/// Counts 1, 2, 3 …, so that tests can predict ids.
 #[derive(Debug, Default)]
 pub struct CountingIds(AtomicU64);
 

@@ -1,65 +1,66 @@
-//! The life of a process: background work that must not die unseen, and an end that loses nothing.
+//! Process lifecycle: background tasks that must not die unnoticed, and a graceful shutdown.
 
 use std::future::Future;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Says when to stop, and waits for what still runs.
+/// Coordinates shutdown, and tracks the tasks to wait for.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
-    announced: CancellationToken,
+    shutting_down: CancellationToken,
     drain: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Lifecycle {
-    /// Says that the end is near, so that whoever sends us work sends it elsewhere. What still comes is taken.
-    pub fn announce_end(&self) {
-        self.announced.cancel();
+    /// Begins the shutdown: readiness turns off, so that load balancers send requests elsewhere. Requests are
+    /// still accepted.
+    pub fn begin_shutdown(&self) {
+        self.shutting_down.cancel();
     }
 
-    /// Whether the end is near, or has begun.
+    /// Returns whether shutdown or draining has begun.
     #[must_use]
-    pub fn is_ending(&self) -> bool {
-        self.announced.is_cancelled() || self.drain.is_cancelled()
+    pub fn is_shutting_down(&self) -> bool {
+        self.shutting_down.is_cancelled() || self.drain.is_cancelled()
     }
 
-    /// Begins the end: nothing new is taken, sockets are closed, what is under way is finished.
+    /// Starts draining: nothing new is accepted, sockets close, requests in flight finish.
     pub fn begin_drain(&self) {
         self.drain.cancel();
     }
 
-    /// Whether the end has begun.
+    /// Returns whether draining has started.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.drain.is_cancelled()
     }
 
-    /// Completes when the end begins.
+    /// Completes when draining starts.
     pub async fn draining(&self) {
         self.drain.cancelled().await;
     }
 
-    /// Runs background work until the end. Work that returns or panics before that begins the end: a service that is half
-    /// alive helps nobody.
-    pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-        let life = self.clone();
+    /// Runs a background task until the shutdown. If the task returns or panics before, draining starts: a
+    /// half-working service must not go on.
+    pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let lifecycle = self.clone();
         self.tasks.spawn(async move {
-            let _guard = EndGuard { name, life: life.clone() };
+            let _guard = TaskGuard { name, lifecycle: lifecycle.clone() };
             tokio::select! {
-                () = life.stop.cancelled() => {}
-                () = work => {}
+                () = lifecycle.stop.cancelled() => {}
+                () = task => {}
             }
         });
     }
 
-    /// Runs something that ends by itself, and that the end waits for.
-    pub fn track(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(work);
+    /// Runs a task that ends by itself and that shutdown waits for.
+    pub fn track(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
-    /// Stops the background work and waits for everything that was spawned.
+    /// Stops the background tasks and waits for all tasks.
     pub async fn finish(&self) {
         self.drain.cancel();
         self.stop.cancel();
@@ -68,16 +69,16 @@ impl Lifecycle {
     }
 }
 
-struct EndGuard {
+struct TaskGuard {
     name: &'static str,
-    life: Lifecycle,
+    lifecycle: Lifecycle,
 }
 
-impl Drop for EndGuard {
+impl Drop for TaskGuard {
     fn drop(&mut self) {
-        if !self.life.stop.is_cancelled() {
-            tracing::error!(task = self.name, "background work has ended by itself: the service stops");
-            self.life.begin_drain();
+        if !self.lifecycle.stop.is_cancelled() {
+            tracing::error!(task = self.name, "a background task ended unexpectedly: shutting down");
+            self.lifecycle.begin_drain();
         }
     }
 }
@@ -87,30 +88,30 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_that_dies_begins_the_end() {
-        let life = Lifecycle::default();
-        life.spawn("dies", async { panic!("for the test") });
-        life.draining().await;
-        life.finish().await;
+    async fn a_task_that_dies_starts_draining() {
+        let lifecycle = Lifecycle::default();
+        lifecycle.spawn("dies", async { panic!("for the test") });
+        lifecycle.draining().await;
+        lifecycle.finish().await;
     }
 
     #[tokio::test]
-    async fn an_announced_end_has_not_begun() {
-        let life = Lifecycle::default();
-        assert!(!life.is_ending());
-        life.announce_end();
-        assert!(life.is_ending() && !life.is_draining());
+    async fn shutdown_begins_before_draining() {
+        let lifecycle = Lifecycle::default();
+        assert!(!lifecycle.is_shutting_down());
+        lifecycle.begin_shutdown();
+        assert!(lifecycle.is_shutting_down() && !lifecycle.is_draining());
         let other = Lifecycle::default();
         other.begin_drain();
-        assert!(other.is_ending(), "one that has begun unannounced is an end too");
+        assert!(other.is_shutting_down(), "draining without notice is a shutdown too");
     }
 
     #[tokio::test]
-    async fn the_end_stops_the_work_and_waits_for_it() {
-        let life = Lifecycle::default();
-        life.spawn("goes on", std::future::pending());
-        assert!(!life.is_draining());
-        life.finish().await;
-        assert!(life.is_draining());
+    async fn finish_stops_tasks_and_waits_for_them() {
+        let lifecycle = Lifecycle::default();
+        lifecycle.spawn("goes on", std::future::pending());
+        assert!(!lifecycle.is_draining());
+        lifecycle.finish().await;
+        assert!(lifecycle.is_draining());
     }
 }

@@ -1,8 +1,8 @@
-//! What counts as one address.
+//! Groups addresses by network, for limits per address.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Returns what counts as one address: of IPv6 the /64 network, since a household has as many addresses in it as it likes.
+/// Returns the address that limits count: an IPv4 address, or the /64 network of an IPv6 address.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

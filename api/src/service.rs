@@ -1,4 +1,4 @@
-//! The service: everything wired together, from its listeners to its end.
+//! The service: wires everything together, from listeners to shutdown.
 
 use std::{
     fs::{DirBuilder, OpenOptions, Permissions},
@@ -33,52 +33,52 @@ use crate::{
     telemetry, tls,
 };
 
-/// How long work that no request waits for may take to finish once the end has begun.
-const FINISH: Duration = Duration::from_secs(2);
-/// How long the operator's listener, and then the database's connections, may take to close.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long tasks may take to finish once all requests are done.
+const TASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the operations listener, and then the database pool, may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a service is made of.
+/// What is needed to start a service.
 pub struct Setup {
     /// The settings.
     pub settings: Settings,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Fresh identities.
+    /// Generates ids.
     pub ids: Arc<dyn IdGen>,
-    /// Where the API listens.
+    /// Listener of the API.
     pub listener: TcpListener,
-    /// Where the operator listens.
+    /// Listener of the operations endpoints.
     pub ops_listener: TcpListener,
-    /// Whether the schema of a PostgreSQL is brought up to date; the embedded one always is.
+    /// Whether to migrate a PostgreSQL schema first. The embedded database is always migrated.
     pub migrate: bool,
 }
 
-/// Why a service did not start.
+/// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database cannot be opened or brought up to date.
+    /// The database cannot be opened or migrated.
     #[error("KEZDESU_DATABASE_URL: {}", .0.chain())]
     Store(StoreError),
-    /// The database is there and takes no writes.
+    /// The database is read-only.
     #[error("KEZDESU_DATABASE_URL: the database cannot be written: {}", .0.chain())]
     ReadOnly(StoreError),
-    /// The database's schema is not up to date.
+    /// The schema has pending migrations.
     #[error("KEZDESU_DATABASE_URL: the schema is not up to date: run `kezdesu migrate`, or serve with --migrate")]
     NotMigrated,
-    /// The schema is there, and the units are not.
+    /// The territorial units are missing.
     #[error("KEZDESU_DATABASE_URL: there are no units yet: run `kezdesu migrate`, or serve with --migrate")]
     NoUnits,
-    /// The keys cannot be had.
+    /// The token keys are not available.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The persisted operations cannot be had.
+    /// The persisted operations cannot be loaded.
     #[error(transparent)]
     Operations(#[from] ManifestError),
-    /// The bus cannot be made.
+    /// The Redis URL is invalid.
     #[error("KEZDESU_REDIS_URL: the address is not understood")]
     Bus(#[from] redis::RedisError),
-    /// A directory or listener cannot be had.
+    /// The data directory cannot be created.
     #[error("KEZDESU_DATA_DIR: the directory cannot be made")]
     Directory(#[source] std::io::Error),
     /// A listener has no address.
@@ -92,42 +92,42 @@ impl From<StoreError> for StartError {
     }
 }
 
-/// Why no back-up was made.
+/// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The database has tools of its own for that.
+    /// PostgreSQL has backup tools of its own.
     #[error(
         "KEZDESU_DATABASE_URL: only the embedded database is backed up by this command; back PostgreSQL up with its own tools"
     )]
     NotEmbedded,
-    /// The file's name cannot be said to the database.
+    /// The file name is not UTF-8.
     #[error("the name of the file is not UTF-8")]
     Name,
-    /// The file is there already, or cannot be made.
+    /// The file exists or cannot be created.
     #[error("the file cannot be made")]
     File(#[source] std::io::Error),
-    /// The copy failed.
+    /// Copying failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A service that runs.
+/// A running service.
 pub struct Service {
     address: SocketAddr,
     ops_address: SocketAddr,
     app: Arc<App>,
     lifecycle: Lifecycle,
     shutdown_delay: TimeDelta,
-    doors: JoinHandle<()>,
-    /// The operator's listener outlasts the others, to say how the end goes.
-    ops_life: Lifecycle,
-    ops_doors: JoinHandle<()>,
+    api_server: JoinHandle<()>,
+    /// The operations listener stops last, to report on the shutdown.
+    ops_lifecycle: Lifecycle,
+    ops_server: JoinHandle<()>,
 }
 
-/// Opens the database, brings its schema up to date where that is wished, and puts the embedded units there.
+/// Opens the database, migrates it if asked to, and seeds the embedded units.
 ///
 /// # Errors
-/// When the database cannot be had.
+/// When the database is not available or not migrated.
 pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartError> {
     if settings.is_embedded() {
         private_directory(&settings.data_dir).map_err(StartError::Directory)?;
@@ -148,20 +148,20 @@ pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartErro
     Ok(store)
 }
 
-/// Makes a directory that only this user can look into; one that is there is closed to others.
+/// Creates a directory with mode 0700, or restricts an existing one.
 fn private_directory(path: &Path) -> std::io::Result<()> {
     if !path.is_dir() {
         return DirBuilder::new().recursive(true).mode(0o700).create(path);
     }
-    // One that belongs to somebody else is left as it is.
+    // A directory of another user stays as it is.
     let _ = std::fs::set_permissions(path, Permissions::from_mode(0o700));
     Ok(())
 }
 
-/// Copies the embedded database as it is now into a new file that only this user can read. Whoever uses it goes on.
+/// Copies the embedded database into a new file with mode 0600, while the service may be running.
 ///
 /// # Errors
-/// When the database is PostgreSQL, the file is there already or cannot be written.
+/// When the database is PostgreSQL, or the file exists or cannot be written.
 pub async fn back_up(settings: &Settings, file: &Path) -> Result<(), BackupError> {
     if !settings.is_embedded() {
         return Err(BackupError::NotEmbedded);
@@ -174,33 +174,33 @@ pub async fn back_up(settings: &Settings, file: &Path) -> Result<(), BackupError
     Ok(())
 }
 
-/// Up to when somebody's tokens are withdrawn.
+/// The extent of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Withdrawal {
-    /// The last second of issue that is reached.
+pub struct TokenRevocation {
+    /// Tokens issued up to this second are rejected.
     pub until: DateTime<Utc>,
-    /// How long it is until a token that is issued then is accepted.
+    /// Time until newly issued tokens are accepted.
     pub wait: TimeDelta,
 }
 
-/// Withdraws every token that was issued to somebody until now. Replicas look every second.
+/// Revokes all tokens issued to a subject until now. Replicas check for revocations every second.
 ///
-/// A signer's clock may be ahead, so that a token which is in use already says that it was issued [`LEEWAY`] later: that far it
-/// reaches. Tokens count whole seconds, and so does what they are compared with.
+/// An issuer's clock may be up to [`LEEWAY`] ahead of ours, so the revocation covers that much more. `iat`
+/// has whole seconds, and so does the instant it is compared with.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn withdraw_tokens(store: &Store, clock: &dyn Clock, subject: &str) -> Result<Withdrawal, StartError> {
+pub async fn revoke_tokens(store: &Store, clock: &dyn Clock, subject: &str) -> Result<TokenRevocation, StartError> {
     let now = store.time().await?.unwrap_or_else(|| clock.now());
     let until = (now + LEEWAY).trunc_subsecs(0);
     let tx = store.begin().await?;
     tx.revoke_tokens(subject, until).await?;
     tx.commit().await?;
-    tracing::info!("tokens were withdrawn");
-    Ok(Withdrawal { until, wait: until + TimeDelta::seconds(1) - now })
+    tracing::info!("revoked tokens");
+    Ok(TokenRevocation { until, wait: until + TimeDelta::seconds(1) - now })
 }
 
-/// Gives the feeds a generation where they have none yet.
+/// Sets the first epoch of the feeds, if there is none.
 async fn begin_epoch(store: &Store, clock: &dyn Clock, ids: &dyn IdGen) -> Result<(), StoreError> {
     let now = clock.now();
     let tx = store.begin().await?;
@@ -208,7 +208,8 @@ async fn begin_epoch(store: &Store, clock: &dyn Clock, ids: &dyn IdGen) -> Resul
     tx.commit().await.map(drop)
 }
 
-/// Begins a new generation of the feeds, after the database was restored from a backup, and gives it. Replicas look every second.
+/// Begins a new epoch of the feeds, after a restore from a backup, and returns it. Replicas check every
+/// second.
 ///
 /// # Errors
 /// When the database fails.
@@ -217,14 +218,14 @@ pub async fn new_epoch(store: &Store, clock: &dyn Clock, ids: &dyn IdGen) -> Res
     let tx = store.begin().await?;
     tx.change_epoch(ids.next(now).simple().to_string(), now).await?;
     tx.commit().await?;
-    tracing::info!("the feeds have a new epoch");
+    tracing::info!("began a new epoch of the feeds");
     Ok(store.feed_epoch().await?)
 }
 
-/// The acts over a database, with the bus that the settings name.
+/// Creates the commands over a database.
 ///
 /// # Errors
-/// When the units cannot be read.
+/// When the units cannot be loaded.
 pub async fn app(
     settings: &Settings,
     store: Store,
@@ -253,10 +254,10 @@ fn bus(settings: &Settings, clock: &Arc<dyn Clock>, lifecycle: &Lifecycle) -> Re
 /// Starts a service.
 ///
 /// # Errors
-/// When a part of it cannot be had.
+/// When a component cannot start.
 pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let Setup { settings, clock, ids, listener, ops_listener, migrate } = setup;
-    tls::provide();
+    tls::install_provider();
     let metrics = telemetry::metrics();
     let address = listener.local_addr().map_err(StartError::Listener)?;
     let ops_address = ops_listener.local_addr().map_err(StartError::Listener)?;
@@ -282,7 +283,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         settings.address_connections,
         Arc::clone(&trusted_proxies),
     );
-    let door = HttpState {
+    let state = HttpState {
         engine: Engine::new(Arc::clone(&app), Arc::clone(&hub), splits, development),
         auth,
         clock,
@@ -304,69 +305,70 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         },
     };
     let ops =
-        ops_router(OpsState { lifecycle: lifecycle.clone(), store, bus, hub, engine: door.engine.clone(), metrics });
-    let clock = Arc::clone(&door.clock);
-    let server_config =
-        ServerConfig { lifecycle: lifecycle.clone(), clock, limits: door.limits, connections: Some(connections) };
-    let ops_life = Lifecycle::default();
-    let ops_server_config = ServerConfig { lifecycle: ops_life.clone(), connections: None, ..server_config.clone() };
-    let doors = tokio::spawn(serve(listener, router(door), server_config));
-    let ops_doors = tokio::spawn(serve(ops_listener, ops, ops_server_config));
-    tracing::info!(%address, %ops_address, "kezdesu serves");
+        ops_router(OpsState { lifecycle: lifecycle.clone(), store, bus, hub, engine: state.engine.clone(), metrics });
+    let clock = Arc::clone(&state.clock);
+    let api_config =
+        ServerConfig { lifecycle: lifecycle.clone(), clock, limits: state.limits, connections: Some(connections) };
+    let ops_lifecycle = Lifecycle::default();
+    let ops_config = ServerConfig { lifecycle: ops_lifecycle.clone(), connections: None, ..api_config.clone() };
+    let api_server = tokio::spawn(serve(listener, router(state), api_config));
+    let ops_server = tokio::spawn(serve(ops_listener, ops, ops_config));
+    tracing::info!(%address, %ops_address, "kezdesu is serving");
     Ok(Service {
         address,
         ops_address,
         app,
         lifecycle,
         shutdown_delay: settings.shutdown_delay,
-        doors,
-        ops_life,
-        ops_doors,
+        api_server,
+        ops_lifecycle,
+        ops_server,
     })
 }
 
 impl Service {
-    /// Where the API listens.
+    /// Returns the address of the API.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where the operator listens.
+    /// Returns the address of the operations listener.
     #[must_use]
     pub const fn ops_address(&self) -> SocketAddr {
         self.ops_address
     }
 
-    /// The acts.
+    /// Returns the commands.
     #[must_use]
     pub const fn app(&self) -> &Arc<App> {
         &self.app
     }
 
-    /// When to stop.
+    /// Returns the lifecycle, which tells when to stop.
     #[must_use]
     pub const fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle
     }
 
-    /// Ends the service: says that it will, then takes nothing new, closes sockets and finishes what is under way.
+    /// Shuts down: reports not-ready, waits, then drains: accepts nothing new, closes sockets, finishes
+    /// requests.
     pub async fn stop(self) {
-        self.lifecycle.announce_end();
+        self.lifecycle.begin_shutdown();
         tokio::select! {
             () = sleep(self.app.clock.as_ref(), self.shutdown_delay) => {}
-            // It has begun by itself.
+            // Draining has started because a task failed.
             () = self.lifecycle.draining() => {}
         }
         self.lifecycle.begin_drain();
-        // A listener that has panicked has nothing left to finish.
-        let _ = self.doors.await;
-        // Real time from here: a database that hangs must not keep the process from its end.
-        if tokio::time::timeout(FINISH, self.lifecycle.finish()).await.is_err() {
-            tracing::warn!("work was cut off at the end");
+        // An error means that the listener's task panicked.
+        let _ = self.api_server.await;
+        // Real time from here on: a hanging database must not keep the process alive.
+        if tokio::time::timeout(TASK_TIMEOUT, self.lifecycle.finish()).await.is_err() {
+            tracing::warn!("aborted tasks that did not finish in time");
         }
-        self.ops_life.begin_drain();
-        let _ = tokio::time::timeout(FAREWELL, self.ops_doors).await;
-        let _ = tokio::time::timeout(FAREWELL, self.app.store.close()).await;
+        self.ops_lifecycle.begin_drain();
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.ops_server).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.app.store.close()).await;
     }
 }

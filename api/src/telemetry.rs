@@ -20,13 +20,13 @@ use crate::{
     tls,
 };
 
-/// Libraries that would write what they carry into the log when it is turned up.
-const TALKATIVE: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "h2", "reqwest", "rustls"];
+/// Libraries whose debug logs contain payloads.
+const VERBOSE_LIBRARIES: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "h2", "reqwest", "rustls"];
 
-/// Spans that are exported, as the target of each says.
+/// Target of the spans that are exported.
 pub const SPANS: &str = "kezdesu::trace";
 
-/// Sends what is left when it is dropped.
+/// Flushes pending traces when dropped.
 #[derive(Debug)]
 pub struct Telemetry(Option<SdkTracerProvider>);
 
@@ -35,86 +35,90 @@ impl Drop for Telemetry {
         if let Some(provider) = self.0.take()
             && let Err(error) = provider.shutdown()
         {
-            tracing::warn!(%error, "the last traces were not sent");
+            tracing::warn!(%error, "failed to flush traces");
         }
     }
 }
 
-/// Why telemetry does not start.
+/// The trace exporter cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[error("KEZDESU_OTLP: traces cannot be sent there")]
-pub struct BadCollector(#[source] opentelemetry_otlp::ExporterBuildError);
+pub struct CollectorError(#[source] opentelemetry_otlp::ExporterBuildError);
 
-/// Begins to log to standard error, and to send traces where there is a collector. A second call changes nothing.
+/// Starts logging to standard error, and exporting traces if a collector is set. A second call changes
+/// nothing.
 ///
 /// # Errors
-/// When the collector's address is of no use.
-pub fn start(settings: &Settings) -> Result<Telemetry, BadCollector> {
-    let provider = settings.otlp.as_deref().map(provider).transpose()?;
+/// When the collector's URL is invalid.
+pub fn start(settings: &Settings) -> Result<Telemetry, CollectorError> {
+    let provider = settings.otlp.as_deref().map(trace_provider).transpose()?;
     let tracer = provider.as_ref().map(|provider| provider.tracer("kezdesu"));
     let traces = tracer.map(|tracer| {
-        let ours = filter_fn(|what: &Metadata<'_>| what.is_span() && what.target() == SPANS);
+        let ours = filter_fn(|metadata: &Metadata<'_>| metadata.is_span() && metadata.target() == SPANS);
         tracing_opentelemetry::layer().with_tracer(tracer).with_filter(ours)
     });
-    // An error means that somebody has begun already.
-    let _ = tracing_subscriber::registry().with(traces).with(lines(settings)).try_init();
+    // An error means that a subscriber is already installed.
+    let _ = tracing_subscriber::registry().with(traces).with(log_layer(settings)).try_init();
     Ok(Telemetry(provider))
 }
 
-/// Lines of the log. Spans are not for it: a line says everything by itself.
-fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(settings: &Settings) -> impl Layer<S> + use<S> {
-    let wished = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines =
+/// The log layer. Spans are not logged: each line is self-contained.
+fn log_layer<S: Subscriber + for<'a> LookupSpan<'a>>(settings: &Settings) -> impl Layer<S> + use<S> {
+    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let layer =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    let lines = match settings.log_format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().boxed(),
+    let layer = match settings.log_format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().boxed(),
     };
-    lines.with_filter(wished).with_filter(filter_fn(|what: &Metadata<'_>| what.is_event() && !tells_too_much(what)))
+    layer
+        .with_filter(filter)
+        .with_filter(filter_fn(|metadata: &Metadata<'_>| metadata.is_event() && !may_log_payloads(metadata)))
 }
 
-/// Whatever the wished filter says: it could name a part of a library.
-fn tells_too_much(what: &Metadata<'_>) -> bool {
-    let library = what.target().split("::").next().unwrap_or_default();
-    *what.level() > Level::INFO && TALKATIVE.contains(&library)
+/// Applies whatever filter is set, because a filter may name a library's target.
+fn may_log_payloads(metadata: &Metadata<'_>) -> bool {
+    let library = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() > Level::INFO && VERBOSE_LIBRARIES.contains(&library)
 }
 
-fn provider(collector: &str) -> Result<SdkTracerProvider, BadCollector> {
-    tls::provide();
+fn trace_provider(collector: &str) -> Result<SdkTracerProvider, CollectorError> {
+    tls::install_provider();
     let endpoint = format!("{}/v1/traces", collector.trim_end_matches('/'));
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(endpoint);
     let resource = Resource::builder().with_service_name("kezdesu").build();
-    let exporter = exporter.build().map_err(BadCollector)?;
+    let exporter = exporter.build().map_err(CollectorError)?;
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
 
-/// Makes a span part of the trace that a caller's headers name (W3C Trace Context), such as a gateway's.
-pub fn join(span: &Span, headers: &HeaderMap) {
+/// Makes a span a child of the trace in the headers (W3C Trace Context), such as a gateway's.
+pub fn set_parent(span: &Span, headers: &HeaderMap) {
     if !span.is_disabled() {
-        // Without a subscriber that traces there is nothing to be part of.
+        // Fails without a tracing subscriber, and then there is no trace to join.
         let _ = span.set_parent(TraceContextPropagator::new().extract(&HeaderExtractor(headers)));
     }
 }
 
-/// Says what each metric is, and begins those that count from nothing: a dashboard must see that nothing has happened.
-fn describe() {
-    metrics::describe_counter!("kezdesu_requests_total", "Queries, mutations and requests turned away, by their code.");
-    metrics::describe_histogram!("kezdesu_request_seconds", "How long queries and mutations took.");
+/// Describes the metrics, and initialises counters with zero so that dashboards see them before the first
+/// event.
+fn describe_metrics() {
+    metrics::describe_counter!("kezdesu_requests_total", "Queries, mutations and rejected requests, by code.");
+    metrics::describe_histogram!("kezdesu_request_seconds", "Duration of queries and mutations.");
     metrics::describe_gauge!("kezdesu_connections", "Open connections to the API.");
-    metrics::describe_counter!("kezdesu_connections_refused_total", "Connections refused, by their reason.");
+    metrics::describe_counter!("kezdesu_connections_refused_total", "Connections rejected, by reason.");
     metrics::describe_gauge!("kezdesu_sockets", "Open WebSockets.");
-    metrics::describe_gauge!("kezdesu_streams", "Open streams over HTTP, by their door.");
-    metrics::describe_gauge!("kezdesu_followed_feeds", "Feeds that somebody follows here.");
-    metrics::describe_gauge!("kezdesu_bus_connected", "Whether the bus is there: 1 or 0.");
-    metrics::describe_gauge!("kezdesu_groups", "Different renderings that followers share.");
-    metrics::describe_counter!("kezdesu_slow_readers_total", "Connections closed because their reader was too slow.");
-    metrics::describe_counter!("kezdesu_socket_floods_total", "WebSockets closed because they sent too many messages.");
-    metrics::describe_histogram!("kezdesu_posts_per_commit", "Posts that were committed together.");
-    metrics::describe_counter!("kezdesu_statements_total", "Statements to the database.");
-    metrics::describe_counter!("kezdesu_rate_limited_total", "Refusals RATE_LIMITED, by whose limit was reached.");
-    metrics::describe_gauge!("kezdesu_operations_running", "Queries and mutations that have a place.");
-    metrics::describe_gauge!("kezdesu_operations_waiting", "Queries and mutations that wait for a place.");
-    metrics::describe_gauge!("kezdesu_answer_bytes", "Memory of the answers that are made or not yet taken.");
+    metrics::describe_gauge!("kezdesu_streams", "Open streams over HTTP, by transport.");
+    metrics::describe_gauge!("kezdesu_followed_feeds", "Feeds with at least one follower on this replica.");
+    metrics::describe_gauge!("kezdesu_bus_connected", "Whether the bus is connected: 1 or 0.");
+    metrics::describe_gauge!("kezdesu_groups", "Groups of identical subscriptions.");
+    metrics::describe_counter!("kezdesu_slow_readers_total", "Connections closed because of a slow reader.");
+    metrics::describe_counter!("kezdesu_socket_floods_total", "WebSockets closed by the message rate limit.");
+    metrics::describe_histogram!("kezdesu_posts_per_commit", "Posts in one commit.");
+    metrics::describe_counter!("kezdesu_statements_total", "Database statements.");
+    metrics::describe_counter!("kezdesu_rate_limited_total", "RATE_LIMITED errors, by the scope of the limit.");
+    metrics::describe_gauge!("kezdesu_operations_running", "Queries and mutations that are running.");
+    metrics::describe_gauge!("kezdesu_operations_waiting", "Queries and mutations that wait for a permit.");
+    metrics::describe_gauge!("kezdesu_answer_bytes", "Bytes of responses that are being built or not yet sent.");
     for reason in ["full", "address"] {
         metrics::counter!("kezdesu_connections_refused_total", "reason" => reason).increment(0);
     }
@@ -127,7 +131,7 @@ fn describe() {
     metrics::counter!("kezdesu_socket_floods_total").increment(0);
 }
 
-/// The metrics of this process, as Prometheus reads them.
+/// Returns the Prometheus recorder of this process, installing it on the first call.
 pub fn metrics() -> Option<PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     HANDLE
@@ -135,10 +139,10 @@ pub fn metrics() -> Option<PrometheusHandle> {
             let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
             let posts = Matcher::Full("kezdesu_posts_per_commit".to_owned());
             let builder = PrometheusBuilder::new().set_buckets(&buckets).ok()?;
-            // As many as go together at most, and the halves of that.
+            // Powers of two up to the maximum batch size.
             let builder = builder.set_buckets_for_metric(posts, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]).ok()?;
             let handle = builder.install_recorder().ok()?;
-            describe();
+            describe_metrics();
             Some(handle)
         })
         .clone()

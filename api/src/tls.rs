@@ -1,7 +1,7 @@
-//! Encryption of outgoing connections: one provider for the whole process.
+//! TLS for outgoing connections: one crypto provider for the process.
 
-/// Makes the provider known. Called before anything connects; a second call changes nothing.
-pub fn provide() {
-    // An error means that one is there already.
+/// Installs the crypto provider. Called before any connection; a second call changes nothing.
+pub fn install_provider() {
+    // An error means that a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -46,7 +46,7 @@ pub const WHO: &str = "{ viewer { subject } }";
 /// Creates an HTTP client.
 #[must_use]
 pub fn web() -> reqwest::Client {
-    kezdesu::tls::provide();
+    kezdesu::tls::install_provider();
     reqwest::Client::new()
 }
 

@@ -8,7 +8,7 @@ use harness::{
     external::{now, person, settings_on},
     on_both_engines, token_claims,
 };
-use kezdesu::service::withdraw_tokens;
+use kezdesu::service::revoke_tokens;
 use serde_json::json;
 use tokio::process::Command;
 
@@ -80,9 +80,9 @@ async fn revocation_covers_clock_skew_and_accepts_new_tokens_after_the_wait() {
     assert_eq!(live.next().await["kind"], "SUBSCRIBED");
     env.advance(TimeDelta::milliseconds(400));
     let app = env.service(0).app();
-    let withdrawal = withdraw_tokens(&app.store, app.clock.as_ref(), "ana").await.unwrap();
+    let revocation = revoke_tokens(&app.store, app.clock.as_ref(), "ana").await.unwrap();
     assert_eq!(live.close_code_in(&env).await, 4403);
-    env.advance(withdrawal.wait);
+    env.advance(revocation.wait);
     assert_eq!(used.error(who, json!({})).await, "UNAUTHENTICATED");
     assert_eq!(issued(env.now()).query(who, json!({})).await["viewer"]["subject"], "ana");
 }

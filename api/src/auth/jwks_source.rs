@@ -42,7 +42,7 @@ impl JwksSource {
         if only_https && !secure {
             return Err(KeyError::Plain);
         }
-        tls::provide();
+        tls::install_provider();
         let client = reqwest::Client::builder().timeout(timeout).https_only(only_https).build().map_err(fetch_error)?;
         Ok(Self::Url(url.to_owned(), client))
     }

@@ -1,4 +1,4 @@
-//! The service's program.
+//! The command line program.
 
 use std::{error::Error, io::Write as _, process::ExitCode, sync::Arc};
 
@@ -14,7 +14,7 @@ use kezdesu::{
     files,
     graphql::sdl,
     idgen::{IdGen, RandomIds},
-    service::{self, Service, Setup, Withdrawal},
+    service::{self, Service, Setup, TokenRevocation},
     telemetry, tls,
 };
 use tikv_jemallocator::Jemalloc;
@@ -23,11 +23,12 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-/// Gives memory back to the operating system after a burst, by threads of its own. The one of the C library keeps it.
+/// jemalloc returns memory to the operating system after a burst, in background threads; the C library's
+/// allocator keeps it.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-type Outcome = Result<(), Box<dyn Error>>;
+type CommandResult = Result<(), Box<dyn Error>>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -35,7 +36,7 @@ async fn main() -> ExitCode {
     match run(cli.command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One line, whatever went wrong underneath.
+            // One line, including all causes.
             let mut text = error.to_string();
             let mut cause = error.source();
             while let Some(error) = cause {
@@ -48,52 +49,56 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Outcome {
+async fn run(command: Command) -> CommandResult {
     if matches!(command, Command::Schema) {
-        return say(&sdl());
+        return print(&sdl());
     }
     let settings = from_environment()?;
-    tls::provide();
+    tls::install_provider();
     let _telemetry = telemetry::start(&settings)?;
     let clock: Arc<dyn Clock> = SystemClock::start();
     match command {
         Command::Schema => Ok(()),
         Command::Serve { migrate } => {
-            let stop = StopSignal::listen()?;
+            let stop = ShutdownSignals::listen()?;
             let service = start(settings, clock, migrate).await?;
-            say(&format!("listening on http://{}\noperator on http://{}\n", service.address(), service.ops_address()))?;
+            print(&format!(
+                "listening on http://{}\noperator on http://{}\n",
+                service.address(),
+                service.ops_address()
+            ))?;
             serve_until(stop, service).await
         }
         Command::Demo => {
-            demo::allowed(&settings)?;
-            let stop = StopSignal::listen()?;
+            demo::check_allowed(&settings)?;
+            let stop = ShutdownSignals::listen()?;
             let service = start(settings.clone(), Arc::clone(&clock), true).await?;
-            say(&demo::start(&service, &settings, clock).await?)?;
+            print(&demo::start(&service, &settings, clock).await?)?;
             serve_until(stop, service).await
         }
         Command::Migrate => {
             service::open(&settings, true).await?;
-            say("the schema is up to date\n")
+            print("the schema is up to date\n")
         }
-        Command::Token(args) => say(&format!("{}\n", mint(&settings, &args.into(), clock.now())?)),
-        Command::WithdrawTokens { subject, no_wait } => {
+        Command::Token(args) => print(&format!("{}\n", mint(&settings, &args.into(), clock.now())?)),
+        Command::RevokeTokens { subject, no_wait } => {
             let store = service::open(&settings, false).await?;
-            let Withdrawal { until, wait } = service::withdraw_tokens(&store, clock.as_ref(), &subject).await?;
-            say(&format!("tokens issued to {subject} up to {} are withdrawn\n", until.format("%FT%TZ")))?;
+            let TokenRevocation { until, wait } = service::revoke_tokens(&store, clock.as_ref(), &subject).await?;
+            print(&format!("tokens issued to {subject} up to {} are revoked\n", until.format("%FT%TZ")))?;
             if no_wait {
                 return Ok(());
             }
             sleep(clock.as_ref(), wait).await;
-            say("tokens that are issued from now on are accepted\n")
+            print("tokens that are issued from now on are accepted\n")
         }
         Command::NewEpoch => {
             let store = service::open(&settings, false).await?;
             let epoch = service::new_epoch(&store, clock.as_ref(), RandomIds::start().as_ref()).await?;
-            say(&format!("the feeds are in epoch {epoch}\n"))
+            print(&format!("the feeds are in epoch {epoch}\n"))
         }
         Command::Backup { file } => {
             service::back_up(&settings, &file).await?;
-            say(&format!("the database is backed up in {}\n", file.display()))
+            print(&format!("the database is backed up in {}\n", file.display()))
         }
         Command::Regions(Regions::Import { file, dry_run, dated, allow_ending, allow_far }) => {
             let store = service::open(&settings, false).await?;
@@ -101,12 +106,12 @@ async fn run(command: Command) -> Outcome {
             let bus = one_shot_bus(&settings, &clock)?;
             let app = service::app(&settings, store, bus, clock, ids).await?;
             let options = ImportOptions { dry_run, dated, allow_ending, allow_far };
-            say(&app.import_regions(&file, options).await?.to_string())
+            print(&app.import_regions(&file, options).await?.to_string())
         }
     }
 }
 
-/// A bus for a command that ends soon; replicas that it does not reach look by themselves.
+/// Creates the bus for a short-lived command. Replicas that it does not reach notice changes by polling.
 fn one_shot_bus(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Bus>, Box<dyn Error>> {
     let Some(url) = &settings.redis_url else { return Ok(Arc::new(MemoryBus::default())) };
     let bus = RedisBus::new(url.reveal(), &settings.redis_prefix, Arc::clone(clock))?;
@@ -125,20 +130,20 @@ async fn start(settings: Settings, clock: Arc<dyn Clock>, migrate: bool) -> Resu
     Ok(service::start(Setup { settings, clock, ids, listener, ops_listener, migrate }).await?)
 }
 
-/// The signals that ask the process to stop. Heard from before anybody is told that it serves, so that none is missed.
-struct StopSignal {
+/// Signals that request a shutdown. Registered before startup is announced, so that none is missed.
+struct ShutdownSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl StopSignal {
+impl ShutdownSignals {
     fn listen() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 }
 
-/// Serves until the operating system or a failure of its own ends the service.
-async fn serve_until(mut stop: StopSignal, service: Service) -> Outcome {
+/// Serves until a signal arrives or a background task fails.
+async fn serve_until(mut stop: ShutdownSignals, service: Service) -> CommandResult {
     tokio::select! {
         _ = stop.terminate.recv() => {}
         _ = stop.interrupt.recv() => {}
@@ -151,7 +156,7 @@ async fn serve_until(mut stop: StopSignal, service: Service) -> Outcome {
     Ok(())
 }
 
-fn say(text: &str) -> Outcome {
+fn print(text: &str) -> CommandResult {
     let mut out = std::io::stdout();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)

@@ -1,6 +1,6 @@
-//! The demonstration: meetings in several phases, and people who bring one of them to life.
+//! Demonstration data: meetings in several phases, and simulated participants.
 //!
-//! Everything goes through the same commands as in production; nothing here writes to the database by itself.
+//! All changes go through the same commands as a client's; nothing writes to the database directly.
 
 mod people;
 mod questions;
@@ -27,45 +27,45 @@ use crate::{
     store::{keyset::PageRequest, meetings::MeetingFilter},
 };
 
-/// The unit whose akim holds the demonstration's meetings.
+/// The unit whose akim hosts the meetings.
 const HOST: &str = "751110000";
 
-/// Why there is no demonstration.
+/// Why the demonstration cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// The database may be one that people rely on.
+    /// The database may be in real use.
     #[error(
         "the demonstration invents meetings and people: it runs neither in production nor where KEZDESU_JWKS is set"
     )]
-    InEarnest,
+    RealUse,
     /// A command failed.
     #[error("the demonstration's meetings cannot be made")]
     Command(#[from] CommandError),
-    /// There are no tokens.
+    /// Tokens cannot be minted.
     #[error(transparent)]
     Tokens(#[from] MintError),
 }
 
-/// Whether there may be a demonstration: asked before anything is opened.
+/// Checks that a demonstration is allowed, before anything is opened.
 ///
 /// # Errors
-/// When the service is meant in earnest.
-pub fn allowed(settings: &Settings) -> Result<(), DemoError> {
+/// In production, or when tokens are signed elsewhere.
+pub fn check_allowed(settings: &Settings) -> Result<(), DemoError> {
     if settings.environment == Environment::Production || settings.jwks.is_some() {
-        return Err(DemoError::InEarnest);
+        return Err(DemoError::RealUse);
     }
     Ok(())
 }
 
-/// Makes the meetings, lets the people come, and says where to look.
+/// Creates the meetings, starts the participants, and returns instructions for the user.
 ///
 /// # Errors
-/// When the meetings cannot be made, or tokens are signed elsewhere.
+/// When the meetings cannot be created or tokens cannot be minted.
 pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>) -> Result<String, DemoError> {
     let app = service.app();
     let staff = viewer("demo-akimat", "Алмалы ауданының әкімдігі", &[Role::Akimat, Role::Moderator], Some(HOST));
-    let live = meetings(app, &staff).await?;
-    service.lifecycle().spawn("demo", people::come(Arc::clone(app), staff, live));
+    let live = create_meetings(app, &staff).await?;
+    service.lifecycle().spawn("demo", people::run(Arc::clone(app), staff, live));
     let token = |subject: &str, roles: &[Role], region: Option<&str>| {
         let request = TokenRequest {
             subject: subject.to_owned(),
@@ -105,8 +105,8 @@ fn viewer(subject: &str, name: &str, roles: &[Role], region: Option<&str>) -> Vi
     })
 }
 
-/// Three meetings: one planned, one announced, one live.
-async fn meetings(app: &App, staff: &Viewer) -> Result<MeetingId, CommandError> {
+/// Creates three meetings: one planned, one announced, one live.
+async fn create_meetings(app: &App, staff: &Viewer) -> Result<MeetingId, CommandError> {
     let plan = |kk: &str, ru: &str, days: i64| -> Option<PlanMeeting> {
         Some(PlanMeeting {
             region: HOST.parse().ok()?,
@@ -151,7 +151,7 @@ async fn meetings(app: &App, staff: &Viewer) -> Result<MeetingId, CommandError> 
     live.ok_or(CommandError::Forbidden)
 }
 
-/// Ends what an earlier demonstration on the same data has left live; whether there was one.
+/// Ends the live meetings of an earlier run. Returns whether there was one.
 async fn end_earlier(app: &App, staff: &Viewer) -> Result<bool, CommandError> {
     let filter = MeetingFilter { host: HOST.parse().ok(), ..MeetingFilter::default() };
     let window = PageRequest { after: None, before: None, limit: 1000, backward: true };

@@ -1,4 +1,4 @@
-//! Citizens who ask at a human pace, and a moderator who keeps up.
+//! Simulated citizens who ask at a human pace, and a moderator.
 
 use std::sync::Arc;
 
@@ -26,52 +26,52 @@ use crate::{
     },
 };
 
-/// How often something happens.
-const PACE: TimeDelta = TimeDelta::milliseconds(2500);
-/// After how many happenings the presentation gives way to questions.
-const PRESENTATION: u64 = 24;
+/// Interval between steps.
+const STEP_INTERVAL: TimeDelta = TimeDelta::milliseconds(2500);
+/// Number of steps before the meeting switches to questions.
+const PRESENTATION_STEPS: u64 = 24;
 
-/// Brings a live meeting to life, until the service ends.
-pub(in crate::demo) async fn come(app: Arc<App>, staff: Viewer, meeting: MeetingId) {
-    for step in 0_u64.. {
-        sleep(app.clock.as_ref(), PACE).await;
-        // A refusal is part of life: somebody may have closed the floor.
-        if let Err(error @ CommandError::Store(_)) = happen(&app, &staff, meeting, step).await {
-            tracing::warn!(%error, "the demonstration stumbles");
+/// Simulates participants of a live meeting until the service stops.
+pub(in crate::demo) async fn run(app: Arc<App>, staff: Viewer, meeting: MeetingId) {
+    for index in 0_u64.. {
+        sleep(app.clock.as_ref(), STEP_INTERVAL).await;
+        // Rejections are expected: a user may have closed the meeting to questions.
+        if let Err(error @ CommandError::Store(_)) = step(&app, &staff, meeting, index).await {
+            tracing::warn!(%error, "a step of the demonstration failed");
         }
     }
 }
 
-async fn happen(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), CommandError> {
-    if step == PRESENTATION {
+async fn step(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, index: u64) -> Result<(), CommandError> {
+    if index == PRESENTATION_STEPS {
         app.set_stage(staff, meeting, Stage::Questions).await?;
     }
-    match step % 4 {
-        0 | 2 => ask(app, meeting, step / 2).await,
-        1 => approve(app, staff, meeting, step).await,
-        _ if step > PRESENTATION => answer(app, staff, meeting).await,
-        _ => vote(app, meeting, step).await,
+    match index % 4 {
+        0 | 2 => ask(app, meeting, index / 2).await,
+        1 => approve(app, staff, meeting, index).await,
+        _ if index > PRESENTATION_STEPS => answer(app, staff, meeting).await,
+        _ => vote(app, meeting, index).await,
     }
 }
 
 async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), CommandError> {
-    let round = QUESTIONS.len().max(1);
+    let count = QUESTIONS.len().max(1);
     let index = usize::try_from(turn).unwrap_or_default();
-    let Some((name, language, body)) = QUESTIONS.get(index % round) else { return Ok(()) };
+    let Some((name, language, body)) = QUESTIONS.get(index % count) else { return Ok(()) };
     let language = if *language == "kk" { Language::Kk } else { Language::Ru };
-    // The same question again would be refused, and rightly.
-    let body = if index < round { (*body).to_owned() } else { format!("{body} ({})", index / round + 1) };
+    // A duplicate question would be rejected.
+    let body = if index < count { (*body).to_owned() } else { format!("{body} ({})", index / count + 1) };
     let (kind, language) = (CommentKind::Question, Some(language));
     let post = PostComment { meeting, body, kind, language, author_name: None };
-    let author = viewer(&format!("demo-{}", index % round), name, &[Role::Citizen], None);
+    let author = viewer(&format!("demo-{}", index % count), name, &[Role::Citizen], None);
     app.post_comment(&author, post, PostOptions { key: None, language: Language::Kk }).await?;
     Ok(())
 }
 
-async fn approve(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) -> Result<(), CommandError> {
-    let waiting = some(app, meeting, CommentState::Pending, CommentOrder::Oldest).await?;
+async fn approve(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, index: u64) -> Result<(), CommandError> {
+    let waiting = comments_in(app, meeting, CommentState::Pending, CommentOrder::Oldest).await?;
     let Some(oldest) = waiting.first() else { return Ok(()) };
-    let (action, reason) = if step % 28 == 13 {
+    let (action, reason) = if index % 28 == 13 {
         (Moderation::Reject, Some("Сұрақ кездесу тақырыбына қатысты емес".to_owned()))
     } else {
         (Moderation::Approve, None)
@@ -81,24 +81,24 @@ async fn approve(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, step: u64) 
 }
 
 async fn answer(app: &Arc<App>, staff: &Viewer, meeting: MeetingId) -> Result<(), CommandError> {
-    if let Some(selected) = some(app, meeting, CommentState::Selected, CommentOrder::Oldest).await?.first() {
+    if let Some(selected) = comments_in(app, meeting, CommentState::Selected, CommentOrder::Oldest).await?.first() {
         app.answer_comment(staff, selected.id, Some("Жауап тікелей эфирде берілді.")).await?;
     }
-    if let Some(next) = some(app, meeting, CommentState::Published, CommentOrder::MostVoted).await?.first() {
+    if let Some(next) = comments_in(app, meeting, CommentState::Published, CommentOrder::MostVoted).await?.first() {
         app.select_comment(staff, next.id).await?;
     }
     Ok(())
 }
 
-async fn vote(app: &Arc<App>, meeting: MeetingId, step: u64) -> Result<(), CommandError> {
-    let voter = viewer(&format!("demo-voter-{step}"), "Тұрғын", &[Role::Citizen], None);
-    for comment in some(app, meeting, CommentState::Published, CommentOrder::Newest).await?.iter().take(2) {
+async fn vote(app: &Arc<App>, meeting: MeetingId, index: u64) -> Result<(), CommandError> {
+    let voter = viewer(&format!("demo-voter-{index}"), "Тұрғын", &[Role::Citizen], None);
+    for comment in comments_in(app, meeting, CommentState::Published, CommentOrder::Newest).await?.iter().take(2) {
         app.vote_comment(&voter, comment.id, true).await?;
     }
     Ok(())
 }
 
-async fn some(
+async fn comments_in(
     app: &Arc<App>,
     meeting: MeetingId,
     state: CommentState,

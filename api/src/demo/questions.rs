@@ -1,6 +1,6 @@
-//! What people ask.
+//! Questions of the simulated citizens.
 
-/// Name, language and question.
+/// Author name, language and question.
 pub(in crate::demo) const QUESTIONS: &[(&str, &str, &str)] = &[
     ("Айгүл", "kk", "Біздің көшеде жол қашан жөнделеді?"),
     ("Марат", "ru", "Когда отремонтируют дорогу к школе?"),

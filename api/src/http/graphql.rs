@@ -268,7 +268,7 @@ async fn respond(state: &HttpState, headers: &HeaderMap, operation: HttpOperatio
     let name = access_log::operation_name(&mut request);
     let span = tracing::info_span!(target: SPANS, "graphql.request", %operation, name);
     if client.through_proxy {
-        telemetry::join(&span, headers);
+        telemetry::set_parent(&span, headers);
     }
     if operation == OperationType::Subscription {
         let framing = match format {

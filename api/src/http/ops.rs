@@ -54,7 +54,7 @@ const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
 async fn ready(State(state): State<OpsState>) -> Response {
     let (database, writes) =
         (succeeds_in_time(state.store.ping()).await, succeeds_in_time(state.store.probe_write()).await);
-    let (bus, draining) = (state.bus.is_connected(), state.lifecycle.is_ending());
+    let (bus, draining) = (state.bus.is_connected(), state.lifecycle.is_shutting_down());
     let ready = database && writes && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let checks = json!({ "database": database, "writes": writes, "bus": bus, "draining": draining });
