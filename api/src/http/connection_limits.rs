@@ -215,7 +215,7 @@ impl Drop for AddressPermit {
 /// Middleware: limits what a trusted proxy forwards by the client's address. The permit is held until the
 /// response ends, and for a socket or stream until it closes.
 pub(in crate::http) async fn limit_forwarded_connections(
-    State(state): State<HttpState>,
+    State(state): State<Arc<HttpState>>,
     mut request: Request,
     next: Next,
 ) -> Response {

@@ -1,6 +1,6 @@
 //! Executes a query or mutation, whatever transport it came through.
 
-use std::{future::Future, panic::AssertUnwindSafe};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
     ErrorExtensionValues, PathSegment, Request, Response as Answer, ServerError, parser::types::OperationType,
@@ -40,7 +40,7 @@ pub(in crate::http) struct OperationRun {
 /// When the client disconnects, a mutation still runs to its end and is logged; a query is cancelled.
 /// Draining waits for both.
 pub(in crate::http) fn execute(
-    state: &HttpState,
+    state: &Arc<HttpState>,
     operation_run: OperationRun,
 ) -> impl Future<Output = Answered> + Send + 'static {
     execute_holding(state, operation_run, ())
@@ -49,7 +49,7 @@ pub(in crate::http) fn execute(
 /// Like [`execute`], and drops `held` once the operation's work ends, which may be after the response or the
 /// client's disconnect.
 pub(in crate::http) fn execute_holding<T: Send + 'static>(
-    state: &HttpState,
+    state: &Arc<HttpState>,
     operation_run: OperationRun,
     held: T,
 ) -> impl Future<Output = Answered> + Send + 'static {
@@ -57,8 +57,8 @@ pub(in crate::http) fn execute_holding<T: Send + 'static>(
     let cancelled = CancellationToken::new();
     let guard = cancelled.clone().drop_guard();
     let (span, language) = (operation_run.span.clone(), operation_run.caller.language);
-    state.lifecycle.track(run(state.clone(), operation_run, sender, cancelled, held).instrument(span));
-    let state = state.clone();
+    state.lifecycle.track(run(Arc::clone(state), operation_run, sender, cancelled, held).instrument(span));
+    let state = Arc::clone(state);
     async move {
         let _guard = guard;
         receiver.await.unwrap_or_else(|_| state.engine.answered(error_response(&state, language, "INTERNAL"), language))
@@ -66,7 +66,7 @@ pub(in crate::http) fn execute_holding<T: Send + 'static>(
 }
 
 async fn run<T>(
-    state: HttpState,
+    state: Arc<HttpState>,
     operation_run: OperationRun,
     mut sender: oneshot::Sender<Answered>,
     cancelled: CancellationToken,

@@ -1,5 +1,7 @@
 //! GraphQL over HTTP: one operation a request. POST runs queries and mutations, GET only queries.
 
+use std::sync::Arc;
+
 use async_graphql::{Request, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
@@ -97,14 +99,14 @@ impl IntoResponse for ErrorResponse {
 }
 
 /// Handles POST.
-pub(in crate::http) async fn post(State(state): State<HttpState>, http: HttpRequest) -> Response {
+pub(in crate::http) async fn post(State(state): State<Arc<HttpState>>, http: HttpRequest) -> Response {
     let started = state.clock.now();
     let response = handle_post(&state, http).await;
     access_log::log_rejection(&response, &state, "post", started);
     response
 }
 
-async fn handle_post(state: &HttpState, http: HttpRequest) -> Response {
+async fn handle_post(state: &Arc<HttpState>, http: HttpRequest) -> Response {
     let (parts, body) = http.into_parts();
     let language = language(&parts.headers);
     let reject = |status, message| ErrorResponse::new(status, "BAD_USER_INPUT", message, language).into_response();
@@ -145,13 +147,13 @@ async fn handle_post(state: &HttpState, http: HttpRequest) -> Response {
 
 /// Handles GET: a query, or a WebSocket upgrade.
 pub(in crate::http) async fn get(
-    State(state): State<HttpState>,
+    State(state): State<Arc<HttpState>>,
     RawQuery(query): RawQuery,
     http: HttpRequest,
 ) -> Response {
     let started = state.clock.now();
     if ws::is_upgrade(http.headers()) {
-        let response = ws::upgrade(state.clone(), http);
+        let response = ws::upgrade(Arc::clone(&state), http);
         access_log::log_rejection(&response, &state, "websocket", started);
         return response;
     }
@@ -172,7 +174,7 @@ pub(in crate::http) async fn get(
 }
 
 /// Handles any other method.
-pub(in crate::http) async fn method_not_allowed(State(state): State<HttpState>, headers: HeaderMap) -> Response {
+pub(in crate::http) async fn method_not_allowed(State(state): State<Arc<HttpState>>, headers: HeaderMap) -> Response {
     let (started, language) = (state.clock.now(), language(&headers));
     let response = ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "request-method", language)
         .into_response();
@@ -229,7 +231,7 @@ impl HttpOperation {
     }
 }
 
-async fn respond(state: &HttpState, headers: &HeaderMap, operation: HttpOperation) -> Response {
+async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOperation) -> Response {
     let HttpOperation { mut request, by_post, client, connection } = operation;
     let language = language(headers);
     let Some(format) = response_format(headers) else {

@@ -53,6 +53,7 @@ use crate::auth::Authenticator;
 
 /// Returns the router of the API and its pages.
 pub fn router(state: HttpState) -> Router {
+    let state = Arc::new(state);
     let limit = DefaultBodyLimit::max(state.limits.max_body_bytes);
     let refresh_unknown_key = from_fn_with_state(Arc::clone(&state.auth), refresh_unknown_key);
     let graphql_route =
@@ -66,8 +67,8 @@ pub fn router(state: HttpState) -> Router {
         .layer(compression())
         .layer(map_request(content_negotiation::drop_zstd_fallback));
     let router = router
-        .layer(from_fn_with_state(state.clone(), connection_limits::limit_forwarded_connections))
-        .layer(from_fn_with_state(state.clone(), origin::require_allowed_host));
+        .layer(from_fn_with_state(Arc::clone(&state), connection_limits::limit_forwarded_connections))
+        .layer(from_fn_with_state(Arc::clone(&state), origin::require_allowed_host));
     security_headers::apply(origin::with_cors(router, &state.allowed_origins)).with_state(state)
 }
 

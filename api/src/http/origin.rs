@@ -97,7 +97,7 @@ impl AllowedHosts {
 
 /// Middleware: rejects requests for a host that is not served.
 pub(in crate::http) async fn require_allowed_host(
-    State(state): State<HttpState>,
+    State(state): State<Arc<HttpState>>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -1,5 +1,7 @@
 //! Pages for API developers. Production serves only the SDL.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -29,7 +31,7 @@ const ASSETS: [(&str, &str, &str); 6] = [
 ];
 
 /// Serves GraphiQL, with subscriptions over WebSocket.
-pub(in crate::http) async fn explorer(State(state): State<HttpState>) -> Response {
+pub(in crate::http) async fn explorer(State(state): State<Arc<HttpState>>) -> Response {
     if !state.explorer_enabled {
         return StatusCode::NOT_FOUND.into_response();
     }
@@ -39,7 +41,7 @@ pub(in crate::http) async fn explorer(State(state): State<HttpState>) -> Respons
 }
 
 /// Serves an asset of the explorer.
-pub(in crate::http) async fn asset(State(state): State<HttpState>, Path(name): Path<String>) -> Response {
+pub(in crate::http) async fn asset(State(state): State<Arc<HttpState>>, Path(name): Path<String>) -> Response {
     let found = ASSETS.iter().find(|(own, _, _)| state.explorer_enabled && *own == name);
     match found {
         Some((_, kind, content)) => {

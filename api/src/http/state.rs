@@ -15,7 +15,6 @@ use crate::{
 };
 
 /// Shared state of the HTTP handlers.
-#[derive(Clone)]
 pub struct HttpState {
     /// The GraphQL engine.
     pub engine: Engine,

@@ -18,6 +18,8 @@ pub(in crate::http) use {
     protocol::{ClientMessage, ProtocolState, SubscribeError},
 };
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Request, StatusCode, header},
@@ -56,7 +58,7 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 }
 
 /// Validates the upgrade request and starts the session.
-pub(in crate::http) fn upgrade(state: HttpState, mut request: Request<Body>) -> Response {
+pub(in crate::http) fn upgrade(state: Arc<HttpState>, mut request: Request<Body>) -> Response {
     let headers = request.headers();
     let language = language(headers);
     let reject = |status, code, message| {

@@ -131,7 +131,12 @@ pub(in crate::http) struct ActiveOperations {
 
 impl ActiveOperations {
     /// Starts an operation.
-    pub(in crate::http) fn start(&mut self, new: NewOperation, caller: &Caller, state: &HttpState) -> OperationHandle {
+    pub(in crate::http) fn start(
+        &mut self,
+        new: NewOperation,
+        caller: &Caller,
+        state: &Arc<HttpState>,
+    ) -> OperationHandle {
         let NewOperation { id, mut request, slot } = new;
         let mut slot = Some(slot);
         let json = Value::String(id.clone()).to_string();

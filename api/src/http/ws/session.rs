@@ -36,7 +36,7 @@ use crate::{
 };
 
 struct Session {
-    http: HttpState,
+    http: Arc<HttpState>,
     protocol: ProtocolState<OperationHandle>,
     operations: ActiveOperations,
     caller: Caller,
@@ -92,7 +92,7 @@ impl Drop for Open {
 }
 
 /// Runs a session until it ends.
-pub(in crate::http) async fn run(http: HttpState, mut socket: Socket, handshake: Handshake) {
+pub(in crate::http) async fn run(http: Arc<HttpState>, mut socket: Socket, handshake: Handshake) {
     let _open = Open::new();
     let lifecycle = http.lifecycle.clone();
     let session = Session {
