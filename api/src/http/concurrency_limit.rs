@@ -12,7 +12,10 @@ use async_graphql::parser::types::OperationType;
 use chrono::TimeDelta;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::clock::{Clock, sleep};
+use crate::{
+    clock::{Clock, sleep},
+    http::gauge_guard::GaugeGuard,
+};
 
 /// How long an operation waits for a permit.
 const MAX_WAIT: TimeDelta = TimeDelta::seconds(1);
@@ -39,15 +42,7 @@ pub(in crate::http) struct Overloaded;
 
 /// A permit, released when dropped.
 pub(in crate::http) struct OperationPermit {
-    inner: Option<(OwnedSemaphorePermit, &'static str)>,
-}
-
-impl Drop for OperationPermit {
-    fn drop(&mut self) {
-        if let Some((_, operation)) = &self.inner {
-            metrics::gauge!("kezdesu_operations_running", "operation" => *operation).decrement(1.0);
-        }
-    }
+    _inner: Option<(GaugeGuard, OwnedSemaphorePermit)>,
 }
 
 impl ConcurrencyLimits {
@@ -79,7 +74,7 @@ impl ConcurrencyLimits {
         let pool = if operation == OperationType::Mutation { &self.mutations } else { &self.queries };
         match pool {
             Some(pool) => pool.acquire(clock).await,
-            None => Ok(OperationPermit { inner: None }),
+            None => Ok(OperationPermit { _inner: None }),
         }
     }
 }
@@ -90,8 +85,8 @@ impl OperationPool {
             Ok(permit) => permit,
             Err(_) => self.wait(clock).await?,
         };
-        metrics::gauge!("kezdesu_operations_running", "operation" => self.operation).increment(1.0);
-        Ok(OperationPermit { inner: Some((permit, self.operation)) })
+        let running = GaugeGuard::new(metrics::gauge!("kezdesu_operations_running", "operation" => self.operation));
+        Ok(OperationPermit { _inner: Some((running, permit)) })
     }
 
     async fn wait(&self, clock: &dyn Clock) -> Result<OwnedSemaphorePermit, Overloaded> {
@@ -107,7 +102,10 @@ impl OperationPool {
 }
 
 /// Counts an operation that waits for a permit.
-struct WaitingGuard<'a>(&'a OperationPool);
+struct WaitingGuard<'a> {
+    pool: &'a OperationPool,
+    _gauge: GaugeGuard,
+}
 
 impl<'a> WaitingGuard<'a> {
     fn begin(pool: &'a OperationPool) -> Result<Self, Overloaded> {
@@ -115,15 +113,14 @@ impl<'a> WaitingGuard<'a> {
             pool.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Overloaded);
         }
-        metrics::gauge!("kezdesu_operations_waiting", "operation" => pool.operation).increment(1.0);
-        Ok(Self(pool))
+        let gauge = metrics::gauge!("kezdesu_operations_waiting", "operation" => pool.operation);
+        Ok(Self { pool, _gauge: GaugeGuard::new(gauge) })
     }
 }
 
 impl Drop for WaitingGuard<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-        metrics::gauge!("kezdesu_operations_waiting", "operation" => self.0.operation).decrement(1.0);
+        self.pool.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

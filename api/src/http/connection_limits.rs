@@ -30,6 +30,7 @@ use crate::{
         access_log::{self, RejectedRequest},
         client_ip,
         connection::ConnectionState,
+        gauge_guard::GaugeGuard,
         graphql::language,
     },
     network::network,
@@ -144,9 +145,12 @@ impl ConnectionLimits {
     /// Takes a permit for a connection. A trusted proxy has no limit of its own address.
     pub(in crate::http) fn acquire(self: &Arc<Self>, peer: IpAddr) -> Result<ConnectionPermit, ConnectionLimitReached> {
         let address = if self.is_trusted(peer) { None } else { Some(self.acquire_for_address(peer)?) };
-        let permit = ConnectionPermit { connections: Arc::clone(self), _address: address };
+        let permit = ConnectionPermit {
+            connections: Arc::clone(self),
+            _address: address,
+            _gauge: GaugeGuard::new(metrics::gauge!("kezdesu_connections")),
+        };
         let before = self.open.fetch_add(1, Ordering::Relaxed);
-        metrics::gauge!("kezdesu_connections").increment(1.0);
         if before >= self.max {
             return Err(Self::rejected(ConnectionLimitReached::Process));
         }
@@ -182,12 +186,12 @@ impl ConnectionLimits {
 pub(in crate::http) struct ConnectionPermit {
     connections: Arc<ConnectionLimits>,
     _address: Option<AddressPermit>,
+    _gauge: GaugeGuard,
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.connections.open.fetch_sub(1, Ordering::Relaxed);
-        metrics::gauge!("kezdesu_connections").decrement(1.0);
     }
 }
 

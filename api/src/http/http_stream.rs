@@ -31,6 +31,7 @@ use crate::{
         connection::ConnectionState,
         content_negotiation::ResponseFormat,
         execute::error_code,
+        gauge_guard::GaugeGuard,
         request::BadRequest,
         subscription_log::{EndReason, SubscriptionLog},
     },
@@ -146,7 +147,7 @@ pub(in crate::http) fn stream(state: &HttpState, stream_request: StreamRequest, 
         clock: Arc::clone(&state.clock),
         memory: state.engine.memory().clone(),
         log,
-        _gauge: OpenStream::new(framing),
+        _gauge: GaugeGuard::new(metrics::gauge!("kezdesu_streams", "door" => framing.name())),
     };
     let (sender, receiver) = mpsc::channel(1);
     let (work, handle) = abortable(producer.run(sender, connection));
@@ -174,22 +175,6 @@ fn stream_response(framing: StreamFraming, body: Body) -> Response {
     response
 }
 
-/// Gauge of open streams.
-struct OpenStream(StreamFraming);
-
-impl OpenStream {
-    fn new(framing: StreamFraming) -> Self {
-        metrics::gauge!("kezdesu_streams", "door" => framing.name()).increment(1.0);
-        Self(framing)
-    }
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        metrics::gauge!("kezdesu_streams", "door" => self.0.name()).decrement(1.0);
-    }
-}
-
 /// State of the response body. Dropping it aborts the producer.
 struct StreamBody {
     receiver: mpsc::Receiver<Bytes>,
@@ -214,7 +199,7 @@ struct StreamProducer {
     clock: Arc<dyn Clock>,
     memory: AnswerMemory,
     log: SubscriptionLog,
-    _gauge: OpenStream,
+    _gauge: GaugeGuard,
 }
 
 impl StreamProducer {

@@ -13,6 +13,7 @@ mod content_negotiation;
 mod execute;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod gauge_guard;
 mod graphql;
 mod http_stream;
 mod ops;

@@ -20,6 +20,7 @@ use crate::{
     http::{
         HttpState,
         access_log::{self, AccessLogEntry},
+        gauge_guard::GaugeGuard,
         request,
         subscription_log::EndReason,
         ws::{
@@ -75,25 +76,9 @@ enum SocketEvent {
     Ready(Vec<ServerMessage>),
 }
 
-/// Gauge of open sockets.
-struct Open;
-
-impl Open {
-    fn new() -> Self {
-        metrics::gauge!("kezdesu_sockets").increment(1.0);
-        Self
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        metrics::gauge!("kezdesu_sockets").decrement(1.0);
-    }
-}
-
 /// Runs a session until it ends.
 pub(in crate::http) async fn run(http: Arc<HttpState>, mut socket: Socket, handshake: Handshake) {
-    let _open = Open::new();
+    let _open_sockets = GaugeGuard::new(metrics::gauge!("kezdesu_sockets"));
     let lifecycle = http.lifecycle.clone();
     let session = Session {
         protocol: ProtocolState::new(handshake.operations, Arc::clone(&http.persisted_queries)),
