@@ -216,8 +216,8 @@ impl Drop for AddressPermit {
     }
 }
 
-/// Middleware: limits what a trusted proxy forwards by the client's address. The permit is held until the
-/// response ends, and for a socket or stream until it closes.
+/// Middleware: finds the client's address, and limits what a trusted proxy forwards for it. The permit is held until
+/// the response ends, and for a socket or stream until it closes.
 pub(in crate::http) async fn limit_forwarded_connections(
     State(state): State<Arc<HttpState>>,
     mut request: Request,
@@ -225,6 +225,7 @@ pub(in crate::http) async fn limit_forwarded_connections(
 ) -> Response {
     let (started, connections) = (state.clock.now(), &state.connections);
     let client = client_ip::of(request.extensions(), request.headers(), &connections.trusted_proxies);
+    request.extensions_mut().insert(client);
     let forwarded = client.address.filter(|address| client.through_proxy && !connections.is_trusted(*address));
     if let Some(address) = forwarded {
         let permit = match connections.acquire_for_address(address) {

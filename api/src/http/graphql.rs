@@ -23,7 +23,7 @@ use crate::{
         HttpState,
         access_log::{self, RejectedRequest},
         cache_control,
-        client_ip::{self, ClientIp},
+        client_ip::ClientIp,
         connection::ConnectionState,
         content_encoding::{ContentEncoding, DecodeError},
         content_negotiation::{ResponseFormat, response_format},
@@ -136,7 +136,7 @@ async fn handle_post(state: &Arc<HttpState>, http: HttpRequest) -> Response {
         Err(DecodeError::Malformed) => return reject(StatusCode::BAD_REQUEST, "request-gzip"),
     };
     match request::parse(&body, &state.persisted_queries) {
-        Ok(request) => respond(state, &parts.headers, HttpOperation::of(state, request, &parts, true)).await,
+        Ok(request) => respond(state, &parts.headers, HttpOperation::of(request, &parts, true)).await,
         Err(bad) => ErrorResponse {
             format: response_format(&parts.headers).unwrap_or(ResponseFormat::Json),
             ..ErrorResponse::bad_request(bad, language)
@@ -159,7 +159,7 @@ pub(in crate::http) async fn get(
     }
     let (parts, _) = http.into_parts();
     let response = match request::from_query_string(query.as_deref().unwrap_or_default(), &state.persisted_queries) {
-        Ok(request) => respond(&state, &parts.headers, HttpOperation::of(&state, request, &parts, false)).await,
+        Ok(request) => respond(&state, &parts.headers, HttpOperation::of(request, &parts, false)).await,
         Err(bad) => {
             let language = language(&parts.headers);
             ErrorResponse {
@@ -225,8 +225,8 @@ struct HttpOperation {
 }
 
 impl HttpOperation {
-    fn of(state: &HttpState, request: Request, parts: &Parts, by_post: bool) -> Self {
-        let client = client_ip::of(&parts.extensions, &parts.headers, &state.trusted_proxies);
+    fn of(request: Request, parts: &Parts, by_post: bool) -> Self {
+        let client = parts.extensions.get().copied().unwrap_or_default();
         Self { request, by_post, client, connection: parts.extensions.get().cloned().unwrap_or_default() }
     }
 }

@@ -35,7 +35,14 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    http::{HttpState, access_log::RejectedRequest, client_ip, connection::ConnectionState, graphql::language, origin},
+    http::{
+        HttpState,
+        access_log::RejectedRequest,
+        client_ip::{self, ClientIp},
+        connection::ConnectionState,
+        graphql::language,
+        origin,
+    },
     text,
 };
 
@@ -86,11 +93,11 @@ pub(in crate::http) fn upgrade(state: Arc<HttpState>, mut request: Request<Body>
     };
     let accept = derive_accept_key(key.as_bytes());
     let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("?").to_owned());
-    let address = client_ip::of(request.extensions(), headers, &state.trusted_proxies).address;
+    let client: ClientIp = request.extensions().get().copied().unwrap_or_default();
     let limits = &state.limits;
     let is_gateway = client_ip::passes_through(request.extensions(), headers, &state.trusted_proxies, &state.gateways);
     let operations = if is_gateway { limits.gateway_operations } else { limits.socket_operations };
-    let handshake = session::Handshake { authorization, language, address, operations };
+    let handshake = session::Handshake { authorization, language, address: client.address, operations };
     let connection: ConnectionState = request.extensions().get().cloned().unwrap_or_default();
     let upgraded = hyper::upgrade::on(&mut request);
     let lifecycle = state.lifecycle.clone();
