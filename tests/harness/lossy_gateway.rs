@@ -51,15 +51,15 @@ impl Drop for LossyGateway {
 }
 
 impl LossyGateway {
-    /// Starts a relay to the service at `host` that buffers `room` events for a slow client.
-    pub async fn before(host: &str, room: usize, loses: DropPolicy) -> Self {
+    /// Starts a relay to the service at `host` that buffers `capacity` events for a slow client.
+    pub async fn before(host: &str, capacity: usize, loses: DropPolicy) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(watch::Sender::new(State::default()));
         let (host, shared) = (host.to_owned(), state.clone());
         let relay = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(pass(near, host.clone(), shared.clone(), (room, loses)));
+                tokio::spawn(pass(near, host.clone(), shared.clone(), (capacity, loses)));
             }
         });
         Self { host: address.to_string(), state, relay }
@@ -85,7 +85,7 @@ impl LossyGateway {
 }
 
 /// Relays one connection until either end closes.
-async fn pass(near: TcpStream, host: String, state: Arc<watch::Sender<State>>, (room, loses): (usize, DropPolicy)) {
+async fn pass(near: TcpStream, host: String, state: Arc<watch::Sender<State>>, (capacity, loses): (usize, DropPolicy)) {
     #[expect(clippy::result_large_err, reason = "the library's")]
     let agree = |_: &Request, mut response: Response| {
         response.headers_mut().insert(PROTOCOL, HeaderValue::from_static("graphql-transport-ws"));
@@ -122,10 +122,10 @@ async fn pass(near: TcpStream, host: String, state: Arc<watch::Sender<State>>, (
                     }
                     continue;
                 }
-                if waiting.len() < room || loses == DropPolicy::Oldest {
+                if waiting.len() < capacity || loses == DropPolicy::Oldest {
                     waiting.push_back(message);
                 }
-                if waiting.len() > room {
+                if waiting.len() > capacity {
                     waiting.pop_front();
                 }
                 state.send_modify(|state| state.came += 1);

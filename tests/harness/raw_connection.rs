@@ -46,10 +46,10 @@ impl RawConnection {
         self.connection.write_all(bytes).await.expect("the bytes are sent");
     }
 
-    /// Says something to whoever may have closed the connection.
+    /// Sends bytes on a connection that may be closed.
     ///
     /// # Errors
-    /// When it was closed.
+    /// If it is closed.
     pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.connection.write_all(bytes).await
     }

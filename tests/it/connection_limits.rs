@@ -31,7 +31,7 @@ async fn status(url: String) -> u16 {
 
 async fn keeps_files_for_what_must_go_on(engine: Engine) {
     const FILES: usize = 400;
-    const ROOM: usize = FILES - 128 - 3 * 16;
+    const CONNECTIONS: usize = FILES - 128 - 3 * 16;
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve_within(64, FILES, &settings_on(dir.path(), engine).await).await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);
@@ -42,9 +42,9 @@ async fn keeps_files_for_what_must_go_on(engine: Engine) {
         idle.push(RawConnection::to(&program.host).await);
     }
     let refused = || program.metric("kezdesu_connections_refused_total{reason=\"full\"}");
-    until(refused, || (), |refused| refused.parse::<usize>().unwrap() >= FILES + 200 - ROOM).await;
-    assert!(program.metric("kezdesu_connections ").await.parse::<usize>().unwrap() <= ROOM);
-    let told = String::from_utf8(idle[ROOM + 5].rest().await).unwrap();
+    until(refused, || (), |refused| refused.parse::<usize>().unwrap() >= FILES + 200 - CONNECTIONS).await;
+    assert!(program.metric("kezdesu_connections ").await.parse::<usize>().unwrap() <= CONNECTIONS);
+    let told = String::from_utf8(idle[CONNECTIONS + 5].rest().await).unwrap();
     assert!(told.starts_with("HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n"), "{told}");
     assert!(told.contains("RATE_LIMITED"), "{told}");
     for path in ["healthz", "readyz"] {
@@ -63,7 +63,7 @@ async fn keeps_files_for_what_must_go_on(engine: Engine) {
         assert!(posted || said["type"] == "complete", "{said}");
     }
     drop(idle);
-    until(|| program.metric("kezdesu_connections "), || (), |open| open.parse::<usize>().unwrap() < ROOM).await;
+    until(|| program.metric("kezdesu_connections "), || (), |open| open.parse::<usize>().unwrap() < CONNECTIONS).await;
     let mut late = RawConnection::to(&program.host).await;
     late.send(ASK).await;
     late.receive_until(b"HTTP/1.1 200 OK\r\n").await;

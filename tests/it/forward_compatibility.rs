@@ -117,13 +117,13 @@ on_both_engines! {
             let mut live = actor.follow_comments(&meeting, Some(0), "PUBLIC").await;
             assert_ne!(live.next().await["commentId"], json!(parked));
         }
-        for (actor, act, input) in [
+        for (actor, command, input) in [
             (&moderator, "moderateComments", json!({ "commentIds": [parked], "action": "APPROVE" })),
             (&moderator, "selectComment", json!({ "commentId": parked })),
             (&ana, "withdrawComment", json!({ "commentId": parked })),
             (&env.citizen("Ben"), "voteComment", json!({ "commentId": parked })),
         ] {
-            assert_eq!(refusal(&actor.mutate(act, input).await), "NOT_FOUND", "{act}");
+            assert_eq!(refusal(&actor.mutate(command, input).await), "NOT_FOUND", "{command}");
         }
     }
 
@@ -190,13 +190,13 @@ on_both_engines! {
         let query = "query($id: ID!, $comment: ID!) { meeting(id: $id) { id } node(id: $comment) { id } meetings { nodes { id } totalCount } }";
         let seen = staff.query(query, json!({ "id": meeting, "comment": comment })).await;
         assert_eq!(seen, json!({ "meeting": null, "node": null, "meetings": { "nodes": [{ "id": other }], "totalCount": 1 } }));
-        for (actor, act, input) in [
+        for (actor, command, input) in [
             (&ana, "postComment", json!({ "meetingId": meeting, "body": "Су?" })),
             (&ana, "withdrawComment", json!({ "commentId": comment })),
             (&staff, "endMeeting", json!({ "meetingId": meeting })),
             (&staff, "setStage", json!({ "meetingId": meeting, "stage": "BREAK" })),
         ] {
-            assert_eq!(refusal(&actor.mutate(act, input).await), "NOT_FOUND", "{act}");
+            assert_eq!(refusal(&actor.mutate(command, input).await), "NOT_FOUND", "{command}");
         }
         assert_eq!(ana.begin_comments(&meeting, None, "PUBLIC").await.refused().await, "NOT_FOUND");
     }

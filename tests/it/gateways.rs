@@ -23,7 +23,7 @@ const LANGUAGES: &str = "query($code: KatoCode!) { region(code: $code) { name } 
 
 /// Opens a case about a comment with an internal note, and returns its number.
 async fn open_case(official: &Actor, comment: &str, key: u32) -> String {
-    let act = async |name: &str, kind: &str, input: Value| {
+    let mutate = async |name: &str, kind: &str, input: Value| {
         let fields = "case { id number } refusal { code message }";
         let text = format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {fields} }} }}");
         let payload = official.query(&text, json!({ "input": input })).await[name].clone();
@@ -32,9 +32,9 @@ async fn open_case(official: &Actor, comment: &str, key: u32) -> String {
     };
     let key = format!("6f9f6ad6-5f0f-4b53-a0f3-{key:012}");
     let case = json!({ "title": "Road", "regionCode": HOST, "commentId": comment, "idempotencyKey": key });
-    let case = act("openCase", "OpenCaseInput", case).await;
+    let case = mutate("openCase", "OpenCaseInput", case).await;
     let noted = json!({ "caseId": case["id"], "state": "IN_PROGRESS", "note": NOTE });
-    act("moveCase", "MoveCaseInput", noted).await["number"].as_str().expect("a number").to_owned()
+    mutate("moveCase", "MoveCaseInput", noted).await["number"].as_str().expect("a number").to_owned()
 }
 
 /// Checks a query across both subgraphs, and that refusals arrive unchanged.

@@ -104,8 +104,8 @@ async fn rejects_malformed_requests_in_the_language_of_the_headers() {
     let foreign = || post(&env, &asks).header("origin", "https://secretcanary.example");
     refused("another origin", "FORBIDDEN", foreign).await;
     refused("a bad token", "UNAUTHENTICATED", || post(&env, &asks).bearer_auth(CANARY)).await;
-    let act = "mutation { endMeeting(input: { meetingId: \"secretcanary\" }) { refusal { code } } }";
-    refused("a mutation by GET", "BAD_USER_INPUT", || web().get(address(&env)).query(&[("query", act)])).await;
+    let mutation = "mutation { endMeeting(input: { meetingId: \"secretcanary\" }) { refusal { code } } }";
+    refused("a mutation by GET", "BAD_USER_INPUT", || web().get(address(&env)).query(&[("query", mutation)])).await;
     let follow = json!({ "query": "subscription { meetings { seq } }" });
     refused("a subscription as JSON", "BAD_USER_INPUT", || post(&env, &follow)).await;
     let resumed = || post(&env, &follow).header("accept", "text/event-stream").header("last-event-id", CANARY);
@@ -163,8 +163,8 @@ async fn rejects_operations_in_the_language_of_the_headers() {
     }
     let named = json!({ "query": WHO, "operationName": CANARY });
     refused("an unknown operation", "BAD_USER_INPUT", || post(&env, &named)).await;
-    let act = format!("mutation {{ endMeeting(input: {{ meetingId: \"{NOWHERE}\" }}) {{ refusal {{ code }} }} }}");
-    refused("not signed in", "UNAUTHENTICATED", || post(&env, &json!({ "query": act }))).await;
+    let mutation = format!("mutation {{ endMeeting(input: {{ meetingId: \"{NOWHERE}\" }}) {{ refusal {{ code }} }} }}");
+    refused("not signed in", "UNAUTHENTICATED", || post(&env, &json!({ "query": mutation }))).await;
     let follow = format!("subscription {{ comments(meetingId: \"{NOWHERE}\") {{ seq }} }}");
     let absent = || post(&env, &json!({ "query": follow })).header("accept", "text/event-stream");
     refused("a stream of nothing", "NOT_FOUND", absent).await;

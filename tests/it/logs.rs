@@ -86,7 +86,7 @@ fn with_events(mut line: Value, least: u64) -> Value {
 async fn logs_one_line_per_operation() {
     let (program, log) = logging("json").await;
     let host = program.host.clone();
-    let (ana, nobody) = (person(&host, "ana", &["CITIZEN"]), anonymous(&host));
+    let (ana, visitor) = (person(&host, "ana", &["CITIZEN"]), anonymous(&host));
     let address = format!("http://{host}/graphql");
     let mut expected = Vec::new();
 
@@ -95,15 +95,15 @@ async fn logs_one_line_per_operation() {
     ana.query("{ viewer { subject } }", json!({})).await;
     expected.push(told("post", "query", None, ("person", "OK")));
     let two = json!({ "query": format!("{WHO} query Other {{ viewer {{ roles }} }}"), "operationName": "Other" });
-    nobody.request().json(&two).send().await.unwrap();
+    visitor.request().json(&two).send().await.unwrap();
     expected.push(told("post", "query", Some("Other"), ("anonymous", "OK")));
     let end =
         "mutation End { endMeeting(input: { meetingId: \"mtg_00000000000000000000000000\" }) { refusal { code } } }";
-    nobody.error(end, json!({})).await;
+    visitor.error(end, json!({})).await;
     expected.push(told("post", "mutation", Some("End"), ("anonymous", "UNAUTHENTICATED")));
-    nobody.error("query Typo { nothing }", json!({})).await;
+    visitor.error("query Typo { nothing }", json!({})).await;
     expected.push(told("post", "query", Some("Typo"), ("anonymous", "BAD_USER_INPUT")));
-    nobody
+    visitor
         .request()
         .header("accept", EVENTS)
         .json(&json!({ "query": WHO }))
@@ -257,11 +257,11 @@ async fn logs_why_each_subscription_ended() {
     assert!(done.status.success(), "{done:?}");
     said(&log, &all("person", "token"), 1).await;
 
-    let nobody = anonymous(&host);
+    let visitor = anonymous(&host);
     let _open = (
         stuck_socket(&host, &meeting).await,
-        stalled_reader(&nobody, EVENTS, &meeting).await,
-        stalled_reader(&nobody, PARTS, &meeting).await,
+        stalled_reader(&visitor, EVENTS, &meeting).await,
+        stalled_reader(&visitor, PARTS, &meeting).await,
     );
     said(&log, &all("anonymous", "slow_reader"), 1).await;
 
@@ -271,8 +271,8 @@ async fn logs_why_each_subscription_ended() {
     pour(&staff, &long).await;
     let mut late = [
         stuck_socket(&host, &long).await,
-        stalled_reader(&nobody, EVENTS, &long).await,
-        stalled_reader(&nobody, PARTS, &long).await,
+        stalled_reader(&visitor, EVENTS, &long).await,
+        stalled_reader(&visitor, PARTS, &long).await,
     ];
     forget(&log).await;
     let ends = [&b"\"type\":\"complete\""[..], b"event: complete\ndata:\n\n", b"\r\n4\r\n--\r\n"];
@@ -282,9 +282,9 @@ async fn logs_why_each_subscription_ended() {
     said(&log, &all("anonymous", "behind"), 1).await;
 
     let _open = (
-        follows(&nobody).await,
-        stalled_reader(&nobody, EVENTS, &meeting).await,
-        stalled_reader(&nobody, PARTS, &meeting).await,
+        follows(&visitor).await,
+        stalled_reader(&visitor, EVENTS, &meeting).await,
+        stalled_reader(&visitor, PARTS, &meeting).await,
     );
     assert!(program.terminate().await);
     said(&log, &all("anonymous", "draining"), 1).await;
@@ -318,14 +318,14 @@ async fn sanitises_client_text_in_the_log() {
     let written = format!("xforged31m{}", "y".repeat(54));
     for format in ["text", "json"] {
         let (program, log) = logging(format).await;
-        let nobody = anonymous(&program.host);
+        let visitor = anonymous(&program.host);
         let subscription = "subscription { meetings { kind } }";
         for (accept, query) in [("application/json", WHO), (EVENTS, WHO), (EVENTS, subscription), (PARTS, subscription)]
         {
             let body = json!({ "query": query, "operationName": name });
-            nobody.request().header("accept", accept).json(&body).send().await.unwrap().text().await.unwrap();
+            visitor.request().header("accept", accept).json(&body).send().await.unwrap().text().await.unwrap();
         }
-        let mut socket = nobody.socket().await;
+        let mut socket = visitor.socket().await;
         for query in [WHO, subscription] {
             let payload = json!({ "query": query, "operationName": name });
             socket.send(&json!({ "id": "1", "type": "subscribe", "payload": payload })).await;

@@ -94,12 +94,12 @@ struct Loss {
 }
 
 impl Loss {
-    /// Subscribes through a gateway that buffers `room` events for a slow client, and drops the rest while both are
+    /// Subscribes through a gateway that buffers `capacity` events for a slow client, and drops the rest while both are
     /// slow.
-    async fn of(env: &TestEnv, room: usize, loses: DropPolicy) -> Self {
+    async fn of(env: &TestEnv, capacity: usize, loses: DropPolicy) -> Self {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        let gateway = LossyGateway::before(&env.anonymous().host, room, loses).await;
+        let gateway = LossyGateway::before(&env.anonymous().host, capacity, loses).await;
         let mut followers = Followers::of(&meeting, &gateway.host).await;
         let posted = texts(LOST + 1);
         // The first event confirms the subscription.
@@ -114,13 +114,13 @@ impl Loss {
 
     /// Posts once more, and checks that the careful client recovered everything across one gap, and the naive one
     /// did not.
-    async fn check_recovered(mut self, room: usize) {
+    async fn check_recovered(mut self, capacity: usize) {
         self.posted.push("Соңы".to_owned());
         self.ana.post(&self.meeting, "Соңы").await;
         self.followers.both_receive("Соңы").await;
         self.followers.check_recovery(&self.posted);
         assert_eq!(gaps(&self.followers.careful), 1, "{:?}", self.followers.careful);
-        assert_eq!(bodies(&self.followers.trustful).len(), 1 + room + 1);
+        assert_eq!(bodies(&self.followers.trustful).len(), 1 + capacity + 1);
     }
 }
 

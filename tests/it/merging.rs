@@ -315,14 +315,14 @@ on_both_engines! {
         let merge = async |id: &str| fixture.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": [id] })).await;
         let hidden = merge(&secret).await;
         assert_eq!((refusal(&hidden), &hidden), ("NOT_FOUND".to_owned(), &merge("cmt_00000000000000000000000000").await));
-        for (act, input, field) in [
+        for (command, input, field) in [
             ("mergeComments", json!({ "into": secret, "commentIds": [into] }), "into"),
             ("moderateComments", json!({ "commentIds": [secret, into], "action": "APPROVE" }), "commentIds.0"),
             ("moderateComments", json!({ "commentIds": [into, secret], "action": "APPROVE" }), "commentIds.1"),
             ("labelComment", json!({ "commentId": secret, "labels": [] }), "commentId"),
         ] {
-            let refused = fixture.moderator.mutate(act, input).await;
-            assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("NOT_FOUND", Some(field)), "{act}");
+            let refused = fixture.moderator.mutate(command, input).await;
+            assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("NOT_FOUND", Some(field)), "{command}");
         }
         let other = id_of(&ana.post(&far, "Ашық").await);
         admin.moderate("APPROVE", &[&other]).await;

@@ -171,13 +171,13 @@ on_both_engines! {
         assert_eq!(refusal(&moderator.mutate("setModeration", long).await), "TOO_LONG");
         let hide = json!({ "commentIds": [id], "action": "HIDE", "reason": "ж".repeat(2000) });
         assert_eq!(refusal(&moderator.mutate("moderateComments", hide).await), "TOO_LONG");
-        for (act, mut input) in [
+        for (command, mut input) in [
             ("cancelMeeting", json!({ "reason": " " })),
             ("rescheduleMeeting", json!({ "reason": " ", "plannedStart": env.now() + TimeDelta::days(1) })),
             ("addBroadcast", json!({ "platform": "VK", "url": "vk" })),
         ] {
             input["meetingId"] = json!(meeting);
-            assert_eq!(refusal(&staff.mutate(act, input).await), "INVALID", "{act}");
+            assert_eq!(refusal(&staff.mutate(command, input).await), "INVALID", "{command}");
         }
         drop(tx);
         let (refused, posted) = tokio::join!(moderator.mutate("labelComment", many), ana.post(&meeting, "Су?"));

@@ -37,11 +37,11 @@ async fn long_answers(staff: &Actor, ana: &Actor, now: DateTime<Utc>, count: usi
     let meeting = staff.live_meeting(HOST, HOST, now, "AFTER").await;
     for n in 0..count {
         let comment = id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await);
-        for (act, input) in [
+        for (command, input) in [
             ("selectComment", json!({ "commentId": comment })),
             ("answerComment", json!({ "commentId": comment, "answer": "ә".repeat(5_000) })),
         ] {
-            let done = staff.mutate(act, input).await;
+            let done = staff.mutate(command, input).await;
             assert!(done["refusal"].is_null(), "{done}");
         }
     }

@@ -57,8 +57,8 @@ on_both_engines! {
         assert!(found["validFrom"].is_null() && found["validTo"].is_null());
         let (children, below) = (found["children"]["totalCount"].as_i64(), found["descendants"]["totalCount"].as_i64());
         assert_eq!(children.zip(below).map(|(children, below)| children + below), Some(25));
-        let nobody = env.anonymous().query(query, json!({ "code": "999999999" })).await;
-        assert!(nobody["region"].is_null());
+        let missing = env.anonymous().query(query, json!({ "code": "999999999" })).await;
+        assert!(missing["region"].is_null());
         assert_eq!(env.anonymous().error(query, json!({ "code": "1032" })).await, "BAD_USER_INPUT");
     }
 

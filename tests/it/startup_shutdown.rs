@@ -113,7 +113,7 @@ async fn startup_fails_without_the_signing_keys() {
 }
 
 /// Returns how many subscriptions a socket runs before one is rejected.
-async fn room(host: &str, forwarded: &str) -> usize {
+async fn operation_limit(host: &str, forwarded: &str) -> usize {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", forwarded)];
     let mut socket = Socket::try_open(host, &headers).await.expect("the handshake succeeds");
     socket.send(&json!({ "type": "connection_init" })).await;
@@ -136,11 +136,11 @@ async fn only_a_gateway_gets_the_higher_operation_limit() {
     let caps = [gateway, ("KEZDESU_GATEWAY_OPERATIONS", "50"), ("KEZDESU_TRUSTED_PROXIES", "127.0.0.1,192.0.2.8")];
     let env = TestEnv::with(Engine::Embedded, &caps).await;
     let host = env.host(0);
-    assert_eq!(room(&host, "203.0.113.7").await, 20, "the public limit is unchanged");
-    assert_eq!(room(&host, "192.0.2.7").await, 50, "a gateway behind the balancer");
-    assert_eq!(room(&host, "203.0.113.7, 192.0.2.8").await, 50, "a gateway that forwards its client");
-    assert_eq!(room(&host, "192.0.2.7, 203.0.113.7").await, 20, "a forged header is ignored");
+    assert_eq!(operation_limit(&host, "203.0.113.7").await, 20, "the public limit is unchanged");
+    assert_eq!(operation_limit(&host, "192.0.2.7").await, 50, "a gateway behind the balancer");
+    assert_eq!(operation_limit(&host, "203.0.113.7, 192.0.2.8").await, 50, "a gateway that forwards its client");
+    assert_eq!(operation_limit(&host, "192.0.2.7, 203.0.113.7").await, 20, "a forged header is ignored");
     let caps = [("KEZDESU_GATEWAYS", "127.0.0.0/8"), ("KEZDESU_GATEWAY_OPERATIONS", "30")];
     let env = TestEnv::with(Engine::Embedded, &caps).await;
-    assert_eq!(room(&env.host(0), "203.0.113.7").await, 30, "the gateway connects directly");
+    assert_eq!(operation_limit(&env.host(0), "203.0.113.7").await, 30, "the gateway connects directly");
 }

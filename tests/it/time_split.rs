@@ -67,8 +67,8 @@ on_both_engines! {
         assert!(sums(&ticked)[1] >= 1000, "{ticked}");
         let refused = env.anonymous().follow(FOLLOW, json!({ "id": meeting, "every": 0 })).await.refused().await;
         assert_eq!(refused, "BAD_USER_INPUT");
-        let nobody = "mtg_00000000000000000000000000";
-        assert_eq!(env.anonymous().follow(FOLLOW, json!({ "id": nobody, "every": 1 })).await.refused().await, "NOT_FOUND");
+        let missing = "mtg_00000000000000000000000000";
+        assert_eq!(env.anonymous().follow(FOLLOW, json!({ "id": missing, "every": 1 })).await.refused().await, "NOT_FOUND");
     }
 
     async fn reaching_the_budget_is_recorded_once(env) {
