@@ -95,7 +95,7 @@ async fn by_command(engine: Engine) {
     let mut live = ana.follow("subscription { meetings { kind } }", json!({})).await;
     assert_eq!(live.next().await["kind"], "SUBSCRIBED");
     let mut command = Command::new(Process::program());
-    let args = ["withdraw-tokens", "--subject", "ana", "--no-wait"];
+    let args = ["revoke-tokens", "--subject", "ana", "--no-wait"];
     let done = command.args(args).envs(settings).output().await.unwrap();
     assert!(done.status.success(), "{done:?}");
     assert!(String::from_utf8_lossy(&done.stdout).starts_with("tokens issued to ana up to 2"));
