@@ -23,7 +23,7 @@ use crate::{
     files,
     graphql::Engine,
     http::{
-        AllowedHosts, ConcurrencyLimits, ConnectionLimits, HttpState, Limits, ManifestError, OpsState,
+        AllowedHosts, ConcurrencyLimits, ConnectionLimits, HttpLimits, HttpState, ManifestError, OpsState,
         PersistedQueries, ServerConfig, ops_router, router, serve,
     },
     idgen::IdGen,
@@ -297,11 +297,11 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         gateways: settings.gateways.clone().into(),
         concurrency: ConcurrencyLimits::new(settings.concurrent_operations),
         explorer_enabled: development,
-        limits: Limits {
+        limits: HttpLimits {
             max_body_bytes: settings.max_body_bytes,
             socket_operations: settings.socket_operations,
             gateway_operations: settings.gateway_operations,
-            ..Limits::default()
+            ..HttpLimits::default()
         },
     };
     let ops =

@@ -72,7 +72,7 @@ pub enum AuthError {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::auth) struct Claims {
     pub(in crate::auth) iss: String,
-    pub(in crate::auth) aud: Audience,
+    pub(in crate::auth) aud: AudienceClaim,
     pub(in crate::auth) sub: String,
     pub(in crate::auth) exp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,12 +98,12 @@ pub(in crate::auth) struct Claims {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(in crate::auth) enum Audience {
+pub(in crate::auth) enum AudienceClaim {
     One(String),
     Several(Vec<String>),
 }
 
-impl Audience {
+impl AudienceClaim {
     pub(in crate::auth) fn contains(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,

@@ -15,8 +15,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 
 use crate::{
     auth::{
-        claims::{Audience, Claims, format_broadcast_id, role_name},
-        jwks::{Fingerprint, Key, KeyError, Keys},
+        claims::{AudienceClaim, Claims, format_broadcast_id, role_name},
+        jwks::{Fingerprint, KeyError, Keys, VerificationKey},
     },
     config::Settings,
     domain::viewer::{ImportGrant, Role},
@@ -70,7 +70,7 @@ pub fn mint(settings: &Settings, request: &TokenRequest, now: DateTime<Utc>) -> 
     }
     let claims = Claims {
         iss: settings.jwt_issuer.clone(),
-        aud: Audience::One(settings.jwt_audience.clone()),
+        aud: AudienceClaim::One(settings.jwt_audience.clone()),
         sub: request.subject.clone(),
         exp: (now + request.ttl.min(MAX_TTL)).timestamp(),
         nbf: None,
@@ -90,7 +90,10 @@ pub fn mint(settings: &Settings, request: &TokenRequest, now: DateTime<Utc>) -> 
 /// Returns the development key as a key set.
 pub(in crate::auth) fn keys(settings: &Settings) -> Result<Keys, KeyError> {
     let key = DecodingKey::from_secret(&secret(&settings.data_dir)?);
-    Ok(Keys::from([(KID.to_owned(), Key { algorithm: Algorithm::HS256, key, fingerprint: Fingerprint::default() })]))
+    Ok(Keys::from([(
+        KID.to_owned(),
+        VerificationKey { algorithm: Algorithm::HS256, key, fingerprint: Fingerprint::default() },
+    )]))
 }
 
 /// Reads the secret, or creates it. Processes that start at the same time end up with the same one.

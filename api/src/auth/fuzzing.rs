@@ -90,7 +90,7 @@ impl FuzzFixture {
         assert!(claims["exp"].as_i64().is_some_and(|end| end > NOW), "the token has expired");
         assert!(claims["nbf"].as_i64().is_none_or(|begin| begin <= NOW + 30), "the token is not valid yet");
         let person = authenticated.viewer.person();
-        assert!(person.is_some(), "nobody is known by a token");
+        assert!(person.is_some(), "the viewer is anonymous");
         let Some(person) = person else { return };
         assert_eq!(claims["sub"], person.subject);
         assert!(!person.subject.is_empty() && !person.subject.chars().any(char::is_control));

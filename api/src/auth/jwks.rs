@@ -43,7 +43,7 @@ pub enum KeyError {
 
 /// A key, pinned to one algorithm.
 #[derive(Clone)]
-pub(in crate::auth) struct Key {
+pub(in crate::auth) struct VerificationKey {
     pub(in crate::auth) algorithm: Algorithm,
     pub(in crate::auth) key: DecodingKey,
     /// Distinguishes it from a later key with the same `kid`.
@@ -54,7 +54,7 @@ pub(in crate::auth) struct Key {
 pub(in crate::auth) type Fingerprint = [u8; 32];
 
 /// Keys by `kid`.
-pub(in crate::auth) type Keys = HashMap<String, Key>;
+pub(in crate::auth) type Keys = HashMap<String, VerificationKey>;
 
 /// Parses a JWKS. Unusable keys are skipped, symmetric ones always.
 pub(in crate::auth) fn parse(text: &[u8]) -> Result<Keys, KeyError> {
@@ -73,7 +73,7 @@ pub(in crate::auth) fn parse(text: &[u8]) -> Result<Keys, KeyError> {
     }
 }
 
-fn usable(jwk: &Jwk) -> Option<(String, Key)> {
+fn usable(jwk: &Jwk) -> Option<(String, VerificationKey)> {
     let signs = jwk.common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
     let verifies = jwk.common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
     if !signs || !verifies || is_weak(jwk) {
@@ -82,7 +82,7 @@ fn usable(jwk: &Jwk) -> Option<(String, Key)> {
     let algorithm = algorithm(jwk)?;
     let key = DecodingKey::from_jwk(jwk).ok()?;
     let fingerprint = Sha256::digest(format!("{algorithm:?} {:?}", jwk.algorithm)).into();
-    Some((jwk.common.key_id.clone()?, Key { algorithm, key, fingerprint }))
+    Some((jwk.common.key_id.clone()?, VerificationKey { algorithm, key, fingerprint }))
 }
 
 fn is_weak(jwk: &Jwk) -> bool {
@@ -118,6 +118,6 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
     match &jwk.common.key_algorithm {
         // Without `alg`, the key uses the default algorithm of its family.
         None => family.first().map(|(_, algorithm)| *algorithm),
-        Some(wished) => family.iter().find(|(name, _)| name == wished).map(|(_, algorithm)| *algorithm),
+        Some(named) => family.iter().find(|(name, _)| name == named).map(|(_, algorithm)| *algorithm),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         AuthError, Authenticated,
         claims::{Claims, VerifiedToken},
         dev_key,
-        jwks::{Key, KeyError, Keys},
+        jwks::{KeyError, Keys, VerificationKey},
         jwks_refresh::RefreshTrigger,
         jwks_source::JwksSource,
         token_cache::VerifiedTokens,
@@ -216,7 +216,7 @@ fn key_id(token: &str) -> Result<(String, Algorithm), AuthError> {
     Ok((header.kid.ok_or(AuthError::UnknownKey)?, header.alg))
 }
 
-fn verify(token: &str, key: &Key) -> Result<Claims, AuthError> {
+fn verify(token: &str, key: &VerificationKey) -> Result<Claims, AuthError> {
     let mut validation = Validation::new(key.algorithm);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     // Checked against the injected clock, after the signature.

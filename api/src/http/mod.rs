@@ -33,7 +33,7 @@ pub use ops::{OpsState, ops_router};
 pub use origin::AllowedHosts;
 pub use persisted_queries::{ManifestError, PersistedQueries};
 pub use serve::{ServerConfig, serve};
-pub use state::{HttpState, Limits};
+pub use state::{HttpLimits, HttpState};
 
 use std::sync::Arc;
 

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     clock::Clock,
     http::{
-        ConnectionLimits, Limits,
+        ConnectionLimits, HttpLimits,
         connection::{ConnectionState, HeaderReadTimer, WriteTimeout},
         connection_limits::{ConnectionLimitReached, ConnectionPermit},
     },
@@ -44,9 +44,9 @@ pub struct ServerConfig {
     pub lifecycle: Lifecycle,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Limits of a single client.
-    pub limits: Limits,
-    /// Limits of open connections; `None` means no limits.
+    /// HttpLimits of a single client.
+    pub limits: HttpLimits,
+    /// HttpLimits of open connections; `None` means no limits.
     pub connections: Option<Arc<ConnectionLimits>>,
 }
 
@@ -169,7 +169,7 @@ mod tests {
     const PARTIAL_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nho";
 
     /// Starts a listener that responds `ok`.
-    async fn serve_ok(limits: Limits) -> (SocketAddr, Lifecycle) {
+    async fn serve_ok(limits: HttpLimits) -> (SocketAddr, Lifecycle) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, lifecycle) = (listener.local_addr().unwrap(), Lifecycle::default());
         let router = Router::new().route("/", get(|| async { "ok" }));
@@ -205,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn closes_a_connection_whose_header_is_late() {
-        let limits = Limits { header_timeout: Duration::from_millis(100), ..Limits::default() };
+        let limits = HttpLimits { header_timeout: Duration::from_millis(100), ..HttpLimits::default() };
         let (address, _lifecycle) = serve_ok(limits).await;
         let (mut waiting, mut silent, mut half) =
             (connect(address).await, connect(address).await, connect(address).await);
@@ -222,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn closes_an_idle_connection_after_its_timeout() {
-        let limits = Limits { idle_timeout: Duration::from_millis(100), ..Limits::default() };
+        let limits = HttpLimits { idle_timeout: Duration::from_millis(100), ..HttpLimits::default() };
         let (address, _lifecycle) = serve_ok(limits).await;
         let mut idle = connect(address).await;
         request(&mut idle, REQUEST).await;
@@ -231,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn draining_closes_idle_connections_and_accepts_no_new_ones() {
-        let (address, lifecycle) = serve_ok(Limits::default()).await;
+        let (address, lifecycle) = serve_ok(HttpLimits::default()).await;
         let mut idle = connect(address).await;
         request(&mut idle, REQUEST).await;
         lifecycle.begin_drain();

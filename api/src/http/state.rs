@@ -36,19 +36,19 @@ pub struct HttpState {
     pub allowed_origins: Arc<[String]>,
     /// Host names that are served.
     pub allowed_hosts: AllowedHosts,
-    /// Limits of open connections.
+    /// HttpLimits of open connections.
     pub connections: Arc<ConnectionLimits>,
     /// Whether the GraphiQL explorer is served.
     pub explorer_enabled: bool,
-    /// Limits of concurrent operations.
+    /// HttpLimits of concurrent operations.
     pub concurrency: ConcurrencyLimits,
-    /// Limits of a single client.
-    pub limits: Limits,
+    /// HttpLimits of a single client.
+    pub limits: HttpLimits,
 }
 
-/// Limits of a single client.
+/// HttpLimits of a single client.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct HttpLimits {
     /// Maximum size of a request body, in bytes.
     pub max_body_bytes: usize,
     /// Maximum number of concurrent operations on a socket.
@@ -73,7 +73,7 @@ pub struct Limits {
     pub idle_timeout: Duration,
 }
 
-impl Default for Limits {
+impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             max_body_bytes: 1 << 20,

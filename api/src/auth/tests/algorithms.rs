@@ -78,13 +78,13 @@ async fn a_key_verifies_only_its_own_algorithm() {
 async fn ignores_keys_embedded_in_a_token() {
     let fixture = fixture().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let place = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
     let own = public(&attacker(), "one", Algorithm::EdDSA, json!({}));
     let own: Jwk = serde_json::from_value(own).unwrap();
     let headers = [
         Header { jwk: Some(own.clone()), ..header() },
-        Header { jku: Some(place.clone()), ..header() },
-        Header { x5u: Some(place.clone()), ..header() },
+        Header { jku: Some(url.clone()), ..header() },
+        Header { x5u: Some(url.clone()), ..header() },
         Header { x5c: Some(vec!["MIIB".to_owned()]), ..header() },
     ];
     for header in headers {

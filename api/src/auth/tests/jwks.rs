@@ -76,9 +76,9 @@ async fn loads_keys_from_a_url() {
 #[tokio::test]
 async fn production_requires_https() {
     for url in ["http://127.0.0.1:1/jwks", "HTTP://127.0.0.1:1/jwks"] {
-        let refused = Authenticator::start(&at(url, "production"), ManualClock::at(noon())).await.err().unwrap();
-        assert!(matches!(refused, KeyError::Plain), "{refused}");
-        assert_eq!(refused.to_string(), "KEZDESU_JWKS: in production the address must begin with https://");
+        let error = Authenticator::start(&at(url, "production"), ManualClock::at(noon())).await.err().unwrap();
+        assert!(matches!(error, KeyError::Plain), "{error}");
+        assert_eq!(error.to_string(), "KEZDESU_JWKS: in production the address must begin with https://");
     }
     // Nothing listens there, but the URL is fetched.
     let secure = at("https://127.0.0.1:1/jwks", "production");

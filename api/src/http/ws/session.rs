@@ -266,12 +266,12 @@ impl Session {
     fn authenticate(&mut self, authorization: Option<String>, language: Option<&str>) -> Result<String, CloseReason> {
         self.caller.language = language.and_then(text::preferred).unwrap_or(self.caller.language);
         let authorization = authorization.or_else(|| self.authorization.take());
-        let known = self.http.auth.authenticate(authorization.as_deref()).map_err(|refused| {
-            tracing::debug!(reason = %refused, "rejected a token");
+        let authenticated = self.http.auth.authenticate(authorization.as_deref()).map_err(|error| {
+            tracing::debug!(reason = %error, "rejected a token");
             CloseReason::Forbidden
         })?;
-        self.deadline = LazyTimer::new(self.http.auth.session_end(&known));
-        self.caller.viewer = known.viewer;
+        self.deadline = LazyTimer::new(self.http.auth.session_end(&authenticated));
+        self.caller.viewer = authenticated.viewer;
         self.protocol.acknowledge();
         Ok(json!({ "type": "connection_ack" }).to_string())
     }
