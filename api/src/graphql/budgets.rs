@@ -20,7 +20,7 @@ use crate::{
         limits::{parsed, phase, too_much},
         live::Turn,
         loader_dispatch::LoaderDispatch,
-        meter::AnswerMemory,
+        meter::ResponseMemory,
         prepare::Phase,
     },
 };
@@ -36,7 +36,7 @@ const BYTES_A_UNIT: usize = 64;
 ///
 /// # Errors
 /// `RATE_LIMITED` when the caller has too few units left, or the answers under way hold too much memory.
-pub fn admit(request: &Request, from: Requester<'_>, rates: &RateLimiter, memory: &AnswerMemory) -> ApiResult<Paid> {
+pub fn admit(request: &Request, from: Requester<'_>, rates: &RateLimiter, memory: &ResponseMemory) -> ApiResult<Paid> {
     memory.check()?;
     let reading = LEAST_COST + request.query.len() / BYTES_A_UNIT;
     rates.charge(reading, 0, from)?;

@@ -26,7 +26,7 @@ use crate::{
         loader_dispatch::LoaderDispatch,
         loaders::Batch,
         meetings::Heads,
-        meter::{AnswerMemory, Meter, serialise},
+        meter::{Meter, ResponseMemory, serialise},
         prepare::{chosen, prepare},
         schema::{ApiSchema, schema},
     },
@@ -42,47 +42,47 @@ pub struct Engine {
     schema: ApiSchema,
     app: Arc<App>,
     groups: Arc<Groups>,
-    memory: AnswerMemory,
+    memory: ResponseMemory,
 }
 
-/// An answer of an operation.
+/// A response of an operation.
 #[derive(Debug)]
-pub enum Answer {
-    /// The only one, or a refusal to begin.
-    Plain(Box<Response>),
-    /// One of a stream, as it goes over the wire.
-    Rendered {
+pub enum OperationResponse {
+    /// The operation was rejected before it ran.
+    Rejected(Box<Response>),
+    /// A response, serialised. A subscription has many.
+    Serialized {
         /// The response as JSON.
         json: Bytes,
         /// The position after which the stream can be resumed.
         position: Option<Position>,
     },
-    /// The end of a stream that cannot go on: its follower was so slow that what comes next is no longer kept, or the feed is another
-    /// now.
-    Behind,
+    /// The end of a stream that cannot continue: the next events are no longer stored, or the feed has a new
+    /// epoch.
+    EventsExpired,
 }
 
-/// The one answer of a query or a mutation, ready to be sent.
+/// The response of a query or mutation, serialised.
 #[derive(Clone, Debug)]
-pub struct Answered {
-    /// The response as JSON; without `data` where nothing was run.
+pub struct SerializedResponse {
+    /// The response as JSON; without `data` if nothing was executed.
     pub json: Bytes,
-    /// Its errors.
+    /// The errors of the response.
     pub errors: Vec<ServerError>,
-    /// Whether the request itself was wrong, and nothing was run.
+    /// Whether it is a request error: nothing was executed.
     pub is_request_error: bool,
-    /// The rate limit by which it was refused as a whole.
+    /// The rate limit that rejected the whole operation.
     pub limit: Option<RateLimit>,
 }
 
-impl Answered {
-    /// The answer as that of a stream.
+impl SerializedResponse {
+    /// Returns the response as an item of a stream.
     #[must_use]
-    pub fn into_answer(self) -> Answer {
+    pub fn into_operation_response(self) -> OperationResponse {
         if self.is_request_error {
-            return Answer::Plain(Box::new(Response::from_errors(self.errors)));
+            return OperationResponse::Rejected(Box::new(Response::from_errors(self.errors)));
         }
-        Answer::Rendered { json: self.json, position: None }
+        OperationResponse::Serialized { json: self.json, position: None }
     }
 }
 
@@ -113,7 +113,7 @@ impl Engine {
     /// The API over an app and its feeds.
     #[must_use]
     pub fn new(app: Arc<App>, hub: Arc<Hub>, splits: Arc<SplitBoard>, introspection: bool) -> Self {
-        let memory = AnswerMemory::default();
+        let memory = ResponseMemory::default();
         let rooms = Rooms { app: Arc::clone(&app), hub, splits, expensive_queries: ExpensiveQueryLimiter::default() };
         Self { schema: schema(rooms, introspection), app, groups: Arc::default(), memory }
     }
@@ -151,13 +151,13 @@ impl Engine {
 
     /// Runs any operation, and gives its answers: one, or as many as a subscription has. A stream begins after `resume`, if
     /// the door knows better than its argument.
-    pub async fn answers(
+    pub async fn responses(
         &self,
         mut request: Request,
         caller: &Caller,
         resume: Option<Resume>,
-    ) -> BoxStream<'static, Answer> {
-        let plain = |response| stream::iter([Answer::Plain(Box::new(response))]).boxed();
+    ) -> BoxStream<'static, OperationResponse> {
+        let plain = |response| stream::iter([OperationResponse::Rejected(Box::new(response))]).boxed();
         if !matches!(Self::operation(&mut request), Ok(OperationType::Subscription)) {
             return plain(self.execute(request, caller, None).await);
         }
@@ -200,12 +200,12 @@ impl Engine {
         stream::unfold(showing, |mut showing| async move {
             let moment = showing.moments.next().await?;
             if matches!(moment, Moment::Behind) {
-                return Some((Answer::Behind, showing));
+                return Some((OperationResponse::EventsExpired, showing));
             }
             let position = moment.position();
             let Showing { engine, group, caller, .. } = &showing;
             let json = show(engine, group, caller, &moment).await;
-            Some((Answer::Rendered { json, position }, showing))
+            Some((OperationResponse::Serialized { json, position }, showing))
         })
         .boxed()
     }
@@ -241,16 +241,16 @@ impl Engine {
         response
     }
 
-    /// Makes a finished answer ready to be sent: serialised, and counted as held until its peer has taken it.
+    /// Serialises a response. Its bytes count as held until the client has taken them.
     #[must_use]
-    pub fn answered(&self, mut response: Response, language: Language) -> Answered {
+    pub fn serialize(&self, mut response: Response, language: Language) -> SerializedResponse {
         let json = match is_request_error(&response) {
             true => None,
             false => Some(self.json(&mut response, language)),
         };
         // One that has become too long is an error now.
         let json = json.filter(|_| !is_request_error(&response)).unwrap_or_else(|| errors_json(&response).into());
-        Answered {
+        SerializedResponse {
             is_request_error: is_request_error(&response),
             limit: rate_limit(&response),
             errors: response.errors,
@@ -258,9 +258,9 @@ impl Engine {
         }
     }
 
-    /// The memory that answers hold.
+    /// Returns the memory held by responses.
     #[must_use]
-    pub const fn memory(&self) -> &AnswerMemory {
+    pub const fn memory(&self) -> &ResponseMemory {
         &self.memory
     }
 

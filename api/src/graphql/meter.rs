@@ -25,9 +25,9 @@ const ROW: usize = 500;
 
 /// The memory that the answers of one replica hold.
 #[derive(Clone, Debug, Default)]
-pub struct AnswerMemory(Arc<AtomicUsize>);
+pub struct ResponseMemory(Arc<AtomicUsize>);
 
-impl AnswerMemory {
+impl ResponseMemory {
     /// Refuses where the answers that are there hold too much already.
     ///
     /// # Errors
@@ -54,12 +54,12 @@ impl AnswerMemory {
 /// A part of the memory, given back when it is dropped.
 #[derive(Debug)]
 struct Share {
-    memory: AnswerMemory,
+    memory: ResponseMemory,
     bytes: AtomicUsize,
 }
 
 impl Share {
-    fn new(memory: &AnswerMemory) -> Self {
+    fn new(memory: &ResponseMemory) -> Self {
         Self { memory: memory.clone(), bytes: AtomicUsize::new(0) }
     }
 
@@ -100,7 +100,7 @@ pub struct Meter {
 impl Meter {
     /// Begins to count for one operation, whose texts and rows count as held memory until it is over.
     #[must_use]
-    pub fn new(memory: &AnswerMemory) -> Self {
+    pub fn new(memory: &ResponseMemory) -> Self {
         Self {
             statements: AtomicUsize::new(0),
             row_bytes: AtomicUsize::new(0),
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn memory_is_held_until_the_last_reader_has_taken_it() {
-        let memory = AnswerMemory::default();
+        let memory = ResponseMemory::default();
         let answer = memory.hold(vec![0; 1000]);
         let second = answer.clone();
         let meter = Meter::new(&memory);
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn an_operation_is_stopped_at_each_of_its_caps() {
-        let memory = AnswerMemory::default();
+        let memory = ResponseMemory::default();
         let meter = Meter::new(&memory);
         assert!((0..MOST_STATEMENTS).all(|_| meter.statement().is_ok()));
         assert!(matches!(meter.statement(), Err(ApiError::TooCostly)));
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn whoever_asks_is_refused_while_all_answers_hold_too_much() {
-        let memory = AnswerMemory::default();
+        let memory = ResponseMemory::default();
         let most = memory.hold(vec![0; MOST_HELD_BYTES]);
         assert!(memory.check().is_ok());
         let meter = Meter::new(&memory);

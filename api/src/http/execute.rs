@@ -2,9 +2,7 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
-use async_graphql::{
-    ErrorExtensionValues, PathSegment, Request, Response as Answer, ServerError, parser::types::OperationType,
-};
+use async_graphql::{ErrorExtensionValues, PathSegment, Request, Response, ServerError, parser::types::OperationType};
 use entities::enums::Language;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
@@ -13,7 +11,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     graphql::{
-        engine::{Answered, Caller},
+        engine::{Caller, SerializedResponse},
         expensive_queries::Deadline,
     },
     http::{
@@ -42,7 +40,7 @@ pub(in crate::http) struct OperationRun {
 pub(in crate::http) fn execute(
     state: &Arc<HttpState>,
     operation_run: OperationRun,
-) -> impl Future<Output = Answered> + Send + 'static {
+) -> impl Future<Output = SerializedResponse> + Send + 'static {
     execute_holding(state, operation_run, ())
 }
 
@@ -52,7 +50,7 @@ pub(in crate::http) fn execute_holding<T: Send + 'static>(
     state: &Arc<HttpState>,
     operation_run: OperationRun,
     held: T,
-) -> impl Future<Output = Answered> + Send + 'static {
+) -> impl Future<Output = SerializedResponse> + Send + 'static {
     let (sender, receiver) = oneshot::channel();
     let cancelled = CancellationToken::new();
     let guard = cancelled.clone().drop_guard();
@@ -61,14 +59,16 @@ pub(in crate::http) fn execute_holding<T: Send + 'static>(
     let state = Arc::clone(state);
     async move {
         let _guard = guard;
-        receiver.await.unwrap_or_else(|_| state.engine.answered(error_response(&state, language, "INTERNAL"), language))
+        receiver
+            .await
+            .unwrap_or_else(|_| state.engine.serialize(error_response(&state, language, "INTERNAL"), language))
     }
 }
 
 async fn run<T>(
     state: Arc<HttpState>,
     operation_run: OperationRun,
-    mut sender: oneshot::Sender<Answered>,
+    mut sender: oneshot::Sender<SerializedResponse>,
     cancelled: CancellationToken,
     held: T,
 ) {
@@ -95,16 +95,16 @@ async fn run<T>(
         ended = tokio::time::timeout(state.limits.request_timeout, &mut executed) => Some(ended),
         () = sender.closed(), if operation != OperationType::Mutation => None,
     };
-    let (answer, finished) = match ended {
-        Some(Ok(Ok(answer))) => (answer, true),
+    let (response, finished) = match ended {
+        Some(Ok(Ok(response))) => (response, true),
         Some(Ok(Err(_))) => (error_response(&state, caller.language, "INTERNAL"), true),
         Some(Err(_)) => (error_response(&state, caller.language, "TIMEOUT"), false),
         None => (error_response(&state, caller.language, "CANCELLED"), false),
     };
-    let answer = state.engine.answered(answer, caller.language);
+    let response = state.engine.serialize(response, caller.language);
     let seconds = (state.clock.now() - started).to_std().unwrap_or_default().as_secs_f64();
     metrics::histogram!("kezdesu_request_seconds", "operation" => operation.to_string()).record(seconds);
-    let (operation_name, code) = (operation.to_string(), error_code(&answer.errors));
+    let (operation_name, code) = (operation.to_string(), error_code(&response.errors));
     let viewer = access_log::viewer_kind(&caller.viewer);
     let entry =
         AccessLogEntry { transport, operation: Some(&operation_name), name: name.as_deref(), viewer, code: &code };
@@ -113,14 +113,14 @@ async fn run<T>(
     // Release the permit before the client can send its next request.
     let rest = continues.then_some((executed, held, permit));
     // An error means that the client has disconnected.
-    let _ = sender.send(answer);
+    let _ = sender.send(response);
     if let Some((executed, _held, _permit)) = rest {
         // A mutation that timed out runs to its end; its idempotency key tells the client the outcome.
         let _ = executed.await;
     }
 }
 
-fn error_response(state: &HttpState, language: Language, code: &'static str) -> Answer {
+fn error_response(state: &HttpState, language: Language, code: &'static str) -> Response {
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", code);
     let message = if code != "INTERNAL" {
@@ -135,7 +135,7 @@ fn error_response(state: &HttpState, language: Language, code: &'static str) -> 
     error.extensions = Some(extensions);
     // With a path, so that it does not count as a request error.
     error.path = vec![PathSegment::Field("operation".to_owned())];
-    Answer::from_errors(vec![error])
+    Response::from_errors(vec![error])
 }
 
 /// Returns the code of the first error, or `OK` if there is none.

@@ -16,7 +16,7 @@ use crate::{
     auth::Authenticated,
     clock::sleep,
     graphql::{
-        engine::{Answered, Caller},
+        engine::{Caller, SerializedResponse},
         error::RateLimit,
     },
     http::{
@@ -297,19 +297,19 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
     // All anonymous viewers get the same response, so it may be cached.
     let public = !by_post && caller.viewer.person().is_none();
     let transport = if by_post { "post" } else { "get" };
-    let answer = execute::execute(state, OperationRun { request, operation, name, caller, transport, span }).await;
-    let cached = public && answer.errors.is_empty();
+    let result = execute::execute(state, OperationRun { request, operation, name, caller, transport, span }).await;
+    let cached = public && result.errors.is_empty();
     let response = match format {
-        ResponseFormat::EventStream => return http_stream::single(&answer.json),
-        ResponseFormat::Multipart => render(answer, ResponseFormat::Json),
-        ResponseFormat::Json | ResponseFormat::GraphqlResponse => render(answer, format),
+        ResponseFormat::EventStream => return http_stream::single(&result.json),
+        ResponseFormat::Multipart => render(result, ResponseFormat::Json),
+        ResponseFormat::Json | ResponseFormat::GraphqlResponse => render(result, format),
     };
     if cached { cache_control::short_lived(response, headers).await } else { response }
 }
 
-fn render(answer: Answered, format: ResponseFormat) -> Response {
-    let failed = format == ResponseFormat::GraphqlResponse && answer.is_request_error;
-    let status = match answer.limit {
+fn render(result: SerializedResponse, format: ResponseFormat) -> Response {
+    let failed = format == ResponseFormat::GraphqlResponse && result.is_request_error;
+    let status = match result.limit {
         // 503 also for clients of `application/json`, who otherwise always get 200: load balancers must see
         // it, and nothing was executed.
         Some(RateLimit { of_service: true, .. }) => StatusCode::SERVICE_UNAVAILABLE,
@@ -317,9 +317,9 @@ fn render(answer: Answered, format: ResponseFormat) -> Response {
         _ if failed => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    let mut response = (status, Body::from(answer.json)).into_response();
+    let mut response = (status, Body::from(result.json)).into_response();
     let headers = response.headers_mut();
-    if let Some(RateLimit { retry_after_seconds, .. }) = answer.limit {
+    if let Some(RateLimit { retry_after_seconds, .. }) = result.limit {
         headers.insert(header::RETRY_AFTER, retry_after_seconds.into());
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));

@@ -22,9 +22,9 @@ use crate::{
     clock::{Clock, Sleep, sleep},
     feed::Resume,
     graphql::{
-        engine::{Answer, Caller, errors_json},
+        engine::{Caller, OperationResponse, errors_json},
         live::Position,
-        meter::AnswerMemory,
+        meter::ResponseMemory,
     },
     http::{
         HttpState,
@@ -137,11 +137,11 @@ pub(in crate::http) fn stream(state: &HttpState, stream_request: StreamRequest, 
     let StreamRequest { request, name, framing, resume, session_end, connection, span } = stream_request;
     let log = SubscriptionLog::start(state, framing.name(), name, &caller.viewer, connection.connection_end());
     let engine = state.engine.clone();
-    let started = async move { engine.answers(request, &caller, resume).await }.instrument(span);
+    let started = async move { engine.responses(request, &caller, resume).await }.instrument(span);
     let lifecycle = state.lifecycle.clone();
     let producer = StreamProducer {
         framing,
-        answers: started.flatten_stream().boxed(),
+        responses: started.flatten_stream().boxed(),
         session_end,
         drain: Box::pin(async move { lifecycle.draining().await }),
         clock: Arc::clone(&state.clock),
@@ -193,11 +193,11 @@ impl Drop for AbortOnDrop {
 /// Produces the frames of a stream.
 struct StreamProducer {
     framing: StreamFraming,
-    answers: stream::BoxStream<'static, Answer>,
+    responses: stream::BoxStream<'static, OperationResponse>,
     session_end: Sleep,
     drain: Sleep,
     clock: Arc<dyn Clock>,
-    memory: AnswerMemory,
+    memory: ResponseMemory,
     log: SubscriptionLog,
     _gauge: GaugeGuard,
 }
@@ -226,24 +226,24 @@ impl StreamProducer {
             };
             let permit = permit.ok()?;
             let keep_alive = sleep(self.clock.as_ref(), KEEP_ALIVE_INTERVAL);
-            let answer = tokio::select! {
+            let response = tokio::select! {
                 biased;
                 () = &mut self.session_end => return Some(EndReason::TokenEnded),
                 () = &mut self.drain => return Some(EndReason::Draining),
-                answer = self.answers.next() => answer,
+                response = self.responses.next() => response,
                 () = keep_alive => {
                     permit.send(Bytes::from_static(self.framing.keep_alive()));
                     continue;
                 }
             };
-            match answer {
+            match response {
                 None => return Some(EndReason::Complete),
-                Some(Answer::Behind) => return Some(EndReason::EventsExpired),
-                Some(Answer::Rendered { json, position }) => {
+                Some(OperationResponse::EventsExpired) => return Some(EndReason::EventsExpired),
+                Some(OperationResponse::Serialized { json, position }) => {
                     self.log.events += 1;
                     permit.send(self.memory.hold(self.framing.next(&json, position.as_ref())));
                 }
-                Some(Answer::Plain(response)) => {
+                Some(OperationResponse::Rejected(response)) => {
                     self.log.reject(error_code(&response.errors));
                     permit.send(self.framing.next(&errors_json(&response), None).into());
                 }

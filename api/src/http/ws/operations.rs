@@ -19,7 +19,7 @@ use tracing::Instrument as _;
 use crate::{
     graphql::{
         Engine,
-        engine::{Answer, Caller},
+        engine::{Caller, OperationResponse},
     },
     http::{
         HttpState, access_log,
@@ -147,18 +147,18 @@ impl ActiveOperations {
         let span = tracing::info_span!(target: SPANS, "graphql.socket", %operation, name);
         let caller = caller.clone();
         // Boxed, to free what only the start needs.
-        let started: BoxFuture<'static, (OperationOutput, BoxStream<'static, Answer>)> =
+        let started: BoxFuture<'static, (OperationOutput, BoxStream<'static, OperationResponse>)> =
             if operation == OperationType::Subscription {
                 let log = SubscriptionLog::start(state, TRANSPORT, name, &caller.viewer, self.connection_end.clone());
                 let (output, engine) = (OperationOutput { id, log: Some(log) }, state.engine.clone());
-                async move { (output, engine.answers(request, &caller, None).await) }.instrument(span).boxed()
+                async move { (output, engine.responses(request, &caller, None).await) }.instrument(span).boxed()
             } else {
                 let single = OperationRun { request, operation, name, caller, transport: TRANSPORT, span };
-                let answer = execute::execute_holding(state, single, slot.take());
+                let response = execute::execute_holding(state, single, slot.take());
                 let output = OperationOutput { id, log: None };
-                async move { (output, stream::iter([answer.await.into_answer()]).boxed()) }.boxed()
+                async move { (output, stream::iter([response.await.into_operation_response()]).boxed()) }.boxed()
             };
-        let messages = started.map(|(output, answers)| output.messages(answers)).flatten_stream();
+        let messages = started.map(|(output, responses)| output.messages(responses)).flatten_stream();
         let (messages, handle) = abortable(messages);
         match &mut self.first {
             Some(_) => self.others.push(messages.boxed()),
@@ -197,18 +197,21 @@ struct OperationOutput {
 }
 
 impl OperationOutput {
-    fn messages(self, answers: BoxStream<'static, Answer>) -> impl Stream<Item = ServerMessage> + Send + 'static {
-        stream::unfold(Some((self, answers)), move |state| async move {
-            let (mut output, mut answers) = state?;
-            let payload = match answers.next().await {
-                Some(Answer::Rendered { json, .. }) => output.rendered(json),
-                Some(Answer::Plain(answer)) => output.rejected(&answer),
-                Some(Answer::Behind) => output.ended(EndReason::EventsExpired),
+    fn messages(
+        self,
+        responses: BoxStream<'static, OperationResponse>,
+    ) -> impl Stream<Item = ServerMessage> + Send + 'static {
+        stream::unfold(Some((self, responses)), move |state| async move {
+            let (mut output, mut responses) = state?;
+            let payload = match responses.next().await {
+                Some(OperationResponse::Serialized { json, .. }) => output.rendered(json),
+                Some(OperationResponse::Rejected(response)) => output.rejected(&response),
+                Some(OperationResponse::EventsExpired) => output.ended(EndReason::EventsExpired),
                 None => output.ended(EndReason::Complete),
             };
             let message = ServerMessage { id: Arc::clone(&output.id), payload };
             let continues = !message.is_last();
-            Some((message, continues.then_some((output, answers))))
+            Some((message, continues.then_some((output, responses))))
         })
     }
 
@@ -220,11 +223,11 @@ impl OperationOutput {
     }
 
     /// The operation was rejected before it ran.
-    fn rejected(&mut self, answer: &Response) -> ServerPayload {
+    fn rejected(&mut self, response: &Response) -> ServerPayload {
         if let Some(log) = &mut self.log {
-            log.reject(error_code(&answer.errors));
+            log.reject(error_code(&response.errors));
         }
-        ServerPayload::Error(serde_json::to_value(&answer.errors).unwrap_or_default())
+        ServerPayload::Error(serde_json::to_value(&response.errors).unwrap_or_default())
     }
 
     fn ended(&mut self, reason: EndReason) -> ServerPayload {
