@@ -111,12 +111,9 @@ on_both_engines! {
             }
             let mixed: Vec<_> = [&by_code, &by_id, &meetings, &comments].iter().flat_map(|of| of[..50].to_vec()).collect();
             assert_eq!(statements(&env, &viewer, ENTITIES, &mixed).await, 2);
-            // Broadcasts and stages; the meeting, its stages, and the viewer's votes. The library starts the fields
-            // of many objects a few at a time, so they may take several batches.
+            // Broadcasts and stages; the meeting, its stages, and the votes of whoever can have voted.
             for (of, cost) in [(&meetings, 1 + 2), (&comments, 1 + 2 + u64::from(viewer.token.is_some()))] {
-                assert_eq!(statements(&env, &viewer, MORE, &of[..2]).await, cost);
-                let all = statements(&env, &viewer, MORE, of).await;
-                assert!((cost..=4 * cost).contains(&all), "{all} statements for a hundred, {cost} for two");
+                assert_eq!(statements(&env, &viewer, MORE, of).await, cost);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The schema as the doors use it: a request with who asks, in; answers in the caller's language, out.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_graphql::{Request, Response, ServerError, Value, dataloader::DataLoader, parser::types::OperationType};
 use bytes::Bytes;
@@ -289,7 +289,9 @@ impl Engine {
         let asker = Asker::new(caller.viewer.clone(), caller.language, caller.address, asked.clone());
         let request = request.data(asker).data(Arc::clone(&meter)).data(Heads::default());
         let dispatch = LoaderDispatch::default();
-        (request.data(DataLoader::new(batch, dispatch.spawner())).data(dispatch), asked, meter)
+        // The dispatch says when; a timer would only add to it.
+        let loader = DataLoader::new(batch, dispatch.spawner()).delay(Duration::ZERO);
+        (request.data(loader).data(dispatch), asked, meter)
     }
 
     /// Executes the operation of a group for one moment.

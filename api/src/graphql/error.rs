@@ -9,12 +9,14 @@ use chrono::TimeDelta;
 use entities::enums::Language;
 
 use crate::{
-    app::rate_limit::{LimitReached, LimitScope},
+    app::rate_limit::LimitReached,
     feed::NoSuchFeed,
     idgen::IdGen,
     store::StoreError,
     text,
 };
+
+pub use crate::app::rate_limit::LimitScope;
 
 /// By this extension a scalar names the message that says what is wrong with a value. It goes no further than [`finish`].
 pub const MESSAGE: &str = "message";

@@ -1,79 +1,133 @@
-//! Delays batches of the data loader until the current poll of their operation returns: what is asked for in one poll is one batch.
+//! Dispatches the batches of the data loader when their operation waits: what is asked for meanwhile is one batch.
+//!
+//! The loads of an operation are polled by the operation's own task and in turn with it. So no load answers while the
+//! operation asks, and no load begins before the operation has asked for everything it can.
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 
-use tokio::sync::watch;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use parking_lot::Mutex;
+use tokio::sync::mpsc::{self, UnboundedSender};
+
+type Load = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Dispatches the batches of one operation.
-#[derive(Debug, Default)]
-pub struct LoaderDispatch(watch::Sender<bool>);
+#[derive(Default)]
+pub struct LoaderDispatch(Arc<Mutex<Option<UnboundedSender<Load>>>>);
 
 impl LoaderDispatch {
-    /// Runs an operation.
+    /// Runs an operation and its loads. Dropping it drops the loads as well.
     pub async fn run<F: Future>(&self, operation: F) -> F::Output {
+        let (sender, mut begun) = mpsc::unbounded_channel();
+        *self.0.lock() = Some(sender);
         let mut operation = pin!(operation);
-        poll_fn(|context| {
-            self.0.send_replace(true);
-            let polled = operation.as_mut().poll(context);
-            self.0.send_replace(false);
-            polled
+        let mut loads = FuturesUnordered::new();
+        let output = poll_fn(|context| {
+            let woken = Arc::new(Woken { inner: context.waker().clone(), by_itself: AtomicBool::new(false) });
+            let waker = Waker::from(Arc::clone(&woken));
+            if let Poll::Ready(output) = operation.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return Poll::Ready(output);
+            }
+            // It has only yielded, and may ask for more.
+            if woken.by_itself.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+            while let Poll::Ready(Some(load)) = begun.poll_recv(context) {
+                loads.push(load);
+            }
+            while let Poll::Ready(Some(())) = loads.poll_next_unpin(context) {}
+            Poll::Pending
         })
-        .await
+        .await;
+        *self.0.lock() = None;
+        output
     }
 
-    /// Begins look-ups, each once the operation is not polled. Where it is not run by this, or has ended, at once.
-    pub fn spawner<L: Future<Output = ()> + Send + 'static>(&self) -> impl Fn(L) + Send + Sync + use<L> {
-        let polled = self.0.subscribe();
-        move |look_up| {
-            let mut polled = polled.clone();
-            tokio::spawn(async move {
-                // An error means that the operation has ended.
-                let _ = polled.wait_for(|polled| !polled).await;
-                look_up.await;
-            });
+    /// Begins loads: those of a running operation by its task, others at once.
+    pub fn spawner(&self) -> impl Fn(Load) + Send + Sync + use<> {
+        let running = Arc::clone(&self.0);
+        move |load| {
+            let sender = running.lock().clone();
+            let left = match sender {
+                Some(sender) => sender.send(load).err().map(|unsent| unsent.0),
+                None => Some(load),
+            };
+            left.map(tokio::spawn);
         }
+    }
+}
+
+/// Wakes the task, and notes it.
+struct Woken {
+    inner: Waker,
+    by_itself: AtomicBool,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.by_itself.store(true, Ordering::Release);
+        self.inner.wake_by_ref();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    };
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_look_up_begins_when_the_operation_waits() {
+    async fn begins_a_load_when_the_operation_waits_and_not_when_it_yields() {
         let dispatch = LoaderDispatch::default();
         let spawn = dispatch.spawner();
-        let all_asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::new(AtomicUsize::new(0));
         let (tell, told) = tokio::sync::oneshot::channel();
-        dispatch
+        let seen = dispatch
             .run(async {
-                let seen = Arc::clone(&all_asked);
-                spawn(async move { tell.send(seen.load(Ordering::SeqCst)).unwrap() });
-                // The other thread runs meanwhile what may run.
-                for _ in 0..1000 {
-                    std::thread::yield_now();
+                let counted = Arc::clone(&asked);
+                spawn(Box::pin(async move { tell.send(counted.load(Ordering::SeqCst)).unwrap() }));
+                for _ in 0..100 {
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    yield_to_itself().await;
                 }
-                all_asked.store(true, Ordering::SeqCst);
-                assert!(told.await.unwrap(), "it has waited for what was asked for after it");
+                told.await.unwrap()
             })
             .await;
+        assert_eq!(seen, 100, "it has waited for what was asked for after it");
     }
 
     #[tokio::test]
-    async fn a_look_up_of_an_operation_that_has_ended_begins() {
+    async fn begins_a_load_of_an_operation_that_has_ended() {
         let dispatch = LoaderDispatch::default();
         let spawn = dispatch.spawner();
-        drop(dispatch);
+        dispatch.run(async {}).await;
         let (tell, told) = tokio::sync::oneshot::channel();
-        spawn(async move { tell.send(()).unwrap() });
+        spawn(Box::pin(async move { tell.send(()).unwrap() }));
         told.await.unwrap();
+    }
+
+    /// Yields as a set of many futures does: it is woken before it returns.
+    async fn yield_to_itself() {
+        let mut yielded = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }

@@ -23,8 +23,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
-    app::rate_limit::LimitScope,
-    graphql::error::{RATE_LIMITED, RETRY_AFTER_MS},
+    graphql::error::{LimitScope, RATE_LIMITED, RETRY_AFTER_MS},
     http::{
         HttpState,
         access_log::{self, RejectedRequest},
