@@ -14,12 +14,12 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    app::{App, AppParts, rate_limit::RateLimits},
+    app::{self, App, AppParts, rate_limit::RateLimits, retention::Retain, time_split::TimeSplitTickers},
     auth::{Authenticator, KeyError, LEEWAY},
     clock::{Clock, sleep},
     config::{Environment, Settings},
     domain::regions::embedded,
-    feed::{Bus, Hub, MemoryBus, RedisBus, SplitBoard},
+    feed::{Bus, Hub, MemoryBus, RedisBus},
     files,
     graphql::Engine,
     http::{
@@ -270,11 +270,12 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
     app.set_clock().await?;
     begin_epoch(&store, clock.as_ref(), ids.as_ref()).await?;
-    let hub = Hub::new(store.clone(), Arc::clone(&clock));
+    let topics = app::topics(&app);
+    let hub = Hub::new(topics.clone(), store.clone(), Arc::clone(&clock));
     lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
-    jobs::start(&lifecycle, &app, &auth, &bus, settings.keep_events);
+    jobs::start(&lifecycle, &app, &auth, &bus, Retain { topics, events: settings.keep_events });
 
-    let splits = SplitBoard::new(Arc::clone(&hub), store.clone(), Arc::clone(&clock));
+    let splits = TimeSplitTickers::new(Arc::clone(&hub), store.clone(), Arc::clone(&clock));
     let development = settings.environment == Environment::Development;
     let trusted_proxies: Arc<[_]> = settings.trusted_proxies.clone().into();
     let connections = ConnectionLimits::new(

@@ -91,18 +91,26 @@ async fn by_http(host: String, query: String, ends: Arc<AtomicBool>) -> Tally {
 }
 
 async fn by_socket(host: String, query: String, ends: Arc<AtomicBool>) -> Tally {
-    let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", ATTACKER)];
-    let mut socket = Socket::try_open(&host, &headers).await.expect("the handshake succeeds");
-    socket.send(&json!({ "type": "connection_init" })).await;
-    assert_eq!(socket.receive().await["type"], "connection_ack");
     let mut tally = Tally::default();
+    while !ends.load(Ordering::Relaxed) {
+        flood_a_socket(&host, &query, &ends, &mut tally).await;
+    }
+    tally
+}
+
+/// Floods over one socket, until the service closes it for that or the flood ends.
+async fn flood_a_socket(host: &str, query: &str, ends: &AtomicBool, tally: &mut Tally) {
+    let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", ATTACKER)];
+    let Ok(mut socket) = Socket::try_open(host, &headers).await else { return };
+    socket.send(&json!({ "type": "connection_init" })).await;
     let say = |id: &Value| json!({ "id": id, "type": "subscribe", "payload": { "query": query } });
     for id in 0..AT_ONCE {
         socket.send(&say(&json!(id.to_string()))).await;
     }
     while !ends.load(Ordering::Relaxed) {
-        let said = socket.receive().await;
+        let Some(said) = socket.try_receive().await else { return };
         match said["type"].as_str() {
+            Some("connection_ack") => {}
             Some("next") => tally.count(&said["payload"]),
             Some("error") => {
                 tally.count(&json!({ "errors": said["payload"] }));
@@ -112,7 +120,6 @@ async fn by_socket(host: String, query: String, ends: Arc<AtomicBool>) -> Tally 
             _ => tally.others.push(said.to_string()),
         }
     }
-    tally
 }
 
 /// Returns queries that pass all limits and are expensive in different ways.

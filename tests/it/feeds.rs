@@ -1,7 +1,15 @@
 //! Feed positions: gapless and in commit order across writers and replicas.
 
 use harness::{HOST, id_of, on_both_engines, readiness};
-use kezdesu::{domain::feed::FeedName, feed::Hub, graphql::node::GlobalId};
+use kezdesu::{
+    app::{
+        questions::{CommentFilter, CommentTopic, comment_feed},
+        topics,
+    },
+    domain::viewer::Viewer,
+    feed::Hub,
+    graphql::node::GlobalId,
+};
 use serde_json::json;
 
 on_both_engines! {
@@ -67,13 +75,19 @@ on_both_engines! {
             connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
         }
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
-        let (app, feed) = (env.service(0).app(), FeedName::Comments(id));
-        let hub = Hub::new(app.store.clone(), env.clock.clone());
-        let mut slow = hub.follow(feed, Some(0.into())).await.unwrap();
-        let mut quick = hub.follow(feed, Some(100.into())).await.unwrap();
+        let app = env.service(0).app();
+        let hub = Hub::new(topics(app), app.store.clone(), env.clock.clone());
+        let follow = async |after: i64| {
+            let resume = Some(after.into());
+            hub.follow::<CommentTopic>(&Viewer::Anonymous, &id, CommentFilter::Public, resume).await.unwrap()
+        };
+        let mut slow = follow(0).await;
+        let mut quick = follow(100).await;
         assert_eq!(quick.next().await.unwrap().event.seq, 101);
         let tx = app.store.begin().await.unwrap();
-        tx.trim_feed(&feed, 300).await.unwrap();
+        let feed = comment_feed(id);
+        let head = tx.lock_feed(&feed).await.unwrap();
+        tx.forget_events(&feed, head - 300).await.unwrap();
         tx.commit().await.unwrap();
         assert!(slow.next().await.is_none(), "the follower ends because its events were trimmed");
         // Events read before the trim are complete; the stream ends at the gap and never skips it.
@@ -83,7 +97,7 @@ on_both_engines! {
             assert_eq!(entry.event.seq, last);
         }
         assert!(last < 500);
-        let mut near = hub.follow(feed, Some(790.into())).await.unwrap();
+        let mut near = follow(790).await;
         for _ in 0..10 {
             assert!(near.next().await.is_some());
         }

@@ -92,10 +92,8 @@ on_both_engines! {
             env.advance(chrono::TimeDelta::minutes(1));
             ana.post(&meeting, &format!("Сұрақ {}", env.now())).await;
         }
-        let app = env.service(0).app();
-        assert!(app.store.long_feeds(100).await.unwrap().is_empty());
         // Violates the primary key if the feed was trimmed.
-        env.sql("INSERT INTO feeds (name, head, kept_after) SELECT 'meetings', 0, 0 FROM feeds WHERE name = 'receptions' AND kept_after > 0").await;
+        env.sql("INSERT INTO feeds (name, head, kept_after) SELECT 'meetings', 0, 0 FROM feeds WHERE name IN ('receptions', 'comments:soon') AND kept_after > 0").await;
     }
 
     async fn hides_a_comment_in_an_unknown_state(env) {

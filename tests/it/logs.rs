@@ -304,9 +304,10 @@ async fn stuck_socket(host: &str, meeting: &str) -> RawConnection {
 async fn forget(log: &Log) {
     let url = format!("sqlite:{}", log.dir.path().join("kezdesu.db").display());
     let store = Store::connect(&url, 1).await.expect("the database of the program");
-    for feed in store.long_feeds(1_000).await.unwrap() {
+    for feed in store.long_feeds("comments", 1_000).await.unwrap() {
         let tx = store.begin().await.unwrap();
-        tx.trim_feed(&feed, 10).await.unwrap();
+        let head = tx.lock_feed(&feed).await.unwrap();
+        tx.forget_events(&feed, head - 10).await.unwrap();
         tx.commit().await.unwrap();
     }
     store.close().await;

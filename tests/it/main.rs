@@ -36,6 +36,7 @@ mod memory_limits;
 mod merging;
 mod mixed_versions;
 mod moderation;
+mod notifications;
 mod outages;
 mod overload;
 mod permissions;

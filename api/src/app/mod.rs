@@ -8,11 +8,14 @@ mod input;
 pub mod isolation;
 pub mod meetings;
 pub mod normalization;
+pub mod notifications;
 pub mod questions;
 pub mod rate_limit;
 pub mod regions;
 pub mod rejection;
+pub mod retention;
 pub mod time_split;
+mod topics;
 
 use std::sync::Arc;
 
@@ -21,6 +24,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entities::{kato::KatoCode, meeting};
 
 pub use rejection::{CommandError, Rejection};
+pub use topics::topics;
 
 use crate::{
     clock::{Clock, almaty_date},
@@ -168,8 +172,8 @@ impl App {
 
     /// Commits, then notifies the bus.
     pub(in crate::app) async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
-        for poke in tx.commit().await? {
-            self.bus.poke(poke);
+        for advanced in tx.commit().await? {
+            self.bus.publish(advanced);
         }
         Ok(())
     }

@@ -1,13 +1,22 @@
 //! Computes the time split of stored meetings and records when its budget thresholds are reached (p. 3.3).
 
+mod ticker;
+
+pub use ticker::{SplitFollower, SplitState, TimeSplitTickers};
+
 use chrono::{DateTime, Utc};
 use entities::{meeting, stage_segment};
 
 use crate::{
-    app::{App, isolation::run_isolated, meetings::meeting_event},
+    app::{
+        App,
+        isolation::run_isolated,
+        meetings::{meeting_event, meeting_feed},
+    },
     clock::almaty_date,
     domain::{
-        feed::{EventKind, FeedName, NewEvent},
+        feed::NewEvent,
+        meeting_events::STAGE,
         time_split::{Segment, SplitPlan, SplitTotals, split_totals},
     },
     store::StoreError,
@@ -73,7 +82,7 @@ impl App {
             return Ok(());
         }
         tx.save_meeting(&before, &meeting).await?;
-        tx.record(FeedName::Meetings, now, &events).await?;
+        tx.record(meeting_feed(), now, &events).await?;
         self.commit(tx).await
     }
 
@@ -90,6 +99,6 @@ impl App {
         let thresholds = [(&mut meeting.warned_at, totals.warned_at), (&mut meeting.exceeded_at, totals.exceeded_at)];
         let new = thresholds.into_iter().filter(|(recorded, reached)| recorded.is_none() && reached.is_some());
         let new = new.map(|(recorded, reached)| *recorded = reached).count();
-        vec![meeting_event(meeting.id, EventKind::Stage, None); new]
+        vec![meeting_event(meeting.id, STAGE, None); new]
     }
 }

@@ -3,8 +3,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::enums::{CommentState, MeetingPhase, ModerationMode};
 
-use crate::domain::feed::EventKind;
-
 /// States in which everyone may see a comment.
 pub const PUBLIC_STATES: [CommentState; 3] = [CommentState::Published, CommentState::Selected, CommentState::Answered];
 /// The state in which votes for a comment also count for the comment it was merged into.
@@ -240,19 +238,6 @@ pub const fn can_moderate(phase: MeetingPhase) -> bool {
     matches!(phase, MeetingPhase::Live | MeetingPhase::Ended)
 }
 
-/// Returns the event kind of a state change for staff and for everyone else. `before` is `None` for a new comment.
-#[must_use]
-pub fn event_kinds(before: Option<CommentState>, after: CommentState) -> (EventKind, Option<EventKind>) {
-    let all = if before.is_none() { EventKind::Posted } else { EventKind::Changed };
-    let public = match (before.is_some_and(is_public), is_public(after)) {
-        (false, true) => Some(EventKind::Posted),
-        (true, true) => Some(EventKind::Changed),
-        (true, false) => Some(EventKind::Removed),
-        (false, false) => None,
-    };
-    (all, public)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,17 +316,5 @@ mod tests {
         }
         assert_eq!(slow_mode_wait(on, Some(now - on), now), None);
         assert_eq!(slow_mode_wait(on, None, now), None);
-    }
-
-    #[test]
-    fn the_public_sees_exactly_the_events_of_public_comments() {
-        for before in CommentState::ALL {
-            for after in CommentState::ALL {
-                let (_, public) = event_kinds(Some(*before), *after);
-                assert_eq!(public.is_some(), is_public(*before) || is_public(*after));
-                assert_eq!(public == Some(EventKind::Removed), is_public(*before) && !is_public(*after));
-            }
-        }
-        assert_eq!(event_kinds(None, CommentState::Pending), (EventKind::Posted, None));
     }
 }

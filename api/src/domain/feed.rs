@@ -1,114 +1,96 @@
 //! The feeds: their names, and what one event of them says.
 //!
-//! A feed is an ordered log. An event says which subject changed, how, and who may see it; what is shown is the subject
-//! as it stands when rendered.
+//! A feed is an ordered log. An event says which subject changed, how, and who may see it; what is shown is the subject as it
+//! stands when rendered. Which feeds there are is for their topics to say ([`crate::feed::Topic`]).
 
-use chrono::{DateTime, Utc};
-use entities::ids::MeetingId;
+use std::{fmt, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-/// The name of a feed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FeedName {
-    /// Everything that happens to the comments of one meeting.
-    Comments(MeetingId),
-    /// The life of all meetings.
-    Meetings,
-}
+/// The name of a feed: its topic, and the scope of this one where the topic has several.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeedName(Arc<str>);
 
 impl FeedName {
-    /// The name under which the feed is stored and poked.
+    /// Names the feed of a topic and a scope. An empty scope means the topic's only feed.
     #[must_use]
-    pub fn key(&self) -> String {
-        match self {
-            Self::Comments(meeting) => format!("comments:{}", meeting.0.simple()),
-            Self::Meetings => "meetings".to_owned(),
-        }
+    pub fn new(topic: &str, scope: &str) -> Self {
+        Self(if scope.is_empty() { topic.into() } else { format!("{topic}:{scope}").into() })
     }
 
-    /// The feed that a stored name means.
+    /// Reads a stored name.
     #[must_use]
-    pub fn from_key(key: &str) -> Option<Self> {
-        match key.split_once(':') {
-            None if key == "meetings" => Some(Self::Meetings),
-            Some(("comments", id)) => Uuid::try_parse(id).ok().map(|id| Self::Comments(MeetingId(id))),
-            _ => None,
-        }
+    pub fn stored(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as it is stored and sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of its topic.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        self.0.split_once(':').map_or(&*self.0, |(topic, _)| topic)
+    }
+
+    /// Its scope; empty for the topic's only feed.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, scope)| scope)
     }
 }
 
-/// How the subject of an event changed.
+impl fmt::Display for FeedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How the subject of an event changed: one of the kinds that its topic declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EventKind {
-    /// A comment appeared.
-    Posted,
-    /// The subject changed.
-    Changed,
-    /// A comment is no longer to be seen.
-    Removed,
-    /// A comment's votes were counted.
-    Votes,
-    /// A meeting was planned.
-    Planned,
-    /// A meeting was announced.
-    Announced,
-    /// A meeting was moved.
-    Rescheduled,
-    /// A meeting began.
-    Started,
-    /// A meeting's stage changed, or its presentation reached 80 % or 100 % of its budget.
-    Stage,
-    /// A meeting ended.
-    Ended,
-    /// A meeting was closed.
-    Closed,
-    /// A meeting was cancelled.
-    Cancelled,
-    /// Something that a later version has recorded; shown as a change, and never recorded by this one.
-    Unknown,
-}
+pub struct EventKind(&'static str);
 
 impl EventKind {
-    const NAMES: [(Self, &'static str); 12] = [
-        (Self::Posted, "POSTED"),
-        (Self::Changed, "CHANGED"),
-        (Self::Removed, "REMOVED"),
-        (Self::Votes, "VOTES"),
-        (Self::Planned, "PLANNED"),
-        (Self::Announced, "ANNOUNCED"),
-        (Self::Rescheduled, "RESCHEDULED"),
-        (Self::Started, "STARTED"),
-        (Self::Stage, "STAGE"),
-        (Self::Ended, "ENDED"),
-        (Self::Closed, "CLOSED"),
-        (Self::Cancelled, "CANCELLED"),
-    ];
+    /// The subject changed in a way that no other kind names.
+    pub const CHANGED: Self = Self::new("CHANGED");
+    /// A kind that only a later version knows. It is shown as a change and never recorded.
+    pub const UNKNOWN: Self = Self::new("");
+
+    /// Declares a kind by its stored name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
 
     /// The stored name.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    pub const fn as_str(self) -> &'static str {
+        self.0
     }
 
-    /// The kind that a stored name means.
+    /// Reads a stored name as one of the declared kinds, else as [`Self::UNKNOWN`].
     #[must_use]
-    pub fn parse(name: &str) -> Self {
-        Self::NAMES.iter().find(|(_, known)| *known == name).map_or(Self::Unknown, |(kind, _)| *kind)
+    pub fn parse(name: &str, declared: &[Self]) -> Self {
+        declared.iter().copied().find(|kind| kind.0 == name).unwrap_or(Self::UNKNOWN)
     }
 }
 
 /// Whom an event is for, beside those who may see everything of the feed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Audience {
-    /// Everyone, as of its public kind, and whose subject it is.
+    /// Everyone, as of its public kind, and the owner of its subject.
     #[default]
     Everyone,
-    /// Nobody: not even whose subject it is.
+    /// Nobody, not even the owner of its subject.
     Staff,
 }
 
 impl Audience {
-    /// The stored name; none: everyone.
+    /// The stored name; `None` means everyone.
     #[must_use]
     pub const fn as_str(self) -> Option<&'static str> {
         match self {
@@ -117,7 +99,7 @@ impl Audience {
         }
     }
 
-    /// The audience that a stored name means. One of a later version may be as narrow as any.
+    /// Reads a stored name. An audience of a later version may be narrow, so it is read as the narrowest.
     #[must_use]
     pub const fn parse(name: Option<&str>) -> Self {
         match name {
@@ -127,18 +109,18 @@ impl Audience {
     }
 }
 
-/// An event to be recorded with the change it tells of.
+/// An event to be recorded in the transaction of the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
     /// What changed.
     pub subject: Uuid,
     /// How, for those who may see everything of the feed.
     pub kind: EventKind,
-    /// How, for everyone else; none: the event is not for them.
+    /// How, for everyone else; `None` hides the event from them.
     pub public_kind: Option<EventKind>,
     /// Whom it is for.
     pub audience: Audience,
-    /// Subject of whoever did it; none: the service itself.
+    /// Subject of whoever did it; `None` for the service itself.
     pub actor: Option<String>,
 }
 
@@ -153,8 +135,17 @@ pub struct Event {
     pub subject: Uuid,
     /// How, for those who may see everything of the feed.
     pub kind: EventKind,
-    /// How, for everyone else; none: the event is not for them.
+    /// How, for everyone else; `None` hides the event from them.
     pub public_kind: Option<EventKind>,
     /// Whom it is for.
     pub audience: Audience,
+}
+
+/// How long events are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// At most so many of each feed; `None` takes the service's setting.
+    pub events: Option<i64>,
+    /// At most for so long; `None` means for ever.
+    pub age: Option<TimeDelta>,
 }

@@ -178,6 +178,9 @@ pub fn comment_scope(viewer: &Viewer, scope: &HostScope) -> CommentScope {
     author_key(viewer).map_or(CommentScope::PublicOnly, CommentScope::PublicAndOwn)
 }
 
+/// The prefix of the keys of signed-in authors.
+const PERSON: &str = "sub:";
+
 /// Returns the author key of the viewer, or `None` if anonymous.
 #[must_use]
 pub fn author_key(viewer: &Viewer) -> Option<String> {
@@ -187,7 +190,13 @@ pub fn author_key(viewer: &Viewer) -> Option<String> {
 /// Returns the author key of a person.
 #[must_use]
 pub fn author_of(subject: &str) -> String {
-    format!("sub:{subject}")
+    format!("{PERSON}{subject}")
+}
+
+/// Returns the subject of the person who writes under a key; `None` for an author of another platform.
+#[must_use]
+pub fn subject_of(author_key: &str) -> Option<&str> {
+    author_key.strip_prefix(PERSON)
 }
 
 /// Renders the permission matrix as text: each action by role and position of the role's region.

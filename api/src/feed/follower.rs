@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use entities::meeting;
 use tokio::sync::watch;
 
 use crate::{
     clock::{Clock, sleep},
     feed::{
-        hub::Kept,
-        tail::{Entry, Found, Page},
+        hub::TailHandle,
+        tail::{Entry, Lookup, Page},
+        topic::{EntryVisibility, Visibility},
     },
     store::Store,
 };
@@ -20,27 +20,33 @@ const RETRY: TimeDelta = TimeDelta::seconds(1);
 
 /// Follows one feed from a position on, without hole or repeat.
 pub struct Follower {
-    kept: Arc<Kept>,
+    kept: Arc<TailHandle>,
     head: watch::Receiver<i64>,
     store: Store,
     clock: Arc<dyn Clock>,
     cursor: i64,
     began: i64,
     recovered: Option<bool>,
+    visibility: EntryVisibility,
     /// The page it reads from while it is behind the ring.
     page: Option<Arc<Page>>,
 }
 
+/// How a follower begins.
+pub(in crate::feed) struct Start {
+    /// The position after which it begins.
+    pub(in crate::feed) from: i64,
+    /// Whether everything after the wished position is still there.
+    pub(in crate::feed) recovered: Option<bool>,
+    /// What it is shown.
+    pub(in crate::feed) visibility: EntryVisibility,
+}
+
 impl Follower {
-    pub(in crate::feed) fn new(
-        kept: Arc<Kept>,
-        store: Store,
-        clock: Arc<dyn Clock>,
-        from: i64,
-        recovered: Option<bool>,
-    ) -> Self {
+    pub(in crate::feed) fn new(kept: Arc<TailHandle>, store: Store, clock: Arc<dyn Clock>, start: Start) -> Self {
         let head = kept.tail.head.subscribe();
-        Self { kept, head, store, clock, cursor: from, began: from, recovered, page: None }
+        let Start { from, recovered, visibility } = start;
+        Self { kept, head, store, clock, cursor: from, began: from, recovered, visibility, page: None }
     }
 
     /// Where the stream begins: the first event that can come is the one after it.
@@ -67,10 +73,10 @@ impl Follower {
         self.recovered
     }
 
-    /// The meeting whose comments are followed, for what of it never changes.
+    /// Decides what this follower is shown of an entry.
     #[must_use]
-    pub fn meeting(&self) -> Option<&Arc<meeting::Model>> {
-        self.kept.tail.meeting.as_ref()
+    pub fn visibility(&self, entry: &Entry) -> Visibility {
+        (self.visibility)(entry)
     }
 
     /// The next event. Waits as long as there is none; safe to be dropped while it waits. None: the follower was so slow that
@@ -78,13 +84,13 @@ impl Follower {
     pub async fn next(&mut self) -> Option<Entry> {
         while !self.kept.tail.is_over() {
             match self.kept.tail.after(self.cursor) {
-                Found::Event(entry) => return Some(self.take(entry)),
-                Found::Nothing => {
+                Lookup::Event(entry) => return Some(self.take(entry)),
+                Lookup::Nothing => {
                     let cursor = self.cursor;
                     // The sender lives in the tail, which this follower keeps.
                     let _ = self.head.wait_for(|head| *head > cursor || self.kept.tail.is_over()).await;
                 }
-                Found::Behind => {
+                Lookup::Behind => {
                     let entry = self.read_back().await?;
                     return Some(self.take(entry));
                 }
@@ -99,8 +105,8 @@ impl Follower {
             return None;
         }
         match self.kept.tail.after(self.cursor) {
-            Found::Event(entry) => Some(self.take(entry)),
-            Found::Nothing | Found::Behind => None,
+            Lookup::Event(entry) => Some(self.take(entry)),
+            Lookup::Nothing | Lookup::Behind => None,
         }
     }
 

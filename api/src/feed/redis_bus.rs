@@ -24,8 +24,8 @@ use tokio::{
 use crate::{
     clock::{Clock, sleep},
     domain::feed::FeedName,
-    feed::bus::{BACKLOG, Bus, Heard},
-    store::Poke,
+    feed::bus::{BACKLOG, Bus, BusMessage},
+    store::FeedAdvanced,
 };
 
 const ANSWER: Duration = Duration::from_millis(500);
@@ -37,7 +37,7 @@ pub struct RedisBus {
     client: Client,
     channel: String,
     clock: Arc<dyn Clock>,
-    heard: broadcast::Sender<Heard>,
+    received: broadcast::Sender<BusMessage>,
     outgoing: mpsc::Sender<String>,
     waiting: parking_lot::Mutex<Option<mpsc::Receiver<String>>>,
     connected: Arc<AtomicBool>,
@@ -55,14 +55,14 @@ impl RedisBus {
             client: Client::open(resp3)?,
             channel: format!("{prefix}:pokes"),
             clock,
-            heard: broadcast::channel(BACKLOG).0,
+            received: broadcast::channel(BACKLOG).0,
             outgoing,
             waiting: parking_lot::Mutex::new(Some(waiting)),
             connected: Arc::new(AtomicBool::new(false)),
         }))
     }
 
-    /// Connects, stays connected, and carries pokes both ways until it is dropped.
+    /// Connects, stays connected, and carries messages both ways until it is dropped.
     pub async fn run(self: Arc<Self>) {
         let Some(mut waiting) = self.waiting.lock().take() else { return };
         let mut manager = self.connect().await;
@@ -71,7 +71,7 @@ impl RedisBus {
             // While the manager connects anew it answers nothing, for as long as that takes: hence the limits.
             let sent = tokio::select! {
                 message = waiting.recv() => match message {
-                    Some(message) => timeout(ANSWER * 2, self.publish(&mut manager, message, &mut waiting)).await,
+                    Some(message) => timeout(ANSWER * 2, self.publish_queued(&mut manager, message, &mut waiting)).await,
                     None => return,
                 },
                 () = &mut pulse => {
@@ -81,13 +81,13 @@ impl RedisBus {
             };
             let up = matches!(sent, Ok(Ok(())));
             if note(&self.connected, up) && up {
-                let _ = self.heard.send(Heard::Missed);
+                let _ = self.received.send(BusMessage::Missed);
             }
         }
     }
 
     /// Publishes a message and everything that waits behind it, in one round trip.
-    async fn publish(
+    async fn publish_queued(
         &self,
         manager: &mut ConnectionManager,
         first: String,
@@ -115,14 +115,14 @@ impl RedisBus {
     }
 
     async fn try_connect(&self) -> Result<ConnectionManager, RedisError> {
-        let (heard, connected) = (self.heard.clone(), Arc::clone(&self.connected));
+        let (received, connected) = (self.received.clone(), Arc::clone(&self.connected));
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(ANSWER))
             .set_connection_timeout(Some(ANSWER * 2))
             .set_max_delay(Duration::from_secs(1))
             .set_number_of_retries(1_000_000)
             .set_push_sender(move |push: PushInfo| -> Result<(), RedisError> {
-                hear(&push, &heard, &connected);
+                on_push(&push, &received, &connected);
                 Ok(())
             })
             .set_automatic_resubscription();
@@ -131,29 +131,29 @@ impl RedisBus {
             .map_err(|_| RedisError::from((redis::ErrorKind::Io, "no answer")))??;
         manager.subscribe(&self.channel).await?;
         note(&self.connected, true);
-        let _ = self.heard.send(Heard::Missed);
+        let _ = self.received.send(BusMessage::Missed);
         Ok(manager)
     }
 
-    fn say(&self, message: String, heard: Heard) {
-        // Those on this replica need no detour, and hear it even while Redis is away.
-        let _ = self.heard.send(heard);
+    fn send(&self, text: String, message: BusMessage) {
+        // Those on this replica need no detour, and receive it even while Redis is away.
+        let _ = self.received.send(message);
         // A full queue means that Redis does not keep up: the others will look by themselves within a second.
-        let _ = self.outgoing.try_send(message);
+        let _ = self.outgoing.try_send(text);
     }
 }
 
 impl Bus for RedisBus {
-    fn poke(&self, poke: Poke) {
-        self.say(format!("{} {}", poke.feed.key(), poke.seq), Heard::Poke(poke));
+    fn publish(&self, advanced: FeedAdvanced) {
+        self.send(format!("{} {}", advanced.feed, advanced.seq), BusMessage::Advanced(advanced));
     }
 
     fn regions_changed(&self) {
-        self.say(REGIONS.to_owned(), Heard::Regions);
+        self.send(REGIONS.to_owned(), BusMessage::Regions);
     }
 
-    fn listen(&self) -> broadcast::Receiver<Heard> {
-        self.heard.subscribe()
+    fn listen(&self) -> broadcast::Receiver<BusMessage> {
+        self.received.subscribe()
     }
 
     fn is_connected(&self) -> bool {
@@ -172,36 +172,36 @@ fn note(connected: &AtomicBool, up: bool) -> bool {
     new
 }
 
-fn hear(push: &PushInfo, heard: &broadcast::Sender<Heard>, connected: &AtomicBool) {
-    let word = match push.kind {
+fn on_push(push: &PushInfo, received: &broadcast::Sender<BusMessage>, connected: &AtomicBool) {
+    let message = match push.kind {
         PushKind::Disconnection => {
             note(connected, false);
-            Heard::Missed
+            BusMessage::Missed
         }
         PushKind::Subscribe => {
             note(connected, true);
-            Heard::Missed
+            BusMessage::Missed
         }
         PushKind::Message => match push.data.last() {
             // What a later version says to its own is not for this one.
             Some(Value::BulkString(bytes)) => match parse(bytes) {
-                Some(word) => word,
+                Some(message) => message,
                 None => return,
             },
-            _ => Heard::Missed,
+            _ => BusMessage::Missed,
         },
         _ => return,
     };
-    let _ = heard.send(word);
+    let _ = received.send(message);
 }
 
-fn parse(bytes: &[u8]) -> Option<Heard> {
+fn parse(bytes: &[u8]) -> Option<BusMessage> {
     let text = std::str::from_utf8(bytes).ok()?;
     if text == REGIONS {
-        return Some(Heard::Regions);
+        return Some(BusMessage::Regions);
     }
     let (feed, seq) = text.split_once(' ')?;
-    Some(Heard::Poke(Poke { feed: FeedName::from_key(feed)?, seq: seq.parse().ok()? }))
+    Some(BusMessage::Advanced(FeedAdvanced { feed: FeedName::stored(feed), seq: seq.parse().ok()? }))
 }
 
 #[cfg(test)]
@@ -210,17 +210,20 @@ mod tests {
 
     #[test]
     fn ignores_what_only_a_later_version_says() {
-        let (heard, mut listener) = broadcast::channel(8);
-        for text in ["meetings 7", "receptions:1 5", "weather", "meetings soon", "", "regions"] {
+        let (received, mut listener) = broadcast::channel(8);
+        for text in ["meetings 7", "weather", "meetings soon", "", "regions"] {
             let push = PushInfo { kind: PushKind::Message, data: vec![Value::BulkString(text.into())] };
-            hear(&push, &heard, &AtomicBool::new(true));
+            on_push(&push, &received, &AtomicBool::new(true));
         }
         let not_text = PushInfo { kind: PushKind::Message, data: vec![Value::BulkString(vec![0xff])] };
-        hear(&not_text, &heard, &AtomicBool::new(true));
+        on_push(&not_text, &received, &AtomicBool::new(true));
         let mut all = Vec::new();
-        while let Ok(word) = listener.try_recv() {
-            all.push(word);
+        while let Ok(message) = listener.try_recv() {
+            all.push(message);
         }
-        assert_eq!(all, [Heard::Poke(Poke { feed: FeedName::Meetings, seq: 7 }), Heard::Regions]);
+        assert_eq!(
+            all,
+            [BusMessage::Advanced(FeedAdvanced { feed: FeedName::stored("meetings"), seq: 7 }), BusMessage::Regions]
+        );
     }
 }

@@ -9,19 +9,20 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use entities::{
-    comment,
-    ids::{CommentId, MeetingId},
-    meeting,
-};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::{
     domain::feed::{Event, EventKind, FeedName},
-    feed::flights::Flights,
-    store::{Store, StoreError, feeds::Extent},
+    feed::{
+        single_flight::SingleFlight,
+        topic::{AnyTopic, Opaque},
+    },
+    store::{
+        Store, StoreError,
+        feeds::{Extent, StoredEvent},
+    },
 };
 
 /// How many events a tail holds.
@@ -29,29 +30,34 @@ const RING: usize = 1024;
 /// How many events are read at a time.
 pub(in crate::feed) const PAGE: usize = 256;
 
-/// What an event is about, as it stood when it was last read.
-#[derive(Clone, Debug)]
-pub enum Subject {
-    /// A comment.
-    Comment(Arc<comment::Model>),
-    /// A meeting.
-    Meeting(Arc<meeting::Model>),
-}
-
 /// An event with its subject.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// What happened.
     pub event: Arc<Event>,
-    /// What it happened to; none when that is gone.
-    pub subject: Option<Subject>,
-    /// What else must be the same for two to be shown the same of this event.
-    pub stand: Stand,
+    /// What it happened to, as it stood when it was last read; `None` when that is gone.
+    pub(in crate::feed) subject: Option<Opaque>,
+    /// What else must be the same for two followers to be shown the same.
+    pub version: RenderVersion,
+}
+
+impl Entry {
+    /// Returns when the event happened.
+    #[must_use]
+    pub fn at(&self) -> DateTime<Utc> {
+        self.event.at
+    }
+
+    /// Returns what it happened to, as the topic has loaded it; `None` when that is gone.
+    #[must_use]
+    pub fn subject<S: Send + Sync + 'static>(&self) -> Option<Arc<S>> {
+        Arc::clone(self.subject.as_ref()?).downcast().ok()
+    }
 }
 
 /// The state of a feed in which an event is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Stand {
+pub struct RenderVersion {
     /// The tail that shows it: what another showed under the same positions may be of another epoch.
     pub tail: u64,
     /// Position of the newest event with which the subject was read.
@@ -60,7 +66,6 @@ pub struct Stand {
     pub removals: u64,
 }
 
-#[derive(Debug)]
 pub(in crate::feed) struct Tail {
     pub(in crate::feed) feed: FeedName,
     /// Counts the tails of this replica.
@@ -73,20 +78,28 @@ pub(in crate::feed) struct Tail {
     pub(in crate::feed) wake: Notify,
     /// Position of the newest event that followers can have.
     pub(in crate::feed) head: watch::Sender<i64>,
-    /// The meeting whose feed it is, as it stood when the tail began: for what never changes, such as its host.
-    pub(in crate::feed) meeting: Option<Arc<meeting::Model>>,
+    /// The feed's topic.
+    topic: Arc<dyn AnyTopic>,
+    /// What the feed belongs to, as it stood when the tail began.
+    pub(in crate::feed) parent: Opaque,
     /// Reads of pages that the ring no longer holds.
-    pages: Flights<i64, Result<Arc<Page>, Arc<StoreError>>>,
+    pages: SingleFlight<i64, Result<Arc<Page>, Arc<StoreError>>>,
     /// Reads of the extent.
-    pub(in crate::feed) extents: Flights<(), Result<Option<Extent>, Arc<StoreError>>>,
+    pub(in crate::feed) extents: SingleFlight<(), Result<Option<Extent>, Arc<StoreError>>>,
     state: Mutex<Ring>,
 }
 
-/// Which tail it is, of which generation of the feeds.
-pub(in crate::feed) struct Generation {
+/// What a tail is a tail of.
+pub(in crate::feed) struct TailOf {
+    /// The feed.
+    pub(in crate::feed) feed: FeedName,
+    /// Its topic.
+    pub(in crate::feed) topic: Arc<dyn AnyTopic>,
+    /// What the feed belongs to.
+    pub(in crate::feed) parent: Opaque,
     /// Counts the tails of this replica.
     pub(in crate::feed) number: u64,
-    /// The generation.
+    /// The generation of the feed.
     pub(in crate::feed) epoch: Arc<str>,
 }
 
@@ -102,8 +115,8 @@ pub(in crate::feed) struct Page {
 struct Ring {
     events: VecDeque<Arc<Event>>,
     /// The newest state that was read of each subject in the ring, and the position it was read at: an old event of a
-    /// subject shows it as it stands, not as it was.
-    subjects: HashMap<Uuid, (i64, Subject)>,
+    /// subject shows it as it versions, not as it was.
+    subjects: HashMap<Uuid, (i64, Opaque)>,
     /// Everything after this position is in the ring.
     begins_after: i64,
     /// How many times something has been taken from the public.
@@ -111,7 +124,7 @@ struct Ring {
 }
 
 /// What a follower finds in the ring.
-pub(in crate::feed) enum Found {
+pub(in crate::feed) enum Lookup {
     /// The event after its cursor.
     Event(Entry),
     /// Nothing after its cursor yet.
@@ -121,13 +134,8 @@ pub(in crate::feed) enum Found {
 }
 
 impl Tail {
-    pub(in crate::feed) fn new(
-        feed: FeedName,
-        generation: Generation,
-        head: i64,
-        meeting: Option<Arc<meeting::Model>>,
-    ) -> Self {
-        let Generation { number, epoch } = generation;
+    pub(in crate::feed) fn new(of: TailOf, head: i64) -> Self {
+        let TailOf { feed, topic, parent, number, epoch } = of;
         let ring = Ring { begins_after: head, ..Ring::default() };
         Self {
             feed,
@@ -136,9 +144,10 @@ impl Tail {
             over: AtomicBool::new(false),
             wake: Notify::new(),
             head: watch::Sender::new(head),
-            meeting,
-            pages: Flights::default(),
-            extents: Flights::default(),
+            topic,
+            parent,
+            pages: SingleFlight::default(),
+            extents: SingleFlight::default(),
             state: Mutex::new(ring),
         }
     }
@@ -172,7 +181,7 @@ impl Tail {
         let mut ring = self.state.lock();
         ring.begins_after = begins_after;
         for entry in entries {
-            ring.push(entry);
+            ring.push(entry, self.topic.removals());
         }
     }
 
@@ -180,13 +189,13 @@ impl Tail {
     pub(in crate::feed) async fn pull(&self, store: &Store) -> Result<(), StoreError> {
         loop {
             let after = self.position();
-            let entries = read(store, &self.feed, after, PAGE).await?;
+            let entries = read(store, self.topic.as_ref(), &self.feed, Range { after, limit: PAGE }).await?;
             let full = entries.len() == PAGE;
             let Some(newest) = entries.last().map(|entry| entry.event.seq) else { return Ok(()) };
             {
                 let mut ring = self.state.lock();
                 for entry in entries {
-                    ring.push(entry);
+                    ring.push(entry, self.topic.removals());
                 }
             }
             self.head.send_replace(newest);
@@ -196,17 +205,20 @@ impl Tail {
         }
     }
 
-    pub(in crate::feed) fn after(&self, cursor: i64) -> Found {
+    pub(in crate::feed) fn after(&self, cursor: i64) -> Lookup {
         let ring = self.state.lock();
         if cursor < ring.begins_after {
-            return Found::Behind;
+            return Lookup::Behind;
         }
         let place = usize::try_from(cursor - ring.begins_after).unwrap_or(usize::MAX);
-        let Some(event) = ring.events.get(place) else { return Found::Nothing };
+        let Some(event) = ring.events.get(place) else { return Lookup::Nothing };
         let subject = ring.subjects.get(&event.subject);
-        let stand =
-            Stand { tail: self.number, read_at: subject.map_or(event.seq, |(seq, _)| *seq), removals: ring.removals };
-        Found::Event(Entry { event: Arc::clone(event), subject: subject.map(|(_, subject)| subject.clone()), stand })
+        let version = RenderVersion {
+            tail: self.number,
+            read_at: subject.map_or(event.seq, |(seq, _)| *seq),
+            removals: ring.removals,
+        };
+        Lookup::Event(Entry { event: Arc::clone(event), subject: subject.map(|(_, subject)| subject.clone()), version })
     }
 
     /// The page of older events that holds the position after `cursor`. All who are that far behind share one read.
@@ -215,9 +227,11 @@ impl Tail {
         let begins_after = cursor - cursor.rem_euclid(size);
         let read = || async {
             let removals = self.removals();
-            let mut entries = read(store, &self.feed, begins_after, PAGE).await.map_err(Arc::new)?;
+            let mut entries = read(store, self.topic.as_ref(), &self.feed, Range { after: begins_after, limit: PAGE })
+                .await
+                .map_err(Arc::new)?;
             for entry in &mut entries {
-                entry.stand.tail = self.number;
+                entry.version.tail = self.number;
             }
             Ok(Arc::new(Page { entries, removals }))
         };
@@ -228,7 +242,7 @@ impl Tail {
 impl Ring {
     /// Takes the next event. One that is known already is passed over; where some that lie between were forgotten before they
     /// could be read, the ring begins anew, and whoever has not come so far is behind it.
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: Entry, removals: &[EventKind]) {
         let Entry { event, subject, .. } = entry;
         let next = self.begins_after + i64::try_from(self.events.len()).unwrap_or(i64::MAX) + 1;
         if event.seq < next {
@@ -249,7 +263,8 @@ impl Ring {
             }
         }
         // One of an unknown kind may be a removal too.
-        self.removals += u64::from(matches!(event.public_kind, Some(EventKind::Removed | EventKind::Unknown)));
+        let removes = |kind| kind == EventKind::UNKNOWN || removals.contains(&kind);
+        self.removals += u64::from(event.public_kind.is_some_and(removes));
         self.events.push_back(event);
         while self.events.len() > RING {
             let Some(oldest) = self.events.pop_front() else { break };
@@ -261,46 +276,40 @@ impl Ring {
     }
 }
 
+/// Which events to read.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::feed) struct Range {
+    /// Those after this position.
+    pub(in crate::feed) after: i64,
+    /// At most so many.
+    pub(in crate::feed) limit: usize,
+}
+
 /// Reads events with their subjects: two queries, whatever the number.
 pub(in crate::feed) async fn read(
     store: &Store,
+    topic: &dyn AnyTopic,
     feed: &FeedName,
-    after: i64,
-    limit: usize,
+    Range { after, limit }: Range,
 ) -> Result<Vec<Entry>, StoreError> {
     let events = store.feed_page(feed, after, u64::try_from(limit).unwrap_or(u64::MAX)).await?;
     let mut ids: Vec<Uuid> = events.iter().map(|event| event.subject).collect();
     ids.sort_unstable();
     ids.dedup();
-    let subjects: HashMap<Uuid, Subject> = if ids.is_empty() {
-        HashMap::new()
-    } else {
-        match feed {
-            FeedName::Comments(_) => {
-                let ids: Vec<_> = ids.into_iter().map(CommentId).collect();
-                let rows = store.comments_by_id(&ids).await?;
-                rows.into_iter().map(|row| (row.id.0, Subject::Comment(Arc::new(row)))).collect()
-            }
-            FeedName::Meetings => {
-                let ids: Vec<_> = ids.into_iter().map(MeetingId).collect();
-                let rows = store.meetings_by_id(&ids).await?;
-                rows.into_iter().map(|row| (row.id.0, Subject::Meeting(Arc::new(row)))).collect()
-            }
-        }
-    };
+    let subjects = if ids.is_empty() { HashMap::new() } else { topic.subjects(ids).await? };
     let read_at = events.last().map_or(after, |event| event.seq);
-    let entry = |event: Event| Entry {
-        subject: subjects.get(&event.subject).cloned(),
-        event: Arc::new(event),
-        stand: Stand { tail: 0, read_at, removals: 0 },
+    let kind = |name: &str| EventKind::parse(name, topic.kinds());
+    let entry = |StoredEvent { seq, at, subject, kind: own, public_kind, audience }: StoredEvent| Entry {
+        subject: subjects.get(&subject).cloned(),
+        event: Arc::new(Event {
+            seq,
+            at,
+            subject,
+            kind: kind(&own),
+            public_kind: public_kind.as_deref().map(kind),
+            audience,
+        }),
+        version: RenderVersion { tail: 0, read_at, removals: 0 },
     };
     Ok(events.into_iter().map(entry).collect())
-}
-
-impl Entry {
-    /// When the event happened.
-    #[must_use]
-    pub fn at(&self) -> DateTime<Utc> {
-        self.event.at
-    }
 }

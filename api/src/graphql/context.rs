@@ -16,9 +16,9 @@ use async_graphql::{
 use entities::enums::Language;
 
 use crate::{
-    app::{App, rate_limit::Requester},
+    app::{App, rate_limit::Requester, time_split::TimeSplitTickers},
     domain::viewer::Viewer,
-    feed::{Hub, Resume, SplitBoard},
+    feed::{Hub, Resume},
     graphql::{
         error::{ApiError, ApiResult},
         expensive_queries::ExpensiveQueryLimiter,
@@ -36,7 +36,7 @@ pub struct Rooms {
     /// The feeds.
     pub hub: Arc<Hub>,
     /// The running time splits.
-    pub splits: Arc<SplitBoard>,
+    pub splits: Arc<TimeSplitTickers>,
     /// The limit of expensive queries.
     pub expensive_queries: ExpensiveQueryLimiter,
 }

@@ -11,10 +11,10 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
-    app::{App, rate_limit::Requester},
+    app::{App, rate_limit::Requester, time_split::TimeSplitTickers},
     clock::sleep,
     domain::viewer::Viewer,
-    feed::{Hub, Resume, SplitBoard},
+    feed::{Hub, Resume},
     graphql::{
         budgets::{Paid, admit},
         context::{Asked, Asker, Rooms},
@@ -112,7 +112,7 @@ pub struct Caller {
 impl Engine {
     /// The API over an app and its feeds.
     #[must_use]
-    pub fn new(app: Arc<App>, hub: Arc<Hub>, splits: Arc<SplitBoard>, introspection: bool) -> Self {
+    pub fn new(app: Arc<App>, hub: Arc<Hub>, splits: Arc<TimeSplitTickers>, introspection: bool) -> Self {
         let memory = ResponseMemory::default();
         let rooms = Rooms { app: Arc::clone(&app), hub, splits, expensive_queries: ExpensiveQueryLimiter::default() };
         Self { schema: schema(rooms, introspection), app, groups: Arc::default(), memory }

@@ -9,11 +9,7 @@ use chrono::TimeDelta;
 use entities::enums::Language;
 
 use crate::{
-    app::rate_limit::LimitReached,
-    feed::NoSuchFeed,
-    idgen::IdGen,
-    store::StoreError,
-    text,
+    app::rate_limit::LimitReached, domain::policy::Denied, feed::FollowError, idgen::IdGen, store::StoreError, text,
 };
 
 pub use crate::app::rate_limit::LimitScope;
@@ -160,11 +156,13 @@ impl From<LimitReached> for ApiError {
     }
 }
 
-impl From<NoSuchFeed> for ApiError {
-    fn from(error: NoSuchFeed) -> Self {
+impl From<FollowError> for ApiError {
+    fn from(error: FollowError) -> Self {
         match error {
-            NoSuchFeed::Unknown => Self::NotFound,
-            NoSuchFeed::Store(error) => StoreError::Shared(error).into(),
+            FollowError::Unknown => Self::NotFound,
+            FollowError::Denied(Denied::Anonymous) => Self::Unauthenticated,
+            FollowError::Denied(Denied::Forbidden) => Self::Forbidden,
+            FollowError::Store(error) => StoreError::Shared(error).into(),
         }
     }
 }

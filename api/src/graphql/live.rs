@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, OutputType};
+use async_graphql::{Context, OutputType, SimpleObject};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use parking_lot::Mutex;
 
 use crate::{
+    app::time_split::SplitState,
     clock::{Clock, Sleep, sleep},
     domain::feed::EventKind,
-    feed::{Entry, Follower, Resume, SplitState, Stand},
+    feed::{Entry, Follower, RenderVersion, Resume, Topic, Visibility},
+    graphql::{context::Scene as _, error::ApiError},
 };
 
 /// How often a stream says that it is alive.
@@ -73,7 +75,7 @@ pub enum Same {
     /// The beginning of a stream or a heartbeat: at which positions, as what, when, of which generation.
     Mark(i64, i64, Option<Option<bool>>, DateTime<Utc>, Arc<str>),
     /// An event: between which positions, as of which kind, in which state of the feed.
-    Event(i64, i64, EventKind, Stand),
+    Event(i64, i64, EventKind, RenderVersion),
     /// A time split after so many changes and ticks.
     Split(u64, u64),
 }
@@ -87,7 +89,7 @@ impl Moment {
             Self::Feed(Envelope { seq, prev, at, epoch, signal }) => Some(match signal {
                 Signal::Subscribed(recovered) => Same::Mark(*seq, *prev, Some(*recovered), *at, Arc::clone(epoch)),
                 Signal::Heartbeat => Same::Mark(*seq, *prev, None, *at, Arc::clone(epoch)),
-                Signal::Event(kind, entry) | Signal::Own(kind, entry) => Same::Event(*prev, *seq, *kind, entry.stand),
+                Signal::Event(kind, entry) | Signal::Own(kind, entry) => Same::Event(*prev, *seq, *kind, entry.version),
             }),
             Self::Split(_, true) | Self::Behind => None,
             Self::Split(state, false) => Some(Same::Split(state.change, state.tick)),
@@ -143,33 +145,92 @@ pub fn hand_over<T: OutputType + Send + 'static>(
     }
 }
 
-/// What a subscriber is to be shown of an event.
-pub enum Sight {
-    /// The event, as of this kind.
-    Shown(EventKind),
-    /// The event, as of this kind, in a way that is the subscriber's alone.
-    Own(EventKind),
-    /// Nothing.
-    Skipped,
-    /// The subscriber may no longer follow at all.
-    Ended,
+/// What the events of all feeds have in common.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct EventFrame {
+    /// Position in the feed. It rises from event to event. With HEARTBEAT: the position up to which the feed was looked through; resume
+    /// after it.
+    pub seq: i64,
+    /// Position of the previous event shown to this subscriber.
+    pub prev: i64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// With SUBSCRIBED, when `after` was given: whether everything after it follows. If false, read the list again.
+    pub recovered: Option<bool>,
+    /// With SUBSCRIBED: the generation of the feed. Give it back beside `after`. After a restore of the database it is another, and
+    /// `recovered` is false.
+    pub epoch: Option<String>,
 }
 
-struct State<F> {
+/// What an event of a feed shows beside its frame.
+pub enum EventContent<'a> {
+    /// The beginning of the stream.
+    Subscribed,
+    /// Nothing happened for a while.
+    Heartbeat,
+    /// An event of a kind.
+    Event(EventKind, &'a Entry),
+}
+
+/// An event of a feed as the API shows it.
+pub trait FeedEvent: OutputType + Send + Sized + 'static {
+    /// The topic of the feed.
+    type Topic: Topic;
+
+    /// Shows an event.
+    fn show(frame: EventFrame, content: EventContent<'_>) -> Self;
+}
+
+fn show_moment<E: FeedEvent>(moment: &Moment) -> Option<E> {
+    let Moment::Feed(Envelope { seq, prev, at, epoch, signal }) = moment else { return None };
+    let frame = EventFrame { seq: *seq, prev: *prev, at: *at, recovered: None, epoch: None };
+    Some(match signal {
+        Signal::Subscribed(recovered) => {
+            let frame = EventFrame { recovered: *recovered, epoch: Some(epoch.as_ref().to_owned()), ..frame };
+            E::show(frame, EventContent::Subscribed)
+        }
+        Signal::Heartbeat => E::show(frame, EventContent::Heartbeat),
+        Signal::Event(kind, entry) | Signal::Own(kind, entry) => E::show(frame, EventContent::Event(*kind, entry)),
+    })
+}
+
+/// Where a subscriber resumes.
+pub struct ResumeArguments {
+    /// The `after` argument.
+    pub after: Option<i64>,
+    /// The `epoch` argument.
+    pub epoch: Option<String>,
+}
+
+/// Subscribes to a feed, or renders one of its events if the field is executed for that. `of` reads the arguments: which feed, and what
+/// of it.
+pub async fn subscribe<E: FeedEvent>(
+    ctx: &Context<'_>,
+    resume: ResumeArguments,
+    of: impl FnOnce() -> Result<(<E::Topic as Topic>::Scope, <E::Topic as Topic>::Filter), ApiError> + Send,
+) -> Result<BoxStream<'static, E>, ApiError> {
+    let show = |moment: Moment| show_moment::<E>(&moment);
+    if let Some(rendered) = rendered(ctx, show) {
+        return Ok(rendered);
+    }
+    let (scope, filter) = of()?;
+    let resume = ctx.resume(resume.after, resume.epoch);
+    let follower = ctx.rooms().hub.follow::<E::Topic>(ctx.viewer(), &scope, filter, resume).await?;
+    let clock = Arc::clone(&ctx.app().clock);
+    Ok(hand_over(ctx, envelopes(follower, clock), show))
+}
+
+struct State {
     follower: Follower,
     clock: Arc<dyn Clock>,
-    see: F,
     last: i64,
     heartbeat: Option<Sleep>,
 }
 
-/// Turns a follower into envelopes. `see` is asked at every event, so that a right that is gone takes effect at the next.
-pub fn envelopes<F>(follower: Follower, clock: Arc<dyn Clock>, see: F) -> BoxStream<'static, Moment>
-where
-    F: FnMut(&Entry) -> Sight + Send + 'static,
-{
+/// Turns a follower into envelopes.
+fn envelopes(follower: Follower, clock: Arc<dyn Clock>) -> BoxStream<'static, Moment> {
     let last = follower.began();
-    let state = State { follower, clock, see, last, heartbeat: None };
+    let state = State { follower, clock, last, heartbeat: None };
     stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         let moment = state.next().await?;
@@ -179,7 +240,7 @@ where
     .boxed()
 }
 
-impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
+impl State {
     async fn next(&mut self) -> Option<Moment> {
         let Some(heartbeat) = &mut self.heartbeat else {
             self.heartbeat = Some(sleep(self.clock.as_ref(), HEARTBEAT));
@@ -198,11 +259,11 @@ impl<F: FnMut(&Entry) -> Sight + Send> State<F> {
                 }
             };
             let (prev, seq, at) = (self.last, entry.event.seq, entry.at());
-            let signal = match (self.see)(&entry) {
-                Sight::Shown(kind) => Signal::Event(kind, entry),
-                Sight::Own(kind) => Signal::Own(kind, entry),
-                Sight::Skipped => continue,
-                Sight::Ended => return None,
+            let signal = match self.follower.visibility(&entry) {
+                Visibility::Shared(kind) => Signal::Event(kind, entry),
+                Visibility::Personal(kind) => Signal::Own(kind, entry),
+                Visibility::Hidden => continue,
+                Visibility::Ended => return None,
             };
             self.last = seq;
             return Some(Moment::Feed(Envelope { seq, prev, at, epoch: Arc::clone(self.follower.epoch()), signal }));

@@ -20,6 +20,7 @@ mod merge;
 pub mod meter;
 mod mutation;
 pub mod node;
+pub mod notifications;
 pub mod outline;
 pub mod page;
 mod prepare;

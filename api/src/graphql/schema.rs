@@ -10,6 +10,7 @@ use crate::graphql::{
     limits::{DEEPEST_SELECTION, Limited},
     meetings::MeetingSubscription,
     mutation::Mutation,
+    notifications::NotificationSubscription,
     questions::QuestionSubscription,
     references::Root,
     time_split::TimeSplitSubscription,
@@ -18,7 +19,7 @@ use crate::graphql::{
 /// Everything that can be followed. Any of them resumes after a position that was seen.
 #[derive(MergedSubscription, Default)]
 #[graphql(name = "Subscription")]
-pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubscription);
+pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubscription, NotificationSubscription);
 
 /// The schema of the public API.
 pub type ApiSchema = Schema<Root, Mutation, Subscription>;

@@ -11,9 +11,11 @@ use futures_util::{
 };
 
 use crate::{
-    app::App,
+    app::{
+        App,
+        time_split::{SplitFollower, SplitState},
+    },
     domain::time_split::SplitTotals,
-    feed::{SplitFollower, SplitState},
     graphql::{
         context::Scene,
         enums::Stage,

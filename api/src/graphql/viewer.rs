@@ -4,7 +4,14 @@ use async_graphql::{Context, Object};
 
 use crate::{
     domain::viewer::Person,
-    graphql::{enums::Role, regions::Region},
+    graphql::{
+        context::Scene,
+        enums::Role,
+        error::ApiResult,
+        page::{PageArgs, STATEMENT, read_cost},
+        questions::{CommentConnection, own_comments},
+        regions::Region,
+    },
 };
 
 /// The signed-in caller, as the token says.
@@ -26,6 +33,24 @@ impl Viewer {
     /// What the caller may be.
     async fn roles(&self) -> Vec<Role> {
         self.0.roles.iter().copied().map(Into::into).collect()
+    }
+
+    /// The caller's own comments whatever their state, newest first.
+    #[graphql(complexity = "read_cost(first, None, child_complexity)")]
+    async fn comments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> ApiResult<CommentConnection> {
+        own_comments(ctx, PageArgs::forward(first, after)).await
+    }
+
+    /// Position of the newest notification: read it with the comments or before them, then subscribe to `notifications` after it.
+    #[graphql(complexity = "STATEMENT")]
+    async fn notifications_head(&self, ctx: &Context<'_>) -> ApiResult<i64> {
+        ctx.meter().statement()?;
+        Ok(ctx.app().notifications_head(&self.0.subject).await?)
     }
 
     /// The unit over whose subtree the caller has authority.

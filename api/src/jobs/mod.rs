@@ -7,10 +7,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tracing::Instrument as _;
 
 use crate::{
-    app::{App, isolation::run_isolated, questions::DELETION_RETENTION},
+    app::{App, retention::Retain},
     auth::Authenticator,
     clock::sleep,
-    feed::{Bus, Heard},
+    feed::{Bus, BusMessage},
     lifecycle::Lifecycle,
     store::StoreError,
     telemetry::{self, SPANS},
@@ -18,19 +18,26 @@ use crate::{
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
+const HOUR: TimeDelta = TimeDelta::hours(1);
 /// How often the samples of histograms are summed up: until then each is kept, and nobody may ever read the metrics.
 const SAMPLES_LAST: TimeDelta = TimeDelta::seconds(5);
 /// Pause between two runs of the job that normalises again what older replicas wrote.
 const NORMALIZATION_PAUSE: TimeDelta = TimeDelta::seconds(10);
-/// How long idempotency keys are remembered.
-const KEYS_LAST: TimeDelta = TimeDelta::days(7);
 
 /// Starts every job.
-pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &Arc<dyn Bus>, keep_events: i64) {
+pub fn start(life: &Lifecycle, app: &Arc<App>, auth: &Arc<Authenticator>, bus: &Arc<dyn Bus>, retain: Retain) {
+    let topics = retain.topics.clone();
     every(life, app, "votes", SECOND, |app| async move { app.publish_vote_counts().await });
     every(life, app, "budgets", SECOND, |app| async move { app.check_budgets().await });
     every(life, app, "normalization", NORMALIZATION_PAUSE, |app| async move { app.renormalize().await });
-    every(life, app, "retention", MINUTE, move |app| async move { retain(&app, keep_events).await });
+    every(life, app, "retention", MINUTE, move |app| {
+        let retain = retain.clone();
+        async move { app.apply_retention(&retain).await }
+    });
+    every(life, app, "old-events", HOUR, move |app| {
+        let topics = topics.clone();
+        async move { app.forget_old_events(&topics).await }
+    });
     every(life, app, "rates", MINUTE, |app| async move {
         app.rate_limiter.evict_idle();
         Ok(())
@@ -69,23 +76,6 @@ fn every<F>(
     });
 }
 
-async fn retain(app: &App, keep_events: i64) -> Result<(), StoreError> {
-    for feed in app.store.long_feeds(keep_events).await? {
-        let trim = async {
-            let tx = app.store.begin().await?;
-            tx.trim_feed(&feed, keep_events).await?;
-            tx.commit().await?;
-            Ok(())
-        };
-        run_isolated("retention", feed.key(), trim).await?;
-    }
-    let tx = app.store.begin().await?;
-    tx.delete_idempotency_keys(app.clock.now() - KEYS_LAST).await?;
-    tx.delete_old_deletions(app.clock.now() - DELETION_RETENTION).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
 /// Reads the units anew when the bus says so, and looks every minute for what it did not say.
 async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
     let mut heard = bus.listen();
@@ -95,8 +85,8 @@ async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
     loop {
         let look = tokio::select! {
             word = heard.recv() => match word {
-                Ok(Heard::Poke(_)) => false,
-                Ok(Heard::Regions | Heard::Missed) | Err(RecvError::Lagged(_)) => true,
+                Ok(BusMessage::Advanced(_)) => false,
+                Ok(BusMessage::Regions | BusMessage::Missed) | Err(RecvError::Lagged(_)) => true,
                 Err(RecvError::Closed) => return,
             },
             () = &mut next_look => true,

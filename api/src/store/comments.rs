@@ -210,6 +210,32 @@ impl Store {
         page_query(meeting, scope, filter, request).build(self.reader().get_database_backend())
     }
 
+    /// Returns a page of an author's comments, newest first, in any known state.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn comments_of(
+        &self,
+        author: &str,
+        request: &PageRequest<CommentId>,
+    ) -> Result<PageSlice<comment::Model>, StoreError> {
+        Ok(request.slice(author_query(author, request).all(self.reader()).await?))
+    }
+
+    /// Returns the statement of [`Store::comments_of`].
+    #[must_use]
+    pub fn comments_of_statement(&self, author: &str, request: &PageRequest<CommentId>) -> Statement {
+        author_query(author, request).build(self.reader().get_database_backend())
+    }
+
+    /// Counts an author's comments.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_comments_of(&self, author: &str) -> Result<u64, StoreError> {
+        Ok(by_author(author).count(self.reader()).await?)
+    }
+
     /// Counts the comments of a meeting that a scope and a filter allow.
     ///
     /// # Errors
@@ -222,6 +248,20 @@ impl Store {
     ) -> Result<u64, StoreError> {
         Ok(filtered_query(meeting, scope, filter).count(self.reader()).await?)
     }
+}
+
+fn by_author(author: &str) -> sea_orm::Select<comment::Entity> {
+    let known = Column::State.is_in(CommentState::ALL.iter().copied());
+    comment::Entity::find().filter(Column::AuthorKey.eq(author)).filter(known)
+}
+
+/// Ids rise with time, so that they order comments by age.
+fn author_query(author: &str, request: &PageRequest<CommentId>) -> sea_orm::Select<comment::Entity> {
+    let mut query = by_author(author);
+    if let Some(cursor) = request.after {
+        query = query.filter(Column::Id.lt(cursor));
+    }
+    query.order_by_desc(Column::Id).limit(request.query_limit())
 }
 
 fn known_states(mut rows: Vec<comment::Model>) -> Vec<comment::Model> {

@@ -1,23 +1,45 @@
 //! The event logs. Positions are taken under the lock of the counter's row, so that they follow commit order.
 
+use std::collections::{BTreeMap, HashMap};
+
 use chrono::{DateTime, Utc};
 use entities::{feed, feed_event};
 use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+    sea_query::{Expr, JoinType, OnConflict, Query},
 };
+use uuid::Uuid;
 
 use crate::{
-    domain::feed::{Audience, Event, EventKind, FeedName, NewEvent},
-    store::{Poke, Store, StoreError, Tx, batching::batches},
+    domain::feed::{Audience, FeedName, NewEvent},
+    store::{FeedAdvanced, Store, StoreError, Tx, batching::batches},
 };
 
 /// Where a feed stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     /// Position of the newest event.
     pub head: i64,
     /// Events up to and including this position are gone.
     pub kept_after: i64,
+}
+
+/// An event as it is stored: its topic knows the kinds.
+#[derive(Clone, Debug)]
+pub struct StoredEvent {
+    /// Position in the feed.
+    pub seq: i64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What changed.
+    pub subject: Uuid,
+    /// How, for those who may see everything of the feed.
+    pub kind: String,
+    /// How, for everyone else; `None` hides the event from them.
+    pub public_kind: Option<String>,
+    /// Whom it is for.
+    pub audience: Audience,
 }
 
 impl Tx {
@@ -26,7 +48,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn create_feed(&self, name: &FeedName) -> Result<(), StoreError> {
-        let row = feed::ActiveModel { name: Set(name.key()), head: Set(0), kept_after: Set(0) };
+        let row = feed::ActiveModel { name: Set(name.as_str().to_owned()), head: Set(0), kept_after: Set(0) };
         feed::Entity::insert(row).exec_without_returning(self.inner()).await?;
         Ok(())
     }
@@ -36,7 +58,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn lock_feed(&self, name: &FeedName) -> Result<i64, StoreError> {
-        let row = feed::Entity::find_by_id(name.key()).lock_exclusive().one(self.inner()).await?;
+        let row = feed::Entity::find_by_id(name.as_str()).lock_exclusive().one(self.inner()).await?;
         Ok(row.ok_or(StoreError::Corrupt("feed"))?.head)
     }
 
@@ -51,50 +73,89 @@ impl Tx {
         }
         let counters = feed::Entity::update_many()
             .col_expr(feed::Column::Head, Expr::col(feed::Column::Head).add(count))
-            .filter(feed::Column::Name.eq(name.key()))
+            .filter(feed::Column::Name.eq(name.as_str()))
             .exec_with_returning(self.inner())
             .await?;
         let head = counters.first().ok_or(StoreError::Corrupt("feed"))?.head;
-        let key = name.key();
         let mut seqs = head - count + 1..;
         for batch in batches(events) {
-            let rows = batch.iter().zip(seqs.by_ref()).map(|(event, seq)| feed_event::ActiveModel {
-                feed: Set(key.clone()),
-                seq: Set(seq),
-                at: Set(at),
-                subject: Set(event.subject),
-                kind: Set(event.kind.as_str().to_owned()),
-                public_kind: Set(event.public_kind.map(|kind| kind.as_str().to_owned())),
-                audience: Set(event.audience.as_str().map(str::to_owned)),
-                actor: Set(event.actor.clone()),
-            });
+            let rows = batch.iter().zip(seqs.by_ref()).map(|(event, seq)| event_row(&name, seq, at, event));
             feed_event::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
         }
-        self.grew(Poke { feed: name, seq: head });
+        self.grew(FeedAdvanced { feed: name, seq: head });
         Ok(head - count + 1)
     }
 
-    /// Forgets all but the newest `keep` events of a feed.
+    /// Appends one event to each of several feeds, which are begun where they are not there yet. The feeds stay locked until the end of
+    /// the transaction; they are taken in the order of their names.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn trim_feed(&self, name: &FeedName, keep: i64) -> Result<(), StoreError> {
-        let key = name.key();
-        let Some(row) = feed::Entity::find_by_id(key.as_str()).lock_exclusive().one(self.inner()).await? else {
-            return Ok(());
-        };
-        let kept_after = Ord::max(row.head - keep, row.kept_after);
-        if kept_after == row.kept_after {
-            return Ok(());
+    pub async fn record_each(
+        &mut self,
+        at: DateTime<Utc>,
+        events: Vec<(FeedName, NewEvent)>,
+    ) -> Result<(), StoreError> {
+        let mut feeds: BTreeMap<FeedName, Vec<NewEvent>> = BTreeMap::new();
+        for (feed, event) in events {
+            feeds.entry(feed).or_default().push(event);
         }
+        let mut heads: HashMap<String, i64> = HashMap::new();
+        let counts: Vec<_> = feeds.iter().map(|(feed, events)| (feed.as_str().to_owned(), events.len())).collect();
+        for batch in batches(&counts) {
+            let rows = batch.iter().map(|(name, count)| feed::ActiveModel {
+                name: Set(name.clone()),
+                head: Set(i64::try_from(*count).unwrap_or(i64::MAX)),
+                kept_after: Set(0),
+            });
+            let raised = Expr::col((feed::Entity, feed::Column::Head)).add(Expr::col(("excluded", feed::Column::Head)));
+            let conflict = OnConflict::column(feed::Column::Name).value(feed::Column::Head, raised).to_owned();
+            let insert = feed::Entity::insert_many(rows).on_conflict(conflict);
+            heads.extend(insert.exec_with_returning(self.inner()).await?.into_iter().map(|row| (row.name, row.head)));
+        }
+        let mut rows = Vec::new();
+        for (feed, events) in feeds {
+            let head = *heads.get(feed.as_str()).ok_or(StoreError::Corrupt("feed"))?;
+            let count = i64::try_from(events.len()).map_err(|_| StoreError::Corrupt("count of events"))?;
+            rows.extend(events.iter().zip(head - count + 1..).map(|(event, seq)| event_row(&feed, seq, at, event)));
+            self.grew(FeedAdvanced { feed, seq: head });
+        }
+        for batch in batches(&rows) {
+            feed_event::Entity::insert_many(batch.iter().cloned()).exec_without_returning(self.inner()).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the position of a feed's newest event from before a moment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_event_before(&self, name: &FeedName, at: DateTime<Utc>) -> Result<Option<i64>, StoreError> {
+        let last = feed_event::Entity::find()
+            .select_only()
+            .column_as(feed_event::Column::Seq.max(), "last")
+            .filter(feed_event::Column::Feed.eq(name.as_str()))
+            .filter(feed_event::Column::At.lt(at))
+            .into_tuple::<Option<i64>>()
+            .one(self.inner())
+            .await?;
+        Ok(last.flatten())
+    }
+
+    /// Deletes the events of a locked feed up to and including a position.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_events(&self, name: &FeedName, last: i64) -> Result<(), StoreError> {
         feed::Entity::update_many()
-            .col_expr(feed::Column::KeptAfter, Expr::value(kept_after))
-            .filter(feed::Column::Name.eq(key.as_str()))
+            .col_expr(feed::Column::KeptAfter, Expr::value(last))
+            .filter(feed::Column::Name.eq(name.as_str()))
+            .filter(feed::Column::KeptAfter.lt(last))
             .exec(self.inner())
             .await?;
         feed_event::Entity::delete_many()
-            .filter(feed_event::Column::Feed.eq(key))
-            .filter(feed_event::Column::Seq.lte(kept_after))
+            .filter(feed_event::Column::Feed.eq(name.as_str()))
+            .filter(feed_event::Column::Seq.lte(last))
             .exec(self.inner())
             .await?;
         Ok(())
@@ -107,7 +168,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn feed_extent(&self, name: &FeedName) -> Result<Option<Extent>, StoreError> {
-        let row = feed::Entity::find_by_id(name.key()).one(self.reader()).await?;
+        let row = feed::Entity::find_by_id(name.as_str()).one(self.reader()).await?;
         Ok(row.map(|row| Extent { head: row.head, kept_after: row.kept_after }))
     }
 
@@ -119,10 +180,10 @@ impl Store {
         let mut heads = Vec::with_capacity(names.len());
         for chunk in names.chunks(500) {
             let rows = feed::Entity::find()
-                .filter(feed::Column::Name.is_in(chunk.iter().map(FeedName::key)))
+                .filter(feed::Column::Name.is_in(chunk.iter().map(FeedName::as_str)))
                 .all(self.reader())
                 .await?;
-            heads.extend(rows.into_iter().filter_map(|row| Some((FeedName::from_key(&row.name)?, row.head))));
+            heads.extend(rows.into_iter().map(|row| (FeedName::stored(&row.name), row.head)));
         }
         Ok(heads)
     }
@@ -131,27 +192,48 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn feed_page(&self, name: &FeedName, after: i64, limit: u64) -> Result<Vec<Event>, StoreError> {
+    pub async fn feed_page(&self, name: &FeedName, after: i64, limit: u64) -> Result<Vec<StoredEvent>, StoreError> {
         let rows = feed_event::Entity::find()
-            .filter(feed_event::Column::Feed.eq(name.key()))
+            .filter(feed_event::Column::Feed.eq(name.as_str()))
             .filter(feed_event::Column::Seq.gt(after))
             .order_by_asc(feed_event::Column::Seq)
             .limit(limit)
             .all(self.reader())
             .await?;
-        Ok(rows.iter().map(event).collect())
+        Ok(rows.into_iter().map(stored).collect())
     }
 
-    /// The feeds that hold more than `keep` events. How long those of a later version are kept is for that one to say.
+    /// Lists the feeds of a topic that hold more than `keep` events.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn long_feeds(&self, keep: i64) -> Result<Vec<FeedName>, StoreError> {
+    pub async fn long_feeds(&self, topic: &str, keep: i64) -> Result<Vec<FeedName>, StoreError> {
         let rows = feed::Entity::find()
+            .filter(of_topic(topic))
             .filter(Expr::col(feed::Column::Head).sub(Expr::col(feed::Column::KeptAfter)).gt(keep))
             .all(self.reader())
             .await?;
-        Ok(rows.iter().filter_map(|row| FeedName::from_key(&row.name)).collect())
+        Ok(rows.iter().map(|row| FeedName::stored(&row.name)).collect())
+    }
+
+    /// Lists the feeds of a topic whose oldest event is from before a moment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn old_feeds(&self, topic: &str, before: DateTime<Utc>) -> Result<Vec<FeedName>, StoreError> {
+        let oldest = Expr::col((feed::Entity, feed::Column::KeptAfter)).add(1);
+        let kept = Condition::all()
+            .add(Expr::col((feed_event::Entity, feed_event::Column::Feed)).equals((feed::Entity, feed::Column::Name)))
+            .add(Expr::col((feed_event::Entity, feed_event::Column::Seq)).eq(oldest));
+        let query = Query::select()
+            .column((feed::Entity, feed::Column::Name))
+            .from(feed::Entity)
+            .join(JoinType::InnerJoin, feed_event::Entity, kept)
+            .cond_where(of_topic(topic))
+            .and_where(feed_event::Column::At.lt(before))
+            .to_owned();
+        let rows = self.reader().query_all(&query).await?;
+        rows.iter().map(|row| Ok(FeedName::stored(&row.try_get_by_index::<String>(0)?))).collect()
     }
 
     /// How many events are kept over all feeds.
@@ -163,15 +245,32 @@ impl Store {
     }
 }
 
-fn event(row: &feed_event::Model) -> Event {
+/// The feeds of a topic: the one of its name, and those of its scopes.
+fn of_topic(topic: &str) -> Condition {
+    Condition::any().add(feed::Column::Name.eq(topic)).add(feed::Column::Name.like(format!("{topic}:%")))
+}
+
+fn event_row(feed: &FeedName, seq: i64, at: DateTime<Utc>, event: &NewEvent) -> feed_event::ActiveModel {
+    feed_event::ActiveModel {
+        feed: Set(feed.as_str().to_owned()),
+        seq: Set(seq),
+        at: Set(at),
+        subject: Set(event.subject),
+        kind: Set(event.kind.as_str().to_owned()),
+        public_kind: Set(event.public_kind.map(|kind| kind.as_str().to_owned())),
+        audience: Set(event.audience.as_str().map(str::to_owned)),
+        actor: Set(event.actor.clone()),
+    }
+}
+
+fn stored(row: feed_event::Model) -> StoredEvent {
     let audience = Audience::parse(row.audience.as_deref());
-    let public_kind = row.public_kind.as_deref().filter(|_| audience == Audience::Everyone);
-    Event {
+    StoredEvent {
         seq: row.seq,
         at: row.at,
         subject: row.subject,
-        kind: EventKind::parse(&row.kind),
-        public_kind: public_kind.map(EventKind::parse),
+        kind: row.kind,
+        public_kind: row.public_kind.filter(|_| audience == Audience::Everyone),
         audience,
     }
 }

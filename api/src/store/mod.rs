@@ -36,7 +36,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sea_orm_migration::MigratorTrait;
 
 pub use error::StoreError;
-pub use tx::{Poke, Tx};
+pub use tx::{FeedAdvanced, Tx};
 
 use crate::store::{connect::ConnectionTaint, statements::StatementCounter};
 

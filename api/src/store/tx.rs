@@ -10,9 +10,9 @@ use crate::{
     telemetry::SPANS,
 };
 
-/// A feed has grown up to a position: said to the bus after the commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Poke {
+/// Tells that a feed has grown up to a position; published on the bus after the commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedAdvanced {
     /// The feed.
     pub feed: FeedName,
     /// Position of its newest event.
@@ -24,7 +24,7 @@ pub struct Poke {
 pub struct Tx {
     engine: DatabaseEngine,
     inner: DatabaseTransaction,
-    pokes: Vec<Poke>,
+    advanced: Vec<FeedAdvanced>,
     taint: ConnectionTaint,
     _span: Span,
 }
@@ -41,7 +41,7 @@ impl Tx {
         let inner = begun.inspect_err(|_| {
             let _ = taint.mark();
         })?;
-        Ok(Self { engine: store.engine, inner, pokes: Vec::new(), taint, _span: span })
+        Ok(Self { engine: store.engine, inner, advanced: Vec::new(), taint, _span: span })
     }
 
     pub(in crate::store) const fn engine(&self) -> DatabaseEngine {
@@ -52,19 +52,19 @@ impl Tx {
         &self.inner
     }
 
-    pub(in crate::store) fn grew(&mut self, poke: Poke) {
-        self.pokes.push(poke);
+    pub(in crate::store) fn grew(&mut self, advanced: FeedAdvanced) {
+        self.advanced.push(advanced);
     }
 
     /// Commits, and returns the notifications to publish.
     ///
     /// # Errors
     /// When the commit fails, or its outcome is unknown.
-    pub async fn commit(self) -> Result<Vec<Poke>, StoreError> {
+    pub async fn commit(self) -> Result<Vec<FeedAdvanced>, StoreError> {
         // Marked first, because the connection may be released before a failure is seen here.
         let taint = self.taint.mark();
         self.inner.commit().await?;
         self.taint.clear(taint);
-        Ok(self.pokes)
+        Ok(self.advanced)
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         meetings::{MeetingChange, check_step},
         rejection::Invalid,
     },
-    domain::{announcement, feed::EventKind, meeting::MeetingStep, policy, viewer::Viewer},
+    domain::{announcement, meeting::MeetingStep, meeting_events::ANNOUNCED, policy, viewer::Viewer},
     store::StoreError,
 };
 
@@ -52,7 +52,7 @@ impl App {
         meeting.phase = MeetingPhase::Announced;
         meeting.announced_at = Some(now);
         meeting.date_announced_at = Some(now);
-        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Announced, &allowed.person.subject).await?)
+        Ok(self.save(tx, MeetingChange { before, meeting }, ANNOUNCED, &allowed.person.subject).await?)
     }
 
     /// Returns whether the meeting's current date was announced in time (p. 3.4), or `None` before the announcement.

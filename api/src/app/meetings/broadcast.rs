@@ -94,7 +94,7 @@ impl App {
         })
         .await?;
         Ok(self
-            .save(tx, MeetingChange { before: meeting.clone(), meeting }, EventKind::Changed, &allowed.person.subject)
+            .save(tx, MeetingChange { before: meeting.clone(), meeting }, EventKind::CHANGED, &allowed.person.subject)
             .await?)
     }
 }

@@ -9,8 +9,8 @@ use crate::{
         meetings::{MeetingChange, check_step},
     },
     domain::{
-        feed::EventKind,
         meeting::{MAX_REASON_LENGTH, MeetingStep},
+        meeting_events::CANCELLED,
         policy,
         viewer::Viewer,
     },
@@ -42,6 +42,6 @@ impl App {
         }
         meeting.cancel_reason = Some(reason);
         meeting.phase = MeetingPhase::Cancelled;
-        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Cancelled, &allowed.person.subject).await?)
+        Ok(self.save(tx, MeetingChange { before, meeting }, CANCELLED, &allowed.person.subject).await?)
     }
 }

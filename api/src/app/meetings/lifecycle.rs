@@ -10,12 +10,13 @@ use entities::{
 use crate::{
     app::{
         App, CommandError,
-        meetings::{MeetingChange, check_step},
+        meetings::{MeetingChange, check_step, meeting_feed},
+        questions::comment_feed,
         time_split::to_segments,
     },
     domain::{
-        feed::{EventKind, FeedName},
         meeting::MeetingStep,
+        meeting_events::{ENDED, STAGE, STARTED},
         policy,
         time_split::{StageChange, stage_change},
         viewer::Viewer,
@@ -56,7 +57,7 @@ impl App {
         }
         meeting.phase = MeetingPhase::Live;
         meeting.started_at = Some(now);
-        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Started, &allowed.person.subject).await?)
+        Ok(self.save(tx, MeetingChange { before, meeting }, STARTED, &allowed.person.subject).await?)
     }
 
     /// Switches a live meeting to a stage. The current stage again changes nothing, so two moderators may press at once.
@@ -80,10 +81,7 @@ impl App {
         if change.is_none() {
             return Ok((meeting, segments));
         }
-        Ok((
-            self.save(tx, MeetingChange { before, meeting }, EventKind::Stage, &allowed.person.subject).await?,
-            segments,
-        ))
+        Ok((self.save(tx, MeetingChange { before, meeting }, STAGE, &allowed.person.subject).await?, segments))
     }
 
     /// Ends a live meeting.
@@ -105,7 +103,7 @@ impl App {
         }
         meeting.phase = MeetingPhase::Ended;
         meeting.ended_at = Some(ended);
-        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Ended, &allowed.person.subject).await?)
+        Ok(self.save(tx, MeetingChange { before, meeting }, ENDED, &allowed.person.subject).await?)
     }
 
     /// Ends the running stage and starts another at the same moment.
@@ -129,10 +127,10 @@ impl App {
             open.ended_at = Some(change.at);
             tx.save_segment(open.clone()).await?;
         }
-        let from_seq = tx.lock_feed(&FeedName::Comments(id)).await?;
+        let from_seq = tx.lock_feed(&comment_feed(id)).await?;
         let thresholds = self.detect_thresholds(meeting, &rows, change.at);
         if !thresholds.is_empty() {
-            tx.record(FeedName::Meetings, now, &thresholds).await?;
+            tx.record(meeting_feed(), now, &thresholds).await?;
         }
         if let Some(stage) = to {
             let begun = stage_segment::Model {

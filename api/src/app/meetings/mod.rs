@@ -3,6 +3,7 @@
 mod announce;
 mod broadcast;
 mod cancel;
+mod feed;
 mod lifecycle;
 mod moderation_settings;
 mod plan;
@@ -11,6 +12,7 @@ mod reschedule;
 pub use announce::Announce;
 pub use broadcast::AddBroadcast;
 pub use cancel::Cancel;
+pub use feed::{MeetingTopic, meeting_feed};
 pub use moderation_settings::SetModeration;
 pub use plan::{PlanMeeting, Title};
 pub use reschedule::Reschedule;
@@ -24,7 +26,7 @@ use crate::{
     app::{App, CommandError, Rejection, rejection::Invalid},
     clock::almaty_date,
     domain::{
-        feed::{Audience, EventKind, FeedName, NewEvent},
+        feed::{Audience, EventKind, NewEvent},
         meeting::{MAX_PLANNING_AHEAD, MeetingStep, WrongPhase, check_phase},
         policy::{Action, Allowed, authorize},
         viewer::Viewer,
@@ -130,7 +132,7 @@ impl App {
         meeting.version += 1;
         tx.save_meeting(&before, &meeting).await?;
         let event = meeting_event(meeting.id, kind, Some(actor));
-        tx.record(FeedName::Meetings, self.now(), &[event]).await?;
+        tx.record(meeting_feed(), self.now(), &[event]).await?;
         self.commit(tx).await?;
         Ok(meeting)
     }

@@ -64,7 +64,7 @@ impl App {
         if let Some(words) = meeting.blocked_words.as_ref().filter(|_| meeting.blocked_words != before.blocked_words) {
             tx.save_blocked_words(meeting.id, words).await?;
         }
-        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Changed, &allowed.person.subject).await?)
+        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::CHANGED, &allowed.person.subject).await?)
     }
 }
 

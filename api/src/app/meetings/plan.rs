@@ -13,13 +13,14 @@ use crate::{
         App, CommandError, Rejection,
         idempotency::idempotency_key,
         input::{check_range, checked_text},
-        meetings::{check_planned_start, meeting_event},
+        meetings::{check_planned_start, meeting_event, meeting_feed},
+        questions::comment_feed,
         rejection::{DecreeViolation, Invalid},
     },
     clock::almaty_date,
     domain::{
-        feed::{EventKind, FeedName},
         meeting::{MAX_PLANNED_MINUTES, MAX_REASON_LENGTH, MAX_TITLE_LENGTH, MIN_PLANNED_MINUTES},
+        meeting_events::PLANNED,
         normalization::{self, normalize_for_search},
         norms::paragraph,
         policy::{self, authorize},
@@ -100,9 +101,9 @@ impl App {
         let row = validated?;
         self.remember_staff(&tx, viewer, &self.host_scope(plan.host)).await?;
         tx.insert_meeting(row.clone()).await?;
-        tx.create_feed(&FeedName::Comments(row.id)).await?;
-        let event = meeting_event(row.id, EventKind::Planned, Some(&person.subject));
-        tx.record(FeedName::Meetings, now, &[event]).await?;
+        tx.create_feed(&comment_feed(row.id)).await?;
+        let event = meeting_event(row.id, PLANNED, Some(&person.subject));
+        tx.record(meeting_feed(), now, &[event]).await?;
         self.commit(tx).await?;
         Ok(row)
     }

@@ -10,8 +10,8 @@ use crate::{
         meetings::{MeetingChange, check_planned_start, check_step},
     },
     domain::{
-        feed::EventKind,
         meeting::{MAX_PLANNED_MINUTES, MAX_REASON_LENGTH, MIN_PLANNED_MINUTES, MeetingStep, date_announced_at},
+        meeting_events::RESCHEDULED,
         policy,
         viewer::Viewer,
     },
@@ -53,6 +53,6 @@ impl App {
         meeting.date_announced_at =
             date_announced_at(meeting.date_announced_at, meeting.planned_start, to.planned_start, now);
         meeting.planned_start = to.planned_start;
-        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::Rescheduled, &allowed.person.subject).await?)
+        Ok(self.save(tx, MeetingChange { before, meeting }, RESCHEDULED, &allowed.person.subject).await?)
     }
 }

@@ -6,7 +6,8 @@ use crate::{
     app::{
         App, CommandError,
         input::text_rejection,
-        questions::{change_event, check_moderation_open},
+        notifications::Notification,
+        questions::{Recorded, change_event, check_moderation_open},
     },
     domain::{
         comment::{MAX_ANSWER_LENGTH, answer},
@@ -40,12 +41,20 @@ impl App {
         if next == comment.state && (text.is_none() || text == comment.answer) {
             return Ok(comment);
         }
-        let event = change_event(id, Some(comment.state), next, Some(&locked.allowed.person.subject));
+        let actor = Some(locked.allowed.person.subject.as_str());
+        let mut recorded = Recorded::default();
+        recorded.events.push(change_event(id, Some(before.state), next, actor));
+        recorded.notifications.extend(Notification::of_comment(&before, before.state, next, actor));
+        if next != before.state {
+            // Authors of merged comments are told too.
+            let merged = tx.merged_comments(&[id]).await?;
+            recorded.notifications.extend(merged.iter().filter_map(|row| Notification::answered_elsewhere(row, actor)));
+        }
         comment.state = next;
         comment.answered_at = comment.answered_at.or(Some(now));
         comment.answer = text.or(comment.answer);
         tx.change_comment(&before, &comment).await?;
-        self.record_and_commit(tx, comment.meeting_id, &[event], now).await?;
+        self.record_and_commit(tx, comment.meeting_id, recorded, now).await?;
         Ok(comment)
     }
 }

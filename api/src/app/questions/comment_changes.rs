@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use entities::{comment, enums::CommentState, ids::CommentId};
 
 use crate::{
-    app::questions::change_event,
+    app::{
+        notifications::Notification,
+        questions::{Recorded, change_event},
+    },
     domain::{
         comment::{self as rules, MERGED_STATE, WrongState, state_after_unmerge},
         feed::NewEvent,
@@ -21,6 +24,7 @@ pub(super) struct CommentChanges<'a> {
     /// Merge targets that may lose votes, which is an event only if they do.
     may_lose_votes: BTreeSet<CommentId>,
     events: Vec<NewEvent>,
+    notifications: Vec<Notification>,
 }
 
 impl<'a> CommentChanges<'a> {
@@ -31,6 +35,7 @@ impl<'a> CommentChanges<'a> {
             recounted: BTreeSet::new(),
             may_lose_votes: BTreeSet::new(),
             events: Vec::new(),
+            notifications: Vec::new(),
         }
     }
 
@@ -66,11 +71,13 @@ impl<'a> CommentChanges<'a> {
         self.rows.remove(&id).map(|change| change.after)
     }
 
-    /// CommentChanges a comment and adds the event.
+    /// Changes a comment and adds the event.
     pub(super) fn update(&mut self, after: comment::Model) {
         let id = after.id;
         let change = self.rows.entry(id).or_insert_with(|| after.clone().into());
-        self.events.push(change_event(id, Some(change.after.state), after.state, self.actor));
+        let before = change.after.state;
+        self.events.push(change_event(id, Some(before), after.state, self.actor));
+        self.notifications.extend(Notification::of_comment(&after, before, after.state, self.actor));
         change.after = after;
     }
 
@@ -129,8 +136,8 @@ impl<'a> CommentChanges<'a> {
         self.recounted.insert(id);
     }
 
-    /// Writes all changes, and returns the events to record.
-    pub(super) async fn write(&mut self, tx: &Tx) -> Result<Vec<NewEvent>, StoreError> {
+    /// Writes all changes, and returns what to record.
+    pub(super) async fn write(&mut self, tx: &Tx) -> Result<Recorded, StoreError> {
         let changes: Vec<CommentChange> = self.rows.values().cloned().collect();
         tx.change_comments(&changes).await?;
         let recounted: Vec<CommentId> = self.recounted.iter().copied().collect();
@@ -144,6 +151,7 @@ impl<'a> CommentChanges<'a> {
                 self.notify(id);
             }
         }
-        Ok(std::mem::take(&mut self.events))
+        let (events, notifications) = (&mut self.events, &mut self.notifications);
+        Ok(Recorded { events: std::mem::take(events), notifications: std::mem::take(notifications) })
     }
 }

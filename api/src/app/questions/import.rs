@@ -14,7 +14,10 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         normalization::NormalizedComment,
-        questions::{comment_changes::CommentChanges, not_live_rejection, posting_context::blocked_words},
+        notifications::record_notifications,
+        questions::{
+            Recorded, comment_changes::CommentChanges, comment_feed, not_live_rejection, posting_context::blocked_words,
+        },
         rejection::Invalid,
     },
     clock::almaty_date,
@@ -22,7 +25,6 @@ use crate::{
         author_name::has_title,
         blocked_words::BlockedWords,
         comment::{MAX_BODY_LENGTH, delete, edit, first_state},
-        feed::FeedName,
         normalization, policy,
         text::{guess_language, sanitize},
         viewer::{MAX_NAME_LENGTH, Viewer},
@@ -313,11 +315,11 @@ impl Import<'_> {
         tx.record_deletions(self.broadcast.id, &self.newly_deleted, self.now).await?;
         let mut fresh: Vec<comment::Model> =
             self.fresh.iter().filter_map(|id| self.changes.take_inserted(*id)).collect();
-        let events = self.changes.write(tx).await?;
+        let Recorded { events, notifications } = self.changes.write(tx).await?;
         if events.is_empty() {
             return Ok(!self.newly_deleted.is_empty());
         }
-        let first = tx.record(FeedName::Comments(self.meeting.id), self.now, &events).await?;
+        let first = tx.record(comment_feed(self.meeting.id), self.now, &events).await?;
         let mut positions = HashMap::new();
         for (event, seq) in events.iter().zip(first..) {
             positions.entry(event.subject).or_insert(seq);
@@ -330,6 +332,7 @@ impl Import<'_> {
         }
         tx.insert_comments(fresh).await?;
         tx.save_last_receipt(self.meeting.id, receipt).await?;
+        record_notifications(tx, notifications, self.now).await?;
         Ok(true)
     }
 }

@@ -77,9 +77,9 @@ impl App {
         changes.notify(into);
         // Includes withdrawn comments, whose authors still see the answer.
         tx.repoint_merged(ids, into).await?;
-        let events = changes.write(&tx).await?;
+        let recorded = changes.write(&tx).await?;
         let merged = changes.get(into).cloned().unwrap_or(target);
-        self.record_and_commit(tx, locked.meeting.id, &events, now).await?;
+        self.record_and_commit(tx, locked.meeting.id, recorded, now).await?;
         Ok(merged)
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod comment_changes;
+mod feed;
 mod import;
 mod label;
 mod merge;
@@ -14,6 +15,8 @@ mod select;
 mod votes;
 mod withdraw;
 
+pub(in crate::app) use feed::subjects;
+pub use feed::{CommentFilter, CommentTopic, comment_feed};
 pub(crate) use import::DELETION_RETENTION;
 pub use import::{ImportComments, ImportSummary, ImportedComment};
 pub use moderate::{Moderate, Moderation};
@@ -33,10 +36,15 @@ use entities::{
 };
 
 use crate::{
-    app::{App, CommandError, HostScope, Rejection, parse_code},
+    app::{
+        App, CommandError, HostScope, Rejection,
+        notifications::{Notification, record_notifications},
+        parse_code,
+    },
     domain::{
-        comment::{WrongState, can_moderate, event_kinds},
-        feed::{Audience, FeedName, NewEvent},
+        comment::{WrongState, can_moderate},
+        comment_events::event_kinds,
+        feed::{Audience, NewEvent},
         policy::{self, Action, Allowed, authorize},
         viewer::Viewer,
     },
@@ -60,6 +68,13 @@ impl From<WrongState> for CommandError {
 fn change_event(id: CommentId, before: Option<CommentState>, after: CommentState, actor: Option<&str>) -> NewEvent {
     let (kind, public_kind) = event_kinds(before, after);
     NewEvent { subject: id.0, kind, public_kind, audience: Audience::Everyone, actor: actor.map(str::to_owned) }
+}
+
+/// What to record of changed comments.
+#[derive(Default)]
+struct Recorded {
+    events: Vec<NewEvent>,
+    notifications: Vec<Notification>,
 }
 
 /// Returns the rejection of a command that needs a live meeting.
@@ -185,10 +200,11 @@ impl App {
         &self,
         mut tx: Tx,
         meeting: MeetingId,
-        events: &[NewEvent],
+        Recorded { events, notifications }: Recorded,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        tx.record(FeedName::Comments(meeting), now, events).await?;
+        tx.record(comment_feed(meeting), now, &events).await?;
+        record_notifications(&mut tx, notifications, now).await?;
         self.commit(tx).await
     }
 }

@@ -83,9 +83,9 @@ impl App {
         let context =
             DecisionContext { action: decision.action, reason, moderator_key: author_key(viewer), here, targets };
         context.apply(&decision.comments, &mut changes)?;
-        let events = changes.write(&tx).await?;
-        if !events.is_empty() {
-            self.record_and_commit(tx, locked.meeting.id, &events, now).await?;
+        let recorded = changes.write(&tx).await?;
+        if !recorded.events.is_empty() {
+            self.record_and_commit(tx, locked.meeting.id, recorded, now).await?;
         }
         Ok(decision.comments.iter().filter_map(|id| changes.get(*id).cloned()).collect())
     }

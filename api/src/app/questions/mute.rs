@@ -4,9 +4,14 @@ use chrono::TimeDelta;
 use entities::{comment, ids::CommentId};
 
 use crate::{
-    app::{App, CommandError, Rejection, input::check_range, questions::check_moderation_open, rejection::Invalid},
+    app::{
+        App, CommandError, Rejection,
+        input::check_range,
+        questions::{check_moderation_open, comment_feed},
+        rejection::Invalid,
+    },
     domain::{
-        feed::{Audience, EventKind, FeedName, NewEvent},
+        feed::{Audience, EventKind, NewEvent},
         meeting::MAX_MUTE_MINUTES,
         policy,
         viewer::Viewer,
@@ -36,8 +41,8 @@ impl App {
         // Only staff see this event, neither the public nor the author.
         let actor = Some(locked.allowed.person.subject.clone());
         let event =
-            NewEvent { subject: id.0, kind: EventKind::Changed, public_kind: None, audience: Audience::Staff, actor };
-        tx.record(FeedName::Comments(locked.meeting.id), now, &[event]).await?;
+            NewEvent { subject: id.0, kind: EventKind::CHANGED, public_kind: None, audience: Audience::Staff, actor };
+        tx.record(comment_feed(locked.meeting.id), now, &[event]).await?;
         self.commit(tx).await?;
         Ok(locked.comment)
     }

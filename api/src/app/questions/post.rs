@@ -16,7 +16,7 @@ use crate::{
         idempotency::idempotency_key,
         input::checked_text,
         questions::{
-            change_event,
+            change_event, comment_feed,
             posting_context::{PostingContext, check_accepting, mute_rejection},
         },
         rejection::Invalid,
@@ -24,7 +24,6 @@ use crate::{
     domain::{
         author_name::{has_title, name_key},
         comment::MAX_BODY_LENGTH,
-        feed::FeedName,
         normalization::{Level, normalize},
         policy::{self, author_key, authorize},
         viewer::{MAX_NAME_LENGTH, Person, Viewer},
@@ -141,7 +140,7 @@ impl App {
         if let (Some(meeting), Some(last_receipt), Some(at)) =
             (meeting, rows.last().map(|row| row.receipt), posts.iter().map(|post| post.now).max())
         {
-            let seq = tx.record(FeedName::Comments(meeting.id), at, &events).await?;
+            let seq = tx.record(comment_feed(meeting.id), at, &events).await?;
             for (row, seq) in rows.iter_mut().zip(seq..) {
                 row.posted_seq = seq;
             }

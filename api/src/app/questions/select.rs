@@ -7,7 +7,11 @@ use entities::{
 };
 
 use crate::{
-    app::{App, CommandError, Rejection, questions::change_event},
+    app::{
+        App, CommandError, Rejection,
+        notifications::Notification,
+        questions::{Recorded, change_event},
+    },
     domain::{comment::select, policy, viewer::Viewer},
 };
 
@@ -26,17 +30,18 @@ impl App {
         let before = locked.comment;
         let Some(next) = select(before.state)? else { return Ok(before) };
         let actor = Some(locked.allowed.person.subject.as_str());
-        let mut events = Vec::new();
+        let mut recorded = Recorded::default();
         // Deselected first, because at most one comment of a meeting can be selected.
         if let Some(earlier) = tx.selected_comment(locked.meeting.id).await? {
-            events.push(change_event(earlier.id, Some(earlier.state), CommentState::Published, actor));
+            recorded.events.push(change_event(earlier.id, Some(earlier.state), CommentState::Published, actor));
             let back = comment::Model { state: CommentState::Published, ..earlier.clone() };
             tx.change_comment(&earlier, &back).await?;
         }
-        events.push(change_event(id, Some(before.state), next, actor));
+        recorded.events.push(change_event(id, Some(before.state), next, actor));
+        recorded.notifications.extend(Notification::of_comment(&before, before.state, next, actor));
         let comment = comment::Model { state: next, selected_at: Some(now), ..before.clone() };
         tx.change_comment(&before, &comment).await?;
-        self.record_and_commit(tx, comment.meeting_id, &events, now).await?;
+        self.record_and_commit(tx, comment.meeting_id, recorded, now).await?;
         Ok(comment)
     }
 }

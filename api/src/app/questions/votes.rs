@@ -9,10 +9,16 @@ use entities::{
 };
 
 use crate::{
-    app::{App, CommandError, Rejection, isolation::run_isolated, questions::not_live_rejection, rejection::Invalid},
+    app::{
+        App, CommandError, Rejection,
+        isolation::run_isolated,
+        questions::{comment_feed, not_live_rejection},
+        rejection::Invalid,
+    },
     domain::{
         comment::{is_public, vote},
-        feed::{Audience, EventKind, FeedName, NewEvent},
+        comment_events::VOTES,
+        feed::{Audience, NewEvent},
         policy::{self, author_key},
         viewer::Viewer,
     },
@@ -51,7 +57,7 @@ impl App {
         if is_due(&comment, now) {
             comment.votes_shown_at = Some(now);
             comment.votes_unshown = false;
-            tx.record(FeedName::Comments(comment.meeting_id), now, &[votes_event(&comment)]).await?;
+            tx.record(comment_feed(comment.meeting_id), now, &[votes_event(&comment)]).await?;
         } else {
             comment.votes_unshown = true;
         }
@@ -96,7 +102,7 @@ impl App {
         };
         tx.change_comments(&rows.iter().map(shown).collect::<Vec<_>>()).await?;
         let events: Vec<NewEvent> = rows.iter().map(votes_event).collect();
-        tx.record(FeedName::Comments(meeting), now, &events).await?;
+        tx.record(comment_feed(meeting), now, &events).await?;
         self.commit(tx).await
     }
 }
@@ -106,7 +112,7 @@ fn is_due(comment: &comment::Model, now: DateTime<Utc>) -> bool {
 }
 
 fn votes_event(comment: &comment::Model) -> NewEvent {
-    let public_kind = is_public(comment.state).then_some(EventKind::Votes);
+    let public_kind = is_public(comment.state).then_some(VOTES);
     // Votes are secret, so the event names no actor.
-    NewEvent { subject: comment.id.0, kind: EventKind::Votes, public_kind, audience: Audience::Everyone, actor: None }
+    NewEvent { subject: comment.id.0, kind: VOTES, public_kind, audience: Audience::Everyone, actor: None }
 }

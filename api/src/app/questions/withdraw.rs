@@ -41,9 +41,9 @@ impl App {
         changes.load([comment.clone()]);
         changes.update(comment::Model { state: next, ..comment.clone() });
         changes.unmerge_all(&comment, before);
-        let events = changes.write(&tx).await?;
+        let recorded = changes.write(&tx).await?;
         let withdrawn = changes.get(id).cloned().unwrap_or(comment);
-        self.record_and_commit(tx, meeting, &events, now).await?;
+        self.record_and_commit(tx, meeting, recorded, now).await?;
         Ok(withdrawn)
     }
 }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::{
-    domain::feed::FeedName,
+    app::questions::comment_feed,
     graphql::{context::Scene, error::ApiResult},
 };
 
@@ -32,7 +32,7 @@ impl Heads {
         let cell = Arc::clone(ctx.heads().0.lock().entry(meeting).or_default());
         let read = cell.get_or_try_init(|| async {
             ctx.meter().statement()?;
-            let extent = ctx.app().reads.feed_extent(&FeedName::Comments(meeting)).await?;
+            let extent = ctx.app().reads.feed_extent(&comment_feed(meeting)).await?;
             ApiResult::Ok(extent.map_or(0, |extent| extent.head))
         });
         read.await.copied()

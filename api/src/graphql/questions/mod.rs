@@ -7,5 +7,5 @@ mod subscription;
 
 pub use input::CommentFilterInput;
 pub use mutation::QuestionMutation;
-pub use object::{Comment, CommentConnection, list};
+pub use object::{Comment, CommentConnection, list, own_comments};
 pub use subscription::QuestionSubscription;

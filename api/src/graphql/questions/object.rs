@@ -4,11 +4,18 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
-use entities::{comment, ids::MeetingId};
+use entities::{
+    comment,
+    ids::{CommentId, MeetingId},
+};
+use uuid::Uuid;
 
 use crate::{
     connection,
-    domain::{comment::receipt_text, policy::CommentScope},
+    domain::{
+        comment::receipt_text,
+        policy::{CommentScope, author_key},
+    },
     graphql::{
         context::Scene,
         enums::{CommentKind, CommentState, Language, Platform, Stage},
@@ -29,10 +36,18 @@ pub struct Comment(pub Arc<comment::Model>);
 connection!(CommentConnection, CommentEdge, Comment, Counter, "comments", "STATEMENT");
 
 /// Counts the comments of a list.
-pub struct Counter {
-    meeting: MeetingId,
-    scope: CommentScope,
-    filter: CommentFilter,
+pub enum Counter {
+    /// Of a meeting, as a viewer sees them.
+    Meeting {
+        /// The meeting.
+        meeting: MeetingId,
+        /// What the viewer may see.
+        scope: CommentScope,
+        /// What the viewer asks for.
+        filter: Box<CommentFilter>,
+    },
+    /// Of one author.
+    Author(String),
 }
 
 impl Counter {
@@ -42,8 +57,22 @@ impl Counter {
     /// When the database fails.
     pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
         ctx.meter().statement()?;
-        let count = ctx.app().reads.count_comments(self.meeting, &self.scope, &self.filter).await?;
+        let reads = &ctx.app().reads;
+        let count = match self {
+            Self::Meeting { meeting, scope, filter } => reads.count_comments(*meeting, scope, filter).await?,
+            Self::Author(author) => reads.count_comments_of(author).await?,
+        };
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}
+
+impl Cursor for CommentId {
+    fn write(&self) -> String {
+        self.0.simple().to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
     }
 }
 
@@ -75,7 +104,22 @@ pub async fn list(
     let cut = app.reads.comments(meeting.id, &scope, &filter, &window).await?;
     ctx.meter().rows(cut.rows.iter().map(comment_bytes).sum())?;
     let page = Page::new(cut, |row| (row.votes, row.posted_seq), |row| Comment(Arc::new(row)));
-    Ok(CommentConnection::new(page, Counter { meeting: meeting.id, scope, filter }))
+    let counter = Counter::Meeting { meeting: meeting.id, scope, filter: Box::new(filter) };
+    Ok(CommentConnection::new(page, counter))
+}
+
+/// Returns a page of the viewer's own comments, newest first.
+///
+/// # Errors
+/// `BAD_USER_INPUT` when the window is malformed.
+pub async fn own_comments(ctx: &Context<'_>, page: PageArgs) -> ApiResult<CommentConnection> {
+    let window = page.window()?;
+    let author = author_key(ctx.viewer()).ok_or(ApiError::Unauthenticated)?;
+    ctx.meter().statement()?;
+    let cut = ctx.app().reads.comments_of(&author, &window).await?;
+    ctx.meter().rows(cut.rows.iter().map(comment_bytes).sum())?;
+    let page = Page::new(cut, |row| row.id, |row| Comment(Arc::new(row)));
+    Ok(CommentConnection::new(page, Counter::Author(author)))
 }
 
 /// A question, proposal or remark at a meeting.
@@ -195,7 +239,7 @@ impl Comment {
 
     /// Whether the viewer wrote it.
     async fn viewer_is_author(&self, ctx: &Context<'_>) -> bool {
-        let own = crate::domain::policy::author_key(ctx.viewer());
+        let own = author_key(ctx.viewer());
         own.is_some() && own.as_deref() == self.0.author_key.as_deref()
     }
 }

@@ -15,9 +15,10 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
+    app::meetings::MeetingTopic,
     clock::{Clock, sleep},
-    domain::feed::FeedName,
-    feed::{Follower, Hub, NoSuchFeed, flights::Flights},
+    domain::viewer::Viewer,
+    feed::{FollowError, Follower, Hub, single_flight::SingleFlight},
     store::{Store, StoreError},
 };
 
@@ -35,12 +36,12 @@ pub struct SplitState {
 }
 
 /// The splits that are followed on this replica.
-pub struct SplitBoard {
+pub struct TimeSplitTickers {
     hub: Arc<Hub>,
     store: Store,
     clock: Arc<dyn Clock>,
     running: Mutex<HashMap<MeetingId, Weak<Ticker>>>,
-    begun: Flights<MeetingId, Result<Arc<Ticker>, NoSuchFeed>>,
+    begun: SingleFlight<MeetingId, Result<Arc<Ticker>, FollowError>>,
     /// Counts the tickers, so that no two count their changes alike.
     tickers: AtomicU64,
 }
@@ -71,7 +72,7 @@ impl SplitFollower {
     }
 }
 
-impl SplitBoard {
+impl TimeSplitTickers {
     /// A board over the feeds of this replica.
     #[must_use]
     pub fn new(hub: Arc<Hub>, store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
@@ -80,7 +81,7 @@ impl SplitBoard {
             store,
             clock,
             running: Mutex::new(HashMap::new()),
-            begun: Flights::default(),
+            begun: SingleFlight::default(),
             tickers: AtomicU64::new(0),
         })
     }
@@ -89,20 +90,20 @@ impl SplitBoard {
     ///
     /// # Errors
     /// When there is no such meeting or the database fails.
-    pub async fn follow(self: &Arc<Self>, meeting: MeetingId) -> Result<SplitFollower, NoSuchFeed> {
+    pub async fn follow(self: &Arc<Self>, meeting: MeetingId) -> Result<SplitFollower, FollowError> {
         if let Some(ticker) = self.running.lock().get(&meeting).and_then(Weak::upgrade) {
             return Ok(join(ticker));
         }
         Ok(join(self.begun.join(meeting, || self.begin(meeting)).await?))
     }
 
-    async fn begin(self: &Arc<Self>, meeting: MeetingId) -> Result<Arc<Ticker>, NoSuchFeed> {
+    async fn begin(self: &Arc<Self>, meeting: MeetingId) -> Result<Arc<Ticker>, FollowError> {
         if let Some(ticker) = self.running.lock().get(&meeting).and_then(Weak::upgrade) {
             return Ok(ticker);
         }
         // Followed before it is read, so that no change falls between the two.
-        let follower = self.hub.follow(FeedName::Meetings, None).await?;
-        let first = load(&self.store, meeting).await?.ok_or(NoSuchFeed::Unknown)?;
+        let follower = self.hub.follow::<MeetingTopic>(&Viewer::Anonymous, &(), None, None).await?;
+        let first = load(&self.store, meeting).await?.ok_or(FollowError::Unknown)?;
         let change = self.tickers.fetch_add(1, Ordering::Relaxed) << 32;
         let (state, _) = watch::channel(SplitState { change, ..first });
         let stop = CancellationToken::new();
@@ -127,7 +128,7 @@ async fn load(store: &Store, id: MeetingId) -> Result<Option<SplitState>, StoreE
     Ok(Some(SplitState { meeting: Arc::new(meeting), segments, change: 0, tick: 0 }))
 }
 
-impl SplitBoard {
+impl TimeSplitTickers {
     async fn run(self: Arc<Self>, ticker: Weak<Ticker>, mut follower: Follower) {
         let Self { hub, store, clock, .. } = self.as_ref();
         let mut second = sleep(clock.as_ref(), TimeDelta::seconds(1));
@@ -148,7 +149,7 @@ impl SplitBoard {
                     None => {
                         stale = true;
                         follower = loop {
-                            match hub.follow(FeedName::Meetings, None).await {
+                            match hub.follow::<MeetingTopic>(&Viewer::Anonymous, &(), None, None).await {
                                 Ok(fresh) => break fresh,
                                 Err(_) => sleep(clock.as_ref(), TimeDelta::seconds(1)).await,
                             }

@@ -1,0 +1,122 @@
+//! The feeds of comments, one a meeting.
+
+use std::sync::Arc;
+
+use entities::{
+    comment,
+    ids::{CommentId, MeetingId},
+    meeting,
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    domain::{
+        comment::is_public,
+        comment_events,
+        feed::{Audience, Event, EventKind, FeedName},
+        policy::{CommentScope, Denied, author_key},
+        viewer::Viewer,
+    },
+    feed::{Scope, Topic, Visibility, VisibilityOf, feed_name},
+    store::{Store, StoreError},
+};
+
+/// The feeds of comments.
+pub struct CommentTopic(pub Arc<App>);
+
+/// Which comments a follower asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommentFilter {
+    /// The public ones, and every change to one's own.
+    Public,
+    /// All, for those who may see every comment of the meeting.
+    Everything,
+}
+
+impl Scope for MeetingId {
+    fn text(&self) -> String {
+        self.0.simple().to_string()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+}
+
+impl Topic for CommentTopic {
+    const NAME: &'static str = "comments";
+    const KINDS: &'static [EventKind] = comment_events::ALL;
+    const REMOVALS: &'static [EventKind] = &[comment_events::REMOVED];
+    type Scope = MeetingId;
+    type Parent = meeting::Model;
+    type Subject = comment::Model;
+    type Filter = CommentFilter;
+
+    async fn parent(&self, scope: MeetingId) -> Result<Option<meeting::Model>, StoreError> {
+        Ok(self.0.store.meetings_by_id(&[scope]).await?.pop())
+    }
+
+    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, Arc<comment::Model>)>, StoreError> {
+        subjects(&self.0.store, ids).await
+    }
+
+    fn visibility(
+        self: Arc<Self>,
+        viewer: &Viewer,
+        meeting: Arc<meeting::Model>,
+        filter: CommentFilter,
+    ) -> Result<VisibilityOf<Self>, Denied> {
+        if filter == CommentFilter::Public {
+            let own = author_key(viewer);
+            return Ok(Box::new(move |event, comment| visibility(event, comment.map(AsRef::as_ref), own.as_deref())));
+        }
+        let viewer = viewer.clone();
+        let sees_all = move || matches!(self.0.comment_scope(&viewer, &meeting), Ok(CommentScope::Everything));
+        if !sees_all() {
+            return Err(Denied::Forbidden);
+        }
+        Ok(Box::new(move |event, comment| match comment {
+            _ if !sees_all() => Visibility::Ended,
+            None => Visibility::Hidden,
+            Some(_) => Visibility::Shared(event.kind),
+        }))
+    }
+}
+
+/// Returns the name of the feed of a meeting's comments.
+#[must_use]
+pub fn comment_feed(meeting: MeetingId) -> FeedName {
+    feed_name::<CommentTopic>(&meeting)
+}
+
+/// Loads the comments that a page of events is about.
+pub(in crate::app) async fn subjects(
+    store: &Store,
+    ids: Vec<Uuid>,
+) -> Result<Vec<(Uuid, Arc<comment::Model>)>, StoreError> {
+    let ids: Vec<_> = ids.into_iter().map(CommentId).collect();
+    let rows = store.comments_by_id(&ids).await?;
+    Ok(rows.into_iter().map(|row| (row.id.0, Arc::new(row))).collect())
+}
+
+/// What the public is shown of an event: its public side, and only while the comment still is public.
+fn public_visibility(event: &Event, comment: Option<&comment::Model>) -> Visibility {
+    match (event.public_kind, comment) {
+        (Some(comment_events::REMOVED), _) => Visibility::Shared(comment_events::REMOVED),
+        (Some(kind), Some(comment)) if is_public(comment.state) => Visibility::Shared(kind),
+        _ => Visibility::Hidden,
+    }
+}
+
+/// What the author of `own` is shown of an event: of their own comments everything that is not for moderators alone.
+fn visibility(event: &Event, comment: Option<&comment::Model>, own: Option<&str>) -> Visibility {
+    let is_own = event.audience != Audience::Staff
+        && own.is_some()
+        && comment.is_some_and(|comment| comment.author_key.as_deref() == own);
+    match public_visibility(event, comment) {
+        Visibility::Shared(kind) if !is_own || kind == event.kind => Visibility::Shared(kind),
+        _ if is_own => Visibility::Personal(event.kind),
+        other => other,
+    }
+}

@@ -1,0 +1,17 @@
+//! The feeds of the service.
+
+use std::sync::Arc;
+
+use crate::{
+    app::{App, meetings::MeetingTopic, notifications::NotificationTopic, questions::CommentTopic},
+    feed::Topics,
+};
+
+/// Registers every topic.
+#[must_use]
+pub fn topics(app: &Arc<App>) -> Topics {
+    Topics::default()
+        .with(CommentTopic(Arc::clone(app)))
+        .with(MeetingTopic(app.store.clone()))
+        .with(NotificationTopic(app.store.clone()))
+}

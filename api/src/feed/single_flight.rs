@@ -1,0 +1,84 @@
+//! Coalesces concurrent reads of the same key into one, so that a crowd costs one query.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::Hash,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+/// Reads in progress by key. Nothing is cached: when a read has ended, the next one starts anew.
+pub struct SingleFlight<K, V>(Mutex<HashMap<K, Weak<OnceCell<V>>>>);
+
+impl<K, V> Default for SingleFlight<K, V> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<K, V> fmt::Debug for SingleFlight<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SingleFlight")
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
+    /// Joins the read of `key` in progress, or starts one. All waiters share its outcome, also a failure, so that a crowd does not
+    /// ask a failing database one by one. If the reader is cancelled, one of the waiters reads instead.
+    pub async fn join<F>(&self, key: K, read: impl FnOnce() -> F) -> V
+    where
+        F: Future<Output = V>,
+    {
+        let shared = {
+            let mut reads = self.0.lock();
+            if let Some(shared) = reads.get(&key).and_then(Weak::upgrade) {
+                shared
+            } else {
+                let shared = Arc::new(OnceCell::new());
+                reads.insert(key.clone(), Arc::downgrade(&shared));
+                shared
+            }
+        };
+        let value = shared.get_or_init(read).await.clone();
+        let mut reads = self.0.lock();
+        if reads.get(&key).is_some_and(|known| known.as_ptr() == Arc::as_ptr(&shared)) {
+            reads.remove(&key);
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    async fn read(reads: &AtomicUsize) -> Result<usize, usize> {
+        tokio::task::yield_now().await;
+        let read = reads.fetch_add(1, Ordering::Relaxed);
+        if read == 0 { Err(read) } else { Ok(read) }
+    }
+
+    #[tokio::test]
+    async fn a_crowd_costs_one_read_and_shares_its_failure() {
+        let (flight, reads) = (SingleFlight::<u8, Result<usize, usize>>::default(), AtomicUsize::new(0));
+        let crowd = || futures_util::future::join_all((0..100).map(|_| flight.join(7, || read(&reads))));
+        assert!(crowd().await.into_iter().all(|seen| seen == Err(0)), "a failure is shared");
+        assert!(crowd().await.into_iter().all(|seen| seen == Ok(1)), "and not kept");
+        assert!(crowd().await.into_iter().all(|seen| seen == Ok(2)));
+    }
+
+    #[tokio::test]
+    async fn a_waiter_takes_over_a_cancelled_read() {
+        let (flight, reads) = (SingleFlight::<u8, Result<usize, usize>>::default(), AtomicUsize::new(1));
+        let mut first = Box::pin(flight.join(1, std::future::pending));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let second = flight.join(1, || read(&reads));
+        drop(first);
+        assert_eq!(second.await, Ok(1));
+    }
+}

@@ -1,0 +1,191 @@
+//! What a feature writes to have a feed.
+//!
+//! Tails, followers, resuming, heartbeats, retention and the groups of rendering know topics only by this trait.
+
+use std::{any::Any, collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
+
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        feed::{Event, EventKind, FeedName, Retention},
+        policy::Denied,
+        viewer::Viewer,
+    },
+    feed::tail::Entry,
+    store::StoreError,
+};
+
+/// A kind of feed.
+pub trait Topic: Send + Sync + Sized + 'static {
+    /// The first part of the names of its feeds.
+    const NAME: &'static str;
+    /// The kinds of its events. One that is not listed is read as [`EventKind::UNKNOWN`].
+    const KINDS: &'static [EventKind];
+    /// The kinds that take a subject from the public: what was read before one of them is not shown after it.
+    const REMOVALS: &'static [EventKind] = &[];
+    /// How long its events are kept.
+    const RETENTION: Retention = Retention { events: None, age: None };
+    /// Which of its feeds; `()` where there is one.
+    type Scope: Scope;
+    /// What a feed belongs to, loaded once a tail: for what of it never changes.
+    type Parent: Send + Sync + 'static;
+    /// What its events are about.
+    type Subject: fmt::Debug + Send + Sync + 'static;
+    /// What a follower asks for beside the scope.
+    type Filter: Send;
+
+    /// Loads what a feed belongs to; `None` means that there is no such feed.
+    fn parent(&self, scope: Self::Scope) -> impl Future<Output = Result<Option<Self::Parent>, StoreError>> + Send;
+
+    /// Loads the subjects of a page of events, in one query. Those that are gone are left out.
+    fn subjects(
+        &self,
+        ids: Vec<Uuid>,
+    ) -> impl Future<Output = Result<Vec<(Uuid, Arc<Self::Subject>)>, StoreError>> + Send;
+
+    /// Decides what a viewer is shown of the feed's events.
+    ///
+    /// # Errors
+    /// When the viewer may not follow the feed so.
+    fn visibility(
+        self: Arc<Self>,
+        viewer: &Viewer,
+        parent: Arc<Self::Parent>,
+        filter: Self::Filter,
+    ) -> Result<VisibilityOf<Self>, Denied>;
+}
+
+/// What one follower is shown of an event. Asked at every event, so that a right that is gone takes effect at the next.
+pub type VisibilityOf<T> = Box<dyn Fn(&Event, Option<&Arc<<T as Topic>::Subject>>) -> Visibility + Send>;
+
+/// What a follower is shown of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// The event, as of this kind, as everybody is shown it who asks for the same.
+    Shared(EventKind),
+    /// The event, as of this kind, rendered for this follower alone.
+    Personal(EventKind),
+    /// Nothing.
+    Hidden,
+    /// The follower may no longer follow at all.
+    Ended,
+}
+
+/// The second part of a feed's name.
+pub trait Scope: Clone + Send + 'static {
+    /// Writes it into a name; empty for the topic's only feed.
+    fn text(&self) -> String;
+    /// Reads it from a name.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl Scope for () {
+    fn text(&self) -> String {
+        String::new()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        text.is_empty().then_some(())
+    }
+}
+
+/// Returns the name of a topic's feed.
+#[must_use]
+pub fn feed_name<T: Topic>(scope: &T::Scope) -> FeedName {
+    FeedName::new(T::NAME, &scope.text())
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// Something of a topic that only the topic knows the type of.
+pub(in crate::feed) type Opaque = Arc<dyn Any + Send + Sync>;
+/// Decides what a follower is shown of an entry.
+pub(in crate::feed) type EntryVisibility = Box<dyn Fn(&Entry) -> Visibility + Send>;
+
+/// A topic whose types are not known.
+pub(in crate::feed) trait AnyTopic: Send + Sync {
+    fn kinds(&self) -> &'static [EventKind];
+    fn removals(&self) -> &'static [EventKind];
+    fn retention(&self) -> Retention;
+    fn knows(&self, feed: &FeedName) -> bool;
+    fn parent<'a>(&'a self, feed: &'a FeedName) -> Boxed<'a, Result<Option<Opaque>, StoreError>>;
+    fn subjects(&self, ids: Vec<Uuid>) -> Boxed<'_, Result<HashMap<Uuid, Opaque>, StoreError>>;
+    fn into_any(self: Arc<Self>) -> Opaque;
+}
+
+impl<T: Topic> AnyTopic for T {
+    fn kinds(&self) -> &'static [EventKind] {
+        T::KINDS
+    }
+
+    fn removals(&self) -> &'static [EventKind] {
+        T::REMOVALS
+    }
+
+    fn retention(&self) -> Retention {
+        T::RETENTION
+    }
+
+    fn knows(&self, feed: &FeedName) -> bool {
+        T::Scope::parse(feed.scope()).is_some()
+    }
+
+    fn parent<'a>(&'a self, feed: &'a FeedName) -> Boxed<'a, Result<Option<Opaque>, StoreError>> {
+        Box::pin(async move {
+            let Some(scope) = T::Scope::parse(feed.scope()) else { return Ok(None) };
+            let Some(parent) = Topic::parent(self, scope).await? else { return Ok(None) };
+            let parent: Opaque = Arc::new(parent);
+            Ok(Some(parent))
+        })
+    }
+
+    fn subjects(&self, ids: Vec<Uuid>) -> Boxed<'_, Result<HashMap<Uuid, Opaque>, StoreError>> {
+        Box::pin(async move {
+            let mut subjects: HashMap<Uuid, Opaque> = HashMap::new();
+            for (id, subject) in Topic::subjects(self, ids).await? {
+                subjects.insert(id, subject);
+            }
+            Ok(subjects)
+        })
+    }
+
+    fn into_any(self: Arc<Self>) -> Opaque {
+        self
+    }
+}
+
+/// The topics of the service.
+#[derive(Clone, Default)]
+pub struct Topics(Arc<HashMap<&'static str, Arc<dyn AnyTopic>>>);
+
+impl Topics {
+    /// Registers a topic.
+    #[must_use]
+    pub fn with<T: Topic>(mut self, topic: T) -> Self {
+        Arc::make_mut(&mut self.0).insert(T::NAME, Arc::new(topic));
+        self
+    }
+
+    /// Lists the names of the topics and how long their events are kept.
+    pub fn retention(&self) -> impl Iterator<Item = (&'static str, Retention)> {
+        self.0.iter().map(|(name, topic)| (*name, topic.retention()))
+    }
+
+    /// Returns whether a feed is one of a registered topic. Others belong to a later version.
+    #[must_use]
+    pub fn know(&self, feed: &FeedName) -> bool {
+        self.of(feed).is_some_and(|topic| topic.knows(feed))
+    }
+
+    pub(in crate::feed) fn of(&self, feed: &FeedName) -> Option<Arc<dyn AnyTopic>> {
+        self.0.get(feed.topic()).cloned()
+    }
+}
+
+/// Lets a topic decide by entries whose types it knows.
+pub(in crate::feed) fn by_entry<T: Topic>(visibility: VisibilityOf<T>) -> EntryVisibility {
+    Box::new(move |entry| {
+        let subject = entry.subject::<T::Subject>();
+        visibility(&entry.event, subject.as_ref())
+    })
+}

@@ -1,0 +1,119 @@
+//! Following what becomes of one's own.
+
+use async_graphql::{Context, Enum, SimpleObject, Subscription};
+use entities::comment;
+use futures_util::stream::BoxStream;
+
+use crate::{
+    app::notifications::NotificationTopic,
+    domain::{
+        feed::EventKind,
+        notification::{self, PersonKey},
+    },
+    graphql::{
+        context::Scene,
+        error::ApiError,
+        live::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
+        query::Node,
+        questions::Comment,
+    },
+    text,
+};
+
+/// What a notification tells. A kind that a client does not know is to be shown by its `text`.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotificationKind {
+    /// The beginning of the stream.
+    Subscribed,
+    /// Nothing happened for a while; the stream is alive.
+    Heartbeat,
+    /// A comment is now public.
+    CommentPublished,
+    /// A comment was rejected or hidden.
+    CommentRejected,
+    /// A comment is being answered.
+    CommentSelected,
+    /// A comment was answered, or another that asks the same.
+    CommentAnswered,
+    /// A comment was merged into another that asks the same.
+    CommentMerged,
+}
+
+/// What became of something of the viewer's own.
+///
+/// A client that has seen events up to N drops those with `seq <= N`. Where `prev > N` it has missed some, and subscribes
+/// again with `after: N` and the `epoch` that SUBSCRIBED told. A HEARTBEAT is an event to it too, and raises N.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct NotificationEvent {
+    /// What the events of all feeds have in common.
+    #[graphql(flatten)]
+    pub frame: EventFrame,
+    /// What it tells.
+    pub kind: NotificationKind,
+    /// What it is about, as it stands.
+    pub subject: Option<Node>,
+}
+
+/// The text of a notification.
+#[async_graphql::ComplexObject]
+impl NotificationEvent {
+    /// The notification in the language of the request, ready to be shown.
+    async fn text(&self, ctx: &Context<'_>) -> Option<String> {
+        let key = match self.kind {
+            NotificationKind::Subscribed | NotificationKind::Heartbeat => return None,
+            NotificationKind::CommentPublished => "notification-comment-published",
+            NotificationKind::CommentRejected => "notification-comment-rejected",
+            NotificationKind::CommentSelected => "notification-comment-selected",
+            NotificationKind::CommentAnswered => "notification-comment-answered",
+            NotificationKind::CommentMerged => "notification-comment-merged",
+        };
+        Some(text::message(ctx.language(), key, &[]))
+    }
+}
+
+impl FeedEvent for NotificationEvent {
+    type Topic = NotificationTopic;
+
+    fn show(frame: EventFrame, content: EventContent<'_>) -> Self {
+        let (kind, entry) = match content {
+            EventContent::Subscribed => (NotificationKind::Subscribed, None),
+            EventContent::Heartbeat => (NotificationKind::Heartbeat, None),
+            EventContent::Event(kind, entry) => (shown(kind), Some(entry)),
+        };
+        let comment = entry.and_then(|entry| entry.subject::<comment::Model>());
+        Self { frame, kind, subject: comment.map(|row| Node::Comment(Comment(row))) }
+    }
+}
+
+fn shown(kind: EventKind) -> NotificationKind {
+    match kind {
+        notification::COMMENT_REJECTED => NotificationKind::CommentRejected,
+        notification::COMMENT_SELECTED => NotificationKind::CommentSelected,
+        notification::COMMENT_ANSWERED => NotificationKind::CommentAnswered,
+        notification::COMMENT_MERGED => NotificationKind::CommentMerged,
+        _ => NotificationKind::CommentPublished,
+    }
+}
+
+/// Following what becomes of one's own.
+#[derive(Default)]
+pub struct NotificationSubscription;
+
+/// Following what becomes of one's own.
+#[Subscription]
+impl NotificationSubscription {
+    /// Follows what becomes of the viewer's own comments: from now on, or on from a position. For the signed-in.
+    async fn notifications(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
+        #[graphql(desc = "The `epoch` in which that event was seen, as SUBSCRIBED told it.")] epoch: Option<String>,
+    ) -> Result<BoxStream<'static, NotificationEvent>, ApiError> {
+        subscribe(ctx, ResumeArguments { after, epoch }, || {
+            let subject = ctx.viewer().subject().ok_or(ApiError::Unauthenticated)?;
+            Ok((PersonKey::of(subject), ()))
+        })
+        .await
+    }
+}
