@@ -4,7 +4,6 @@
 //! the caller needs to correct the request.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use entities::enums::{CommentState, MeetingPhase};
 
 use crate::{domain::policy::Denied, store::StoreError};
 
@@ -30,16 +29,8 @@ pub enum Rejection {
     },
     /// The idempotency key was used with another input.
     KeyReused,
-    /// The meeting's phase does not allow the command.
-    WrongPhase {
-        /// The current phase.
-        phase: MeetingPhase,
-    },
-    /// The comment's state does not allow the command.
-    WrongState {
-        /// The current state.
-        state: CommentState,
-    },
+    /// The state of an object does not allow the command.
+    WrongState(BlockingState),
     /// The decree does not allow the command.
     Decree {
         /// Name of the input field.
@@ -96,6 +87,20 @@ impl Rejection {
     pub fn at_index(self, list: &'static str, index: usize) -> Self {
         Self::AtIndex { list, index, cause: Box::new(self) }
     }
+}
+
+/// The state of an object that does not allow a command, in the words of the feature that owns the object.
+///
+/// Messages are found by these names: `refusal-wrong-state-<object>` with the argument `<aspect>`, whose text is
+/// `<object>-<aspect>-<state>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockingState {
+    /// Kind of the object, for example `meeting`.
+    pub object: &'static str,
+    /// What the state is called, for example `phase`.
+    pub aspect: &'static str,
+    /// Public name of the state, for example `PLANNED`.
+    pub state: &'static str,
 }
 
 /// Which rule an input field breaks.

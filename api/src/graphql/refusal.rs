@@ -1,5 +1,7 @@
 //! Refusals: what a person can mend or must know, as data.
 
+use std::borrow::Cow;
+
 use async_graphql::{Enum, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::enums::Language;
@@ -8,7 +10,7 @@ use fluent_templates::fluent_bundle::FluentValue;
 use crate::{
     app::{
         CommandError, Rejection,
-        rejection::{DecreeViolation, Invalid},
+        rejection::{BlockingState, DecreeViolation, Invalid},
     },
     graphql::error::{ApiError, ApiResult},
     text,
@@ -92,7 +94,7 @@ impl Refusal {
         let (code, key, args) = words(rejection, language);
         let plain = Self {
             code,
-            message: text::message(language, key, &args),
+            message: text::message(language, &key, &args),
             field: None,
             norm: None,
             retry_after_ms: None,
@@ -115,8 +117,7 @@ impl Refusal {
                 Self { retry_after_ms: Some(retry_after.num_milliseconds()), opens_at: Some(*until), ..plain }
             }
             Rejection::KeyReused
-            | Rejection::WrongPhase { .. }
-            | Rejection::WrongState { .. }
+            | Rejection::WrongState(_)
             | Rejection::CommentsClosed
             | Rejection::BlockedWord
             | Rejection::Duplicate
@@ -125,40 +126,39 @@ impl Refusal {
     }
 }
 
-fn words(rejection: &Rejection, language: Language) -> (RefusalCode, &'static str, Args) {
+fn words(rejection: &Rejection, language: Language) -> (RefusalCode, Cow<'static, str>, Args) {
+    let plain = |code, key: &'static str| (code, Cow::Borrowed(key), Vec::new());
     match rejection {
         Rejection::AtIndex { cause, .. } => words(cause, language),
         Rejection::Invalid { why, .. } => {
             let (key, args) = invalid(*why);
-            (RefusalCode::Invalid, key, args)
+            (RefusalCode::Invalid, key.into(), args)
         }
-        Rejection::NotFound { .. } => (RefusalCode::NotFound, "refusal-not-found", vec![]),
-        Rejection::Stale { .. } => (RefusalCode::Stale, "refusal-stale", vec![]),
-        Rejection::KeyReused => (RefusalCode::KeyReused, "refusal-key-reused", vec![]),
-        Rejection::WrongPhase { phase } => {
-            let phase = text::message(language, &format!("meeting-phase-{}", phase.as_str()), &[]);
-            (RefusalCode::WrongState, "refusal-wrong-state-meeting", vec![("phase", phase.into())])
-        }
-        Rejection::WrongState { state } => {
-            let state = text::message(language, &format!("comment-state-{}", state.as_str()), &[]);
-            (RefusalCode::WrongState, "refusal-wrong-state-comment", vec![("state", state.into())])
+        Rejection::NotFound { .. } => plain(RefusalCode::NotFound, "refusal-not-found"),
+        Rejection::Stale { .. } => plain(RefusalCode::Stale, "refusal-stale"),
+        Rejection::KeyReused => plain(RefusalCode::KeyReused, "refusal-key-reused"),
+        Rejection::WrongState(BlockingState { object, aspect, state }) => {
+            let state = text::message(language, &format!("{object}-{aspect}-{state}"), &[]);
+            (RefusalCode::WrongState, format!("refusal-wrong-state-{object}").into(), vec![(*aspect, state.into())])
         }
         Rejection::Decree { why: DecreeViolation::NotCovered, .. } => {
-            (RefusalCode::Decree, "refusal-decree-region-not-covered", vec![])
+            plain(RefusalCode::Decree, "refusal-decree-region-not-covered")
         }
         Rejection::Decree { why: DecreeViolation::NoReason, .. } => {
-            (RefusalCode::Decree, "refusal-decree-off-calendar-reason", vec![])
+            plain(RefusalCode::Decree, "refusal-decree-off-calendar-reason")
         }
-        Rejection::NotLive { opens_at: Some(_) } => (RefusalCode::NotLive, "refusal-not-live", vec![]),
-        Rejection::NotLive { opens_at: None } => (RefusalCode::NotLive, "refusal-meeting-over", vec![]),
-        Rejection::CommentsClosed => (RefusalCode::CommentsClosed, "refusal-comments-closed", vec![]),
-        Rejection::TooLong { max, .. } => (RefusalCode::TooLong, "refusal-too-long", vec![("max", (*max).into())]),
+        Rejection::NotLive { opens_at: Some(_) } => plain(RefusalCode::NotLive, "refusal-not-live"),
+        Rejection::NotLive { opens_at: None } => plain(RefusalCode::NotLive, "refusal-meeting-over"),
+        Rejection::CommentsClosed => plain(RefusalCode::CommentsClosed, "refusal-comments-closed"),
+        Rejection::TooLong { max, .. } => {
+            (RefusalCode::TooLong, "refusal-too-long".into(), vec![("max", (*max).into())])
+        }
         Rejection::TooFast { retry_after } => {
-            (RefusalCode::TooFast, "refusal-too-fast", vec![("seconds", seconds(*retry_after).into())])
+            (RefusalCode::TooFast, "refusal-too-fast".into(), vec![("seconds", seconds(*retry_after).into())])
         }
-        Rejection::BlockedWord => (RefusalCode::BlockedWord, "refusal-blocked-word", vec![]),
-        Rejection::Muted { .. } => (RefusalCode::Muted, "refusal-muted", vec![]),
-        Rejection::Duplicate => (RefusalCode::Duplicate, "refusal-duplicate", vec![]),
+        Rejection::BlockedWord => plain(RefusalCode::BlockedWord, "refusal-blocked-word"),
+        Rejection::Muted { .. } => plain(RefusalCode::Muted, "refusal-muted"),
+        Rejection::Duplicate => plain(RefusalCode::Duplicate, "refusal-duplicate"),
     }
 }
 

@@ -93,33 +93,20 @@ mod tests {
             .collect()
     }
 
-    /// Returns the suffixes of keys that are composed at run time.
-    fn endings(beginning: &str) -> Vec<&'static str> {
-        match beginning {
-            "meeting-phase-" => MeetingPhase::ALL.iter().map(|phase| phase.as_str()).collect(),
-            "comment-state-" => CommentState::ALL.iter().map(|state| state.as_str()).collect(),
-            _ => panic!("which keys begin with {beginning:?}?"),
-        }
+    /// Returns the keys that are composed at run time from the state that rejects a command.
+    fn composed() -> impl Iterator<Item = String> {
+        let phases = MeetingPhase::ALL.iter().map(|phase| format!("meeting-phase-{}", phase.as_str()));
+        let states = CommentState::ALL.iter().map(|state| format!("comment-state-{}", state.as_str()));
+        phases.chain(states).chain(["meeting", "comment"].map(|object| format!("refusal-wrong-state-{object}")))
     }
 
     /// Returns all string literals that look like keys and start with one of these words.
     fn quoted(code: &str, first_words: &BTreeSet<&str>) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        for text in code.split('"') {
-            let Some((first, _)) = text.split_once('-') else { continue };
-            let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
-            match text.strip_suffix("{}") {
-                _ if !first_words.contains(first) => {}
-                Some(beginning) if plain(beginning) => {
-                    found.extend(endings(beginning).iter().map(|ending| format!("{beginning}{ending}")));
-                }
-                None if plain(text) => {
-                    found.insert(text.to_owned());
-                }
-                _ => {}
-            }
-        }
-        found
+        let is_key = |text: &&str| {
+            let starts_known = text.split_once('-').is_some_and(|(first, _)| first_words.contains(first));
+            starts_known && text.chars().all(|c| c.is_ascii_alphabetic() || c == '-')
+        };
+        code.split('"').filter(is_key).map(str::to_owned).collect()
     }
 
     /// Returns the source code without tests.
@@ -161,7 +148,8 @@ mod tests {
     fn the_catalogues_contain_exactly_the_used_messages() {
         let known: BTreeSet<_> = keys(FILES[0]).into_keys().map(str::to_owned).collect();
         let first_words = known.iter().filter_map(|key| Some(key.split_once('-')?.0)).collect();
-        let used = quoted(&code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")), &first_words);
+        let mut used = quoted(&code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")), &first_words);
+        used.extend(composed());
         assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "used nowhere");
         assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "used, and not there");
     }

@@ -23,7 +23,10 @@ use chrono::{DateTime, Utc};
 use entities::{ids::MeetingId, meeting};
 
 use crate::{
-    app::{App, CommandError, Rejection, rejection::Invalid},
+    app::{
+        App, CommandError, Rejection,
+        rejection::{BlockingState, Invalid},
+    },
     clock::almaty_date,
     domain::{
         feed::{Audience, EventKind, NewEvent},
@@ -34,9 +37,16 @@ use crate::{
     store::{StoreError, Tx},
 };
 
+impl WrongPhase {
+    /// Returns the rejection of a command.
+    pub(in crate::app) const fn rejection(self) -> Rejection {
+        Rejection::WrongState(BlockingState { object: "meeting", aspect: "phase", state: self.0.as_str() })
+    }
+}
+
 impl From<WrongPhase> for CommandError {
-    fn from(WrongPhase(phase): WrongPhase) -> Self {
-        Rejection::WrongPhase { phase }.into()
+    fn from(wrong: WrongPhase) -> Self {
+        wrong.rejection().into()
     }
 }
 

@@ -40,11 +40,13 @@ use crate::{
         App, CommandError, HostScope, Rejection,
         notifications::{Notification, record_notifications},
         parse_code,
+        rejection::BlockingState,
     },
     domain::{
         comment::{WrongState, can_moderate},
         comment_events::event_kinds,
         feed::{Audience, NewEvent},
+        meeting::WrongPhase,
         policy::{self, Action, Allowed, authorize},
         viewer::Viewer,
     },
@@ -54,7 +56,7 @@ use crate::{
 impl WrongState {
     /// Returns the rejection of a command.
     const fn rejection(self) -> Rejection {
-        Rejection::WrongState { state: self.0 }
+        Rejection::WrongState(BlockingState { object: "comment", aspect: "state", state: self.0.as_str() })
     }
 }
 
@@ -211,5 +213,5 @@ impl App {
 
 /// Checks that the meeting's phase allows moderation.
 fn check_moderation_open(meeting: &meeting::Model) -> Result<(), Rejection> {
-    if can_moderate(meeting.phase) { Ok(()) } else { Err(Rejection::WrongPhase { phase: meeting.phase }) }
+    if can_moderate(meeting.phase) { Ok(()) } else { Err(WrongPhase(meeting.phase).rejection()) }
 }

@@ -8,11 +8,11 @@ use entities::{
 
 use crate::{
     app::{
-        App, CommandError, Rejection,
+        App, CommandError,
         notifications::Notification,
         questions::{Recorded, change_event},
     },
-    domain::{comment::select, policy, viewer::Viewer},
+    domain::{comment::select, meeting::WrongPhase, policy, viewer::Viewer},
 };
 
 impl App {
@@ -25,7 +25,7 @@ impl App {
         let permit = self.permit_comment::<policy::ModerateComments>(viewer, id).await?;
         let (tx, locked) = self.begin_with_comment(&permit).await?;
         if locked.meeting.phase != MeetingPhase::Live {
-            return Err(Rejection::WrongPhase { phase: locked.meeting.phase }.into());
+            return Err(WrongPhase(locked.meeting.phase).into());
         }
         let before = locked.comment;
         let Some(next) = select(before.state)? else { return Ok(before) };
