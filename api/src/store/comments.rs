@@ -74,7 +74,8 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn comments_by_id(&self, ids: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
-        let rows = comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.inner()).await?;
+        let rows =
+            comment::Entity::find().filter(Column::Id.is_in(padded(ids.iter().copied()))).all(self.inner()).await?;
         Ok(known_states(rows))
     }
 
@@ -96,7 +97,7 @@ impl Tx {
     pub async fn imported(&self, broadcast: BroadcastId, ids: &[String]) -> Result<Vec<comment::Model>, StoreError> {
         Ok(comment::Entity::find()
             .filter(Column::BroadcastId.eq(broadcast))
-            .filter(Column::ExternalId.is_in(ids.iter().cloned()))
+            .filter(Column::ExternalId.is_in(padded(ids.iter().cloned())))
             .all(self.inner())
             .await?)
     }
@@ -164,7 +165,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn comments_by_id(&self, ids: &[CommentId]) -> Result<Vec<comment::Model>, StoreError> {
-        let rows = comment::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?;
+        let rows =
+            comment::Entity::find().filter(Column::Id.is_in(padded(ids.iter().copied()))).all(self.reader()).await?;
         Ok(known_states(rows))
     }
 
@@ -177,7 +179,7 @@ impl Store {
         Ok(comment::Entity::find()
             .column(meeting::Column::HostCode)
             .join(JoinType::InnerJoin, meeting.into())
-            .filter(Column::Id.is_in(ids.iter().copied()))
+            .filter(Column::Id.is_in(padded(ids.iter().copied())))
             .filter(meeting::Column::Phase.is_in(MeetingPhase::ALL.iter().copied()))
             .into_model::<CommentWithHost>()
             .all(self.reader())

@@ -213,7 +213,7 @@ impl Store {
     /// When the database fails.
     pub async fn blocked_words_of(&self, meetings: &[MeetingId]) -> Result<Vec<blocked_words::Model>, StoreError> {
         Ok(blocked_words::Entity::find()
-            .filter(blocked_words::Column::MeetingId.is_in(meetings.iter().copied()))
+            .filter(blocked_words::Column::MeetingId.is_in(padded(meetings.iter().copied())))
             .all(self.reader())
             .await?)
     }
@@ -223,7 +223,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn meetings_by_id(&self, ids: &[MeetingId]) -> Result<Vec<meeting::Model>, StoreError> {
-        let mut rows = meeting::Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?;
+        let mut rows =
+            meeting::Entity::find().filter(Column::Id.is_in(padded(ids.iter().copied()))).all(self.reader()).await?;
         rows.retain(|row| row.phase.is_known());
         Ok(rows)
     }
@@ -268,7 +269,7 @@ impl Store {
     /// When the database fails.
     pub async fn broadcasts_of(&self, meetings: &[MeetingId]) -> Result<Vec<broadcast::Model>, StoreError> {
         Ok(broadcast::Entity::find()
-            .filter(broadcast::Column::MeetingId.is_in(meetings.iter().copied()))
+            .filter(broadcast::Column::MeetingId.is_in(padded(meetings.iter().copied())))
             .order_by_asc(broadcast::Column::MeetingId)
             .order_by_asc(broadcast::Column::Ordinal)
             .all(self.reader())
@@ -281,7 +282,7 @@ impl Store {
     /// When the database fails.
     pub async fn broadcasts_by_id(&self, ids: &[BroadcastId]) -> Result<Vec<broadcast::Model>, StoreError> {
         Ok(broadcast::Entity::find()
-            .filter(broadcast::Column::Id.is_in(ids.iter().copied()))
+            .filter(broadcast::Column::Id.is_in(padded(ids.iter().copied())))
             .all(self.reader())
             .await?)
     }

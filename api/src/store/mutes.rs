@@ -55,7 +55,7 @@ impl Store {
         author_key: &str,
     ) -> Result<Vec<(MeetingId, DateTime<Utc>)>, StoreError> {
         let rows = muted_author::Entity::find()
-            .filter(muted_author::Column::MeetingId.is_in(meetings.iter().copied()))
+            .filter(muted_author::Column::MeetingId.is_in(padded(meetings.iter().copied())))
             .filter(muted_author::Column::AuthorKey.eq(author_key))
             .all(self.reader())
             .await?;

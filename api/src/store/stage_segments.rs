@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-use crate::store::{Store, StoreError, Tx, changes::keep_unknown};
+use crate::store::{Store, StoreError, Tx, batching::padded, changes::keep_unknown};
 
 impl Tx {
     /// Returns the segments of a meeting, in order.
@@ -45,7 +45,7 @@ impl Store {
     /// When the database fails.
     pub async fn segments_of(&self, meetings: &[MeetingId]) -> Result<Vec<stage_segment::Model>, StoreError> {
         Ok(stage_segment::Entity::find()
-            .filter(stage_segment::Column::MeetingId.is_in(meetings.iter().copied()))
+            .filter(stage_segment::Column::MeetingId.is_in(padded(meetings.iter().copied())))
             .order_by_asc(stage_segment::Column::MeetingId)
             .order_by_asc(stage_segment::Column::Ordinal)
             .all(self.reader())

@@ -12,7 +12,7 @@ use sea_orm::{
 
 use crate::{
     domain::{comment::MERGED_STATE, policy::author_of},
-    store::{Store, StoreError, Tx},
+    store::{Store, StoreError, Tx, batching::padded},
 };
 
 impl Tx {
@@ -62,7 +62,7 @@ impl Store {
             .to(comment_vote::Column::CommentId);
         let into =
             comment::Entity::belongs_to(comment::Entity).from(comment::Column::MergedInto).to(comment::Column::Id);
-        let asked = |column: comment::Column| column.is_in(comments.iter().copied());
+        let asked = |column: comment::Column| column.is_in(padded(comments.iter().copied()));
         let rows: Vec<(CommentId, CommentState, Option<CommentId>, Option<String>)> = comment::Entity::find()
             .select_only()
             .columns([comment::Column::Id, comment::Column::State, comment::Column::MergedInto])
