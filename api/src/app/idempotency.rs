@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     app::{CommandError, Rejection, rejection::Invalid},
+    domain::text::is_longer_than,
     store::{
         StoreError, Tx,
         idempotency::{IdempotencyKey, KeyClaim},
@@ -37,7 +38,7 @@ pub fn idempotency_key(
     if key.chars().any(char::is_control) {
         return Err(Rejection::Invalid { field: "idempotencyKey", why: Invalid::ControlCharacter }.into());
     }
-    if key.chars().nth(MAX_KEY_LENGTH).is_some() {
+    if is_longer_than(key, MAX_KEY_LENGTH) {
         return Err(Rejection::TooLong { field: "idempotencyKey", max: MAX_KEY_LENGTH }.into());
     }
     let input_json = serde_json::to_value(input).map_err(|_| StoreError::Corrupt("input"))?;

@@ -48,7 +48,7 @@ pub fn multi_line(text: &str, max: usize) -> Result<String, BadText> {
 #[must_use]
 pub fn sanitize(text: &str, max: usize) -> Option<String> {
     let text = bounded(joined(&cleaned(text)), usize::MAX).ok()?;
-    if text.chars().nth(max).is_none() {
+    if !is_longer_than(&text, max) {
         return Some(text);
     }
     let room = max.saturating_sub(1);
@@ -62,6 +62,12 @@ pub fn sanitize(text: &str, max: usize) -> Option<String> {
     let kept = if is_blank(&whole) { text.chars().take(room).collect() } else { whole };
     // A trailing joiner has no effect.
     Some(format!("{}…", joined(&cleaned(&kept))))
+}
+
+/// Returns whether a text has more than `max` code points, without counting all of a long text.
+#[must_use]
+pub fn is_longer_than(text: &str, max: usize) -> bool {
+    text.chars().nth(max).is_some()
 }
 
 /// Returns whether a text has no visible character.
@@ -99,7 +105,7 @@ fn bounded(text: String, max: usize) -> Result<String, BadText> {
     if is_blank(&text) {
         return Err(BadText::Empty);
     }
-    if text.chars().nth(max).is_some() {
+    if is_longer_than(&text, max) {
         return Err(BadText::TooLong { max });
     }
     Ok(text)

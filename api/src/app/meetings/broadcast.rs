@@ -21,6 +21,7 @@ use crate::{
         feed::EventKind,
         meeting::{MAX_BROADCASTS, MAX_TITLE_LENGTH, MeetingStep},
         policy,
+        text::is_longer_than,
         viewer::Viewer,
     },
     store::StoreError,
@@ -60,7 +61,7 @@ impl App {
         let key = idempotency_key(viewer.subject().unwrap_or_default(), "addBroadcast", key, &add)?;
         let address = without_invisible(&add.url);
         let address = address.trim();
-        if address.chars().nth(MAX_URL_LENGTH).is_some() {
+        if is_longer_than(address, MAX_URL_LENGTH) {
             return Err(Rejection::TooLong { field: "url", max: MAX_URL_LENGTH }.into());
         }
         let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());

@@ -26,7 +26,7 @@ use crate::{
         blocked_words::BlockedWords,
         comment::{MAX_BODY_LENGTH, delete, edit, first_state},
         normalization, policy,
-        text::{guess_language, sanitize},
+        text::{guess_language, is_longer_than, sanitize},
         viewer::{MAX_NAME_LENGTH, Viewer},
     },
     store::{StoreError, Tx},
@@ -171,7 +171,7 @@ fn validate_import(comments: &[ImportedComment], now: DateTime<Utc>) -> Result<(
     if comments.len() > MAX_COMMENTS {
         return Err(Rejection::Invalid { field: "comments", why: Invalid::TooMany { max: MAX_COMMENTS } });
     }
-    let is_invalid = |id: &str| id.is_empty() || id.chars().nth(MAX_ID_LENGTH).is_some() || id.contains('\0');
+    let is_invalid = |id: &str| id.is_empty() || is_longer_than(id, MAX_ID_LENGTH) || id.contains('\0');
     let (oldest, newest) = (now - MAX_AGE, now + MAX_CLOCK_SKEW);
     for (index, message) in comments.iter().enumerate() {
         let reject = |field, why| Err(Rejection::Invalid { field, why }.at_index("comments", index));

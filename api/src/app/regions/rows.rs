@@ -12,7 +12,10 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     app::regions::workbook::{self, BadWorkbook},
-    domain::characters::{is_direction_control, is_invisible},
+    domain::{
+        characters::{is_direction_control, is_invisible},
+        text::is_longer_than,
+    },
 };
 
 /// A row's number in the file and its cells.
@@ -275,7 +278,7 @@ fn name(published: &str, line: usize, code: KatoCode) -> Result<String, BadFile>
     if name.is_empty() {
         return Err(BadFile::NoName { line, code });
     }
-    if name.chars().nth(MAX_NAME_LENGTH).is_some() {
+    if is_longer_than(&name, MAX_NAME_LENGTH) {
         return Err(BadFile::LongName { line, code, max: MAX_NAME_LENGTH });
     }
     Ok(name)
