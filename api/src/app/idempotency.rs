@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    app::{CommandError, Rejection, rejection::Invalid},
+    app::{CommandError, Rejection, digest::sha256_hex, rejection::Invalid},
     domain::text::is_longer_than,
     store::{
         StoreError, Tx,
@@ -42,17 +41,13 @@ pub fn idempotency_key(
         return Err(Rejection::TooLong { field: "idempotencyKey", max: MAX_KEY_LENGTH }.into());
     }
     let input_json = serde_json::to_value(input).map_err(|_| StoreError::Corrupt("input"))?;
-    let digest = format!("{DIGEST_VERSION}:{}", hex_digest(&canonical_json(&input_json)));
-    let former_digest = hex_digest(&format!("{input:?}"));
+    let digest = format!("{DIGEST_VERSION}:{}", sha256_hex(&canonical_json(&input_json)));
+    let former_digest = sha256_hex(&format!("{input:?}"));
     Ok(Some(IdempotencyKey { subject: subject.to_owned(), operation, key: key.to_owned(), digest, former_digest }))
 }
 
 /// Version of the canonical form. Every change of that form must raise it.
 const DIGEST_VERSION: &str = "v2";
-
-fn hex_digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Serialises JSON in canonical form: sorted keys, no white space, no null members.
 ///
@@ -107,8 +102,8 @@ mod tests {
         }
         let made = |input: &Input| idempotency_key("ana", "postComment", Some("k"), input).unwrap().unwrap();
         let first = made(&Input { body: "Жол?", language: None });
-        assert_eq!(first.digest, format!("v2:{}", hex_digest(r#"{"body":"Жол?"}"#)));
-        assert_eq!(first.former_digest, hex_digest(r#"Input { body: "Жол?", language: None }"#));
+        assert_eq!(first.digest, format!("v2:{}", sha256_hex(r#"{"body":"Жол?"}"#)));
+        assert_eq!(first.former_digest, sha256_hex(r#"Input { body: "Жол?", language: None }"#));
         assert_ne!(first.digest, made(&Input { body: "Жол?", language: Some("KK") }).digest);
     }
 }

@@ -7,11 +7,11 @@ use std::{
 
 use chrono::{Days, NaiveDate};
 use entities::{enums::RegionKind, kato::KatoCode};
-use sha2::{Digest, Sha256};
 
 use crate::{
     app::{
         App,
+        digest::sha256_hex,
         regions::{
             BadFile, ImportReport, ImportWarning, Row,
             import_warnings::{ParsedUnit, check_row},
@@ -188,9 +188,5 @@ impl App {
 }
 
 fn digest(units: &[Unit]) -> String {
-    let mut hash = Sha256::new();
-    for unit in units {
-        hash.update(format!("{unit:?}\n").as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(&units.iter().map(|unit| format!("{unit:?}\n")).collect::<String>())
 }
