@@ -7,11 +7,7 @@ use entities::{
 };
 
 use crate::{
-    app::{
-        App, CommandError, Rejection,
-        meetings::{MeetingChange, check_step},
-        rejection::Invalid,
-    },
+    app::{App, CommandError, Rejection, meetings::check_step, rejection::Invalid},
     domain::{announcement, meeting::MeetingStep, meeting_events::ANNOUNCED, policy, viewer::Viewer},
     store::StoreError,
 };
@@ -39,10 +35,10 @@ impl App {
         channels.sort_unstable();
         channels.dedup();
         let stored = serde_json::to_string(&channels).map_err(|_| StoreError::Corrupt("list of channels"))?;
-        let (tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
-        let before = meeting.clone();
-        if !check_step(&meeting, announce.version, MeetingStep::Announce)? {
-            return Ok(meeting);
+        let mut locked = self.begin_with_meeting(&permit).await?;
+        let meeting = &mut locked.meeting;
+        if !check_step(meeting, announce.version, MeetingStep::Announce)? {
+            return Ok(locked.meeting);
         }
         // Checked only now, because a repeat of an announcement succeeds whatever its channels.
         if channels.is_empty() {
@@ -52,7 +48,7 @@ impl App {
         meeting.phase = MeetingPhase::Announced;
         meeting.announced_at = Some(now);
         meeting.date_announced_at = Some(now);
-        Ok(self.save(tx, MeetingChange { before, meeting }, ANNOUNCED, &allowed.person.subject).await?)
+        Ok(self.save(locked, ANNOUNCED).await?)
     }
 
     /// Returns whether the meeting's current date was announced in time (p. 3.4), or `None` before the announcement.

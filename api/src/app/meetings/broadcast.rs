@@ -10,10 +10,7 @@ use url::Url;
 
 use crate::{
     app::{
-        App, CommandError, Rejection,
-        idempotency::idempotency_key,
-        input::checked_text,
-        meetings::{MeetingChange, check_step},
+        App, CommandError, Rejection, idempotency::idempotency_key, input::checked_text, meetings::check_step,
         rejection::Invalid,
     },
     domain::{
@@ -73,11 +70,12 @@ impl App {
         let id = BroadcastId(self.ids.next(now));
         let tx = self.store.begin().await?;
         let repeat = tx.claim_idempotency_key(key.as_ref(), id.0, now).await?;
-        let (meeting, allowed) = self.lock_permitted(&tx, &permit).await?;
+        let locked = self.lock_permitted(tx, &permit).await?;
+        let (tx, meeting) = (&locked.tx, &locked.meeting);
         if repeat.is_some() {
-            return Ok(meeting);
+            return Ok(locked.meeting);
         }
-        check_step(&meeting, None, MeetingStep::AddBroadcast)?;
+        check_step(meeting, None, MeetingStep::AddBroadcast)?;
         let there = tx.broadcasts(meeting.id).await?.len();
         if there >= MAX_BROADCASTS {
             return Err(Rejection::Invalid { field: "meetingId", why: Invalid::TooMany { max: MAX_BROADCASTS } }.into());
@@ -94,8 +92,6 @@ impl App {
             ended_at: None,
         })
         .await?;
-        Ok(self
-            .save(tx, MeetingChange { before: meeting.clone(), meeting }, EventKind::CHANGED, &allowed.person.subject)
-            .await?)
+        Ok(self.save(locked, EventKind::CHANGED).await?)
     }
 }

@@ -3,11 +3,7 @@
 use entities::{enums::MeetingPhase, ids::MeetingId, meeting};
 
 use crate::{
-    app::{
-        App, CommandError,
-        input::checked_reason,
-        meetings::{MeetingChange, check_step},
-    },
+    app::{App, CommandError, input::checked_reason, meetings::check_step},
     domain::{
         meeting::{MAX_REASON_LENGTH, MeetingStep},
         meeting_events::CANCELLED,
@@ -35,13 +31,13 @@ impl App {
     pub async fn cancel_meeting(&self, viewer: &Viewer, cancel: Cancel) -> Result<meeting::Model, CommandError> {
         let permit = self.permit_meeting::<policy::CancelMeeting>(viewer, cancel.meeting).await?;
         let reason = checked_reason(Some(&cancel.reason), MAX_REASON_LENGTH)?;
-        let (tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
-        let before = meeting.clone();
-        if !check_step(&meeting, cancel.version, MeetingStep::Cancel)? {
-            return Ok(meeting);
+        let mut locked = self.begin_with_meeting(&permit).await?;
+        let meeting = &mut locked.meeting;
+        if !check_step(meeting, cancel.version, MeetingStep::Cancel)? {
+            return Ok(locked.meeting);
         }
         meeting.cancel_reason = Some(reason);
         meeting.phase = MeetingPhase::Cancelled;
-        Ok(self.save(tx, MeetingChange { before, meeting }, CANCELLED, &allowed.person.subject).await?)
+        Ok(self.save(locked, CANCELLED).await?)
     }
 }

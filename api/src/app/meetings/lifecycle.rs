@@ -10,7 +10,7 @@ use entities::{
 use crate::{
     app::{
         App, CommandError,
-        meetings::{MeetingChange, check_step, meeting_feed},
+        meetings::{check_step, meeting_feed},
         questions::comment_feed,
         time_split::to_segments,
     },
@@ -45,19 +45,18 @@ impl App {
     ) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RunMeeting>(viewer, id).await?;
-        let (mut tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
-        let before = meeting.clone();
-        if !check_step(&meeting, None, MeetingStep::Start)? {
-            return Ok(meeting);
+        let mut locked = self.begin_with_meeting(&permit).await?;
+        if !check_step(&locked.meeting, None, MeetingStep::Start)? {
+            return Ok(locked.meeting);
         }
-        self.switch_stage(&mut tx, &mut meeting, Some(stage), now).await?;
-        for mut broadcast in tx.broadcasts(id).await? {
+        self.switch_stage(&mut locked.tx, &mut locked.meeting, Some(stage), now).await?;
+        for mut broadcast in locked.tx.broadcasts(id).await? {
             broadcast.started_at = Some(now);
-            tx.save_broadcast(broadcast).await?;
+            locked.tx.save_broadcast(broadcast).await?;
         }
-        meeting.phase = MeetingPhase::Live;
-        meeting.started_at = Some(now);
-        Ok(self.save(tx, MeetingChange { before, meeting }, STARTED, &allowed.person.subject).await?)
+        locked.meeting.phase = MeetingPhase::Live;
+        locked.meeting.started_at = Some(now);
+        Ok(self.save(locked, STARTED).await?)
     }
 
     /// Switches a live meeting to a stage. The current stage again changes nothing, so two moderators may press at once.
@@ -74,14 +73,14 @@ impl App {
     ) -> Result<(meeting::Model, Vec<stage_segment::Model>), CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RunMeeting>(viewer, id).await?;
-        let (mut tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
-        let before = meeting.clone();
-        check_step(&meeting, None, MeetingStep::SetStage)?;
-        let StageSwitch { change, segments } = self.switch_stage(&mut tx, &mut meeting, Some(stage), now).await?;
+        let mut locked = self.begin_with_meeting(&permit).await?;
+        check_step(&locked.meeting, None, MeetingStep::SetStage)?;
+        let StageSwitch { change, segments } =
+            self.switch_stage(&mut locked.tx, &mut locked.meeting, Some(stage), now).await?;
         if change.is_none() {
-            return Ok((meeting, segments));
+            return Ok((locked.meeting, segments));
         }
-        Ok((self.save(tx, MeetingChange { before, meeting }, STAGE, &allowed.person.subject).await?, segments))
+        Ok((self.save(locked, STAGE).await?, segments))
     }
 
     /// Ends a live meeting.
@@ -91,19 +90,22 @@ impl App {
     pub async fn end_meeting(&self, viewer: &Viewer, id: MeetingId) -> Result<meeting::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RunMeeting>(viewer, id).await?;
-        let (mut tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
-        let before = meeting.clone();
-        if !check_step(&meeting, None, MeetingStep::End)? {
-            return Ok(meeting);
+        let mut locked = self.begin_with_meeting(&permit).await?;
+        if !check_step(&locked.meeting, None, MeetingStep::End)? {
+            return Ok(locked.meeting);
         }
-        let ended = self.switch_stage(&mut tx, &mut meeting, None, now).await?.change.map_or(now, |change| change.at);
-        for mut broadcast in tx.broadcasts(id).await? {
+        let ended = self
+            .switch_stage(&mut locked.tx, &mut locked.meeting, None, now)
+            .await?
+            .change
+            .map_or(now, |change| change.at);
+        for mut broadcast in locked.tx.broadcasts(id).await? {
             broadcast.ended_at = Some(ended);
-            tx.save_broadcast(broadcast).await?;
+            locked.tx.save_broadcast(broadcast).await?;
         }
-        meeting.phase = MeetingPhase::Ended;
-        meeting.ended_at = Some(ended);
-        Ok(self.save(tx, MeetingChange { before, meeting }, ENDED, &allowed.person.subject).await?)
+        locked.meeting.phase = MeetingPhase::Ended;
+        locked.meeting.ended_at = Some(ended);
+        Ok(self.save(locked, ENDED).await?)
     }
 
     /// Ends the running stage and starts another at the same moment.

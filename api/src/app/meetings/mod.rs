@@ -75,12 +75,6 @@ pub(in crate::app) fn meeting_event(id: MeetingId, kind: EventKind, actor: Optio
     }
 }
 
-/// A meeting as it was locked and as it will be saved.
-pub(in crate::app) struct MeetingChange {
-    pub(in crate::app) before: meeting::Model,
-    pub(in crate::app) meeting: meeting::Model,
-}
-
 /// Proof that a viewer may do `A` with a meeting, from a read without a lock.
 ///
 /// Transactions on a meeting can only be started with a permit.
@@ -89,6 +83,16 @@ pub(in crate::app) struct MeetingPermit<'v, A> {
     pub(in crate::app) meeting: meeting::Model,
     viewer: &'v Viewer,
     action: PhantomData<A>,
+}
+
+/// A transaction that holds the lock of a meeting.
+pub(in crate::app) struct LockedMeeting<'v, A> {
+    pub(in crate::app) tx: Tx,
+    /// The meeting as read under the lock.
+    pub(in crate::app) before: meeting::Model,
+    /// The meeting to save.
+    pub(in crate::app) meeting: meeting::Model,
+    pub(in crate::app) allowed: Allowed<'v, A>,
 }
 
 impl App {
@@ -113,35 +117,32 @@ impl App {
     pub(in crate::app) async fn begin_with_meeting<'v, A: Action>(
         &self,
         permit: &MeetingPermit<'v, A>,
-    ) -> Result<(Tx, meeting::Model, Allowed<'v, A>), CommandError> {
+    ) -> Result<LockedMeeting<'v, A>, CommandError> {
         let tx = self.store.begin().await?;
-        let (meeting, allowed) = self.lock_permitted(&tx, permit).await?;
-        Ok((tx, meeting, allowed))
+        self.lock_permitted(tx, permit).await
     }
 
     /// Locks the permit's meeting and authorises again, because the meeting may have changed.
     pub(in crate::app) async fn lock_permitted<'v, A: Action>(
         &self,
-        tx: &Tx,
+        tx: Tx,
         permit: &MeetingPermit<'v, A>,
-    ) -> Result<(meeting::Model, Allowed<'v, A>), CommandError> {
-        self.remember_staff(tx, permit.viewer, &self.host_scope_of(&permit.meeting)?).await?;
+    ) -> Result<LockedMeeting<'v, A>, CommandError> {
+        self.remember_staff(&tx, permit.viewer, &self.host_scope_of(&permit.meeting)?).await?;
         let meeting = tx.lock_meeting(permit.meeting.id).await?.ok_or(Rejection::NotFound { field: "meetingId" })?;
         let allowed = authorize::<A>(permit.viewer, &self.host_scope_of(&meeting)?)?;
-        Ok((meeting, allowed))
+        Ok(LockedMeeting { tx, before: meeting.clone(), meeting, allowed })
     }
 
     /// Saves a changed meeting with its event, and commits.
-    pub(in crate::app) async fn save(
+    pub(in crate::app) async fn save<A>(
         &self,
-        mut tx: Tx,
-        MeetingChange { before, mut meeting }: MeetingChange,
+        LockedMeeting { mut tx, before, mut meeting, allowed }: LockedMeeting<'_, A>,
         kind: EventKind,
-        actor: &str,
     ) -> Result<meeting::Model, StoreError> {
         meeting.version += 1;
         tx.save_meeting(&before, &meeting).await?;
-        let event = meeting_event(meeting.id, kind, Some(actor));
+        let event = meeting_event(meeting.id, kind, Some(&allowed.person.subject));
         tx.record(meeting_feed(), self.now(), &[event]).await?;
         self.commit(tx).await?;
         Ok(meeting)

@@ -6,7 +6,7 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         input::{check_range, text_rejection},
-        meetings::{MeetingChange, check_step},
+        meetings::check_step,
         rejection::Invalid,
     },
     domain::{
@@ -49,22 +49,22 @@ impl App {
             check_range("slowModeSeconds", seconds, 0, MAX_SLOW_MODE_SECONDS)?;
         }
         let blocked_words = set.blocked_words.as_deref().map(checked).transpose()?;
-        let (tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
-        check_step(&meeting, set.version, MeetingStep::SetModeration)?;
-        let words = tx.blocked_words(meeting.id).await?;
-        meeting.blocked_words = Some(words);
-        let before = meeting.clone();
+        let mut locked = self.begin_with_meeting(&permit).await?;
+        check_step(&locked.meeting, set.version, MeetingStep::SetModeration)?;
+        let words = Some(locked.tx.blocked_words(locked.meeting.id).await?);
+        locked.before.blocked_words.clone_from(&words);
+        let (before, meeting) = (&locked.before, &mut locked.meeting);
         meeting.moderation = set.mode.unwrap_or(meeting.moderation);
         meeting.slow_mode_seconds = set.slow_mode_seconds.unwrap_or(meeting.slow_mode_seconds);
         meeting.accepting_comments = set.accepting_comments.unwrap_or(meeting.accepting_comments);
-        meeting.blocked_words = blocked_words.or(meeting.blocked_words);
-        if meeting == before {
-            return Ok(meeting);
+        meeting.blocked_words = blocked_words.or(words);
+        if *meeting == *before {
+            return Ok(locked.meeting);
         }
         if let Some(words) = meeting.blocked_words.as_ref().filter(|_| meeting.blocked_words != before.blocked_words) {
-            tx.save_blocked_words(meeting.id, words).await?;
+            locked.tx.save_blocked_words(meeting.id, words).await?;
         }
-        Ok(self.save(tx, MeetingChange { before, meeting }, EventKind::CHANGED, &allowed.person.subject).await?)
+        Ok(self.save(locked, EventKind::CHANGED).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     app::{
         App, CommandError,
         input::{check_range, checked_reason},
-        meetings::{MeetingChange, check_planned_start, check_step},
+        meetings::{check_planned_start, check_step},
     },
     domain::{
         meeting::{MAX_PLANNED_MINUTES, MAX_REASON_LENGTH, MIN_PLANNED_MINUTES, MeetingStep, date_announced_at},
@@ -41,9 +41,9 @@ impl App {
         let now = self.now();
         let permit = self.permit_meeting::<policy::RescheduleMeeting>(viewer, to.meeting).await?;
         let reason = checked_reason(Some(&to.reason), MAX_REASON_LENGTH)?;
-        let (tx, mut meeting, allowed) = self.begin_with_meeting(&permit).await?;
-        let before = meeting.clone();
-        check_step(&meeting, to.version, MeetingStep::Reschedule)?;
+        let mut locked = self.begin_with_meeting(&permit).await?;
+        let meeting = &mut locked.meeting;
+        check_step(meeting, to.version, MeetingStep::Reschedule)?;
         if let Some(minutes) = to.planned_minutes {
             check_range("plannedMinutes", minutes, MIN_PLANNED_MINUTES, MAX_PLANNED_MINUTES)?;
             meeting.planned_minutes = minutes;
@@ -53,6 +53,6 @@ impl App {
         meeting.date_announced_at =
             date_announced_at(meeting.date_announced_at, meeting.planned_start, to.planned_start, now);
         meeting.planned_start = to.planned_start;
-        Ok(self.save(tx, MeetingChange { before, meeting }, RESCHEDULED, &allowed.person.subject).await?)
+        Ok(self.save(locked, RESCHEDULED).await?)
     }
 }

@@ -13,6 +13,7 @@ use entities::{
 use crate::{
     app::{
         App, CommandError, Rejection,
+        meetings::LockedMeeting,
         normalization::NormalizedComment,
         notifications::record_notifications,
         questions::{
@@ -125,7 +126,7 @@ impl App {
             return Err(CommandError::Forbidden);
         }
         validate_import(&import.comments, now)?;
-        let (mut tx, meeting, allowed) = self.begin_with_meeting(&permit).await?;
+        let LockedMeeting { mut tx, meeting, allowed, .. } = self.begin_with_meeting(&permit).await?;
         // Platforms deliver the last comments of a broadcast after its end.
         if let Some(rejection) = not_live_rejection(&meeting).filter(|_| meeting.phase != MeetingPhase::Ended) {
             return Err(rejection.into());
