@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_how_long_to_wait_and_lets_go_on_then() {
+    fn tells_how_long_to_wait_and_accepts_after_that() {
         let limits = RateLimits { person: NonZeroU32::new(60), address: NonZeroU32::new(100), ..RateLimits::default() };
         let (limiter, clock) = limiter(limits);
         let ana = requester("ana", "2001:db8::1");
@@ -261,14 +261,14 @@ mod tests {
             assert!(limiter.count(POST, 1, ana).is_ok());
         }
         assert_eq!(wait_ms(limiter.count(POST, 1, ana)), Some((LimitScope::Person, 1000)));
-        assert!(limiter.count(MutationKind::Vote, 1, ana).is_ok(), "votes are counted for themselves");
-        assert!(limiter.count(MutationKind::Other, 1, ana).is_ok(), "and so is the rest");
+        assert!(limiter.count(MutationKind::Vote, 1, ana).is_ok(), "votes are counted separately");
+        assert!(limiter.count(MutationKind::Other, 1, ana).is_ok(), "and so are other mutations");
         clock.advance(TimeDelta::milliseconds(999));
         assert_eq!(wait_ms(limiter.count(POST, 1, ana)), Some((LimitScope::Person, 1)));
         clock.advance(TimeDelta::milliseconds(1));
         assert!(limiter.count(POST, 1, ana).is_ok());
         let others = (0..60).map(|n| limiter.count(POST, 1, requester(&format!("guest {n}"), "2001:db8::2")));
-        assert_eq!(others.filter(Result::is_ok).count(), 40, "the network is counted too");
+        assert_eq!(others.filter(Result::is_ok).count(), 40, "the network is limited too");
         clock.advance(TimeDelta::minutes(2));
         limiter.evict_idle();
         assert_eq!(limiter.person.limiter.as_ref().unwrap().len(), 0);
@@ -283,16 +283,16 @@ mod tests {
         };
         let (limiter, clock) = limiter(limits);
         let (ana, ben) = (requester("ana", "192.0.2.1"), requester("ben", "::ffff:192.0.2.1"));
-        assert_eq!(limiter.charge(601, 0, ana), Err(LimitReached::Never), "it would be too much at any time");
+        assert_eq!(limiter.charge(601, 0, ana), Err(LimitReached::Never), "it exceeds the largest burst");
         assert!(limiter.charge(600, 0, ana).is_ok());
         assert_eq!(wait_ms(limiter.charge(20, 0, ana)), Some((LimitScope::Person, 2000)));
         let again = limiter.charge(20, 10, ana);
-        assert_eq!(wait_ms(again), Some((LimitScope::Person, 3000)), "the reading is to be paid again");
+        assert_eq!(wait_ms(again), Some((LimitScope::Person, 3000)), "a retry pays for reading again");
         assert!(limiter.charge(400, 0, ben).is_ok());
         assert_eq!(
             wait_ms(limiter.charge(100, 0, ben)),
             Some((LimitScope::Address, 6000)),
-            "mapped addresses are the same"
+            "mapped addresses are equal"
         );
         assert!(limiter.charge(600, 0, requester("cyd", "192.0.2.2")).is_ok());
         clock.advance(TimeDelta::minutes(2));

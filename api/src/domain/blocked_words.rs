@@ -207,7 +207,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_unseen_hides_a_word(at in 0..5_usize, unseen in prop::sample::select(vec!['\u{200b}', '\u{ad}', '\u{301}', '\u{feff}', '\u{200d}'])) {
+        fn invisible_characters_do_not_hide_a_word(at in 0..5_usize, unseen in prop::sample::select(vec!['\u{200b}', '\u{ad}', '\u{301}', '\u{feff}', '\u{200d}'])) {
             let mut letters: Vec<char> = "слово".chars().collect();
             letters.insert(at + 1, unseen);
             let dressed: String = letters.into_iter().collect();

@@ -198,7 +198,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_accepted_again_as_it_is(text in prop_oneof![awkward(), any::<String>()]) {
+        fn validation_is_idempotent(text in prop_oneof![awkward(), any::<String>()]) {
             if let Ok(accepted) = single_line(&text, 40) {
                 prop_assert_eq!(single_line(&accepted, 40), Ok(accepted.clone()));
                 prop_assert!(accepted.chars().count() <= 40);

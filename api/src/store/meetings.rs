@@ -189,8 +189,8 @@ impl Store {
                     Expr::col((mutes, muted_author::Column::AuthorKey)).is_in(authors.clone()).into_condition()
                 }
             });
-        type Row = (MeetingPhase, DateTime<Utc>, bool, Option<String>, Option<DateTime<Utc>>);
-        let rows: Vec<Row> = meeting::Entity::find()
+        type StateRow = (MeetingPhase, DateTime<Utc>, bool, Option<String>, Option<DateTime<Utc>>);
+        let rows: Vec<StateRow> = meeting::Entity::find()
             .select_only()
             .columns([Column::Phase, Column::PlannedStart, Column::AcceptingComments])
             .columns([muted_author::Column::AuthorKey, muted_author::Column::Until])

@@ -1,4 +1,4 @@
-//! Rules of the normalisation, and what must hold for any text.
+//! Rules and invariants of the normalisation.
 
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn blocked(text: &str) -> String {
 const LEVELS: [Level; 3] = [Level::Search, Level::Duplicates, Level::BlockedWords];
 
 #[test]
-fn a_name_is_one_however_it_is_typed() {
+fn spellings_of_a_name_are_equal() {
     for (one, other) in [
         ("Қарағанды облысы", "КАРАГАНДЫ  ОБЛЫСЫ"),
         ("село Берёзовка", "село бере\u{308}зовка"),
@@ -44,7 +44,7 @@ fn a_name_is_one_however_it_is_typed() {
 }
 
 #[test]
-fn letters_stay_letters() {
+fn distinct_letters_stay_distinct() {
     assert_eq!(search("Йод"), "йод");
     assert_eq!(search("и\u{306}од"), "йод");
     assert_ne!(search("йод"), search("иод"));
@@ -57,7 +57,7 @@ fn letters_stay_letters() {
 }
 
 #[test]
-fn a_search_without_words_asks_for_its_signs() {
+fn a_search_without_words_finds_signs() {
     assert_eq!(terms("Үлкен-Өзен, ҮЛКЕН"), ["улкен", "озен"]);
     assert_eq!(terms("100%"), ["100"]);
     assert_eq!(terms("%_%"), ["%", "_"]);
@@ -67,18 +67,18 @@ fn a_search_without_words_asks_for_its_signs() {
 }
 
 #[test]
-fn a_search_has_an_end() {
+fn a_search_is_bounded() {
     let different = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
     let found = |text: &str| search_terms(text).map(|terms| terms.len());
     assert_eq!(found(&different(MAX_SEARCH_TERMS)), Some(MAX_SEARCH_TERMS));
     assert_eq!(found(&different(MAX_SEARCH_TERMS + 1)), None);
-    assert_eq!(search_terms(&"Су ".repeat(40)), Some(vec!["су".to_owned()]), "the same word is one");
-    assert_eq!(found(&"ә\u{200b}".repeat(MAX_SEARCH_LENGTH)), Some(1), "what nobody sees is not counted");
+    assert_eq!(search_terms(&"Су ".repeat(40)), Some(vec!["су".to_owned()]), "repeated words count once");
+    assert_eq!(found(&"ә\u{200b}".repeat(MAX_SEARCH_LENGTH)), Some(1), "invisible characters do not count");
     assert_eq!(found(&"ә".repeat(MAX_SEARCH_LENGTH + 1)), None);
 }
 
 #[test]
-fn the_same_said_again_is_a_duplicate() {
+fn repeated_texts_are_duplicates() {
     for again in
         ["ЖОЛ  қашан жөнделеді", "Жол, қашан жөнделеді?!", "жол кашан жонделеди?", "«Жoл» қа\u{200b}шан — жөнделеді…"]
     {
@@ -100,7 +100,7 @@ fn blocked_words_keep_kazakh_letters_and_signs() {
     assert_eq!(blocked("1\u{fe0f}\u{20e3} 👨\u{200d}👩 ℹ\u{fe0f}"), "1\u{20e3} 👨\u{200d}👩 ℹ");
 }
 
-/// Characters that some step is about, among ordinary ones.
+/// Characters that some step treats specially, among ordinary ones.
 fn awkward() -> impl Strategy<Value = String> {
     let special = "аАaAхХxXhHнНһҺіІiIıİӏйЙиИёЁеEқҚkКәəӘƏөɵұүңғdDжЖ0346²½№™ℹⒶⓂßẞſςΣμηабвσЌўїј\u{300}\u{306}\u{308}\u{307}\u{323}\u{338}\u{345}\
                    \u{20e3}\u{200b}\u{200d}\u{ad}\u{202e}\u{fe0f}\u{93f}\u{3099}क한ガ👍👨\u{1f3fd} \n.,+#%'-";
@@ -113,7 +113,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
-    fn to_normalise_again_changes_nothing(text in awkward()) {
+    fn normalisation_is_idempotent(text in awkward()) {
         for level in LEVELS {
             let once = normalize(&text, level);
             prop_assert_eq!(&normalize(&once, level), &once, "{:?}", level);
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn composition_changes_nothing(text in awkward()) {
+    fn unicode_composition_does_not_matter(text in awkward()) {
         let (composed, decomposed): (String, String) = (text.nfc().collect(), text.nfd().collect());
         for level in LEVELS {
             prop_assert_eq!(normalize(&composed, level), normalize(&decomposed, level), "{:?}", level);
@@ -129,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn what_nobody_sees_changes_nothing(
+    fn invisible_characters_do_not_matter(
         word in "[а-яёәғқңөұүһі]{2,8}", at in 1..2_usize,
         unseen in prop::sample::select(vec!['\u{200b}', '\u{ad}', '\u{301}', '\u{feff}', '\u{200d}', '\u{202e}', '\u{fe0f}', '\u{7}'])
     ) {
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn every_term_of_a_text_stands_in_it(text in awkward()) {
+    fn a_text_contains_all_of_its_terms(text in awkward()) {
         let stored = format!(" {} ", normalize_for_search(&text));
         for term in terms(&text) {
             prop_assert!(!term.is_empty() && stored.contains(&format!(" {term} ")), "{:?} in {:?}", term, stored);
