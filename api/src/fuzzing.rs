@@ -1,7 +1,6 @@
-//! The door for the fuzz targets (`fuzz/`), one function each. Not of the product: it is there only where `cargo fuzz` builds, and in
-//! tests, which put every input that is kept through its target once more.
+//! Entry points of the fuzz targets (`fuzz/`). Compiled only for `cargo fuzz`, and for tests, which replay the corpus.
 //!
-//! A function takes any bytes, fails by a panic where something does not hold that must, and else tells whether the input was good.
+//! Each function takes any bytes and panics if a property does not hold. It returns whether the input was valid.
 
 pub use crate::{
     app::regions::fuzzing::regions,
@@ -16,48 +15,48 @@ mod tests {
 
     use super::*;
 
-    fn kept(target: &str) -> Vec<PathBuf> {
+    fn corpus(target: &str) -> Vec<PathBuf> {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
         let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files
     }
 
-    /// Puts every kept input through its target. Those whose name begins so must be good, or must be refused.
+    /// Replays the corpus of a target. Inputs named `good-…` must be accepted, those named `bad-…` rejected.
     fn replay(target: &str, run: fn(&[u8]) -> bool) {
         let (mut good, mut bad) = (0, 0);
-        for file in kept(target) {
+        for file in corpus(target) {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
             let is_good = run(&std::fs::read(&file).unwrap());
-            assert!(!name.starts_with("good-") || is_good, "{target}/{name} was refused");
-            assert!(!name.starts_with("bad-") || !is_good, "{target}/{name} was let through");
+            assert!(!name.starts_with("good-") || is_good, "{target}/{name} was rejected");
+            assert!(!name.starts_with("bad-") || !is_good, "{target}/{name} was accepted");
             *(if is_good { &mut good } else { &mut bad }) += 1;
         }
-        assert!(good >= 5 && bad >= 5, "{target}: {good} good ones and {bad} bad ones show too little");
+        assert!(good >= 5 && bad >= 5, "{target}: {good} good and {bad} bad inputs are too few");
     }
 
     #[test]
-    fn kept_queries_are_held_to_the_limits() {
+    fn replays_queries() {
         replay("query", query);
     }
 
     #[test]
-    fn kept_talks_are_held_to_the_protocol() {
+    fn replays_frames() {
         replay("frames", frames);
     }
 
     #[test]
-    fn kept_tokens_are_known_only_where_they_are_signed() {
+    fn replays_tokens() {
         replay("token", token);
     }
 
     #[test]
-    fn kept_region_files_are_trees_or_refused() {
+    fn replays_regions() {
         replay("regions", regions);
     }
 
     #[test]
-    fn kept_identities_have_one_form() {
+    fn replays_identities() {
         replay("identity", identity);
     }
 }

@@ -1,6 +1,6 @@
 //! Kezdesu: meetings of akims with the population, as a GraphQL subgraph with live streams.
 //!
-//! The rooms and the arrows between them are described in `docs/architecture.md` and held by `tests/it/architecture.rs`.
+//! `docs/architecture.md` describes the modules; `tests/it/architecture.rs` enforces which may import which.
 
 pub mod app;
 pub mod auth;
