@@ -67,7 +67,7 @@ fn is_subscription_multipart(range: &str) -> bool {
 
 /// Middleware: removes zstd from `Accept-Encoding` if the client also accepts br or gzip. Some Node.js
 /// libraries offer zstd on versions that cannot decode it.
-pub(in crate::http) async fn drop_zstd_fallback(mut request: Request) -> Request {
+pub(in crate::http) async fn drop_zstd(mut request: Request) -> Request {
     let named = request.headers().get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let encodings = without_zstd(&named.collect::<Vec<_>>().join(","));
     if let Some(value) = encodings.and_then(|value| HeaderValue::try_from(value).ok()) {

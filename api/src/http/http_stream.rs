@@ -52,7 +52,7 @@ pub(in crate::http) enum StreamFraming {
 }
 
 impl StreamFraming {
-    const fn form(self) -> ResponseFormat {
+    const fn response_format(self) -> ResponseFormat {
         match self {
             Self::Sse => ResponseFormat::EventStream,
             Self::Multipart => ResponseFormat::Multipart,
@@ -168,7 +168,7 @@ pub(in crate::http) fn stream(state: &HttpState, stream_request: StreamRequest, 
 fn stream_response(framing: StreamFraming, body: Body) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.form().content_type()));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.response_format().content_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Proxies such as nginx buffer responses unless told not to.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));

@@ -66,7 +66,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/graphql/schema", get(pages::schema))
         .layer(limit)
         .layer(compression())
-        .layer(map_request(content_negotiation::drop_zstd_fallback));
+        .layer(map_request(content_negotiation::drop_zstd));
     let router = router
         .layer(from_fn_with_state(Arc::clone(&state), connection_limits::limit_forwarded_connections))
         .layer(from_fn_with_state(Arc::clone(&state), origin::require_allowed_host));

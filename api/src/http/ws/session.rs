@@ -278,7 +278,7 @@ impl Session {
 
     fn error(&self, id: &str, error: SubscribeError) -> String {
         let language = self.caller.language;
-        let (code, words) = match error {
+        let (code, message) = match error {
             SubscribeError::Invalid(bad) => (bad.code(), bad.message(language)),
             SubscribeError::NotListed => ("FORBIDDEN", text::message(language, "error-not-listed", &[])),
             SubscribeError::TooManyOperations => ("COST_EXCEEDED", text::message(language, "error-cost-exceeded", &[])),
@@ -286,7 +286,7 @@ impl Session {
         let viewer = access_log::viewer_kind(&self.caller.viewer);
         let entry = AccessLogEntry { transport: TRANSPORT, operation: None, name: None, viewer, code };
         access_log::log_request(&entry, &self.http, self.http.clock.now());
-        let mut error = ServerError::new(words, None);
+        let mut error = ServerError::new(message, None);
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", code);
         error.extensions = Some(extensions);
