@@ -48,7 +48,8 @@ on_both_engines! {
         // The embedded engine has a single writer.
         let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();
-        let (anonymous, connector, oversight) = (env.anonymous(), env.connector("711110000"), env.person("Oversight", &["ADMINISTRATION"], None));
+        let (anonymous, connector, oversight) =
+            (env.anonymous(), env.connector("711110000"), env.person("Oversight", &["ADMINISTRATION"], None));
         for (name, input) in mutations(&meeting, &comment, &broadcast) {
             assert_eq!(code(&anonymous, name, &input).await, "UNAUTHENTICATED", "{name}");
             for actor in [&connector, &oversight] {
@@ -57,7 +58,8 @@ on_both_engines! {
         }
         // Missing and forbidden objects look alike, without waiting.
         for name in ["voteComment", "withdrawComment"] {
-            let missing = env.citizen("Ben").mutate(name, json!({ "commentId": "cmt_00000000000000000000000000" })).await;
+            let missing =
+                env.citizen("Ben").mutate(name, json!({ "commentId": "cmt_00000000000000000000000000" })).await;
             assert_eq!(refusal(&missing), "NOT_FOUND");
         }
         drop(held);
@@ -80,7 +82,11 @@ on_both_engines! {
         let nowhere = json!({ "meetingId": "mtg_00000000000000000000000000", "body": "Су?" });
         assert_eq!(refusal(&ana.mutate("postComment", nowhere).await), "NOT_FOUND");
         drop(held);
-        assert_eq!(post(&ana, "Жол?", Some("k")).await["comment"]["id"], first["id"], "a completed command is returned by its key");
+        assert_eq!(
+            post(&ana, "Жол?", Some("k")).await["comment"]["id"],
+            first["id"],
+            "a completed command is returned by its key"
+        );
         staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
         let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();

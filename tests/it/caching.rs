@@ -99,7 +99,10 @@ on_both_engines! {
         let ask = |method: Method| web().request(method, format!("http://{}/graphql/schema", env.host(0)));
         let whole = ask(Method::GET).send().await.unwrap();
         let [control, tag, vary] = kept_by(&whole);
-        assert_eq!((control, vary), (vec!["max-age=300".to_owned(), "public".to_owned()], vec!["accept-encoding".to_owned()]));
+        assert_eq!(
+            (control, vary),
+            (vec!["max-age=300".to_owned(), "public".to_owned()], vec!["accept-encoding".to_owned()])
+        );
         assert_eq!(tag.len(), 1);
         let tag = header(&whole, "etag").to_owned();
         for encoding in ["identity", "gzip"] {

@@ -20,7 +20,12 @@ on_both_engines! {
         };
         let import = async |actor: &Actor, broadcast: &str| {
             let comments = json!([{ "externalId": "1", "authorName": "Марат", "body": "Су", "postedAt": env.now() }]);
-            let answer = actor.try_mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+            let answer = actor
+                .try_mutate(
+                    "importComments",
+                    json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments }),
+                )
+                .await;
             answer["errors"][0]["extensions"]["code"].as_str().map(str::to_owned)
         };
         for (claims, may) in [
@@ -36,9 +41,17 @@ on_both_engines! {
                 assert_eq!(import(&actor, broadcast).await, expected, "{claims} {broadcast}");
             }
         }
-        for claims in [json!({ "platform": "ICQ" }), json!({ "broadcast": "mtg_00000000000000000000000000" }), json!({ "broadcast": 1 })] {
+        for claims in [
+            json!({ "platform": "ICQ" }),
+            json!({ "broadcast": "mtg_00000000000000000000000000" }),
+            json!({ "broadcast": 1 }),
+        ] {
             let actor = connector(claims.clone());
-            assert_eq!(import(&actor, &broadcasts[0]).await.as_deref(), Some("UNAUTHENTICATED"), "{claims}: an invalid grant must not mean no restriction");
+            assert_eq!(
+                import(&actor, &broadcasts[0]).await.as_deref(),
+                Some("UNAUTHENTICATED"),
+                "{claims}: an invalid grant must not mean no restriction"
+            );
         }
     }
 }

@@ -55,7 +55,8 @@ on_both_engines! {
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
         let broadcast = staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0].clone();
         let anonymous = env.anonymous();
-        let region = anonymous.query("query($c: KatoCode!) { region(code: $c) { id name } }", json!({ "c": HOST })).await;
+        let region =
+            anonymous.query("query($c: KatoCode!) { region(code: $c) { id name } }", json!({ "c": HOST })).await;
         let of = json!([
             { "__typename": "Region", "code": HOST },
             { "__typename": "Region", "id": region["region"]["id"] },
@@ -109,7 +110,8 @@ on_both_engines! {
             for (of, cost) in [(&by_code, 0), (&by_id, 0), (&meetings, 1), (&comments, 1)] {
                 assert_eq!(statements(&env, &viewer, ENTITIES, of).await, cost, "{}", of[0]);
             }
-            let mixed: Vec<_> = [&by_code, &by_id, &meetings, &comments].iter().flat_map(|of| of[..50].to_vec()).collect();
+            let mixed: Vec<_> =
+                [&by_code, &by_id, &meetings, &comments].iter().flat_map(|of| of[..50].to_vec()).collect();
             assert_eq!(statements(&env, &viewer, ENTITIES, &mixed).await, 2);
             // Broadcasts and stages; the meeting, its stages, and the votes of whoever can have voted.
             for (of, cost) in [(&meetings, 1 + 2), (&comments, 1 + 2 + u64::from(viewer.token.is_some()))] {
@@ -130,8 +132,13 @@ on_both_engines! {
         let much = "query($of: [_Any!]!) { _entities(representations: $of) { ... on Region { children(first: 100) { nodes { code } } } } }";
         assert_eq!(anonymous.error(much, json!({ "of": many[..100] })).await, "COST_EXCEEDED");
         assert_eq!(anonymous.query(much, json!({ "of": many[..10] })).await["_entities"].as_array().unwrap().len(), 10);
-        let spread = "query($of: [_Any!]!) { ...f ...f } fragment f on Query { _entities(representations: $of) { __typename } }";
-        assert_eq!(anonymous.error(spread, json!({ "of": many[..101] })).await, "COST_EXCEEDED", "each fragment spread counts");
+        let spread =
+            "query($of: [_Any!]!) { ...f ...f } fragment f on Query { _entities(representations: $of) { __typename } }";
+        assert_eq!(
+            anonymous.error(spread, json!({ "of": many[..101] })).await,
+            "COST_EXCEEDED",
+            "each fragment spread counts"
+        );
         // Default values and literals count as well.
         let text = format!("[{}]", vec!["{ __typename: \"Region\", code: \"751110000\" }"; 201].join(" "));
         for query in [

@@ -114,77 +114,75 @@ async fn import(env: &TestEnv, staff: &Actor, meeting: &str, count: usize) {
 }
 
 on_both_engines! {
-async fn resumes_exactly_once_after_a_cut_at_any_byte(env) {
-    const CUTS: usize = 200;
-    const EVENTS: usize = 500;
-    let staff = env.akimat(HOST);
-    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-    import(&env, &staff, &meeting, EVENTS).await;
-    let wire = TcpProxy::to(&env.host(0)).await;
-    let (mut keeps, mut forgets, mut control, mut broken) = (Follower::default(), Follower::default(), Ok(()), 0);
-    for cut in 0..CUTS {
-        // From the middle of the handshake to a few events later.
-        wire.limit_new_connections(100 + cut * 6);
-        let Some(mut live) = begin(&wire.host(), &meeting, keeps.last).await else { continue };
+    async fn resumes_exactly_once_after_a_cut_at_any_byte(env) {
+        const CUTS: usize = 200;
+        const EVENTS: usize = 500;
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        import(&env, &staff, &meeting, EVENTS).await;
+        let wire = TcpProxy::to(&env.host(0)).await;
+        let (mut keeps, mut forgets, mut control, mut broken) = (Follower::default(), Follower::default(), Ok(()), 0);
+        for cut in 0..CUTS {
+            // From the middle of the handshake to a few events later.
+            wire.limit_new_connections(100 + cut * 6);
+            let Some(mut live) = begin(&wire.host(), &meeting, keeps.last).await else { continue };
+            while keeps.bodies.len() < EVENTS {
+                let Some(event) = live.try_next().await else {
+                    broken += 1;
+                    break;
+                };
+                keeps.take(&event).expect("every event exactly once");
+                // Control: a client that forgets its position now and then.
+                control = control.and_then(|()| forgets.take(&event));
+            }
+            forgets.last = if cut % 50 == 49 { 0 } else { forgets.last };
+        }
+        assert!(broken > CUTS / 3, "many connections broke after they started: {broken}");
+        let mut live = begin(&env.host(0), &meeting, keeps.last).await.expect("a complete connection");
         while keeps.bodies.len() < EVENTS {
-            let Some(event) = live.try_next().await else {
-                broken += 1;
-                break;
-            };
-            keeps.take(&event).expect("every event exactly once");
-            // Control: a client that forgets its position now and then.
-            control = control.and_then(|()| forgets.take(&event));
+            keeps.take(&live.next().await).expect("every event exactly once");
         }
-        forgets.last = if cut % 50 == 49 { 0 } else { forgets.last };
+        let bodies: Vec<_> = (0..EVENTS).map(|n| format!("Су {n}")).collect();
+        assert_eq!(keeps.bodies, bodies, "every event once and in order");
+        assert!(control.is_err(), "the control must detect a lost position");
     }
-    assert!(broken > CUTS / 3, "many connections broke after they started: {broken}");
-    let mut live = begin(&env.host(0), &meeting, keeps.last).await.expect("a complete connection");
-    while keeps.bodies.len() < EVENTS {
-        keeps.take(&live.next().await).expect("every event exactly once");
-    }
-    let bodies: Vec<_> = (0..EVENTS).map(|n| format!("Су {n}")).collect();
-    assert_eq!(keeps.bodies, bodies, "every event once and in order");
-    assert!(control.is_err(), "the control must detect a lost position");
-}
 
-async fn busy_streams_do_not_starve_other_operations(env) {
-    const BUSY: usize = 8;
-    const ASKED: usize = 60;
-    let staff = env.akimat(HOST);
-    let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-    import(&env, &staff, &meeting, 500).await;
-    let mut socket = env.anonymous().socket().await;
-    let subscribe = |id: &str, query: &str| {
-        json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": { "id": meeting, "after": 0 } } })
-    };
-    // Endless replays: each one that finishes starts again.
-    for busy in 0..BUSY {
-        socket.send(&subscribe(&format!("busy-{busy}"), QUERY)).await;
-    }
-    let (mut replayed, mut in_time, mut begun) = (0_usize, 0, BUSY);
-    for asked in 0..ASKED {
-        let id = format!("ask-{asked}");
-        socket.send(&subscribe(&id, "{ __typename }")).await;
-        let began = std::time::Instant::now();
-        loop {
-            let message = socket.receive().await;
-            if message["id"] == id && message["type"] == "complete" {
-                break;
-            }
-            let seq = message["payload"]["data"]["comments"]["seq"].as_i64();
-            if seq.is_some() {
-                replayed += 1;
-            }
-            if seq == Some(500) {
-                let busy = message["id"].as_str().expect("an id").to_owned();
-                socket.send(&json!({ "id": busy, "type": "complete" })).await;
-                socket.send(&subscribe(&format!("busy-{begun}"), QUERY)).await;
-                begun += 1;
-            }
+    async fn busy_streams_do_not_starve_other_operations(env) {
+        const BUSY: usize = 8;
+        const ASKED: usize = 60;
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        import(&env, &staff, &meeting, 500).await;
+        let mut socket = env.anonymous().socket().await;
+        let subscribe = |id: &str, query: &str| json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": { "id": meeting, "after": 0 } } });
+        // Endless replays: each one that finishes starts again.
+        for busy in 0..BUSY {
+            socket.send(&subscribe(&format!("busy-{busy}"), QUERY)).await;
         }
-        in_time += usize::from(began.elapsed() < Duration::from_secs(1));
+        let (mut replayed, mut in_time, mut begun) = (0_usize, 0, BUSY);
+        for asked in 0..ASKED {
+            let id = format!("ask-{asked}");
+            socket.send(&subscribe(&id, "{ __typename }")).await;
+            let began = std::time::Instant::now();
+            loop {
+                let message = socket.receive().await;
+                if message["id"] == id && message["type"] == "complete" {
+                    break;
+                }
+                let seq = message["payload"]["data"]["comments"]["seq"].as_i64();
+                if seq.is_some() {
+                    replayed += 1;
+                }
+                if seq == Some(500) {
+                    let busy = message["id"].as_str().expect("an id").to_owned();
+                    socket.send(&json!({ "id": busy, "type": "complete" })).await;
+                    socket.send(&subscribe(&format!("busy-{begun}"), QUERY)).await;
+                    begun += 1;
+                }
+            }
+            in_time += usize::from(began.elapsed() < Duration::from_secs(1));
+        }
+        assert!(in_time * 100 >= ASKED * 95, "{in_time} of {ASKED} were answered within a second");
+        assert!(replayed > ASKED, "the replays ran meanwhile: {replayed}");
     }
-    assert!(in_time * 100 >= ASKED * 95, "{in_time} of {ASKED} were answered within a second");
-    assert!(replayed > ASKED, "the replays ran meanwhile: {replayed}");
-}
 }

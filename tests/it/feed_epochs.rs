@@ -60,7 +60,15 @@ on_both_engines! {
             ana.post(&meeting, body).await;
         }
         let (mut live, first) = follow(&anonymous, &meeting, Some(3), None).await;
-        let (old, mut split) = (epoch_of(&first), anonymous.follow("subscription($id: ID!) { timeSplit(meetingId: $id) { presentationMs } }", json!({ "id": meeting })).await);
+        let (old, mut split) = (
+            epoch_of(&first),
+            anonymous
+                .follow(
+                    "subscription($id: ID!) { timeSplit(meetingId: $id) { presentationMs } }",
+                    json!({ "id": meeting }),
+                )
+                .await,
+        );
         split.next().await;
         let new = restored(&env).await;
         assert_ne!(new, old);
@@ -78,7 +86,11 @@ on_both_engines! {
             (None, Some(&old), None, 3),
         ] {
             let (_, first) = follow(&anonymous, &meeting, after, epoch).await;
-            assert_eq!((first["recovered"].as_bool(), first["seq"].as_i64()), (recovered, Some(seq)), "{after:?} {epoch:?}");
+            assert_eq!(
+                (first["recovered"].as_bool(), first["seq"].as_i64()),
+                (recovered, Some(seq)),
+                "{after:?} {epoch:?}"
+            );
             assert_eq!(epoch_of(&first), new);
         }
         let (mut live, _) = follow(&anonymous, &meeting, Some(2), Some(&old)).await;
@@ -88,7 +100,9 @@ on_both_engines! {
         split.next_in(&env).await;
 
         let body = json!({ "query": FOLLOW, "variables": { "id": meeting } });
-        let ask = |id: String| anonymous.request().header("accept", "text/event-stream").header("last-event-id", id).json(&body);
+        let ask = |id: String| {
+            anonymous.request().header("accept", "text/event-stream").header("last-event-id", id).json(&body)
+        };
         for (id, recovered) in [(format!("{old}.1"), false), (format!("{new}.1"), true)] {
             let chunk = ask(id.clone()).send().await.unwrap().chunk().await.unwrap().unwrap();
             let text = std::str::from_utf8(&chunk).unwrap();
@@ -98,8 +112,9 @@ on_both_engines! {
 
     async fn filtered_subscribers_resume_from_the_last_heartbeat(env) {
         let (admin, ana) = (env.person("Staff", &["ADMIN"], None), env.citizen("Ana"));
-        let query = "subscription($after: Int) { meetings(region: \"75\", after: $after) { seq prev kind meeting { id } } }"
-            .replace("\"75\"", &format!("\"{HOST}\""));
+        let query =
+            "subscription($after: Int) { meetings(region: \"75\", after: $after) { seq prev kind meeting { id } } }"
+                .replace("\"75\"", &format!("\"{HOST}\""));
         let mut live = env.anonymous().follow(&query, json!({ "after": 0 })).await;
         assert_eq!(live.next().await["seq"], 0);
         for _ in 0..3 {
@@ -109,7 +124,9 @@ on_both_engines! {
         let beat = loop {
             let event = live.next_in(&env).await;
             assert_eq!((&event["kind"], &event["prev"]), (&json!("HEARTBEAT"), &json!(0)), "{event}");
-            if event["seq"] == 9 { break event }
+            if event["seq"] == 9 {
+                break event;
+            }
         };
         let mut again = env.anonymous().follow(&query, json!({ "after": beat["seq"] })).await;
         assert_eq!(again.next().await, json!({ "seq": 9, "prev": 9, "kind": "SUBSCRIBED", "meeting": null }));

@@ -27,21 +27,28 @@ on_both_engines! {
             let (person, meeting) = (env.citizen(&format!("Writer {n}")).at(hosts[n % 2].clone()), meeting.clone());
             tokio::spawn(async move {
                 let mut posted = Vec::new();
-                for k in 0..10 { posted.push(person.post(&meeting, &format!("{n}.{k}")).await); }
+                for k in 0..10 {
+                    posted.push(person.post(&meeting, &format!("{n}.{k}")).await);
+                }
                 posted
             })
         });
-        let posted: Vec<_> = futures_util::future::join_all(writers).await.into_iter().flat_map(Result::unwrap).collect();
-        let mut receipts: Vec<String> = posted.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect();
+        let posted: Vec<_> =
+            futures_util::future::join_all(writers).await.into_iter().flat_map(Result::unwrap).collect();
+        let mut receipts: Vec<String> =
+            posted.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect();
         receipts.sort();
         assert_eq!(receipts, (1..=80).map(|n| format!("Q-{n:04}")).collect::<Vec<_>>());
         for live in &mut followers {
             let mut seen = Vec::new();
-            for _ in 0..80 { seen.push(live.next_event_in(&env).await); }
+            for _ in 0..80 {
+                seen.push(live.next_event_in(&env).await);
+            }
             let positions: Vec<i64> = seen.iter().map(|event| event["seq"].as_i64().unwrap()).collect();
             assert_eq!(positions, (1..=80).collect::<Vec<_>>());
             assert!(seen.iter().all(|event| event["prev"].as_i64().unwrap() + 1 == event["seq"].as_i64().unwrap()));
-            let receipts: Vec<_> = seen.iter().map(|event| event["comment"]["receipt"].as_str().unwrap().to_owned()).collect();
+            let receipts: Vec<_> =
+                seen.iter().map(|event| event["comment"]["receipt"].as_str().unwrap().to_owned()).collect();
             assert!(receipts.is_sorted(), "receipts follow positions");
         }
         assert_eq!(env.anonymous().meeting(&meeting).await["commentsHead"], 80);
@@ -51,11 +58,15 @@ on_both_engines! {
         let env = harness::TestEnv::with(env.engine, &[("KEZDESU_KEEP_EVENTS", "100")]).await;
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        for n in 0..130 { ana.post(&meeting, &format!("Сұрақ {n}")).await; }
+        for n in 0..130 {
+            ana.post(&meeting, &format!("Сұрақ {n}")).await;
+        }
         let lost = loop {
             env.advance(chrono::TimeDelta::minutes(1));
             let first = env.anonymous().begin_comments(&meeting, Some(10), "PUBLIC").await.next().await;
-            if first["recovered"] == false { break first }
+            if first["recovered"] == false {
+                break first;
+            }
         };
         assert_eq!(lost["seq"], 130);
         let mut kept = env.anonymous().begin_comments(&meeting, Some(30), "PUBLIC").await;
@@ -72,7 +83,12 @@ on_both_engines! {
             let comments: Vec<_> = (0..400).map(|n| json!({
                 "externalId": format!("{batch}.{n}"), "authorName": "Марат", "body": format!("Сұрақ {batch}.{n}"), "postedAt": env.now(),
             })).collect();
-            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await;
+            connector
+                .mutate(
+                    "importComments",
+                    json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments }),
+                )
+                .await;
         }
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let app = env.service(0).app();
@@ -114,7 +130,8 @@ on_both_engines! {
                 let client = redis::Client::open(redis).unwrap();
                 let mut connection = client.get_multiplexed_async_connection().await.unwrap();
                 // Disconnects all other clients, also of other tests, which must lose nothing.
-                let _: Result<i64, _> = redis::cmd("CLIENT").arg("KILL").arg("SKIPME").arg("yes").query_async(&mut connection).await;
+                let _: Result<i64, _> =
+                    redis::cmd("CLIENT").arg("KILL").arg("SKIPME").arg("yes").query_async(&mut connection).await;
             }
             let posted = id_of(&ana.post(&meeting, &format!("Сұрақ {n}")).await);
             let event = live.next_event_in(&env).await;

@@ -59,10 +59,16 @@ on_both_engines! {
         ana.post(&meeting, "Үш").await;
         let public = [expected_event("CHANGED", 4, 3, "Бір"), expected_event("POSTED", 9, 4, "Үш")];
         let own = [
-            expected_event("CHANGED", 4, 3, "Бір"), expected_event("CHANGED", 5, 4, "Бір"), expected_event("CHANGED", 6, 5, "Екі"), expected_event("POSTED", 9, 6, "Үш"),
+            expected_event("CHANGED", 4, 3, "Бір"),
+            expected_event("CHANGED", 5, 4, "Бір"),
+            expected_event("CHANGED", 6, 5, "Екі"),
+            expected_event("POSTED", 9, 6, "Үш"),
         ];
         let all = [
-            expected_event("CHANGED", 4, 3, "Бір"), expected_event("CHANGED", 5, 4, "Бір"), expected_event("CHANGED", 6, 5, "Екі"), expected_event("CHANGED", 7, 6, "Бір"),
+            expected_event("CHANGED", 4, 3, "Бір"),
+            expected_event("CHANGED", 5, 4, "Бір"),
+            expected_event("CHANGED", 6, 5, "Екі"),
+            expected_event("CHANGED", 7, 6, "Бір"),
             expected_event("POSTED", 9, 7, "Үш"),
         ];
         for (live, expected) in [(&mut follower, &public[..]), (&mut author, &own), (&mut queue, &all)] {
@@ -87,7 +93,10 @@ on_both_engines! {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         ana.post(&meeting, "Бір").await;
-        env.sql("INSERT INTO feeds (name, head, kept_after) VALUES ('receptions', 1000, 0), ('comments:soon', 1000, 0)").await;
+        env.sql(
+            "INSERT INTO feeds (name, head, kept_after) VALUES ('receptions', 1000, 0), ('comments:soon', 1000, 0)",
+        )
+        .await;
         for _ in 0..3 {
             env.advance(chrono::TimeDelta::minutes(1));
             ana.post(&meeting, &format!("Сұрақ {}", env.now())).await;
@@ -133,18 +142,23 @@ on_both_engines! {
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
         let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         env.sql("UPDATE comments SET kind = 'PETITION', platform = 'FEDIVERSE', language = 'UZ'").await;
-        env.sql("UPDATE meetings SET moderation = 'JURY', origin = 'UPRISING', channels = '[\"PRESS\",\"PIGEONS\"]'").await;
+        env.sql("UPDATE meetings SET moderation = 'JURY', origin = 'UPRISING', channels = '[\"PRESS\",\"PIGEONS\"]'")
+            .await;
         env.sql("UPDATE broadcasts SET platform = 'FEDIVERSE'").await;
         env.sql("UPDATE stage_segments SET stage = 'BALLOT'").await;
         env.sql(&format!("UPDATE region_versions SET kind = 'MEGAPOLIS' WHERE code = '{OTHER_HOST}'")).await;
-        let query = "query($id: ID!) { meeting(id: $id) { origin moderation { mode } outreachChannels broadcasts { platform }
+        let query =
+            "query($id: ID!) { meeting(id: $id) { origin moderation { mode } outreachChannels broadcasts { platform }
             timeSplit { stage presentationMs } comments { nodes { kind platform language } } } }";
         let seen = env.anonymous().query(query, json!({ "id": meeting })).await;
-        assert_eq!(seen["meeting"], json!({
-            "origin": "OFF_CALENDAR", "moderation": { "mode": "BEFORE" }, "outreachChannels": ["PRESS"], "broadcasts": [{ "platform": "OTHER" }],
-            "timeSplit": { "stage": "BREAK", "presentationMs": 0 },
-            "comments": { "nodes": [{ "kind": "REMARK", "platform": "OTHER", "language": "KK" }] },
-        }));
+        assert_eq!(
+            seen["meeting"],
+            json!({
+                "origin": "OFF_CALENDAR", "moderation": { "mode": "BEFORE" }, "outreachChannels": ["PRESS"], "broadcasts": [{ "platform": "OTHER" }],
+                "timeSplit": { "stage": "BREAK", "presentationMs": 0 },
+                "comments": { "nodes": [{ "kind": "REMARK", "platform": "OTHER", "language": "KK" }] },
+            })
+        );
         assert_eq!(ana.post(&meeting, "Су?").await["state"], "PENDING", "an unknown mode counts as the strictest");
         let one = json!({ "externalId": "1", "authorName": "Марат", "body": "Сұрақ", "postedAt": env.now() });
         let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] });
@@ -176,7 +190,8 @@ on_both_engines! {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = id_of(&ana.post(&meeting, "Жол?").await);
-        let mut meetings = env.anonymous().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
+        let mut meetings =
+            env.anonymous().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
         assert_eq!(meetings.next().await["kind"], "SUBSCRIBED");
         for _ in 0..3 {
             assert_eq!(meetings.next().await["meeting"]["id"], json!(meeting));
@@ -187,7 +202,10 @@ on_both_engines! {
         assert_eq!(meetings.next_event_in(&env).await["meeting"]["id"], json!(other));
         let query = "query($id: ID!, $comment: ID!) { meeting(id: $id) { id } node(id: $comment) { id } meetings { nodes { id } totalCount } }";
         let seen = staff.query(query, json!({ "id": meeting, "comment": comment })).await;
-        assert_eq!(seen, json!({ "meeting": null, "node": null, "meetings": { "nodes": [{ "id": other }], "totalCount": 1 } }));
+        assert_eq!(
+            seen,
+            json!({ "meeting": null, "node": null, "meetings": { "nodes": [{ "id": other }], "totalCount": 1 } })
+        );
         for (actor, command, input) in [
             (&ana, "postComment", json!({ "meetingId": meeting, "body": "Су?" })),
             (&ana, "withdrawComment", json!({ "commentId": comment })),

@@ -113,9 +113,13 @@ on_both_engines! {
         staff.announce(&meeting).await;
         staff.mutate("startMeeting", json!({ "meetingId": meeting })).await;
 
-        let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1", "idempotencyKey": "k" });
+        let add =
+            json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1", "idempotencyKey": "k" });
         for _ in 0..2 {
-            assert_eq!(staff.mutate("addBroadcast", add.clone()).await["meeting"]["broadcasts"].as_array().unwrap().len(), 1);
+            assert_eq!(
+                staff.mutate("addBroadcast", add.clone()).await["meeting"]["broadcasts"].as_array().unwrap().len(),
+                1
+            );
         }
         let post = |body: &str| json!({ "meetingId": meeting, "body": body, "idempotencyKey": "k" });
         let first = ana.mutate("postComment", post("Жол?")).await["comment"].clone();
@@ -126,8 +130,13 @@ on_both_engines! {
         assert_eq!(env.anonymous().meeting(&meeting).await["commentsHead"], 2);
         let racing = futures_util::future::join_all((0..8).map(|_| {
             ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Бәрі бірге", "idempotencyKey": "race" }))
-        })).await;
-        assert!(racing.iter().all(|payload| payload["comment"]["id"] == racing[0]["comment"]["id"] && !payload["comment"].is_null()));
+        }))
+        .await;
+        assert!(
+            racing
+                .iter()
+                .all(|payload| payload["comment"]["id"] == racing[0]["comment"]["id"] && !payload["comment"].is_null())
+        );
         assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 3);
     }
 
@@ -140,7 +149,8 @@ on_both_engines! {
         staff.mutate("startMeeting", json!({ "meetingId": meeting })).await;
         assert_eq!(ana.mutate("postComment", post).await["comment"]["receipt"], "Q-0001");
         for key in ["", &"k".repeat(201)] {
-            let payload = ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Су?", "idempotencyKey": key })).await;
+            let payload =
+                ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Су?", "idempotencyKey": key })).await;
             assert_eq!(payload["refusal"]["field"], "idempotencyKey");
         }
     }

@@ -104,7 +104,10 @@ on_both_engines! {
         let comments = staff.comments(&fixture.meeting, json!({})).await;
         let bodies: Vec<_> = comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect();
         assert_eq!(bodies, ["Жол қашан?", "аб", "Су", "аб", "Су"], "nothing else was stored");
-        assert_eq!((&comments[0]["answer"], &comments[0]["labels"], &comments[0]["stateReason"]), (&json!("аб"), &json!(["аб"]), &json!("аб")));
+        assert_eq!(
+            (&comments[0]["answer"], &comments[0]["labels"], &comments[0]["stateReason"]),
+            (&json!("аб"), &json!(["аб"]), &json!("аб"))
+        );
         assert_eq!((&comments[2]["authorName"], &comments[4]["authorName"]), (&json!("аб"), &json!("аб")));
     }
 
@@ -134,7 +137,11 @@ on_both_engines! {
             ("announceMeeting", json!({ "meetingId": fixture.planned, "channels": times("PRESS", MANY) }), ""),
             ("labelComment", label(times("жол", MANY)), ""),
             ("labelComment", label(different.clone().into()), "INVALID labels"),
-            ("setModeration", json!({ "meetingId": fixture.meeting, "blockedWords": different }), "INVALID blockedWords"),
+            (
+                "setModeration",
+                json!({ "meetingId": fixture.meeting, "blockedWords": different }),
+                "INVALID blockedWords",
+            ),
             ("moderateComments", json!({ "commentIds": ids, "action": "APPROVE" }), "INVALID commentIds"),
             ("moderateComments", json!({ "commentIds": times(&fixture.comment, 100), "action": "APPROVE" }), ""),
             ("mergeComments", json!({ "into": fixture.comment, "commentIds": ids }), "INVALID commentIds"),
@@ -143,7 +150,10 @@ on_both_engines! {
         }
         let mut import = fixture.import(&env, json!({}));
         import["comments"] = vec![import["comments"][0].clone(); 501].into();
-        assert_eq!(outcome(&staff.send(&mutation("importComments"), json!({ "input": import })).await), "INVALID comments");
+        assert_eq!(
+            outcome(&staff.send(&mutation("importComments"), json!({ "input": import })).await),
+            "INVALID comments"
+        );
         import["comments"].as_array_mut().unwrap().pop();
         assert_eq!(staff.mutate("importComments", import).await["duplicates"], 499);
     }
@@ -154,20 +164,33 @@ on_both_engines! {
         let meetings = "query($f: MeetingFilter) { meetings(filter: $f) { totalCount } }";
         let regions = "query($d: Date) { regions(asOf: $d) { totalCount } }";
         for (date, good) in [
-            ("1900-01-01", true), ("9999-12-31", true), ("1899-12-31", false), ("-9999-01-1", false), ("+99999-1-1", false),
-            ("2026-3-002", false), ("2026-02-30", false), ("2026-03-0\u{0}", false), ("", false),
+            ("1900-01-01", true),
+            ("9999-12-31", true),
+            ("1899-12-31", false),
+            ("-9999-01-1", false),
+            ("+99999-1-1", false),
+            ("2026-3-002", false),
+            ("2026-02-30", false),
+            ("2026-03-0\u{0}", false),
+            ("", false),
         ] {
             for (query, variables) in [
-                (meetings, json!({ "f": { "from": date } })), (meetings, json!({ "f": { "to": date } })), (regions, json!({ "d": date })),
+                (meetings, json!({ "f": { "from": date } })),
+                (meetings, json!({ "f": { "to": date } })),
+                (regions, json!({ "d": date })),
             ] {
                 let answer = anonymous.send(query, variables).await;
                 assert_eq!(outcome(&answer), if good { "" } else { "BAD_USER_INPUT" }, "{date}: {answer}");
             }
         }
         let uuid = "0193a4c0000070008000000000000001";
-        let page = |list: &str| format!("query($id: ID!, $a: String, $b: String) {{ meeting(id: $id) {{ id }} {list} {{ totalCount }} }}");
+        let page = |list: &str| {
+            format!("query($id: ID!, $a: String, $b: String) {{ meeting(id: $id) {{ id }} {list} {{ totalCount }} }}")
+        };
         let of_meeting = |order: &str| {
-            format!("query($id: ID!, $a: String, $b: String) {{ meeting(id: $id) {{ comments(filter: {{ orderBy: {order} }}, after: $a, before: $b) {{ totalCount nodes {{ id }} }} }} }}")
+            format!(
+                "query($id: ID!, $a: String, $b: String) {{ meeting(id: $id) {{ comments(filter: {{ orderBy: {order} }}, after: $a, before: $b) {{ totalCount nodes {{ id }} }} }} }}"
+            )
         };
         let (all, units) = (page("meetings(after: $a, before: $b)"), page("regions(after: $a, before: $b)"));
         for (query, key, good) in [
@@ -195,10 +218,14 @@ on_both_engines! {
                 assert_eq!(outcome(&answer), expected, "{key:?}: {answer}");
             }
         }
-        let labelled = "query($id: ID!, $l: String) { meeting(id: $id) { comments(filter: { label: $l }) { totalCount } } }";
+        let labelled =
+            "query($id: ID!, $l: String) { meeting(id: $id) { comments(filter: { label: $l }) { totalCount } } }";
         for (label, expected) in [
-            (NUL.to_owned(), ""), ("\0".to_owned(), "BAD_USER_INPUT filter.label"), ("x".repeat(60_000), "BAD_USER_INPUT filter.label"),
-            ("x".repeat(40), ""), ("%_\\\"'".to_owned(), ""),
+            (NUL.to_owned(), ""),
+            ("\0".to_owned(), "BAD_USER_INPUT filter.label"),
+            ("x".repeat(60_000), "BAD_USER_INPUT filter.label"),
+            ("x".repeat(40), ""),
+            ("%_\\\"'".to_owned(), ""),
         ] {
             let answer = anonymous.send(labelled, json!({ "id": fixture.meeting, "l": label })).await;
             assert_eq!(outcome(&answer), expected);

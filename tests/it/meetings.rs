@@ -28,14 +28,18 @@ on_both_engines! {
         assert!(meeting["announcedInTime"].is_null());
         let id = id_of(&meeting);
         let announced = staff.announce(&id).await;
-        assert_eq!((announced["phase"].as_str(), announced["announcedInTime"].as_bool()), (Some("ANNOUNCED"), Some(true)));
+        assert_eq!(
+            (announced["phase"].as_str(), announced["announcedInTime"].as_bool()),
+            (Some("ANNOUNCED"), Some(true))
+        );
         let again = staff.announce(&id).await;
         assert_eq!(again["version"], announced["version"], "announcing again changes nothing");
 
         let add = json!({ "meetingId": id, "platform": "YOUTUBE", "url": "https://youtube.example/live" });
         staff.mutate("addBroadcast", add).await;
         env.advance(TimeDelta::days(20));
-        let live = staff.mutate("startMeeting", json!({ "meetingId": id, "stage": "QUESTIONS" })).await["meeting"].clone();
+        let live =
+            staff.mutate("startMeeting", json!({ "meetingId": id, "stage": "QUESTIONS" })).await["meeting"].clone();
         assert_eq!(live["phase"], "LIVE");
         assert_eq!(live["broadcasts"][0]["startedAt"], live["startedAt"]);
         env.advance(TimeDelta::minutes(50));
@@ -43,21 +47,32 @@ on_both_engines! {
         assert_eq!(ended["phase"], "ENDED");
         assert_eq!(ended["broadcasts"][0]["endedAt"], ended["endedAt"]);
         assert_eq!(refusal(&staff.mutate("startMeeting", json!({ "meetingId": id })).await), "WRONG_STATE");
-        assert_eq!(refusal(&staff.mutate("setStage", json!({ "meetingId": id, "stage": "BREAK" })).await), "WRONG_STATE");
+        assert_eq!(
+            refusal(&staff.mutate("setStage", json!({ "meetingId": id, "stage": "BREAK" })).await),
+            "WRONG_STATE"
+        );
     }
 
     async fn rejects_regions_that_the_host_does_not_cover(env) {
         let staff = env.akimat(OBLAST);
         for (host, region, allowed) in [
-            (OBLAST, DISTRICT, true), (OBLAST, OKRUG, false), (DISTRICT, OKRUG, true), (DISTRICT, VILLAGE, false),
-            (OKRUG, VILLAGE, true), (OKRUG, OKRUG, false), (OBLAST, "113200000", false),
+            (OBLAST, DISTRICT, true),
+            (OBLAST, OKRUG, false),
+            (DISTRICT, OKRUG, true),
+            (DISTRICT, VILLAGE, false),
+            (OKRUG, VILLAGE, true),
+            (OKRUG, OKRUG, false),
+            (OBLAST, "113200000", false),
         ] {
             let payload = staff.mutate("planMeeting", plan(&env, host, region, json!({}))).await;
             if allowed {
                 assert!(payload["refusal"].is_null(), "{host} {region}: {payload}");
             } else {
                 assert_eq!(refusal(&payload), "DECREE");
-                assert_eq!((payload["refusal"]["norm"].as_str(), payload["refusal"]["field"].as_str()), (Some("2.1"), Some("region")));
+                assert_eq!(
+                    (payload["refusal"]["norm"].as_str(), payload["refusal"]["field"].as_str()),
+                    (Some("2.1"), Some("region"))
+                );
             }
         }
     }
@@ -89,7 +104,12 @@ on_both_engines! {
     async fn an_announcement_is_in_time_until_midnight_of_the_last_day(env) {
         let staff = env.akimat(DISTRICT);
         // It is 09:00 in Almaty, so a meeting at 09:00 in fourteen days is announced on the last day.
-        for (host, region, days, in_time) in [(DISTRICT, OKRUG, 14, true), (DISTRICT, OKRUG, 13, false), (OKRUG, VILLAGE, 7, true), (OKRUG, VILLAGE, 6, false)] {
+        for (host, region, days, in_time) in [
+            (DISTRICT, OKRUG, 14, true),
+            (DISTRICT, OKRUG, 13, false),
+            (OKRUG, VILLAGE, 7, true),
+            (OKRUG, VILLAGE, 6, false),
+        ] {
             let meeting = id_of(&staff.plan(host, region, env.now() + TimeDelta::days(days), "AFTER").await);
             assert_eq!(staff.announce(&meeting).await["announcedInTime"], in_time, "{host} {days}");
         }
@@ -105,9 +125,7 @@ on_both_engines! {
         let staff = env.akimat(DISTRICT);
         let id = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(20), "AFTER").await);
         let announced = staff.announce(&id).await;
-        let to = |days: i64, reason: &str, version: Value| {
-            json!({ "meetingId": id, "plannedStart": env.now() + TimeDelta::days(days), "reason": reason, "version": version })
-        };
+        let to = |days: i64, reason: &str, version: Value| json!({ "meetingId": id, "plannedStart": env.now() + TimeDelta::days(days), "reason": reason, "version": version });
         let stale = staff.mutate("rescheduleMeeting", to(30, "Жол жабық", json!(1))).await;
         assert_eq!(refusal(&stale), "STALE");
         assert_eq!(stale["refusal"]["currentVersion"], announced["version"]);
@@ -119,33 +137,55 @@ on_both_engines! {
         let nearer = staff.mutate("rescheduleMeeting", to(5, "Акимнің сапары", json!(null))).await;
         assert_eq!(nearer["meeting"]["announcedInTime"], false, "rescheduling announces the new date");
         assert_eq!(refusal(&staff.mutate("cancelMeeting", json!({ "meetingId": id, "reason": "" })).await), "INVALID");
-        let cancelled = staff.mutate("cancelMeeting", json!({ "meetingId": id, "reason": "Боран" })).await["meeting"].clone();
-        assert_eq!((cancelled["phase"].as_str(), cancelled["cancelReason"].as_str()), (Some("CANCELLED"), Some("Боран")));
-        assert_eq!(refusal(&staff.mutate("announceMeeting", json!({ "meetingId": id, "channels": ["PRESS"] })).await), "WRONG_STATE");
+        let cancelled =
+            staff.mutate("cancelMeeting", json!({ "meetingId": id, "reason": "Боран" })).await["meeting"].clone();
+        assert_eq!(
+            (cancelled["phase"].as_str(), cancelled["cancelReason"].as_str()),
+            (Some("CANCELLED"), Some("Боран"))
+        );
+        assert_eq!(
+            refusal(&staff.mutate("announceMeeting", json!({ "meetingId": id, "channels": ["PRESS"] })).await),
+            "WRONG_STATE"
+        );
     }
 
     async fn a_broadcast_needs_an_http_url_and_an_unfinished_meeting(env) {
         let staff = env.akimat(DISTRICT);
         let id = id_of(&staff.plan(DISTRICT, OKRUG, env.now() + TimeDelta::days(20), "AFTER").await);
         for url in ["javascript:alert(1)", "ftp://x.example", "youtube", "http://", ""] {
-            let payload = staff.mutate("addBroadcast", json!({ "meetingId": id, "platform": "YOUTUBE", "url": url })).await;
-            assert_eq!((refusal(&payload).as_str(), payload["refusal"]["field"].as_str()), ("INVALID", Some("url")), "{url}");
+            let payload =
+                staff.mutate("addBroadcast", json!({ "meetingId": id, "platform": "YOUTUBE", "url": url })).await;
+            assert_eq!(
+                (refusal(&payload).as_str(), payload["refusal"]["field"].as_str()),
+                ("INVALID", Some("url")),
+                "{url}"
+            );
         }
         staff.mutate("cancelMeeting", json!({ "meetingId": id, "reason": "Боран" })).await;
-        let payload = staff.mutate("addBroadcast", json!({ "meetingId": id, "platform": "VK", "url": "https://vk.example/1" })).await;
+        let payload = staff
+            .mutate("addBroadcast", json!({ "meetingId": id, "platform": "VK", "url": "https://vk.example/1" }))
+            .await;
         assert_eq!(refusal(&payload), "WRONG_STATE");
     }
 
     async fn filters_meetings_by_region_phase_date_and_words(env) {
         let staff = env.akimat(OBLAST);
-        for (host, region, days, title) in [(OBLAST, DISTRICT, 30, "Көктем"), (DISTRICT, OKRUG, 10, "Су мәселесі"), (OKRUG, VILLAGE, 20, "Жол")] {
+        for (host, region, days, title) in
+            [(OBLAST, DISTRICT, 30, "Көктем"), (DISTRICT, OKRUG, 10, "Су мәселесі"), (OKRUG, VILLAGE, 20, "Жол")]
+        {
             let change = json!({ "title": { "kk": title }, "plannedStart": env.now() + TimeDelta::days(days) });
             staff.mutate("planMeeting", plan(&env, host, region, change)).await;
         }
         let titles = async |filter: Value| {
-            let query = "query($filter: MeetingFilter) { meetings(filter: $filter) { totalCount nodes { title { kk } } } }";
+            let query =
+                "query($filter: MeetingFilter) { meetings(filter: $filter) { totalCount nodes { title { kk } } } }";
             let found = env.anonymous().query(query, json!({ "filter": filter })).await["meetings"].clone();
-            let titles: Vec<String> = found["nodes"].as_array().unwrap().iter().map(|node| node["title"]["kk"].as_str().unwrap().to_owned()).collect();
+            let titles: Vec<String> = found["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|node| node["title"]["kk"].as_str().unwrap().to_owned())
+                .collect();
             assert_eq!(found["totalCount"], titles.len());
             titles
         };
@@ -158,7 +198,8 @@ on_both_engines! {
         assert_eq!(titles(json!({ "search": "су маселеси" })).await, ["Су мәселесі"]);
         let page = "query($after: String) { meetings(first: 1, after: $after) { nodes { title { kk } } pageInfo { hasNextPage endCursor } } }";
         let first = env.anonymous().query(page, json!({})).await["meetings"].clone();
-        let second = env.anonymous().query(page, json!({ "after": first["pageInfo"]["endCursor"] })).await["meetings"].clone();
+        let second =
+            env.anonymous().query(page, json!({ "after": first["pageInfo"]["endCursor"] })).await["meetings"].clone();
         assert_eq!(second["nodes"][0]["title"]["kk"], "Жол");
     }
 }

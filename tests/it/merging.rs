@@ -4,58 +4,58 @@ use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal};
 use serde_json::{Value, json};
 
 /// A meeting with a moderator and voters.
-struct Fixture {
-    staff: Actor,
-    moderator: Actor,
-    voters: Vec<Actor>,
-    meeting: String,
+pub(crate) struct Fixture {
+    pub(crate) staff: Actor,
+    pub(crate) moderator: Actor,
+    pub(crate) voters: Vec<Actor>,
+    pub(crate) meeting: String,
 }
 
 impl Fixture {
-    async fn open(env: &TestEnv, mode: &str) -> Self {
+    pub(crate) async fn open(env: &TestEnv, mode: &str) -> Self {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), mode).await;
         let voters = (0..5).map(|n| env.citizen(&format!("Voter {n}"))).collect();
         Self { staff, moderator: env.moderator(HOST), voters, meeting }
     }
 
-    async fn vote(&self, voters: &[usize], id: &str) {
+    pub(crate) async fn vote(&self, voters: &[usize], id: &str) {
         for voter in voters {
             done(&self.voters[*voter].mutate("voteComment", json!({ "commentId": id })).await);
         }
     }
 
-    async fn merge(&self, ids: &[&str], into: &str) -> Value {
+    pub(crate) async fn merge(&self, ids: &[&str], into: &str) -> Value {
         done(&self.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": ids })).await)
     }
 
     /// Returns a comment as a person sees it.
-    async fn seen_by(&self, actor: &Actor, id: &str) -> Value {
+    pub(crate) async fn seen_by(&self, actor: &Actor, id: &str) -> Value {
         let all = actor.comments(&self.meeting, json!({})).await;
         all.into_iter().find(|comment| comment["id"] == id).unwrap_or_default()
     }
 
     /// Returns the state and votes of a comment, and whether it is merged into another.
-    async fn state_of(&self, id: &str) -> (String, i64, bool) {
+    pub(crate) async fn state_of(&self, id: &str) -> (String, i64, bool) {
         let seen = self.seen_by(&self.moderator, id).await;
         (seen["state"].as_str().unwrap().to_owned(), seen["votes"].as_i64().unwrap(), seen["mergedInto"].is_object())
     }
 
-    async fn try_moderate(&self, action: &str, ids: &[&str]) -> Value {
+    pub(crate) async fn try_moderate(&self, action: &str, ids: &[&str]) -> Value {
         self.moderator
             .mutate("moderateComments", json!({ "commentIds": ids, "action": action, "reason": "себеп" }))
             .await
     }
 
     /// Adds a broadcast, and returns an importer for it.
-    async fn broadcast(&self, env: &TestEnv) -> Importer {
+    pub(crate) async fn broadcast(&self, env: &TestEnv) -> Importer {
         let add = json!({ "meetingId": self.meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&self.staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         Importer { connector: env.connector(HOST), meeting: self.meeting.clone(), broadcast, posted: json!(env.now()) }
     }
 }
 
-struct Importer {
+pub(crate) struct Importer {
     connector: Actor,
     meeting: String,
     broadcast: String,
@@ -63,7 +63,7 @@ struct Importer {
 }
 
 impl Importer {
-    async fn import(&self, comments: &[(&str, &str, bool)]) -> Value {
+    pub(crate) async fn import(&self, comments: &[(&str, &str, bool)]) -> Value {
         let one = |(id, body, deleted): &(&str, &str, bool)| {
             json!({ "externalId": id, "authorExternalId": format!("account of {id}"), "authorName": "Марат", "body": body,
                     "postedAt": self.posted, "deleted": deleted })
@@ -74,16 +74,16 @@ impl Importer {
     }
 }
 
-fn done(payload: &Value) -> Value {
+pub(crate) fn done(payload: &Value) -> Value {
     assert!(payload["refusal"].is_null(), "{payload}");
     payload["comment"].clone()
 }
 
-fn expect_state(state: &str, votes: i64, joined: bool) -> (String, i64, bool) {
+pub(crate) fn expect_state(state: &str, votes: i64, joined: bool) -> (String, i64, bool) {
     (state.to_owned(), votes, joined)
 }
 
-async fn withdraw(author: &Actor, id: &str) -> Value {
+pub(crate) async fn withdraw(author: &Actor, id: &str) -> Value {
     done(&author.mutate("withdrawComment", json!({ "commentId": id })).await)
 }
 
@@ -92,7 +92,11 @@ on_both_engines! {
         let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
         let fixture = Fixture::open(&env, "AFTER").await;
         let one = ana.post(&fixture.meeting, "Жол қашан?").await;
-        let (a, b, c) = (id_of(&one), id_of(&ben.post(&fixture.meeting, "Жолды қашан жөндейсіз?").await), id_of(&dana.post(&fixture.meeting, "Жол ше?").await));
+        let (a, b, c) = (
+            id_of(&one),
+            id_of(&ben.post(&fixture.meeting, "Жолды қашан жөндейсіз?").await),
+            id_of(&dana.post(&fixture.meeting, "Жол ше?").await),
+        );
         fixture.vote(&[0, 1], &a).await;
         fixture.vote(&[1, 2], &b).await;
         fixture.vote(&[0, 3], &c).await;
@@ -110,10 +114,17 @@ on_both_engines! {
         let mut events = Vec::new();
         for _ in 0..3 {
             let event = live.next().await;
-            events.push((event["kind"].as_str().unwrap().to_owned(), event["commentId"].as_str().unwrap().to_owned(), event["comment"]["votes"].clone()));
+            events.push((
+                event["kind"].as_str().unwrap().to_owned(),
+                event["commentId"].as_str().unwrap().to_owned(),
+                event["comment"]["votes"].clone(),
+            ));
         }
         let event = |kind: &str, id: &str, votes: Value| (kind.to_owned(), id.to_owned(), votes);
-        assert_eq!(events, [event("REMOVED", &b, Value::Null), event("POSTED", &a, json!(2)), event("POSTED", &c, json!(2))]);
+        assert_eq!(
+            events,
+            [event("REMOVED", &b, Value::Null), event("POSTED", &a, json!(2)), event("POSTED", &c, json!(2))]
+        );
         assert_eq!(fixture.state_of(&a).await, expect_state("PUBLISHED", 2, false));
         assert_eq!(fixture.state_of(&c).await, expect_state("PUBLISHED", 2, false));
         let back = fixture.seen_by(&ana, &a).await;
@@ -121,7 +132,10 @@ on_both_engines! {
         for (voter, voted) in [(0, true), (1, true), (2, false), (3, false), (4, false)] {
             assert_eq!(fixture.seen_by(&fixture.voters[voter], &a).await["viewerHasVoted"], voted, "voter {voter}");
         }
-        assert_eq!(refusal(&ana.mutate("postComment", json!({ "meetingId": fixture.meeting, "body": "Жол қашан?" })).await), "DUPLICATE");
+        assert_eq!(
+            refusal(&ana.mutate("postComment", json!({ "meetingId": fixture.meeting, "body": "Жол қашан?" })).await),
+            "DUPLICATE"
+        );
         assert_eq!(fixture.merge(&[&c], &a).await["votes"], 3, "an unmerged comment can be merged again");
     }
 
@@ -159,7 +173,11 @@ on_both_engines! {
                 deleted.reverse();
             }
             assert_eq!(wire.import(&deleted).await["removed"], 2);
-            assert_eq!((fixture.state_of(&a).await.0, fixture.state_of(&b).await.0), ("WITHDRAWN".to_owned(), "WITHDRAWN".to_owned()), "{first}");
+            assert_eq!(
+                (fixture.state_of(&a).await.0, fixture.state_of(&b).await.0),
+                ("WITHDRAWN".to_owned(), "WITHDRAWN".to_owned()),
+                "{first}"
+            );
             assert_eq!(fixture.state_of(&own).await, expect_state("PUBLISHED", 0, false), "{first}");
         }
         wire.import(&[("c", "Көпір?", false), ("d", "Көпір ше?", false)]).await;
@@ -168,7 +186,11 @@ on_both_engines! {
         fixture.merge(&[&c, &own], &d).await;
         fixture.moderator.moderate("HIDE", &[&d]).await;
         assert_eq!(wire.import(&[("d", "", true)]).await["removed"], 1);
-        assert_eq!(fixture.state_of(&c).await, expect_state("PENDING", 0, false), "a moderator had hidden it with the target");
+        assert_eq!(
+            fixture.state_of(&c).await,
+            expect_state("PENDING", 0, false),
+            "a moderator had hidden it with the target"
+        );
         assert_eq!(wire.import(&[("c", "", true)]).await["removed"], 1);
         assert_eq!(fixture.state_of(&own).await, expect_state("PENDING", 0, false));
     }
@@ -176,18 +198,29 @@ on_both_engines! {
     async fn comments_merged_into_a_hidden_one_can_be_restored_or_posted_again(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
         let fixture = Fixture::open(&env, "AFTER").await;
-        let (a, b) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
+        let (a, b) =
+            (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
         let again = json!({ "meetingId": fixture.meeting, "body": "Жол қашан?" });
         fixture.vote(&[0, 1], &a).await;
         fixture.vote(&[1, 2], &b).await;
         for order in [[&a, &b], [&b, &a]] {
             fixture.merge(&[&a], &b).await;
-            assert_eq!(refusal(&fixture.try_moderate("RESTORE", &[&a]).await), "WRONG_STATE", "the target is still visible");
+            assert_eq!(
+                refusal(&fixture.try_moderate("RESTORE", &[&a]).await),
+                "WRONG_STATE",
+                "the target is still visible"
+            );
             assert_eq!(refusal(&ana.mutate("postComment", again.clone()).await), "DUPLICATE");
             fixture.moderator.moderate("HIDE", &[&b]).await;
             let restored = fixture.moderator.moderate("RESTORE", &order.map(String::as_str)).await;
-            assert!(restored.as_array().unwrap().iter().all(|one| one["state"] == "PUBLISHED" && one["votes"] == 2), "{restored}");
-            assert_eq!((fixture.state_of(&a).await, fixture.state_of(&b).await), (expect_state("PUBLISHED", 2, false), expect_state("PUBLISHED", 2, false)));
+            assert!(
+                restored.as_array().unwrap().iter().all(|one| one["state"] == "PUBLISHED" && one["votes"] == 2),
+                "{restored}"
+            );
+            assert_eq!(
+                (fixture.state_of(&a).await, fixture.state_of(&b).await),
+                (expect_state("PUBLISHED", 2, false), expect_state("PUBLISHED", 2, false))
+            );
         }
         let mut queue = fixture.moderator.follow_comments(&fixture.meeting, None, "MODERATION").await;
         fixture.merge(&[&a], &b).await;
@@ -207,102 +240,23 @@ on_both_engines! {
         assert_eq!(done(&ana.mutate("postComment", again).await)["state"], "PUBLISHED", "the duplicate is not visible");
     }
 
-    async fn an_author_does_not_vote_for_their_own_comment_through_a_merge(env) {
-        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let fixture = Fixture::open(&env, "AFTER").await;
-        let (a, b) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
-        done(&ben.mutate("voteComment", json!({ "commentId": a })).await);
-        fixture.vote(&[0], &a).await;
-        assert_eq!(fixture.merge(&[&a], &b).await["votes"], 1, "only other persons' votes count");
-        assert_eq!(fixture.seen_by(&ben, &b).await["viewerHasVoted"], false);
-        assert_eq!(fixture.seen_by(&fixture.voters[0], &b).await["viewerHasVoted"], true);
-        withdraw(&ben, &b).await;
-        assert_eq!(fixture.state_of(&a).await, expect_state("PUBLISHED", 2, false));
-        assert_eq!(fixture.seen_by(&ben, &a).await["viewerHasVoted"], true);
-        assert_eq!(done(&ben.mutate("voteComment", json!({ "commentId": a, "up": false })).await)["votes"], 1);
-    }
-
-    async fn a_person_has_one_vote_per_merge(env) {
-        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let fixture = Fixture::open(&env, "AFTER").await;
-        let (a, b) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
-        fixture.vote(&[0, 1], &a).await;
-        fixture.vote(&[1], &b).await;
-        fixture.merge(&[&a], &b).await;
-        let vote = async |voter: usize, up: bool| done(&fixture.voters[voter].mutate("voteComment", json!({ "commentId": b, "up": up })).await);
-        assert_eq!(vote(0, true).await["votes"], 2, "their vote is already counted");
-        let gone = vote(1, false).await;
-        assert_eq!((&gone["votes"], &gone["viewerHasVoted"]), (&json!(1), &json!(false)));
-        assert_eq!(vote(1, false).await["votes"], 1);
-        assert_eq!(vote(0, false).await["votes"], 0);
-        assert_eq!(vote(0, true).await["votes"], 1);
-        withdraw(&ben, &b).await;
-        assert_eq!(fixture.state_of(&a).await, expect_state("PUBLISHED", 0, false), "withdrawn votes stay withdrawn");
-    }
-
     async fn the_author_of_a_withdrawn_merged_comment_still_sees_the_answer(env) {
         let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
         let fixture = Fixture::open(&env, "AFTER").await;
-        let (a, b) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
+        let (a, b) =
+            (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await));
         fixture.vote(&[0], &a).await;
         fixture.merge(&[&a], &b).await;
         assert_eq!(withdraw(&ana, &a).await["state"], "WITHDRAWN");
         fixture.moderator.mutate("answerComment", json!({ "commentId": b, "answer": "Мамырда" })).await;
         assert_eq!(fixture.seen_by(&ana, &a).await["mergedInto"]["answer"], "Мамырда");
 
-        let (c, d) = (id_of(&ana.post(&fixture.meeting, "Көпір?").await), id_of(&ben.post(&fixture.meeting, "Көпір ше?").await));
+        let (c, d) =
+            (id_of(&ana.post(&fixture.meeting, "Көпір?").await), id_of(&ben.post(&fixture.meeting, "Көпір ше?").await));
         fixture.merge(&[&c], &d).await;
         withdraw(&ana, &c).await;
         withdraw(&ben, &d).await;
         assert_eq!(fixture.state_of(&c).await.0, "WITHDRAWN", "the author's withdrawal is final");
-    }
-
-    async fn a_withdrawn_comment_no_longer_counts_in_a_merge(env) {
-        let (ana, ben, dana) = (env.citizen("Ana"), env.citizen("Ben"), env.citizen("Dana"));
-        let fixture = Fixture::open(&env, "AFTER").await;
-        let wire = fixture.broadcast(&env).await;
-        let (a, b, d) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await), id_of(&dana.post(&fixture.meeting, "Жол ше?").await));
-        wire.import(&[("c", "Жолды қашан?", false)]).await;
-        let c = id_of(&fixture.moderator.comments(&fixture.meeting, json!({ "orderBy": "NEWEST" })).await[0]);
-        fixture.vote(&[0, 1], &a).await;
-        fixture.vote(&[1, 2], &b).await;
-        fixture.vote(&[3], &c).await;
-        assert_eq!(fixture.merge(&[&a, &c, &d], &b).await["votes"], 4);
-        let mut live = env.anonymous().follow_comments(&fixture.meeting, None, "PUBLIC").await;
-        withdraw(&ana, &a).await;
-        let event = live.next().await;
-        assert_eq!((&event["commentId"], &event["kind"], &event["comment"]["votes"]), (&json!(b), &json!("CHANGED"), &json!(3)));
-        assert_eq!(fixture.seen_by(&fixture.voters[0], &b).await["viewerHasVoted"], false);
-        assert_eq!(fixture.seen_by(&fixture.voters[1], &b).await["viewerHasVoted"], true);
-        withdraw(&dana, &d).await;
-        assert_eq!(wire.import(&[("c", "", true)]).await["removed"], 1);
-        let event = live.next().await;
-        assert_eq!((&event["commentId"], &event["comment"]["votes"]), (&json!(b), &json!(2)), "a comment without votes changes no count");
-        // Voters of the withdrawn comment may vote for the target, and withdraw only that vote.
-        fixture.vote(&[0], &b).await;
-        assert_eq!(fixture.state_of(&b).await, expect_state("PUBLISHED", 3, false));
-        for (voter, left) in [(3, 3), (0, 2), (1, 1)] {
-            let down = json!({ "commentId": b, "up": false });
-            assert_eq!(done(&fixture.voters[voter].mutate("voteComment", down).await)["votes"], left);
-        }
-    }
-
-    async fn a_migration_recounts_votes_of_withdrawn_merged_comments(env) {
-        let (ana, ben) = (env.citizen("Ana"), env.citizen("Ben"));
-        let fixture = Fixture::open(&env, "AFTER").await;
-        let (a, b, c) = (id_of(&ana.post(&fixture.meeting, "Жол қашан?").await), id_of(&ben.post(&fixture.meeting, "Жол?").await), id_of(&env.citizen("Dana").post(&fixture.meeting, "Жол ше?").await));
-        fixture.vote(&[0, 1], &a).await;
-        fixture.vote(&[1, 2], &b).await;
-        fixture.vote(&[3], &c).await;
-        done(&ben.mutate("voteComment", json!({ "commentId": c })).await);
-        fixture.merge(&[&a, &c], &b).await;
-        withdraw(&ana, &a).await;
-        // As an earlier version left it.
-        env.sql("UPDATE comments SET votes = 4 WHERE body = 'Жол?'; UPDATE comments SET votes = 7 WHERE body = 'Жол ше?'; \
-                  DELETE FROM seaql_migrations WHERE version = 'm0014_merged_votes'").await;
-        env.service(0).app().store.migrate().await.unwrap();
-        assert_eq!(fixture.state_of(&b).await, expect_state("PUBLISHED", 3, false));
-        assert_eq!(fixture.state_of(&c).await.1, 7, "nothing else is recounted");
     }
 
     async fn merging_does_not_reveal_comments_of_other_meetings(env) {
@@ -312,9 +266,14 @@ on_both_engines! {
         let ana = env.citizen("Ana");
         let into = id_of(&ana.post(&fixture.meeting, "Жол?").await);
         let secret = id_of(&ana.post(&far, "Құпия").await);
-        let merge = async |id: &str| fixture.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": [id] })).await;
+        let merge = async |id: &str| {
+            fixture.moderator.mutate("mergeComments", json!({ "into": into, "commentIds": [id] })).await
+        };
         let hidden = merge(&secret).await;
-        assert_eq!((refusal(&hidden), &hidden), ("NOT_FOUND".to_owned(), &merge("cmt_00000000000000000000000000").await));
+        assert_eq!(
+            (refusal(&hidden), &hidden),
+            ("NOT_FOUND".to_owned(), &merge("cmt_00000000000000000000000000").await)
+        );
         for (command, input, field) in [
             ("mergeComments", json!({ "into": secret, "commentIds": [into] }), "into"),
             ("moderateComments", json!({ "commentIds": [secret, into], "action": "APPROVE" }), "commentIds.0"),
@@ -322,7 +281,11 @@ on_both_engines! {
             ("labelComment", json!({ "commentId": secret, "labels": [] }), "commentId"),
         ] {
             let refused = fixture.moderator.mutate(command, input).await;
-            assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("NOT_FOUND", Some(field)), "{command}");
+            assert_eq!(
+                (refusal(&refused).as_str(), refused["refusal"]["field"].as_str()),
+                ("NOT_FOUND", Some(field)),
+                "{command}"
+            );
         }
         let other = id_of(&ana.post(&far, "Ашық").await);
         admin.moderate("APPROVE", &[&other]).await;
@@ -341,19 +304,31 @@ on_both_engines! {
         let fixture = Fixture::open(&env, "AFTER").await;
         let moderator = fixture.moderator.at(there.clone());
         for round in 0..12 {
-            let (a, b) = (id_of(&ana.post(&fixture.meeting, &format!("Жол {round}?")).await), id_of(&ben.post(&fixture.meeting, &format!("Көпір {round}?")).await));
+            let (a, b) = (
+                id_of(&ana.post(&fixture.meeting, &format!("Жол {round}?")).await),
+                id_of(&ben.post(&fixture.meeting, &format!("Көпір {round}?")).await),
+            );
             fixture.vote(&[0, 1], &a).await;
             fixture.vote(&[1, 2], &b).await;
             let (here, other) = (json!({ "into": b, "commentIds": [a] }), json!({ "into": a, "commentIds": [b] }));
-            let (withdrawn, hidden) = (json!({ "commentId": b }), json!({ "commentIds": [b], "action": "HIDE", "reason": "себеп" }));
+            let (withdrawn, hidden) =
+                (json!({ "commentId": b }), json!({ "commentIds": [b], "action": "HIDE", "reason": "себеп" }));
             let ben = ben.at(there.clone());
             tokio::join!(
                 async { fixture.moderator.mutate("mergeComments", here).await },
                 async { moderator.mutate("mergeComments", other).await },
-                async { if round % 2 == 0 { ben.mutate("withdrawComment", withdrawn).await } else { moderator.mutate("moderateComments", hidden).await } },
+                async {
+                    if round % 2 == 0 {
+                        ben.mutate("withdrawComment", withdrawn).await
+                    } else {
+                        moderator.mutate("moderateComments", hidden).await
+                    }
+                },
             );
             let (one, two) = (fixture.state_of(&a).await, fixture.state_of(&b).await);
-            let alone = |state_of: &(String, i64, bool)| !state_of.2 && ["PUBLISHED", "HIDDEN", "WITHDRAWN"].contains(&state_of.0.as_str());
+            let alone = |state_of: &(String, i64, bool)| {
+                !state_of.2 && ["PUBLISHED", "HIDDEN", "WITHDRAWN"].contains(&state_of.0.as_str())
+            };
             match (one.0.as_str(), two.0.as_str()) {
                 // Withdrawn while merged: the target stays.
                 ("PUBLISHED", "MERGED") if two.2 => assert_eq!(one.1, 3, "{round}: {one:?} {two:?}"),
@@ -363,7 +338,10 @@ on_both_engines! {
             }
             if one.0 == "MERGED" {
                 fixture.moderator.moderate("RESTORE", &[&a]).await;
-                assert_eq!((fixture.state_of(&a).await, fixture.state_of(&b).await.1), (expect_state("PUBLISHED", 2, false), 2));
+                assert_eq!(
+                    (fixture.state_of(&a).await, fixture.state_of(&b).await.1),
+                    (expect_state("PUBLISHED", 2, false), 2)
+                );
             }
         }
     }

@@ -12,7 +12,11 @@ on_both_engines! {
         for bad in ["*", " * ", "*сөз", "сө*з", "сөз**", "?!"] {
             let words = json!({ "meetingId": meeting, "blockedWords": ["жақсы*", "екі сөз", bad] });
             let refused = moderator.mutate("setModeration", words).await;
-            assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("INVALID", &json!("blockedWords.2")), "{bad}");
+            assert_eq!(
+                (refusal(&refused).as_str(), &refused["refusal"]["field"]),
+                ("INVALID", &json!("blockedWords.2")),
+                "{bad}"
+            );
         }
     }
 
@@ -39,7 +43,10 @@ on_both_engines! {
             let payload = moderator.mutate("moderateComments", input).await;
             assert_eq!((refusal(&payload).as_str(), payload["refusal"]["field"].as_str()), ("INVALID", Some("reason")));
         }
-        assert_eq!(refusal(&moderator.mutate("moderateComments", json!({ "commentIds": [], "action": "APPROVE" })).await), "INVALID");
+        assert_eq!(
+            refusal(&moderator.mutate("moderateComments", json!({ "commentIds": [], "action": "APPROVE" })).await),
+            "INVALID"
+        );
     }
 
     async fn hidden_comments_are_not_public_until_restored(env) {
@@ -63,16 +70,21 @@ on_both_engines! {
         let select = async |id: &str| moderator.mutate("selectComment", json!({ "commentId": id })).await;
         assert_eq!(select(&first).await["comment"]["state"], "SELECTED");
         assert_eq!(select(&second).await["comment"]["state"], "SELECTED");
-        let states: Vec<Value> = moderator.comments(&meeting, json!({})).await.iter().map(|comment| comment["state"].clone()).collect();
+        let states: Vec<Value> =
+            moderator.comments(&meeting, json!({})).await.iter().map(|comment| comment["state"].clone()).collect();
         assert_eq!(states, ["PUBLISHED", "SELECTED"]);
         let (one, two) = tokio::join!(select(&first), select(&second));
         assert!(one["refusal"].is_null() && two["refusal"].is_null());
         let selected = moderator.comments(&meeting, json!({ "states": ["SELECTED"] })).await;
         assert_eq!(selected.len(), 1, "concurrent selections leave one");
-        let answered = moderator.mutate("answerComment", json!({ "commentId": first, "answer": "Мамырда" })).await["comment"].clone();
+        let answered =
+            moderator.mutate("answerComment", json!({ "commentId": first, "answer": "Мамырда" })).await["comment"]
+                .clone();
         assert_eq!((answered["state"].as_str(), answered["answer"].as_str()), (Some("ANSWERED"), Some("Мамырда")));
         assert_eq!(refusal(&select(&first).await), "WRONG_STATE");
-        let better = moderator.mutate("answerComment", json!({ "commentId": first, "answer": "15 мамырда" })).await["comment"].clone();
+        let better =
+            moderator.mutate("answerComment", json!({ "commentId": first, "answer": "15 мамырда" })).await["comment"]
+                .clone();
         assert_eq!((better["answer"].as_str(), &better["answeredAt"]), (Some("15 мамырда"), &answered["answeredAt"]));
     }
 
@@ -86,7 +98,8 @@ on_both_engines! {
             dana.mutate("voteComment", json!({ "commentId": comment })).await;
         }
         env.citizen("Erlan").mutate("voteComment", json!({ "commentId": two })).await;
-        let merged = moderator.mutate("mergeComments", json!({ "into": one, "commentIds": [two] })).await["comment"].clone();
+        let merged =
+            moderator.mutate("mergeComments", json!({ "into": one, "commentIds": [two] })).await["comment"].clone();
         assert_eq!(merged["votes"], 2, "each voter counts once");
         assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 1);
         moderator.mutate("answerComment", json!({ "commentId": one, "answer": "Мамырда" })).await;
@@ -113,7 +126,11 @@ on_both_engines! {
                 both.mutate("moderateComments", json!({ "commentIds": ids, "action": action, "reason": "себеп" })).await
             };
             let refused = decide("APPROVE", &[&theirs, &own]).await;
-            assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("INVALID", &json!("commentIds.1")), "{role}");
+            assert_eq!(
+                (refusal(&refused).as_str(), &refused["refusal"]["field"]),
+                ("INVALID", &json!("commentIds.1")),
+                "{role}"
+            );
             let state = async |id: &str| {
                 let all = other.comments(&meeting, json!({})).await;
                 all.into_iter().find(|one| one["id"] == id).unwrap()["state"].clone()
@@ -143,11 +160,18 @@ on_both_engines! {
         moderator.mutate("setModeration", set.clone()).await;
         assert_eq!(staff.meeting(&meeting).await["moderation"]["blockedWords"], json!(["хам"]));
         let public = env.anonymous().meeting(&meeting).await["moderation"].clone();
-        assert_eq!(public, json!({ "mode": "BEFORE", "slowModeSeconds": 5, "acceptingComments": true, "blockedWords": null }));
+        assert_eq!(
+            public,
+            json!({ "mode": "BEFORE", "slowModeSeconds": 5, "acceptingComments": true, "blockedWords": null })
+        );
         let version = moderator.meeting(&meeting).await["version"].clone();
         moderator.mutate("setModeration", set).await;
         assert_eq!(moderator.meeting(&meeting).await["version"], version, "identical settings change nothing");
-        for change in [json!({ "slowModeSeconds": 3601 }), json!({ "slowModeSeconds": -1 }), json!({ "blockedWords": vec!["а"; 501] })] {
+        for change in [
+            json!({ "slowModeSeconds": 3601 }),
+            json!({ "slowModeSeconds": -1 }),
+            json!({ "blockedWords": vec!["а"; 501] }),
+        ] {
             let mut input = change.clone();
             input["meetingId"] = json!(meeting);
             assert_eq!(refusal(&moderator.mutate("setModeration", input).await), "INVALID", "{change}");
@@ -182,8 +206,12 @@ on_both_engines! {
         drop(tx);
         let (refused, posted) = tokio::join!(moderator.mutate("labelComment", many), ana.post(&meeting, "Су?"));
         assert_eq!((refusal(&refused).as_str(), posted["state"].as_str()), ("INVALID", Some("PUBLISHED")));
-        let (refused, posted) = tokio::join!(moderator.try_mutate("labelComment", labelled(100_000)), ana.post(&meeting, "Жарық?"));
-        assert_eq!((&refused["errors"][0]["extensions"]["code"], &posted["state"]), (&json!("COST_EXCEEDED"), &json!("PUBLISHED")));
+        let (refused, posted) =
+            tokio::join!(moderator.try_mutate("labelComment", labelled(100_000)), ana.post(&meeting, "Жарық?"));
+        assert_eq!(
+            (&refused["errors"][0]["extensions"]["code"], &posted["state"]),
+            (&json!("COST_EXCEEDED"), &json!("PUBLISHED"))
+        );
         let few = json!({ "commentId": id, "labels": vec!["жол"; 1000] });
         assert_eq!(moderator.mutate("labelComment", few).await["comment"]["labels"], json!(["жол"]));
     }
@@ -194,13 +222,21 @@ on_both_engines! {
         let add = json!({ "meetingId": meeting, "platform": "TELEVISION", "url": "https://tv.example/live" });
         let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let one = json!({ "externalId": "a", "authorName": "Көрермен", "body": "Жол?", "postedAt": env.now() });
-        connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await;
+        connector
+            .mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] }))
+            .await;
         let id = id_of(&moderator.comments(&meeting, json!({})).await[0]);
         let head = moderator.meeting(&meeting).await["commentsHead"].clone();
         for minutes in [10, 0] {
             let refused = moderator.mutate("muteAuthor", json!({ "commentId": id, "minutes": minutes })).await;
-            assert_eq!((refusal(&refused).as_str(), refused["refusal"]["field"].as_str()), ("INVALID", Some("commentId")));
-            assert_eq!(refused["refusal"]["message"], "The platform did not say who wrote this, so its author cannot be muted.");
+            assert_eq!(
+                (refusal(&refused).as_str(), refused["refusal"]["field"].as_str()),
+                ("INVALID", Some("commentId"))
+            );
+            assert_eq!(
+                refused["refusal"]["message"],
+                "The platform did not say who wrote this, so its author cannot be muted."
+            );
         }
         assert_eq!(moderator.meeting(&meeting).await["commentsHead"], head);
     }

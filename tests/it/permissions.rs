@@ -111,9 +111,15 @@ on_both_engines! {
         let ben = env.citizen("Ben");
         for mutation in ["voteComment", "withdrawComment"] {
             let hidden = ben.try_mutate(mutation, json!({ "commentId": hidden })).await;
-            assert_eq!(hidden, ben.try_mutate(mutation, json!({ "commentId": unknown })).await, "hidden and missing look alike");
+            assert_eq!(
+                hidden,
+                ben.try_mutate(mutation, json!({ "commentId": unknown })).await,
+                "hidden and missing look alike"
+            );
         }
-        for actor in [ana, moderator, staff, env.person("Oversight", &["ADMINISTRATION"], None), env.akimat("100000000")] {
+        for actor in
+            [ana, moderator, staff, env.person("Oversight", &["ADMINISTRATION"], None), env.akimat("100000000")]
+        {
             assert_eq!(actor.query(node, json!({ "id": hidden })).await["node"]["id"], json!(hidden));
             assert_eq!(actor.query(entity, json!({ "id": hidden })).await["_entities"][0]["body"], "Құпия сұрақ");
         }
@@ -138,6 +144,9 @@ on_both_engines! {
         let query = "{ viewer { subject displayName roles region { code } } }";
         assert!(env.anonymous().query(query, json!({})).await["viewer"].is_null());
         let viewer = env.moderator(HOST).query(query, json!({})).await["viewer"].clone();
-        assert_eq!((viewer["displayName"].as_str(), &viewer["roles"], viewer["region"]["code"].as_str()), (Some("Moderator"), &json!(["MODERATOR"]), Some(HOST)));
+        assert_eq!(
+            (viewer["displayName"].as_str(), &viewer["roles"], viewer["region"]["code"].as_str()),
+            (Some("Moderator"), &json!(["MODERATOR"]), Some(HOST))
+        );
     }
 }

@@ -61,8 +61,11 @@ on_both_engines! {
         assert_eq!((status, error_code(&answer)), (400, "BAD_USER_INPUT"));
         let (_, answer) = post(&ana, json!({ "extensions": by_hash(HASH) })).await;
         assert_eq!(error_code(&answer), "PERSISTED_QUERY_NOT_FOUND");
-        for extension in [json!(1), json!({}), json!({ "version": 2, "sha256Hash": HASH }), json!({ "version": 1, "sha256Hash": 1 })] {
-            let (status, answer) = post(&ana, json!({ "query": WHO, "extensions": { "persistedQuery": extension } })).await;
+        for extension in
+            [json!(1), json!({}), json!({ "version": 2, "sha256Hash": HASH }), json!({ "version": 1, "sha256Hash": 1 })]
+        {
+            let (status, answer) =
+                post(&ana, json!({ "query": WHO, "extensions": { "persistedQuery": extension } })).await;
             assert_eq!((status, error_code(&answer)), (400, "BAD_USER_INPUT"), "{answer}");
         }
     }
@@ -71,7 +74,8 @@ on_both_engines! {
         let ana = env.citizen("Ana");
         post(&ana, json!({ "query": WHO, "extensions": by_hash(HASH) })).await;
         let mut socket = ana.socket().await;
-        let subscribe = |id: &str, hash: &str| json!({ "id": id, "type": "subscribe", "payload": { "extensions": by_hash(hash) } });
+        let subscribe =
+            |id: &str, hash: &str| json!({ "id": id, "type": "subscribe", "payload": { "extensions": by_hash(hash) } });
         socket.send(&subscribe("1", HASH)).await;
         assert_eq!(socket.receive().await["type"], "next");
         assert_eq!(socket.receive().await["type"], "complete");

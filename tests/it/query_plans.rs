@@ -67,12 +67,15 @@ on_both_engines! {
         env.citizen("Ana").post(&meeting, "Жол?").await;
         let database = env.database().await;
         let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
-        let changes = [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes", "(n * 7919) % 5"), ("author_key", "'sub:' || n")];
+        let changes =
+            [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes", "(n * 7919) % 5"), ("author_key", "'sub:' || n")];
         multiply(&database, "comments", &columns, 20_000, &changes).await;
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let filter = CommentFilter { order: CommentOrder::MostVoted, ..CommentFilter::default() };
         let app = env.service(0).app();
-        for (after, before, backward) in [(None, None, false), (Some((0, 9_000)), None, false), (None, Some((0, 9_000)), true), (None, None, true)] {
+        for (after, before, backward) in
+            [(None, None, false), (Some((0, 9_000)), None, false), (None, Some((0, 9_000)), true), (None, None, true)]
+        {
             let window = PageRequest { after, before, limit: 20, backward };
             let statement = app.store.comments_statement(id, &CommentScope::PublicOnly, &filter, &window);
             let plan = plan(&database, &statement).await;
@@ -102,10 +105,14 @@ on_both_engines! {
         env.citizen("Ana").post(&meeting, "Жол?").await;
         let database = env.database().await;
         let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
-        let changes = [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes", "(n * 7919) % 5"), ("author_key", "'sub:' || n")];
+        let changes =
+            [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes", "(n * 7919) % 5"), ("author_key", "'sub:' || n")];
         multiply(&database, "comments", &columns, 150, &changes).await;
         let listed = env.anonymous().comments(&meeting, serde_json::json!({ "orderBy": "MOST_VOTED" })).await;
-        let keys: Vec<_> = listed.iter().map(|one| (-one["votes"].as_i64().unwrap(), one["receipt"].as_str().unwrap().to_owned())).collect();
+        let keys: Vec<_> = listed
+            .iter()
+            .map(|one| (-one["votes"].as_i64().unwrap(), one["receipt"].as_str().unwrap().to_owned()))
+            .collect();
         assert!(keys.is_sorted() && keys.len() == 151, "{keys:?}");
     }
 }

@@ -14,7 +14,10 @@ on_both_engines! {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let after = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = ana.post(&after, "  Жол қашан жөнделеді? ").await;
-        assert_eq!((first["receipt"].as_str(), first["body"].as_str(), first["state"].as_str()), (Some("Q-0001"), Some("Жол қашан жөнделеді?"), Some("PUBLISHED")));
+        assert_eq!(
+            (first["receipt"].as_str(), first["body"].as_str(), first["state"].as_str()),
+            (Some("Q-0001"), Some("Жол қашан жөнделеді?"), Some("PUBLISHED"))
+        );
         assert_eq!((first["authorName"].as_str(), first["viewerIsAuthor"].as_bool()), (Some("Ana"), Some(true)));
         assert_eq!(ben.post(&after, "Су бар ма?").await["receipt"], "Q-0002");
         assert_eq!(env.anonymous().comments(&after, json!({})).await.len(), 2);
@@ -60,7 +63,9 @@ on_both_engines! {
         moderator.mutate("setModeration", json!({ "meetingId": meeting, "acceptingComments": false })).await;
         assert_eq!(refusal(&post("Жабық").await), "COMMENTS_CLOSED");
         assert_eq!(ana.meeting(&meeting).await["viewerCanPost"], false);
-        moderator.mutate("setModeration", json!({ "meetingId": meeting, "acceptingComments": true, "slowModeSeconds": 30 })).await;
+        moderator
+            .mutate("setModeration", json!({ "meetingId": meeting, "acceptingComments": true, "slowModeSeconds": 30 }))
+            .await;
         assert!(post("Бір").await["refusal"].is_null());
         env.advance(TimeDelta::milliseconds(29_001));
         let fast = post("Екі").await;
@@ -91,7 +96,11 @@ on_both_engines! {
         assert_eq!(env.citizen("Dana").mutate("voteComment", vote(true)).await["comment"]["votes"], 2);
         assert_eq!(ben.mutate("voteComment", vote(false)).await["comment"]["votes"], 1);
         assert_eq!(ben.mutate("voteComment", vote(false)).await["comment"]["votes"], 1);
-        assert_eq!(refusal(&ana.mutate("voteComment", vote(true)).await), "INVALID", "authors cannot vote for their own comments");
+        assert_eq!(
+            refusal(&ana.mutate("voteComment", vote(true)).await),
+            "INVALID",
+            "authors cannot vote for their own comments"
+        );
         let answers = futures_util::future::join_all((0..8).map(|_| ben.mutate("voteComment", vote(true)))).await;
         assert!(answers.iter().all(|payload| payload["comment"]["votes"] == 2), "concurrent votes count once");
         let list = env.anonymous().comments(&meeting, json!({ "orderBy": "MOST_VOTED" })).await;
@@ -106,7 +115,11 @@ on_both_engines! {
         assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN");
         assert_eq!(ana.mutate("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
         assert_eq!(ana.mutate("withdrawComment", comment.clone()).await["comment"]["state"], "WITHDRAWN");
-        assert_eq!(refusal(&ben.mutate("withdrawComment", comment.clone()).await), "NOT_FOUND", "hidden comments look missing");
+        assert_eq!(
+            refusal(&ben.mutate("withdrawComment", comment.clone()).await),
+            "NOT_FOUND",
+            "hidden comments look missing"
+        );
         assert_eq!(env.anonymous().comments(&meeting, json!({})).await.len(), 0);
     }
 
@@ -114,10 +127,18 @@ on_both_engines! {
         let (staff, ana, moderator) = (env.akimat(HOST), env.citizen("Ana"), env.moderator(HOST));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = id_of(&ana.post(&meeting, "Қашан жол жөнделеді?").await);
-        ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Ағаш егейік 100%", "kind": "PROPOSAL" })).await;
-        moderator.mutate("labelComment", json!({ "commentId": first, "labels": ["жол_1", "жол_1", "көлік", "Road \"1\""] })).await;
+        ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Ағаш егейік 100%", "kind": "PROPOSAL" }))
+            .await;
+        moderator
+            .mutate("labelComment", json!({ "commentId": first, "labels": ["жол_1", "жол_1", "көлік", "Road \"1\""] }))
+            .await;
         let found = async |filter: Value| {
-            env.anonymous().comments(&meeting, filter).await.iter().map(|comment| comment["receipt"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+            env.anonymous()
+                .comments(&meeting, filter)
+                .await
+                .iter()
+                .map(|comment| comment["receipt"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(found(json!({ "search": "кашан ЖОЛ" })).await, ["Q-0001"]);
         assert_eq!(found(json!({ "search": "%" })).await, ["Q-0002"], "signs are matched literally");
@@ -136,19 +157,27 @@ on_both_engines! {
         let add = json!({ "meetingId": meeting, "platform": "YOUTUBE", "url": "https://youtube.example/live" });
         let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let connector = env.connector(HOST);
-        let one = |id: &str, body: &str, deleted: bool| {
-            json!({ "externalId": id, "authorExternalId": "u1", "authorName": "Марат", "body": body, "postedAt": env.now(), "deleted": deleted })
-        };
+        let one = |id: &str, body: &str, deleted: bool| json!({ "externalId": id, "authorExternalId": "u1", "authorName": "Марат", "body": body, "postedAt": env.now(), "deleted": deleted });
         let import = async |comments: Vec<Value>| {
-            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await
+            connector
+                .mutate(
+                    "importComments",
+                    json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments }),
+                )
+                .await
         };
-        let counts = |payload: &Value| ["imported", "duplicates", "changed", "removed"].map(|name| payload[name].as_i64().unwrap());
-        let done = import(vec![one("a", "Бірінші", false), one("b", "Екінші\nжол", false), one("a", "Бірінші", false)]).await;
+        let counts = |payload: &Value| {
+            ["imported", "duplicates", "changed", "removed"].map(|name| payload[name].as_i64().unwrap())
+        };
+        let done =
+            import(vec![one("a", "Бірінші", false), one("b", "Екінші\nжол", false), one("a", "Бірінші", false)]).await;
         assert_eq!(counts(&done), [2, 1, 0, 0]);
         let list = env.anonymous().comments(&meeting, json!({})).await;
         assert_eq!(bodies(&list), ["Бірінші", "Екінші жол"]);
         assert_eq!((list[0]["platform"].as_str(), list[0]["receipt"].as_str()), (Some("YOUTUBE"), Some("Q-0001")));
-        let done = import(vec![one("b", "Өзгерді", false), one("a", "", true), one("c", "Үшінші", false), one("d", "", true)]).await;
+        let done =
+            import(vec![one("b", "Өзгерді", false), one("a", "", true), one("c", "Үшінші", false), one("d", "", true)])
+                .await;
         assert_eq!(counts(&done), [1, 0, 1, 2]);
         assert_eq!(bodies(&env.anonymous().comments(&meeting, json!({})).await), ["Өзгерді", "Үшінші"]);
         let long = "с".repeat(3000);
@@ -158,7 +187,9 @@ on_both_engines! {
         let many = (0..501).map(|n| one(&n.to_string(), "көп", false)).collect();
         assert_eq!(refusal(&import(many).await), "INVALID");
         let other = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        let wrong = connector.mutate("importComments", json!({ "meetingId": other, "broadcastId": broadcast, "comments": [] })).await;
+        let wrong = connector
+            .mutate("importComments", json!({ "meetingId": other, "broadcastId": broadcast, "comments": [] }))
+            .await;
         assert_eq!(refusal(&wrong), "NOT_FOUND");
     }
 
@@ -169,7 +200,9 @@ on_both_engines! {
         let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let import = async |body: &str| {
             let one = json!({ "externalId": "a", "authorName": "Марат", "body": body, "postedAt": env.now() });
-            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await
+            connector
+                .mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] }))
+                .await
         };
         import("Жақсы сөз").await;
         let waiting = id_of(&moderator.comments(&meeting, json!({})).await[0]);
@@ -189,7 +222,9 @@ on_both_engines! {
             // The author is given only with the first version.
             let author = (id == "c" || body == "Бір").then_some(author);
             let one = json!({ "externalId": id, "authorExternalId": author, "authorName": "Марат", "body": body, "postedAt": env.now() });
-            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] })).await
+            connector
+                .mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [one] }))
+                .await
         };
         import("a", "u1", "Бір").await;
         import("b", "u2", "Бір").await;
@@ -216,7 +251,12 @@ on_both_engines! {
         let import = async |deleted: bool| {
             let one = |id: &&str| json!({ "externalId": id, "authorName": "Марат", "body": format!("Сұрақ {id}"), "postedAt": env.now(), "deleted": deleted });
             let comments: Vec<_> = ["rejected", "hidden", "joined", "answered"].iter().map(one).collect();
-            connector.mutate("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments })).await
+            connector
+                .mutate(
+                    "importComments",
+                    json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments }),
+                )
+                .await
         };
         import(false).await;
         let ids: Vec<_> = moderator.comments(&meeting, json!({})).await.iter().map(id_of).collect();
@@ -245,9 +285,7 @@ on_both_engines! {
             broadcasts.push(id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][place]));
         }
         let import = async |place: usize, comments: &[(&str, bool)]| {
-            let one = |(id, deleted): &(&str, bool)| {
-                json!({ "externalId": id, "authorName": "Марат", "body": format!("Сұрақ {id}"), "postedAt": env.now(), "deleted": deleted })
-            };
+            let one = |(id, deleted): &(&str, bool)| json!({ "externalId": id, "authorName": "Марат", "body": format!("Сұрақ {id}"), "postedAt": env.now(), "deleted": deleted });
             let comments: Vec<_> = comments.iter().map(one).collect();
             let input = json!({ "meetingId": meeting, "broadcastId": broadcasts[place], "comments": comments });
             let done = connector.mutate("importComments", input).await;

@@ -30,9 +30,12 @@ on_both_engines! {
         let (mut codes, mut after, anonymous) = (Vec::new(), json!(null), env.anonymous());
         loop {
             let page = anonymous.query(query, json!({ "after": after })).await["regions"].clone();
-            codes.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
+            codes
+                .extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
             after = page["pageInfo"]["endCursor"].clone();
-            if page["pageInfo"]["hasNextPage"] == false { break }
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
         }
         assert_eq!(codes.len(), 15_594);
         assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "every region once and in order");
@@ -41,7 +44,9 @@ on_both_engines! {
         let found = anonymous.query(&counts, json!({})).await;
         assert_eq!(found["akims"]["totalCount"], 2589);
         assert_eq!(found["found"]["nodes"][0]["names"]["kk"], "Қарағанды облысы");
-        assert!(found["region"]["descendants"]["totalCount"].as_i64() > found["region"]["children"]["totalCount"].as_i64());
+        assert!(
+            found["region"]["descendants"]["totalCount"].as_i64() > found["region"]["children"]["totalCount"].as_i64()
+        );
     }
 
     async fn a_region_shows_its_place_in_the_hierarchy(env) {
@@ -64,9 +69,12 @@ on_both_engines! {
 
     async fn finds_a_name_in_any_spelling(env) {
         let query = "query($text: String!) { regions(search: $text) { nodes { code } } }";
-        for (text, code) in [("караганды", "350000000"), ("ҚАРАҒАНДЫ", "350000000"), ("абайский", DISTRICT), ("алмалы", "751110000")] {
+        for (text, code) in
+            [("караганды", "350000000"), ("ҚАРАҒАНДЫ", "350000000"), ("абайский", DISTRICT), ("алмалы", "751110000")]
+        {
             let found = env.anonymous().query(query, json!({ "text": text })).await;
-            let codes: Vec<_> = found["regions"]["nodes"].as_array().unwrap().iter().map(|node| &node["code"]).collect();
+            let codes: Vec<_> =
+                found["regions"]["nodes"].as_array().unwrap().iter().map(|node| &node["code"]).collect();
             assert!(codes.contains(&&json!(code)), "{text}: {codes:?}");
         }
         let none = env.anonymous().query(query, json!({ "text": "атлантида" })).await;
@@ -79,7 +87,8 @@ on_both_engines! {
         let (mut codes, mut after, anonymous) = (Vec::new(), json!(null), env.anonymous());
         loop {
             let page = anonymous.query(query, json!({ "after": after })).await["regions"].clone();
-            codes.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
+            codes
+                .extend(page["nodes"].as_array().unwrap().iter().map(|node| node["code"].as_str().unwrap().to_owned()));
             after = page["pageInfo"]["endCursor"].clone();
             if page["pageInfo"]["hasNextPage"] == false {
                 assert_eq!(page["totalCount"], codes.len());
@@ -91,7 +100,10 @@ on_both_engines! {
         let back = "{ regions(last: 3) { nodes { code } pageInfo { hasPreviousPage hasNextPage startCursor } } }";
         let last = anonymous.query(back, json!({})).await["regions"].clone();
         assert_eq!(last["nodes"][2]["code"].as_str(), codes.last().map(String::as_str));
-        assert_eq!((last["pageInfo"]["hasPreviousPage"].as_bool(), last["pageInfo"]["hasNextPage"].as_bool()), (Some(true), Some(false)));
+        assert_eq!(
+            (last["pageInfo"]["hasPreviousPage"].as_bool(), last["pageInfo"]["hasNextPage"].as_bool()),
+            (Some(true), Some(false))
+        );
         for bad in ["first: 0", "first: 101", "first: -1", "last: 0", "first: 1, last: 1", "after: \"?\""] {
             let code = anonymous.error(&format!("{{ regions({bad}) {{ totalCount }} }}"), json!({})).await;
             assert_eq!(code, "BAD_USER_INPUT", "{bad}");
@@ -118,14 +130,24 @@ on_both_engines! {
             env.anonymous().query(query, json!({ "code": code })).await["region"].clone()
         };
         import(old, "2026-01-01").await.unwrap();
-        assert_eq!(unit("103230000").await["validFrom"], json!(null), "regions of the first edition have no start date");
+        assert_eq!(
+            unit("103230000").await["validFrom"],
+            json!(null),
+            "regions of the first edition have no start date"
+        );
         assert_eq!(unit("750000000").await["validTo"], "2026-01-01", "missing regions end");
         let again = import(old, "2026-02-01").await.unwrap();
         assert!(again.diff.is_empty(), "importing the same edition changes nothing");
         let report = import(new, "2026-03-01").await.unwrap();
         assert_eq!((report.diff.added.len(), report.diff.renamed.len(), report.diff.ended.len()), (1, 1, 1));
-        assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыстау ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
-        assert_eq!(unit("103230000").await, json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": null, "validTo": "2026-03-01" }));
+        assert_eq!(
+            unit("103200000").await,
+            json!({ "names": { "kk": "Шыңғыстау ауданы" }, "validFrom": "2026-03-01", "validTo": null })
+        );
+        assert_eq!(
+            unit("103230000").await,
+            json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": null, "validTo": "2026-03-01" })
+        );
         let as_of = "query($day: Date!) { regions(asOf: $day, search: \"ауданы\") { nodes { names { kk } } } }";
         let before = env.anonymous().query(as_of, json!({ "day": "2026-02-28" })).await;
         assert_eq!(before["regions"]["nodes"], json!([{ "names": { "kk": "Абай ауданы" } }]));
@@ -136,7 +158,10 @@ on_both_engines! {
         let corrected = new.replace("Шыңғыстау ауданы", "Шыңғыс ауданы");
         let report = import(&corrected, "2026-03-01").await.unwrap();
         assert_eq!(report.diff.renamed.len(), 1, "an edition of the same day corrects it");
-        assert_eq!(unit("103200000").await, json!({ "names": { "kk": "Шыңғыс ауданы" }, "validFrom": "2026-03-01", "validTo": null }));
+        assert_eq!(
+            unit("103200000").await,
+            json!({ "names": { "kk": "Шыңғыс ауданы" }, "validFrom": "2026-03-01", "validTo": null })
+        );
         assert_eq!(import(old, "2026-05-01").await.unwrap().diff.added.len(), 1);
         let back = json!({ "names": { "kk": "Қараауыл ауылдық округі" }, "validFrom": "2026-05-01", "validTo": null });
         assert_eq!(unit("103230000").await, back, "an ended region may return");
@@ -162,10 +187,13 @@ on_both_engines! {
         let import = async |text: &str, dated: &str, allow_ending: usize| {
             let file = dir.path().join("kato.csv");
             std::fs::write(&file, text).unwrap();
-            let options = ImportOptions { dated: Some(dated.parse().unwrap()), allow_ending, ..ImportOptions::default() };
+            let options =
+                ImportOptions { dated: Some(dated.parse().unwrap()), allow_ending, ..ImportOptions::default() };
             env.service(0).app().import_regions(&file, options).await
         };
-        let count = async || env.anonymous().query("{ regions { totalCount } }", json!({})).await["regions"]["totalCount"].clone();
+        let count = async || {
+            env.anonymous().query("{ regions { totalCount } }", json!({})).await["regions"]["totalCount"].clone()
+        };
         import(&lines.join("\n"), "2026-01-01", 1000).await.unwrap();
         assert_eq!(count().await, 202);
         for rows in 80..=195 {

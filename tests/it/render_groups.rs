@@ -104,9 +104,8 @@ on_both_engines! {
         let muted = id_of(&silent.post(&meeting, "Мен").await);
         let mute = json!({ "commentId": muted, "minutes": 10 });
         assert_eq!(env.moderator(HOST).mutate("muteAuthor", mute).await["refusal"], Value::Null);
-        let input = |body: &str, key: Option<&str>| {
-            json!({ "meetingId": meeting, "body": body, "idempotencyKey": key })
-        };
+        let input =
+            |body: &str, key: Option<&str>| json!({ "meetingId": meeting, "body": body, "idempotencyKey": key });
         let ours = (0..40).map(|n| {
             let (author, input) = (env.citizen(&format!("c{n}")), input(&format!("Сұрақ {n}"), Some("k")));
             async move { author.mutate("postComment", input).await }
@@ -121,7 +120,10 @@ on_both_engines! {
         assert!(ours.iter().all(|payload| payload["refusal"].is_null()));
         let once: std::collections::BTreeSet<_> = same_key.iter().map(|payload| id_of(&payload["comment"])).collect();
         assert_eq!(once.len(), 1, "one comment per key");
-        assert!(refused.iter().all(|payload| refusal(payload) == "MUTED"), "refusals do not claim the key: {refused:?}");
+        assert!(
+            refused.iter().all(|payload| refusal(payload) == "MUTED"),
+            "refusals do not claim the key: {refused:?}"
+        );
         let mut receipts: Vec<_> =
             env.moderator(HOST).comments(&meeting, json!({})).await.iter().map(|c| c["receipt"].to_string()).collect();
         receipts.sort();
@@ -169,9 +171,7 @@ on_both_engines! {
             env.anonymous().request().header("accept", accept).json(&body)
         };
         let mut answer = ask(OWN, 0).send().await.unwrap();
-        assert_eq!(
-            answer.headers()["content-type"], "multipart/mixed;boundary=\"graphql\";subscriptionSpec=\"1.0\""
-        );
+        assert_eq!(answer.headers()["content-type"], "multipart/mixed;boundary=\"graphql\";subscriptionSpec=\"1.0\"");
         let text = read_until(&mut answer, "Бір").await;
         let parts: Vec<_> = text.split("--graphql").filter(|part| part.contains('{')).collect();
         for part in &parts {

@@ -14,7 +14,8 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         env.citizen("Ana").post(&meeting, "Жол?").await;
-        let names = ["commentsHead", "phase", "broadcasts", "timeSplit", "comments", "title", "version", "announcedInTime"];
+        let names =
+            ["commentsHead", "phase", "broadcasts", "timeSplit", "comments", "title", "version", "announcedInTime"];
         let query = "query($id: ID!) { meeting(id: $id) { commentsHead phase broadcasts { id } timeSplit { status stage } \
                      comments { totalCount nodes { votes body } } title { ru kk } version announcedInTime } }";
         let first = text(&env.anonymous(), query, json!({ "id": meeting })).await;
@@ -33,12 +34,17 @@ on_both_engines! {
         let query = "query($c: KatoCode!) { one: region(code: $c) { code } meeting(id: \"x\") { id } two: region(code: $c) { code } }";
         let answer = anonymous.send(query, json!({ "c": HOST })).await;
         assert_eq!(
-            answer["data"], json!({ "one": { "code": HOST }, "meeting": null, "two": { "code": HOST } }), "{answer}"
+            answer["data"],
+            json!({ "one": { "code": HOST }, "meeting": null, "two": { "code": HOST } }),
+            "{answer}"
         );
         assert_eq!(answer["errors"][0]["path"], json!(["meeting"]));
         let alone = anonymous.send("{ meeting(id: \"x\") { id } }", json!({})).await;
         assert_eq!(alone["data"], json!({ "meeting": null }), "{alone}");
         let whole = anonymous.send("{ viewer { subject } meetings(first: 0) { totalCount } }", json!({})).await;
-        assert!(whole["data"].is_null() && whole["errors"].is_array(), "null in a non-null list propagates to the root: {whole}");
+        assert!(
+            whole["data"].is_null() && whole["errors"].is_array(),
+            "null in a non-null list propagates to the root: {whole}"
+        );
     }
 }

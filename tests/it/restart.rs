@@ -178,14 +178,30 @@ on_both_engines! {
         ana.post(&meeting, "Бірінші").await;
         take(&live.next().await, &mut seen);
         let (there, id) = (ana.at(other.clone()), meeting.clone());
-        let writer = tokio::spawn(async move { for n in 0..20 { there.post(&id, &format!("Сұрақ {n}")).await; } });
+        let writer = tokio::spawn(async move {
+            for n in 0..20 {
+                there.post(&id, &format!("Сұрақ {n}")).await;
+            }
+        });
         let anonymous = env.anonymous();
-        let (code, ()) = tokio::join!(async { while let Some(event) = live.try_next().await { take(&event, &mut seen); } }, env.stop(0));
+        let (code, ()) = tokio::join!(
+            async {
+                while let Some(event) = live.try_next().await {
+                    take(&event, &mut seen);
+                }
+            },
+            env.stop(0)
+        );
         let () = code;
         writer.await.unwrap();
-        let mut live = anonymous.at(other.clone()).begin_comments(&meeting, Some(i64::try_from(seen.len()).unwrap()), "PUBLIC").await;
+        let mut live = anonymous
+            .at(other.clone())
+            .begin_comments(&meeting, Some(i64::try_from(seen.len()).unwrap()), "PUBLIC")
+            .await;
         assert_eq!(live.next().await["recovered"], true);
-        while seen.len() < 21 { take(&live.next_event_in(&env).await, &mut seen); }
+        while seen.len() < 21 {
+            take(&live.next_event_in(&env).await, &mut seen);
+        }
         let listed: Vec<String> = anonymous.at(other).comments(&meeting, json!({})).await.iter().map(id_of).collect();
         assert_eq!(seen, listed);
     }

@@ -24,7 +24,11 @@ on_both_engines! {
         let mut late = input;
         late["idempotencyKey"] = json!("another");
         for _ in 0..2 {
-            assert_eq!(refusal(&staff.mutate("planMeeting", late.clone()).await), "INVALID", "a rejected command leaves its key free");
+            assert_eq!(
+                refusal(&staff.mutate("planMeeting", late.clone()).await),
+                "INVALID",
+                "a rejected command leaves its key free"
+            );
         }
     }
 
@@ -36,7 +40,8 @@ on_both_engines! {
             let query = "mutation($input: PostCommentInput!) { postComment(input: $input) { comment { id language } refusal { code } } }";
             let input = json!({ "meetingId": meeting, "body": "Жол?", "idempotencyKey": "once" });
             let body = json!({ "query": query, "variables": { "input": input } });
-            let request = harness::web().post(format!("http://{}/graphql", ana.host)).header("accept-language", language);
+            let request =
+                harness::web().post(format!("http://{}/graphql", ana.host)).header("accept-language", language);
             let answer = request.bearer_auth(ana.token.as_ref().unwrap()).json(&body).send().await.unwrap();
             answer.json::<serde_json::Value>().await.unwrap()["data"]["postComment"].clone()
         };
@@ -55,7 +60,10 @@ on_both_engines! {
         });
         for (n, payload) in join_all(posts).await.into_iter().enumerate() {
             if n % 5 == 0 {
-                assert_eq!((refusal(&payload).as_str(), &payload["refusal"]["field"]), ("INVALID", &json!("idempotencyKey")));
+                assert_eq!(
+                    (refusal(&payload).as_str(), &payload["refusal"]["field"]),
+                    ("INVALID", &json!("idempotencyKey"))
+                );
             } else {
                 assert!(payload["refusal"].is_null(), "{payload}");
             }
@@ -70,7 +78,14 @@ on_both_engines! {
         let posts = join_all((0..40).map(|n| {
             // No token can have such a subject. It stands for any unexpected database error.
             let subject = if n % 8 == 0 { format!("nobody \u{0}{n}") } else { format!("somebody {n}") };
-            let person = Person { subject, name: "Ана".to_owned(), roles: vec![Role::Citizen], region: None, agency: None, imports: ImportGrant::default() };
+            let person = Person {
+                subject,
+                name: "Ана".to_owned(),
+                roles: vec![Role::Citizen],
+                region: None,
+                agency: None,
+                imports: ImportGrant::default(),
+            };
             let post = PostComment {
                 meeting: id,
                 body: format!("№ {n}"),
@@ -83,8 +98,19 @@ on_both_engines! {
         }));
         let expected: Vec<bool> = (0..40).map(|n| n % 8 != 0 || env.engine == Engine::Embedded).collect();
         assert_eq!(posts.await, expected);
-        let listed = env.anonymous().query("query($id: ID!) { meeting(id: $id) { comments(first: 100) { nodes { receipt } } } }", json!({ "id": meeting })).await;
-        let receipts: Vec<_> = listed["meeting"]["comments"]["nodes"].as_array().unwrap().iter().map(|one| one["receipt"].clone()).collect();
+        let listed = env
+            .anonymous()
+            .query(
+                "query($id: ID!) { meeting(id: $id) { comments(first: 100) { nodes { receipt } } } }",
+                json!({ "id": meeting }),
+            )
+            .await;
+        let receipts: Vec<_> = listed["meeting"]["comments"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["receipt"].clone())
+            .collect();
         let count = expected.iter().filter(|taken| **taken).count();
         let gapless: Vec<_> = (1..=count).map(|n| json!(format!("Q-{n:04}"))).collect();
         assert_eq!(receipts, gapless, "failed posts leave nothing behind");

@@ -41,14 +41,29 @@ on_both_engines! {
         moderator.moderate("RESTORE", &[&shown]).await;
 
         let posted = public.next().await;
-        assert_eq!((posted["seq"].as_i64(), posted["prev"].as_i64(), posted["kind"].as_str()), (Some(3), Some(0), Some("POSTED")));
+        assert_eq!(
+            (posted["seq"].as_i64(), posted["prev"].as_i64(), posted["kind"].as_str()),
+            (Some(3), Some(0), Some("POSTED"))
+        );
         let removed = public.next().await;
-        assert_eq!((removed["kind"].as_str(), removed["commentId"].as_str(), removed["comment"].is_null()), (Some("REMOVED"), Some(shown.as_str()), true));
+        assert_eq!(
+            (removed["kind"].as_str(), removed["commentId"].as_str(), removed["comment"].is_null()),
+            (Some("REMOVED"), Some(shown.as_str()), true)
+        );
         assert_eq!(removed["prev"], 3);
         let back = public.next().await;
-        assert_eq!((back["kind"].as_str(), back["prev"].as_i64(), back["seq"].as_i64()), (Some("POSTED"), Some(4), Some(7)));
+        assert_eq!(
+            (back["kind"].as_str(), back["prev"].as_i64(), back["seq"].as_i64()),
+            (Some("POSTED"), Some(4), Some(7))
+        );
 
-        let kinds: Vec<String> = { let mut all = Vec::new(); for _ in 0..7 { all.push(seen(&queue.next().await).1); } all };
+        let kinds: Vec<String> = {
+            let mut all = Vec::new();
+            for _ in 0..7 {
+                all.push(seen(&queue.next().await).1);
+            }
+            all
+        };
         assert_eq!(kinds, ["POSTED", "POSTED", "CHANGED", "CHANGED", "CHANGED", "POSTED", "CHANGED"]);
         for actor in [env.anonymous(), ana, env.moderator("711110000"), env.connector(HOST)] {
             let refused = actor.begin_comments(&meeting, None, "MODERATION").await.refused().await;
@@ -59,25 +74,37 @@ on_both_engines! {
     async fn resumes_exactly_once_and_in_order_after_disconnects(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        let writer = { let (ana, meeting) = (ana.clone(), meeting.clone()); tokio::spawn(async move {
-            for n in 0..120 { ana.post(&meeting, &format!("Сұрақ {n}")).await; }
-        }) };
+        let writer = {
+            let (ana, meeting) = (ana.clone(), meeting.clone());
+            tokio::spawn(async move {
+                for n in 0..120 {
+                    ana.post(&meeting, &format!("Сұрақ {n}")).await;
+                }
+            })
+        };
         let (mut last, mut bodies, anonymous) = (0, Vec::new(), env.anonymous());
         // Disconnects after 1, 2, 3 … events: before, between and after batches.
         for takes in (1..).take_while(|_| true) {
             let mut live = anonymous.begin_comments(&meeting, Some(last), "PUBLIC").await;
             let first = live.next().await;
-            assert_eq!((first["kind"].as_str(), first["recovered"].as_bool(), first["seq"].as_i64()), (Some("SUBSCRIBED"), Some(true), Some(last)));
+            assert_eq!(
+                (first["kind"].as_str(), first["recovered"].as_bool(), first["seq"].as_i64()),
+                (Some("SUBSCRIBED"), Some(true), Some(last))
+            );
             for _ in 0..takes {
                 let event = live.next().await;
                 let (seq, _, body) = seen(&event);
                 assert!(event["prev"].as_i64().unwrap() <= last && seq > last, "{event} after {last}");
                 last = seq;
                 bodies.push(body.unwrap());
-                if bodies.len() == 120 { break }
+                if bodies.len() == 120 {
+                    break;
+                }
             }
             live.disconnect();
-            if bodies.len() == 120 { break }
+            if bodies.len() == 120 {
+                break;
+            }
         }
         writer.await.unwrap();
         assert_eq!(bodies, (0..120).map(|n| format!("Сұрақ {n}")).collect::<Vec<_>>());
@@ -103,7 +130,10 @@ on_both_engines! {
             assert_eq!((first["recovered"].as_bool(), first["seq"].as_i64()), (Some(false), Some(1)), "{after}");
         }
         let first = env.anonymous().begin_comments(&meeting, None, "PUBLIC").await.next().await;
-        assert_eq!((first["recovered"].is_null(), first["seq"].as_i64(), first["prev"].as_i64()), (true, Some(1), Some(1)));
+        assert_eq!(
+            (first["recovered"].is_null(), first["seq"].as_i64(), first["prev"].as_i64()),
+            (true, Some(1), Some(1))
+        );
     }
 
     async fn sends_heartbeats_on_an_idle_stream(env) {
@@ -113,7 +143,10 @@ on_both_engines! {
         let mut live = env.anonymous().follow_comments(&meeting, Some(0), "PUBLIC").await;
         live.next().await;
         let beat = live.next_in(&env).await;
-        assert_eq!((beat["kind"].as_str(), beat["seq"].as_i64(), beat["prev"].as_i64()), (Some("HEARTBEAT"), Some(1), Some(1)));
+        assert_eq!(
+            (beat["kind"].as_str(), beat["seq"].as_i64(), beat["prev"].as_i64()),
+            (Some("HEARTBEAT"), Some(1), Some(1))
+        );
     }
 
     async fn publishes_vote_counts_at_most_once_a_second(env) {
@@ -152,13 +185,19 @@ on_both_engines! {
         let query = "subscription($region: KatoCode) { meetings(region: $region) { seq prev kind meeting { region { code } } } }";
         let mut here = env.anonymous().follow(query, json!({ "region": "100000000" })).await;
         let mut all = env.anonymous().follow(query, json!({})).await;
-        assert_eq!((here.next().await["kind"].as_str(), all.next().await["kind"].as_str()), (Some("SUBSCRIBED"), Some("SUBSCRIBED")));
+        assert_eq!(
+            (here.next().await["kind"].as_str(), all.next().await["kind"].as_str()),
+            (Some("SUBSCRIBED"), Some("SUBSCRIBED"))
+        );
         let start = env.now() + TimeDelta::days(20);
         staff.plan(HOST, HOST, start, "AFTER").await;
         let meeting = id_of(&staff.plan("103200000", "103230000", start, "AFTER").await);
         staff.announce(&meeting).await;
         let event = here.next().await;
-        assert_eq!((event["kind"].as_str(), event["meeting"]["region"]["code"].as_str()), (Some("PLANNED"), Some("103230000")));
+        assert_eq!(
+            (event["kind"].as_str(), event["meeting"]["region"]["code"].as_str()),
+            (Some("PLANNED"), Some("103230000"))
+        );
         assert_eq!(here.next().await["kind"], "ANNOUNCED");
         for kind in ["PLANNED", "PLANNED", "ANNOUNCED"] {
             assert_eq!(all.next().await["kind"], kind);
@@ -173,10 +212,13 @@ on_both_engines! {
         let posts = futures_util::future::join_all(people.iter().enumerate().flat_map(|(n, person)| {
             let meeting = &meeting;
             (0..6).map(move |k| async move { id_of(&person.post(meeting, &format!("{n}.{k}")).await) })
-        })).await;
+        }))
+        .await;
         for (n, id) in posts.iter().enumerate() {
             moderator.moderate(if n % 5 == 4 { "REJECT" } else { "APPROVE" }, &[id]).await;
-            if n % 7 == 3 { moderator.moderate("HIDE", &[id]).await; }
+            if n % 7 == 3 {
+                moderator.moderate("HIDE", &[id]).await;
+            }
         }
         let marker = id_of(&people[0].post(&meeting, "Белгі").await);
         moderator.moderate("APPROVE", &[&marker]).await;
@@ -184,8 +226,14 @@ on_both_engines! {
         loop {
             let event = live.next().await;
             let id = event["commentId"].as_str().unwrap().to_owned();
-            if event["kind"] == "REMOVED" { shown.remove(&id); } else { shown.insert(id.clone()); }
-            if id == marker { break }
+            if event["kind"] == "REMOVED" {
+                shown.remove(&id);
+            } else {
+                shown.insert(id.clone());
+            }
+            if id == marker {
+                break;
+            }
         }
         let listed = env.anonymous().comments(&meeting, json!({})).await.iter().map(id_of).collect();
         assert_eq!(shown, listed);
@@ -249,7 +297,8 @@ on_both_engines! {
         // The last meeting passes both thresholds between two checks, and may end before either.
         env.advance(TimeDelta::minutes(16));
         end(&staff, 3).await;
-        let mut live = env.anonymous().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
+        let mut live =
+            env.anonymous().follow("subscription { meetings(after: 0) { kind meeting { id } } }", json!({})).await;
         let mut heard = vec![Vec::new(); 4];
         while heard[3].last().is_none_or(|kind| kind != "ENDED") {
             let event = live.next().await;

@@ -48,8 +48,22 @@ on_both_engines! {
         ana.post(&meeting, "Көше\u{ad}лер мен Ёлка, йод, Iлияс, жиһаз, Straße").await;
         ana.post(&meeting, "Дoрoга в Aлмaты").await;
         for search in [
-            "көшелер", "КОШЕЛЕР", "ко\u{200b}ше\u{301}лер", "елка", "ЁЛКА", "е\u{308}лка", "йод", "и\u{306}од", "Ілияс", "илияс", "жиhаз", "жихаз",
-            "STRASSE", "дорога", "\u{202e}Алматы", "𝐀лматы",
+            "көшелер",
+            "КОШЕЛЕР",
+            "ко\u{200b}ше\u{301}лер",
+            "елка",
+            "ЁЛКА",
+            "е\u{308}лка",
+            "йод",
+            "и\u{306}од",
+            "Ілияс",
+            "илияс",
+            "жиhаз",
+            "жихаз",
+            "STRASSE",
+            "дорога",
+            "\u{202e}Алматы",
+            "𝐀лматы",
         ] {
             assert_eq!(found(&env, &meeting, search).await, 1, "{search}");
         }
@@ -66,7 +80,18 @@ on_both_engines! {
         staff.mutate("planMeeting", input).await;
         let query = "query($s: String) { meetings(filter: { search: $s }) { totalCount } regions(search: $s) { totalCount nodes { code } } }";
         let ask = async |search: &str| env.anonymous().query(query, json!({ "s": search })).await;
-        for (search, count) in [("су мәселесі", 1), ("вода", 1), ("ЙОД", 1), ("иод", 0), ("№", 1), ("(", 1), ("%", 0), ("_", 0), ("+", 0), ("5", 1)] {
+        for (search, count) in [
+            ("су мәселесі", 1),
+            ("вода", 1),
+            ("ЙОД", 1),
+            ("иод", 0),
+            ("№", 1),
+            ("(", 1),
+            ("%", 0),
+            ("_", 0),
+            ("+", 0),
+            ("5", 1),
+        ] {
             assert_eq!(ask(search).await["meetings"]["totalCount"], count, "{search}");
         }
         for search in ["Қараға\u{301}нды", "кара\u{ad}ганды", "Қaрaғaнды"] {
@@ -82,7 +107,19 @@ on_both_engines! {
         for body in ["Керемет 👍", "100% дұрыс", "a_b \\ c", "Қашан?"] {
             ana.post(&meeting, body).await;
         }
-        for (search, count) in [("👍", 1), ("👎", 0), ("%", 1), ("_", 1), ("\\", 1), ("?", 1), ("%_", 0), ("!", 0), ("'", 0), ("100%", 1), ("кашан!", 1)] {
+        for (search, count) in [
+            ("👍", 1),
+            ("👎", 0),
+            ("%", 1),
+            ("_", 1),
+            ("\\", 1),
+            ("?", 1),
+            ("%_", 0),
+            ("!", 0),
+            ("'", 0),
+            ("100%", 1),
+            ("кашан!", 1),
+        ] {
             assert_eq!(found(&env, &meeting, search).await, count, "{search}");
         }
     }
@@ -90,7 +127,12 @@ on_both_engines! {
     async fn rejects_duplicates_in_another_spelling(env) {
         let (meeting, ana, ben) = (live(&env).await, env.citizen("Ana"), env.citizen("Ben"));
         assert_eq!(post(&ana, &meeting, "Жол қашан жөнделеді?").await, "");
-        for again in ["ЖОЛ ҚАШАН ЖӨНДЕЛЕДІ", "жол  кашан жонделеди?!", "Жo\u{200b}л қашан\nжөнделеді…", "Жол\u{301} қашан жөн\u{ad}деледі?"] {
+        for again in [
+            "ЖОЛ ҚАШАН ЖӨНДЕЛЕДІ",
+            "жол  кашан жонделеди?!",
+            "Жo\u{200b}л қашан\nжөнделеді…",
+            "Жол\u{301} қашан жөн\u{ad}деледі?",
+        ] {
             assert_eq!(post(&ana, &meeting, again).await, "DUPLICATE", "{again}");
         }
         assert_eq!(post(&ben, &meeting, "Жол қашан жөнделеді?").await, "", "another author may post the same");
@@ -123,19 +165,35 @@ on_both_engines! {
         let planned = staff.mutate("planMeeting", input.clone()).await;
         let shown = "query($id: ID!) { meeting(id: $id) { title { kk ru } venue { kk } offCalendarReason } }";
         let shown = staff.query(shown, json!({ "id": id_of(&planned["meeting"]) })).await["meeting"].clone();
-        assert_eq!(shown, json!({ "title": { "kk": line, "ru": line }, "venue": { "kk": line }, "offCalendarReason": line }));
+        assert_eq!(
+            shown,
+            json!({ "title": { "kk": line, "ru": line }, "venue": { "kk": line }, "offCalendarReason": line })
+        );
         let mut unseen = input;
         unseen["offCalendarReason"] = json!("\u{200b}\u{202e}");
-        assert_eq!(refusal(&staff.mutate("planMeeting", unseen).await), "DECREE", "an invisible reason counts as missing");
+        assert_eq!(
+            refusal(&staff.mutate("planMeeting", unseen).await),
+            "DECREE",
+            "an invisible reason counts as missing"
+        );
 
         let meeting = live(&env).await;
         let (ana, body) = (env.citizen("Ana"), format!("{pasted}👨\u{200d}👩\u{200d}👧"));
         let input = json!({ "meetingId": meeting, "body": body, "authorName": pasted });
         let comment = ana.mutate("postComment", input).await["comment"].clone();
-        assert_eq!((comment["body"].as_str(), comment["authorName"].as_str()), (Some(format!("{line}👨\u{200d}👩\u{200d}👧").as_str()), Some(line)));
-        let answered = moderator.mutate("answerComment", json!({ "commentId": id_of(&comment), "answer": pasted })).await["comment"].clone();
+        assert_eq!(
+            (comment["body"].as_str(), comment["authorName"].as_str()),
+            (Some(format!("{line}👨\u{200d}👩\u{200d}👧").as_str()), Some(line))
+        );
+        let answered = moderator
+            .mutate("answerComment", json!({ "commentId": id_of(&comment), "answer": pasted }))
+            .await["comment"]
+            .clone();
         assert_eq!(answered["answer"], lines);
-        let labelled = moderator.mutate("labelComment", json!({ "commentId": id_of(&comment), "labels": [pasted] })).await["comment"].clone();
+        let labelled = moderator
+            .mutate("labelComment", json!({ "commentId": id_of(&comment), "labels": [pasted] }))
+            .await["comment"]
+            .clone();
         assert_eq!(labelled["labels"], json!([line]));
         assert_eq!(env.anonymous().comments(&meeting, json!({ "label": pasted })).await.len(), 1);
         for nothing in ["\u{200b}\u{202e}", "\u{2028}\u{0}", "\u{fe0f}\u{200d}"] {
@@ -144,7 +202,8 @@ on_both_engines! {
         let most = format!("{}\u{200b}\u{202e}", "е\u{308}".repeat(1000));
         assert_eq!(post(&ana, &meeting, &most).await, "", "the limit applies to the sanitised text");
         assert_eq!(post(&ana, &meeting, &format!("{most}!")).await, "TOO_LONG");
-        for (key, expected) in [("ә".repeat(200), ""), ("ә".repeat(201), "TOO_LONG"), ("а\u{0}".to_owned(), "INVALID")] {
+        for (key, expected) in [("ә".repeat(200), ""), ("ә".repeat(201), "TOO_LONG"), ("а\u{0}".to_owned(), "INVALID")]
+        {
             let input = json!({ "meetingId": meeting, "body": format!("Кілт {expected}"), "idempotencyKey": key });
             let payload = ana.mutate("postComment", input).await;
             assert_eq!(payload["refusal"]["code"].as_str().unwrap_or_default(), expected);
@@ -158,9 +217,21 @@ on_both_engines! {
         // Older versions did not map Latin letters, and digested the raw text.
         age(&env, &old, "дoрога кашан ana").await;
         assert_eq!((found(&env, &meeting, "дорога").await, found(&env, &meeting, "қашан").await), (0, 1));
-        assert_eq!(post(&ana, &meeting, "Дoрога қашан?").await, "DUPLICATE", "identical texts are duplicates before renormalisation");
-        until(async || found(&env, &meeting, "дорога").await, || env.advance(TimeDelta::seconds(10)), |count| *count == 1).await;
-        assert_eq!((version(&env, &old).await, version(&env, &other).await), (normalization::VERSION, normalization::VERSION));
+        assert_eq!(
+            post(&ana, &meeting, "Дoрога қашан?").await,
+            "DUPLICATE",
+            "identical texts are duplicates before renormalisation"
+        );
+        until(
+            async || found(&env, &meeting, "дорога").await,
+            || env.advance(TimeDelta::seconds(10)),
+            |count| *count == 1,
+        )
+        .await;
+        assert_eq!(
+            (version(&env, &old).await, version(&env, &other).await),
+            (normalization::VERSION, normalization::VERSION)
+        );
         assert_eq!(post(&ana, &meeting, "ДОРОГА ҚАШАН").await, "DUPLICATE");
 
         // The same for meetings.
@@ -193,7 +264,8 @@ on_both_engines! {
         let tx = env.service(0).app().store.begin().await.unwrap();
         let row = tx.comments_by_id(&[comment_id(&id)]).await.unwrap().remove(0);
         assert_eq!(row.body, "Су бар ма?");
-        let aged = comment::Model { body: "Су\u{200b} бар ма?".to_owned(), normalization_version: 0, ..row.clone() };
+        let aged =
+            comment::Model { body: "Су\u{200b} бар ма?".to_owned(), normalization_version: 0, ..row.clone() };
         tx.change_comment(&row, &aged).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(import("Су\u{200b} бар ма?").await, [0, 1, 0]);
@@ -207,14 +279,24 @@ on_both_engines! {
         let tx = app.store.begin().await.unwrap();
         let row = tx.comments_by_id(&[comment_id(&first)]).await.unwrap().remove(0);
         let fresh = |n: i32| comment::Model {
-            id: CommentId(app.ids.next(env.now())), receipt: 1 + n, posted_seq: row.posted_seq + i64::from(n), normalization_version: 0,
-            search: "ескі".to_owned(), ..row.clone()
+            id: CommentId(app.ids.next(env.now())),
+            receipt: 1 + n,
+            posted_seq: row.posted_seq + i64::from(n),
+            normalization_version: 0,
+            search: "ескі".to_owned(),
+            ..row.clone()
         };
         tx.insert_comments((1..=250).map(fresh).collect()).await.unwrap();
         tx.commit().await.unwrap();
         let (one, two) = tokio::join!(app.renormalize(), app.renormalize());
         one.and(two).unwrap();
-        let all: Value = env.anonymous().query("query($id: ID!) { meeting(id: $id) { comments(filter: { search: \"сұрақ\" }) { totalCount } } }", json!({ "id": meeting })).await;
+        let all: Value = env
+            .anonymous()
+            .query(
+                "query($id: ID!) { meeting(id: $id) { comments(filter: { search: \"сұрақ\" }) { totalCount } } }",
+                json!({ "id": meeting }),
+            )
+            .await;
         assert_eq!(all["meeting"]["comments"]["totalCount"], 251);
         assert!(!app.store.has_outdated_comments(normalization::VERSION).await.unwrap());
     }

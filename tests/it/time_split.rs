@@ -18,7 +18,8 @@ on_both_engines! {
         let issued = env.now() - TimeDelta::hours(2);
         let moderator = env.with_claims(&token_claims("moderator", "Moderator", &["MODERATOR"], Some(HOST), issued));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        let stage = async |stage: &str| moderator.mutate("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
+        let stage =
+            async |stage: &str| moderator.mutate("setStage", json!({ "meetingId": meeting, "stage": stage })).await;
         env.advance(TimeDelta::milliseconds(123_457));
         stage("BREAK").await;
         env.advance(TimeDelta::milliseconds(60_001));
@@ -35,12 +36,17 @@ on_both_engines! {
         let (one, two) = tokio::join!(stage("PRESENTATION"), stage("PRESENTATION"));
         assert!(one["refusal"].is_null() && two["refusal"].is_null());
         let query = "query($id: ID!) { meeting(id: $id) { timeSplit { segments { stage } } } }";
-        let segments = env.anonymous().query(query, json!({ "id": meeting })).await["meeting"]["timeSplit"]["segments"].clone();
+        let segments =
+            env.anonymous().query(query, json!({ "id": meeting })).await["meeting"]["timeSplit"]["segments"].clone();
         assert_eq!(segments.as_array().unwrap().len(), 7, "concurrent switches create one segment: {segments}");
         env.advance(TimeDelta::seconds(5));
         staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
         env.advance(TimeDelta::hours(5));
-        assert_eq!(sums(&env.anonymous().split(&meeting).await), [128_464, 0, 70_001], "the split of an ended meeting is fixed");
+        assert_eq!(
+            sums(&env.anonymous().split(&meeting).await),
+            [128_464, 0, 70_001],
+            "the split of an ended meeting is fixed"
+        );
         assert_eq!(refusal(&stage("BREAK").await), "WRONG_STATE");
     }
 
@@ -68,7 +74,10 @@ on_both_engines! {
         let refused = env.anonymous().follow(FOLLOW, json!({ "id": meeting, "every": 0 })).await.refused().await;
         assert_eq!(refused, "BAD_USER_INPUT");
         let missing = "mtg_00000000000000000000000000";
-        assert_eq!(env.anonymous().follow(FOLLOW, json!({ "id": missing, "every": 1 })).await.refused().await, "NOT_FOUND");
+        assert_eq!(
+            env.anonymous().follow(FOLLOW, json!({ "id": missing, "every": 1 })).await.refused().await,
+            "NOT_FOUND"
+        );
     }
 
     async fn reaching_the_budget_is_recorded_once(env) {
@@ -76,11 +85,17 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         env.replica().await;
-        let mut live = env.anonymous().follow("subscription { meetings { kind meeting { timeSplit { status } } } }", json!({})).await;
+        let mut live = env
+            .anonymous()
+            .follow("subscription { meetings { kind meeting { timeSplit { status } } } }", json!({}))
+            .await;
         assert_eq!(live.next().await["kind"], "SUBSCRIBED");
         env.advance(TimeDelta::minutes(12));
         let warned = live.next_event_in(&env).await;
-        assert_eq!((warned["kind"].as_str(), warned["meeting"]["timeSplit"]["status"].as_str()), (Some("STAGE"), Some("WARNING")));
+        assert_eq!(
+            (warned["kind"].as_str(), warned["meeting"]["timeSplit"]["status"].as_str()),
+            (Some("STAGE"), Some("WARNING"))
+        );
         env.advance(TimeDelta::minutes(4));
         let over = live.next_event_in(&env).await;
         assert_eq!(over["meeting"]["timeSplit"]["status"], "EXCEEDED");

@@ -19,40 +19,43 @@ async fn withdraw(env: &TestEnv, subject: &str) {
 }
 
 on_both_engines! {
-async fn revoked_tokens_end_their_connections_on_every_replica(env) {
-    let mut env = env;
-    let second = env.replica().await;
-    let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
-    let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
-    let claims = token_claims("mod", "Mod", &["MODERATOR"], Some(HOST), env.now());
-    let gone = env.with_claims(&claims);
-    let there = gone.at(env.host(second));
-    let stays = env.moderator(HOST);
-    let mut open = gone.follow_comments(&meeting, None, "MODERATION").await;
-    let mut far = there.follow_comments(&meeting, None, "MODERATION").await;
-    let query = json!({ "query": format!("subscription {{ comments(meetingId: \"{meeting}\", view: MODERATION) {{ seq }} }}") });
-    let mut events = gone.request().header("accept", "text/event-stream").json(&query).send().await.unwrap();
-    events.chunk().await.unwrap().unwrap();
-    let mut kept = stays.follow_comments(&meeting, None, "MODERATION").await;
-    ana.post(&meeting, "Бірінші").await;
-    for live in [&mut open, &mut far, &mut kept] {
-        assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Бірінші");
+    async fn revoked_tokens_end_their_connections_on_every_replica(env) {
+        let mut env = env;
+        let second = env.replica().await;
+        let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
+        let claims = token_claims("mod", "Mod", &["MODERATOR"], Some(HOST), env.now());
+        let gone = env.with_claims(&claims);
+        let there = gone.at(env.host(second));
+        let stays = env.moderator(HOST);
+        let mut open = gone.follow_comments(&meeting, None, "MODERATION").await;
+        let mut far = there.follow_comments(&meeting, None, "MODERATION").await;
+        let query = json!({ "query": format!("subscription {{ comments(meetingId: \"{meeting}\", view: MODERATION) {{ seq }} }}") });
+        let mut events = gone.request().header("accept", "text/event-stream").json(&query).send().await.unwrap();
+        events.chunk().await.unwrap().unwrap();
+        let mut kept = stays.follow_comments(&meeting, None, "MODERATION").await;
+        ana.post(&meeting, "Бірінші").await;
+        for live in [&mut open, &mut far, &mut kept] {
+            assert_eq!(live.next_event_in(&env).await["comment"]["body"], "Бірінші");
+        }
+        withdraw(&env, "mod").await;
+        assert_eq!(open.close_code_in(&env).await, 4403);
+        assert_eq!(far.close_code_in(&env).await, 4403);
+        while events.chunk().await.unwrap().is_some() {}
+        assert!(
+            gone.send("{ viewer { subject } }", json!({})).await["errors"].is_array(),
+            "the token is rejected on new requests"
+        );
+        ana.post(&meeting, "Екінші").await;
+        assert_eq!(kept.next_event_in(&env).await["comment"]["body"], "Екінші", "other connections continue");
+        env.advance(TimeDelta::seconds(1));
+        let again = env.with_claims(&token_claims("mod", "Mod", &["CITIZEN"], None, env.now()));
+        let known = again.query("{ viewer { roles } }", json!({})).await;
+        assert_eq!(known["viewer"]["roles"], json!(["CITIZEN"]), "a newer token is accepted");
+        let replica = env.replica().await;
+        let refused = gone.at(env.host(replica)).send("{ viewer { subject } }", json!({})).await;
+        assert!(refused["errors"].is_array(), "a new replica knows the revocation");
     }
-    withdraw(&env, "mod").await;
-    assert_eq!(open.close_code_in(&env).await, 4403);
-    assert_eq!(far.close_code_in(&env).await, 4403);
-    while events.chunk().await.unwrap().is_some() {}
-    assert!(gone.send("{ viewer { subject } }", json!({})).await["errors"].is_array(), "the token is rejected on new requests");
-    ana.post(&meeting, "Екінші").await;
-    assert_eq!(kept.next_event_in(&env).await["comment"]["body"], "Екінші", "other connections continue");
-    env.advance(TimeDelta::seconds(1));
-    let again = env.with_claims(&token_claims("mod", "Mod", &["CITIZEN"], None, env.now()));
-    let known = again.query("{ viewer { roles } }", json!({})).await;
-    assert_eq!(known["viewer"]["roles"], json!(["CITIZEN"]), "a newer token is accepted");
-    let replica = env.replica().await;
-    let refused = gone.at(env.host(replica)).send("{ viewer { subject } }", json!({})).await;
-    assert!(refused["errors"].is_array(), "a new replica knows the revocation");
-}
 }
 
 /// For issuers that omit the time of issue.

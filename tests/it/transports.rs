@@ -305,7 +305,9 @@ on_both_engines! {
         let mut before = 0;
         loop {
             let message = socket.receive().await;
-            if message["payload"]["data"]["comments"]["commentId"] == json!(marker) { break }
+            if message["payload"]["data"]["comments"]["commentId"] == json!(marker) {
+                break;
+            }
             before += 1;
         }
         assert!(before < 15 * 401 / 2, "the quiet stream waited for the others: {before} messages");

@@ -139,7 +139,12 @@ on_both_engines! {
             (json!("1900-01-01T00:00:00Z"), "INVALID plannedStart"),
             (json!(furthest), ""),
         ] {
-            let planned = staff.send(&mutation("planMeeting"), json!({ "input": fixture.plan(&env, json!({ "plannedStart": start })) })).await;
+            let planned = staff
+                .send(
+                    &mutation("planMeeting"),
+                    json!({ "input": fixture.plan(&env, json!({ "plannedStart": start })) }),
+                )
+                .await;
             assert_eq!(outcome(&planned), expected, "{start}");
             let moved = staff.send(&mutation("rescheduleMeeting"), json!({ "input": to(start.clone()) })).await;
             assert_eq!(outcome(&moved), expected, "{start}");
@@ -149,9 +154,17 @@ on_both_engines! {
             assert_eq!(imported, expected, "{start}");
         }
         let far = staff.mutate("rescheduleMeeting", to(json!(furthest + TimeDelta::days(2)))).await;
-        assert_eq!(far["refusal"]["message"].as_str().unwrap().replace(['\u{2068}', '\u{2069}'], ""), "This must be from 2026-03-02 to 2031-03-02.");
+        assert_eq!(
+            far["refusal"]["message"].as_str().unwrap().replace(['\u{2068}', '\u{2069}'], ""),
+            "This must be from 2026-03-02 to 2031-03-02."
+        );
         for minutes in [i64::from(i32::MAX), i64::from(i32::MAX) + 1, -1] {
-            let planned = staff.send(&mutation("planMeeting"), json!({ "input": fixture.plan(&env, json!({ "plannedMinutes": minutes })) })).await;
+            let planned = staff
+                .send(
+                    &mutation("planMeeting"),
+                    json!({ "input": fixture.plan(&env, json!({ "plannedMinutes": minutes })) }),
+                )
+                .await;
             let expected = if minutes > i64::from(i32::MAX) { "BAD_USER_INPUT" } else { "INVALID plannedMinutes" };
             assert_eq!(outcome(&planned), expected);
         }
