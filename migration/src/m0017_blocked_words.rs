@@ -1,7 +1,7 @@
 //! Moves blocked words to a table of their own, so that posts do not load them.
 //!
-//! Older replicas read and write `meetings.blocked_words`. The column stays until none of them runs, and triggers copy it
-//! to the table. A later migration drops the column and the triggers.
+//! Older replicas read and write `meetings.blocked_words`. The column stays until none of them runs, and triggers
+//! copy it to the table. A later migration drops the column and the triggers.
 
 use sea_orm_migration::{
     prelude::{

@@ -9,8 +9,8 @@ use crate::domain::{
 
 /// Reserved titles of office in Kazakh, Russian and English. `*` matches any ending.
 ///
-/// Titles that start common surnames (Акимов, Орынбасаров, Судьин) are listed in all their forms instead. Matching ignores
-/// look-alike letters and Kazakh letters, so one spelling of each is enough.
+/// Titles that start common surnames (Акимов, Орынбасаров, Судьин) are listed in all their forms instead. Matching
+/// ignores look-alike letters and Kazakh letters, so one spelling of each is enough.
 pub const TITLES: &[&str] = &[
     // Akims and their offices.
     "әкім",

@@ -332,8 +332,8 @@ fn keyset_condition(order: CommentOrder, (votes, seq): CommentCursor, after: boo
             Condition::all().add(if rising { Column::PostedSeq.gt(seq) } else { Column::PostedSeq.lt(seq) })
         }
         CommentOrder::MostVoted => {
-            // One row comparison, so that a page starts at its place in the index even if many comments have the same votes.
-            // SQLite finds that place only with the separate bound on the votes.
+            // One row comparison, so that a page starts at its place in the index even if many comments have the same
+            // votes. SQLite finds that place only with the separate bound on the votes.
             let row = Expr::tuple([Expr::cust(NEGATED_VOTES), Expr::col((comment::Entity, Column::PostedSeq))]);
             let fewer = -i64::from(votes);
             let place = Expr::tuple([Expr::value(fewer), Expr::value(seq)]);

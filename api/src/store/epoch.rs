@@ -1,7 +1,7 @@
 //! The epoch of the feeds. Positions of one epoch are meaningless in another.
 //!
-//! The stored part is random, and an operator changes it after a restore from a backup. On PostgreSQL the other part is the
-//! server's timeline, which changes by itself after a failover or a point-in-time recovery.
+//! The stored part is random, and an operator changes it after a restore from a backup. On PostgreSQL the other part
+//! is the server's timeline, which changes by itself after a failover or a point-in-time recovery.
 
 use chrono::{DateTime, Utc};
 use entities::feed_epoch::{self, Column, Entity};

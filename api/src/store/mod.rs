@@ -1,8 +1,8 @@
 //! The database layer, the only module that uses sea-orm. One file for each aggregate; protected rows need a scope.
 //!
-//! Both engines run the same statements. SQLite has one writer connection whose transactions begin IMMEDIATE, so that no
-//! transaction needs an upgrade; PostgreSQL takes row locks. Expected outcomes are return values; [`StoreError`] is only
-//! for infrastructure failures.
+//! Both engines run the same statements. SQLite has one writer connection whose transactions begin IMMEDIATE, so that
+//! no transaction needs an upgrade; PostgreSQL takes row locks. Expected outcomes are return values; [`StoreError`]
+//! is only for infrastructure failures.
 
 mod batching;
 mod changes;

@@ -1,7 +1,7 @@
 //! Votes for comments.
 //!
-//! A vote stays with the comment it was cast for. While that comment is merged into another, the vote also counts for the
-//! other one, once for each person.
+//! A vote stays with the comment it was cast for. While that comment is merged into another, the vote also counts for
+//! the other one, once for each person.
 
 use chrono::{DateTime, Utc};
 use entities::{comment, comment_vote, enums::CommentState, ids::CommentId};

@@ -59,7 +59,8 @@ impl App {
         Ok(self.save(locked, STARTED).await?)
     }
 
-    /// Switches a live meeting to a stage. The current stage again changes nothing, so two moderators may press at once.
+    /// Switches a live meeting to a stage. The current stage again changes nothing, so two moderators may press at
+    /// once.
     ///
     /// Returns the meeting with its stage segments.
     ///
@@ -110,8 +111,8 @@ impl App {
 
     /// Ends the running stage and starts another at the same moment.
     ///
-    /// Keeps the comment feed locked until the end of the transaction, so that its position tells which comments belong to
-    /// which stage. Also records budget thresholds that the presentation has reached by then.
+    /// Keeps the comment feed locked until the end of the transaction, so that its position tells which comments
+    /// belong to which stage. Also records budget thresholds that the presentation has reached by then.
     async fn switch_stage(
         &self,
         tx: &mut Tx,

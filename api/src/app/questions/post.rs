@@ -62,7 +62,8 @@ pub struct PostOptions<'a> {
 impl App {
     /// Posts a comment at a live meeting.
     ///
-    /// Posts of one meeting that arrive together share a transaction. Each is validated on its own, in order of arrival.
+    /// Posts of one meeting that arrive together share a transaction. Each is validated on its own, in order of
+    /// arrival.
     ///
     /// # Errors
     /// Rejected when the author may not post now, or the text breaks a rule.

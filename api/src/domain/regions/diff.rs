@@ -67,7 +67,8 @@ impl RegionDiff {
 
 /// Computes the changes of an edition.
 ///
-/// `newest` is the date of the newest edition, or `None` if there are only the embedded units, which an edition corrects.
+/// `newest` is the date of the newest edition, or `None` if there are only the embedded units, which an edition
+/// corrects.
 ///
 /// # Errors
 /// When the edition changes something and is older than the newest one. An edition of the same day corrects it.
