@@ -1,4 +1,4 @@
-//! What people are told of what became of their own comments.
+//! Notifications of authors about their own comments.
 
 use chrono::TimeDelta;
 use harness::{Actor, HOST, Subscription, TestEnv, id_of, on_both_engines};
@@ -13,8 +13,8 @@ async fn notifications(person: &Actor, after: Option<i64>) -> Subscription {
     live
 }
 
-/// Kind and subject of the next notification.
-async fn told(live: &mut Subscription, env: &TestEnv) -> (String, String) {
+/// Returns the kind and the id of the subject of the next notification.
+async fn next_notification(live: &mut Subscription, env: &TestEnv) -> (String, String) {
     let event = live.next_event_in(env).await;
     assert!(event["text"].as_str().is_some_and(|text| !text.is_empty()), "{event}");
     (event["kind"].as_str().expect("a kind").to_owned(), id_of(&event["subject"]))
@@ -25,7 +25,7 @@ async fn head(person: &Actor) -> Value {
 }
 
 on_both_engines! {
-    async fn a_person_is_told_what_became_of_their_comments(env) {
+    async fn notifies_authors_about_their_comments(env) {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let moderator = env.moderator(HOST);
@@ -51,18 +51,18 @@ on_both_engines! {
             ("COMMENT_ANSWERED", &same),
             ("COMMENT_REJECTED", &water),
         ] {
-            assert_eq!(told(&mut live, &env).await, (kind.to_owned(), subject.clone()));
+            assert_eq!(next_notification(&mut live, &env).await, (kind.to_owned(), subject.clone()));
         }
         assert_eq!(head(&ana).await, 8);
         let mut again = notifications(&ana, Some(4)).await;
-        assert_eq!(again.next_event_in(&env).await["seq"], 5, "what was missed comes again");
+        assert_eq!(again.next_event_in(&env).await["seq"], 5, "missed events are replayed");
         let mut bens = notifications(&ben, Some(0)).await;
-        assert_eq!(told(&mut bens, &env).await, ("COMMENT_PUBLISHED".to_owned(), other.clone()));
-        assert_eq!(told(&mut bens, &env).await, ("COMMENT_ANSWERED".to_owned(), other));
-        assert_eq!(head(&ben).await, 2, "nothing of others");
+        assert_eq!(next_notification(&mut bens, &env).await, ("COMMENT_PUBLISHED".to_owned(), other.clone()));
+        assert_eq!(next_notification(&mut bens, &env).await, ("COMMENT_ANSWERED".to_owned(), other));
+        assert_eq!(head(&ben).await, 2, "only one's own");
     }
 
-    async fn tells_nobody_of_what_they_did_themselves(env) {
+    async fn does_not_notify_about_own_actions(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let first = id_of(&ana.post(&meeting, "Жол?").await);
@@ -71,10 +71,10 @@ on_both_engines! {
         let second = id_of(&ana.post(&meeting, "Су?").await);
         env.moderator(HOST).moderate("HIDE", &[&second]).await;
         let mut live = notifications(&ana, Some(0)).await;
-        assert_eq!(told(&mut live, &env).await, ("COMMENT_REJECTED".to_owned(), second));
+        assert_eq!(next_notification(&mut live, &env).await, ("COMMENT_REJECTED".to_owned(), second));
     }
 
-    async fn notifications_are_for_the_signed_in_and_reach_them_on_every_replica(env) {
+    async fn notifications_require_a_token_and_reach_every_replica(env) {
         let mut env = env;
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let mut anonymous = env.anonymous().follow(NOTIFICATIONS, json!({})).await;
@@ -84,10 +84,10 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let comment = id_of(&ana.post(&meeting, "Жол?").await);
         env.moderator(HOST).moderate("HIDE", &[&comment]).await;
-        assert_eq!(told(&mut live, &env).await, ("COMMENT_REJECTED".to_owned(), comment));
+        assert_eq!(next_notification(&mut live, &env).await, ("COMMENT_REJECTED".to_owned(), comment));
     }
 
-    async fn notifications_are_kept_for_half_a_year(env) {
+    async fn keeps_notifications_for_half_a_year(env) {
         let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let old = id_of(&ana.post(&meeting, "Жол?").await);
@@ -101,10 +101,10 @@ on_both_engines! {
         let first = live.next().await;
         assert_eq!((&first["kind"], &first["recovered"]), (&json!("SUBSCRIBED"), &json!(false)));
         let mut rest = notifications(&ana, Some(1)).await;
-        assert_eq!(told(&mut rest, &env).await, ("COMMENT_PUBLISHED".to_owned(), old));
+        assert_eq!(next_notification(&mut rest, &env).await, ("COMMENT_PUBLISHED".to_owned(), old));
     }
 
-    async fn a_person_lists_their_own_comments_in_whatever_state(env) {
+    async fn lists_own_comments_in_every_state(env) {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "BEFORE").await;
         let mut own = Vec::new();
