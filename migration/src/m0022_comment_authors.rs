@@ -12,12 +12,12 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
         m.get_connection()
-            .execute_unprepared("CREATE INDEX comments_author_idx ON comments (author_key, id)")
+            .execute_unprepared("CREATE INDEX comments_by_author_idx ON comments (author_key, id)")
             .await
             .map(drop)
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        m.get_connection().execute_unprepared("DROP INDEX comments_author_idx").await.map(drop)
+        m.get_connection().execute_unprepared("DROP INDEX comments_by_author_idx").await.map(drop)
     }
 }

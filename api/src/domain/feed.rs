@@ -1,7 +1,7 @@
 //! The feeds: their names, and what one event of them says.
 //!
 //! A feed is an ordered log. An event says which subject changed, how, and who may see it; what is shown is the subject as it
-//! stands when rendered. Which feeds there are is for their topics to say ([`crate::feed::Topic`]).
+//! stands when rendered. Which feeds there are is for their topics to say.
 
 use std::{fmt, sync::Arc};
 
