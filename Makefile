@@ -1,5 +1,5 @@
 # Targets for developers and CI.
-.PHONY: run test test-faults check lint fmt schema bench deps compose-check supergraph test-routers scan deny fuzz
+.PHONY: run test test-faults check lint fmt schema settings bench deps compose-check supergraph test-routers scan deny fuzz
 
 CARGO ?= cargo
 
@@ -45,6 +45,12 @@ fuzz:
 schema:
 	$(CARGO) run --locked --quiet --bin kezdesu -- schema > api/schema.graphql
 	$(CARGO) run --locked --quiet --bin kezdesu-agency -- schema > examples/agency/schema.graphql
+
+# Writes the tables of settings to docs/operations.md, between their markers.
+settings:
+	@mkdir -p target
+	$(CARGO) run --locked --quiet --bin kezdesu -- settings > target/settings.md
+	sed -i -e '/^<!-- settings/,/^<!-- end of settings/{//!d}' -e '/^<!-- settings/r target/settings.md' docs/operations.md
 
 # Composes the served schema and the agency's with both libraries, and writes the supergraph.
 supergraph: deps

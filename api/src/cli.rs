@@ -8,12 +8,13 @@ use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 
 use crate::{
     auth::{TokenRequest, parse_broadcast_id, parse_ttl},
+    config::settings_help,
     domain::viewer::{ImportGrant, Role},
 };
 
 /// Meetings of akims with the population: a GraphQL subgraph with live streams.
 #[derive(Debug, Parser)]
-#[command(name = "kezdesu", version)]
+#[command(name = "kezdesu", version, after_long_help = settings_help())]
 pub struct Cli {
     /// The command to run.
     #[command(subcommand)]
@@ -55,6 +56,8 @@ pub enum Command {
     },
     /// Print the GraphQL schema.
     Schema,
+    /// Print the settings as Markdown tables.
+    Settings,
     /// Serve with demonstration data.
     Demo,
 }
@@ -140,4 +143,22 @@ fn broadcast(text: &str) -> Result<BroadcastId, String> {
 
 fn ttl(text: &str) -> Result<TimeDelta, String> {
     parse_ttl(text).ok_or_else(|| "a lifetime such as 90s, 30m, 8h or 2d, at most 366d".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::config::{SETTINGS, Setting};
+
+    #[test]
+    fn help_lists_every_setting_with_its_default() {
+        let help = Cli::command().render_long_help().to_string();
+        for Setting { name, values, default, description, .. } in SETTINGS.iter() {
+            let entry = format!("  {name}: {values} [default: {default}]\n          {description}\n");
+            assert!(format!("{help}\n").contains(&entry), "{entry}is not in:\n{help}");
+        }
+        assert!(!Cli::command().render_help().to_string().contains("KEZDESU_"), "the short help is short");
+    }
 }

@@ -82,13 +82,14 @@ fn schema_command_prints_the_checked_in_schema() {
 }
 
 #[test]
-fn the_documented_settings_table_is_current() {
+fn settings_command_prints_the_documented_tables() {
+    let dir = tempfile::tempdir().unwrap();
     let text = std::fs::read_to_string(checkout().join("docs/operations.md")).unwrap();
-    assert!(
-        text.contains(&kezdesu::config::settings_table()),
-        "the table should be:\n{}",
-        kezdesu::config::settings_table()
-    );
+    let (_, rest) = text.split_once("<!-- settings").expect("the marker of the tables");
+    let (tables, _) = rest.split_once("<!-- end of settings -->").expect("the end of the tables");
+    let (_, tables) = tables.split_once("-->\n").expect("the marker ends");
+    let printed = said(&run(dir.path(), &["settings"], &[("KEZDESU_LISTEN", "nowhere")]));
+    assert_eq!(tables, printed, "run `make settings`");
 }
 
 /// Returns the request bodies of the README's commands.

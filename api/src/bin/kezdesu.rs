@@ -8,7 +8,7 @@ use kezdesu::{
     auth::mint,
     cli::{Cli, Command, Regions},
     clock::{Clock, SystemClock, sleep},
-    config::{Settings, from_environment},
+    config::{Settings, from_environment, settings_table},
     demo,
     feed::{Bus, MemoryBus, RedisBus},
     files,
@@ -50,15 +50,17 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> CommandResult {
-    if matches!(command, Command::Schema) {
-        return print(&sdl());
+    match command {
+        Command::Schema => return print(&sdl()),
+        Command::Settings => return print(&settings_table()),
+        _ => {}
     }
     let settings = from_environment()?;
     tls::install_provider();
     let _telemetry = telemetry::start(&settings)?;
     let clock: Arc<dyn Clock> = SystemClock::start();
     match command {
-        Command::Schema => Ok(()),
+        Command::Schema | Command::Settings => Ok(()),
         Command::Serve { migrate } => {
             let stop = ShutdownSignals::listen()?;
             let service = start(settings, clock, migrate).await?;

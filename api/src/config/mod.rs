@@ -1,11 +1,18 @@
 //! Configuration: read once, validated at startup, secrets never printed.
+//!
+//! A setting is declared once, in `settings.rs`. Its parsing, its field of [`Settings`], the command line's help and
+//! the tables of `docs/operations.md` come from the declaration.
 
-mod parse;
+mod declaration;
+mod formats;
+mod load;
+mod parser;
 mod raw;
 mod secret;
 mod settings;
 
-pub use parse::{from_environment, load};
+pub use declaration::{Setting, settings_help, settings_table};
+pub use load::{from_environment, load};
 pub use raw::SettingError;
 pub use secret::Secret;
-pub use settings::{Environment, LogFormat, SETTINGS, Safelist, Setting, Settings, settings_table};
+pub use settings::{Environment, LogFormat, SETTINGS, Safelist, Settings};

@@ -21,23 +21,13 @@ pub enum SettingError {
     /// The value is not UTF-8.
     #[error("{0}: the value is not UTF-8")]
     NotText(String),
-    /// The value is malformed.
+    /// The value is malformed, out of range or missing.
     #[error("{name}: {expected}")]
     Malformed {
         /// The setting.
         name: &'static str,
         /// What is expected.
-        expected: &'static str,
-    },
-    /// The number is malformed or out of range.
-    #[error("{name}: is a whole number from {min} to {max}")]
-    Number {
-        /// The setting.
-        name: &'static str,
-        /// The minimum.
-        min: String,
-        /// The maximum.
-        max: String,
+        expected: String,
     },
     /// The value in the file is a list or a table.
     #[error(
@@ -91,6 +81,11 @@ pub(in crate::config) fn collect_settings(
     reject_unknown(&raw)?;
     raw.extend(environment);
     Ok(raw)
+}
+
+/// Returns the value of a setting; `None` if it is missing or blank.
+pub(in crate::config) fn value<'a>(raw: &'a RawSettings, name: &str) -> Option<&'a str> {
+    raw.get(name).map(String::as_str).map(str::trim).filter(|text| !text.is_empty())
 }
 
 fn reject_unknown(raw: &RawSettings) -> Result<(), SettingError> {

@@ -1,0 +1,166 @@
+//! The declaration of settings, and the documentation that comes from it.
+
+use std::fmt::Write as _;
+
+use crate::config::{SETTINGS, parser::Parser};
+
+/// A declared setting, as documented.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The group that it is listed in.
+    pub group: &'static str,
+    /// The name of the environment variable. In the file, the lowercase part after `KEZDESU_`.
+    pub name: &'static str,
+    /// The accepted values.
+    pub values: String,
+    /// The default, as text.
+    pub default: &'static str,
+    /// Whether the value is redacted in debug output.
+    pub secret: bool,
+    /// What it controls.
+    pub description: &'static str,
+}
+
+impl Setting {
+    /// Describes a setting by its declaration.
+    pub(in crate::config) fn new<T>(
+        group: &'static str,
+        name: &'static str,
+        parser: &Parser<T>,
+        default: &'static str,
+        description: &'static str,
+    ) -> Self {
+        let (values, secret) = (parser.values().to_owned(), parser.is_secret());
+        // A doc comment begins with a space.
+        Self { group, name, values, default, secret, description: description.trim_start() }
+    }
+}
+
+/// Declares settings, in groups:
+///
+/// ```text
+/// "Group" {
+///     /// What it controls.
+///     field: Type = "KEZDESU_NAME", parser, default "16";
+///     /// What it controls.
+///     other: Option<Type> = "KEZDESU_OTHER", parser.optional(), default "none" = None;
+/// }
+/// ```
+///
+/// The text of the default is documented. It is also parsed, unless an expression gives the value. The expression may
+/// use the fields above it.
+macro_rules! settings {
+    ($($group:literal {
+        $($(#[doc = $line:literal])+
+        $field:ident: $type:ty = $name:literal, $parser:expr, default $default:literal $(= $value:expr)?;)+
+    })+) => {
+        /// Validated settings.
+        #[derive(Clone, Debug)]
+        pub struct Settings {
+            $($(
+                $(#[doc = $line])+
+                #[doc = concat!("\n\nSet by `", $name, "`, by default ", $default, ".")]
+                pub $field: $type,
+            )+)+
+        }
+
+        /// All settings.
+        pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+            let mut settings = Vec::new();
+            $($({
+                let parser: Parser<$type> = $parser;
+                settings.push(Setting::new($group, $name, &parser, $default, concat!($($line),+)));
+            })+)+
+            settings
+        });
+
+        /// Parses each setting by itself.
+        pub(in crate::config) fn parse(raw: &RawSettings) -> Result<Settings, SettingError> {
+            $($(
+                let $field: $type = {
+                    let parser: Parser<$type> = $parser;
+                    match parser.read(raw, $name)? {
+                        Some(value) => value,
+                        None => settings!(@default parser, $name, $default $(, $value)?),
+                    }
+                };
+            )+)+
+            Ok(Settings { $($($field),+),+ })
+        }
+    };
+    (@default $parser:ident, $name:literal, $default:literal) => { $parser.parse($name, $default)? };
+    (@default $parser:ident, $name:literal, $default:literal, $value:expr) => { $value };
+}
+pub(in crate::config) use settings;
+
+/// Returns the settings by group, in the order of the declaration.
+fn groups() -> impl Iterator<Item = (&'static str, &'static [Setting])> {
+    SETTINGS.chunk_by(|one, next| one.group == next.group).filter_map(|group| Some((group.first()?.group, group)))
+}
+
+/// Returns the tables of settings for `docs/operations.md`.
+#[must_use]
+pub fn settings_table() -> String {
+    let tables = groups().map(|(group, settings)| {
+        let rows = settings.iter().map(|Setting { name, values, default, secret, description, .. }| {
+            let secret = if *secret { " (secret)" } else { "" };
+            format!("| `{name}` | {values}{secret} | {default} | {description} |\n")
+        });
+        format!(
+            "**{group}**\n\n| setting | values | default | description |\n|---|---|---|---|\n{}",
+            rows.collect::<String>()
+        )
+    });
+    tables.collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the settings for the command line's help.
+#[must_use]
+pub fn settings_help() -> String {
+    let mut text = "Settings, from the environment or the file that KEZDESU_CONFIG names:\n".to_owned();
+    for (group, settings) in groups() {
+        let _ = write!(text, "\n{group}:\n");
+        for Setting { name, values, default, description, .. } in settings {
+            let _ = write!(text, "  {name}: {values} [default: {default}]\n          {description}\n");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn declarations_are_unique_and_complete() {
+        let names: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        let titles: BTreeSet<_> = groups().map(|(group, _)| group).collect();
+        assert_eq!((names.len(), titles.len()), (SETTINGS.len(), groups().count()));
+        for Setting { name, values, default, description, .. } in SETTINGS.iter() {
+            assert!(name.starts_with("KEZDESU_") && description.ends_with('.'), "{name}: {description}");
+            assert!(!values.is_empty() && !default.is_empty() && !description.contains("  "), "{name}: {description}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_the_addresses_with_passwords() {
+        let secrets: Vec<_> = SETTINGS.iter().filter(|setting| setting.secret).map(|setting| setting.name).collect();
+        assert_eq!(secrets, ["KEZDESU_DATABASE_URL", "KEZDESU_REDIS_URL"]);
+    }
+
+    #[test]
+    fn the_handbook_lists_every_setting_with_its_default() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+        let handbook = std::fs::read_to_string(path).unwrap();
+        for Setting { name, values, default, .. } in SETTINGS.iter() {
+            let row = handbook.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row = row.unwrap_or_else(|| panic!("{name} is missing; run `make settings`"));
+            let cells: Vec<_> = row.split(" | ").collect();
+            assert!(cells[1].starts_with(values.as_str()) && cells[2] == *default, "{row}; run `make settings`");
+        }
+        let documented = handbook.lines().filter(|line| line.starts_with("| `KEZDESU_")).count();
+        assert_eq!(documented, SETTINGS.len());
+    }
+}
