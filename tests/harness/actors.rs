@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::{Socket, Subscription, web};
+use crate::{Socket, Subscription, sdl, web};
 
 /// Fields of a comment that tests read.
 const COMMENT: &str = "id receipt kind body language authorName platform state stateReason votes labels postedAt \
@@ -17,7 +17,7 @@ const MEETING: &str = "id phase version announcedAt announcedInTime startedAt en
 /// Fields of a time split that tests read.
 pub(crate) const SPLIT: &str =
     "stage plannedMs budgetMs presentationMs questionsMs breakMs budgetLeftMs status exceededAt";
-const REFUSAL: &str = "refusal { code message field norm retryAfterMs currentVersion opensAt }";
+const REFUSAL: &str = "code message field norm retryAfterMs currentVersion opensAt";
 
 /// A person who sends requests to one replica.
 #[derive(Clone)]
@@ -115,7 +115,7 @@ impl Actor {
 
     /// Runs a mutation by name and returns the whole response.
     pub async fn try_mutate(&self, mutation: &str, input: Value) -> Value {
-        self.send(&mutation_text(mutation), json!({ "input": input })).await
+        self.send(&sdl::mutation_text(mutation, selection), json!({ "input": input })).await
     }
 
     /// Plans a meeting and returns it.
@@ -224,17 +224,13 @@ fn done(payload: Value, object: &str) -> Value {
     payload[object].clone()
 }
 
-fn mutation_text(name: &str) -> String {
-    let mut letters = name.chars();
-    let kind: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-    let fields = match name {
-        "setStage" => format!("timeSplit {{ {SPLIT} }}"),
-        "importComments" => "imported duplicates changed removed".to_owned(),
-        "moderateComments" => format!("comments {{ {COMMENT} }}"),
-        _ if name.ends_with("Comment") || name.ends_with("Comments") || name == "muteAuthor" => {
-            format!("comment {{ {COMMENT} }}")
-        }
-        _ => format!("meeting {{ {MEETING} }}"),
-    };
-    format!("mutation($input: {kind}Input!) {{ {name}(input: $input) {{ {fields} {REFUSAL} }} }}")
+/// Returns the fields of an object that tests read.
+fn selection(ty: &str) -> Option<String> {
+    match ty {
+        "Comment" => Some(COMMENT.to_owned()),
+        "Meeting" => Some(MEETING.to_owned()),
+        "Refusal" => Some(REFUSAL.to_owned()),
+        "TimeSplit" => Some(SPLIT.to_owned()),
+        _ => None,
+    }
 }

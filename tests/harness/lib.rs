@@ -13,6 +13,7 @@ mod process;
 pub mod query_flood;
 mod raw_connection;
 mod raw_websocket;
+pub mod sdl;
 mod servers;
 mod sockets;
 mod tcp_proxy;

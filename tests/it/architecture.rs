@@ -129,3 +129,15 @@ fn no_file_exceeds_the_length_limit() {
         }
     }
 }
+
+#[test]
+fn the_guide_to_features_names_files_that_exist() {
+    let text = std::fs::read_to_string(checkout().join("docs/adding-a-feature.md")).unwrap();
+    let named: Vec<&str> = text.split('`').filter(|part| part.contains('/') && part.contains('.')).collect();
+    for path in named.iter().filter(|path| !path.contains('*')) {
+        assert!(checkout().join(path).is_file(), "there is no {path}");
+    }
+    let walk = text.split("## A mutation").nth(1).and_then(|rest| rest.split("## ").next()).unwrap();
+    let steps = walk.lines().filter(|line| line.starts_with('|') && line.contains('`')).count();
+    assert!((1..=8).contains(&steps), "a mutation takes {steps} files");
+}

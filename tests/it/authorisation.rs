@@ -1,36 +1,11 @@
 //! Denied commands begin no transaction and wait for no lock.
 
-use harness::{Actor, HOST, id_of, on_both_engines, refusal};
+use harness::{
+    Actor, HOST, id_of, on_both_engines, refusal,
+    sdl::{SampleObjects, mutations, sample_input},
+};
 use kezdesu::graphql::node::GlobalId;
 use serde_json::{Value, json};
-
-/// Returns every mutation with an input, for a live meeting with a comment.
-fn mutations(meeting: &str, comment: &str, broadcast: &str) -> Vec<(&'static str, Value)> {
-    vec![
-        (
-            "planMeeting",
-            json!({ "host": HOST, "region": HOST, "title": { "kk": "К" }, "origin": "CALENDAR", "plannedStart": "2026-03-20T04:00:00Z", "plannedMinutes": 60 }),
-        ),
-        ("announceMeeting", json!({ "meetingId": meeting, "channels": ["PRESS"] })),
-        ("rescheduleMeeting", json!({ "meetingId": meeting, "plannedStart": "2026-03-20T04:00:00Z", "reason": "р" })),
-        ("cancelMeeting", json!({ "meetingId": meeting, "reason": "р" })),
-        ("addBroadcast", json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" })),
-        ("startMeeting", json!({ "meetingId": meeting })),
-        ("setStage", json!({ "meetingId": meeting, "stage": "QUESTIONS" })),
-        ("endMeeting", json!({ "meetingId": meeting })),
-        ("setModeration", json!({ "meetingId": meeting, "slowModeSeconds": 0 })),
-        ("postComment", json!({ "meetingId": meeting, "body": "Жарық?" })),
-        ("voteComment", json!({ "commentId": comment })),
-        ("withdrawComment", json!({ "commentId": comment })),
-        ("importComments", json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": [] })),
-        ("moderateComments", json!({ "commentIds": [comment], "action": "APPROVE" })),
-        ("selectComment", json!({ "commentId": comment })),
-        ("answerComment", json!({ "commentId": comment })),
-        ("labelComment", json!({ "commentId": comment, "labels": ["а"] })),
-        ("mergeComments", json!({ "into": comment, "commentIds": [comment] })),
-        ("muteAuthor", json!({ "commentId": comment, "minutes": 1 })),
-    ]
-}
 
 async fn code(actor: &Actor, name: &str, input: &Value) -> String {
     let answer = actor.try_mutate(name, input.clone()).await;
@@ -50,7 +25,9 @@ on_both_engines! {
         held.lock_meeting(id).await.unwrap().unwrap();
         let (anonymous, connector, oversight) =
             (env.anonymous(), env.connector("711110000"), env.person("Oversight", &["ADMINISTRATION"], None));
-        for (name, input) in mutations(&meeting, &comment, &broadcast) {
+        let objects = SampleObjects { host: HOST, meeting: &meeting, comment: &comment, broadcast: &broadcast };
+        for name in mutations() {
+            let input = sample_input(name, objects);
             assert_eq!(code(&anonymous, name, &input).await, "UNAUTHENTICATED", "{name}");
             for actor in [&connector, &oversight] {
                 assert_eq!(code(actor, name, &input).await, "FORBIDDEN", "{name}");

@@ -96,7 +96,6 @@ on_both_engines! {
         env.moderator(HOST).moderate("RESTORE", &[&old]).await;
         env.advance(TimeDelta::days(81));
         env.service(0).app().forget_old_events(&kezdesu::app::topics(env.service(0).app())).await.unwrap();
-        let ana = env.citizen("Ana");
         let mut live = ana.follow(NOTIFICATIONS, json!({ "after": 0 })).await;
         let first = live.next().await;
         assert_eq!((&first["kind"], &first["recovered"]), (&json!("SUBSCRIBED"), &json!(false)));

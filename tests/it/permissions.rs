@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use chrono::TimeDelta;
-use harness::{Actor, Engine, TestEnv, id_of, on_both_engines};
+use harness::{
+    Actor, Engine, TestEnv, id_of, on_both_engines,
+    sdl::{self, SampleObjects},
+};
 use serde_json::{Value, json};
 
 const HOST: &str = "103230000";
@@ -19,40 +21,18 @@ fn outcome(answer: &Value) -> &'static str {
     }
 }
 
-async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(&'static str, &'static str)> {
+async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(String, &'static str)> {
     let admin = env.person("Admin", &["ADMIN"], None);
-    let start = env.now() + TimeDelta::days(9);
-    let planned = id_of(&admin.plan(HOST, REGION, start, "AFTER").await);
-    let live = admin.live_meeting(HOST, REGION, env.now(), "AFTER").await;
-    let other = env.citizen("Other");
-    let comment = id_of(&other.post(&live, "Жол?").await);
-    let second = id_of(&other.post(&live, "Су?").await);
-    let add = json!({ "meetingId": live, "platform": "VK", "url": "https://vk.example/1" });
-    let broadcast = id_of(&admin.mutate("addBroadcast", add.clone()).await["meeting"]["broadcasts"][0]);
-    let plan = json!({ "host": HOST, "region": REGION, "title": { "kk": "К" }, "origin": "CALENDAR", "plannedStart": start, "plannedMinutes": 60 });
+    let meeting = admin.live_meeting(HOST, REGION, env.now(), "AFTER").await;
+    let comment = id_of(&env.citizen("Other").post(&meeting, "Жол?").await);
+    let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
+    let broadcast = id_of(&admin.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+    let objects = SampleObjects { host: HOST, meeting: &meeting, comment: &comment, broadcast: &broadcast };
     let mut done = Vec::new();
-    for (name, input) in [
-        ("planMeeting", plan),
-        ("announceMeeting", json!({ "meetingId": planned, "channels": ["PRESS"] })),
-        ("rescheduleMeeting", json!({ "meetingId": planned, "plannedStart": start, "reason": "р" })),
-        ("addBroadcast", add),
-        ("cancelMeeting", json!({ "meetingId": planned, "reason": "р" })),
-        ("setModeration", json!({ "meetingId": live, "slowModeSeconds": 0 })),
-        ("setStage", json!({ "meetingId": live, "stage": "QUESTIONS" })),
-        ("postComment", json!({ "meetingId": live, "body": "Жарық?" })),
-        ("voteComment", json!({ "commentId": comment })),
-        ("withdrawComment", json!({ "commentId": comment })),
-        ("importComments", json!({ "meetingId": live, "broadcastId": broadcast, "comments": [] })),
-        ("moderateComments", json!({ "commentIds": [comment], "action": "APPROVE" })),
-        ("selectComment", json!({ "commentId": comment })),
-        ("answerComment", json!({ "commentId": comment })),
-        ("labelComment", json!({ "commentId": comment, "labels": ["а"] })),
-        ("mergeComments", json!({ "into": comment, "commentIds": [second] })),
-        ("muteAuthor", json!({ "commentId": comment, "minutes": 1 })),
-        ("startMeeting", json!({ "meetingId": live })),
-        ("endMeeting", json!({ "meetingId": live })),
-    ] {
-        done.push((name, outcome(&actor.try_mutate(name, input).await)));
+    for name in sdl::mutations() {
+        let answer = actor.try_mutate(name, sdl::sample_input(name, objects)).await;
+        let key = if sdl::takes_key(name) { "*" } else { "" };
+        done.push((format!("{name}{key}"), outcome(&answer)));
     }
     done
 }
@@ -71,24 +51,22 @@ async fn the_matrix_of_roles_and_mutations_matches_the_reviewed_one() {
         ("oversight", env.person("Oversight", &["ADMINISTRATION"], None)),
         ("admin", env.person("Admin", &["ADMIN"], None)),
     ];
-    let mut rows: Vec<String> = Vec::new();
+    let (mut rows, mut last): (Vec<String>, String) = Default::default();
     for (name, actor) in &columns {
         for (row, (mutation, outcome)) in attempts(&env, actor).await.into_iter().enumerate() {
             if rows.len() <= row {
-                rows.push(format!("{mutation:<18}"));
+                rows.push(format!("{mutation:<19}"));
             }
             write!(rows[row], " {outcome:<13}").unwrap();
         }
-        if rows.len() < 20 {
-            rows.push(String::new())
-        }
-        write!(rows[19], "{name} | ").unwrap();
+        write!(last, "{name} | ").unwrap();
     }
+    rows.push(last);
     let text = rows.iter().map(|row| row.trim_end()).collect::<Vec<_>>().join("\n");
     assert_eq!(text, MATRIX.trim(), "the matrix is now:\n{text}\n");
 }
 
-/// Columns: anonymous, citizen, moderator, akimat, akimat above, akimat beside, connector, oversight, admin.
+/// A mutation with `*` takes an idempotency key: it creates something each time. Columns: anonymous, citizen, moderator, akimat, akimat above, akimat beside, connector, oversight, admin.
 const MATRIX: &str = include_str!("permissions.txt");
 
 on_both_engines! {
