@@ -14,6 +14,7 @@ pub mod feed_epoch;
 pub mod feed_event;
 pub mod host_staff_name;
 pub mod idempotency_key;
+pub mod job;
 pub mod meeting;
 pub mod muted_author;
 pub mod region_edition;

@@ -22,6 +22,7 @@ mod m0017_blocked_words;
 mod m0018_canonical_digests;
 mod m0019_author_names;
 mod m0020_read_indexes;
+mod m0021_jobs;
 mod m0022_comment_authors;
 
 /// All migrations, oldest first.
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_canonical_digests::Migration),
             Box::new(m0019_author_names::Migration),
             Box::new(m0020_read_indexes::Migration),
+            Box::new(m0021_jobs::Migration),
             Box::new(m0022_comment_authors::Migration),
         ]
     }

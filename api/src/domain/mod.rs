@@ -8,6 +8,7 @@ pub mod comment;
 pub mod comment_events;
 pub mod feed;
 mod homoglyphs;
+pub mod jobs;
 pub mod meeting;
 pub mod meeting_events;
 pub mod normalization;

@@ -14,6 +14,8 @@ mod epoch;
 mod error;
 pub mod feeds;
 pub mod idempotency;
+pub mod job_leases;
+pub mod jobs;
 pub mod keyset;
 pub mod meetings;
 pub mod mutes;
