@@ -29,7 +29,7 @@ impl App {
     pub async fn apply_retention(&self, retain: &Retain) -> Result<(), StoreError> {
         for (topic, Retention { events, .. }) in retain.topics.retention() {
             let events = events.unwrap_or(retain.events);
-            for feed in self.store.long_feeds(topic, events).await?.iter().filter(|feed| retain.topics.know(feed)) {
+            for feed in self.store.long_feeds(topic, events).await?.iter().filter(|feed| retain.topics.contains(feed)) {
                 run_isolated("retention", feed, self.keep_events(feed, events)).await?;
             }
         }
@@ -56,7 +56,7 @@ impl App {
         for (topic, Retention { age, .. }) in topics.retention() {
             let Some(age) = age else { continue };
             let before = self.now() - age;
-            for feed in self.store.old_feeds(topic, before).await?.iter().filter(|feed| topics.know(feed)) {
+            for feed in self.store.old_feeds(topic, before).await?.iter().filter(|feed| topics.contains(feed)) {
                 run_isolated("retention", feed, self.forget_events(feed, before)).await?;
             }
         }

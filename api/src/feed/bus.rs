@@ -1,4 +1,5 @@
-//! The bus tells every replica that a feed has grown. A lost message costs at most a second, never an event.
+//! The bus notifies replicas of new events. A lost message delays an event by at most a second and loses
+//! none.
 
 use tokio::sync::broadcast;
 
@@ -7,30 +8,31 @@ use crate::store::FeedAdvanced;
 /// A message to every replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BusMessage {
-    /// A feed has grown.
+    /// A feed has new events.
     Advanced(FeedAdvanced),
-    /// The units of the classifier have changed.
+    /// The regions have changed.
     Regions,
-    /// Something may have been missed: look at everything.
+    /// Messages may have been lost: read all feeds from the database.
     Missed,
 }
 
 /// Carries messages between replicas.
 pub trait Bus: Send + Sync + 'static {
-    /// Tells that a feed has grown. Returns at once and never fails the command that it follows.
+    /// Publishes that a feed has new events. Returns at once and never fails.
     fn publish(&self, advanced: FeedAdvanced);
-    /// Tells that the units of the classifier have changed.
+    /// Publishes that the regions have changed.
     fn regions_changed(&self);
-    /// Receives from now on. A listener that falls behind gets `Lagged`, which means the same as [`BusMessage::Missed`].
+    /// Subscribes to messages. A listener that falls behind gets `Lagged`, which means the same as
+    /// [`BusMessage::Missed`].
     fn listen(&self) -> broadcast::Receiver<BusMessage>;
-    /// Whether the other replicas can be reached now.
+    /// Returns whether messages currently reach the other replicas.
     fn is_connected(&self) -> bool;
 }
 
-/// How many messages a listener may be behind before it looks at everything instead.
+/// Maximum number of messages that a listener may lag behind.
 pub(in crate::feed) const BACKLOG: usize = 4096;
 
-/// The bus of a single process.
+/// The in-process bus.
 #[derive(Debug)]
 pub struct MemoryBus(broadcast::Sender<BusMessage>);
 
@@ -42,7 +44,7 @@ impl Default for MemoryBus {
 
 impl Bus for MemoryBus {
     fn publish(&self, advanced: FeedAdvanced) {
-        // An error means that nobody listens, which is fine.
+        // Sending fails only if nobody listens.
         let _ = self.0.send(BusMessage::Advanced(advanced));
     }
 

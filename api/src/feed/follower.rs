@@ -1,4 +1,4 @@
-//! A cursor into a feed.
+//! A follower: a cursor into a feed.
 
 use std::sync::Arc;
 
@@ -15,59 +15,60 @@ use crate::{
     store::Store,
 };
 
-/// How long a follower that is behind the ring waits before it asks a failing database again.
+/// Pause before a follower retries a failed read.
 const RETRY: TimeDelta = TimeDelta::seconds(1);
 
-/// Follows one feed from a position on, without hole or repeat.
+/// Returns the events of one feed from a position on, without gaps or repeats.
 pub struct Follower {
-    kept: Arc<TailHandle>,
+    handle: Arc<TailHandle>,
     head: watch::Receiver<i64>,
     store: Store,
     clock: Arc<dyn Clock>,
     cursor: i64,
-    began: i64,
+    start: i64,
     recovered: Option<bool>,
     visibility: EntryVisibility,
-    /// The page it reads from while it is behind the ring.
+    /// The page being read while the follower is behind the ring.
     page: Option<Arc<Page>>,
 }
 
-/// How a follower begins.
+/// Where a follower starts, and what it may see.
 pub(in crate::feed) struct Start {
-    /// The position after which it begins.
+    /// The position after which it starts.
     pub(in crate::feed) from: i64,
-    /// Whether everything after the wished position is still there.
+    /// Whether every event after the requested position is still stored.
     pub(in crate::feed) recovered: Option<bool>,
-    /// What it is shown.
+    /// Decides what it is shown.
     pub(in crate::feed) visibility: EntryVisibility,
 }
 
 impl Follower {
-    pub(in crate::feed) fn new(kept: Arc<TailHandle>, store: Store, clock: Arc<dyn Clock>, start: Start) -> Self {
-        let head = kept.tail.head.subscribe();
+    pub(in crate::feed) fn new(handle: Arc<TailHandle>, store: Store, clock: Arc<dyn Clock>, start: Start) -> Self {
+        let head = handle.tail.head.subscribe();
         let Start { from, recovered, visibility } = start;
-        Self { kept, head, store, clock, cursor: from, began: from, recovered, visibility, page: None }
+        Self { handle, head, store, clock, cursor: from, start: from, recovered, visibility, page: None }
     }
 
-    /// Where the stream begins: the first event that can come is the one after it.
+    /// Returns the start position: the first event comes after it.
     #[must_use]
-    pub const fn began(&self) -> i64 {
-        self.began
+    pub const fn start(&self) -> i64 {
+        self.start
     }
 
-    /// The generation of the feed that is followed.
+    /// Returns the epoch of the feed.
     #[must_use]
     pub fn epoch(&self) -> &Arc<str> {
-        &self.kept.tail.epoch
+        &self.handle.tail.epoch
     }
 
-    /// How far the feed was looked through: the position of the event that came last.
+    /// Returns the position of the last event that was read.
     #[must_use]
     pub const fn position(&self) -> i64 {
         self.cursor
     }
 
-    /// Whether everything after the wished position is still there; none when no position was wished.
+    /// Returns whether every event after the requested position was still stored; `None` if no position was
+    /// requested.
     #[must_use]
     pub const fn recovered(&self) -> Option<bool> {
         self.recovered
@@ -79,16 +80,16 @@ impl Follower {
         (self.visibility)(entry)
     }
 
-    /// The next event. Waits as long as there is none; safe to be dropped while it waits. None: the follower was so slow that
-    /// the next event is no longer kept, and a hole must not pass for silence; or the feed is another now, after a restore.
+    /// Waits for the next event. Cancel safe. Returns `None` if the stream cannot continue: the next event is
+    /// no longer stored, or the feed has a new epoch.
     pub async fn next(&mut self) -> Option<Entry> {
-        while !self.kept.tail.is_over() {
-            match self.kept.tail.after(self.cursor) {
+        while !self.handle.tail.has_ended() {
+            match self.handle.tail.after(self.cursor) {
                 Lookup::Event(entry) => return Some(self.take(entry)),
                 Lookup::Nothing => {
                     let cursor = self.cursor;
-                    // The sender lives in the tail, which this follower keeps.
-                    let _ = self.head.wait_for(|head| *head > cursor || self.kept.tail.is_over()).await;
+                    // The handle keeps the sender alive.
+                    let _ = self.head.wait_for(|head| *head > cursor || self.handle.tail.has_ended()).await;
                 }
                 Lookup::Behind => {
                     let entry = self.read_back().await?;
@@ -99,12 +100,12 @@ impl Follower {
         None
     }
 
-    /// The next event, where it is at hand.
-    pub fn next_at_hand(&mut self) -> Option<Entry> {
-        if self.kept.tail.is_over() {
+    /// Returns the next event if it is in the ring.
+    pub fn next_buffered(&mut self) -> Option<Entry> {
+        if self.handle.tail.has_ended() {
             return None;
         }
-        match self.kept.tail.after(self.cursor) {
+        match self.handle.tail.after(self.cursor) {
             Lookup::Event(entry) => Some(self.take(entry)),
             Lookup::Nothing | Lookup::Behind => None,
         }
@@ -115,22 +116,22 @@ impl Follower {
         entry
     }
 
-    /// The next event from the database. A page that was read before something was taken from the public is read anew.
+    /// Reads the next event from the database. A page read before a removal is read again.
     async fn read_back(&mut self) -> Option<Entry> {
-        let wished = self.cursor + 1;
-        let find = |page: &Page| page.entries.iter().find(|entry| entry.event.seq >= wished).cloned();
-        let known = self.page.take().filter(|page| page.removals == self.kept.tail.removals());
-        if let Some(page) = known
-            && let Some(entry) = find(&page)
+        let next_seq = self.cursor + 1;
+        let find_next = |page: &Page| page.entries.iter().find(|entry| entry.event.seq >= next_seq).cloned();
+        let cached = self.page.take().filter(|page| page.removals == self.handle.tail.removals());
+        if let Some(page) = cached
+            && let Some(entry) = find_next(&page)
         {
             self.page = Some(page);
             return Some(entry);
         }
         let page = loop {
-            match self.kept.tail.page(&self.store, self.cursor).await {
-                _ if self.kept.tail.is_over() => return None,
-                Ok(page) if page.removals == self.kept.tail.removals() => break page,
-                // Read together with others who began before something was taken from the public.
+            match self.handle.tail.page(&self.store, self.cursor).await {
+                _ if self.handle.tail.has_ended() => return None,
+                Ok(page) if page.removals == self.handle.tail.removals() => break page,
+                // The shared read began before the latest removal.
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(error = error.chain(), "a follower cannot catch up");
@@ -138,8 +139,8 @@ impl Follower {
                 }
             }
         };
-        // Positions have no gaps, so the next event is the next position.
-        let entry = find(&page).filter(|entry| entry.event.seq == wished);
+        // Positions have no gaps, so a later event means that the next one is no longer stored.
+        let entry = find_next(&page).filter(|entry| entry.event.seq == next_seq);
         self.page = Some(page);
         entry
     }

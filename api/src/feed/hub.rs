@@ -1,4 +1,4 @@
-//! One tail a feed and replica, as long as somebody follows it.
+//! Keeps one tail for each feed that is followed on this replica.
 
 use std::{
     collections::HashMap,
@@ -20,24 +20,24 @@ use crate::{
         bus::{Bus, BusMessage},
         follower::{Follower, Start},
         single_flight::SingleFlight,
-        tail::{Range, Tail, TailOf, read},
+        tail::{Range, Tail, TailParams, read},
         topic::{EntryVisibility, Topic, Topics, by_entry, feed_name},
     },
     store::{Store, StoreError, feeds::Extent},
 };
 
-/// How long a lost poke may go unnoticed.
+/// Interval between polls, and so the longest delay that a lost notification causes.
 const POLL_PERIOD: TimeDelta = TimeDelta::seconds(1);
-/// How many events before the head a new tail holds at once.
+/// Number of events before the head that a new tail loads.
 const BACKFILL: i64 = 512;
 
-/// Why a feed cannot be followed.
+/// The reason that a feed cannot be followed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum FollowError {
-    /// There is no such feed.
+    /// The feed does not exist.
     #[error("there is no such feed")]
     Unknown,
-    /// The viewer may not follow it so.
+    /// The viewer may not follow the feed with this filter.
     #[error("the viewer may not follow the feed")]
     Denied(Denied),
     /// The database failed.
@@ -51,12 +51,12 @@ impl From<StoreError> for FollowError {
     }
 }
 
-/// From where a stream goes on.
+/// The position from which a stream resumes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
-    /// After this position.
+    /// The position of the last event that was seen.
     pub after: i64,
-    /// Of this generation of the feed; none: of whichever there is.
+    /// The epoch of that position; `None` accepts any.
     pub epoch: Option<String>,
 }
 
@@ -72,37 +72,44 @@ pub struct Hub {
     store: Store,
     clock: Arc<dyn Clock>,
     tails: Mutex<HashMap<FeedName, Weak<TailHandle>>>,
-    /// Tails that are being begun.
-    begun: SingleFlight<FeedName, Result<Arc<TailHandle>, FollowError>>,
-    /// Counts the tails.
-    numbers: AtomicU64,
+    /// Tails that are being started.
+    starting: SingleFlight<FeedName, Result<Arc<TailHandle>, FollowError>>,
+    /// The number of the next tail.
+    next_number: AtomicU64,
 }
 
-/// A tail that is kept for its followers. With the last of them its pump stops.
+/// Keeps a tail alive for its followers. When the last handle is dropped, the tail's task stops.
 pub(in crate::feed) struct TailHandle {
     pub(in crate::feed) tail: Arc<Tail>,
     _pump: DropGuard,
 }
 
 impl Hub {
-    /// A hub over the given database.
+    /// Creates a hub that reads feeds from `store`.
     #[must_use]
     pub fn new(topics: Topics, store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
         let tails = Mutex::new(HashMap::new());
-        Arc::new(Self { topics, store, clock, tails, begun: SingleFlight::default(), numbers: AtomicU64::new(0) })
+        Arc::new(Self {
+            topics,
+            store,
+            clock,
+            tails,
+            starting: SingleFlight::default(),
+            next_number: AtomicU64::new(0),
+        })
     }
 
-    /// How many feeds are followed on this replica.
+    /// Returns the number of feeds that are followed on this replica.
     #[must_use]
     pub fn followed(&self) -> usize {
         self.tails.lock().values().filter(|tail| tail.strong_count() > 0).count()
     }
 
-    /// Follows a feed of a topic: from its newest event, or on from a position where that is of this generation and still kept. Costs
-    /// no query where the tail is already kept and holds what is asked for.
+    /// Follows a feed from its newest event, or from a position that has the current epoch and is still
+    /// stored. Makes no query if the tail exists and holds the position.
     ///
     /// # Errors
-    /// When there is no such feed, the viewer may not follow it so, or the database fails.
+    /// If the feed does not exist, the viewer may not follow it with this filter, or the database fails.
     pub async fn follow<T: Topic>(
         self: &Arc<Self>,
         viewer: &Viewer,
@@ -121,86 +128,86 @@ impl Hub {
 
     async fn follow_tail(
         &self,
-        kept: Arc<TailHandle>,
+        handle: Arc<TailHandle>,
         visibility: EntryVisibility,
         resume: Option<Resume>,
     ) -> Result<Follower, FollowError> {
-        // The head is read after the beginning, which only ever rises with it.
-        let (begins_after, head) = (kept.tail.begins_after(), kept.tail.position());
-        let is_other = |epoch: &String| **epoch != *kept.tail.epoch;
+        // Read the start before the head: it only rises with the head.
+        let (starts_after, head) = (handle.tail.starts_after(), handle.tail.position());
+        let is_other_epoch = |epoch: &String| **epoch != *handle.tail.epoch;
         let (from, recovered) = match resume {
             None => (head, None),
-            // What was seen there says nothing of what is here.
-            Some(Resume { epoch, .. }) if epoch.as_ref().is_some_and(is_other) => (head, Some(false)),
-            Some(Resume { after, .. }) if (begins_after..=head).contains(&after) => (after, Some(true)),
+            // Positions of another epoch mean nothing here.
+            Some(Resume { epoch, .. }) if epoch.as_ref().is_some_and(is_other_epoch) => (head, Some(false)),
+            Some(Resume { after, .. }) if (starts_after..=head).contains(&after) => (after, Some(true)),
             Some(Resume { after, .. }) => {
-                let extent = self.extent(&kept, after).await?;
-                let whole = (extent.kept_after..=extent.head).contains(&after);
-                (if whole { after } else { extent.head }, Some(whole))
+                let extent = self.extent(&handle, after).await?;
+                let is_complete = (extent.kept_after..=extent.head).contains(&after);
+                (if is_complete { after } else { extent.head }, Some(is_complete))
             }
         };
-        Ok(Follower::new(kept, self.store.clone(), Arc::clone(&self.clock), Start { from, recovered, visibility }))
+        Ok(Follower::new(handle, self.store.clone(), Arc::clone(&self.clock), Start { from, recovered, visibility }))
     }
 
-    /// How far a feed reaches, for a position that the ring does not know.
-    async fn extent(&self, kept: &TailHandle, after: i64) -> Result<Extent, FollowError> {
-        let feed = &kept.tail.feed;
+    /// Reads the range of stored events, for a position that is not in the ring.
+    async fn extent(&self, handle: &TailHandle, after: i64) -> Result<Extent, FollowError> {
+        let feed = &handle.tail.feed;
         let read = async || self.store.feed_extent(feed).await.map_err(Arc::new);
-        let shared = kept.tail.extents.join((), read).await.map_err(FollowError::Store)?;
+        let shared = handle.tail.extents.join((), read).await.map_err(FollowError::Store)?;
         let extent = shared.unwrap_or_default();
         if after <= extent.head {
             return Ok(extent);
         }
-        // That read may have begun before the event was committed which this client has seen elsewhere.
+        // The shared read may have started before the client's last event was committed.
         Ok(self.store.feed_extent(feed).await?.unwrap_or_default())
     }
 
     async fn tail(self: &Arc<Self>, feed: FeedName) -> Result<Arc<TailHandle>, FollowError> {
-        if let Some(kept) = self.tails.lock().get(&feed).and_then(Weak::upgrade) {
-            return Ok(kept);
+        if let Some(handle) = self.tails.lock().get(&feed).and_then(Weak::upgrade) {
+            return Ok(handle);
         }
-        self.begun.join(feed.clone(), || self.begin(feed)).await
+        self.starting.join(feed.clone(), || self.start_tail(feed)).await
     }
 
-    async fn begin(&self, feed: FeedName) -> Result<Arc<TailHandle>, FollowError> {
-        if let Some(kept) = self.tails.lock().get(&feed).and_then(Weak::upgrade) {
-            return Ok(kept);
+    async fn start_tail(&self, feed: FeedName) -> Result<Arc<TailHandle>, FollowError> {
+        if let Some(handle) = self.tails.lock().get(&feed).and_then(Weak::upgrade) {
+            return Ok(handle);
         }
-        // Before anything else of it is read: what is read later may be of another, which the next look finds out.
+        // Read the epoch first: if it changes afterwards, the next poll ends the tail.
         let epoch: Arc<str> = self.store.feed_epoch().await?.into();
         let topic = self.topics.of(&feed).ok_or(FollowError::Unknown)?;
         let parent = topic.parent(&feed).await?.ok_or(FollowError::Unknown)?;
-        // A feed in which nothing has happened has no row yet.
+        // A feed without events has no row yet.
         let extent = self.store.feed_extent(&feed).await?.unwrap_or_default();
-        let begins_after = Ord::max(extent.head - BACKFILL, extent.kept_after);
-        let limit = usize::try_from(extent.head - begins_after).unwrap_or_default();
-        let range = Range { after: begins_after, limit };
+        let starts_after = Ord::max(extent.head - BACKFILL, extent.kept_after);
+        let limit = usize::try_from(extent.head - starts_after).unwrap_or_default();
+        let range = Range { after: starts_after, limit };
         let entries = if limit == 0 { Vec::new() } else { read(&self.store, topic.as_ref(), &feed, range).await? };
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let of = TailOf { feed: feed.clone(), topic, parent, number, epoch };
-        let tail = Arc::new(Tail::new(of, extent.head));
-        // Older ones may have been forgotten since the extent was read.
-        let begins_after = entries.first().map_or(extent.head, |entry| entry.event.seq - 1);
-        tail.prepend(entries, begins_after);
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let params = TailParams { feed: feed.clone(), topic, parent, number, epoch };
+        let tail = Arc::new(Tail::new(params, extent.head));
+        // Retention may have deleted older events since the extent was read.
+        let starts_after = entries.first().map_or(extent.head, |entry| entry.event.seq - 1);
+        tail.prepend(entries, starts_after);
 
         let stop = CancellationToken::new();
         tokio::spawn(pump(Arc::clone(&tail), self.store.clone(), stop.clone()));
-        // What was committed since the extent was read may have been poked before the pump could hear it.
+        // Events committed since the extent was read may have been announced before the task started.
         tail.wake.notify_one();
-        let kept = Arc::new(TailHandle { tail, _pump: stop.drop_guard() });
+        let handle = Arc::new(TailHandle { tail, _pump: stop.drop_guard() });
         let mut tails = self.tails.lock();
         tails.retain(|_, tail| tail.strong_count() > 0);
-        tails.insert(feed, Arc::downgrade(&kept));
-        Ok(kept)
+        tails.insert(feed, Arc::downgrade(&handle));
+        Ok(handle)
     }
 
-    /// Wakes tails when the bus says so, and looks at the database every second for what it did not say.
+    /// Wakes tails on bus messages, and polls the database every second for missed ones.
     pub async fn run(self: Arc<Self>, bus: Arc<dyn Bus>) {
-        let mut heard = bus.listen();
+        let mut messages = bus.listen();
         let mut next_poll = sleep(self.clock.as_ref(), POLL_PERIOD);
         loop {
             tokio::select! {
-                word = heard.recv() => match word {
+                message = messages.recv() => match message {
                     Ok(BusMessage::Advanced(advanced)) => self.wake(&advanced.feed, advanced.seq),
                     Ok(BusMessage::Regions) => {}
                     Ok(BusMessage::Missed) | Err(RecvError::Lagged(_)) => self.wake_all(),
@@ -215,34 +222,34 @@ impl Hub {
     }
 
     fn wake(&self, feed: &FeedName, seq: i64) {
-        let kept = self.tails.lock().get(feed).and_then(Weak::upgrade);
-        if let Some(kept) = kept.filter(|kept| kept.tail.position() < seq) {
-            kept.tail.wake.notify_one();
+        let handle = self.tails.lock().get(feed).and_then(Weak::upgrade);
+        if let Some(handle) = handle.filter(|handle| handle.tail.position() < seq) {
+            handle.tail.wake.notify_one();
         }
     }
 
-    /// Ends the tails of other generations, and with them what follows them: who comes back is told.
+    /// Ends the tails of other epochs, which ends the streams of their followers.
     fn end_all_but(&self, epoch: &str) {
         self.tails.lock().retain(|feed, tail| {
-            let Some(kept) = tail.upgrade() else { return false };
-            let stays = *kept.tail.epoch == *epoch;
-            if !stays {
-                tracing::warn!(feed = feed.as_str(), "a feed is another now: those who follow it begin anew");
-                kept.tail.end();
+            let Some(handle) = tail.upgrade() else { return false };
+            let is_current = *handle.tail.epoch == *epoch;
+            if !is_current {
+                tracing::warn!(feed = feed.as_str(), "a feed has a new epoch: its followers start again");
+                handle.tail.end();
             }
-            stays
+            is_current
         });
     }
 
     fn wake_all(&self) {
-        let kept: Vec<_> = self.tails.lock().values().filter_map(Weak::upgrade).collect();
-        for kept in kept {
-            kept.tail.wake.notify_one();
+        let handles: Vec<_> = self.tails.lock().values().filter_map(Weak::upgrade).collect();
+        for handle in handles {
+            handle.tail.wake.notify_one();
         }
     }
 
-    /// One query tells for all tails whether there is anything that no poke has told of, and one whether their generation is over: the
-    /// database was restored or a standby has taken its place.
+    /// Polls the epoch and the heads of all tails: two queries, whatever their number. The epoch changes when
+    /// the database is restored or a standby takes over.
     async fn poll_heads(&self) {
         let names: Vec<FeedName> = {
             let mut tails = self.tails.lock();
@@ -254,11 +261,11 @@ impl Hub {
         }
         match self.store.feed_epoch().await {
             Ok(epoch) => self.end_all_but(&epoch),
-            Err(error) => tracing::warn!(error = error.chain(), "the feeds' epoch cannot be looked at"),
+            Err(error) => tracing::warn!(error = error.chain(), "the feeds' epoch cannot be read"),
         }
         match self.store.feed_heads(&names).await {
             Ok(heads) => heads.iter().for_each(|(feed, head)| self.wake(feed, *head)),
-            Err(error) => tracing::warn!(error = error.chain(), "feeds cannot be looked at"),
+            Err(error) => tracing::warn!(error = error.chain(), "the feeds' heads cannot be read"),
         }
     }
 }
@@ -272,7 +279,7 @@ async fn pump(tail: Arc<Tail>, store: Store, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             pulled = tail.pull(&store) => if let Err(error) = pulled {
-                // The next look, at most a second away, tries again.
+                // The next poll retries it.
                 tracing::warn!(error = error.chain(), "a feed cannot be read");
             }
         }

@@ -1,7 +1,7 @@
-//! How anything becomes live: positions, the bus that tells of new ones, and the hub that followers read from.
+//! Live delivery: topics, the bus, and the hub with the tails that followers read.
 //!
-//! The database is the truth and the bus a wake-up call. A follower is a cursor into a feed's tail, never a queue, so
-//! a slow one costs nothing but its own lateness. Nothing here decides who may see what.
+//! The database is the source of truth, and the bus only carries notifications. A follower is a cursor into a
+//! tail and not a queue, so a slow one delays nobody else. Topics decide who may see an event.
 
 pub mod bus;
 mod follower;

@@ -1,7 +1,8 @@
 //! The bus of several replicas, over Redis publish/subscribe.
 //!
-//! Redis is only a wake-up call: whatever it loses, the one-second look finds. So nothing here ever waits for it: pokes go
-//! through a bounded queue that drops what does not fit, and a reconnection is answered with a look at everything.
+//! Redis carries notifications only, and polling finds whatever it loses. So nothing here waits for Redis:
+//! messages go through a bounded queue that drops what does not fit, and a reconnection makes every tail read
+//! the database.
 
 use std::{
     sync::{
@@ -28,75 +29,78 @@ use crate::{
     store::FeedAdvanced,
 };
 
-const ANSWER: Duration = Duration::from_millis(500);
-const RETRY: TimeDelta = TimeDelta::seconds(1);
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
+const RETRY_PERIOD: TimeDelta = TimeDelta::seconds(1);
 const REGIONS: &str = "regions";
 
-/// A bus that reaches every replica on the same Redis and prefix.
+/// Connects every replica that uses the same Redis server and prefix.
 pub struct RedisBus {
     client: Client,
     channel: String,
     clock: Arc<dyn Clock>,
     received: broadcast::Sender<BusMessage>,
     outgoing: mpsc::Sender<String>,
-    waiting: parking_lot::Mutex<Option<mpsc::Receiver<String>>>,
+    queue: parking_lot::Mutex<Option<mpsc::Receiver<String>>>,
     connected: Arc<AtomicBool>,
 }
 
 impl RedisBus {
-    /// A bus over the Redis at `url`; connects once [`RedisBus::run`] runs.
+    /// Creates a bus for the Redis server at `url`. [`RedisBus::run`] connects it.
     ///
     /// # Errors
-    /// When the address is not understood.
+    /// If the URL is invalid.
     pub fn new(url: &str, prefix: &str, clock: Arc<dyn Clock>) -> Result<Arc<Self>, RedisError> {
         let resp3 = if url.contains('?') { format!("{url}&protocol=resp3") } else { format!("{url}?protocol=resp3") };
-        let (outgoing, waiting) = mpsc::channel(BACKLOG);
+        let (outgoing, queue) = mpsc::channel(BACKLOG);
         Ok(Arc::new(Self {
             client: Client::open(resp3)?,
             channel: format!("{prefix}:pokes"),
             clock,
             received: broadcast::channel(BACKLOG).0,
             outgoing,
-            waiting: parking_lot::Mutex::new(Some(waiting)),
+            queue: parking_lot::Mutex::new(Some(queue)),
             connected: Arc::new(AtomicBool::new(false)),
         }))
     }
 
-    /// Connects, stays connected, and carries messages both ways until it is dropped.
+    /// Connects, reconnects after failures, and sends queued messages until the bus is dropped.
     pub async fn run(self: Arc<Self>) {
-        let Some(mut waiting) = self.waiting.lock().take() else { return };
+        let Some(mut queue) = self.queue.lock().take() else { return };
         let mut manager = self.connect().await;
-        let mut pulse = sleep(self.clock.as_ref(), RETRY);
+        let mut next_ping = sleep(self.clock.as_ref(), RETRY_PERIOD);
         loop {
-            // While the manager connects anew it answers nothing, for as long as that takes: hence the limits.
+            // While it reconnects, the manager does not respond, hence the timeouts.
             let sent = tokio::select! {
-                message = waiting.recv() => match message {
-                    Some(message) => timeout(ANSWER * 2, self.publish_queued(&mut manager, message, &mut waiting)).await,
+                message = queue.recv() => match message {
+                    Some(message) => {
+                        let published = self.publish_queued(&mut manager, message, &mut queue);
+                        timeout(RESPONSE_TIMEOUT * 2, published).await
+                    }
                     None => return,
                 },
-                () = &mut pulse => {
-                    pulse = sleep(self.clock.as_ref(), RETRY);
-                    timeout(ANSWER * 2, redis::cmd("PING").exec_async(&mut manager)).await
+                () = &mut next_ping => {
+                    next_ping = sleep(self.clock.as_ref(), RETRY_PERIOD);
+                    timeout(RESPONSE_TIMEOUT * 2, redis::cmd("PING").exec_async(&mut manager)).await
                 }
             };
-            let up = matches!(sent, Ok(Ok(())));
-            if note(&self.connected, up) && up {
+            let is_connected = matches!(sent, Ok(Ok(())));
+            if set_connected(&self.connected, is_connected) && is_connected {
                 let _ = self.received.send(BusMessage::Missed);
             }
         }
     }
 
-    /// Publishes a message and everything that waits behind it, in one round trip.
+    /// Publishes a message and all queued ones in one round trip.
     async fn publish_queued(
         &self,
         manager: &mut ConnectionManager,
         first: String,
-        waiting: &mut mpsc::Receiver<String>,
+        queue: &mut mpsc::Receiver<String>,
     ) -> Result<(), RedisError> {
         let mut pipe = redis::pipe();
         pipe.publish(&self.channel, first).ignore();
         for _ in 0..BACKLOG {
-            let Ok(message) = waiting.try_recv() else { break };
+            let Ok(message) = queue.try_recv() else { break };
             pipe.publish(&self.channel, message).ignore();
         }
         pipe.exec_async(manager).await
@@ -108,7 +112,7 @@ impl RedisBus {
                 Ok(manager) => return manager,
                 Err(error) => {
                     tracing::warn!(kind = ?error.kind(), "the bus cannot be reached");
-                    sleep(self.clock.as_ref(), RETRY).await;
+                    sleep(self.clock.as_ref(), RETRY_PERIOD).await;
                 }
             }
         }
@@ -117,8 +121,8 @@ impl RedisBus {
     async fn try_connect(&self) -> Result<ConnectionManager, RedisError> {
         let (received, connected) = (self.received.clone(), Arc::clone(&self.connected));
         let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(ANSWER))
-            .set_connection_timeout(Some(ANSWER * 2))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_connection_timeout(Some(RESPONSE_TIMEOUT * 2))
             .set_max_delay(Duration::from_secs(1))
             .set_number_of_retries(1_000_000)
             .set_push_sender(move |push: PushInfo| -> Result<(), RedisError> {
@@ -126,19 +130,19 @@ impl RedisBus {
                 Ok(())
             })
             .set_automatic_resubscription();
-        let mut manager = timeout(ANSWER * 4, self.client.get_connection_manager_with_config(config))
+        let mut manager = timeout(RESPONSE_TIMEOUT * 4, self.client.get_connection_manager_with_config(config))
             .await
             .map_err(|_| RedisError::from((redis::ErrorKind::Io, "no answer")))??;
         manager.subscribe(&self.channel).await?;
-        note(&self.connected, true);
+        set_connected(&self.connected, true);
         let _ = self.received.send(BusMessage::Missed);
         Ok(manager)
     }
 
     fn send(&self, text: String, message: BusMessage) {
-        // Those on this replica need no detour, and receive it even while Redis is away.
+        // Local listeners receive the message directly, even while Redis is unavailable.
         let _ = self.received.send(message);
-        // A full queue means that Redis does not keep up: the others will look by themselves within a second.
+        // If the queue is full, the other replicas find the event by polling.
         let _ = self.outgoing.try_send(text);
     }
 }
@@ -161,29 +165,29 @@ impl Bus for RedisBus {
     }
 }
 
-/// Remembers whether the bus is connected, and says so where that is new; gives whether it is.
-fn note(connected: &AtomicBool, up: bool) -> bool {
-    let new = connected.swap(up, Ordering::Relaxed) != up;
-    match (new, up) {
+/// Records and logs whether the bus is connected. Returns whether that has changed.
+fn set_connected(connected: &AtomicBool, is_connected: bool) -> bool {
+    let changed = connected.swap(is_connected, Ordering::Relaxed) != is_connected;
+    match (changed, is_connected) {
         (true, true) => tracing::info!("the bus is connected"),
-        (true, false) => tracing::warn!("the bus is not connected: live delivery falls back to a look a second"),
+        (true, false) => tracing::warn!("the bus is not connected: live delivery falls back to polling every second"),
         (false, _) => {}
     }
-    new
+    changed
 }
 
 fn on_push(push: &PushInfo, received: &broadcast::Sender<BusMessage>, connected: &AtomicBool) {
     let message = match push.kind {
         PushKind::Disconnection => {
-            note(connected, false);
+            set_connected(connected, false);
             BusMessage::Missed
         }
         PushKind::Subscribe => {
-            note(connected, true);
+            set_connected(connected, true);
             BusMessage::Missed
         }
         PushKind::Message => match push.data.last() {
-            // What a later version says to its own is not for this one.
+            // Ignore messages that only a later version understands.
             Some(Value::BulkString(bytes)) => match parse(bytes) {
                 Some(message) => message,
                 None => return,
@@ -209,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ignores_what_only_a_later_version_says() {
+    fn ignores_unknown_messages() {
         let (received, mut listener) = broadcast::channel(8);
         for text in ["meetings 7", "weather", "meetings soon", "", "regions"] {
             let push = PushInfo { kind: PushKind::Message, data: vec![Value::BulkString(text.into())] };

@@ -26,8 +26,9 @@ impl<K, V> fmt::Debug for SingleFlight<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
-    /// Joins the read of `key` in progress, or starts one. All waiters share its outcome, also a failure, so that a crowd does not
-    /// ask a failing database one by one. If the reader is cancelled, one of the waiters reads instead.
+    /// Joins the read of `key` in progress, or starts one. All waiters share its result, including a failure,
+    /// so that a crowd does not retry against a failing database. If the reader is cancelled, a waiter reads
+    /// instead.
     pub async fn join<F>(&self, key: K, read: impl FnOnce() -> F) -> V
     where
         F: Future<Output = V>,

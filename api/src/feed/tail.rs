@@ -1,4 +1,4 @@
-//! The newest events of one feed, shared by all its followers on this replica.
+//! The tail: the newest events of one feed, shared by its followers on this replica.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,19 +25,19 @@ use crate::{
     },
 };
 
-/// How many events a tail holds.
-const RING: usize = 1024;
-/// How many events are read at a time.
-pub(in crate::feed) const PAGE: usize = 256;
+/// Maximum number of events in a tail.
+const MAX_RING_EVENTS: usize = 1024;
+/// Maximum number of events per read.
+pub(in crate::feed) const PAGE_SIZE: usize = 256;
 
 /// An event with its subject.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// What happened.
+    /// The event.
     pub event: Arc<Event>,
-    /// What it happened to, as it stood when it was last read; `None` when that is gone.
+    /// Its subject as last read; `None` if it no longer exists.
     pub(in crate::feed) subject: Option<Opaque>,
-    /// What else must be the same for two followers to be shown the same.
+    /// The version of the rendering: followers with the same version share it.
     pub version: RenderVersion,
 }
 
@@ -48,170 +48,170 @@ impl Entry {
         self.event.at
     }
 
-    /// Returns what it happened to, as the topic has loaded it; `None` when that is gone.
+    /// Returns the subject as the topic loaded it, or `None` if it no longer exists.
     #[must_use]
     pub fn subject<S: Send + Sync + 'static>(&self) -> Option<Arc<S>> {
         Arc::clone(self.subject.as_ref()?).downcast().ok()
     }
 }
 
-/// The state of a feed in which an event is shown.
+/// The state of a feed at which an event is rendered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RenderVersion {
-    /// The tail that shows it: what another showed under the same positions may be of another epoch.
+    /// The number of the tail. Another tail may show another epoch at the same positions.
     pub tail: u64,
-    /// Position of the newest event with which the subject was read.
+    /// Position up to which the feed was read when the subject was loaded.
     pub read_at: i64,
-    /// How many times something has been taken from the public since the tail began.
+    /// Number of removals since the tail started.
     pub removals: u64,
 }
 
 pub(in crate::feed) struct Tail {
     pub(in crate::feed) feed: FeedName,
-    /// Counts the tails of this replica.
+    /// The number of this tail on this replica.
     number: u64,
-    /// The generation of the feed that it holds.
+    /// The epoch of its events.
     pub(in crate::feed) epoch: Arc<str>,
-    /// Whether that generation is over, and with it everything that follows it.
-    over: AtomicBool,
-    /// Told to look at the database.
+    /// Whether the epoch is over, which ends the followers.
+    ended: AtomicBool,
+    /// Notified when the database has new events.
     pub(in crate::feed) wake: Notify,
-    /// Position of the newest event that followers can have.
+    /// Position of the newest event in the ring.
     pub(in crate::feed) head: watch::Sender<i64>,
-    /// The feed's topic.
+    /// The topic of the feed.
     topic: Arc<dyn AnyTopic>,
-    /// What the feed belongs to, as it stood when the tail began.
+    /// The owner of the feed, loaded when the tail started.
     pub(in crate::feed) parent: Opaque,
-    /// Reads of pages that the ring no longer holds.
+    /// Concurrent reads of pages older than the ring.
     pages: SingleFlight<i64, Result<Arc<Page>, Arc<StoreError>>>,
-    /// Reads of the extent.
+    /// Concurrent reads of the extent.
     pub(in crate::feed) extents: SingleFlight<(), Result<Option<Extent>, Arc<StoreError>>>,
-    state: Mutex<Ring>,
+    ring: Mutex<Ring>,
 }
 
-/// What a tail is a tail of.
-pub(in crate::feed) struct TailOf {
+/// The parameters of a tail.
+pub(in crate::feed) struct TailParams {
     /// The feed.
     pub(in crate::feed) feed: FeedName,
-    /// Its topic.
+    /// The topic of the feed.
     pub(in crate::feed) topic: Arc<dyn AnyTopic>,
-    /// What the feed belongs to.
+    /// The owner of the feed.
     pub(in crate::feed) parent: Opaque,
-    /// Counts the tails of this replica.
+    /// The number of this tail on this replica.
     pub(in crate::feed) number: u64,
-    /// The generation of the feed.
+    /// The epoch of the feed.
     pub(in crate::feed) epoch: Arc<str>,
 }
 
-/// A page that the ring no longer holds.
+/// A page of events older than the ring.
 #[derive(Debug)]
 pub(in crate::feed) struct Page {
     pub(in crate::feed) entries: Vec<Entry>,
-    /// How many removals there had been when the read began.
+    /// Number of removals when the read started.
     pub(in crate::feed) removals: u64,
 }
 
 #[derive(Debug, Default)]
 struct Ring {
     events: VecDeque<Arc<Event>>,
-    /// The newest state that was read of each subject in the ring, and the position it was read at: an old event of a
-    /// subject shows it as it versions, not as it was.
+    /// The newest state read of each subject, with the position it was read at. Older events of a subject
+    /// show this state too.
     subjects: HashMap<Uuid, (i64, Opaque)>,
-    /// Everything after this position is in the ring.
-    begins_after: i64,
-    /// How many times something has been taken from the public.
+    /// The ring holds every event after this position.
+    starts_after: i64,
+    /// Number of removals since the tail started.
     removals: u64,
 }
 
-/// What a follower finds in the ring.
+/// The result of a lookup in the ring.
 pub(in crate::feed) enum Lookup {
-    /// The event after its cursor.
+    /// The event after the cursor.
     Event(Entry),
-    /// Nothing after its cursor yet.
+    /// There is no newer event yet.
     Nothing,
-    /// The ring begins later than its cursor.
+    /// The ring starts after the cursor.
     Behind,
 }
 
 impl Tail {
-    pub(in crate::feed) fn new(of: TailOf, head: i64) -> Self {
-        let TailOf { feed, topic, parent, number, epoch } = of;
-        let ring = Ring { begins_after: head, ..Ring::default() };
+    pub(in crate::feed) fn new(params: TailParams, head: i64) -> Self {
+        let TailParams { feed, topic, parent, number, epoch } = params;
+        let ring = Ring { starts_after: head, ..Ring::default() };
         Self {
             feed,
             number,
             epoch,
-            over: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             wake: Notify::new(),
             head: watch::Sender::new(head),
             topic,
             parent,
             pages: SingleFlight::default(),
             extents: SingleFlight::default(),
-            state: Mutex::new(ring),
+            ring: Mutex::new(ring),
         }
     }
 
-    /// The first position after which everything is in the ring.
-    pub(in crate::feed) fn begins_after(&self) -> i64 {
-        self.state.lock().begins_after
+    /// Returns the position after which the ring is complete.
+    pub(in crate::feed) fn starts_after(&self) -> i64 {
+        self.ring.lock().starts_after
     }
 
     pub(in crate::feed) fn removals(&self) -> u64 {
-        self.state.lock().removals
+        self.ring.lock().removals
     }
 
     pub(in crate::feed) fn position(&self) -> i64 {
         *self.head.borrow()
     }
 
-    /// Whether its generation of the feed is over.
-    pub(in crate::feed) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
+    /// Returns whether the epoch is over.
+    pub(in crate::feed) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
-    /// Ends it, and wakes those who follow it.
+    /// Ends the tail and wakes its followers.
     pub(in crate::feed) fn end(&self) {
-        self.over.store(true, Ordering::Release);
+        self.ended.store(true, Ordering::Release);
         self.head.send_modify(|_| {});
     }
 
-    /// Fills the ring backwards, so that those who come back after a short cut need no database.
-    pub(in crate::feed) fn prepend(&self, entries: Vec<Entry>, begins_after: i64) {
-        let mut ring = self.state.lock();
-        ring.begins_after = begins_after;
+    /// Adds events before the head, so that clients that reconnect soon need no query.
+    pub(in crate::feed) fn prepend(&self, entries: Vec<Entry>, starts_after: i64) {
+        let mut ring = self.ring.lock();
+        ring.starts_after = starts_after;
         for entry in entries {
             ring.push(entry, self.topic.removals());
         }
     }
 
-    /// Reads everything new from the database and lets the followers have it.
+    /// Reads new events from the database and notifies the followers.
     pub(in crate::feed) async fn pull(&self, store: &Store) -> Result<(), StoreError> {
         loop {
             let after = self.position();
-            let entries = read(store, self.topic.as_ref(), &self.feed, Range { after, limit: PAGE }).await?;
-            let full = entries.len() == PAGE;
+            let entries = read(store, self.topic.as_ref(), &self.feed, Range { after, limit: PAGE_SIZE }).await?;
+            let is_full_page = entries.len() == PAGE_SIZE;
             let Some(newest) = entries.last().map(|entry| entry.event.seq) else { return Ok(()) };
             {
-                let mut ring = self.state.lock();
+                let mut ring = self.ring.lock();
                 for entry in entries {
                     ring.push(entry, self.topic.removals());
                 }
             }
             self.head.send_replace(newest);
-            if !full {
+            if !is_full_page {
                 return Ok(());
             }
         }
     }
 
     pub(in crate::feed) fn after(&self, cursor: i64) -> Lookup {
-        let ring = self.state.lock();
-        if cursor < ring.begins_after {
+        let ring = self.ring.lock();
+        if cursor < ring.starts_after {
             return Lookup::Behind;
         }
-        let place = usize::try_from(cursor - ring.begins_after).unwrap_or(usize::MAX);
-        let Some(event) = ring.events.get(place) else { return Lookup::Nothing };
+        let index = usize::try_from(cursor - ring.starts_after).unwrap_or(usize::MAX);
+        let Some(event) = ring.events.get(index) else { return Lookup::Nothing };
         let subject = ring.subjects.get(&event.subject);
         let version = RenderVersion {
             tail: self.number,
@@ -221,54 +221,55 @@ impl Tail {
         Lookup::Event(Entry { event: Arc::clone(event), subject: subject.map(|(_, subject)| subject.clone()), version })
     }
 
-    /// The page of older events that holds the position after `cursor`. All who are that far behind share one read.
+    /// Reads the page of older events after `cursor`. Followers at the same page share one read.
     pub(in crate::feed) async fn page(&self, store: &Store, cursor: i64) -> Result<Arc<Page>, StoreError> {
-        let size = i64::try_from(PAGE).unwrap_or(i64::MAX);
-        let begins_after = cursor - cursor.rem_euclid(size);
+        let size = i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX);
+        let starts_after = cursor - cursor.rem_euclid(size);
         let read = || async {
             let removals = self.removals();
-            let mut entries = read(store, self.topic.as_ref(), &self.feed, Range { after: begins_after, limit: PAGE })
-                .await
-                .map_err(Arc::new)?;
+            let mut entries =
+                read(store, self.topic.as_ref(), &self.feed, Range { after: starts_after, limit: PAGE_SIZE })
+                    .await
+                    .map_err(Arc::new)?;
             for entry in &mut entries {
                 entry.version.tail = self.number;
             }
             Ok(Arc::new(Page { entries, removals }))
         };
-        self.pages.join(begins_after, read).await.map_err(StoreError::Shared)
+        self.pages.join(starts_after, read).await.map_err(StoreError::Shared)
     }
 }
 
 impl Ring {
-    /// Takes the next event. One that is known already is passed over; where some that lie between were forgotten before they
-    /// could be read, the ring begins anew, and whoever has not come so far is behind it.
+    /// Adds the next event, and ignores one that it already holds. After a gap, which retention causes, the
+    /// ring starts again.
     fn push(&mut self, entry: Entry, removals: &[EventKind]) {
         let Entry { event, subject, .. } = entry;
-        let next = self.begins_after + i64::try_from(self.events.len()).unwrap_or(i64::MAX) + 1;
+        let next = self.starts_after + i64::try_from(self.events.len()).unwrap_or(i64::MAX) + 1;
         if event.seq < next {
             return;
         }
         if event.seq > next {
             self.events.clear();
             self.subjects.clear();
-            self.begins_after = event.seq - 1;
+            self.starts_after = event.seq - 1;
         }
         match subject {
             Some(subject) => {
                 self.subjects.insert(event.subject, (event.seq, subject));
             }
-            // It is gone, or what became of it only a later version knows: nobody is shown what it was.
+            // It no longer exists, or its state is unknown to this version: drop the old state.
             None => {
                 self.subjects.remove(&event.subject);
             }
         }
-        // One of an unknown kind may be a removal too.
+        // An unknown kind may be a removal too.
         let removes = |kind| kind == EventKind::UNKNOWN || removals.contains(&kind);
         self.removals += u64::from(event.public_kind.is_some_and(removes));
         self.events.push_back(event);
-        while self.events.len() > RING {
+        while self.events.len() > MAX_RING_EVENTS {
             let Some(oldest) = self.events.pop_front() else { break };
-            self.begins_after = oldest.seq;
+            self.starts_after = oldest.seq;
             if self.subjects.get(&oldest.subject).is_some_and(|(seq, _)| *seq == oldest.seq) {
                 self.subjects.remove(&oldest.subject);
             }
@@ -276,16 +277,16 @@ impl Ring {
     }
 }
 
-/// Which events to read.
+/// A range of events.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::feed) struct Range {
-    /// Those after this position.
+    /// The position after which it starts.
     pub(in crate::feed) after: i64,
-    /// At most so many.
+    /// Maximum number of events.
     pub(in crate::feed) limit: usize,
 }
 
-/// Reads events with their subjects: two queries, whatever the number.
+/// Reads events and their subjects with two queries, whatever their number.
 pub(in crate::feed) async fn read(
     store: &Store,
     topic: &dyn AnyTopic,

@@ -1,6 +1,6 @@
-//! What a feature writes to have a feed.
+//! The trait that a feature implements to have a feed.
 //!
-//! Tails, followers, resuming, heartbeats, retention and the groups of rendering know topics only by this trait.
+//! Tails, resuming, heartbeats, retention and the render cache know topics only by this trait.
 
 use std::{any::Any, collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -20,34 +20,34 @@ use crate::{
 pub trait Topic: Send + Sync + Sized + 'static {
     /// The first part of the names of its feeds.
     const NAME: &'static str;
-    /// The kinds of its events. One that is not listed is read as [`EventKind::UNKNOWN`].
+    /// The kinds of its events. Any other kind is read as [`EventKind::UNKNOWN`].
     const KINDS: &'static [EventKind];
-    /// The kinds that take a subject from the public: what was read before one of them is not shown after it.
+    /// The kinds that make a subject private. Earlier renderings are not shown after such an event.
     const REMOVALS: &'static [EventKind] = &[];
     /// How long its events are kept.
     const RETENTION: Retention = Retention { events: None, age: None };
-    /// Which of its feeds; `()` where there is one.
+    /// Selects one of its feeds; `()` if there is only one.
     type Scope: Scope;
-    /// What a feed belongs to, loaded once a tail: for what of it never changes.
+    /// The owner of a feed. Loaded once per tail, so it holds only what never changes.
     type Parent: Send + Sync + 'static;
-    /// What its events are about.
+    /// The subject of its events.
     type Subject: fmt::Debug + Send + Sync + 'static;
-    /// What a follower asks for beside the scope.
+    /// The subscriber's filter.
     type Filter: Send;
 
-    /// Loads what a feed belongs to; `None` means that there is no such feed.
+    /// Loads the owner of a feed, or `None` if the feed does not exist.
     fn parent(&self, scope: Self::Scope) -> impl Future<Output = Result<Option<Self::Parent>, StoreError>> + Send;
 
-    /// Loads the subjects of a page of events, in one query. Those that are gone are left out.
+    /// Loads the subjects of a page of events in one query. Omits those that no longer exist.
     fn subjects(
         &self,
         ids: Vec<Uuid>,
     ) -> impl Future<Output = Result<Vec<(Uuid, Arc<Self::Subject>)>, StoreError>> + Send;
 
-    /// Decides what a viewer is shown of the feed's events.
+    /// Returns the function that decides what a viewer is shown.
     ///
     /// # Errors
-    /// When the viewer may not follow the feed so.
+    /// If the viewer may not follow the feed with this filter.
     fn visibility(
         self: Arc<Self>,
         viewer: &Viewer,
@@ -56,27 +56,28 @@ pub trait Topic: Send + Sync + Sized + 'static {
     ) -> Result<VisibilityOf<Self>, Denied>;
 }
 
-/// What one follower is shown of an event. Asked at every event, so that a right that is gone takes effect at the next.
+/// Decides what one follower is shown of an event. Called for every event, so that a revoked permission takes
+/// effect at the next.
 pub type VisibilityOf<T> = Box<dyn Fn(&Event, Option<&Arc<<T as Topic>::Subject>>) -> Visibility + Send>;
 
 /// What a follower is shown of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visibility {
-    /// The event, as of this kind, as everybody is shown it who asks for the same.
+    /// The event, as this kind. The rendering is shared with other followers.
     Shared(EventKind),
-    /// The event, as of this kind, rendered for this follower alone.
+    /// The event, as this kind, rendered for this follower only.
     Personal(EventKind),
     /// Nothing.
     Hidden,
-    /// The follower may no longer follow at all.
+    /// The follower has lost permission to follow the feed.
     Ended,
 }
 
 /// The second part of a feed's name.
 pub trait Scope: Clone + Send + 'static {
-    /// Writes it into a name; empty for the topic's only feed.
+    /// Returns it as text; empty for a topic with one feed.
     fn text(&self) -> String;
-    /// Reads it from a name.
+    /// Parses it from a name.
     fn parse(text: &str) -> Option<Self>;
 }
 
@@ -97,17 +98,17 @@ pub fn feed_name<T: Topic>(scope: &T::Scope) -> FeedName {
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// Something of a topic that only the topic knows the type of.
+/// A value whose type only the topic knows.
 pub(in crate::feed) type Opaque = Arc<dyn Any + Send + Sync>;
 /// Decides what a follower is shown of an entry.
 pub(in crate::feed) type EntryVisibility = Box<dyn Fn(&Entry) -> Visibility + Send>;
 
-/// A topic whose types are not known.
+/// A topic with its types erased.
 pub(in crate::feed) trait AnyTopic: Send + Sync {
     fn kinds(&self) -> &'static [EventKind];
     fn removals(&self) -> &'static [EventKind];
     fn retention(&self) -> Retention;
-    fn knows(&self, feed: &FeedName) -> bool;
+    fn has_valid_scope(&self, feed: &FeedName) -> bool;
     fn parent<'a>(&'a self, feed: &'a FeedName) -> Boxed<'a, Result<Option<Opaque>, StoreError>>;
     fn subjects(&self, ids: Vec<Uuid>) -> Boxed<'_, Result<HashMap<Uuid, Opaque>, StoreError>>;
     fn into_any(self: Arc<Self>) -> Opaque;
@@ -126,7 +127,7 @@ impl<T: Topic> AnyTopic for T {
         T::RETENTION
     }
 
-    fn knows(&self, feed: &FeedName) -> bool {
+    fn has_valid_scope(&self, feed: &FeedName) -> bool {
         T::Scope::parse(feed.scope()).is_some()
     }
 
@@ -171,10 +172,10 @@ impl Topics {
         self.0.iter().map(|(name, topic)| (*name, topic.retention()))
     }
 
-    /// Returns whether a feed is one of a registered topic. Others belong to a later version.
+    /// Returns whether the feed belongs to a registered topic. Others belong to a later version.
     #[must_use]
-    pub fn know(&self, feed: &FeedName) -> bool {
-        self.of(feed).is_some_and(|topic| topic.knows(feed))
+    pub fn contains(&self, feed: &FeedName) -> bool {
+        self.of(feed).is_some_and(|topic| topic.has_valid_scope(feed))
     }
 
     pub(in crate::feed) fn of(&self, feed: &FeedName) -> Option<Arc<dyn AnyTopic>> {
@@ -182,7 +183,7 @@ impl Topics {
     }
 }
 
-/// Lets a topic decide by entries whose types it knows.
+/// Adapts a topic's visibility function to entries of erased types.
 pub(in crate::feed) fn by_entry<T: Topic>(visibility: VisibilityOf<T>) -> EntryVisibility {
     Box::new(move |entry| {
         let subject = entry.subject::<T::Subject>();

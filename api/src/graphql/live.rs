@@ -229,7 +229,7 @@ struct State {
 
 /// Turns a follower into envelopes.
 fn envelopes(follower: Follower, clock: Arc<dyn Clock>) -> BoxStream<'static, Moment> {
-    let last = follower.began();
+    let last = follower.start();
     let state = State { follower, clock, last, heartbeat: None };
     stream::unfold(Some(state), |state| async move {
         let mut state = state?;

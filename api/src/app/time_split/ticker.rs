@@ -142,7 +142,7 @@ impl TimeSplitTickers {
                 entry = follower.next() => match entry {
                     Some(entry) => {
                         stale |= entry.event.subject == id.0;
-                        while let Some(entry) = follower.next_at_hand() {
+                        while let Some(entry) = follower.next_buffered() {
                             stale |= entry.event.subject == id.0;
                         }
                     }
