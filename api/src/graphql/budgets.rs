@@ -17,11 +17,11 @@ use crate::{
         context::{Asker, Rooms},
         error::{ApiError, ApiResult},
         expensive_queries::{Deadline, EXPENSIVE_COST},
-        limits::{parsed, phase, too_much},
         live::Turn,
         loader_dispatch::LoaderDispatch,
         meter::ResponseMemory,
-        prepare::Phase,
+        operation_limits::{cost_exceeded, parse_document, purpose},
+        preparation::RequestPurpose,
     },
 };
 
@@ -74,8 +74,8 @@ impl Extension for OfRequest {
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
         let mut request = next.run(ctx, request).await?;
-        if matches!(phase(&request.data), Some(Phase::Run(_))) {
-            self.count(parsed(&mut request)?);
+        if matches!(purpose(&request.data), Some(RequestPurpose::Execute(_))) {
+            self.count(parse_document(&mut request)?);
         }
         Ok(request)
     }
@@ -91,7 +91,7 @@ impl Extension for OfRequest {
             return Ok(result);
         }
         if turn.is_some() && result.complexity > MOST_EVENT_COST {
-            return Err(vec![too_much()]);
+            return Err(vec![cost_exceeded()]);
         }
         if let (Some(rooms), Some(asker)) = (ctx.data_opt::<Rooms>(), ctx.data_opt::<Asker>()) {
             let (rates, requester) = (&rooms.app.rate_limiter, asker.requester());

@@ -21,13 +21,13 @@ use crate::{
         error::{ApiError, ApiResult, RateLimit, finish, rate_limit},
         expensive_queries::{Deadline, ExpensiveQueryLimiter},
         groups::{Group, GroupKey, Groups, Rendered},
-        limits::{parsed, too_much},
         live::{Moment, Position, ResumeAfter, Turn},
         loader_dispatch::LoaderDispatch,
         loaders::Batch,
         meetings::Heads,
         meter::{Meter, ResponseMemory, serialise},
-        prepare::{chosen, prepare},
+        operation_limits::{cost_exceeded, parse_document},
+        preparation::{prepare, select_operation},
         schema::{ApiSchema, schema},
     },
     store::{Store, StoreError},
@@ -127,7 +127,7 @@ impl Engine {
         let is_query = matches!(Self::operation(&mut request), Ok(OperationType::Query));
         let mut response = match prepare(&self.schema, request).await {
             Ok(prepared) => {
-                let (request, outline) = prepared.into_request();
+                let (request, response_shape) = prepared.into_request();
                 // What a command has done is shown as surely as it was done.
                 let store = if is_query { &self.app.reads } else { &self.app.store };
                 let (request, _, meter) = self.with_data(request, caller, store);
@@ -140,7 +140,7 @@ impl Engine {
                 if let Some(stopped) = meter.stopped().filter(|_| is_query) {
                     return self.refused(stopped, caller.language);
                 }
-                outline.complete(&mut response);
+                response_shape.apply(&mut response);
                 response
             }
             Err(refusal) => refusal,
@@ -176,7 +176,7 @@ impl Engine {
         };
         let anonymous = caller.viewer.person().is_none();
         let Some(key) = GroupKey::new(query, &prepared, caller.language, anonymous) else {
-            return refused(Response::from_errors(vec![too_much()]));
+            return refused(Response::from_errors(vec![cost_exceeded()]));
         };
         let place = Arc::new(Mutex::new(None));
         let (mut request, ..) = self.with_data(prepared.to_request(), caller, &self.app.reads);
@@ -276,8 +276,8 @@ impl Engine {
     /// When the document is too large, cannot be parsed, or does not say which operation to run.
     pub fn operation(request: &mut Request) -> Result<OperationType, ServerError> {
         let wished = request.operation_name.clone();
-        let document = parsed(request)?;
-        let found = chosen(document, wished.as_deref()).map(|(_, operation)| operation.node.ty);
+        let document = parse_document(request)?;
+        let found = select_operation(document, wished.as_deref()).map(|(_, operation)| operation.node.ty);
         found.ok_or_else(|| ServerError::new("The operation to run is not known by that name.", None))
     }
 
@@ -300,7 +300,7 @@ impl Engine {
         let (request, asked, meter) = self.with_data(group.request(), caller, &self.app.store);
         let mut answers = self.schema.execute_stream(request.data(Turn::Render(moment.clone())));
         let mut response = answers.next().await.unwrap_or_default();
-        group.outline().complete(&mut response);
+        group.response_shape().apply(&mut response);
         self.finish(&mut response, caller.language);
         if let Some(stopped) = meter.stopped() {
             response = self.refused(stopped, caller.language);

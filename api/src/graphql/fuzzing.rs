@@ -1,4 +1,4 @@
-//! What must hold for any document and any identity that comes from outside.
+//! Fuzz targets: the rules that hold for any document, id and cursor.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,26 +13,26 @@ use futures_util::FutureExt;
 use crate::{
     graphql::{
         ApiSchema, Engine,
-        limits::{MOST_ALIASES, MOST_NESTED, MOST_SELECTIONS, MOST_TOKENS},
+        document_scan::DocumentSize,
         node::GlobalId,
+        operation_limits::{MAX_ALIASES, MAX_BRACKET_DEPTH, MAX_SELECTIONS, MAX_TOKENS},
         page::{Cursor, PageArgs, encode},
-        prepare::prepare,
-        schema::{DEEPEST, MOST_COST, builder},
-        shape::Shape,
+        preparation::prepare,
+        schema::{MAX_COST, MAX_DEPTH, builder},
     },
     store::{comments::CommentCursor, meetings::MeetingCursor},
 };
 
-/// What stands between a document and its variables.
+/// Separates a document from its variables.
 const SEPARATOR: &str = "\n---\n";
-/// Marks a request whose operation is a subscription: it has no execution that could be halted, so its validation is.
-struct Streams;
-/// Said by [`Halt`].
+/// Marks a request for a subscription. It has no execution to stop, so its validation is stopped.
+struct IsSubscription;
+/// The error of [`Halt`].
 const HALTED: &str = "valid, and not run";
 
 static SCHEMA: LazyLock<ApiSchema> = LazyLock::new(|| builder().extension(Halt).finish());
 
-/// Takes a document, and maybe a line `---` and its variables as JSON, as far as it would be run. Tells whether it would be.
+/// Validates a document, with its variables as JSON after a line `---`. Returns whether it would be executed.
 pub fn query(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input);
     let (document, variables) = text.split_once(SEPARATOR).unwrap_or((&text, "{}"));
@@ -40,41 +40,41 @@ pub fn query(input: &[u8]) -> bool {
         Request::new(document).variables(Variables::from_json(serde_json::from_str(variables).unwrap_or_default()));
     let kind = Engine::operation(&mut request);
     if matches!(kind, Ok(OperationType::Subscription)) {
-        request = request.data(Streams);
+        request = request.data(IsSubscription);
     }
-    let shape = Shape::of(document);
-    let small = shape.tokens <= MOST_TOKENS && shape.depth <= MOST_NESTED;
-    assert!(small || kind.is_err(), "what is too large was parsed");
-    if let Some(document) = small.then(|| request.parsed_query().ok().cloned()).flatten() {
-        prepared(Request::new(request.query.clone()).variables(request.variables.clone()));
-        let written = Written::of(&document);
-        assert!(written.depth <= shape.depth && written.tokens <= shape.tokens, "{written:?} is more than {shape:?}");
-        let answer = run(request);
-        if answer.is_ok() {
-            assert!(kind.is_ok(), "what has no kind was run");
-            assert!(written.aliases <= MOST_ALIASES && written_out(&document) <= MOST_SELECTIONS, "{written:?}");
+    let size = DocumentSize::of(document);
+    let is_small = size.tokens <= MAX_TOKENS && size.depth <= MAX_BRACKET_DEPTH;
+    assert!(is_small || kind.is_err(), "parsed a document above the limits");
+    if let Some(document) = is_small.then(|| request.parsed_query().ok().cloned()).flatten() {
+        check_preparation(Request::new(request.query.clone()).variables(request.variables.clone()));
+        let stats = DocumentStats::of(&document);
+        assert!(stats.depth <= size.depth && stats.tokens <= size.tokens, "{stats:?} exceeds {size:?}");
+        let response = run(request);
+        if response.is_ok() {
+            assert!(kind.is_ok(), "executed an operation of unknown type");
+            assert!(stats.aliases <= MAX_ALIASES && expanded_selections(&document) <= MAX_SELECTIONS, "{stats:?}");
         }
-        return answer.is_ok();
+        return response.is_ok();
     }
     assert!(run(request).is_err());
     false
 }
 
-/// Makes an operation ready, and looks at what would be executed.
-fn prepared(request: Request) {
-    let Some(Ok(ready)) = prepare(&SCHEMA, request).now_or_never() else { return };
-    assert!(ready.validated.complexity <= MOST_COST && ready.document.fragments.is_empty());
-    let written = Written::of(&ready.document);
-    assert!(written.aliases <= 10 * MOST_SELECTIONS, "{written:?}");
+/// Prepares an operation and checks the document to execute.
+fn check_preparation(request: Request) {
+    let Some(Ok(prepared)) = prepare(&SCHEMA, request).now_or_never() else { return };
+    assert!(prepared.validation.complexity <= MAX_COST && prepared.document.fragments.is_empty());
+    let stats = DocumentStats::of(&prepared.document);
+    assert!(stats.aliases <= 10 * MAX_SELECTIONS, "{stats:?}");
 }
 
-/// Runs an operation up to its execution. Nothing on the way waits.
+/// Runs an operation up to its execution. Nothing blocks before that.
 fn run(request: Request) -> Result<(), Vec<ServerError>> {
-    let answer = SCHEMA.execute(request).now_or_never().unwrap_or_default();
-    if answer.errors.iter().any(|error| error.message == HALTED) { Ok(()) } else { Err(answer.errors) }
+    let response = SCHEMA.execute(request).now_or_never().unwrap_or_default();
+    if response.errors.iter().any(|error| error.message == HALTED) { Ok(()) } else { Err(response.errors) }
 }
 
-/// Stops an operation that has passed everything, and looks at what it would have cost.
+/// Stops a valid operation before its execution, and checks its cost.
 struct Halt;
 
 impl ExtensionFactory for Halt {
@@ -91,9 +91,9 @@ impl Extension for Halt {
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
         let found = next.run(ctx).await?;
-        assert!(found.complexity <= MOST_COST && found.depth <= DEEPEST, "{found:?}");
-        match ctx.data_opt::<Streams>() {
-            Some(Streams) => Err(vec![ServerError::new(HALTED, None)]),
+        assert!(found.complexity <= MAX_COST && found.depth <= MAX_DEPTH, "{found:?}");
+        match ctx.data_opt::<IsSubscription>() {
+            Some(IsSubscription) => Err(vec![ServerError::new(HALTED, None)]),
             None => Ok(found),
         }
     }
@@ -107,33 +107,33 @@ fn halted() -> Response {
     Response::from_errors(vec![ServerError::new(HALTED, None)])
 }
 
-/// The least that a document must have had as text, told from what the parser made of it.
+/// The minimum size of a document's text, from its parsed form.
 #[derive(Debug, Default)]
-struct Written {
+struct DocumentStats {
     tokens: usize,
     depth: usize,
     aliases: usize,
 }
 
-impl Written {
+impl DocumentStats {
     fn of(document: &ExecutableDocument) -> Self {
-        let mut written = Self::default();
+        let mut stats = Self::default();
         for (_, operation) in document.operations.iter() {
             for definition in &operation.node.variable_definitions {
                 // `$a: T`, in brackets
-                written.tokens += 4;
+                stats.tokens += 4;
                 if let Some(default) = &definition.node.default_value {
-                    written.value(&default.node, 1);
+                    stats.value(&default.node, 1);
                 }
             }
-            written.set(&operation.node.selection_set.node, 0);
+            stats.set(&operation.node.selection_set.node, 0);
         }
         for fragment in document.fragments.values() {
             // `fragment F on T`
-            written.tokens += 4;
-            written.set(&fragment.node.selection_set.node, 0);
+            stats.tokens += 4;
+            stats.set(&fragment.node.selection_set.node, 0);
         }
-        written
+        stats
     }
 
     fn set(&mut self, set: &SelectionSet, depth: usize) {
@@ -178,17 +178,17 @@ impl Written {
     }
 }
 
-/// How many selections a document makes, its fragments followed as often as they are spread, and no further than may be.
-fn written_out(document: &ExecutableDocument) -> usize {
-    let mut waiting: Vec<&SelectionSet> =
+/// Returns the number of selections with fragments expanded, counting slightly beyond the limit at most.
+fn expanded_selections(document: &ExecutableDocument) -> usize {
+    let mut pending: Vec<&SelectionSet> =
         document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node).collect();
     let mut count = 0;
-    while let Some(set) = waiting.pop() {
+    while let Some(set) = pending.pop() {
         count += set.items.len();
-        if count > MOST_SELECTIONS {
+        if count > MAX_SELECTIONS {
             return count;
         }
-        waiting.extend(set.items.iter().filter_map(|selection| match &selection.node {
+        pending.extend(set.items.iter().filter_map(|selection| match &selection.node {
             Selection::Field(field) => Some(&field.node.selection_set.node),
             Selection::InlineFragment(inline) => Some(&inline.node.selection_set.node),
             Selection::FragmentSpread(spread) => {
@@ -200,20 +200,20 @@ fn written_out(document: &ExecutableDocument) -> usize {
     count
 }
 
-/// Takes a text as an identity and as the cursor of each list. Tells whether it is any of them.
+/// Parses a text as an id and as the cursor of each list. Returns whether it is any of them.
 pub fn identity(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input);
     let id = GlobalId::parse(&text);
     if let Some(id) = id {
         let shown = id.show();
-        assert_eq!(GlobalId::parse(&shown), Some(id), "{text} is shown as {shown:?}");
-        assert_eq!(*shown, *text, "an identity has one form, so that it can be compared as text");
+        assert_eq!(GlobalId::parse(&shown), Some(id), "{text} is written as {shown:?}");
+        assert_eq!(*shown, *text, "an id has one text form");
     }
     let cursors = [cursor::<KatoCode>(&text), cursor::<MeetingCursor>(&text), cursor::<CommentCursor>(&text)];
     id.is_some() || cursors.contains(&true)
 }
 
-/// Whether a text is a cursor of a list. One that is means the same once it was shown.
+/// Returns whether a text is a cursor, and checks that it survives a round trip.
 fn cursor<C: Cursor>(text: &str) -> bool {
     let read = |text: &str| PageArgs::forward(Some(1), Some(text.to_owned())).window::<C>().ok()?.after;
     let Some(cursor) = read(text) else { return false };

@@ -22,7 +22,7 @@ use entities::enums::Language;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use crate::graphql::{live::Same, outline::Outline, prepare::Prepared};
+use crate::graphql::{live::Same, preparation::PreparedOperation, response_shape::ResponseShape};
 
 /// How long a rendering is shown to others: what it tells beside its event may change.
 const FRESH: TimeDelta = TimeDelta::seconds(1);
@@ -49,7 +49,7 @@ impl GroupKey {
     /// The group of an operation that was written so; none where it is too large to be kept for a follower and run at each event. The
     /// variables that only say where to resume make no difference.
     #[must_use]
-    pub fn new(query: String, prepared: &Prepared, language: Language, anonymous: bool) -> Option<Self> {
+    pub fn new(query: String, prepared: &PreparedOperation, language: Language, anonymous: bool) -> Option<Self> {
         let text = |variables: &Variables| serde_json::to_string(variables).unwrap_or_default();
         if query.len() + text(&prepared.variables).len() > MOST_BYTES {
             return None;
@@ -58,7 +58,13 @@ impl GroupKey {
         for name in resume_variables(&query, &prepared.document) {
             variables.remove(name.as_str());
         }
-        Some(Self { query, operation: prepared.operation.clone(), variables: text(&variables), language, anonymous })
+        Some(Self {
+            query,
+            operation: prepared.operation_name.clone(),
+            variables: text(&variables),
+            language,
+            anonymous,
+        })
     }
 }
 
@@ -95,7 +101,7 @@ type Place = Arc<OnceCell<Rendered>>;
 
 /// The followers of one operation, as far as they are shown the same.
 pub struct Group {
-    prepared: Prepared,
+    prepared: PreparedOperation,
     shown: Mutex<Shown>,
     /// How many bytes all groups hold.
     all_bytes: Arc<AtomicUsize>,
@@ -118,8 +124,8 @@ impl Group {
 
     /// What every answer must look like.
     #[must_use]
-    pub const fn outline(&self) -> &Outline {
-        &self.prepared.outline
+    pub const fn response_shape(&self) -> &ResponseShape {
+        &self.prepared.response_shape
     }
 
     /// The place where a rendering is kept for as long as it is fresh.
@@ -203,7 +209,7 @@ struct Known {
 impl Groups {
     /// The group of a request.
     #[must_use]
-    pub fn join(&self, key: GroupKey, prepared: Prepared) -> Arc<Group> {
+    pub fn join(&self, key: GroupKey, prepared: PreparedOperation) -> Arc<Group> {
         let mut known = self.known.lock();
         if let Some(group) = known.groups.get(&key).and_then(Weak::upgrade) {
             return group;
@@ -244,7 +250,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::graphql::prepare::prepare;
+    use crate::graphql::preparation::prepare;
 
     const MIB: usize = 1 << 20;
 

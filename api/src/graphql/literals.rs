@@ -1,16 +1,17 @@
-//! Rewrites the string literals that the library's parser misreads into equal ones that it reads.
+//! Rewrites string literals that the library's parser misreads into equivalent ones.
 //!
-//! The parser takes neither surrogate pairs (`\ud83d\ude4f`) nor code points in braces (`\u{1F64F}`), and leaves `\"""` in block
-//! strings as it stands. What is wrong by the specification is left for the parser to refuse.
+//! The parser rejects surrogate pairs (`\ud83d\ude4f`) and code points in braces (`\u{1F64F}`), and does not
+//! unescape `\"""` in block strings. Invalid literals are left for the parser to reject.
 
 use std::{borrow::Cow, fmt::Write as _};
 
-const FENCE: &str = "\"\"\"";
+const BLOCK_QUOTE: &str = "\"\"\"";
 
-/// The document with its literals rewritten. What follows a literal keeps its line and, where there is room, its column.
+/// Returns the document with its string literals rewritten. What follows keeps its line and, where possible,
+/// its column.
 #[must_use]
-pub fn normalized(document: &str) -> Cow<'_, str> {
-    if !document.contains(FENCE) && !document.contains("\\u") {
+pub fn normalize_strings(document: &str) -> Cow<'_, str> {
+    if !document.contains(BLOCK_QUOTE) && !document.contains("\\u") {
         return Cow::Borrowed(document);
     }
     let mut out = String::with_capacity(document.len());
@@ -18,13 +19,13 @@ pub fn normalized(document: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find(['"', '#']) {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        let Some((literal, after)) = token(from).and_then(|length| from.split_at_checked(length)) else {
-            // A string that does not end: the parser says so.
+        let Some((literal, after)) = token_length(from).and_then(|length| from.split_at_checked(length)) else {
+            // The parser reports the unterminated string.
             out.push_str(from);
             return Cow::Owned(out);
         };
-        match rewritten(literal) {
-            Some(text) if !literal.starts_with('#') => place(&text, literal, &mut out),
+        match rewrite(literal) {
+            Some(text) if !literal.starts_with('#') => push_padded(&text, literal, &mut out),
             _ => out.push_str(literal),
         }
         rest = after;
@@ -33,19 +34,20 @@ pub fn normalized(document: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// How long the comment or string is with which a text begins; none for a string without an end.
-fn token(text: &str) -> Option<usize> {
+/// Returns the length of the comment or string at the start of `text`, or `None` if the string is
+/// unterminated.
+fn token_length(text: &str) -> Option<usize> {
     if text.starts_with('#') {
         return Some(text.find(['\n', '\r']).unwrap_or(text.len()));
     }
-    if let Some(block) = text.strip_prefix(FENCE) {
+    if let Some(block) = text.strip_prefix(BLOCK_QUOTE) {
         let mut from = 0;
-        while let Some(at) = block.get(from..)?.find(FENCE) {
+        while let Some(at) = block.get(from..)?.find(BLOCK_QUOTE) {
             let end = from + at;
             if !block.get(..end)?.ends_with('\\') {
-                return Some(FENCE.len() + end + FENCE.len());
+                return Some(BLOCK_QUOTE.len() + end + BLOCK_QUOTE.len());
             }
-            from = end + FENCE.len();
+            from = end + BLOCK_QUOTE.len();
         }
         return None;
     }
@@ -62,16 +64,16 @@ fn token(text: &str) -> Option<usize> {
     None
 }
 
-/// The literal as the parser reads it rightly; none where it does already.
-fn rewritten(literal: &str) -> Option<String> {
-    match literal.strip_prefix(FENCE).and_then(|rest| rest.strip_suffix(FENCE)) {
-        Some(block) if literal.len() >= 2 * FENCE.len() => Some(quoted(&block_value(block))),
-        _ => literal.contains("\\u").then(|| unescaped(literal)),
+/// Returns the rewritten literal, or `None` if the parser reads it correctly.
+fn rewrite(literal: &str) -> Option<String> {
+    match literal.strip_prefix(BLOCK_QUOTE).and_then(|rest| rest.strip_suffix(BLOCK_QUOTE)) {
+        Some(block) if literal.len() >= 2 * BLOCK_QUOTE.len() => Some(quote(&block_value(block))),
+        _ => literal.contains("\\u").then(|| unescape(literal)),
     }
 }
 
-/// Writes a literal in place of another, and pads it to what that took.
-fn place(text: &str, original: &str, out: &mut String) {
+/// Writes a literal, padded to the size of the original.
+fn push_padded(text: &str, original: &str, out: &mut String) {
     out.push_str(text);
     let width = |text: &str| text.chars().count();
     let last = original.rfind(['\n', '\r']).map_or("", |at| original.get(at + 1..).unwrap_or_default());
@@ -83,9 +85,9 @@ fn place(text: &str, original: &str, out: &mut String) {
     }
 }
 
-/// What a block string means: its lines without their common indent, and without blank ones around them.
+/// Returns the value of a block string: without the common indent and blank first and last lines.
 fn block_value(block: &str) -> String {
-    let raw = block.replace("\\\"\"\"", FENCE).replace("\r\n", "\n");
+    let raw = block.replace("\\\"\"\"", BLOCK_QUOTE).replace("\r\n", "\n");
     let lines: Vec<&str> = raw.split(['\n', '\r']).collect();
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let blank = |line: &&str| indent(line) == line.len();
@@ -100,16 +102,16 @@ fn block_value(block: &str) -> String {
     lines.get(first..end).unwrap_or_default().join("\n")
 }
 
-/// A text as a string literal.
-fn quoted(text: &str) -> String {
+/// Returns the text as a string literal.
+fn quote(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');
-    text.chars().for_each(|c| push(c, &mut literal));
+    text.chars().for_each(|c| push_escaped(c, &mut literal));
     literal.push('"');
     literal
 }
 
-fn push(c: char, literal: &mut String) {
+fn push_escaped(c: char, literal: &mut String) {
     match c {
         '"' | '\\' => literal.extend(['\\', c]),
         '\n' => literal.push_str("\\n"),
@@ -119,14 +121,14 @@ fn push(c: char, literal: &mut String) {
     }
 }
 
-/// A string literal with its surrogate pairs and code points in braces as the characters that they are.
-fn unescaped(literal: &str) -> String {
+/// Replaces surrogate pairs and code points in braces by their characters.
+fn unescape(literal: &str) -> String {
     let mut out = String::with_capacity(literal.len());
     let mut rest = literal;
     while let Some((before, escape)) = rest.split_once('\\') {
         out.push_str(before);
         if let Some((c, length)) = escape.strip_prefix('u').and_then(code_point) {
-            push(c, &mut out);
+            push_escaped(c, &mut out);
             rest = escape.get(1 + length..).unwrap_or_default();
         } else {
             let length = escape.chars().next().map_or(0, char::len_utf8);
@@ -139,7 +141,7 @@ fn unescaped(literal: &str) -> String {
     out
 }
 
-/// The character of a `{…}` or of two surrogates with which a text begins after its `\u`, and how long that is.
+/// Parses a `{…}` or two surrogates after a `\u`. Returns the character and the length.
 fn code_point(text: &str) -> Option<(char, usize)> {
     if let Some((digits, _)) = text.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
         let hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -147,14 +149,14 @@ fn code_point(text: &str) -> Option<(char, usize)> {
         let value = if value.is_empty() { Some(0) } else { u32::from_str_radix(value, 16).ok() };
         return Some((value.filter(|_| hex).and_then(char::from_u32)?, digits.len() + 2));
     }
-    let high = unit(text)?;
-    let low = unit(text.get(4..)?.strip_prefix("\\u")?)?;
+    let high = code_unit(text)?;
+    let low = code_unit(text.get(4..)?.strip_prefix("\\u")?)?;
     let c = char::decode_utf16([high, low]).next()?.ok()?;
-    // Two escapes that are no pair are two characters, which the parser reads.
+    // Two escapes that are not a pair are two characters, which the parser reads.
     (u32::from(c) > 0xffff).then_some((c, 10))
 }
 
-fn unit(text: &str) -> Option<u16> {
+fn code_unit(text: &str) -> Option<u16> {
     let digits = text.get(..4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
     u16::from_str_radix(digits, 16).ok()
 }
@@ -171,9 +173,9 @@ mod tests {
 
     use super::*;
 
-    /// What a literal means, and where the field after it stands.
+    /// Returns the value of a literal, and the position of the field after it.
     fn read(literal: &str) -> Option<(String, Pos)> {
-        let document = parse_query(normalized(&format!("{{ a(b: {literal}) c }}"))).ok()?;
+        let document = parse_query(normalize_strings(&format!("{{ a(b: {literal}) c }}"))).ok()?;
         let DocumentOperations::Single(operation) = document.operations else { return None };
         let [first, second] = &operation.node.selection_set.node.items[..] else { return None };
         let Selection::Field(field) = &first.node else { return None };
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_code_points_as_the_specification_says() {
+    fn reads_code_points_by_the_specification() {
         for (literal, text) in [
             (r#""\ud83d\ude4f""#, "🙏"),
             (r#""\uD83D\uDE4F!""#, "🙏!"),
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_character() {
+    fn rejects_invalid_escapes() {
         for literal in [
             r#""\ud83d""#,
             r#""\ude4f""#,
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_block_strings_as_the_specification_says() {
+    fn reads_block_strings_by_the_specification() {
         for (literal, text) in [
             (r#""""""""#, ""),
             (r#""""a \""" b""""#, r#"a """ b"#),
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_places_of_what_follows() {
+    fn keeps_the_positions_of_what_follows() {
         for literal in [
             r#""\ud83d\ude4f""#,
             r#""\u{1F64F}""#,
@@ -264,10 +266,10 @@ mod tests {
     }
 
     #[test]
-    fn leaves_alone_what_the_parser_reads() {
+    fn leaves_other_documents_unchanged() {
         for document in ["{ a }", r#"{ a(b: "\"\n\u0041") } # """ \u{1}"#, r##"{ a(b: "#") c(d: "\u00e9") }"##] {
-            assert_eq!(normalized(document), document);
+            assert_eq!(normalize_strings(document), document);
         }
-        assert!(matches!(normalized(r#"{ a(b: "x") }"#), Cow::Borrowed(_)));
+        assert!(matches!(normalize_strings(r#"{ a(b: "x") }"#), Cow::Borrowed(_)));
     }
 }

@@ -1,37 +1,37 @@
-//! The public API: translation only. What a resolver decides, a use case or a rule decides for it.
+//! The GraphQL API. It only translates: commands and rules make every decision.
 
 pub mod budgets;
 pub mod context;
+mod document_scan;
 pub mod engine;
 pub mod enums;
 pub mod error;
 pub mod expensive_queries;
+mod field_merge;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod groups;
-pub mod limits;
 pub mod literals;
 pub mod live;
 mod loader_dispatch;
 pub mod loaders;
 pub mod localized;
 pub mod meetings;
-mod merge;
 pub mod meter;
 mod mutation;
 pub mod node;
 pub mod notifications;
-pub mod outline;
+pub mod operation_limits;
 pub mod page;
-mod prepare;
+mod preparation;
 mod query;
 pub mod questions;
 mod references;
 pub mod refusal;
 pub mod regions;
+pub mod response_shape;
 pub mod scalars;
 pub mod schema;
-mod shape;
 pub mod time_split;
 mod type_index;
 mod variables;

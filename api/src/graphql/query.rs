@@ -102,7 +102,7 @@ impl Query {
         #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
         #[graphql(
             desc = "Only units with names that begin with these words, in Kazakh or Russian; Kazakh letters may \
-                          be typed as Russian ones. At most 20 words and 200 code points. Signs alone are looked for as they are."
+                          be typed as Russian ones. At most 20 words and 200 code points. Signs single_operation_document are looked for as they are."
         )]
         search: Option<String>,
         #[graphql(desc = "Only units with, or without, an akim.")] has_akim: Option<bool>,

@@ -7,10 +7,10 @@ use async_graphql::{MergedSubscription, SDLExportOptions, Schema, SchemaBuilder}
 use crate::graphql::{
     budgets::Budgeted,
     context::Rooms,
-    limits::{DEEPEST_SELECTION, Limited},
     meetings::MeetingSubscription,
     mutation::Mutation,
     notifications::NotificationSubscription,
+    operation_limits::{MAX_SELECTION_DEPTH, OperationLimits},
     questions::QuestionSubscription,
     references::Root,
     time_split::TimeSplitSubscription,
@@ -25,9 +25,9 @@ pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubs
 pub type ApiSchema = Schema<Root, Mutation, Subscription>;
 
 /// How deep an operation may go.
-pub const DEEPEST: usize = 15;
+pub const MAX_DEPTH: usize = 15;
 /// What an operation may cost: every item of a list costs its children.
-pub const MOST_COST: usize = 10_000;
+pub const MAX_COST: usize = 10_000;
 
 pub(in crate::graphql) fn builder() -> SchemaBuilder<Root, Mutation, Subscription> {
     Schema::build(Root, Mutation::default(), Subscription::default())
@@ -35,11 +35,11 @@ pub(in crate::graphql) fn builder() -> SchemaBuilder<Root, Mutation, Subscriptio
         .enable_subscription_in_federation()
         // The outer one: it charges what the inner one lets through.
         .extension(Budgeted)
-        .extension(Limited)
-        .limit_depth(DEEPEST)
-        .limit_complexity(MOST_COST)
+        .extension(OperationLimits)
+        .limit_depth(MAX_DEPTH)
+        .limit_complexity(MAX_COST)
         // What a client writes was measured before. As it is executed it may be deeper: fields of an interface go to its objects.
-        .limit_recursive_depth(2 * DEEPEST_SELECTION)
+        .limit_recursive_depth(2 * MAX_SELECTION_DEPTH)
         .limit_directives(16)
 }
 

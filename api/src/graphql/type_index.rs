@@ -1,4 +1,4 @@
-//! What the schema says of its types, for the checks that the library does not make.
+//! An index of the schema's types, for checks that the library does not make.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -32,16 +32,16 @@ pub struct FieldType {
 pub struct ArgumentType {
     /// Its type.
     pub ty: Type,
-    /// Whether it may be left out, whatever its type is.
+    /// Whether it has a default value.
     pub has_default: bool,
 }
 
-/// What an input can be.
+/// The kind of an input type.
 #[derive(Debug)]
 pub enum InputKind<'a> {
-    /// An object with these fields.
+    /// An input object with these fields.
     Object(&'a InputObjectType),
-    /// One of these values.
+    /// An enum with these values.
     Enum(&'a HashSet<Name>),
     /// A scalar.
     Scalar,
@@ -51,14 +51,14 @@ pub enum InputKind<'a> {
 #[derive(Debug, Default)]
 pub struct TypeIndex {
     fields: HashMap<Name, HashMap<Name, FieldType>>,
-    /// The objects that each interface and union stands for.
-    possible: HashMap<Name, Vec<Name>>,
+    /// The object types of each interface and union.
+    possible_types: HashMap<Name, Vec<Name>>,
     inputs: HashMap<Name, InputObjectType>,
     enums: HashMap<Name, HashSet<Name>>,
 }
 
 impl TypeIndex {
-    /// Reads the types of an SDL; none of one that cannot be parsed.
+    /// Builds the index of an SDL; empty if the SDL cannot be parsed.
     #[must_use]
     pub fn read(sdl: &str) -> Self {
         let mut index = Self::default();
@@ -68,17 +68,17 @@ impl TypeIndex {
             let fields = match definition.node.kind {
                 TypeKind::Object(object) => {
                     for interface in object.implements {
-                        index.possible.entry(interface.node).or_default().push(name.clone());
+                        index.possible_types.entry(interface.node).or_default().push(name.clone());
                     }
                     object.fields
                 }
                 TypeKind::Interface(interface) => {
-                    index.possible.entry(name.clone()).or_default();
+                    index.possible_types.entry(name.clone()).or_default();
                     interface.fields
                 }
                 TypeKind::Union(union) => {
                     let members = union.members.into_iter().map(|member| member.node);
-                    index.possible.entry(name.clone()).or_default().extend(members);
+                    index.possible_types.entry(name.clone()).or_default().extend(members);
                     Vec::new()
                 }
                 TypeKind::Enum(values) => {
@@ -104,28 +104,30 @@ impl TypeIndex {
         index
     }
 
-    /// A field of a type.
+    /// Returns a field of an object or interface.
     #[must_use]
     pub fn field(&self, parent: &str, field: &str) -> Option<&FieldType> {
         self.fields.get(parent)?.get(field)
     }
 
-    /// The objects that an interface or a union stands for; none of what is an object itself, or not known.
+    /// Returns the object types of an interface or union, or `None` for any other type.
     #[must_use]
-    pub fn possible(&self, name: &str) -> Option<&[Name]> {
-        self.possible.get(name).map(Vec::as_slice)
+    pub fn possible_types(&self, name: &str) -> Option<&[Name]> {
+        self.possible_types.get(name).map(Vec::as_slice)
     }
 
-    /// Whether an object of this name fulfils a type condition.
+    /// Returns whether an object type satisfies a type condition.
     #[must_use]
-    pub fn fulfils(&self, object: &str, condition: &str) -> bool {
-        // The types of the introspection are not in the SDL. All of them are objects.
+    pub fn satisfies(&self, object: &str, condition: &str) -> bool {
+        // Introspection types are not in the SDL, and all are objects.
         object == condition
             || !self.fields.contains_key(object)
-            || self.possible(condition).is_some_and(|possible| possible.iter().any(|name| name == object))
+            || self
+                .possible_types(condition)
+                .is_some_and(|possible_types| possible_types.iter().any(|name| name == object))
     }
 
-    /// What an input type is; none where it is not known, or none.
+    /// Returns the kind of an input type, or `None` for any other type.
     #[must_use]
     pub fn input(&self, name: &str) -> Option<InputKind<'_>> {
         if let Some(object) = self.inputs.get(name) {
@@ -134,13 +136,13 @@ impl TypeIndex {
         if let Some(values) = self.enums.get(name) {
             return Some(InputKind::Enum(values));
         }
-        (!self.fields.contains_key(name) && !self.possible.contains_key(name)).then_some(InputKind::Scalar)
+        (!self.fields.contains_key(name) && !self.possible_types.contains_key(name)).then_some(InputKind::Scalar)
     }
 }
 
-/// The name of the type of an operation's root.
+/// Returns the name of the root type of an operation.
 #[must_use]
-pub const fn root(operation: OperationType) -> &'static str {
+pub const fn root_type(operation: OperationType) -> &'static str {
     match operation {
         OperationType::Query => "Query",
         OperationType::Mutation => "Mutation",
@@ -148,11 +150,11 @@ pub const fn root(operation: OperationType) -> &'static str {
     }
 }
 
-/// The name in a type, whatever lists it stands in.
+/// Returns the name of a type without its list wrappers.
 #[must_use]
-pub fn named(ty: &Type) -> &str {
+pub fn base_type_name(ty: &Type) -> &str {
     match &ty.base {
         BaseType::Named(name) => name,
-        BaseType::List(item) => named(item),
+        BaseType::List(item) => base_type_name(item),
     }
 }

@@ -1,4 +1,4 @@
-//! Coerces the variables of an operation and checks the values of its arguments, before anything of it runs.
+//! Coerces the variables of an operation and checks the values of its arguments before execution.
 
 use async_graphql::{
     InputType, Name, Pos, Positioned, ServerError, Value as Constant, Variables,
@@ -8,16 +8,16 @@ use async_graphql_value::Value;
 
 use crate::graphql::{
     error::{ApiError, MESSAGE},
-    limits::MOST_ERRORS,
+    operation_limits::MAX_ERRORS,
     scalars::{Date, KatoCode, Timestamp},
-    type_index::{ArgumentType, InputKind, TYPES, named},
+    type_index::{ArgumentType, InputKind, TYPES, base_type_name},
 };
 
-/// The variables of an operation: those that it declares, with their defaults.
+/// Returns the declared variables with their values or defaults.
 ///
 /// # Errors
-/// When one that is required is missing, or a value is not of its type.
-pub fn coerce(
+/// If a required variable is missing, or a value has the wrong type.
+pub fn coerce_variables(
     definitions: &[Positioned<VariableDefinition>],
     given: &Variables,
 ) -> Result<Variables, Vec<ServerError>> {
@@ -26,30 +26,32 @@ pub fn coerce(
         let (name, ty) = (&definition.name.node, &definition.var_type.node);
         let default = definition.default_value.as_ref().map(|default| &default.node);
         let value = match given.get(name).or(default) {
-            Some(value) => check(Given::Constant(value), ty, &Variables::default(), Int::Wide).map(|()| Some(value)),
+            Some(value) => {
+                check(InputValue::Constant(value), ty, &Variables::default(), IntRange::Int64).map(|()| Some(value))
+            }
             None if ty.nullable => Ok(None),
             None => Err(Mismatch::Missing),
         };
         match value {
             Ok(Some(value)) => drop(coerced.insert(name.clone(), value.clone())),
             Ok(None) => {}
-            Err(mismatch) if errors.len() < MOST_ERRORS => errors.push(mismatch.of_variable(name, ty, *pos)),
+            Err(mismatch) if errors.len() < MAX_ERRORS => errors.push(mismatch.of_variable(name, ty, *pos)),
             Err(_) => {}
         }
     }
     if errors.is_empty() { Ok(coerced) } else { Err(errors) }
 }
 
-/// Checks an argument's value, whose variables are coerced. That the type of a variable fits where it stands the library does not
-/// check, so its value is.
+/// Checks the value of an argument, with coerced variables. The library does not check that a variable's type
+/// fits the argument, so its value is checked.
 ///
 /// # Errors
-/// When it is not of its type, or a variable is missing.
+/// If the value has the wrong type, or a variable is missing.
 pub fn check_argument(
     (name, value): (&Name, &Positioned<Value>),
     argument: &ArgumentType,
     (definitions, variables): (&[Positioned<VariableDefinition>], &Variables),
-    int: Int,
+    range: IntRange,
 ) -> Result<(), ServerError> {
     let ty = &argument.ty;
     if let Value::Variable(variable) = &value.node {
@@ -58,32 +60,33 @@ pub fn check_argument(
         match variables.get(variable) {
             None if ty.nullable || argument.has_default => return Ok(()),
             None => return Err(Mismatch::Missing.of_variable(variable, ty, value.pos)),
-            // It was checked already. How large an integer may be, no type says.
-            Some(_) if declared.is_some_and(|declared| declared == ty) && named(ty) != "Int" => return Ok(()),
+            // It is already checked, except for the range of integers.
+            Some(_) if declared.is_some_and(|declared| declared == ty) && base_type_name(ty) != "Int" => return Ok(()),
             Some(_) => {}
         }
     }
-    check(Given::Literal(&value.node), ty, variables, int).map_err(|mismatch| mismatch.of_argument(name, ty, value.pos))
+    check(InputValue::Literal(&value.node), ty, variables, range)
+        .map_err(|mismatch| mismatch.of_argument(name, ty, value.pos))
 }
 
-/// How large an `Int` may be.
+/// The range of an `Int`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Int {
-    /// As the specification has it: 32 bits.
-    Narrow,
-    /// 64 bits, as the positions of feeds have.
-    Wide,
+pub enum IntRange {
+    /// 32 bits, by the specification.
+    Int32,
+    /// 64 bits, for positions of feeds.
+    Int64,
 }
 
-/// Why a value is not of its type.
+/// The reason that a value does not match its type.
 enum Mismatch {
-    /// There is none.
+    /// It is missing.
     Missing,
-    /// It is null where it may not be, or lacks a field.
+    /// It is null or lacks a field, and must not.
     Null,
-    /// It is something else than it must be.
+    /// It has another type.
     Value,
-    /// A scalar is not written as this message says.
+    /// A scalar has the wrong format; `message` is the id of the message.
     Scalar { message: String, scalar: String },
 }
 
@@ -115,20 +118,20 @@ impl Mismatch {
     }
 }
 
-/// A value as it was given.
+/// An input value.
 #[derive(Clone, Copy)]
-enum Given<'a> {
-    /// In the document.
+enum InputValue<'a> {
+    /// A literal in the document, which may contain variables.
     Literal(&'a Value),
-    /// Without variables.
+    /// A constant.
     Constant(&'a Constant),
 }
 
-impl<'a> Given<'a> {
+impl<'a> InputValue<'a> {
     /// The value that a variable stands for; none where that is not given.
     fn of_variable(self, variables: &'a Variables) -> Option<Self> {
         match self {
-            Self::Literal(Value::Variable(name)) => variables.get(name).map(Given::Constant),
+            Self::Literal(Value::Variable(name)) => variables.get(name).map(InputValue::Constant),
             known => Some(known),
         }
     }
@@ -139,8 +142,8 @@ impl<'a> Given<'a> {
 
     fn items(self) -> Option<Vec<Self>> {
         match self {
-            Self::Literal(Value::List(items)) => Some(items.iter().map(Given::Literal).collect()),
-            Self::Constant(Constant::List(items)) => Some(items.iter().map(Given::Constant).collect()),
+            Self::Literal(Value::List(items)) => Some(items.iter().map(InputValue::Literal).collect()),
+            Self::Constant(Constant::List(items)) => Some(items.iter().map(InputValue::Constant).collect()),
             _ => None,
         }
     }
@@ -148,10 +151,10 @@ impl<'a> Given<'a> {
     fn fields(self) -> Option<Vec<(&'a Name, Self)>> {
         match self {
             Self::Literal(Value::Object(fields)) => {
-                Some(fields.iter().map(|(name, value)| (name, Given::Literal(value))).collect())
+                Some(fields.iter().map(|(name, value)| (name, InputValue::Literal(value))).collect())
             }
             Self::Constant(Constant::Object(fields)) => {
-                Some(fields.iter().map(|(name, value)| (name, Given::Constant(value))).collect())
+                Some(fields.iter().map(|(name, value)| (name, InputValue::Constant(value))).collect())
             }
             _ => None,
         }
@@ -168,9 +171,9 @@ impl<'a> Given<'a> {
     }
 }
 
-fn check(given: Given<'_>, ty: &Type, variables: &Variables, int: Int) -> Result<(), Mismatch> {
+fn check(given: InputValue<'_>, ty: &Type, variables: &Variables, range: IntRange) -> Result<(), Mismatch> {
     let Some(given) = given.of_variable(variables) else {
-        // As if it were not written, where that may be.
+        // An absent variable counts as an absent value.
         return if ty.nullable { Ok(()) } else { Err(Mismatch::Missing) };
     };
     if given.is_null() {
@@ -178,9 +181,9 @@ fn check(given: Given<'_>, ty: &Type, variables: &Variables, int: Int) -> Result
     }
     match &ty.base {
         BaseType::List(item) => match given.items() {
-            Some(items) => items.into_iter().try_for_each(|value| check(value, item, variables, int)),
-            // One item stands for a list of it.
-            None => check(given, item, variables, int),
+            Some(items) => items.into_iter().try_for_each(|value| check(value, item, variables, range)),
+            // A single value is coerced to a list.
+            None => check(given, item, variables, range),
         },
         BaseType::Named(name) => match TYPES.input(name) {
             Some(InputKind::Object(object)) => {
@@ -191,7 +194,7 @@ fn check(given: Given<'_>, ty: &Type, variables: &Variables, int: Int) -> Result
                     let ty = &field.node.ty.node;
                     match value.of_variable(variables) {
                         None if field.node.default_value.is_some() => {}
-                        _ => check(*value, ty, variables, Int::Narrow)?,
+                        _ => check(*value, ty, variables, IntRange::Int32)?,
                     }
                 }
                 let missing = object.fields.iter().any(|field| {
@@ -206,31 +209,31 @@ fn check(given: Given<'_>, ty: &Type, variables: &Variables, int: Int) -> Result
                 Some(Constant::String(value)) if values.contains(value.as_str()) => Ok(()),
                 _ => Err(Mismatch::Value),
             },
-            Some(InputKind::Scalar) => scalar(name, given, int),
-            // The library says that there is no such input.
+            Some(InputKind::Scalar) => scalar(name, given, range),
+            // The library reports the unknown type.
             None => Ok(()),
         },
     }
 }
 
-fn scalar(name: &Name, given: Given<'_>, int: Int) -> Result<(), Mismatch> {
+fn scalar(name: &Name, given: InputValue<'_>, range: IntRange) -> Result<(), Mismatch> {
     if name == "_Any" {
         return Ok(());
     }
     let value = given.plain().ok_or(Mismatch::Value)?;
-    let parsed = match name.as_str() {
+    let error = match name.as_str() {
         "Date" => Date::parse(Some(value)).err().map(message_of),
         "DateTime" => Timestamp::parse(Some(value)).err().map(message_of),
         "KatoCode" => KatoCode::parse(Some(value)).err().map(message_of),
-        builtin => return if is_builtin(builtin, &value, int) { Ok(()) } else { Err(Mismatch::Value) },
+        builtin => return if is_builtin(builtin, &value, range) { Ok(()) } else { Err(Mismatch::Value) },
     };
-    parsed.map_or(Ok(()), |message| Err(Mismatch::Scalar { message, scalar: name.to_string() }))
+    error.map_or(Ok(()), |message| Err(Mismatch::Scalar { message, scalar: name.to_string() }))
 }
 
-fn is_builtin(name: &str, value: &Constant, int: Int) -> bool {
+fn is_builtin(name: &str, value: &Constant, range: IntRange) -> bool {
     match (name, value) {
         ("Int", Constant::Number(number)) => {
-            number.as_i64().is_some_and(|number| int == Int::Wide || i32::try_from(number).is_ok())
+            number.as_i64().is_some_and(|number| range == IntRange::Int64 || i32::try_from(number).is_ok())
         }
         ("Float", Constant::Number(_)) | ("String" | "ID", Constant::String(_)) | ("Boolean", Constant::Boolean(_)) => {
             true
@@ -241,7 +244,7 @@ fn is_builtin(name: &str, value: &Constant, int: Int) -> bool {
     }
 }
 
-/// The message that a scalar of ours names.
+/// Returns the message id that one of our scalars set.
 fn message_of<T: InputType>(error: async_graphql::InputValueError<T>) -> String {
     let extensions = error.into_server_error(Pos::default()).extensions;
     match extensions.as_ref().and_then(|extensions| extensions.get(MESSAGE)) {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::viewer::Viewer,
-    graphql::limits::parsed,
+    graphql::operation_limits::parse_document,
     http::{HttpState, ws},
 };
 
@@ -18,7 +18,7 @@ pub(in crate::http) fn operation_name(request: &mut Request) -> Option<String> {
     if let Some(requested) = &request.operation_name {
         return Some(sanitize_name(requested));
     }
-    match &parsed(request).ok()?.operations {
+    match &parse_document(request).ok()?.operations {
         DocumentOperations::Multiple(operations) if operations.len() == 1 => {
             operations.keys().next().map(|name| sanitize_name(name))
         }

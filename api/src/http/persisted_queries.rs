@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     config::Safelist,
     domain::viewer::Viewer,
-    graphql::literals::normalized,
+    graphql::literals::normalize_strings,
     http::{
         apq_cache::{ApqCache, ApqClient},
         request::BadRequest,
@@ -97,7 +97,7 @@ impl PersistedQueries {
         }
         let mut queries = Self { safelist, ..Self::default() };
         for ManifestOperation { id, body } in read.operations {
-            if parse_query(normalized(&body)).is_err() {
+            if parse_query(normalize_strings(&body)).is_err() {
                 return Err(ManifestError::InvalidDocument(id));
             }
             let body: Arc<str> = body.into();

@@ -1,7 +1,8 @@
-//! Writes an operation out as it is executed: each field of an object once, without fragments, conditions and absent variables.
+//! Rewrites an operation so that each field of an object occurs once, without fragments, conditions and
+//! absent variables.
 //!
-//! The library executes a field as often as it is written. This is CollectFields and MergeSelectionSets of the specification
-//! (6.3), made once before the execution.
+//! The library executes a field as often as it occurs. This does CollectFields and MergeSelectionSets of the
+//! specification (6.3) once before the execution.
 
 use std::collections::HashMap;
 
@@ -17,37 +18,38 @@ use async_graphql_value::Value;
 
 use crate::graphql::{
     error::ApiError,
-    limits::{MOST_ERRORS, MOST_SELECTIONS, too_much},
-    outline::PLACEHOLDER,
-    type_index::{TYPES, named, root},
-    variables::{Int, check_argument},
+    operation_limits::{MAX_ERRORS, MAX_SELECTIONS, cost_exceeded},
+    response_shape::PLACEHOLDER,
+    type_index::{TYPES, base_type_name, root_type},
+    variables::{IntRange, check_argument},
 };
 
-/// How many selections the result may have: those of an interface are written once for each of its types, where they must be.
-const MOST_MERGED: usize = 8 * MOST_SELECTIONS;
+/// Maximum number of selections in the result. Those of an interface may be repeated for each of its object
+/// types.
+const MAX_MERGED_SELECTIONS: usize = 8 * MAX_SELECTIONS;
 
-/// The document of one operation as it is executed. Its fragments end, and its variables are coerced.
+/// Returns the document to execute. Its fragments must be acyclic, and its variables coerced.
 ///
 /// # Errors
-/// When fields of one name cannot be merged, a value is not of its type, or it comes to too much.
-pub fn merged(
+/// If fields conflict, a value has the wrong type, or the result is too large.
+pub fn merge_fields(
     document: &ExecutableDocument,
     (name, operation): (Option<&Name>, &Positioned<OperationDefinition>),
     variables: &Variables,
 ) -> Result<ExecutableDocument, Vec<ServerError>> {
-    let mut merge = Merge {
+    let mut merger = FieldMerger {
         document,
         definitions: &operation.node.variable_definitions,
         variables,
-        wide: operation.node.ty == OperationType::Subscription,
-        left: MOST_MERGED,
+        allows_int64: operation.node.ty == OperationType::Subscription,
+        remaining: MAX_MERGED_SELECTIONS,
         errors: Vec::new(),
     };
     let set = &operation.node.selection_set;
-    let items = merge.object(&[&set.node], root(operation.node.ty)).ok_or_else(|| vec![too_much()])?;
-    let items = never_empty(items);
-    if !merge.errors.is_empty() {
-        return Err(merge.errors);
+    let items = merger.object(&[&set.node], root_type(operation.node.ty)).ok_or_else(|| vec![cost_exceeded()])?;
+    let items = or_placeholder(items);
+    if !merger.errors.is_empty() {
+        return Err(merger.errors);
     }
     let definition = OperationDefinition {
         ty: operation.node.ty,
@@ -55,11 +57,14 @@ pub fn merged(
         directives: operation.node.directives.clone(),
         selection_set: Positioned::new(SelectionSet { items }, set.pos),
     };
-    Ok(alone(name, Positioned::new(definition, operation.pos)))
+    Ok(single_operation_document(name, Positioned::new(definition, operation.pos)))
 }
 
-/// The document of one operation without fragments.
-pub fn alone(name: Option<&Name>, operation: Positioned<OperationDefinition>) -> ExecutableDocument {
+/// Returns a document of one operation without fragments.
+pub fn single_operation_document(
+    name: Option<&Name>,
+    operation: Positioned<OperationDefinition>,
+) -> ExecutableDocument {
     let operations = match name {
         Some(name) => DocumentOperations::Multiple(HashMap::from([(name.clone(), operation)])),
         None => DocumentOperations::Single(operation),
@@ -67,44 +72,44 @@ pub fn alone(name: Option<&Name>, operation: Positioned<OperationDefinition>) ->
     ExecutableDocument { operations, fragments: HashMap::new() }
 }
 
-/// The fields of one response key.
-type Keyed<'a> = IndexMap<&'a Name, Vec<&'a Positioned<Field>>>;
+/// Fields by response key.
+type FieldsByKey<'a> = IndexMap<&'a Name, Vec<&'a Positioned<Field>>>;
 
-/// The fields of an interface or a union.
+/// The fields selected of an interface or union.
 #[derive(Default)]
-struct Collected<'a> {
-    /// Those that every object has.
-    all: Keyed<'a>,
-    /// Those that only objects of a type have.
-    of: IndexMap<&'a Name, Keyed<'a>>,
+struct AbstractFields<'a> {
+    /// Fields of every object type.
+    common: FieldsByKey<'a>,
+    /// Fields of single object types.
+    by_object: IndexMap<&'a Name, FieldsByKey<'a>>,
 }
 
-struct Merge<'a> {
+struct FieldMerger<'a> {
     document: &'a ExecutableDocument,
     definitions: &'a [Positioned<VariableDefinition>],
     variables: &'a Variables,
-    /// Whether the arguments at the root take positions of feeds.
-    wide: bool,
-    /// How many selections may still be written.
-    left: usize,
+    /// Whether the arguments of the root field accept 64-bit integers: positions of feeds.
+    allows_int64: bool,
+    /// Remaining number of selections.
+    remaining: usize,
     errors: Vec<ServerError>,
 }
 
-impl<'a> Merge<'a> {
-    /// What is selected of an object, or of a type that is not known: those of the introspection, which are objects too.
+impl<'a> FieldMerger<'a> {
+    /// Merges the selections of an object type. Unknown types are introspection types, which are objects too.
     fn object(&mut self, sets: &[&'a SelectionSet], parent: &str) -> Option<Vec<Positioned<Selection>>> {
-        let mut fields = Keyed::new();
+        let mut fields = FieldsByKey::new();
         for set in sets {
             self.collect(set, parent, &mut fields);
         }
         self.fields(fields, parent)
     }
 
-    fn collect(&self, set: &'a SelectionSet, object: &str, fields: &mut Keyed<'a>) {
+    fn collect(&self, set: &'a SelectionSet, object: &str, fields: &mut FieldsByKey<'a>) {
         for selection in set.items.iter().filter(|selection| self.is_included(selection.node.directives())) {
             match (&selection.node, self.fragment(&selection.node)) {
                 (Selection::Field(field), _) => fields.entry(&field.node.response_key().node).or_default().push(field),
-                (_, Some((condition, set))) if condition.is_none_or(|name| TYPES.fulfils(object, name)) => {
+                (_, Some((condition, set))) if condition.is_none_or(|name| TYPES.satisfies(object, name)) => {
                     self.collect(set, object, fields);
                 }
                 _ => {}
@@ -112,30 +117,30 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// What is selected of an interface or a union that stands for these objects.
-    fn abstraction(
+    /// Merges the selections of an interface or union.
+    fn merge_abstract_type(
         &mut self,
         sets: &[&'a SelectionSet],
         parent: &str,
-        possible: &'static [Name],
+        possible_types: &'static [Name],
     ) -> Option<Vec<Positioned<Selection>>> {
-        let mut collected = Collected::default();
-        let every: Vec<&'static Name> = possible.iter().collect();
+        let mut collected = AbstractFields::default();
+        let every: Vec<&'static Name> = possible_types.iter().collect();
         for set in sets {
-            self.collect_of(set, &every, every.len(), &mut collected);
+            self.collect_for(set, &every, every.len(), &mut collected);
         }
-        let Collected { mut all, mut of } = collected;
-        // A field that an object has by both is written for each object, or it would run twice.
-        let both: Vec<_> =
-            all.keys().copied().filter(|key| of.values().any(|fields| fields.contains_key(*key))).collect();
-        for key in both {
-            let fields = all.swap_remove(key).unwrap_or_default();
+        let AbstractFields { mut common, mut by_object } = collected;
+        // A field in both sets is moved to each object type, or it would execute twice.
+        let shared_keys: Vec<_> =
+            common.keys().copied().filter(|key| by_object.values().any(|fields| fields.contains_key(*key))).collect();
+        for key in shared_keys {
+            let fields = common.swap_remove(key).unwrap_or_default();
             for object in &every {
-                of.entry(*object).or_default().entry(key).or_default().extend(fields.iter().copied());
+                by_object.entry(*object).or_default().entry(key).or_default().extend(fields.iter().copied());
             }
         }
-        let mut items = self.fields(all, parent)?;
-        for (object, fields) in of {
+        let mut items = self.fields(common, parent)?;
+        for (object, fields) in by_object {
             let set = SelectionSet { items: self.fields(fields, object)? };
             let inline = InlineFragment {
                 type_condition: Some(Positioned::new(
@@ -151,37 +156,37 @@ impl<'a> Merge<'a> {
         Some(items)
     }
 
-    /// Collects the fields of a set that is of these objects, of so many in all.
-    fn collect_of(
+    /// Collects the fields of a selection set that applies to these object types, out of `every`.
+    fn collect_for(
         &self,
         set: &'a SelectionSet,
         objects: &[&'static Name],
         every: usize,
-        collected: &mut Collected<'a>,
+        collected: &mut AbstractFields<'a>,
     ) {
         for selection in set.items.iter().filter(|selection| self.is_included(selection.node.directives())) {
             match (&selection.node, self.fragment(&selection.node)) {
                 (Selection::Field(field), _) => {
                     let key = &field.node.response_key().node;
                     if objects.len() == every {
-                        collected.all.entry(key).or_default().push(field);
+                        collected.common.entry(key).or_default().push(field);
                         continue;
                     }
                     for object in objects {
-                        collected.of.entry(*object).or_default().entry(key).or_default().push(field);
+                        collected.by_object.entry(*object).or_default().entry(key).or_default().push(field);
                     }
                 }
                 (_, Some((condition, set))) => {
-                    let fulfils = |object: &&&Name| condition.is_none_or(|name| TYPES.fulfils(object, name));
-                    let objects: Vec<_> = objects.iter().filter(fulfils).copied().collect();
-                    self.collect_of(set, &objects, every, collected);
+                    let satisfies = |object: &&&Name| condition.is_none_or(|name| TYPES.satisfies(object, name));
+                    let objects: Vec<_> = objects.iter().filter(satisfies).copied().collect();
+                    self.collect_for(set, &objects, every, collected);
                 }
                 _ => {}
             }
         }
     }
 
-    /// The type condition of a fragment, and what it selects.
+    /// Returns the type condition and selection set of a fragment.
     fn fragment(&self, selection: &'a Selection) -> Option<(Option<&'a str>, &'a SelectionSet)> {
         match selection {
             Selection::Field(_) => None,
@@ -198,58 +203,60 @@ impl<'a> Merge<'a> {
 
     fn is_included(&self, directives: &[Positioned<Directive>]) -> bool {
         directives.iter().all(|directive| {
-            let wanted = match directive.node.name.node.as_str() {
+            let expected = match directive.node.name.node.as_str() {
                 "skip" => false,
                 "include" => true,
                 _ => return true,
             };
-            let is = match directive.node.get_argument("if").map(|value| &value.node) {
-                Some(Value::Boolean(is)) => *is,
+            let value = match directive.node.get_argument("if").map(|value| &value.node) {
+                Some(Value::Boolean(value)) => *value,
                 Some(Value::Variable(name)) => matches!(self.variables.get(name), Some(Constant::Boolean(true))),
                 _ => false,
             };
-            is == wanted
+            value == expected
         })
     }
 
-    fn fields(&mut self, fields: Keyed<'a>, parent: &str) -> Option<Vec<Positioned<Selection>>> {
+    fn fields(&mut self, fields: FieldsByKey<'a>, parent: &str) -> Option<Vec<Positioned<Selection>>> {
         fields.into_values().map(|fields| self.field(&fields, parent)).collect()
     }
 
-    /// One field instead of all of its response key.
+    /// Merges all fields of one response key.
     fn field(&mut self, fields: &[&'a Positioned<Field>], parent: &str) -> Option<Positioned<Selection>> {
-        self.left = self.left.checked_sub(1)?;
+        self.remaining = self.remaining.checked_sub(1)?;
         let (first, others) = fields.split_first()?;
         for other in others {
             if let Some(why) = conflict(&first.node, &other.node)
-                && self.errors.len() < MOST_ERRORS
+                && self.errors.len() < MAX_ERRORS
             {
                 let key = &first.node.response_key().node;
                 let detail = Some(format!("Fields \"{key}\" conflict because {why}."));
                 self.errors.push(ApiError::Misfit { detail }.at(vec![first.pos, other.pos]));
             }
         }
-        let known = TYPES.field(parent, &first.node.name.node);
+        let definition = TYPES.field(parent, &first.node.name.node);
         let sets: Vec<_> = fields.iter().map(|field| &field.node.selection_set.node).collect();
-        let below = known.map_or("", |known| named(&known.ty));
-        let wide = std::mem::take(&mut self.wide);
-        let items = match TYPES.possible(below) {
+        let field_type = definition.map_or("", |definition| base_type_name(&definition.ty));
+        let allows_int64 = std::mem::take(&mut self.allows_int64);
+        let items = match TYPES.possible_types(field_type) {
             _ if sets.iter().all(|set| set.items.is_empty()) => Vec::new(),
-            Some(possible) => never_empty(self.abstraction(&sets, below, possible)?),
-            None => never_empty(self.object(&sets, below)?),
+            Some(possible_types) => or_placeholder(self.merge_abstract_type(&sets, field_type, possible_types)?),
+            None => or_placeholder(self.object(&sets, field_type)?),
         };
-        self.wide = wide;
+        self.allows_int64 = allows_int64;
         for (name, value) in &first.node.arguments {
-            let Some(argument) = known.and_then(|known| known.arguments.get(&name.node)) else { continue };
-            let int = if wide { Int::Wide } else { Int::Narrow };
-            if let Err(error) = check_argument((&name.node, value), argument, (self.definitions, self.variables), int)
-                && self.errors.len() < MOST_ERRORS
+            let Some(argument) = definition.and_then(|definition| definition.arguments.get(&name.node)) else {
+                continue;
+            };
+            let range = if allows_int64 { IntRange::Int64 } else { IntRange::Int32 };
+            if let Err(error) = check_argument((&name.node, value), argument, (self.definitions, self.variables), range)
+                && self.errors.len() < MAX_ERRORS
             {
                 self.errors.push(error);
             }
         }
         let mut arguments = first.node.arguments.clone();
-        arguments.retain_mut(|(_, value)| is_given(&mut value.node, self.variables));
+        arguments.retain_mut(|(_, value)| remove_absent_variables(&mut value.node, self.variables));
         let is_condition =
             |directive: &Positioned<Directive>| matches!(directive.node.name.node.as_str(), "skip" | "include");
         let field = Field {
@@ -263,8 +270,8 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// Selections from which every object gets something: the library makes null of an object of which nothing is selected.
-fn never_empty(mut items: Vec<Positioned<Selection>>) -> Vec<Positioned<Selection>> {
+/// Adds a placeholder if an object might get no field: the library would return null for it.
+fn or_placeholder(mut items: Vec<Positioned<Selection>>) -> Vec<Positioned<Selection>> {
     if !items.iter().any(|item| matches!(item.node, Selection::Field(_))) {
         let here = |node| Positioned::new(node, Pos::default());
         let field = Field {
@@ -279,7 +286,7 @@ fn never_empty(mut items: Vec<Positioned<Selection>>) -> Vec<Positioned<Selectio
     items
 }
 
-/// Why two fields are not the same.
+/// Returns the reason that two fields conflict.
 fn conflict(first: &Field, other: &Field) -> Option<String> {
     if first.name.node != other.name.node {
         return Some(format!("\"{}\" and \"{}\" are different fields", first.name.node, other.name.node));
@@ -289,17 +296,17 @@ fn conflict(first: &Field, other: &Field) -> Option<String> {
     (!same).then(|| "they have differing arguments".to_owned())
 }
 
-/// Whether there is a value, once what variables that are not given would say is left out of it.
-fn is_given(value: &mut Value, variables: &Variables) -> bool {
+/// Removes absent variables from a value. Returns whether the value itself is present.
+fn remove_absent_variables(value: &mut Value, variables: &Variables) -> bool {
     match value {
         Value::Variable(name) => variables.contains_key(name),
         Value::Object(fields) => {
-            fields.retain(|_, value| is_given(value, variables));
+            fields.retain(|_, value| remove_absent_variables(value, variables));
             true
         }
         Value::List(items) => {
             for item in items {
-                if !is_given(item, variables) {
+                if !remove_absent_variables(item, variables) {
                     *item = Value::Null;
                 }
             }

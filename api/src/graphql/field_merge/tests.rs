@@ -8,7 +8,7 @@ use super::*;
 fn run(query: &str, variables: &Variables) -> Result<ExecutableDocument, Vec<ServerError>> {
     let document = parse_query(query).unwrap();
     let (name, operation) = document.operations.iter().next().unwrap();
-    merged(&document, (name, operation), variables)
+    merge_fields(&document, (name, operation), variables)
 }
 
 /// An operation as it is executed, in few words.
@@ -26,11 +26,11 @@ fn text(set: &SelectionSet) -> String {
             let field = &field.node;
             let alias = field.alias.as_ref().map_or_else(String::new, |alias| format!("{alias}: "));
             let arguments: String = field.arguments.iter().map(|(name, value)| format!("({name}: {value})")).collect();
-            let below = text(&field.selection_set.node);
+            let selections = text(&field.selection_set.node);
             format!(
                 "{alias}{}{arguments}{}",
                 field.name,
-                if below.is_empty() { below } else { format!(" {{ {below} }}") }
+                if selections.is_empty() { selections } else { format!(" {{ {selections} }}") }
             )
         }
         Selection::InlineFragment(inline) => {
@@ -43,7 +43,7 @@ fn text(set: &SelectionSet) -> String {
 }
 
 #[test]
-fn writes_each_field_once() {
+fn executes_each_field_once() {
     for (query, expected) in [
         ("{ viewer { subject } viewer { name subject } }", "viewer { subject name }"),
         ("{ a: viewer { name } viewer { name } a: viewer { subject } }", "a: viewer { name subject } viewer { name }"),
@@ -68,7 +68,7 @@ fn writes_each_field_once() {
 }
 
 #[test]
-fn writes_the_fields_of_an_interface_once_for_each_object() {
+fn executes_the_fields_of_an_interface_once_for_each_object() {
     for (query, expected) in [
         ("{ node(id: 1) { id id ... on Node { id } } }", "node(id: 1) { id }"),
         ("{ node(id: 1) { id ... on Meeting { phase phase } } }", "node(id: 1) { id ... on Meeting { phase } }"),
@@ -85,7 +85,7 @@ fn writes_the_fields_of_an_interface_once_for_each_object() {
 }
 
 #[test]
-fn leaves_out_what_is_skipped_and_what_is_not_given() {
+fn removes_skipped_fields_and_absent_variables() {
     for (query, expected) in [
         ("{ viewer @skip(if: $yes) { name } viewer { subject } }", "viewer { subject }"),
         ("{ viewer @skip(if: $no) @include(if: $no) { name } __typename @include(if: true) }", "__typename"),
@@ -103,7 +103,7 @@ fn leaves_out_what_is_skipped_and_what_is_not_given() {
 }
 
 #[test]
-fn refuses_fields_of_one_name_that_are_not_the_same() {
+fn rejects_conflicting_fields() {
     for query in [
         "{ viewer { a: name } viewer { a: subject } }",
         "{ ... on Query { a: viewer { name } } a: node(id: 1) { id } }",
@@ -120,7 +120,7 @@ fn refuses_fields_of_one_name_that_are_not_the_same() {
 }
 
 #[test]
-fn a_document_that_comes_to_too_much_is_refused() {
+fn rejects_a_result_above_the_limit() {
     let fields = |count: usize| (0..count).map(|n| format!("a{n}: id ")).collect::<String>();
     // Once for each of four kinds of nodes.
     let query = |count: usize| format!("{{ node(id: 1) {{ {0} ... on Meeting {{ {0} }} }} }}", fields(count));
@@ -129,12 +129,17 @@ fn a_document_that_comes_to_too_much_is_refused() {
 }
 
 /// What a field is executed as: its name with its arguments, and below it what each kind of object is asked for.
-type Tree = BTreeMap<String, (String, BTreeMap<String, Node>)>;
+type FieldTree = BTreeMap<String, (String, BTreeMap<String, ExecutedFields>)>;
 #[derive(Debug, PartialEq)]
-struct Node(Tree);
+struct ExecutedFields(FieldTree);
 
 /// CollectFields and MergeSelectionSets, word by word.
-fn oracle(document: &ExecutableDocument, sets: &[&SelectionSet], object: &str, variables: &Variables) -> Node {
+fn oracle(
+    document: &ExecutableDocument,
+    sets: &[&SelectionSet],
+    object: &str,
+    variables: &Variables,
+) -> ExecutedFields {
     let mut grouped = BTreeMap::new();
     for set in sets {
         let mut collecting = Collecting { variables, visited: BTreeSet::new(), grouped };
@@ -145,20 +150,20 @@ fn oracle(document: &ExecutableDocument, sets: &[&SelectionSet], object: &str, v
         let first = fields[0];
         let arguments: String = first.arguments.iter().map(|(name, value)| format!("({name}: {value})")).collect();
         let sets: Vec<_> = fields.iter().map(|field| &field.selection_set.node).collect();
-        let below = objects_of(object, &first.name.node)
+        let field_type = objects_of(object, &first.name.node)
             .into_iter()
             .map(|object| (object.clone(), oracle(document, &sets, &object, variables)))
             .collect();
-        (key, (format!("{}{arguments}", first.name), below))
+        (key, (format!("{}{arguments}", first.name), field_type))
     });
-    Node(tree.collect())
+    ExecutedFields(tree.collect())
 }
 
 fn objects_of(parent: &str, field: &str) -> Vec<String> {
     let Some(known) = TYPES.field(parent, field) else { return Vec::new() };
-    let name = named(&known.ty);
-    match TYPES.possible(name) {
-        Some(possible) => possible.iter().map(ToString::to_string).collect(),
+    let name = base_type_name(&known.ty);
+    match TYPES.possible_types(name) {
+        Some(possible_types) => possible_types.iter().map(ToString::to_string).collect(),
         None if TYPES.input(name).is_some() => Vec::new(),
         None => vec![name.to_owned()],
     }
@@ -207,8 +212,8 @@ fn collect_fields<'a>(document: &'a ExecutableDocument, set: &'a SelectionSet, o
 }
 
 /// What the library runs: everything that is written for an object.
-fn executed(set: &SelectionSet, object: &str) -> Node {
-    let mut tree = Tree::new();
+fn executed(set: &SelectionSet, object: &str) -> ExecutedFields {
+    let mut tree = FieldTree::new();
     for selection in &set.items {
         match &selection.node {
             Selection::Field(field) if field.node.response_key().node == PLACEHOLDER => {}
@@ -217,12 +222,12 @@ fn executed(set: &SelectionSet, object: &str) -> Node {
                 assert!(field.directives.is_empty());
                 let arguments: String =
                     field.arguments.iter().map(|(name, value)| format!("({name}: {value})")).collect();
-                let below = objects_of(object, &field.name.node)
+                let field_type = objects_of(object, &field.name.node)
                     .into_iter()
                     .map(|object| (object.clone(), executed(&field.selection_set.node, &object)))
                     .collect();
                 let key = field.response_key().node.to_string();
-                let twice = tree.insert(key.clone(), (format!("{}{arguments}", field.name), below));
+                let twice = tree.insert(key.clone(), (format!("{}{arguments}", field.name), field_type));
                 assert!(twice.is_none(), "{key} of {object} runs twice");
             }
             Selection::InlineFragment(inline) => {
@@ -235,7 +240,7 @@ fn executed(set: &SelectionSet, object: &str) -> Node {
             Selection::FragmentSpread(_) => panic!("a fragment is left"),
         }
     }
-    Node(tree)
+    ExecutedFields(tree)
 }
 
 const FIELDS: &[(&str, &[(&str, &str)])] = &[
@@ -297,13 +302,13 @@ impl Choices<'_> {
                     }
                 }
                 _ => {
-                    let (field, below) = *self.of(fields);
-                    if below.is_empty() {
+                    let (field, field_type) = *self.of(fields);
+                    if field_type.is_empty() {
                         text.push_str(&format!("{field}{condition} "));
                     } else if depth < 6 {
                         text.push_str(&format!(
                             "{field}{condition} {} ",
-                            self.set(below, depth + 1, fragments.clone())
+                            self.set(field_type, depth + 1, fragments.clone())
                         ));
                     }
                 }
@@ -323,7 +328,7 @@ impl Choices<'_> {
 
 proptest! {
     #[test]
-    fn runs_what_the_specification_says_and_nothing_twice(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn executes_what_the_specification_says_and_nothing_twice(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let query = Choices(bytes.iter()).document();
         let variables = Variables::from_value(value!({ "yes": true, "no": false }));
         let document = parse_query(&query).unwrap();
