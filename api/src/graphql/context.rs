@@ -1,4 +1,4 @@
-//! What a resolver works with. The only place that reaches into the request's data.
+//! Access to the data of a request. Only this module reads it from the GraphQL context.
 
 use std::{
     hash::Hash,
@@ -22,16 +22,16 @@ use crate::{
     graphql::{
         error::{ApiError, ApiResult},
         expensive_queries::ExpensiveQueryLimiter,
-        live::ResumeAfter,
-        loaders::Batch,
-        meetings::Heads,
+        feed_heads::FeedHeads,
+        loaders::Loaders,
         meter::Meter,
+        subscription_stream::ResumeOverride,
     },
 };
 
-/// What the schema works with, whoever asks.
-pub struct Rooms {
-    /// The acts.
+/// The data of the schema, shared by all requests.
+pub struct SchemaData {
+    /// The commands.
     pub app: Arc<App>,
     /// The feeds.
     pub hub: Arc<Hub>,
@@ -41,126 +41,127 @@ pub struct Rooms {
     pub expensive_queries: ExpensiveQueryLimiter,
 }
 
-/// Remembers whether anything asked who the viewer is: what was rendered without asking is the same for every viewer.
+/// Records whether a resolver read the viewer. A response that did not is the same for every viewer.
 #[derive(Clone, Debug, Default)]
-pub struct Asked(Arc<AtomicBool>);
+pub struct ViewerAccess(Arc<AtomicBool>);
 
-impl Asked {
-    /// Somebody asks.
-    pub fn note(&self) {
+impl ViewerAccess {
+    /// Records an access.
+    pub fn record(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether anybody has asked.
+    /// Returns whether there was an access.
     #[must_use]
-    pub fn is_noted(&self) -> bool {
+    pub fn was_accessed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Who asks, and in which language.
+/// The data of a request.
 #[derive(Clone, Debug)]
-pub struct Asker {
+pub struct RequestContext {
     viewer: Viewer,
-    asked: Asked,
+    viewer_access: ViewerAccess,
     language: Language,
     address: Option<IpAddr>,
 }
 
-impl Asker {
-    /// A caller.
+impl RequestContext {
+    /// Creates the data of a request.
     #[must_use]
-    pub const fn new(viewer: Viewer, language: Language, address: Option<IpAddr>, asked: Asked) -> Self {
-        Self { viewer, asked, language, address }
+    pub const fn new(viewer: Viewer, language: Language, address: Option<IpAddr>, viewer_access: ViewerAccess) -> Self {
+        Self { viewer, viewer_access, language, address }
     }
 
-    /// The caller as the rate limits know it. What is charged is not part of the answer, so nobody has asked who it is.
+    /// Returns the caller for rate limits. This does not affect the response, so it does not count as an
+    /// access.
     #[must_use]
     pub fn requester(&self) -> Requester<'_> {
         Requester { subject: self.viewer.subject(), address: self.address }
     }
 }
 
-/// Access to what a resolver works with.
-pub trait Scene<'a> {
-    /// The acts.
+/// Typed access to the data of a request.
+pub trait ContextExt<'a> {
+    /// The commands.
     fn app(&self) -> &'a Arc<App>;
-    /// The feeds and the running time splits.
-    fn rooms(&self) -> &'a Rooms;
-    /// Who asks.
+    /// The data of the schema.
+    fn schema_data(&self) -> &'a SchemaData;
+    /// The viewer. Records the access.
     fn viewer(&self) -> &'a Viewer;
-    /// The language of the answer.
+    /// The language of the response.
     fn language(&self) -> Language;
-    /// From where a stream goes on: where the door says so, else as its arguments say.
+    /// Returns where a subscription resumes: the override if there is one, else the arguments.
     fn resume(&self, after: Option<i64>, epoch: Option<String>) -> Option<Resume>;
-    /// What this operation has used.
+    /// The resource usage of this operation.
     fn meter(&self) -> &'a Meter;
-    /// A long text of the answer, counted.
+    /// Counts a long text in the response, and returns it.
     fn text<T: AsRef<str>>(&self, text: T) -> ApiResult<T> {
         self.meter().text(text.as_ref().len())?;
         Ok(text)
     }
-    /// The heads of comment feeds that this operation has read.
-    fn heads(&self) -> &'a Heads;
-    /// What batches the look-ups of this request.
-    fn batch(&self) -> &'a DataLoader<Batch>;
-    /// Looks something up for the object that is being resolved: together with those of the others of its list, or at once where
-    /// it is in no list, since to wait for others would only cost time.
-    fn load<K>(&self, key: K) -> impl Future<Output = ApiResult<Option<<Batch as Loader<K>>::Value>>> + Send
+    /// The feed heads that this operation has read.
+    fn feed_heads(&self) -> &'a FeedHeads;
+    /// The data loaders.
+    fn loaders(&self) -> &'a DataLoader<Loaders>;
+    /// Loads a key: batched if the object is in a list, at once otherwise, because waiting for others would
+    /// only cost time.
+    fn load<K>(&self, key: K) -> impl Future<Output = ApiResult<Option<<Loaders as Loader<K>>::Value>>> + Send
     where
         K: Send + Sync + Hash + Eq + Clone + 'static,
-        Batch: Loader<K, Error = ApiError>;
+        Loaders: Loader<K, Error = ApiError>;
 }
 
-impl<'a> Scene<'a> for Context<'a> {
+impl<'a> ContextExt<'a> for Context<'a> {
     fn app(&self) -> &'a Arc<App> {
-        &self.rooms().app
+        &self.schema_data().app
     }
 
-    fn rooms(&self) -> &'a Rooms {
-        self.data_unchecked::<Rooms>()
+    fn schema_data(&self) -> &'a SchemaData {
+        self.data_unchecked::<SchemaData>()
     }
 
     fn viewer(&self) -> &'a Viewer {
-        let asker = self.data_unchecked::<Asker>();
-        asker.asked.note();
-        &asker.viewer
+        let request_context = self.data_unchecked::<RequestContext>();
+        request_context.viewer_access.record();
+        &request_context.viewer
     }
 
     fn language(&self) -> Language {
-        self.data_unchecked::<Asker>().language
+        self.data_unchecked::<RequestContext>().language
     }
 
     fn resume(&self, after: Option<i64>, epoch: Option<String>) -> Option<Resume> {
-        let known = self.data_opt::<ResumeAfter>().map(|resume| resume.0.clone());
-        known.or_else(|| after.map(|after| Resume { after, epoch }))
+        let resume_override = self.data_opt::<ResumeOverride>().map(|resume| resume.0.clone());
+        resume_override.or_else(|| after.map(|after| Resume { after, epoch }))
     }
 
     fn meter(&self) -> &'a Meter {
         self.data_unchecked::<Arc<Meter>>()
     }
 
-    fn heads(&self) -> &'a Heads {
-        self.data_unchecked::<Heads>()
+    fn feed_heads(&self) -> &'a FeedHeads {
+        self.data_unchecked::<FeedHeads>()
     }
 
-    fn batch(&self) -> &'a DataLoader<Batch> {
-        self.data_unchecked::<DataLoader<Batch>>()
+    fn loaders(&self) -> &'a DataLoader<Loaders> {
+        self.data_unchecked::<DataLoader<Loaders>>()
     }
 
-    async fn load<K>(&self, key: K) -> ApiResult<Option<<Batch as Loader<K>>::Value>>
+    async fn load<K>(&self, key: K) -> ApiResult<Option<<Loaders as Loader<K>>::Value>>
     where
         K: Send + Sync + Hash + Eq + Clone + 'static,
-        Batch: Loader<K, Error = ApiError>,
+        Loaders: Loader<K, Error = ApiError>,
     {
         let mut path = self.path_node;
         while let Some(node) = path {
-            // What references name is a list too, though the library gives its items no index.
+            // The entities of `_entities` are a list too, though the library gives them no index.
             if matches!(node.segment, QueryPathSegment::Index(_) | QueryPathSegment::Name("_entities")) {
-                return self.batch().load_one(key).await;
+                return self.loaders().load_one(key).await;
             }
             path = node.parent.copied();
         }
-        Ok(self.batch().loader().load(std::slice::from_ref(&key)).await?.remove(&key))
+        Ok(self.loaders().loader().load(std::slice::from_ref(&key)).await?.remove(&key))
     }
 }

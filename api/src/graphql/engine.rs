@@ -1,4 +1,5 @@
-//! The schema as the doors use it: a request with who asks, in; answers in the caller's language, out.
+//! The GraphQL engine: executes requests of authenticated callers, and localises and serialises the
+//! responses.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -16,32 +17,32 @@ use crate::{
     domain::viewer::Viewer,
     feed::{Hub, Resume},
     graphql::{
-        budgets::{Paid, admit},
-        context::{Asked, Asker, Rooms},
-        error::{ApiError, ApiResult, RateLimit, finish, rate_limit},
+        context::{RequestContext, SchemaData, ViewerAccess},
+        cost_budget::{PrepaidCost, admit},
+        error::{ApiError, ApiResult, RateLimit, localize_errors, rate_limit},
         expensive_queries::{Deadline, ExpensiveQueryLimiter},
-        groups::{Group, GroupKey, Groups, Rendered},
-        live::{Moment, Position, ResumeAfter, Turn},
+        feed_heads::FeedHeads,
         loader_dispatch::LoaderDispatch,
-        loaders::Batch,
-        meetings::Heads,
-        meter::{Meter, ResponseMemory, serialise},
+        loaders::Loaders,
+        meter::{Meter, ResponseMemory, serialize_bounded},
         operation_limits::{cost_exceeded, parse_document},
         preparation::{prepare, select_operation},
+        render_cache::{RenderCache, RenderGroup, RenderGroupKey, Rendering},
         schema::{ApiSchema, schema},
+        subscription_stream::{ResumeOverride, StreamItem, StreamPosition, SubscriptionPhase},
     },
     store::{Store, StoreError},
 };
 
-/// How long a subscription may take to begin.
-const BEGINS_WITHIN: TimeDelta = TimeDelta::seconds(15);
+/// How long a subscription may take to start.
+const SUBSCRIBE_TIMEOUT: TimeDelta = TimeDelta::seconds(15);
 
-/// The API over one set of rooms.
+/// Executes operations on the schema.
 #[derive(Clone)]
 pub struct Engine {
     schema: ApiSchema,
     app: Arc<App>,
-    groups: Arc<Groups>,
+    render_cache: Arc<RenderCache>,
     memory: ResponseMemory,
 }
 
@@ -55,7 +56,7 @@ pub enum OperationResponse {
         /// The response as JSON.
         json: Bytes,
         /// The position after which the stream can be resumed.
-        position: Option<Position>,
+        position: Option<StreamPosition>,
     },
     /// The end of a stream that cannot continue: the next events are no longer stored, or the feed has a new
     /// epoch.
@@ -86,143 +87,146 @@ impl SerializedResponse {
     }
 }
 
-/// Whether an answer says that the request itself was wrong, and nothing was run.
+/// Returns whether a response is a request error: nothing was executed.
 #[must_use]
-pub fn is_request_error(answer: &Response) -> bool {
-    answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
+pub fn is_request_error(response: &Response) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
 }
 
-/// An answer of errors only, as JSON without `data`.
+/// Returns the errors of a response as JSON without `data`.
 #[must_use]
-pub fn errors_json(answer: &Response) -> Vec<u8> {
-    serde_json::to_vec(&json!({ "errors": answer.errors })).unwrap_or_default()
+pub fn errors_json(response: &Response) -> Vec<u8> {
+    serde_json::to_vec(&json!({ "errors": response.errors })).unwrap_or_default()
 }
 
-/// Who asks, and in which language.
+/// The caller of an operation.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Who.
+    /// The authenticated viewer.
     pub viewer: Viewer,
-    /// In which language.
+    /// The language of the response.
     pub language: Language,
-    /// From which address, where that is known.
+    /// The client's address, if it is known.
     pub address: Option<IpAddr>,
 }
 
 impl Engine {
-    /// The API over an app and its feeds.
+    /// Creates an engine.
     #[must_use]
     pub fn new(app: Arc<App>, hub: Arc<Hub>, splits: Arc<TimeSplitTickers>, introspection: bool) -> Self {
         let memory = ResponseMemory::default();
-        let rooms = Rooms { app: Arc::clone(&app), hub, splits, expensive_queries: ExpensiveQueryLimiter::default() };
-        Self { schema: schema(rooms, introspection), app, groups: Arc::default(), memory }
+        let data =
+            SchemaData { app: Arc::clone(&app), hub, splits, expensive_queries: ExpensiveQueryLimiter::default() };
+        Self { schema: schema(data, introspection), app, render_cache: Arc::default(), memory }
     }
 
-    /// Runs a query or a mutation. An expensive query may hold its thread until the deadline.
+    /// Executes a query or a mutation. `deadline` bounds an expensive query.
     pub async fn execute(&self, mut request: Request, caller: &Caller, deadline: Option<Deadline>) -> Response {
-        let paid = match self.admit(&request, caller) {
-            Ok(paid) => paid,
-            Err(refused) => return self.refused(refused, caller.language),
+        let prepaid = match self.admit(&request, caller) {
+            Ok(prepaid) => prepaid,
+            Err(error) => return self.error_response(error, caller.language),
         };
         let is_query = matches!(Self::operation(&mut request), Ok(OperationType::Query));
         let mut response = match prepare(&self.schema, request).await {
             Ok(prepared) => {
                 let (request, response_shape) = prepared.into_request();
-                // What a command has done is shown as surely as it was done.
+                // A mutation reads from the primary, so that it sees its own writes.
                 let store = if is_query { &self.app.reads } else { &self.app.store };
                 let (request, _, meter) = self.with_data(request, caller, store);
                 let request = match deadline.filter(|_| is_query) {
-                    Some(deadline) => request.data(paid).data(deadline),
-                    None => request.data(paid),
+                    Some(deadline) => request.data(prepaid).data(deadline),
+                    None => request.data(prepaid),
                 };
                 let mut response = self.schema.execute(request).await;
-                // What a mutation has done is told, as far as there is room for it.
-                if let Some(stopped) = meter.stopped().filter(|_| is_query) {
-                    return self.refused(stopped, caller.language);
+                // A mutation returns what it has done, even if its response exceeds a limit.
+                if let Some(exceeded) = meter.stopped().filter(|_| is_query) {
+                    return self.error_response(exceeded, caller.language);
                 }
                 response_shape.apply(&mut response);
                 response
             }
-            Err(refusal) => refusal,
+            Err(response) => response,
         };
         self.finish(&mut response, caller.language);
         response
     }
 
-    /// Runs any operation, and gives its answers: one, or as many as a subscription has. A stream begins after `resume`, if
-    /// the door knows better than its argument.
+    /// Executes an operation and returns its responses: one, or the stream of a subscription. `resume`
+    /// overrides the arguments of the subscription.
     pub async fn responses(
         &self,
         mut request: Request,
         caller: &Caller,
         resume: Option<Resume>,
     ) -> BoxStream<'static, OperationResponse> {
-        let plain = |response| stream::iter([OperationResponse::Rejected(Box::new(response))]).boxed();
+        let rejected = |response| stream::iter([OperationResponse::Rejected(Box::new(response))]).boxed();
         if !matches!(Self::operation(&mut request), Ok(OperationType::Subscription)) {
-            return plain(self.execute(request, caller, None).await);
+            return rejected(self.execute(request, caller, None).await);
         }
-        let refused = |mut response: Response| {
+        let reject = |mut response: Response| {
             self.finish(&mut response, caller.language);
-            plain(response)
+            rejected(response)
         };
-        let paid = match self.admit(&request, caller) {
-            Ok(paid) => paid,
-            Err(limit) => return plain(self.refused(limit, caller.language)),
+        let prepaid = match self.admit(&request, caller) {
+            Ok(prepaid) => prepaid,
+            Err(error) => return rejected(self.error_response(error, caller.language)),
         };
         let query = request.query.clone();
         let prepared = match prepare(&self.schema, request).await {
             Ok(prepared) => prepared,
-            Err(refusal) => return refused(refusal),
+            Err(response) => return reject(response),
         };
         let anonymous = caller.viewer.person().is_none();
-        let Some(key) = GroupKey::new(query, &prepared, caller.language, anonymous) else {
-            return refused(Response::from_errors(vec![cost_exceeded()]));
+        let Some(key) = RenderGroupKey::new(query, &prepared, caller.language, anonymous) else {
+            return reject(Response::from_errors(vec![cost_exceeded()]));
         };
-        let place = Arc::new(Mutex::new(None));
+        let output = Arc::new(Mutex::new(None));
         let (mut request, ..) = self.with_data(prepared.to_request(), caller, &self.app.reads);
-        request = request.data(paid).data(Turn::Begin(Arc::clone(&place)));
+        request = request.data(prepaid).data(SubscriptionPhase::Begin(Arc::clone(&output)));
         if let Some(resume) = resume {
-            request = request.data(ResumeAfter(resume));
+            request = request.data(ResumeOverride(resume));
         }
-        let mut begun = self.schema.execute_stream(request);
-        let refusal = tokio::select! {
-            refusal = begun.next() => refusal,
-            () = sleep(self.app.clock.as_ref(), BEGINS_WITHIN) => {
+        let mut responses = self.schema.execute_stream(request);
+        let first = tokio::select! {
+            response = responses.next() => response,
+            () = sleep(self.app.clock.as_ref(), SUBSCRIBE_TIMEOUT) => {
                 Some(Response::from_errors(vec![ApiError::Timeout.at(Vec::new())]))
             }
         };
-        if let Some(response) = refusal {
-            return refused(response);
+        if let Some(response) = first {
+            return reject(response);
         }
-        let Some(moments) = place.lock().take() else { return stream::empty().boxed() };
-        let group = self.groups.join(key, prepared);
-        let showing = Showing { engine: self.clone(), group, caller: caller.clone(), moments };
-        stream::unfold(showing, |mut showing| async move {
-            let moment = showing.moments.next().await?;
-            if matches!(moment, Moment::Behind) {
-                return Some((OperationResponse::EventsExpired, showing));
+        let Some(items) = output.lock().take() else { return stream::empty().boxed() };
+        let group = self.render_cache.join(key, prepared);
+        let rendered = RenderedStream { engine: self.clone(), group, caller: caller.clone(), items };
+        stream::unfold(rendered, |mut rendered| async move {
+            let item = rendered.items.next().await?;
+            if matches!(item, StreamItem::EventsExpired) {
+                return Some((OperationResponse::EventsExpired, rendered));
             }
-            let position = moment.position();
-            let Showing { engine, group, caller, .. } = &showing;
-            let json = show(engine, group, caller, &moment).await;
-            Some((OperationResponse::Serialized { json, position }, showing))
+            let position = item.position();
+            let RenderedStream { engine, group, caller, .. } = &rendered;
+            let json = render_shared(engine, group, caller, &item).await;
+            Some((OperationResponse::Serialized { json, position }, rendered))
         })
         .boxed()
     }
 
-    /// What an operation is told for which there is no room.
+    /// Returns the response for a replica that is overloaded.
     #[must_use]
     pub fn overloaded(&self, language: Language) -> Response {
-        self.refused(ApiError::overloaded(), language)
+        self.error_response(ApiError::overloaded(), language)
     }
 
-    fn admit(&self, request: &Request, caller: &Caller) -> ApiResult<Paid> {
-        let from = Requester { subject: caller.viewer.subject(), address: caller.address };
-        admit(request, from, &self.app.rate_limiter, &self.memory)
+    fn admit(&self, request: &Request, caller: &Caller) -> ApiResult<PrepaidCost> {
+        let requester = Requester { subject: caller.viewer.subject(), address: caller.address };
+        admit(request, requester, &self.app.rate_limiter, &self.memory)
     }
 
-    /// Lets an error say so where a database that is there has no connection left.
-    fn tell_overload(&self, error: &mut ServerError) {
+    /// Marks an error as an overload if no database connection was free.
+    fn mark_overload(&self, error: &mut ServerError) {
         let is_overload = match error.source::<ApiError>() {
             Some(ApiError::Internal(cause)) => {
                 cause.downcast_ref::<StoreError>().is_some_and(|cause| self.app.store.is_overload(cause))
@@ -234,9 +238,9 @@ impl Engine {
         }
     }
 
-    /// The answer of an operation that is refused as a whole.
-    fn refused(&self, refusal: ApiError, language: Language) -> Response {
-        let mut response = Response::from_errors(vec![refusal.at(Vec::new())]);
+    /// Returns a response that consists of one error.
+    fn error_response(&self, error: ApiError, language: Language) -> Response {
+        let mut response = Response::from_errors(vec![error.at(Vec::new())]);
         self.finish(&mut response, language);
         response
     }
@@ -248,7 +252,7 @@ impl Engine {
             true => None,
             false => Some(self.json(&mut response, language)),
         };
-        // One that has become too long is an error now.
+        // A response that is too long has become an error.
         let json = json.filter(|_| !is_request_error(&response)).unwrap_or_else(|| errors_json(&response).into());
         SerializedResponse {
             is_request_error: is_request_error(&response),
@@ -264,55 +268,56 @@ impl Engine {
         &self.memory
     }
 
-    /// How many groups of followers are shown the same.
+    /// Returns the number of render groups.
     #[must_use]
-    pub fn groups(&self) -> usize {
-        self.groups.count()
+    pub fn render_groups(&self) -> usize {
+        self.render_cache.count()
     }
 
-    /// Which kind of operation a request would run, and its name.
+    /// Returns the type of the operation that a request selects.
     ///
     /// # Errors
-    /// When the document is too large, cannot be parsed, or does not say which operation to run.
+    /// If the document is too large or invalid, or does not select one operation.
     pub fn operation(request: &mut Request) -> Result<OperationType, ServerError> {
-        let wished = request.operation_name.clone();
+        let name = request.operation_name.clone();
         let document = parse_document(request)?;
-        let found = select_operation(document, wished.as_deref()).map(|(_, operation)| operation.node.ty);
+        let found = select_operation(document, name.as_deref()).map(|(_, operation)| operation.node.ty);
         found.ok_or_else(|| ServerError::new("The operation to run is not known by that name.", None))
     }
 
-    fn with_data(&self, request: Request, caller: &Caller, store: &Store) -> (Request, Asked, Arc<Meter>) {
-        let asked = Asked::default();
+    fn with_data(&self, request: Request, caller: &Caller, store: &Store) -> (Request, ViewerAccess, Arc<Meter>) {
+        let viewer_access = ViewerAccess::default();
         let meter = Arc::new(Meter::new(&self.memory));
         let (app, viewer) = (Arc::clone(&self.app), caller.viewer.clone());
-        let batch = Batch::new(app, store.clone(), viewer, asked.clone(), Arc::clone(&meter));
-        let asker = Asker::new(caller.viewer.clone(), caller.language, caller.address, asked.clone());
-        let request = request.data(asker).data(Arc::clone(&meter)).data(Heads::default());
+        let loaders = Loaders::new(app, store.clone(), viewer, viewer_access.clone(), Arc::clone(&meter));
+        let request_context =
+            RequestContext::new(caller.viewer.clone(), caller.language, caller.address, viewer_access.clone());
+        let request = request.data(request_context).data(Arc::clone(&meter)).data(FeedHeads::default());
         let dispatch = LoaderDispatch::default();
-        // The dispatch says when; a timer would only add to it.
-        let loader = DataLoader::new(batch, dispatch.spawner()).delay(Duration::ZERO);
-        (request.data(loader).data(dispatch), asked, meter)
+        // The dispatch starts the batches, so the loader needs no delay.
+        let loader = DataLoader::new(loaders, dispatch.spawner()).delay(Duration::ZERO);
+        (request.data(loader).data(dispatch), viewer_access, meter)
     }
 
-    /// Executes the operation of a group for one moment.
-    async fn render(&self, group: &Group, caller: &Caller, moment: &Moment) -> (Bytes, Asked) {
-        // What followers are shown is read as feeds are.
-        let (request, asked, meter) = self.with_data(group.request(), caller, &self.app.store);
-        let mut answers = self.schema.execute_stream(request.data(Turn::Render(moment.clone())));
-        let mut response = answers.next().await.unwrap_or_default();
+    /// Renders an item: executes the operation of the group for it.
+    async fn render(&self, group: &RenderGroup, caller: &Caller, item: &StreamItem) -> (Bytes, ViewerAccess) {
+        // Feeds are read from the primary, so renderings are too.
+        let (request, viewer_access, meter) = self.with_data(group.request(), caller, &self.app.store);
+        let mut responses = self.schema.execute_stream(request.data(SubscriptionPhase::Render(item.clone())));
+        let mut response = responses.next().await.unwrap_or_default();
         group.response_shape().apply(&mut response);
         self.finish(&mut response, caller.language);
-        if let Some(stopped) = meter.stopped() {
-            response = self.refused(stopped, caller.language);
+        if let Some(exceeded) = meter.stopped() {
+            response = self.error_response(exceeded, caller.language);
         }
-        (self.json(&mut response, caller.language), asked)
+        (self.json(&mut response, caller.language), viewer_access)
     }
 
     /// Serialises a finished response. One that is too long becomes an error.
     fn json(&self, response: &mut Response, language: Language) -> Bytes {
-        let json = serialise(response).unwrap_or_else(|too_long| {
-            *response = self.refused(too_long, language);
-            serialise(response).unwrap_or_default()
+        let json = serialize_bounded(response).unwrap_or_else(|too_long| {
+            *response = self.error_response(too_long, language);
+            serialize_bounded(response).unwrap_or_default()
         });
         self.memory.hold(json)
     }
@@ -320,39 +325,40 @@ impl Engine {
     fn finish(&self, response: &mut Response, language: Language) {
         if !response.errors.is_empty() {
             for error in &mut response.errors {
-                self.tell_overload(error);
+                self.mark_overload(error);
             }
-            finish(response, language, self.app.ids.as_ref(), self.app.clock.now());
+            localize_errors(response, language, self.app.ids.as_ref(), self.app.clock.now());
         }
     }
 }
 
-/// One follower of a group.
-struct Showing {
+/// The stream of one subscriber in a group.
+struct RenderedStream {
     engine: Engine,
-    group: Arc<Group>,
+    group: Arc<RenderGroup>,
     caller: Caller,
-    moments: BoxStream<'static, Moment>,
+    items: BoxStream<'static, StreamItem>,
 }
 
-/// A moment as JSON: rendered by the first of the group that comes to it, unless it is each member's own.
-async fn show(engine: &Engine, group: &Group, caller: &Caller, moment: &Moment) -> Bytes {
-    let Some(same) = moment.same() else { return engine.render(group, caller, moment).await.0 };
+/// Renders an item as JSON. The first subscriber of the group renders it for all, unless the rendering
+/// depends on the viewer.
+async fn render_shared(engine: &Engine, group: &RenderGroup, caller: &Caller, item: &StreamItem) -> Bytes {
+    let Some(key) = item.render_key() else { return engine.render(group, caller, item).await.0 };
     let now = engine.app.clock.now();
-    let place = group.place(same.clone(), now);
-    let mut own = None;
-    let rendered = place.get_or_init(|| async {
-        let (json, asked) = engine.render(group, caller, moment).await;
-        if asked.is_noted() && caller.viewer.person().is_some() {
-            own = Some(json);
-            return Rendered::Alone;
+    let cell = group.entry(key.clone(), now);
+    let mut own_json = None;
+    let rendering = cell.get_or_init(|| async {
+        let (json, viewer_access) = engine.render(group, caller, item).await;
+        if viewer_access.was_accessed() && caller.viewer.person().is_some() {
+            own_json = Some(json);
+            return Rendering::PerViewer;
         }
-        engine.groups.weigh(group, &same, json.len(), now);
-        Rendered::Shared(json)
+        engine.render_cache.record_size(group, &key, json.len(), now);
+        Rendering::Shared(json)
     });
-    let rendered = rendered.await.clone();
-    match (rendered, own) {
-        (Rendered::Shared(json), _) | (Rendered::Alone, Some(json)) => json,
-        (Rendered::Alone, None) => engine.render(group, caller, moment).await.0,
+    let rendering = rendering.await.clone();
+    match (rendering, own_json) {
+        (Rendering::Shared(json), _) | (Rendering::PerViewer, Some(json)) => json,
+        (Rendering::PerViewer, None) => engine.render(group, caller, item).await.0,
     }
 }

@@ -1,4 +1,4 @@
-//! The closed sets of the public API.
+//! The enums.
 
 use async_graphql::Enum;
 
@@ -13,7 +13,7 @@ macro_rules! remote_enum {
     };
 }
 
-/// A set of which a later version may have stored a member that this one does not know: it is shown as another.
+/// Declares an enum over stored values. A stored value of a later version is shown as the fallback.
 macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),* $(,)? } unknown $fallback:ident) => {
         $(#[$doc])*

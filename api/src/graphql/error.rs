@@ -1,6 +1,6 @@
-//! What goes into the `errors` list: only what no client can mend by other data.
+//! Errors of the `errors` list: those that a user cannot fix.
 //!
-//! Everything a person can fix is a [`Refusal`](crate::graphql::refusal::Refusal) instead.
+//! What a user can fix is a [`Refusal`](crate::graphql::refusal::Refusal) instead.
 
 use std::{error::Error as StdError, sync::Arc};
 
@@ -14,21 +14,22 @@ use crate::{
 
 pub use crate::app::rate_limit::LimitScope;
 
-/// By this extension a scalar names the message that says what is wrong with a value. It goes no further than [`finish`].
+/// The extension in which a scalar names the message that describes an invalid value. [`localize_errors`]
+/// removes it.
 pub const MESSAGE: &str = "message";
 
-/// The code of what is refused because too much comes at a time.
+/// The code of an exceeded rate limit.
 pub const RATE_LIMITED: &str = "RATE_LIMITED";
-/// The extension that says how many milliseconds to wait.
+/// The extension with the milliseconds to wait.
 pub const RETRY_AFTER_MS: &str = "retryAfterMs";
 
-/// An error of the API. Without `Display` on purpose: async-graphql turns every `Display` type into client text
-/// through `?`.
+/// An error of the API. It does not implement `Display`, because async-graphql turns every `Display` type
+/// into client text through `?`.
 #[derive(Clone, Debug)]
 pub enum ApiError {
-    /// The act needs a signed-in caller.
+    /// Authentication is required.
     Unauthenticated,
-    /// The caller may not do this, and may know that it could be done.
+    /// The caller is not allowed to do this.
     Forbidden,
     /// An argument is malformed.
     BadInput {
@@ -37,45 +38,45 @@ pub enum ApiError {
     },
     /// The document cannot be parsed.
     Syntax,
-    /// The operation does not fit the schema.
-    Misfit {
-        /// What does not, in the library's words.
+    /// The operation does not match the schema.
+    InvalidOperation {
+        /// The library's explanation.
         detail: Option<String>,
     },
-    /// It is not clear which operation to run.
-    WhichOperation,
-    /// A value is not of its type.
+    /// The request does not select one operation.
+    AmbiguousOperation,
+    /// A value has the wrong type.
     BadValue {
-        /// The message that says how it is written.
+        /// The id of the message that describes the format.
         message: String,
-        /// What it should have been, in the library's words.
+        /// The expected type, in the library's words.
         detail: Option<String>,
     },
-    /// A variable is missing, or not of its type.
+    /// A variable is missing or has the wrong type.
     BadVariable {
-        /// Its name.
+        /// The name of the variable.
         name: String,
-        /// The message that says what is wrong.
+        /// The id of the message that describes the error.
         message: String,
-        /// What it should have been.
+        /// The expected type.
         detail: String,
     },
     /// A subscription does not have one field at its root.
     SubscriptionRoot,
-    /// There is no such thing for this caller.
+    /// The object does not exist for this caller.
     NotFound,
-    /// The answer would be too large.
-    TooCostly,
-    /// The caller, or everybody together, asks for too much at a time.
+    /// The operation costs too much, or its response is too large.
+    CostExceeded,
+    /// A rate limit is exceeded.
     RateLimited {
-        /// Whose limit was reached.
+        /// The limit that was exceeded.
         scope: LimitScope,
-        /// How long to wait.
+        /// The time to wait.
         retry_after: TimeDelta,
     },
-    /// It took too long.
+    /// The operation took too long.
     Timeout,
-    /// Something broke underneath.
+    /// An internal error.
     Internal(Arc<dyn StdError + Send + Sync>),
 }
 
@@ -89,13 +90,13 @@ impl ApiError {
         Self::BadInput { field: field.to_owned() }
     }
 
-    /// What is told while the replica has no room for one operation more.
+    /// Returns the error of an overloaded replica.
     #[must_use]
     pub const fn overloaded() -> Self {
         Self::RateLimited { scope: LimitScope::Service, retry_after: TimeDelta::seconds(1) }
     }
 
-    /// The error at places of the document.
+    /// Returns the error at positions of the document.
     #[must_use]
     pub fn at(self, locations: Vec<Pos>) -> ServerError {
         let async_graphql::Error { message, source, extensions } = self.into();
@@ -108,13 +109,13 @@ impl ApiError {
             Self::Forbidden => "FORBIDDEN",
             Self::BadInput { .. }
             | Self::Syntax
-            | Self::Misfit { .. }
-            | Self::WhichOperation
+            | Self::InvalidOperation { .. }
+            | Self::AmbiguousOperation
             | Self::BadValue { .. }
             | Self::BadVariable { .. }
             | Self::SubscriptionRoot => "BAD_USER_INPUT",
             Self::NotFound => "NOT_FOUND",
-            Self::TooCostly => "COST_EXCEEDED",
+            Self::CostExceeded => "COST_EXCEEDED",
             Self::RateLimited { .. } => RATE_LIMITED,
             Self::Timeout => "TIMEOUT",
             Self::Internal(_) => "INTERNAL",
@@ -127,12 +128,12 @@ impl ApiError {
             Self::Forbidden => "error-forbidden",
             Self::BadInput { .. } => "error-bad-input",
             Self::Syntax => "error-syntax",
-            Self::Misfit { .. } => "error-misfit",
-            Self::WhichOperation => "error-which-operation",
+            Self::InvalidOperation { .. } => "error-misfit",
+            Self::AmbiguousOperation => "error-which-operation",
             Self::BadValue { message, .. } | Self::BadVariable { message, .. } => message,
             Self::SubscriptionRoot => "error-subscription-root",
             Self::NotFound => "error-not-found",
-            Self::TooCostly => "error-cost-exceeded",
+            Self::CostExceeded => "error-cost-exceeded",
             Self::RateLimited { scope: LimitScope::Service, .. } => "error-overloaded",
             Self::RateLimited { .. } => "error-rate-limited",
             Self::Timeout => "error-timeout",
@@ -151,7 +152,7 @@ impl From<LimitReached> for ApiError {
     fn from(limit: LimitReached) -> Self {
         match limit {
             LimitReached::Until { scope, retry_after } => Self::RateLimited { scope, retry_after },
-            LimitReached::Never => Self::TooCostly,
+            LimitReached::Never => Self::CostExceeded,
         }
     }
 }
@@ -169,23 +170,28 @@ impl From<FollowError> for ApiError {
 
 impl From<ApiError> for async_graphql::Error {
     fn from(error: ApiError) -> Self {
-        // The words are chosen in `finish`, where the caller's language is known.
+        // The message is set in `localize_errors`, where the caller's language is known.
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", error.code());
         Self { message: error.code().to_owned(), source: Some(Arc::new(error)), extensions: Some(extensions) }
     }
 }
 
-/// Gives every error of a response its code and its words in the caller's language, and hides what broke underneath
-/// behind an `errorId` that the log knows.
-pub fn finish(response: &mut Response, language: Language, ids: &dyn IdGen, now: chrono::DateTime<chrono::Utc>) {
+/// Sets the code and the localised message of every error in a response. Internal errors are logged under an
+/// `errorId` and their causes hidden.
+pub fn localize_errors(
+    response: &mut Response,
+    language: Language,
+    ids: &dyn IdGen,
+    now: chrono::DateTime<chrono::Utc>,
+) {
     for error in &mut response.errors {
-        let cause = error.source::<ApiError>().cloned().unwrap_or_else(|| of_the_library(error));
-        word(error, &cause, language, || ids.next(now).simple().to_string());
+        let cause = error.source::<ApiError>().cloned().unwrap_or_else(|| from_library_error(error));
+        localize(error, &cause, language, || ids.next(now).simple().to_string());
     }
 }
 
-fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: impl FnOnce() -> String) {
+fn localize(error: &mut ServerError, cause: &ApiError, language: Language, new_id: impl FnOnce() -> String) {
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", cause.code());
     let mut args = Vec::new();
@@ -194,7 +200,7 @@ fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: im
             extensions.set("field", field.as_str());
             args.push(("field", field.clone().into()));
         }
-        ApiError::Misfit { detail: Some(detail) } | ApiError::BadValue { detail: Some(detail), .. } => {
+        ApiError::InvalidOperation { detail: Some(detail) } | ApiError::BadValue { detail: Some(detail), .. } => {
             extensions.set("detail", detail.as_str());
         }
         ApiError::RateLimited { scope, retry_after } => {
@@ -210,7 +216,7 @@ fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: im
             args.push(("field", name.clone().into()));
         }
         ApiError::Internal(source) => {
-            let id = fresh();
+            let id = new_id();
             tracing::error!(error_id = %id, error = chain(source.as_ref()), "an operation failed");
             extensions.set("errorId", id.as_str());
             args.push(("errorId", id.into()));
@@ -221,22 +227,22 @@ fn word(error: &mut ServerError, cause: &ApiError, language: Language, fresh: im
     error.extensions = Some(extensions);
 }
 
-/// How many milliseconds to wait: rounded up, so that whoever waits for so long has waited for long enough.
+/// Returns the milliseconds to wait, rounded up.
 fn wait_ms(wait: TimeDelta) -> u64 {
     let micros = wait.num_microseconds().unwrap_or(i64::MAX).max(0);
     micros.unsigned_abs().div_ceil(1000)
 }
 
-/// Why nothing was run: too much comes at a time.
+/// The rate limit that rejected an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Whether the limit is that of the replica, whoever asks.
+    /// Whether it is the replica's limit, whoever the caller is.
     pub of_service: bool,
-    /// How many seconds to wait.
+    /// The seconds to wait.
     pub retry_after_seconds: u64,
 }
 
-/// Returns the rate limit by which a finished answer was refused as a whole, or `None` if it was not.
+/// Returns the rate limit that rejected the whole operation, or `None` if there was none.
 #[must_use]
 pub fn rate_limit(answer: &Response) -> Option<RateLimit> {
     if answer.data != Value::Null {
@@ -252,17 +258,17 @@ pub fn rate_limit(answer: &Response) -> Option<RateLimit> {
     limits.collect::<Option<Vec<_>>>()?.into_iter().max_by_key(|limit| limit.retry_after_seconds)
 }
 
-/// How the library begins when an operation goes beyond its limits. It has no codes for them.
-const LIMITS: &[&str] =
+/// Prefixes of the library's messages for exceeded limits. It has no error codes.
+const LIMIT_PREFIXES: &[&str] =
     &["Query is too", "Query is nested too deep", "The recursion depth", "The number of directives"];
-/// How it begins when it does not know which operation to run.
-const CHOICES: &[&str] = &["Unknown operation named", "Operation name required"];
-/// How it begins when a value is not of its type, with the type next.
-const VALUES: &[&str] = &["Failed to parse \"", "Expected input type \""];
-/// The same with the place next, from the validation.
-const PLACES: &[&str] = &["Invalid value for argument", "Invalid default value"];
-/// How it begins when it says nothing of what was sent but the names in the document.
-const NAMES: &[&str] = &[
+/// Prefixes of messages about the selection of the operation.
+const OPERATION_PREFIXES: &[&str] = &["Unknown operation named", "Operation name required"];
+/// Prefixes of messages about values of the wrong type. The type follows.
+const VALUE_PREFIXES: &[&str] = &["Failed to parse \"", "Expected input type \""];
+/// Prefixes of validation messages about values. The position follows.
+const PLACE_PREFIXES: &[&str] = &["Invalid value for argument", "Invalid default value"];
+/// Prefixes of messages that contain only names of the document.
+const NAME_PREFIXES: &[&str] = &[
     "Cannot ",
     "Directive ",
     "Duplicate ",
@@ -274,42 +280,41 @@ const NAMES: &[&str] = &[
     "Unknown ",
     "Variable ",
 ];
-/// After these words the library shows what was sent.
-const SHOWN_AFTER: &[&str] = &["does not contain the value", "unknown field"];
-/// How long a detail may be: names are as long as a client makes them.
-const LONGEST_DETAIL: usize = 400;
+/// The library quotes values after these words.
+const VALUE_MARKERS: &[&str] = &["does not contain the value", "unknown field"];
+/// Maximum length of a detail: clients choose the length of names.
+const MAX_DETAIL_LENGTH: usize = 400;
 
-/// What the library means by an error of its own. Its words are no contract: what is not known here is told in general, and none
-/// of the words get out.
-fn of_the_library(error: &ServerError) -> ApiError {
-    let words = error.message.as_str();
-    let begins = |known: &[&str]| known.iter().any(|known| words.starts_with(known));
+/// Classifies an error of the library. Unknown messages get a general code, and their text is not returned.
+fn from_library_error(error: &ServerError) -> ApiError {
+    let message = error.message.as_str();
+    let starts_with_any = |known: &[&str]| known.iter().any(|known| message.starts_with(known));
     let named = error.extensions.as_ref().and_then(|extensions| extensions.get(MESSAGE));
     if let Some(Value::String(message)) = named {
-        return ApiError::BadValue { message: message.clone(), detail: up_to_type(words) };
+        return ApiError::BadValue { message: message.clone(), detail: up_to_type(message) };
     }
     let value = |detail| ApiError::BadValue { message: "error-value".to_owned(), detail };
     match () {
-        () if begins(LIMITS) => ApiError::TooCostly,
-        () if begins(CHOICES) => ApiError::WhichOperation,
-        () if begins(VALUES) => value(up_to_type(words)),
-        () if begins(PLACES) => value(without_values(words)),
-        () if begins(NAMES) => ApiError::Misfit { detail: without_values(words) },
-        () => ApiError::Misfit { detail: None },
+        () if starts_with_any(LIMIT_PREFIXES) => ApiError::CostExceeded,
+        () if starts_with_any(OPERATION_PREFIXES) => ApiError::AmbiguousOperation,
+        () if starts_with_any(VALUE_PREFIXES) => value(up_to_type(message)),
+        () if starts_with_any(PLACE_PREFIXES) => value(without_values(message)),
+        () if starts_with_any(NAME_PREFIXES) => ApiError::InvalidOperation { detail: without_values(message) },
+        () => ApiError::InvalidOperation { detail: None },
     }
 }
 
-/// The words up to the name of a type, the first thing in quotes. What was sent follows.
-fn up_to_type(words: &str) -> Option<String> {
-    let (end, _) = words.match_indices('"').nth(1)?;
-    words.get(..=end).map(str::to_owned)
+/// Returns the message up to the type, which is the first quoted text. Values follow it.
+fn up_to_type(message: &str) -> Option<String> {
+    let (end, _) = message.match_indices('"').nth(1)?;
+    message.get(..=end).map(str::to_owned)
 }
 
-/// The words up to where they would show what was sent.
-fn without_values(words: &str) -> Option<String> {
-    let ends = SHOWN_AFTER.iter().filter_map(|shown| words.find(shown).map(|at| at + shown.len()));
-    let end = ends.min().unwrap_or(words.len());
-    words.get(..end).filter(|words| words.len() <= LONGEST_DETAIL).map(str::to_owned)
+/// Returns the message up to where it would quote values.
+fn without_values(message: &str) -> Option<String> {
+    let ends = VALUE_MARKERS.iter().filter_map(|shown| message.find(shown).map(|at| at + shown.len()));
+    let end = ends.min().unwrap_or(message.len());
+    message.get(..end).filter(|message| message.len() <= MAX_DETAIL_LENGTH).map(str::to_owned)
 }
 
 fn chain(error: &(dyn StdError + Send + Sync)) -> String {
@@ -326,16 +331,16 @@ fn chain(error: &(dyn StdError + Send + Sync)) -> String {
 mod tests {
     use super::*;
 
-    fn detail(words: &str) -> Option<String> {
-        match of_the_library(&ServerError::new(words, None)) {
-            ApiError::Misfit { detail } | ApiError::BadValue { detail, .. } => detail,
+    fn detail(message: &str) -> Option<String> {
+        match from_library_error(&ServerError::new(message, None)) {
+            ApiError::InvalidOperation { detail } | ApiError::BadValue { detail, .. } => detail,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn a_detail_names_what_is_in_the_schema_and_shows_no_value() {
-        for (words, kept) in [
+    fn keeps_names_but_no_values_in_a_detail() {
+        for (message, expected) in [
             (r#"Unknown field "a" on type "Query"."#, Some(r#"Unknown field "a" on type "Query"."#)),
             (r#"Failed to parse "Date": secret"#, Some(r#"Failed to parse "Date""#)),
             (r#"Expected input type "Int", found "secret"."#, Some(r#"Expected input type "Int""#)),
@@ -349,7 +354,7 @@ mod tests {
             ),
             ("Words that nobody knows: secret", None),
         ] {
-            assert_eq!(detail(words).as_deref(), kept);
+            assert_eq!(detail(message).as_deref(), expected);
         }
         assert_eq!(detail(&format!("Unknown field \"{}\"", "x".repeat(500))), None);
     }

@@ -11,23 +11,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::graphql::error::{ApiError, ApiResult};
 
-/// From which cost on a query counts as expensive: cheaper ones are done within a millisecond or two.
+/// Minimum cost of an expensive query. Cheaper ones take a millisecond or two.
 pub const EXPENSIVE_COST: usize = 1_000;
-/// How long an expensive query waits for its turn.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// How many expensive queries run at once for each processor: some of them wait for the database.
+/// Maximum time that an expensive query waits for a permit.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+/// Number of concurrent expensive queries per processor. Some of them wait for the database.
 const PERMITS_PER_CPU: usize = 2;
 
-/// Until when an answer is waited for.
+/// The deadline of a response.
 #[derive(Clone, Debug)]
 pub struct Deadline {
-    /// Cancelled when nobody waits any longer.
+    /// Cancelled when the client no longer waits.
     pub cancelled: CancellationToken,
-    /// How long the operation may take.
+    /// Maximum duration of the operation.
     pub timeout: Duration,
 }
 
-/// Limits how many expensive queries run at once.
+/// Limits the number of concurrent expensive queries.
 #[derive(Clone)]
 pub struct ExpensiveQueryLimiter(Arc<Semaphore>);
 
@@ -39,12 +39,13 @@ impl Default for ExpensiveQueryLimiter {
 }
 
 impl ExpensiveQueryLimiter {
-    /// Runs an expensive query when its turn comes. One that nobody waits for any longer never ends: its caller drops it.
+    /// Runs an expensive query after acquiring a permit. A cancelled one stays pending until its caller drops
+    /// it.
     ///
     /// # Errors
-    /// `RATE_LIMITED` when its turn does not come in time.
+    /// `RATE_LIMITED` if no permit is free in time.
     pub async fn run<T>(&self, deadline: &Deadline, query: impl Future<Output = T>) -> ApiResult<T> {
-        let _turn = self.turn().await?;
+        let _permit = self.acquire().await?;
         if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Ok(query.await);
         }
@@ -62,10 +63,10 @@ impl ExpensiveQueryLimiter {
         }
     }
 
-    async fn turn(&self) -> ApiResult<SemaphorePermit<'_>> {
-        // Real time: what is waited for is a processor.
-        match timeout(LONGEST_WAIT, self.0.acquire()).await {
-            Ok(Ok(turn)) => Ok(turn),
+    async fn acquire(&self) -> ApiResult<SemaphorePermit<'_>> {
+        // Uses real time, because it waits for a processor.
+        match timeout(MAX_WAIT, self.0.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(ApiError::overloaded()),
         }
     }
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn other_tasks_run_while_a_dear_query_holds_its_thread() {
+    async fn runs_other_tasks_while_an_expensive_query_holds_its_thread() {
         let (limiter, deadline) = (ExpensiveQueryLimiter::default(), deadline());
         let (tell, told) = std::sync::mpsc::channel();
         let query = tokio::spawn(async move {
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn a_query_that_is_given_up_gives_its_turn_to_the_next() {
+    async fn releases_the_permit_of_a_cancelled_query() {
         let (limiter, deadline) = (ExpensiveQueryLimiter(Arc::new(Semaphore::new(1))), deadline());
         let first = limiter.clone();
         let cancelled = deadline.cancelled.clone();

@@ -231,7 +231,7 @@ impl<'a> FieldMerger<'a> {
             {
                 let key = &first.node.response_key().node;
                 let detail = Some(format!("Fields \"{key}\" conflict because {why}."));
-                self.errors.push(ApiError::Misfit { detail }.at(vec![first.pos, other.pos]));
+                self.errors.push(ApiError::InvalidOperation { detail }.at(vec![first.pos, other.pos]));
             }
         }
         let definition = TYPES.field(parent, &first.node.name.node);

@@ -215,7 +215,7 @@ pub fn identity(input: &[u8]) -> bool {
 
 /// Returns whether a text is a cursor, and checks that it survives a round trip.
 fn cursor<C: Cursor>(text: &str) -> bool {
-    let read = |text: &str| PageArgs::forward(Some(1), Some(text.to_owned())).window::<C>().ok()?.after;
+    let read = |text: &str| PageArgs::forward(Some(1), Some(text.to_owned())).request::<C>().ok()?.after;
     let Some(cursor) = read(text) else { return false };
     let shown = encode(&cursor);
     assert_eq!(read(&shown).map(|again| encode(&again)), Some(shown));

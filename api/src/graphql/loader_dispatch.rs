@@ -1,7 +1,8 @@
-//! Dispatches the batches of the data loader when their operation waits: what is asked for meanwhile is one batch.
+//! Dispatches the batches of a data loader when the operation waits. All keys requested until then form one
+//! batch.
 //!
-//! The loads of an operation are polled by the operation's own task and in turn with it. So no load answers while the
-//! operation asks, and no load begins before the operation has asked for everything it can.
+//! The loads of an operation are polled by its own task and in turn with it. So no load completes while the
+//! operation requests keys, and no load starts before it has requested all it can.
 
 use std::{
     future::{Future, poll_fn},
@@ -26,21 +27,22 @@ pub struct LoaderDispatch(Arc<Mutex<Option<UnboundedSender<Load>>>>);
 impl LoaderDispatch {
     /// Runs an operation and its loads. Dropping it drops the loads as well.
     pub async fn run<F: Future>(&self, operation: F) -> F::Output {
-        let (sender, mut begun) = mpsc::unbounded_channel();
+        let (sender, mut started) = mpsc::unbounded_channel();
         *self.0.lock() = Some(sender);
         let mut operation = pin!(operation);
         let mut loads = FuturesUnordered::new();
         let output = poll_fn(|context| {
-            let woken = Arc::new(Woken { inner: context.waker().clone(), by_itself: AtomicBool::new(false) });
-            let waker = Waker::from(Arc::clone(&woken));
+            let recorder =
+                Arc::new(RecordingWaker { inner: context.waker().clone(), was_woken: AtomicBool::new(false) });
+            let waker = Waker::from(Arc::clone(&recorder));
             if let Poll::Ready(output) = operation.as_mut().poll(&mut Context::from_waker(&waker)) {
                 return Poll::Ready(output);
             }
-            // It has only yielded, and may ask for more.
-            if woken.by_itself.load(Ordering::Acquire) {
+            // The operation only yielded and may request more keys.
+            if recorder.was_woken.load(Ordering::Acquire) {
                 return Poll::Pending;
             }
-            while let Poll::Ready(Some(load)) = begun.poll_recv(context) {
+            while let Poll::Ready(Some(load)) = started.poll_recv(context) {
                 loads.push(load);
             }
             while let Poll::Ready(Some(())) = loads.poll_next_unpin(context) {}
@@ -51,33 +53,34 @@ impl LoaderDispatch {
         output
     }
 
-    /// Begins loads: those of a running operation by its task, others at once.
+    /// Returns the spawner for a data loader. Loads of a running operation run in its task, others in tasks
+    /// of their own.
     pub fn spawner(&self) -> impl Fn(Load) + Send + Sync + use<> {
         let running = Arc::clone(&self.0);
         move |load| {
             let sender = running.lock().clone();
-            let left = match sender {
+            let unsent = match sender {
                 Some(sender) => sender.send(load).err().map(|unsent| unsent.0),
                 None => Some(load),
             };
-            left.map(tokio::spawn);
+            unsent.map(tokio::spawn);
         }
     }
 }
 
-/// Wakes the task, and notes it.
-struct Woken {
+/// Wakes the task and records it.
+struct RecordingWaker {
     inner: Waker,
-    by_itself: AtomicBool,
+    was_woken: AtomicBool,
 }
 
-impl Wake for Woken {
+impl Wake for RecordingWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.by_itself.store(true, Ordering::Release);
+        self.was_woken.store(true, Ordering::Release);
         self.inner.wake_by_ref();
     }
 }
@@ -92,14 +95,14 @@ mod tests {
     async fn begins_a_load_when_the_operation_waits_and_not_when_it_yields() {
         let dispatch = LoaderDispatch::default();
         let spawn = dispatch.spawner();
-        let asked = Arc::new(AtomicUsize::new(0));
+        let requested = Arc::new(AtomicUsize::new(0));
         let (tell, told) = tokio::sync::oneshot::channel();
         let seen = dispatch
             .run(async {
-                let counted = Arc::clone(&asked);
+                let counted = Arc::clone(&requested);
                 spawn(Box::pin(async move { tell.send(counted.load(Ordering::SeqCst)).unwrap() }));
                 for _ in 0..100 {
-                    asked.fetch_add(1, Ordering::SeqCst);
+                    requested.fetch_add(1, Ordering::SeqCst);
                     yield_to_itself().await;
                 }
                 told.await.unwrap()
@@ -118,7 +121,7 @@ mod tests {
         told.await.unwrap();
     }
 
-    /// Yields as a set of many futures does: it is woken before it returns.
+    /// Yields as a set of many futures does: wakes itself before it returns.
     async fn yield_to_itself() {
         let mut yielded = false;
         poll_fn(|context| {

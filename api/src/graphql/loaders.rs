@@ -1,7 +1,7 @@
-//! Look-ups of one request, batched: a list of any length costs one query a kind.
+//! The data loaders of a request: a list of any length costs one query per kind of object.
 //!
-//! A batch belongs to one request and holds its viewer, so nothing loaded for one can reach another. Nothing is cached: a
-//! subscription may live for hours, and what its viewer may see is asked anew each time.
+//! Loaders belong to one request and its viewer, so nothing leaks to another viewer. Nothing is cached: a
+//! subscription may last for hours, and permissions are checked anew each time.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,66 +17,72 @@ use crate::{
     app::App,
     domain::{comment::is_public, policy::author_key, viewer::Viewer},
     graphql::{
-        context::Asked,
+        context::ViewerAccess,
         error::{ApiError, ApiResult},
         meter::{Meter, comment_bytes, meeting_bytes},
     },
     store::Store,
 };
 
-/// The look-ups of one request.
-pub struct Batch {
+/// The data loaders of a request.
+pub struct Loaders {
     app: Arc<App>,
     store: Store,
     viewer: Viewer,
-    asked: Asked,
+    viewer_access: ViewerAccess,
     meter: Arc<Meter>,
 }
 
-impl Batch {
-    /// Look-ups for one viewer, read from `store`.
+impl Loaders {
+    /// Creates loaders for a viewer that read from `store`.
     #[must_use]
-    pub const fn new(app: Arc<App>, store: Store, viewer: Viewer, asked: Asked, meter: Arc<Meter>) -> Self {
-        Self { app, store, viewer, asked, meter }
+    pub const fn new(
+        app: Arc<App>,
+        store: Store,
+        viewer: Viewer,
+        viewer_access: ViewerAccess,
+        meter: Arc<Meter>,
+    ) -> Self {
+        Self { app, store, viewer, viewer_access, meter }
     }
 
-    /// The database, for one statement.
+    /// Counts a statement and returns the store.
     fn store(&self) -> ApiResult<&Store> {
         self.meter.statement()?;
         Ok(&self.store)
     }
 
     fn viewer(&self) -> &Viewer {
-        self.asked.note();
+        self.viewer_access.record();
         &self.viewer
     }
 }
 
-/// A comment, if everybody may see it.
+/// The key of a comment that is loaded only if it is public.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct InPublic(pub CommentId);
+pub struct PublicComment(pub CommentId);
 
-/// The broadcasts of a meeting.
+/// The key of a meeting's broadcasts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BroadcastsOf(pub MeetingId);
 
-/// The words that are blocked at a meeting, as a JSON array; none where there never were any.
+/// The key of a meeting's blocked words: a JSON array, missing if there never were any.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BlockedWordsOf(pub MeetingId);
 
-/// The stretches of a meeting's stages.
+/// The key of a meeting's stage segments.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SegmentsOf(pub MeetingId);
 
-/// Whether the viewer has voted for a comment.
+/// The key that tells whether the viewer has voted for a comment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VotedFor(pub CommentId);
 
-/// Until when the viewer may not write at a meeting, if that was ever said.
+/// The key of the time until which the viewer is muted at a meeting.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MutedAt(pub MeetingId);
 
-impl Loader<MeetingId> for Batch {
+impl Loader<MeetingId> for Loaders {
     type Value = Arc<meeting::Model>;
     type Error = ApiError;
 
@@ -87,7 +93,7 @@ impl Loader<MeetingId> for Batch {
     }
 }
 
-impl Loader<BroadcastId> for Batch {
+impl Loader<BroadcastId> for Loaders {
     type Value = broadcast::Model;
     type Error = ApiError;
 
@@ -97,7 +103,7 @@ impl Loader<BroadcastId> for Batch {
     }
 }
 
-impl Loader<CommentId> for Batch {
+impl Loader<CommentId> for Loaders {
     type Value = Arc<comment::Model>;
     type Error = ApiError;
 
@@ -109,34 +115,34 @@ impl Loader<CommentId> for Batch {
     }
 }
 
-impl Loader<InPublic> for Batch {
+impl Loader<PublicComment> for Loaders {
     type Value = Arc<comment::Model>;
     type Error = ApiError;
 
-    async fn load(&self, keys: &[InPublic]) -> Result<HashMap<InPublic, Self::Value>, ApiError> {
+    async fn load(&self, keys: &[PublicComment]) -> Result<HashMap<PublicComment, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let rows = self.store()?.comments_by_id(&ids).await?;
         self.meter.rows(rows.iter().map(comment_bytes).sum())?;
         let public = rows.into_iter().filter(|row| is_public(row.state));
-        Ok(public.map(|row| (InPublic(row.id), Arc::new(row))).collect())
+        Ok(public.map(|row| (PublicComment(row.id), Arc::new(row))).collect())
     }
 }
 
-impl Loader<BroadcastsOf> for Batch {
+impl Loader<BroadcastsOf> for Loaders {
     type Value = Vec<broadcast::Model>;
     type Error = ApiError;
 
     async fn load(&self, keys: &[BroadcastsOf]) -> Result<HashMap<BroadcastsOf, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let mut found: HashMap<_, Self::Value> = HashMap::new();
+        let mut by_key: HashMap<_, Self::Value> = HashMap::new();
         for row in self.store()?.broadcasts_of(&ids).await? {
-            found.entry(BroadcastsOf(row.meeting_id)).or_default().push(row);
+            by_key.entry(BroadcastsOf(row.meeting_id)).or_default().push(row);
         }
-        Ok(found)
+        Ok(by_key)
     }
 }
 
-impl Loader<BlockedWordsOf> for Batch {
+impl Loader<BlockedWordsOf> for Loaders {
     type Value = String;
     type Error = ApiError;
 
@@ -148,21 +154,21 @@ impl Loader<BlockedWordsOf> for Batch {
     }
 }
 
-impl Loader<SegmentsOf> for Batch {
+impl Loader<SegmentsOf> for Loaders {
     type Value = Arc<Vec<stage_segment::Model>>;
     type Error = ApiError;
 
     async fn load(&self, keys: &[SegmentsOf]) -> Result<HashMap<SegmentsOf, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
         for row in self.store()?.segments_of(&ids).await? {
-            found.entry(SegmentsOf(row.meeting_id)).or_default().push(row);
+            by_key.entry(SegmentsOf(row.meeting_id)).or_default().push(row);
         }
-        Ok(found.into_iter().map(|(key, rows)| (key, Arc::new(rows))).collect())
+        Ok(by_key.into_iter().map(|(key, rows)| (key, Arc::new(rows))).collect())
     }
 }
 
-impl Loader<VotedFor> for Batch {
+impl Loader<VotedFor> for Loaders {
     type Value = ();
     type Error = ApiError;
 
@@ -174,7 +180,7 @@ impl Loader<VotedFor> for Batch {
     }
 }
 
-impl Loader<MutedAt> for Batch {
+impl Loader<MutedAt> for Loaders {
     type Value = DateTime<Utc>;
     type Error = ApiError;
 

@@ -1,8 +1,8 @@
-//! Text in the languages of the product.
+//! Localised texts.
 
 use async_graphql::{Context, InputObject, SimpleObject};
 
-use crate::graphql::{context::Scene, error::ApiResult};
+use crate::graphql::{context::ContextExt, error::ApiResult};
 
 /// A text in Kazakh and, where given, in Russian and English.
 #[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]
@@ -17,17 +17,17 @@ pub struct LocalizedText {
 }
 
 impl LocalizedText {
-    /// A text that may be missing altogether.
+    /// Creates a text, or `None` without Kazakh.
     #[must_use]
     pub fn of(kk: Option<&String>, ru: Option<&String>, en: Option<&String>) -> Option<Self> {
         kk.map(|kk| Self { kk: kk.clone(), ru: ru.cloned(), en: en.cloned() })
     }
 
-    /// Counts the text as part of the answer, in all its languages.
+    /// Counts the text in the response, in all its languages.
     ///
     /// # Errors
-    /// When the answer becomes too long.
-    pub fn counted(self, ctx: &Context<'_>) -> ApiResult<Self> {
+    /// If the response becomes too long.
+    pub fn metered(self, ctx: &Context<'_>) -> ApiResult<Self> {
         let others: usize = [&self.ru, &self.en].into_iter().flatten().map(String::len).sum();
         ctx.meter().text(self.kk.len() + others)?;
         Ok(self)

@@ -1,4 +1,4 @@
-//! What one operation has used so far, each up to a cap; and how much memory all answers hold together.
+//! Meters the resources of an operation up to limits, and the memory held by all responses.
 
 use std::sync::{
     Arc, OnceLock,
@@ -11,54 +11,54 @@ use tokio::sync::Mutex;
 
 use crate::graphql::error::{ApiError, ApiResult};
 
-/// How many statements one operation may put to the database.
-pub const MOST_STATEMENTS: usize = 100;
-/// How many bytes one answer may have.
-pub const MOST_ANSWER_BYTES: usize = 2 << 20;
-/// How many bytes of rows one operation may read.
-pub const MOST_ROW_BYTES: usize = 8 << 20;
-/// How many bytes all answers may hold at one replica: those being made, and those not yet taken by their peers.
-pub const MOST_HELD_BYTES: usize = 64 << 20;
+/// Maximum number of database statements per operation.
+pub const MAX_STATEMENTS: usize = 100;
+/// Maximum size of a response.
+pub const MAX_RESPONSE_BYTES: usize = 2 << 20;
+/// Maximum size of the rows that an operation reads.
+pub const MAX_ROW_BYTES: usize = 8 << 20;
+/// Maximum memory held by the responses of a replica: those in progress, and those not yet sent.
+pub const MAX_HELD_BYTES: usize = 64 << 20;
 
-/// About how many bytes a row takes beside its texts.
-const ROW: usize = 500;
+/// Approximate size of a row beside its texts.
+const ROW_OVERHEAD_BYTES: usize = 500;
 
-/// The memory that the answers of one replica hold.
+/// The memory held by the responses of a replica.
 #[derive(Clone, Debug, Default)]
 pub struct ResponseMemory(Arc<AtomicUsize>);
 
 impl ResponseMemory {
-    /// Refuses where the answers that are there hold too much already.
+    /// Fails if the responses hold too much memory.
     ///
     /// # Errors
-    /// `RATE_LIMITED` when they do.
+    /// `RATE_LIMITED` if they do.
     pub fn check(&self) -> ApiResult<()> {
-        if self.held() > MOST_HELD_BYTES { Err(ApiError::overloaded()) } else { Ok(()) }
+        if self.held() > MAX_HELD_BYTES { Err(ApiError::overloaded()) } else { Ok(()) }
     }
 
-    /// How many bytes are held.
+    /// Returns the number of bytes held.
     #[must_use]
     pub fn held(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Counts bytes for as long as anybody holds them.
+    /// Counts the bytes until the last clone is dropped.
     #[must_use]
     pub fn hold(&self, bytes: Vec<u8>) -> Bytes {
-        let share = Share::new(self);
-        share.grow(bytes.len());
-        Bytes::from_owner(HeldBytes { bytes, _share: share })
+        let reservation = MemoryReservation::new(self);
+        reservation.grow(bytes.len());
+        Bytes::from_owner(HeldBytes { bytes, _reservation: reservation })
     }
 }
 
-/// A part of the memory, given back when it is dropped.
+/// A reservation of memory, released on drop.
 #[derive(Debug)]
-struct Share {
+struct MemoryReservation {
     memory: ResponseMemory,
     bytes: AtomicUsize,
 }
 
-impl Share {
+impl MemoryReservation {
     fn new(memory: &ResponseMemory) -> Self {
         Self { memory: memory.clone(), bytes: AtomicUsize::new(0) }
     }
@@ -69,7 +69,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
         self.memory.0.fetch_sub(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -77,7 +77,7 @@ impl Drop for Share {
 
 struct HeldBytes {
     bytes: Vec<u8>,
-    _share: Share,
+    _reservation: MemoryReservation,
 }
 
 impl AsRef<[u8]> for HeldBytes {
@@ -86,115 +86,116 @@ impl AsRef<[u8]> for HeldBytes {
     }
 }
 
-/// What one operation has used.
+/// The resource usage of one operation.
 #[derive(Debug)]
 pub struct Meter {
     statements: AtomicUsize,
     row_bytes: AtomicUsize,
     text_bytes: AtomicUsize,
-    share: Share,
-    turn: Mutex<()>,
+    reservation: MemoryReservation,
+    cpu_work: Mutex<()>,
     stopped: OnceLock<ApiError>,
 }
 
 impl Meter {
-    /// Begins to count for one operation, whose texts and rows count as held memory until it is over.
+    /// Creates a meter. What it counts is held memory until the meter is dropped.
     #[must_use]
     pub fn new(memory: &ResponseMemory) -> Self {
         Self {
             statements: AtomicUsize::new(0),
             row_bytes: AtomicUsize::new(0),
             text_bytes: AtomicUsize::new(0),
-            share: Share::new(memory),
-            turn: Mutex::new(()),
+            reservation: MemoryReservation::new(memory),
+            cpu_work: Mutex::new(()),
             stopped: OnceLock::new(),
         }
     }
 
-    /// Counts a statement that is about to be put to the database.
+    /// Counts a database statement before it is executed.
     ///
     /// # Errors
-    /// `COST_EXCEEDED` when there were too many.
+    /// `COST_EXCEEDED` if there were too many.
     pub fn statement(&self) -> ApiResult<()> {
         let before = self.statements.fetch_add(1, Ordering::Relaxed);
-        if before >= MOST_STATEMENTS { Err(self.stop(ApiError::TooCostly)) } else { Ok(()) }
+        if before >= MAX_STATEMENTS { Err(self.fail(ApiError::CostExceeded)) } else { Ok(()) }
     }
 
     /// Counts the bytes of rows that were read.
     ///
     /// # Errors
-    /// `COST_EXCEEDED` when the operation has read too much, `RATE_LIMITED` when all hold too much together.
+    /// `COST_EXCEEDED` if the operation has read too much, `RATE_LIMITED` if all responses hold too much
+    /// memory.
     pub fn rows(&self, bytes: usize) -> ApiResult<()> {
-        self.count(&self.row_bytes, bytes, MOST_ROW_BYTES)
+        self.count(&self.row_bytes, bytes, MAX_ROW_BYTES)
     }
 
-    /// Counts the bytes of a text that goes into the answer.
+    /// Counts the bytes of a text in the response.
     ///
     /// # Errors
-    /// `COST_EXCEEDED` when the answer becomes too long, `RATE_LIMITED` when all hold too much together.
+    /// `COST_EXCEEDED` if the response is too long, `RATE_LIMITED` if all responses hold too much memory.
     pub fn text(&self, bytes: usize) -> ApiResult<()> {
-        self.count(&self.text_bytes, bytes, MOST_ANSWER_BYTES)
+        self.count(&self.text_bytes, bytes, MAX_RESPONSE_BYTES)
     }
 
-    fn count(&self, counter: &AtomicUsize, bytes: usize, most: usize) -> ApiResult<()> {
+    fn count(&self, counter: &AtomicUsize, bytes: usize, max: usize) -> ApiResult<()> {
         let all = counter.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        self.share.grow(bytes);
-        if all > most {
-            return Err(self.stop(ApiError::TooCostly));
+        self.reservation.grow(bytes);
+        if all > max {
+            return Err(self.fail(ApiError::CostExceeded));
         }
-        self.share.memory.check().map_err(|busy| self.stop(busy))
+        self.reservation.memory.check().map_err(|busy| self.fail(busy))
     }
 
-    fn stop(&self, why: ApiError) -> ApiError {
-        self.stopped.get_or_init(|| why).clone()
+    fn fail(&self, error: ApiError) -> ApiError {
+        self.stopped.get_or_init(|| error).clone()
     }
 
-    /// Why the operation was stopped, if it was.
+    /// Returns the error that stopped the operation, if any.
     #[must_use]
     pub fn stopped(&self) -> Option<ApiError> {
         self.stopped.get().cloned()
     }
 
-    /// Does work that takes a part of a millisecond or more, and lets other tasks run before the operation's next such work.
-    pub async fn slice<T>(&self, work: impl FnOnce() -> T) -> T {
-        // The fields of an operation are polled together: without a turn each would let others run, and then all would work.
-        let _turn = self.turn.lock().await;
-        let done = work();
+    /// Runs CPU-bound work of a millisecond or so, then yields to other tasks.
+    pub async fn run_cpu_work<T>(&self, work: impl FnOnce() -> T) -> T {
+        // Fields of an operation are polled together: without the lock, all would work before one yield.
+        let _permit = self.cpu_work.lock().await;
+        let output = work();
         tokio::task::yield_now().await;
-        done
+        output
     }
 }
 
-/// About how many bytes a comment takes: its body is there as it is shown, and once more as it is searched.
+/// Returns the approximate size of a comment: its body is loaded twice, as shown and as searched.
 #[must_use]
 pub fn comment_bytes(row: &comment::Model) -> usize {
     let answer = row.answer.as_ref().map_or(0, String::len);
-    ROW + 2 * row.body.len() + row.author_name.len() + row.labels.len() + answer
+    ROW_OVERHEAD_BYTES + 2 * row.body.len() + row.author_name.len() + row.labels.len() + answer
 }
 
-/// About how many bytes a meeting takes.
+/// Returns the approximate size of a meeting.
 #[must_use]
 pub fn meeting_bytes(row: &meeting::Model) -> usize {
     let optional = [&row.title_ru, &row.title_en, &row.venue_kk, &row.venue_ru, &row.venue_en];
     let texts: usize = optional.into_iter().flatten().map(String::len).sum();
-    ROW + 2 * (row.title_kk.len() + texts)
+    ROW_OVERHEAD_BYTES + 2 * (row.title_kk.len() + texts)
 }
 
-/// Serialises an answer as JSON, up to the most bytes it may have.
+/// Serialises a response as JSON, up to the maximum size.
 ///
 /// # Errors
-/// `COST_EXCEEDED` when it is longer.
-pub fn serialise(answer: &impl serde::Serialize) -> ApiResult<Vec<u8>> {
-    let mut written = Bounded(Vec::new());
-    serde_json::to_writer(&mut written, answer).map_err(|_| ApiError::TooCostly)?;
+/// `COST_EXCEEDED` if it is longer.
+pub fn serialize_bounded(response: &impl serde::Serialize) -> ApiResult<Vec<u8>> {
+    let mut written = BoundedWriter(Vec::new());
+    serde_json::to_writer(&mut written, response).map_err(|_| ApiError::CostExceeded)?;
     Ok(written.0)
 }
 
-struct Bounded(Vec<u8>);
+struct BoundedWriter(Vec<u8>);
 
-impl std::io::Write for Bounded {
+impl std::io::Write for BoundedWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len().saturating_add(bytes.len()) > MOST_ANSWER_BYTES {
+        if self.0.len().saturating_add(bytes.len()) > MAX_RESPONSE_BYTES {
             return Err(std::io::ErrorKind::FileTooLarge.into());
         }
         self.0.extend_from_slice(bytes);
@@ -211,47 +212,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_held_until_the_last_reader_has_taken_it() {
+    fn holds_memory_until_the_last_reader_drops_it() {
         let memory = ResponseMemory::default();
-        let answer = memory.hold(vec![0; 1000]);
-        let second = answer.clone();
+        let response = memory.hold(vec![0; 1000]);
+        let second = response.clone();
         let meter = Meter::new(&memory);
         assert!(meter.text(500).is_ok() && meter.rows(500).is_ok());
         assert_eq!(memory.held(), 2000);
-        drop((answer, meter));
+        drop((response, meter));
         assert_eq!(memory.held(), 1000);
         drop(second);
         assert_eq!(memory.held(), 0);
     }
 
     #[test]
-    fn an_operation_is_stopped_at_each_of_its_caps() {
+    fn fails_an_operation_at_each_limit() {
         let memory = ResponseMemory::default();
         let meter = Meter::new(&memory);
-        assert!((0..MOST_STATEMENTS).all(|_| meter.statement().is_ok()));
-        assert!(matches!(meter.statement(), Err(ApiError::TooCostly)));
-        assert!(meter.text(MOST_ANSWER_BYTES).is_ok());
-        assert!(matches!(meter.text(1), Err(ApiError::TooCostly)));
-        assert!(meter.rows(MOST_ROW_BYTES).is_ok());
-        assert!(matches!(meter.rows(1), Err(ApiError::TooCostly)));
+        assert!((0..MAX_STATEMENTS).all(|_| meter.statement().is_ok()));
+        assert!(matches!(meter.statement(), Err(ApiError::CostExceeded)));
+        assert!(meter.text(MAX_RESPONSE_BYTES).is_ok());
+        assert!(matches!(meter.text(1), Err(ApiError::CostExceeded)));
+        assert!(meter.rows(MAX_ROW_BYTES).is_ok());
+        assert!(matches!(meter.rows(1), Err(ApiError::CostExceeded)));
     }
 
     #[test]
-    fn whoever_asks_is_refused_while_all_answers_hold_too_much() {
+    fn rejects_operations_while_responses_hold_too_much_memory() {
         let memory = ResponseMemory::default();
-        let most = memory.hold(vec![0; MOST_HELD_BYTES]);
+        let max = memory.hold(vec![0; MAX_HELD_BYTES]);
         assert!(memory.check().is_ok());
         let meter = Meter::new(&memory);
         assert!(matches!(meter.text(1), Err(ApiError::RateLimited { .. })));
         assert!(memory.check().is_err());
-        drop(most);
+        drop(max);
         assert!(meter.text(1).is_ok() && memory.check().is_ok());
     }
 
     #[test]
-    fn an_answer_is_written_up_to_its_most_bytes() {
-        let most = "x".repeat(MOST_ANSWER_BYTES - 2);
-        assert_eq!(serialise(&most).map(|json| json.len()).ok(), Some(MOST_ANSWER_BYTES));
-        assert!(matches!(serialise(&format!("{most}x")), Err(ApiError::TooCostly)));
+    fn serializes_a_response_up_to_the_limit() {
+        let max = "x".repeat(MAX_RESPONSE_BYTES - 2);
+        assert_eq!(serialize_bounded(&max).map(|json| json.len()).ok(), Some(MAX_RESPONSE_BYTES));
+        assert!(matches!(serialize_bounded(&format!("{max}x")), Err(ApiError::CostExceeded)));
     }
 }

@@ -1,18 +1,17 @@
 //! The GraphQL API. It only translates: commands and rules make every decision.
 
-pub mod budgets;
 pub mod context;
+pub mod cost_budget;
 mod document_scan;
 pub mod engine;
 pub mod enums;
 pub mod error;
 pub mod expensive_queries;
+pub mod feed_heads;
 mod field_merge;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-pub mod groups;
 pub mod literals;
-pub mod live;
 mod loader_dispatch;
 pub mod loaders;
 pub mod localized;
@@ -25,13 +24,15 @@ pub mod operation_limits;
 pub mod page;
 mod preparation;
 mod query;
+mod query_root;
 pub mod questions;
-mod references;
 pub mod refusal;
 pub mod regions;
+pub mod render_cache;
 pub mod response_shape;
 pub mod scalars;
 pub mod schema;
+pub mod subscription_stream;
 pub mod time_split;
 mod type_index;
 mod variables;

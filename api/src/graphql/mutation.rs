@@ -1,11 +1,11 @@
-//! The root of all mutations, and what they share.
+//! The mutation root, and the helpers of its resolvers.
 
 use async_graphql::{Context, MergedObject};
 
 use crate::{
     app::CommandError,
     graphql::{
-        context::Scene,
+        context::ContextExt,
         error::ApiResult,
         meetings::MeetingMutation,
         questions::QuestionMutation,
@@ -18,21 +18,21 @@ use crate::{
 #[graphql(name = "Mutation")]
 pub struct Mutation(MeetingMutation, QuestionMutation);
 
-/// Runs a command, and once more where it lost a race for a lock: then it has written nothing.
-pub(in crate::graphql) async fn run<T, F>(command: impl Fn() -> F) -> Result<T, CommandError>
+/// Runs a command, and retries it once if it lost a race for a lock: it has then written nothing.
+pub(in crate::graphql) async fn run_with_retry<T, F>(command: impl Fn() -> F) -> Result<T, CommandError>
 where
     F: Future<Output = Result<T, CommandError>>,
 {
     match command().await {
         Err(CommandError::Store(error)) if error.is_conflict() => {
-            tracing::warn!(error = error.chain(), "a command lost a race for a lock, and is run once more");
+            tracing::warn!(error = error.chain(), "a command lost a race for a lock and is retried");
             command().await
         }
         other => other,
     }
 }
 
-/// Turns the outcome of an act into a payload.
+/// Converts the result of a command into a payload.
 pub(in crate::graphql) fn payload<T, P>(
     ctx: &Context<'_>,
     result: Result<T, CommandError>,

@@ -1,4 +1,4 @@
-//! Identities as the outside sees them: opaque, typed, and never mistaken for one another.
+//! Global ids: opaque to clients, and typed by a prefix.
 
 use async_graphql::ID;
 use entities::{

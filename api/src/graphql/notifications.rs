@@ -1,4 +1,4 @@
-//! Following what becomes of one's own.
+//! The notifications of a person.
 
 use async_graphql::{Context, Enum, SimpleObject, Subscription};
 use entities::comment;
@@ -11,11 +11,11 @@ use crate::{
         notification::{self, PersonKey},
     },
     graphql::{
-        context::Scene,
+        context::ContextExt,
         error::ApiError,
-        live::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
         query::Node,
         questions::Comment,
+        subscription_stream::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
     },
     text,
 };
@@ -75,18 +75,18 @@ impl NotificationEvent {
 impl FeedEvent for NotificationEvent {
     type Topic = NotificationTopic;
 
-    fn show(frame: EventFrame, content: EventContent<'_>) -> Self {
+    fn convert(frame: EventFrame, content: EventContent<'_>) -> Self {
         let (kind, entry) = match content {
             EventContent::Subscribed => (NotificationKind::Subscribed, None),
             EventContent::Heartbeat => (NotificationKind::Heartbeat, None),
-            EventContent::Event(kind, entry) => (shown(kind), Some(entry)),
+            EventContent::Event(kind, entry) => (event_kind(kind), Some(entry)),
         };
         let comment = entry.and_then(|entry| entry.subject::<comment::Model>());
         Self { frame, kind, subject: comment.map(|row| Node::Comment(Comment(row))) }
     }
 }
 
-fn shown(kind: EventKind) -> NotificationKind {
+fn event_kind(kind: EventKind) -> NotificationKind {
     match kind {
         notification::COMMENT_REJECTED => NotificationKind::CommentRejected,
         notification::COMMENT_SELECTED => NotificationKind::CommentSelected,
@@ -96,11 +96,11 @@ fn shown(kind: EventKind) -> NotificationKind {
     }
 }
 
-/// Following what becomes of one's own.
+/// The notifications of a person.
 #[derive(Default)]
 pub struct NotificationSubscription;
 
-/// Following what becomes of one's own.
+/// The notifications of a person.
 #[Subscription]
 impl NotificationSubscription {
     /// Follows what becomes of the viewer's own comments: from now on, or on from a position. For the signed-in.

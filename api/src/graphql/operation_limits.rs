@@ -289,7 +289,7 @@ fn count_values(value: &Value) -> (usize, usize) {
 
 /// Returns the error for an operation that exceeds a limit.
 pub fn cost_exceeded() -> ServerError {
-    ApiError::TooCostly.at(Vec::new())
+    ApiError::CostExceeded.at(Vec::new())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Relay connections: the window is checked once, the cursor is opaque, the total is counted only when asked for.
+//! Relay connections: arguments, opaque cursors, and the cost of pages.
 
 use async_graphql::SimpleObject;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -9,99 +9,99 @@ use crate::{
     store::keyset::{PageRequest, PageSlice},
 };
 
-/// How many items a page holds unless told.
-pub const DEFAULT_PAGE: i32 = 20;
-/// How many items a page holds at most.
-pub const LARGEST_PAGE: i32 = 100;
+/// Default number of items on a page.
+pub const DEFAULT_PAGE_SIZE: i32 = 20;
+/// Maximum number of items on a page.
+pub const MAX_PAGE_SIZE: i32 = 100;
 
-/// What a page of a list costs: every item costs its children.
+/// Returns the cost of a page read from memory: the number of items times the cost of one.
 #[must_use]
 pub fn page_cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
-    let items = first.or(last).unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
+    let items = first.or(last).unwrap_or(DEFAULT_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
     usize::try_from(items).unwrap_or(1).saturating_mul(child.max(1)).saturating_add(1)
 }
 
-/// The wishes of a list of enum values, each once: they become parameters of the database's statement, and are looked through for each
-/// unit.
+/// Converts enum values and removes duplicates: each value becomes a parameter of a statement.
 #[must_use]
-pub fn each_once<G: Into<E>, E: PartialEq>(wishes: Vec<G>) -> Vec<E> {
-    let mut once = Vec::new();
-    for wish in wishes.into_iter().map(Into::into) {
-        if !once.contains(&wish) {
-            once.push(wish);
+pub fn dedup<G: Into<E>, E: PartialEq>(values: Vec<G>) -> Vec<E> {
+    let mut unique = Vec::new();
+    for value in values.into_iter().map(Into::into) {
+        if !unique.contains(&value) {
+            unique.push(value);
         }
     }
-    once
+    unique
 }
 
-/// The terms that a list is searched for: its words, or its signs where it has no word.
+/// Parses the search terms of a list: its words, or its symbols if it has no word.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` when there are more than can be looked for at once.
-pub fn wanted_words(search: Option<&str>, field: &str) -> ApiResult<Vec<String>> {
+/// `BAD_USER_INPUT` if there are too many.
+pub fn parse_search(search: Option<&str>, field: &str) -> ApiResult<Vec<String>> {
     search.map_or_else(|| Ok(Vec::new()), |text| search_terms(text).ok_or_else(|| ApiError::bad(field)))
 }
 
-/// What it costs to ask the database once more, beside what comes of it: a field that does is no cheap one, however little it
-/// gives.
-pub const STATEMENT: usize = 30;
+/// The cost of a database statement, beside that of its rows.
+pub const STATEMENT_COST: usize = 30;
 
-/// What it costs to look for words in the names of units, which are in memory.
+/// Returns the cost of searching the names of regions, which are in memory.
 #[must_use]
-pub fn names_cost(search: Option<&str>) -> usize {
-    words_cost(search, 10, 5)
+pub fn region_search_cost(search: Option<&str>) -> usize {
+    search_cost(search, 10, 5)
 }
 
-/// What it costs to look for words in the texts of a list: the database reads the whole list for each page and each count.
+/// Returns the cost of searching the texts of a list: the database reads the whole list for each page and
+/// count.
 #[must_use]
-pub fn texts_cost(search: Option<&str>) -> usize {
-    words_cost(search, 50, 20)
+pub fn text_search_cost(search: Option<&str>) -> usize {
+    search_cost(search, 50, 20)
 }
 
-fn words_cost(search: Option<&str>, any: usize, each: usize) -> usize {
-    // More words than can be looked for are refused, whatever they cost.
-    let words = search.map_or(0, |text| text.split_whitespace().take(MAX_SEARCH_TERMS + 1).count());
-    if search.is_some() { each.saturating_mul(words).saturating_add(any) } else { 0 }
+fn search_cost(search: Option<&str>, base: usize, each: usize) -> usize {
+    // Searches with too many words are rejected, whatever their cost.
+    let terms = search.map_or(0, |text| text.split_whitespace().take(MAX_SEARCH_TERMS + 1).count());
+    if search.is_some() { each.saturating_mul(terms).saturating_add(base) } else { 0 }
 }
 
-/// What a page of a list costs that is read for each object by itself.
+/// Returns the cost of a page read from the database.
 #[must_use]
-pub fn read_cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
-    page_cost(first, last, child).saturating_add(STATEMENT)
+pub fn connection_cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+    page_cost(first, last, child).saturating_add(STATEMENT_COST)
 }
 
 /// The four arguments of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct PageArgs {
-    /// How many from the beginning.
+    /// Number of items from the start.
     pub first: Option<i32>,
-    /// Only those after this cursor.
+    /// Only items after this cursor.
     pub after: Option<String>,
-    /// How many from the end.
+    /// Number of items from the end.
     pub last: Option<i32>,
-    /// Only those before this cursor.
+    /// Only items before this cursor.
     pub before: Option<String>,
 }
 
 impl PageArgs {
-    /// The arguments of a list that can only be read forwards.
+    /// Creates the arguments of a list that can only be read forwards.
     #[must_use]
     pub const fn forward(first: Option<i32>, after: Option<String>) -> Self {
         Self { first, after, last: None, before: None }
     }
 
-    /// Checks the arguments.
+    /// Validates the arguments and returns the page request.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when both directions are given, a size is not in 1..=100, or a cursor is not of this list.
-    pub fn window<C: Cursor>(self) -> ApiResult<PageRequest<C>> {
+    /// `BAD_USER_INPUT` if both directions are given, a size is not in 1..=100, or a cursor is not of this
+    /// list.
+    pub fn request<C: Cursor>(self) -> ApiResult<PageRequest<C>> {
         let (size, backward) = match (self.first, self.last) {
             (Some(_), Some(_)) => return Err(ApiError::bad("last")),
-            (first, None) => (first.unwrap_or(DEFAULT_PAGE), false),
+            (first, None) => (first.unwrap_or(DEFAULT_PAGE_SIZE), false),
             (None, Some(last)) => (last, true),
         };
         let field = if backward { "last" } else { "first" };
-        if !(1..=LARGEST_PAGE).contains(&size) {
+        if !(1..=MAX_PAGE_SIZE).contains(&size) {
             return Err(ApiError::bad(field));
         }
         let cursor = |text: Option<String>, field: &str| {
@@ -116,15 +116,15 @@ impl PageArgs {
     }
 }
 
-/// A sort key that can be written into a cursor.
+/// A sort key that is encoded as a cursor.
 pub trait Cursor: Sized {
-    /// The key as text.
+    /// Returns the key as text.
     fn write(&self) -> String;
-    /// The key that a text means.
+    /// Parses the key.
     fn read(text: &str) -> Option<Self>;
 }
 
-/// A cursor as shown.
+/// Encodes a cursor.
 #[must_use]
 pub fn encode<C: Cursor>(cursor: &C) -> String {
     URL_SAFE_NO_PAD.encode(cursor.write())
@@ -149,19 +149,19 @@ pub struct PageInfo {
     pub end_cursor: Option<String>,
 }
 
-/// A page ready to be put into a connection: cursors with their items.
+/// A page of a connection: items with their cursors.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// The items, each behind its cursor.
+    /// The items, each with its cursor.
     pub items: Vec<(String, T)>,
     /// Where the page lies.
     pub info: PageInfo,
 }
 
 impl<T> Page<T> {
-    /// Makes a page from what a store cut out.
-    pub fn new<R, C: Cursor>(cut: PageSlice<R>, key: impl Fn(&R) -> C, item: impl Fn(R) -> T) -> Self {
-        let PageSlice { rows, has_next, has_previous } = cut;
+    /// Creates a page from a slice of rows.
+    pub fn new<R, C: Cursor>(slice: PageSlice<R>, key: impl Fn(&R) -> C, item: impl Fn(R) -> T) -> Self {
+        let PageSlice { rows, has_next, has_previous } = slice;
         let items: Vec<_> = rows
             .into_iter()
             .map(|row| {
@@ -179,7 +179,7 @@ impl<T> Page<T> {
     }
 }
 
-/// Declares the connection and edge types of one node type. The last argument is what it costs to count the list.
+/// Declares the connection and edge types of a node type. The last argument is the cost of counting the list.
 #[macro_export]
 macro_rules! connection {
     ($connection:ident, $edge:ident, $node:ty, $counter:ty, $what:literal, $count_cost:literal) => {
@@ -242,9 +242,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wishes_are_kept_once_in_their_order() {
-        let wishes: Vec<u8> = [3, 1, 3, 2, 1].repeat(10_000);
-        assert_eq!(each_once::<u8, u32>(wishes), [3, 1, 2]);
-        assert_eq!(each_once::<u8, u32>(Vec::new()), [0_u32; 0]);
+    fn dedup_keeps_the_first_of_each_value() {
+        let values: Vec<u8> = [3, 1, 3, 2, 1].repeat(10_000);
+        assert_eq!(dedup::<u8, u32>(values), [3, 1, 2]);
+        assert_eq!(dedup::<u8, u32>(Vec::new()), [0_u32; 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! The root of all queries, and the reference resolvers of federation.
+//! The query fields and the resolvers of federation entities.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use crate::{
     clock::almaty_date,
     domain::regions::UnitFilter,
     graphql::{
-        context::Scene,
+        context::ContextExt,
         enums::RegionKind,
         error::{ApiError, ApiResult},
-        meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list},
+        meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list_meetings},
         node::{GlobalId, meeting_id},
-        page::{PageArgs, names_cost, page_cost, read_cost},
+        page::{PageArgs, connection_cost, page_cost, region_search_cost},
         questions::Comment,
-        regions::{Region, RegionConnection, kinds_of, select},
+        regions::{Region, RegionConnection, dedup_kinds, list_regions},
         scalars::{Date, KatoCode},
         viewer::Viewer,
     },
@@ -35,16 +35,16 @@ pub enum Node {
     Comment(Comment),
 }
 
-/// How many identities can be looked up at once.
-const MOST_NODES: usize = 100;
+/// Maximum number of ids per look-up.
+const MAX_NODES: usize = 100;
 
 async fn find(ctx: &Context<'_>, id: &str) -> ApiResult<Option<Node>> {
     Ok(match GlobalId::parse(id) {
         None => None,
-        Some(GlobalId::Region(code)) => Region::today(ctx, code).map(Node::Region),
-        Some(GlobalId::Meeting(id)) => ctx.batch().load_one(id).await?.map(|row| Node::Meeting(Meeting(row))),
-        Some(GlobalId::Broadcast(id)) => ctx.batch().load_one(id).await?.map(|row| Node::Broadcast(Broadcast(row))),
-        Some(GlobalId::Comment(id)) => ctx.batch().load_one(id).await?.map(|row| Node::Comment(Comment(row))),
+        Some(GlobalId::Region(code)) => Region::current(ctx, code).map(Node::Region),
+        Some(GlobalId::Meeting(id)) => ctx.loaders().load_one(id).await?.map(|row| Node::Meeting(Meeting(row))),
+        Some(GlobalId::Broadcast(id)) => ctx.loaders().load_one(id).await?.map(|row| Node::Broadcast(Broadcast(row))),
+        Some(GlobalId::Comment(id)) => ctx.loaders().load_one(id).await?.map(|row| Node::Comment(Comment(row))),
     })
 }
 
@@ -67,7 +67,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The identities, at most 100.")] ids: Vec<ID>,
     ) -> ApiResult<Vec<Option<Node>>> {
-        if ids.len() > MOST_NODES {
+        if ids.len() > MAX_NODES {
             return Err(ApiError::bad("ids"));
         }
         futures_util::future::try_join_all(ids.iter().map(|id| find(ctx, id))).await
@@ -86,13 +86,13 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "Classifier code, nine digits.")] code: KatoCode,
     ) -> Option<Region> {
-        Region::today(ctx, code.0)
+        Region::current(ctx, code.0)
     }
 
     /// Units of the classifier, in its order: each unit before those below it.
     #[graphql(
         tag = "public",
-        complexity = "page_cost(first, last, child_complexity).saturating_add(names_cost(search.as_deref()))"
+        complexity = "page_cost(first, last, child_complexity).saturating_add(region_search_cost(search.as_deref()))"
     )]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn regions(
@@ -102,7 +102,7 @@ impl Query {
         #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
         #[graphql(
             desc = "Only units with names that begin with these words, in Kazakh or Russian; Kazakh letters may \
-                          be typed as Russian ones. At most 20 words and 200 code points. Signs single_operation_document are looked for as they are."
+                          be typed as Russian ones. At most 20 words and 200 code points. Signs alone are looked for as they are."
         )]
         search: Option<String>,
         #[graphql(desc = "Only units with, or without, an akim.")] has_akim: Option<bool>,
@@ -115,11 +115,11 @@ impl Query {
         let app = ctx.app();
         let date = as_of.map_or_else(|| almaty_date(app.clock.now()), |date| date.0);
         let tree = Arc::clone(app.region_history.load().at(date));
-        let kinds = kinds_of(kinds);
+        let kinds = dedup_kinds(kinds);
         let parent = parent.map(|code| code.0);
         let (kinds, search) = (kinds.as_deref(), search.as_deref());
         let selection = UnitFilter { parent, within: None, kinds, has_akim, search };
-        select(ctx, &tree, &selection, PageArgs { first, after, last, before }).await
+        list_regions(ctx, &tree, &selection, PageArgs { first, after, last, before }).await
     }
 
     /// The meeting with this identity.
@@ -137,7 +137,7 @@ impl Query {
     /// Meetings, by their planned beginning, earliest first.
     #[graphql(
         tag = "public",
-        complexity = "read_cost(first, last, child_complexity).saturating_add(MeetingFilterInput::cost(&filter))"
+        complexity = "connection_cost(first, last, child_complexity).saturating_add(MeetingFilterInput::cost(&filter))"
     )]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn meetings(
@@ -150,37 +150,37 @@ impl Query {
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> ApiResult<MeetingConnection> {
         let filter = filter.unwrap_or_default().parse()?;
-        list(ctx, filter, PageArgs { first, after, last, before }).await
+        list_meetings(ctx, filter, PageArgs { first, after, last, before }).await
     }
 
     #[graphql(entity)]
     async fn region_by_id(&self, ctx: &Context<'_>, id: ID) -> Option<Region> {
         match GlobalId::parse(&id) {
-            Some(GlobalId::Region(code)) => Region::today(ctx, code),
+            Some(GlobalId::Region(code)) => Region::current(ctx, code),
             _ => None,
         }
     }
 
     #[graphql(entity)]
     async fn region_by_code(&self, ctx: &Context<'_>, code: KatoCode) -> Option<Region> {
-        Region::today(ctx, code.0)
+        Region::current(ctx, code.0)
     }
 
     #[graphql(entity)]
     async fn meeting_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Meeting>> {
         let Ok(id) = meeting_id(&id, "id") else { return Ok(None) };
-        Ok(ctx.batch().load_one(id).await?.map(Meeting))
+        Ok(ctx.loaders().load_one(id).await?.map(Meeting))
     }
 
     #[graphql(entity)]
     async fn comment_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Comment>> {
         let Some(GlobalId::Comment(id)) = GlobalId::parse(&id) else { return Ok(None) };
-        Ok(ctx.batch().load_one(id).await?.map(Comment))
+        Ok(ctx.loaders().load_one(id).await?.map(Comment))
     }
 
     #[graphql(entity)]
     async fn broadcast_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Broadcast>> {
         let Some(GlobalId::Broadcast(id)) = GlobalId::parse(&id) else { return Ok(None) };
-        Ok(ctx.batch().load_one(id).await?.map(Broadcast))
+        Ok(ctx.loaders().load_one(id).await?.map(Broadcast))
     }
 }

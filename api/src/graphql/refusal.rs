@@ -1,4 +1,4 @@
-//! Refusals: what a person can mend or must know, as data.
+//! Refusals: rule violations that a user can fix, returned as data.
 
 use std::borrow::Cow;
 
@@ -68,10 +68,10 @@ pub struct Refusal {
 
 type Args = Vec<(&'static str, FluentValue<'static>)>;
 
-/// Splits the outcome of an act into what a payload holds: the object or a refusal, and never both.
+/// Splits the result of a command into an object or a refusal.
 ///
 /// # Errors
-/// What is not a refusal.
+/// If the error is not a refusal.
 pub fn outcome<T>(result: Result<T, CommandError>, language: Language) -> ApiResult<(Option<T>, Option<Refusal>)> {
     match result {
         Ok(done) => Ok((Some(done), None)),
@@ -83,7 +83,7 @@ pub fn outcome<T>(result: Result<T, CommandError>, language: Language) -> ApiRes
 }
 
 impl Refusal {
-    /// A refusal in the caller's language.
+    /// Creates a refusal in the caller's language.
     #[must_use]
     pub fn new(rejection: &Rejection, language: Language) -> Self {
         if let Rejection::AtIndex { list, index, cause } = rejection {
@@ -91,8 +91,8 @@ impl Refusal {
             let part = cause.field.as_deref().and_then(|field| field.strip_prefix(list)).unwrap_or_default();
             return Self { field: Some(format!("{list}.{index}{part}")), ..cause };
         }
-        let (code, key, args) = words(rejection, language);
-        let plain = Self {
+        let (code, key, args) = code_and_message(rejection, language);
+        let refusal = Self {
             code,
             message: text::message(language, &key, &args),
             field: None,
@@ -103,66 +103,66 @@ impl Refusal {
         };
         match rejection {
             Rejection::Invalid { field, .. } | Rejection::NotFound { field } | Rejection::TooLong { field, .. } => {
-                Self { field: Some((*field).to_owned()), ..plain }
+                Self { field: Some((*field).to_owned()), ..refusal }
             }
             Rejection::Decree { field, norm, .. } => {
-                Self { field: Some((*field).to_owned()), norm: Some((*norm).to_owned()), ..plain }
+                Self { field: Some((*field).to_owned()), norm: Some((*norm).to_owned()), ..refusal }
             }
-            Rejection::Stale { current } => Self { current_version: Some(*current), ..plain },
-            Rejection::NotLive { opens_at } => Self { opens_at: *opens_at, ..plain },
+            Rejection::Stale { current } => Self { current_version: Some(*current), ..refusal },
+            Rejection::NotLive { opens_at } => Self { opens_at: *opens_at, ..refusal },
             Rejection::TooFast { retry_after } => {
-                Self { retry_after_ms: Some(retry_after.num_milliseconds()), ..plain }
+                Self { retry_after_ms: Some(retry_after.num_milliseconds()), ..refusal }
             }
             Rejection::Muted { until, retry_after } => {
-                Self { retry_after_ms: Some(retry_after.num_milliseconds()), opens_at: Some(*until), ..plain }
+                Self { retry_after_ms: Some(retry_after.num_milliseconds()), opens_at: Some(*until), ..refusal }
             }
             Rejection::KeyReused
             | Rejection::WrongState(_)
             | Rejection::CommentsClosed
             | Rejection::BlockedWord
             | Rejection::Duplicate
-            | Rejection::AtIndex { .. } => plain,
+            | Rejection::AtIndex { .. } => refusal,
         }
     }
 }
 
-fn words(rejection: &Rejection, language: Language) -> (RefusalCode, Cow<'static, str>, Args) {
-    let plain = |code, key: &'static str| (code, Cow::Borrowed(key), Vec::new());
+fn code_and_message(rejection: &Rejection, language: Language) -> (RefusalCode, Cow<'static, str>, Args) {
+    let refusal = |code, key: &'static str| (code, Cow::Borrowed(key), Vec::new());
     match rejection {
-        Rejection::AtIndex { cause, .. } => words(cause, language),
+        Rejection::AtIndex { cause, .. } => code_and_message(cause, language),
         Rejection::Invalid { why, .. } => {
-            let (key, args) = invalid(*why);
+            let (key, args) = invalid_message(*why);
             (RefusalCode::Invalid, key.into(), args)
         }
-        Rejection::NotFound { .. } => plain(RefusalCode::NotFound, "refusal-not-found"),
-        Rejection::Stale { .. } => plain(RefusalCode::Stale, "refusal-stale"),
-        Rejection::KeyReused => plain(RefusalCode::KeyReused, "refusal-key-reused"),
+        Rejection::NotFound { .. } => refusal(RefusalCode::NotFound, "refusal-not-found"),
+        Rejection::Stale { .. } => refusal(RefusalCode::Stale, "refusal-stale"),
+        Rejection::KeyReused => refusal(RefusalCode::KeyReused, "refusal-key-reused"),
         Rejection::WrongState(BlockingState { object, aspect, state }) => {
             let state = text::message(language, &format!("{object}-{aspect}-{state}"), &[]);
             (RefusalCode::WrongState, format!("refusal-wrong-state-{object}").into(), vec![(*aspect, state.into())])
         }
         Rejection::Decree { why: DecreeViolation::NotCovered, .. } => {
-            plain(RefusalCode::Decree, "refusal-decree-region-not-covered")
+            refusal(RefusalCode::Decree, "refusal-decree-region-not-covered")
         }
         Rejection::Decree { why: DecreeViolation::NoReason, .. } => {
-            plain(RefusalCode::Decree, "refusal-decree-off-calendar-reason")
+            refusal(RefusalCode::Decree, "refusal-decree-off-calendar-reason")
         }
-        Rejection::NotLive { opens_at: Some(_) } => plain(RefusalCode::NotLive, "refusal-not-live"),
-        Rejection::NotLive { opens_at: None } => plain(RefusalCode::NotLive, "refusal-meeting-over"),
-        Rejection::CommentsClosed => plain(RefusalCode::CommentsClosed, "refusal-comments-closed"),
+        Rejection::NotLive { opens_at: Some(_) } => refusal(RefusalCode::NotLive, "refusal-not-live"),
+        Rejection::NotLive { opens_at: None } => refusal(RefusalCode::NotLive, "refusal-meeting-over"),
+        Rejection::CommentsClosed => refusal(RefusalCode::CommentsClosed, "refusal-comments-closed"),
         Rejection::TooLong { max, .. } => {
             (RefusalCode::TooLong, "refusal-too-long".into(), vec![("max", (*max).into())])
         }
         Rejection::TooFast { retry_after } => {
             (RefusalCode::TooFast, "refusal-too-fast".into(), vec![("seconds", seconds(*retry_after).into())])
         }
-        Rejection::BlockedWord => plain(RefusalCode::BlockedWord, "refusal-blocked-word"),
-        Rejection::Muted { .. } => plain(RefusalCode::Muted, "refusal-muted"),
-        Rejection::Duplicate => plain(RefusalCode::Duplicate, "refusal-duplicate"),
+        Rejection::BlockedWord => refusal(RefusalCode::BlockedWord, "refusal-blocked-word"),
+        Rejection::Muted { .. } => refusal(RefusalCode::Muted, "refusal-muted"),
+        Rejection::Duplicate => refusal(RefusalCode::Duplicate, "refusal-duplicate"),
     }
 }
 
-fn invalid(why: Invalid) -> (&'static str, Args) {
+fn invalid_message(why: Invalid) -> (&'static str, Args) {
     match why {
         Invalid::Empty => ("refusal-empty", vec![]),
         Invalid::ControlCharacter => ("refusal-control-character", vec![]),
@@ -186,7 +186,7 @@ fn invalid(why: Invalid) -> (&'static str, Args) {
     }
 }
 
-/// Whole seconds, never promised too few.
+/// Rounds up to whole seconds.
 fn seconds(span: TimeDelta) -> i64 {
     span.num_milliseconds().max(0).saturating_add(999) / 1000
 }

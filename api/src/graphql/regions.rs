@@ -1,4 +1,4 @@
-//! Units of the classifier. Everything here is answered from the tree in memory.
+//! Regions: units of the classifier, served from the tree in memory.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::{
     connection,
     domain::regions::{Tree, UnitFilter, UnitNode, UnitPageRequest},
     graphql::{
-        context::Scene,
+        context::ContextExt,
         enums::{Language, LocalityKind, RegionKind},
         error::{ApiError, ApiResult},
         localized::LocalizedText,
-        meetings::{MeetingConnection, MeetingFilterInput, list},
+        meetings::{MeetingConnection, MeetingFilterInput, list_meetings},
         node::GlobalId,
-        page::{Cursor, Page, PageArgs, each_once, page_cost, read_cost, wanted_words},
+        page::{Cursor, Page, PageArgs, connection_cost, dedup, page_cost, parse_search},
         scalars::{Date, KatoCode},
     },
     store::keyset::PageSlice,
@@ -29,14 +29,14 @@ pub struct Region {
     unit: crate::domain::regions::Unit,
 }
 
-connection!(RegionConnection, RegionEdge, Region, Counted, "units", 10);
+connection!(RegionConnection, RegionEdge, Region, KnownCount, "units", 10);
 
-/// A count that is known.
+/// A known count.
 #[derive(Clone, Copy)]
-pub struct Counted(pub usize);
+pub struct KnownCount(pub usize);
 
-impl Counted {
-    /// The count.
+impl KnownCount {
+    /// Returns the count.
     ///
     /// # Errors
     /// Never.
@@ -57,51 +57,55 @@ impl Cursor for kato::KatoCode {
 }
 
 impl Region {
-    /// The unit at a place of a tree.
+    /// Returns the unit at a node of a tree.
     #[must_use]
     pub fn at(tree: Arc<Tree>, node: UnitNode) -> Option<Self> {
         let unit = tree.unit(node)?.clone();
         Some(Self { tree, node, unit })
     }
 
-    /// The unit with this code: as it is, or as it last was.
+    /// Returns the unit with this code: its current state, or its last one.
     #[must_use]
-    pub fn today(ctx: &Context<'_>, code: kato::KatoCode) -> Option<Self> {
+    pub fn current(ctx: &Context<'_>, code: kato::KatoCode) -> Option<Self> {
         let app = ctx.app();
         let today = crate::clock::almaty_date(app.clock.now());
         let (tree, node) = app.region_history.load().unit_on(code, today)?;
         Self::at(tree, node)
     }
 
-    fn others(&self, nodes: impl IntoIterator<Item = UnitNode>) -> Vec<Self> {
+    fn at_nodes(&self, nodes: impl IntoIterator<Item = UnitNode>) -> Vec<Self> {
         nodes.into_iter().filter_map(|node| Self::at(Arc::clone(&self.tree), node)).collect()
     }
 }
 
-/// A page of the units of a tree that a selection lets through.
+/// Returns a page of the units that a filter selects.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` when the window is malformed, or too much is looked for.
-pub async fn select(
+/// `BAD_USER_INPUT` if the page arguments are invalid, or the search has too many terms.
+pub async fn list_regions(
     ctx: &Context<'_>,
     tree: &Arc<Tree>,
     selection: &UnitFilter<'_>,
     page: PageArgs,
 ) -> ApiResult<RegionConnection> {
-    wanted_words(selection.search, "search")?;
-    let window = page.window::<kato::KatoCode>()?;
-    let bounds =
-        UnitPageRequest { after: window.after, before: window.before, limit: window.limit, backward: window.backward };
-    let slice = ctx.meter().slice(|| tree.page(selection, bounds)).await;
+    parse_search(selection.search, "search")?;
+    let request = page.request::<kato::KatoCode>()?;
+    let page_request = UnitPageRequest {
+        after: request.after,
+        before: request.before,
+        limit: request.limit,
+        backward: request.backward,
+    };
+    let slice = ctx.meter().run_cpu_work(|| tree.page(selection, page_request)).await;
     let rows: Vec<_> = slice.nodes.into_iter().filter_map(|node| Region::at(Arc::clone(tree), node)).collect();
-    let cut = PageSlice { rows, has_next: slice.has_next, has_previous: slice.has_previous };
-    Ok(RegionConnection::new(Page::new(cut, |region| region.unit.code, |region| region), Counted(slice.total)))
+    let rows = PageSlice { rows, has_next: slice.has_next, has_previous: slice.has_previous };
+    Ok(RegionConnection::new(Page::new(rows, |region| region.unit.code, |region| region), KnownCount(slice.total)))
 }
 
-/// Kinds as the domain knows them, each once.
+/// Converts kinds and removes duplicates.
 #[must_use]
-pub fn kinds_of(kinds: Option<Vec<RegionKind>>) -> Option<Vec<entities::enums::RegionKind>> {
-    kinds.map(each_once)
+pub fn dedup_kinds(kinds: Option<Vec<RegionKind>>) -> Option<Vec<entities::enums::RegionKind>> {
+    kinds.map(dedup)
 }
 
 /// A unit of the classifier of administrative-territorial objects (КАТО).
@@ -154,7 +158,7 @@ impl Region {
     /// All units above, root first.
     #[graphql(complexity = "5 * child_complexity + 1")]
     async fn ancestors(&self) -> Vec<Self> {
-        self.others(self.tree.ancestors(self.node))
+        self.at_nodes(self.tree.ancestors(self.node))
     }
 
     /// The units directly below, in the classifier's order.
@@ -166,9 +170,9 @@ impl Region {
         #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
     ) -> ApiResult<RegionConnection> {
-        let kinds = kinds_of(kinds);
+        let kinds = dedup_kinds(kinds);
         let selection = UnitFilter { parent: Some(self.unit.code), kinds: kinds.as_deref(), ..UnitFilter::default() };
-        select(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
+        list_regions(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
     }
 
     /// All units below, in the classifier's order: each unit before those below it.
@@ -180,9 +184,9 @@ impl Region {
         #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
     ) -> ApiResult<RegionConnection> {
-        let kinds = kinds_of(kinds);
+        let kinds = dedup_kinds(kinds);
         let selection = UnitFilter { within: Some(self.unit.code), kinds: kinds.as_deref(), ..UnitFilter::default() };
-        select(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
+        list_regions(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
     }
 
     /// First day of this state of the unit; null: since before the first import.
@@ -197,7 +201,7 @@ impl Region {
 
     /// Meetings held in the unit or below it, earliest first.
     #[graphql(
-        complexity = "read_cost(first, None, child_complexity).saturating_add(MeetingFilterInput::cost(&filter))"
+        complexity = "connection_cost(first, None, child_complexity).saturating_add(MeetingFilterInput::cost(&filter))"
     )]
     async fn meetings(
         &self,
@@ -207,14 +211,16 @@ impl Region {
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
     ) -> ApiResult<MeetingConnection> {
         let mut filter = filter.unwrap_or_default().parse()?;
-        // A wish for another unit narrows this one's meetings; units that do not nest have none in common.
+        // A filter for another unit narrows the result; units that do not nest have no meetings in common.
         let (first_code, last_code) = self.unit.code.subtree();
         filter.region = match filter.region {
-            Some(wished) if (first_code..=last_code).contains(&wished) => Some(wished),
-            Some(wished) if (wished.subtree().0..=wished.subtree().1).contains(&self.unit.code) => Some(self.unit.code),
+            Some(requested) if (first_code..=last_code).contains(&requested) => Some(requested),
+            Some(requested) if (requested.subtree().0..=requested.subtree().1).contains(&self.unit.code) => {
+                Some(self.unit.code)
+            }
             Some(_) => return Err(ApiError::bad("filter.region")),
             None => Some(self.unit.code),
         };
-        list(ctx, filter, PageArgs::forward(first, after)).await
+        list_meetings(ctx, filter, PageArgs::forward(first, after)).await
     }
 }

@@ -1,4 +1,4 @@
-//! Scalars of our own.
+//! The custom scalars.
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
@@ -8,7 +8,7 @@ use entities::kato;
 
 use crate::graphql::error::MESSAGE;
 
-/// The years that an input may name: those that every database keeps alike, and that are written with four digits.
+/// The years that inputs accept: every database stores them alike, and they have four digits.
 const YEARS: RangeInclusive<i32> = 1900..=9999;
 
 /// A calendar date in Asia/Almaty, as `YYYY-MM-DD`.
@@ -20,8 +20,8 @@ pub struct Date(pub NaiveDate);
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => day(text).map(Self).ok_or_else(|| bad("error-date")),
-            _ => Err(bad("error-date")),
+            Value::String(text) => parse_date(text).map(Self).ok_or_else(|| invalid("error-date")),
+            _ => Err(invalid("error-date")),
         }
     }
 
@@ -30,15 +30,16 @@ impl ScalarType for Date {
     }
 }
 
-/// The date that ten characters say. The library alone would also take signs, spaces and single digits.
-fn day(text: &str) -> Option<NaiveDate> {
-    let written = |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
-    let whole = text.len() == 10 && text.bytes().enumerate().all(written);
-    let day = whole.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()?;
-    YEARS.contains(&day.year()).then_some(day)
+/// Parses a date of exactly ten characters. The library alone also accepts signs, spaces and single digits.
+fn parse_date(text: &str) -> Option<NaiveDate> {
+    let is_valid_byte =
+        |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    let is_valid = text.len() == 10 && text.bytes().enumerate().all(is_valid_byte);
+    let date = is_valid.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()?;
+    YEARS.contains(&date.year()).then_some(date)
 }
 
-/// A moment as inputs take it: the library's `DateTime`, in whole milliseconds as moments are kept, and of a year that can be.
+/// An input `DateTime`, truncated to milliseconds and limited to the supported years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp(pub DateTime<Utc>);
 
@@ -54,10 +55,10 @@ impl InputType for Timestamp {
     }
 
     fn parse(value: Option<Value>) -> InputValueResult<Self> {
-        let given = <DateTime<Utc> as InputType>::parse(value).map_err(|_| bad("error-moment"))?;
-        // A leap second, which not every database knows, is the first moment of the next one.
-        let kept = DateTime::from_timestamp_millis(given.timestamp_millis());
-        kept.filter(|moment| YEARS.contains(&moment.year())).map(Self).ok_or_else(|| bad("error-moment"))
+        let parsed = <DateTime<Utc> as InputType>::parse(value).map_err(|_| invalid("error-moment"))?;
+        // A leap second, which some databases reject, becomes the first instant of the next second.
+        let truncated = DateTime::from_timestamp_millis(parsed.timestamp_millis());
+        truncated.filter(|instant| YEARS.contains(&instant.year())).map(Self).ok_or_else(|| invalid("error-moment"))
     }
 
     fn to_value(&self) -> Value {
@@ -78,8 +79,8 @@ pub struct KatoCode(pub kato::KatoCode);
 impl ScalarType for KatoCode {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => text.parse().map(Self).map_err(|_| bad("error-kato-code")),
-            _ => Err(bad("error-kato-code")),
+            Value::String(text) => text.parse().map(Self).map_err(|_| invalid("error-kato-code")),
+            _ => Err(invalid("error-kato-code")),
         }
     }
 
@@ -88,8 +89,8 @@ impl ScalarType for KatoCode {
     }
 }
 
-/// A value that is not written as the message with this key says.
-fn bad<T: InputType>(message: &'static str) -> InputValueError<T> {
+/// Returns the error that names a message.
+fn invalid<T: InputType>(message: &'static str) -> InputValueError<T> {
     InputValueError::custom(message).with_extension(MESSAGE, message)
 }
 
@@ -98,43 +99,45 @@ mod tests {
     use super::*;
 
     fn date(text: &str) -> Option<String> {
-        ScalarType::parse(Value::from(text)).ok().map(|Date(day)| day.to_string())
+        ScalarType::parse(Value::from(text)).ok().map(|Date(date)| date.to_string())
     }
 
-    fn moment(text: &str) -> Option<String> {
+    fn instant(text: &str) -> Option<String> {
         Timestamp::parse(Some(Value::from(text))).ok().map(|Timestamp(at)| at.to_rfc3339())
     }
 
     #[test]
-    fn a_date_is_four_two_and_two_digits() {
+    fn accepts_dates_of_four_two_and_two_digits() {
         for good in ["1900-01-01", "2024-02-29", "9999-12-31"] {
             assert_eq!(date(good).as_deref(), Some(good));
         }
-        for bad in ["1899-12-31", "-9999-01-1", "+99999-1-1", "2026-3-002", "2026-03-2 ", " 2026-3-02", "2026-02-29"] {
-            assert_eq!(date(bad), None, "{bad}");
+        for invalid in
+            ["1899-12-31", "-9999-01-1", "+99999-1-1", "2026-3-002", "2026-03-2 ", " 2026-3-02", "2026-02-29"]
+        {
+            assert_eq!(date(invalid), None, "{invalid}");
         }
-        for bad in ["2026/03/02", "٢٠٢٦-03-02", "2026-03-02T", "", "\u{0}026-03-02"] {
-            assert_eq!(date(bad), None, "{bad}");
+        for invalid in ["2026/03/02", "٢٠٢٦-03-02", "2026-03-02T", "", "\u{0}026-03-02"] {
+            assert_eq!(date(invalid), None, "{invalid}");
         }
     }
 
     #[test]
-    fn a_moment_is_of_a_year_with_four_digits_in_whole_milliseconds() {
-        for (given, kept) in [
+    fn accepts_times_of_four_digit_years_in_whole_milliseconds() {
+        for (parsed, truncated) in [
             ("1900-01-01T00:00:00Z", "1900-01-01T00:00:00+00:00"),
             ("2026-03-02T09:00:00.1239+05:00", "2026-03-02T04:00:00.123+00:00"),
             ("2026-06-30T23:59:60Z", "2026-07-01T00:00:00+00:00"),
             ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999+00:00"),
         ] {
-            assert_eq!(moment(given).as_deref(), Some(kept));
+            assert_eq!(instant(parsed).as_deref(), Some(truncated));
         }
-        for bad in ["1899-12-31T23:59:59Z", "1900-01-01T04:00:00+05:00", "9999-12-31T23:00:00-05:00"] {
-            assert_eq!(moment(bad), None, "{bad}");
+        for invalid in ["1899-12-31T23:59:59Z", "1900-01-01T04:00:00+05:00", "9999-12-31T23:00:00-05:00"] {
+            assert_eq!(instant(invalid), None, "{invalid}");
         }
-        for bad in
+        for invalid in
             ["+10000-01-01T00:00:00Z", "+262142-12-31T23:00:00Z", "-0001-01-01T00:00:00Z", "2026-03-02", "", "\u{0}"]
         {
-            assert_eq!(moment(bad), None, "{bad}");
+            assert_eq!(instant(invalid), None, "{invalid}");
         }
     }
 }

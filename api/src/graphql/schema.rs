@@ -1,18 +1,18 @@
-//! The schema: roots, limits, and the SDL that is served.
+//! The schema: its roots, limits and SDL.
 
 use std::sync::LazyLock;
 
 use async_graphql::{MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use crate::graphql::{
-    budgets::Budgeted,
-    context::Rooms,
+    context::SchemaData,
+    cost_budget::CostBudget,
     meetings::MeetingSubscription,
     mutation::Mutation,
     notifications::NotificationSubscription,
     operation_limits::{MAX_SELECTION_DEPTH, OperationLimits},
+    query_root::QueryRoot,
     questions::QuestionSubscription,
-    references::Root,
     time_split::TimeSplitSubscription,
 };
 
@@ -22,55 +22,56 @@ use crate::graphql::{
 pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubscription, NotificationSubscription);
 
 /// The schema of the public API.
-pub type ApiSchema = Schema<Root, Mutation, Subscription>;
+pub type ApiSchema = Schema<QueryRoot, Mutation, Subscription>;
 
-/// How deep an operation may go.
+/// Maximum depth of an operation.
 pub const MAX_DEPTH: usize = 15;
-/// What an operation may cost: every item of a list costs its children.
+/// Maximum cost of an operation. The cost of a list is that of its maximum length.
 pub const MAX_COST: usize = 10_000;
 
-pub(in crate::graphql) fn builder() -> SchemaBuilder<Root, Mutation, Subscription> {
-    Schema::build(Root, Mutation::default(), Subscription::default())
+pub(in crate::graphql) fn builder() -> SchemaBuilder<QueryRoot, Mutation, Subscription> {
+    Schema::build(QueryRoot, Mutation::default(), Subscription::default())
         .enable_federation()
         .enable_subscription_in_federation()
-        // The outer one: it charges what the inner one lets through.
-        .extension(Budgeted)
+        // The outer extension charges what the inner one accepts.
+        .extension(CostBudget)
         .extension(OperationLimits)
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COST)
-        // What a client writes was measured before. As it is executed it may be deeper: fields of an interface go to its objects.
+        // The document is already checked. The one to execute may be deeper: fields of an interface move
+        // into its object types.
         .limit_recursive_depth(2 * MAX_SELECTION_DEPTH)
         .limit_directives(16)
 }
 
-/// The schema over the rooms it works with.
+/// Creates the schema.
 #[must_use]
-pub fn schema(rooms: Rooms, introspection: bool) -> ApiSchema {
-    let builder = builder().data(rooms);
+pub fn schema(data: SchemaData, introspection: bool) -> ApiSchema {
+    let builder = builder().data(data);
     if introspection { builder.finish() } else { builder.disable_introspection().disable_suggestions().finish() }
 }
 
-/// The SDL with the directives of federation.
+/// Returns the SDL with the directives of federation.
 #[must_use]
 pub fn sdl() -> String {
-    exported(SDLExportOptions::new().federation())
+    export_sdl(SDLExportOptions::new().federation())
 }
 
-/// The SDL for those who generate code for clients: without what only gateways use, at which their tools stop.
+/// Returns the SDL for client code generators: without federation, which their tools reject.
 #[must_use]
 pub fn client_sdl() -> &'static str {
-    // To write it takes a schema, and anybody may ask.
-    static SDL: LazyLock<String> = LazyLock::new(without_gateways);
+    // Exporting builds a schema, and anybody may request it.
+    static SDL: LazyLock<String> = LazyLock::new(without_federation);
     &SDL
 }
 
-/// The SDL with all that this service has, also what only gateways use.
+/// Returns the complete SDL, including the fields of federation.
 #[must_use]
 pub fn full_sdl() -> String {
-    exported(SDLExportOptions::new())
+    export_sdl(SDLExportOptions::new())
 }
 
-fn without_gateways() -> String {
+fn without_federation() -> String {
     const TYPES: [&str; 3] = ["scalar _Any", "union _Entity", "type _Service"];
     const FIELDS: [&str; 2] = ["\t_entities(", "\t_service:"];
     let sdl = full_sdl();
@@ -80,7 +81,7 @@ fn without_gateways() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn exported(options: SDLExportOptions) -> String {
+fn export_sdl(options: SDLExportOptions) -> String {
     let options = options
         .sorted_fields()
         .sorted_arguments()

@@ -1,4 +1,4 @@
-//! The split between presentation and questions (p. 3.3).
+//! The split of a meeting's time between presentation and questions (p. 3.3).
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use crate::{
     },
     domain::time_split::SplitTotals,
     graphql::{
-        context::Scene,
+        context::ContextExt,
         enums::Stage,
         error::ApiError,
-        live::{Moment, hand_over, rendered},
         meetings::Meeting,
         node::meeting_id,
+        subscription_stream::{StreamItem, publish_stream, render_requested},
     },
 };
 
@@ -54,22 +54,22 @@ pub struct TimeSplit {
     meeting: Arc<meeting::Model>,
     segments: Arc<Vec<stage_segment::Model>>,
     as_of: DateTime<Utc>,
-    sums: SplitTotals,
+    totals: SplitTotals,
 }
 
 impl TimeSplit {
-    /// The split as it stands.
+    /// Computes the split at the current time.
     #[must_use]
     pub fn now(app: &App, meeting: Arc<meeting::Model>, segments: Arc<Vec<stage_segment::Model>>) -> Self {
         let as_of = app.clock.now();
-        let sums = app.split_totals(&meeting, &segments, as_of);
-        Self { meeting, segments, as_of, sums }
+        let totals = app.split_totals(&meeting, &segments, as_of);
+        Self { meeting, segments, as_of, totals }
     }
 }
 
-/// Milliseconds as the API shows them. An `Int` of GraphQL has 32 bits, and clients refuse a larger one: a meeting that was left live stands
-/// still after 24.8 days instead of being unreadable.
-fn ms(span: i64) -> i32 {
+/// Clamps milliseconds to the 32 bits of an `Int`: a meeting left live stops at 24.8 days instead of being
+/// unreadable.
+fn clamp_ms(span: i64) -> i32 {
     i32::try_from(span).unwrap_or(if span < 0 { i32::MIN } else { i32::MAX })
 }
 
@@ -88,57 +88,57 @@ impl TimeSplit {
 
     /// What runs now; null when nothing does.
     async fn stage(&self) -> Option<Stage> {
-        self.sums.stage.map(Into::into)
+        self.totals.stage.map(Into::into)
     }
 
     /// Since when it runs.
     async fn stage_started_at(&self) -> Option<DateTime<Utc>> {
-        self.sums.stage_started_at
+        self.totals.stage_started_at
     }
 
     /// The planned time in milliseconds.
     async fn planned_ms(&self) -> i32 {
-        ms(self.sums.planned_ms)
+        clamp_ms(self.totals.planned_ms)
     }
 
     /// The presentation's share of the planned time in milliseconds, by the norms in force on the meeting's date.
     async fn budget_ms(&self) -> i32 {
-        ms(self.sums.budget_ms)
+        clamp_ms(self.totals.budget_ms)
     }
 
     /// Time spent on the presentation, in milliseconds.
     async fn presentation_ms(&self) -> i32 {
-        ms(self.sums.presentation_ms)
+        clamp_ms(self.totals.presentation_ms)
     }
 
     /// Time spent on questions and answers, in milliseconds.
     async fn questions_ms(&self) -> i32 {
-        ms(self.sums.questions_ms)
+        clamp_ms(self.totals.questions_ms)
     }
 
     /// Time spent on breaks, in milliseconds.
     async fn break_ms(&self) -> i32 {
-        ms(self.sums.break_ms)
+        clamp_ms(self.totals.break_ms)
     }
 
     /// What is left of the budget in milliseconds; negative once it is exceeded.
     async fn budget_left_ms(&self) -> i32 {
-        ms(self.sums.budget_left_ms())
+        clamp_ms(self.totals.budget_left_ms())
     }
 
     /// The part of the planned time that the presentation has taken: 0.25 is one quarter.
     async fn presentation_share(&self) -> f64 {
-        self.sums.presentation_share()
+        self.totals.presentation_share()
     }
 
     /// How the presentation stands against its budget.
     async fn status(&self) -> SplitStatus {
-        self.sums.status().into()
+        self.totals.status().into()
     }
 
     /// The moment at which the budget was used up, and the presentation went on.
     async fn exceeded_at(&self) -> Option<DateTime<Utc>> {
-        self.sums.exceeded_at
+        self.totals.exceeded_at
     }
 
     /// The stretches, in order; they never overlap.
@@ -169,44 +169,45 @@ impl TimeSplitSubscription {
         >,
     ) -> Result<BoxStream<'static, TimeSplit>, ApiError> {
         let app = Arc::clone(ctx.app());
-        let show = move |moment| match moment {
-            Moment::Split(state, _) => Some(TimeSplit::now(&app, state.meeting, state.segments)),
-            Moment::Feed(_) | Moment::Behind => None,
+        let convert = move |item| match item {
+            StreamItem::Split(state, _) => Some(TimeSplit::now(&app, state.meeting, state.segments)),
+            StreamItem::Feed(_) | StreamItem::EventsExpired => None,
         };
-        if let Some(rendered) = rendered(ctx, &show) {
+        if let Some(rendered) = render_requested(ctx, &convert) {
             return Ok(rendered);
         }
         let id = self::meeting_id(&meeting_id, "meetingId")?;
-        let every = u64::try_from(every_seconds.unwrap_or(1)).ok().filter(|every| (1..=60).contains(every));
-        let every = every.ok_or_else(|| ApiError::bad("everySeconds"))?;
-        let follower = ctx.rooms().splits.follow(id).await?;
-        let state = Following { follower, every, shown: None };
-        let moments = stream::unfold(state, |mut state| async move {
-            let first = state.shown.is_none();
+        let period = u64::try_from(every_seconds.unwrap_or(1)).ok().filter(|period| (1..=60).contains(period));
+        let period = period.ok_or_else(|| ApiError::bad("everySeconds"))?;
+        let follower = ctx.schema_data().splits.follow(id).await?;
+        let state = SplitStream { follower, period, last_shown: None };
+        let items = stream::unfold(state, |mut state| async move {
+            let first = state.last_shown.is_none();
             let split = state.next().await?;
-            Some((Moment::Split(split, first), state))
+            Some((StreamItem::Split(split, first), state))
         });
-        Ok(hand_over(ctx, moments.boxed(), show))
+        Ok(publish_stream(ctx, items.boxed(), convert))
     }
 }
 
-struct Following {
+struct SplitStream {
     follower: SplitFollower,
-    every: u64,
-    /// Change and tick that were shown last.
-    shown: Option<(u64, u64)>,
+    period: u64,
+    /// The change and tick that were sent last.
+    last_shown: Option<(u64, u64)>,
 }
 
-impl Following {
+impl SplitStream {
     async fn next(&mut self) -> Option<SplitState> {
-        let mut state = match self.shown {
+        let mut state = match self.last_shown {
             None => self.follower.now(),
             Some(_) => self.follower.next().await?,
         };
         loop {
-            let due = self.shown.is_none_or(|(change, tick)| state.change != change || state.tick >= tick + self.every);
-            if due {
-                self.shown = Some((state.change, state.tick));
+            let is_due =
+                self.last_shown.is_none_or(|(change, tick)| state.change != change || state.tick >= tick + self.period);
+            if is_due {
+                self.last_shown = Some((state.change, state.tick));
                 return Some(state);
             }
             state = self.follower.next().await?;

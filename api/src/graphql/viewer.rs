@@ -1,14 +1,14 @@
-//! Who is asking.
+//! The viewer.
 
 use async_graphql::{Context, Object};
 
 use crate::{
     domain::viewer::Person,
     graphql::{
-        context::Scene,
+        context::ContextExt,
         enums::Role,
         error::ApiResult,
-        page::{PageArgs, STATEMENT, read_cost},
+        page::{PageArgs, STATEMENT_COST, connection_cost},
         questions::{CommentConnection, own_comments},
         regions::Region,
     },
@@ -36,7 +36,7 @@ impl Viewer {
     }
 
     /// The caller's own comments whatever their state, newest first.
-    #[graphql(complexity = "read_cost(first, None, child_complexity)")]
+    #[graphql(complexity = "connection_cost(first, None, child_complexity)")]
     async fn comments(
         &self,
         ctx: &Context<'_>,
@@ -47,7 +47,7 @@ impl Viewer {
     }
 
     /// Position of the newest notification: read it with the comments or before them, then subscribe to `notifications` after it.
-    #[graphql(complexity = "STATEMENT")]
+    #[graphql(complexity = "STATEMENT_COST")]
     async fn notifications_head(&self, ctx: &Context<'_>) -> ApiResult<i64> {
         ctx.meter().statement()?;
         Ok(ctx.app().notifications_head(&self.0.subject).await?)
@@ -55,6 +55,6 @@ impl Viewer {
 
     /// The unit over whose subtree the caller has authority.
     async fn region(&self, ctx: &Context<'_>) -> Option<Region> {
-        Region::today(ctx, self.0.region?)
+        Region::current(ctx, self.0.region?)
     }
 }

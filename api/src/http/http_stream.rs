@@ -23,8 +23,8 @@ use crate::{
     feed::Resume,
     graphql::{
         engine::{Caller, OperationResponse, errors_json},
-        live::Position,
         meter::ResponseMemory,
+        subscription_stream::StreamPosition,
     },
     http::{
         HttpState,
@@ -74,8 +74,8 @@ impl StreamFraming {
     }
 
     /// Encodes an event. A part ends with the next boundary, because a client cannot parse it before.
-    fn next(self, json: &[u8], position: Option<&Position>) -> Vec<u8> {
-        let id = |Position { epoch, seq }: &Position| format!("id: {epoch}.{seq}\n");
+    fn next(self, json: &[u8], position: Option<&StreamPosition>) -> Vec<u8> {
+        let id = |StreamPosition { epoch, seq }: &StreamPosition| format!("id: {epoch}.{seq}\n");
         let position = position.map_or_else(String::new, id);
         let parts: &[&[u8]] = match self {
             Self::Sse => &[b"event: next\ndata: ", json, b"\n", position.as_bytes(), b"\n"],

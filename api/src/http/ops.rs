@@ -72,7 +72,7 @@ async fn metrics(State(state): State<OpsState>) -> Response {
     metrics::gauge!("kezdesu_followed_feeds").set(f64::from(followed_feeds));
     metrics::counter!("kezdesu_statements_total").absolute(state.store.statements());
     metrics::gauge!("kezdesu_bus_connected").set(if state.bus.is_connected() { 1.0 } else { 0.0 });
-    metrics::gauge!("kezdesu_groups").set(f64::from(u32::try_from(state.engine.groups()).unwrap_or(u32::MAX)));
+    metrics::gauge!("kezdesu_groups").set(f64::from(u32::try_from(state.engine.render_groups()).unwrap_or(u32::MAX)));
     let held_bytes = u32::try_from(state.engine.memory().held()).unwrap_or(u32::MAX);
     metrics::gauge!("kezdesu_answer_bytes").set(f64::from(held_bytes));
     handle.run_upkeep();

@@ -1,4 +1,4 @@
-//! What meeting operations take.
+//! The inputs of meeting operations.
 
 use async_graphql::{ID, InputObject};
 use chrono::{DateTime, NaiveTime, TimeZone, Utc};
@@ -11,7 +11,7 @@ use crate::{
         error::{ApiError, ApiResult},
         localized::LocalizedTextInput,
         node::meeting_id,
-        page::{each_once, texts_cost, wanted_words},
+        page::{dedup, parse_search, text_search_cost},
         scalars::{Date, KatoCode, Timestamp},
     },
     store::meetings::MeetingFilter,
@@ -39,36 +39,38 @@ pub struct MeetingFilterInput {
 }
 
 impl MeetingFilterInput {
-    /// What the filter adds to the cost of a list.
+    /// Returns the cost that the filter adds to a list.
     #[must_use]
     pub fn cost(filter: &Option<Self>) -> usize {
-        filter.as_ref().map_or(0, |filter| texts_cost(filter.search.as_deref()))
+        filter.as_ref().map_or(0, |filter| text_search_cost(filter.search.as_deref()))
     }
 
-    /// The filter as the store knows it.
+    /// Converts the filter for the store.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when a date is out of range, or too much is looked for.
+    /// `BAD_USER_INPUT` if a date is out of range, or the search has too many terms.
     pub fn parse(self) -> ApiResult<MeetingFilter> {
         Ok(MeetingFilter {
             region: self.region.map(|code| code.0),
             host: self.host.map(|code| code.0),
-            phases: self.phases.map(each_once),
+            phases: self.phases.map(dedup),
             origin: self.origin.map(Into::into),
-            from: self.from.map(|date| midnight(date, "filter.from")).transpose()?,
+            from: self.from.map(|date| start_of_day(date, "filter.from")).transpose()?,
             until: self
                 .to
-                .map(|date| midnight(Date(date.0.succ_opt().ok_or_else(|| ApiError::bad("filter.to"))?), "filter.to"))
+                .map(|date| {
+                    start_of_day(Date(date.0.succ_opt().ok_or_else(|| ApiError::bad("filter.to"))?), "filter.to")
+                })
                 .transpose()?,
-            words: wanted_words(self.search.as_deref(), "filter.search")?,
+            words: parse_search(self.search.as_deref(), "filter.search")?,
         })
     }
 }
 
-fn midnight(date: Date, field: &str) -> ApiResult<DateTime<Utc>> {
+fn start_of_day(date: Date, field: &str) -> ApiResult<DateTime<Utc>> {
     let local = date.0.and_time(NaiveTime::MIN);
-    let moment = Almaty.from_local_datetime(&local).earliest();
-    moment.map(|moment| moment.with_timezone(&Utc)).ok_or_else(|| ApiError::bad(field))
+    let instant = Almaty.from_local_datetime(&local).earliest();
+    instant.map(|instant| instant.with_timezone(&Utc)).ok_or_else(|| ApiError::bad(field))
 }
 
 fn title(text: LocalizedTextInput) -> Title {
@@ -102,7 +104,7 @@ pub struct PlanMeetingInput {
 }
 
 impl PlanMeetingInput {
-    /// The plan, and the key.
+    /// Returns the command and the idempotency key.
     #[must_use]
     pub fn parse(self) -> (PlanMeeting, Option<String>) {
         let plan = PlanMeeting {
@@ -132,10 +134,10 @@ pub struct AnnounceMeetingInput {
 }
 
 impl AnnounceMeetingInput {
-    /// The announcement.
+    /// Returns the command.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when the identity is malformed.
+    /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<Announce> {
         let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
         let channels = self.channels.into_iter().map(Into::into).collect();
@@ -159,10 +161,10 @@ pub struct RescheduleMeetingInput {
 }
 
 impl RescheduleMeetingInput {
-    /// The move.
+    /// Returns the command.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when the identity is malformed.
+    /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<Reschedule> {
         let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
         let (planned_start, planned_minutes) = (self.planned_start.0, self.planned_minutes);
@@ -182,10 +184,10 @@ pub struct CancelMeetingInput {
 }
 
 impl CancelMeetingInput {
-    /// The cancellation.
+    /// Returns the command.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when the identity is malformed.
+    /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<Cancel> {
         let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
         Ok(Cancel { meeting, reason: self.reason, version: self.version })
@@ -211,10 +213,10 @@ pub struct AddBroadcastInput {
 }
 
 impl AddBroadcastInput {
-    /// The broadcast, and the key.
+    /// Returns the command and the idempotency key.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when the identity is malformed.
+    /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<(AddBroadcast, Option<String>)> {
         let add = AddBroadcast {
             meeting: meeting_id(&self.meeting_id, "input.meetingId")?,
@@ -272,10 +274,10 @@ pub struct SetModerationInput {
 }
 
 impl SetModerationInput {
-    /// The settings.
+    /// Returns the command.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when the identity is malformed.
+    /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<SetModeration> {
         Ok(SetModeration {
             meeting: meeting_id(&self.meeting_id, "input.meetingId")?,

@@ -1,4 +1,4 @@
-//! Mutations of a meeting's life: translation only.
+//! The mutations of meetings. They only translate.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use entities::meeting;
 use crate::{
     app::CommandError,
     graphql::{
-        context::Scene,
+        context::ContextExt,
         enums::Stage,
         error::ApiResult,
         meetings::{
@@ -18,7 +18,7 @@ use crate::{
                 RescheduleMeetingInput, SetModerationInput, SetStageInput, StartMeetingInput,
             },
         },
-        mutation::{payload, run},
+        mutation::{payload, run_with_retry},
         node::meeting_id,
         refusal::{Refusal, outcome},
         time_split::TimeSplit,
@@ -63,7 +63,7 @@ impl MeetingMutation {
     ) -> ApiResult<MeetingPayload> {
         let (plan, key) = input.parse();
         let (app, viewer, key) = (ctx.app(), ctx.viewer(), key.as_deref());
-        meeting(ctx, run(|| app.plan_meeting(viewer, plan.clone(), key)).await)
+        meeting(ctx, run_with_retry(|| app.plan_meeting(viewer, plan.clone(), key)).await)
     }
 
     /// Announces a meeting (p. 3.4). For akimat staff. Late is allowed, and seen: `announcedInTime`.
@@ -73,8 +73,8 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The announcement.")] input: AnnounceMeetingInput,
     ) -> ApiResult<MeetingPayload> {
-        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
-        meeting(ctx, run(|| app.announce_meeting(viewer, wished.clone())).await)
+        let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
+        meeting(ctx, run_with_retry(|| app.announce_meeting(viewer, command.clone())).await)
     }
 
     /// Moves a meeting that has not begun. For akimat staff.
@@ -84,8 +84,8 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The move.")] input: RescheduleMeetingInput,
     ) -> ApiResult<MeetingPayload> {
-        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
-        meeting(ctx, run(|| app.reschedule_meeting(viewer, wished.clone())).await)
+        let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
+        meeting(ctx, run_with_retry(|| app.reschedule_meeting(viewer, command.clone())).await)
     }
 
     /// Cancels a meeting that has not begun. For akimat staff.
@@ -95,8 +95,8 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The cancellation.")] input: CancelMeetingInput,
     ) -> ApiResult<MeetingPayload> {
-        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
-        meeting(ctx, run(|| app.cancel_meeting(viewer, wished.clone())).await)
+        let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
+        meeting(ctx, run_with_retry(|| app.cancel_meeting(viewer, command.clone())).await)
     }
 
     /// Adds an online broadcast (p. 3.2) to a meeting that is not over. For akimat staff.
@@ -108,7 +108,7 @@ impl MeetingMutation {
     ) -> ApiResult<MeetingPayload> {
         let (add, key) = input.parse()?;
         let (app, viewer, key) = (ctx.app(), ctx.viewer(), key.as_deref());
-        meeting(ctx, run(|| app.add_broadcast(viewer, add.clone(), key)).await)
+        meeting(ctx, run_with_retry(|| app.add_broadcast(viewer, add.clone(), key)).await)
     }
 
     /// Starts an announced meeting. For akimat staff and moderators.
@@ -120,7 +120,7 @@ impl MeetingMutation {
     ) -> ApiResult<MeetingPayload> {
         let id = meeting_id(&input.meeting_id, "input.meetingId")?;
         let (app, viewer, stage) = (ctx.app(), ctx.viewer(), input.stage.unwrap_or(Stage::Presentation).into());
-        meeting(ctx, run(|| app.start_meeting(viewer, id, stage)).await)
+        meeting(ctx, run_with_retry(|| app.start_meeting(viewer, id, stage)).await)
     }
 
     /// Turns a live meeting to a stage (p. 3.3). For akimat staff and moderators. The same stage again changes nothing.
@@ -132,7 +132,7 @@ impl MeetingMutation {
     ) -> ApiResult<TimeSplitPayload> {
         let id = meeting_id(&input.meeting_id, "input.meetingId")?;
         let (app, viewer, stage) = (ctx.app(), ctx.viewer(), input.stage.into());
-        let result = run(|| app.set_stage(viewer, id, stage)).await;
+        let result = run_with_retry(|| app.set_stage(viewer, id, stage)).await;
         let (row, refusal) = outcome(result, ctx.language())?;
         let split = row.map(|(row, segments)| TimeSplit::now(ctx.app(), Arc::new(row), Arc::new(segments)));
         Ok(TimeSplitPayload { time_split: split, refusal })
@@ -147,7 +147,7 @@ impl MeetingMutation {
     ) -> ApiResult<MeetingPayload> {
         let id = meeting_id(&input.meeting_id, "input.meetingId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
-        meeting(ctx, run(|| app.end_meeting(viewer, id)).await)
+        meeting(ctx, run_with_retry(|| app.end_meeting(viewer, id)).await)
     }
 
     /// Changes how the comments of a meeting are moderated. For moderators.
@@ -157,7 +157,7 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The settings.")] input: SetModerationInput,
     ) -> ApiResult<MeetingPayload> {
-        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
-        meeting(ctx, run(|| app.set_moderation(viewer, wished.clone())).await)
+        let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
+        meeting(ctx, run_with_retry(|| app.set_moderation(viewer, command.clone())).await)
     }
 }

@@ -1,4 +1,4 @@
-//! A meeting as the API shows it.
+//! The meeting and the broadcast.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use crate::{
         policy::{self, Action},
     },
     graphql::{
-        context::Scene,
+        context::ContextExt,
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform},
         error::{ApiError, ApiResult},
+        feed_heads::FeedHeads,
         loaders::{BlockedWordsOf, BroadcastsOf, MutedAt, SegmentsOf},
         localized::LocalizedText,
-        meetings::Heads,
         meter::meeting_bytes,
         node::GlobalId,
-        page::{Cursor, Page, PageArgs, STATEMENT, read_cost},
-        questions::{CommentConnection, CommentFilterInput, list as list_comments},
+        page::{Cursor, Page, PageArgs, STATEMENT_COST, connection_cost},
+        questions::{CommentConnection, CommentFilterInput, list_comments},
         regions::Region,
         time_split::TimeSplit,
     },
@@ -34,16 +34,16 @@ use crate::{
 #[derive(Clone)]
 pub struct Meeting(pub Arc<meeting::Model>);
 
-connection!(MeetingConnection, MeetingEdge, Meeting, Counter, "meetings", "STATEMENT");
+connection!(MeetingConnection, MeetingEdge, Meeting, MeetingCounter, "meetings", "STATEMENT_COST");
 
 /// Counts the meetings of a list.
-pub struct Counter(MeetingFilter);
+pub struct MeetingCounter(MeetingFilter);
 
-impl Counter {
-    /// Counts.
+impl MeetingCounter {
+    /// Returns the count.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
         ctx.meter().statement()?;
         let count = ctx.app().reads.count_meetings(&self.0).await?;
@@ -59,22 +59,22 @@ impl Cursor for MeetingCursor {
     fn read(text: &str) -> Option<Self> {
         let (start, id) = text.split_once('.')?;
         let start = DateTime::from_timestamp_millis(start.parse().ok()?)?;
-        // Earlier years are made up, and not every database knows them.
+        // Reject earlier years, which some databases do not support.
         Some((start, MeetingId(id.parse().ok()?))).filter(|_| start.year() > 0)
     }
 }
 
-/// A page of the meetings that a filter lets through.
+/// Returns a page of the meetings that a filter selects.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` when the window is malformed.
-pub async fn list(ctx: &Context<'_>, filter: MeetingFilter, page: PageArgs) -> ApiResult<MeetingConnection> {
-    let window = page.window()?;
+/// `BAD_USER_INPUT` if the page arguments are invalid.
+pub async fn list_meetings(ctx: &Context<'_>, filter: MeetingFilter, page: PageArgs) -> ApiResult<MeetingConnection> {
+    let request = page.request()?;
     ctx.meter().statement()?;
-    let cut = ctx.app().reads.meetings(&filter, &window).await?;
-    ctx.meter().rows(cut.rows.iter().map(meeting_bytes).sum())?;
-    let page = Page::new(cut, |row| (row.planned_start, row.id), |row| Meeting(Arc::new(row)));
-    Ok(MeetingConnection::new(page, Counter(filter)))
+    let slice = ctx.app().reads.meetings(&filter, &request).await?;
+    ctx.meter().rows(slice.rows.iter().map(meeting_bytes).sum())?;
+    let page = Page::new(slice, |row| (row.planned_start, row.id), |row| Meeting(Arc::new(row)));
+    Ok(MeetingConnection::new(page, MeetingCounter(filter)))
 }
 
 /// An online broadcast of a meeting (p. 3.2).
@@ -134,14 +134,14 @@ pub struct ModerationSettings {
 }
 
 impl Meeting {
-    /// A unit as it was when the meeting was, or is, to be held.
+    /// Returns a unit as of the date of the meeting.
     fn unit(&self, ctx: &Context<'_>, code: &str) -> ApiResult<Region> {
         let date = announcement::date(self.0.planned_start);
-        let found = ctx.app().region_history.load().unit_on(parse_code(code)?, date);
-        found.and_then(|(tree, node)| Region::at(tree, node)).ok_or(ApiError::NotFound)
+        let unit = ctx.app().region_history.load().unit_on(parse_code(code)?, date);
+        unit.and_then(|(tree, node)| Region::at(tree, node)).ok_or(ApiError::NotFound)
     }
 
-    fn may<A: Action>(&self, ctx: &Context<'_>) -> ApiResult<bool> {
+    fn permits<A: Action>(&self, ctx: &Context<'_>) -> ApiResult<bool> {
         Ok(A::permits(ctx.viewer(), &ctx.app().host_scope_of(&self.0)?))
     }
 }
@@ -167,7 +167,7 @@ impl Meeting {
     /// Title.
     async fn title(&self, ctx: &Context<'_>) -> ApiResult<LocalizedText> {
         LocalizedText { kk: self.0.title_kk.clone(), ru: self.0.title_ru.clone(), en: self.0.title_en.clone() }
-            .counted(ctx)
+            .metered(ctx)
     }
 
     /// From the calendar or outside it.
@@ -183,7 +183,7 @@ impl Meeting {
     /// Where exactly.
     async fn venue(&self, ctx: &Context<'_>) -> ApiResult<Option<LocalizedText>> {
         let venue = LocalizedText::of(self.0.venue_kk.as_ref(), self.0.venue_ru.as_ref(), self.0.venue_en.as_ref());
-        venue.map(|venue| venue.counted(ctx)).transpose()
+        venue.map(|venue| venue.metered(ctx)).transpose()
     }
 
     /// When it is to begin.
@@ -215,7 +215,7 @@ impl Meeting {
     /// By which ways the population was told (p. 3.4).
     async fn outreach_channels(&self) -> Vec<OutreachChannel> {
         let channels: Vec<String> = serde_json::from_str(&self.0.channels).unwrap_or_default();
-        // One that only a later version knows is left out.
+        // Omit channels of a later version.
         let known = channels.iter().filter_map(|name| name.parse::<entities::enums::OutreachChannel>().ok());
         known.map(Into::into).collect()
     }
@@ -255,10 +255,10 @@ impl Meeting {
 
     /// How its comments are moderated.
     async fn moderation(&self, ctx: &Context<'_>) -> ApiResult<ModerationSettings> {
-        let asked = ctx.look_ahead().field("blockedWords").exists();
-        let words = if asked && self.may::<policy::SeeSettings>(ctx)? {
+        let is_selected = ctx.look_ahead().field("blockedWords").exists();
+        let words = if is_selected && self.permits::<policy::SeeSettings>(ctx)? {
             let stored = match self.0.blocked_words.clone() {
-                // As a mutation has left them.
+                // The row of a mutation holds them.
                 Some(written) => Some(written),
                 None => ctx.load(BlockedWordsOf(self.0.id)).await?,
             };
@@ -277,7 +277,7 @@ impl Meeting {
 
     /// Its comments that the viewer may see: public ones, their own, or all for those who run the meeting.
     #[graphql(
-        complexity = "read_cost(first, last, child_complexity).saturating_add(CommentFilterInput::cost(&filter))"
+        complexity = "connection_cost(first, last, child_complexity).saturating_add(CommentFilterInput::cost(&filter))"
     )]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn comments(
@@ -290,14 +290,14 @@ impl Meeting {
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> ApiResult<CommentConnection> {
         let filter = filter.unwrap_or_default().parse()?;
-        Heads::before_list(ctx, self.0.id).await?;
+        FeedHeads::before_list(ctx, self.0.id).await?;
         list_comments(ctx, &self.0, filter, PageArgs { first, after, last, before }).await
     }
 
     /// Position of the newest event of its comment feed: read it with the comments or before them, then subscribe after it. Within one
     /// operation it is read before its lists of comments.
     async fn comments_head(&self, ctx: &Context<'_>) -> ApiResult<i64> {
-        Heads::of(ctx, self.0.id).await
+        FeedHeads::of(ctx, self.0.id).await
     }
 
     /// Raised by every change; give it back with a change to be told when it is stale.
@@ -308,19 +308,19 @@ impl Meeting {
     /// Whether the viewer could post a comment now, by the same rule as a refusal.
     async fn viewer_can_post(&self, ctx: &Context<'_>) -> ApiResult<bool> {
         let (app, viewer) = (ctx.app(), ctx.viewer());
-        // Whoever could not post anyway need not be looked for among the muted.
+        // Check the cheap conditions first, and the mute only if they hold.
         Ok(app.can_post(viewer, &self.0, None) && app.can_post(viewer, &self.0, ctx.load(MutedAt(self.0.id)).await?))
     }
 
     /// Whether the viewer may moderate its comments.
     #[graphql(tag = "internal")]
     async fn viewer_can_moderate(&self, ctx: &Context<'_>) -> ApiResult<bool> {
-        self.may::<policy::ModerateComments>(ctx)
+        self.permits::<policy::ModerateComments>(ctx)
     }
 
     /// Whether the viewer may plan, announce, move and cancel it.
     #[graphql(tag = "internal")]
     async fn viewer_can_manage(&self, ctx: &Context<'_>) -> ApiResult<bool> {
-        self.may::<policy::PlanMeeting>(ctx)
+        self.permits::<policy::PlanMeeting>(ctx)
     }
 }

@@ -1,4 +1,4 @@
-//! Following meetings.
+//! The subscription to meetings.
 
 use async_graphql::{Context, Enum, SimpleObject, Subscription};
 use futures_util::stream::BoxStream;
@@ -8,9 +8,9 @@ use crate::{
     domain::{feed::EventKind, meeting_events},
     graphql::{
         error::ApiError,
-        live::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
         meetings::Meeting,
         scalars::KatoCode,
+        subscription_stream::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
     },
 };
 
@@ -61,17 +61,17 @@ pub struct MeetingEvent {
 impl FeedEvent for MeetingEvent {
     type Topic = MeetingTopic;
 
-    fn show(frame: EventFrame, content: EventContent<'_>) -> Self {
+    fn convert(frame: EventFrame, content: EventContent<'_>) -> Self {
         let (kind, entry) = match content {
             EventContent::Subscribed => (MeetingEventKind::Subscribed, None),
             EventContent::Heartbeat => (MeetingEventKind::Heartbeat, None),
-            EventContent::Event(kind, entry) => (shown(kind), Some(entry)),
+            EventContent::Event(kind, entry) => (event_kind(kind), Some(entry)),
         };
         Self { frame, kind, meeting: entry.and_then(|entry| entry.subject()).map(Meeting) }
     }
 }
 
-fn shown(kind: EventKind) -> MeetingEventKind {
+fn event_kind(kind: EventKind) -> MeetingEventKind {
     match kind {
         meeting_events::PLANNED => MeetingEventKind::Planned,
         meeting_events::ANNOUNCED => MeetingEventKind::Announced,
@@ -85,11 +85,11 @@ fn shown(kind: EventKind) -> MeetingEventKind {
     }
 }
 
-/// Following meetings.
+/// The subscription to meetings.
 #[derive(Default)]
 pub struct MeetingSubscription;
 
-/// Following meetings.
+/// The subscription to meetings.
 #[Subscription]
 impl MeetingSubscription {
     /// Follows the meetings held in a unit or below it, or all: from now on, or on from a position.

@@ -1,4 +1,4 @@
-//! What question operations take.
+//! The inputs of comment operations.
 
 use async_graphql::{Enum, ID, InputObject};
 
@@ -9,7 +9,7 @@ use crate::{
         enums::{CommentKind, CommentOrder, CommentState, Language},
         error::{ApiError, ApiResult},
         node::{broadcast_id, comment_id, meeting_id},
-        page::{each_once, texts_cost, wanted_words},
+        page::{dedup, parse_search, text_search_cost},
         scalars::Timestamp,
     },
     store::comments::CommentFilter,
@@ -33,24 +33,24 @@ pub struct CommentFilterInput {
 }
 
 impl CommentFilterInput {
-    /// What the filter adds to the cost of a list.
+    /// Returns the cost that the filter adds to a list.
     #[must_use]
     pub fn cost(filter: &Option<Self>) -> usize {
         let Some(filter) = filter else { return 0 };
-        let label = if filter.label.is_some() { texts_cost(Some("label")) } else { 0 };
-        texts_cost(filter.search.as_deref()).saturating_add(label)
+        let label = if filter.label.is_some() { text_search_cost(Some("label")) } else { 0 };
+        text_search_cost(filter.search.as_deref()).saturating_add(label)
     }
 
-    /// The filter as the store knows it.
+    /// Converts the filter for the store.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when too much is looked for, or the label is one that no comment can have.
+    /// `BAD_USER_INPUT` if the search has too many terms, or the label is invalid.
     pub fn parse(self) -> ApiResult<CommentFilter> {
         let label = |label: String| single_line(&label, MAX_LABEL_LENGTH).map_err(|_| ApiError::bad("filter.label"));
         Ok(CommentFilter {
-            states: self.states.map(each_once),
-            kinds: self.kinds.map(each_once),
-            words: wanted_words(self.search.as_deref(), "filter.search")?,
+            states: self.states.map(dedup),
+            kinds: self.kinds.map(dedup),
+            words: parse_search(self.search.as_deref(), "filter.search")?,
             label: self.label.map(label).transpose()?,
             order: self.order_by.map(Into::into).unwrap_or_default(),
         })
@@ -77,10 +77,10 @@ pub struct PostCommentInput {
 }
 
 impl PostCommentInput {
-    /// The comment, and the key.
+    /// Returns the command and the idempotency key.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when the identity is malformed.
+    /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<(PostComment, Option<String>)> {
         let post = PostComment {
             meeting: meeting_id(&self.meeting_id, "input.meetingId")?,
@@ -123,10 +123,10 @@ pub struct ImportedCommentInput {
 }
 
 impl ImportCommentsInput {
-    /// The import.
+    /// Returns the command.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when an identity is malformed.
+    /// `BAD_USER_INPUT` if an id is malformed.
     pub fn parse(self) -> ApiResult<ImportComments> {
         let comment = |one: ImportedCommentInput| ImportedComment {
             external_id: one.external_id,
@@ -187,10 +187,10 @@ pub struct ModerateCommentsInput {
 }
 
 impl ModerateCommentsInput {
-    /// The decision.
+    /// Returns the command.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` when an identity is malformed.
+    /// `BAD_USER_INPUT` if an id is malformed.
     pub fn parse(self) -> ApiResult<Moderate> {
         let ids = self.comment_ids.iter().map(|id| comment_id(id, "input.commentIds"));
         Ok(Moderate { comments: ids.collect::<Result<_, _>>()?, action: self.action.into(), reason: self.reason })

@@ -1,4 +1,4 @@
-//! Live questions: the comment, its lists, its mutations and its subscription.
+//! Live questions: the comment, its lists, mutations and subscription.
 
 mod input;
 mod mutation;
@@ -7,5 +7,5 @@ mod subscription;
 
 pub use input::CommentFilterInput;
 pub use mutation::QuestionMutation;
-pub use object::{Comment, CommentConnection, list, own_comments};
+pub use object::{Comment, CommentConnection, list_comments, own_comments};
 pub use subscription::QuestionSubscription;

@@ -1,4 +1,4 @@
-//! Mutations of live questions: translation only.
+//! The mutations of comments. They only translate.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use entities::comment;
 use crate::{
     app::{CommandError, questions::PostOptions},
     graphql::{
-        context::Scene,
+        context::ContextExt,
         error::ApiResult,
-        mutation::{payload, run},
+        mutation::{payload, run_with_retry},
         node::comment_id,
         questions::{
             Comment,
@@ -75,8 +75,8 @@ impl QuestionMutation {
         #[graphql(desc = "The comment.")] input: PostCommentInput,
     ) -> ApiResult<CommentPayload> {
         let (post, key) = input.parse()?;
-        let sent = PostOptions { key: key.as_deref(), language: ctx.language() };
-        comment(ctx, ctx.app().post_comment(ctx.viewer(), post, sent).await)
+        let options = PostOptions { key: key.as_deref(), language: ctx.language() };
+        comment(ctx, ctx.app().post_comment(ctx.viewer(), post, options).await)
     }
 
     /// Imports comments from a broadcast platform, at most 500: known ones are updated, never doubled. For connectors.
@@ -86,8 +86,8 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The comments.")] input: ImportCommentsInput,
     ) -> ApiResult<ImportCommentsPayload> {
-        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
-        let result = run(|| app.import_comments(viewer, wished.clone())).await;
+        let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
+        let result = run_with_retry(|| app.import_comments(viewer, command.clone())).await;
         payload(ctx, result, |done, refusal| ImportCommentsPayload {
             imported: done.map(|done| done.imported),
             duplicates: done.map(|done| done.duplicates),
@@ -107,7 +107,7 @@ impl QuestionMutation {
         let id = comment_id(&input.comment_id, "input.commentId")?;
         let up = input.up.unwrap_or(true);
         let (app, viewer) = (ctx.app(), ctx.viewer());
-        comment(ctx, run(|| app.vote_comment(viewer, id, up)).await)
+        comment(ctx, run_with_retry(|| app.vote_comment(viewer, id, up)).await)
     }
 
     /// Takes one's own comment back.
@@ -119,7 +119,7 @@ impl QuestionMutation {
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
-        comment(ctx, run(|| app.withdraw_comment(viewer, id)).await)
+        comment(ctx, run_with_retry(|| app.withdraw_comment(viewer, id)).await)
     }
 
     /// Approves, rejects, hides or restores comments of one meeting, at most 100: all or none. For moderators.
@@ -129,8 +129,8 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The decision.")] input: ModerateCommentsInput,
     ) -> ApiResult<CommentsPayload> {
-        let (app, viewer, wished) = (ctx.app(), ctx.viewer(), input.parse()?);
-        let result = run(|| app.moderate_comments(viewer, wished.clone())).await;
+        let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
+        let result = run_with_retry(|| app.moderate_comments(viewer, command.clone())).await;
         payload(ctx, result, |rows, refusal| CommentsPayload {
             comments: rows.map(|rows| rows.into_iter().map(|row| Comment(Arc::new(row))).collect()),
             refusal,
@@ -146,7 +146,7 @@ impl QuestionMutation {
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
-        comment(ctx, run(|| app.select_comment(viewer, id)).await)
+        comment(ctx, run_with_retry(|| app.select_comment(viewer, id)).await)
     }
 
     /// Marks a public comment as answered, with the answer in writing where there is one. For moderators.
@@ -158,7 +158,7 @@ impl QuestionMutation {
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
         let (app, viewer, answer) = (ctx.app(), ctx.viewer(), input.answer.as_deref());
-        comment(ctx, run(|| app.answer_comment(viewer, id, answer)).await)
+        comment(ctx, run_with_retry(|| app.answer_comment(viewer, id, answer)).await)
     }
 
     /// Joins comments that ask the same: votes add up, each person's once, and each author sees the answer through
@@ -173,7 +173,7 @@ impl QuestionMutation {
         let ids =
             input.comment_ids.iter().map(|id| comment_id(id, "input.commentIds")).collect::<Result<Vec<_>, _>>()?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
-        comment(ctx, run(|| app.merge_comments(viewer, into, &ids)).await)
+        comment(ctx, run_with_retry(|| app.merge_comments(viewer, into, &ids)).await)
     }
 
     /// Sets the labels of a comment. For moderators.
@@ -185,7 +185,7 @@ impl QuestionMutation {
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
-        comment(ctx, run(|| app.label_comment(viewer, id, &input.labels)).await)
+        comment(ctx, run_with_retry(|| app.label_comment(viewer, id, &input.labels)).await)
     }
 
     /// Keeps the author of a comment from writing at its meeting for a while. For moderators.
@@ -197,6 +197,6 @@ impl QuestionMutation {
     ) -> ApiResult<CommentPayload> {
         let id = comment_id(&input.comment_id, "input.commentId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
-        comment(ctx, run(|| app.mute_author(viewer, id, input.minutes)).await)
+        comment(ctx, run_with_retry(|| app.mute_author(viewer, id, input.minutes)).await)
     }
 }

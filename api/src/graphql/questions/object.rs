@@ -1,4 +1,4 @@
-//! A comment as the API shows it.
+//! The comment.
 
 use std::sync::Arc;
 
@@ -17,44 +17,44 @@ use crate::{
         policy::{CommentScope, author_key},
     },
     graphql::{
-        context::Scene,
+        context::ContextExt,
         enums::{CommentKind, CommentState, Language, Platform, Stage},
         error::{ApiError, ApiResult},
-        loaders::{InPublic, SegmentsOf, VotedFor},
+        loaders::{PublicComment, SegmentsOf, VotedFor},
         meetings::Meeting,
         meter::comment_bytes,
         node::GlobalId,
-        page::{Cursor, Page, PageArgs, STATEMENT},
+        page::{Cursor, Page, PageArgs, STATEMENT_COST},
     },
     store::comments::{CommentCursor, CommentFilter},
 };
 
-/// A question, proposal or remark at a meeting. Only made from rows that the viewer may see.
+/// A comment. Created only from rows that the viewer may see.
 #[derive(Clone)]
 pub struct Comment(pub Arc<comment::Model>);
 
-connection!(CommentConnection, CommentEdge, Comment, Counter, "comments", "STATEMENT");
+connection!(CommentConnection, CommentEdge, Comment, CommentCounter, "comments", "STATEMENT_COST");
 
 /// Counts the comments of a list.
-pub enum Counter {
-    /// Of a meeting, as a viewer sees them.
+pub enum CommentCounter {
+    /// The comments of a meeting that the viewer may see.
     Meeting {
         /// The meeting.
         meeting: MeetingId,
-        /// What the viewer may see.
+        /// The scope of the viewer.
         scope: CommentScope,
-        /// What the viewer asks for.
+        /// The filter.
         filter: Box<CommentFilter>,
     },
-    /// Of one author.
+    /// The comments of one author.
     Author(String),
 }
 
-impl Counter {
-    /// Counts.
+impl CommentCounter {
+    /// Returns the count.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
         ctx.meter().statement()?;
         let reads = &ctx.app().reads;
@@ -87,39 +87,39 @@ impl Cursor for CommentCursor {
     }
 }
 
-/// A page of the comments of a meeting that the viewer may see.
+/// Returns a page of the comments of a meeting that the viewer may see.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` when the window is malformed.
-pub async fn list(
+/// `BAD_USER_INPUT` if the page arguments are invalid.
+pub async fn list_comments(
     ctx: &Context<'_>,
     meeting: &entities::meeting::Model,
     filter: CommentFilter,
     page: PageArgs,
 ) -> ApiResult<CommentConnection> {
-    let window = page.window()?;
+    let request = page.request()?;
     let app = ctx.app();
     let scope = app.comment_scope(ctx.viewer(), meeting)?;
     ctx.meter().statement()?;
-    let cut = app.reads.comments(meeting.id, &scope, &filter, &window).await?;
-    ctx.meter().rows(cut.rows.iter().map(comment_bytes).sum())?;
-    let page = Page::new(cut, |row| (row.votes, row.posted_seq), |row| Comment(Arc::new(row)));
-    let counter = Counter::Meeting { meeting: meeting.id, scope, filter: Box::new(filter) };
+    let slice = app.reads.comments(meeting.id, &scope, &filter, &request).await?;
+    ctx.meter().rows(slice.rows.iter().map(comment_bytes).sum())?;
+    let page = Page::new(slice, |row| (row.votes, row.posted_seq), |row| Comment(Arc::new(row)));
+    let counter = CommentCounter::Meeting { meeting: meeting.id, scope, filter: Box::new(filter) };
     Ok(CommentConnection::new(page, counter))
 }
 
 /// Returns a page of the viewer's own comments, newest first.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` when the window is malformed.
+/// `BAD_USER_INPUT` if the page arguments are invalid.
 pub async fn own_comments(ctx: &Context<'_>, page: PageArgs) -> ApiResult<CommentConnection> {
-    let window = page.window()?;
+    let request = page.request()?;
     let author = author_key(ctx.viewer()).ok_or(ApiError::Unauthenticated)?;
     ctx.meter().statement()?;
-    let cut = ctx.app().reads.comments_of(&author, &window).await?;
-    ctx.meter().rows(cut.rows.iter().map(comment_bytes).sum())?;
-    let page = Page::new(cut, |row| row.id, |row| Comment(Arc::new(row)));
-    Ok(CommentConnection::new(page, Counter::Author(author)))
+    let slice = ctx.app().reads.comments_of(&author, &request).await?;
+    ctx.meter().rows(slice.rows.iter().map(comment_bytes).sum())?;
+    let page = Page::new(slice, |row| row.id, |row| Comment(Arc::new(row)));
+    Ok(CommentConnection::new(page, CommentCounter::Author(author)))
 }
 
 /// A question, proposal or remark at a meeting.
@@ -163,7 +163,7 @@ impl Comment {
 
     /// Whether the author chose the shown name: it is then not the one that their sign-in vouches for.
     async fn author_name_chosen(&self) -> bool {
-        // On a platform everybody chooses their own.
+        // On a platform, authors choose their names.
         self.0.author_name_chosen || self.0.platform.is_some()
     }
 
@@ -224,7 +224,7 @@ impl Comment {
     /// The comment that this one was merged into; null where that is not for the viewer.
     async fn merged_into(&self, ctx: &Context<'_>) -> ApiResult<Option<Self>> {
         match self.0.merged_into {
-            Some(into) => match ctx.load(InPublic(into)).await? {
+            Some(into) => match ctx.load(PublicComment(into)).await? {
                 Some(row) => Ok(Some(Self(row))),
                 None => Ok(ctx.load(into).await?.map(Self)),
             },

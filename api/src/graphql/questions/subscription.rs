@@ -1,4 +1,4 @@
-//! Following the comments of a meeting.
+//! The subscription to the comments of a meeting.
 
 use async_graphql::{Context, Enum, ID, SimpleObject, Subscription};
 use futures_util::stream::BoxStream;
@@ -8,9 +8,9 @@ use crate::{
     domain::{comment_events, feed::EventKind},
     graphql::{
         error::ApiError,
-        live::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
         node::{GlobalId, meeting_id},
         questions::Comment,
+        subscription_stream::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
     },
 };
 
@@ -61,11 +61,11 @@ pub struct CommentEvent {
 impl FeedEvent for CommentEvent {
     type Topic = CommentTopic;
 
-    fn show(frame: EventFrame, content: EventContent<'_>) -> Self {
+    fn convert(frame: EventFrame, content: EventContent<'_>) -> Self {
         let (kind, entry) = match content {
             EventContent::Subscribed => (CommentEventKind::Subscribed, None),
             EventContent::Heartbeat => (CommentEventKind::Heartbeat, None),
-            EventContent::Event(kind, entry) => (shown(kind), Some(entry)),
+            EventContent::Event(kind, entry) => (event_kind(kind), Some(entry)),
         };
         let comment_id = entry.map(|entry| GlobalId::Comment(entry.event.subject.into()).show());
         let entry = entry.filter(|_| kind != CommentEventKind::Removed);
@@ -73,7 +73,7 @@ impl FeedEvent for CommentEvent {
     }
 }
 
-fn shown(kind: EventKind) -> CommentEventKind {
+fn event_kind(kind: EventKind) -> CommentEventKind {
     match kind {
         comment_events::POSTED => CommentEventKind::Posted,
         comment_events::REMOVED => CommentEventKind::Removed,

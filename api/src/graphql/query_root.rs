@@ -1,4 +1,4 @@
-//! How references of federation that name nothing are answered.
+//! The query root, with null for unknown entities.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use async_graphql::{
 
 use crate::graphql::query::Query;
 
-/// The root of all queries. A reference that names nothing, or is none, is null in its place: the library makes it the error of
-/// all that come with it.
-pub struct Root;
+/// The query root. Returns null for an unknown or malformed representation, where the library would fail all
+/// of them.
+pub struct QueryRoot;
 
-impl ContainerType for Root {
+impl ContainerType for QueryRoot {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
         Query.resolve_field(ctx).await
     }
@@ -29,7 +29,7 @@ impl ContainerType for Root {
     }
 }
 
-impl OutputType for Root {
+impl OutputType for QueryRoot {
     fn type_name() -> Cow<'static, str> {
         Query::type_name()
     }
@@ -43,4 +43,4 @@ impl OutputType for Root {
     }
 }
 
-impl ObjectType for Root {}
+impl ObjectType for QueryRoot {}

@@ -1,4 +1,4 @@
-//! Charges what an operation costs to its caller before it runs, over whichever transport it came.
+//! Charges the cost of an operation to its caller before it is executed, on every transport.
 
 use std::sync::{
     Arc,
@@ -14,51 +14,56 @@ use async_graphql::{
 use crate::{
     app::rate_limit::{MutationKind, RateLimiter, Requester},
     graphql::{
-        context::{Asker, Rooms},
+        context::{RequestContext, SchemaData},
         error::{ApiError, ApiResult},
         expensive_queries::{Deadline, EXPENSIVE_COST},
-        live::Turn,
         loader_dispatch::LoaderDispatch,
         meter::ResponseMemory,
         operation_limits::{cost_exceeded, parse_document, purpose},
         preparation::RequestPurpose,
+        subscription_stream::SubscriptionPhase,
     },
 };
 
-/// What a subscription may cost at each of its events.
-pub const MOST_EVENT_COST: usize = 500;
-/// What an operation costs at least, valid or not.
-const LEAST_COST: usize = 5;
-/// How many bytes of a document cost one unit, valid or not.
-const BYTES_A_UNIT: usize = 64;
+/// Maximum cost of a subscription per event.
+pub const MAX_EVENT_COST: usize = 500;
+/// Minimum cost of an operation, valid or not.
+const MIN_COST: usize = 5;
+/// Bytes of a document that cost one unit, valid or not.
+const BYTES_PER_UNIT: usize = 64;
 
-/// Takes an operation in: charges its reading, since what is refused further on has been read.
+/// Admits an operation and charges for reading it, even if it is rejected later.
 ///
 /// # Errors
-/// `RATE_LIMITED` when the caller has too few units left, or the answers under way hold too much memory.
-pub fn admit(request: &Request, from: Requester<'_>, rates: &RateLimiter, memory: &ResponseMemory) -> ApiResult<Paid> {
+/// `RATE_LIMITED` if the caller's budget is used up, or the responses in progress hold too much memory.
+pub fn admit(
+    request: &Request,
+    requester: Requester<'_>,
+    rate_limiter: &RateLimiter,
+    memory: &ResponseMemory,
+) -> ApiResult<PrepaidCost> {
     memory.check()?;
-    let reading = LEAST_COST + request.query.len() / BYTES_A_UNIT;
-    rates.charge(reading, 0, from)?;
-    Ok(Paid(reading))
+    let reading = MIN_COST + request.query.len() / BYTES_PER_UNIT;
+    rate_limiter.charge(reading, 0, requester)?;
+    Ok(PrepaidCost(reading))
 }
 
-/// How many units an operation has paid before it was validated.
+/// The cost that was charged before validation.
 #[derive(Clone, Copy, Debug)]
-pub struct Paid(usize);
+pub struct PrepaidCost(usize);
 
-/// Charges callers, as an extension of the schema.
-pub struct Budgeted;
+/// The schema extension that charges callers.
+pub struct CostBudget;
 
-impl ExtensionFactory for Budgeted {
+impl ExtensionFactory for CostBudget {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::<OfRequest>::default()
+        Arc::<RequestCost>::default()
     }
 }
 
-/// How many mutations of each kind one request makes.
+/// The mutations of a request by kind, and its cost.
 #[derive(Default)]
-struct OfRequest {
+struct RequestCost {
     posts: AtomicUsize,
     votes: AtomicUsize,
     others: AtomicUsize,
@@ -66,7 +71,7 @@ struct OfRequest {
 }
 
 #[async_graphql::async_trait::async_trait]
-impl Extension for OfRequest {
+impl Extension for RequestCost {
     async fn prepare_request(
         &self,
         ctx: &ExtensionContext<'_>,
@@ -86,18 +91,22 @@ impl Extension for OfRequest {
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
         let result = next.run(ctx).await?;
-        let turn = ctx.data_opt::<Turn>();
-        if is_rendering(turn) {
+        let phase = ctx.data_opt::<SubscriptionPhase>();
+        if is_rendering(phase) {
             return Ok(result);
         }
-        if turn.is_some() && result.complexity > MOST_EVENT_COST {
+        if phase.is_some() && result.complexity > MAX_EVENT_COST {
             return Err(vec![cost_exceeded()]);
         }
-        if let (Some(rooms), Some(asker)) = (ctx.data_opt::<Rooms>(), ctx.data_opt::<Asker>()) {
-            let (rates, requester) = (&rooms.app.rate_limiter, asker.requester());
-            let paid = ctx.data_opt::<Paid>().map_or(0, |paid| paid.0);
-            let counted = self.kinds().into_iter().try_for_each(|(kind, times)| rates.count(kind, times, requester));
-            let charged = counted.and_then(|()| rates.charge(result.complexity.saturating_sub(paid), paid, requester));
+        if let (Some(schema_data), Some(request_context)) =
+            (ctx.data_opt::<SchemaData>(), ctx.data_opt::<RequestContext>())
+        {
+            let (rate_limiter, requester) = (&schema_data.app.rate_limiter, request_context.requester());
+            let prepaid = ctx.data_opt::<PrepaidCost>().map_or(0, |prepaid| prepaid.0);
+            let counted =
+                self.kinds().into_iter().try_for_each(|(kind, times)| rate_limiter.count(kind, times, requester));
+            let charged = counted
+                .and_then(|()| rate_limiter.charge(result.complexity.saturating_sub(prepaid), prepaid, requester));
             charged.map_err(|limit| vec![ApiError::from(limit).at(Vec::new())])?;
         }
         self.cost.store(result.complexity, Ordering::Relaxed);
@@ -111,29 +120,29 @@ impl Extension for OfRequest {
         next: NextExecute<'_>,
     ) -> Response {
         let is_expensive = self.cost.load(Ordering::Relaxed) >= EXPENSIVE_COST;
-        let run = async {
+        let execute = async {
             match ctx.data_opt::<LoaderDispatch>() {
                 Some(dispatch) => dispatch.run(next.run(ctx, operation_name)).await,
                 None => next.run(ctx, operation_name).await,
             }
         };
-        match (ctx.data_opt::<Rooms>(), ctx.data_opt::<Deadline>()) {
-            (Some(rooms), Some(deadline)) if is_expensive => {
-                let ran = rooms.expensive_queries.run(deadline, run).await;
+        match (ctx.data_opt::<SchemaData>(), ctx.data_opt::<Deadline>()) {
+            (Some(schema_data), Some(deadline)) if is_expensive => {
+                let ran = schema_data.expensive_queries.run(deadline, execute).await;
                 ran.unwrap_or_else(|busy| Response::from_errors(vec![busy.at(Vec::new())]))
             }
-            _ => run.await,
+            _ => execute.await,
         }
     }
 }
 
-/// Whether a subscription is executed for one of its events, and so was paid for when it began.
-const fn is_rendering(turn: Option<&Turn>) -> bool {
-    matches!(turn, Some(Turn::Render(_)))
+/// Returns whether a subscription is executed for an event. It was charged when it started.
+const fn is_rendering(phase: Option<&SubscriptionPhase>) -> bool {
+    matches!(phase, Some(SubscriptionPhase::Render(_)))
 }
 
-impl OfRequest {
-    /// Counts the mutations of a document as it is executed: one operation without fragments.
+impl RequestCost {
+    /// Counts the mutations of the document that is executed: one operation without fragments.
     fn count(&self, document: &ExecutableDocument) {
         let Some((_, operation)) = document.operations.iter().next() else { return };
         if operation.node.ty != OperationType::Mutation {
