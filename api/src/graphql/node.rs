@@ -1,106 +1,166 @@
-//! Global ids: opaque to clients, and typed by a prefix.
+//! Entities: objects with a global id. Each type is registered once, in the list below.
+//!
+//! The ids, the `Node` interface, its look-up and the resolvers of federation entities come from that list.
 
-use async_graphql::ID;
-use entities::{
-    ids::{BroadcastId, CommentId, MeetingId},
-    kato::KatoCode,
-};
+use std::{fmt::Display, future::Future, str::FromStr};
+
+use async_graphql::{Context, ID, Interface};
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
-use crate::graphql::error::{ApiError, ApiResult};
+use crate::graphql::{
+    error::{ApiError, ApiResult},
+    meetings::{Broadcast, Meeting},
+    questions::Comment,
+    regions::Region,
+};
 
-/// What an identity names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GlobalId {
-    /// `region_` and the classifier code.
-    Region(KatoCode),
-    /// `mtg_…`
-    Meeting(MeetingId),
-    /// `brd_…`
-    Broadcast(BroadcastId),
-    /// `cmt_…`
-    Comment(CommentId),
+/// An object with a global id.
+pub trait Entity: Sized {
+    /// The prefix of its global ids.
+    const PREFIX: &'static str;
+    /// Its id.
+    type Id: Copy;
+    /// The format of its ids after the prefix.
+    type Format: IdFormat<Self::Id>;
+
+    /// Loads the object, or `None` if it does not exist or is not for the viewer.
+    fn load(ctx: &Context<'_>, id: Self::Id) -> impl Future<Output = ApiResult<Option<Self>>> + Send;
 }
 
-impl GlobalId {
-    /// Reads an identity; none when it is malformed or of no kind that is served.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        if let Some(code) = text.strip_prefix("region_") {
-            return code.parse().ok().map(Self::Region);
-        }
-        // The library cuts a text at a byte, so it panics where that is inside a letter.
-        let id: TypeSafeId<DynamicType> = Some(text).filter(|text| text.is_ascii())?.parse().ok()?;
-        let uuid = id.uuid();
-        // All that stands before the number, which may hold underscores.
-        match id.type_prefix() {
-            "mtg" => Some(Self::Meeting(MeetingId(uuid))),
-            "brd" => Some(Self::Broadcast(BroadcastId(uuid))),
-            "cmt" => Some(Self::Comment(CommentId(uuid))),
-            _ => None,
-        }
+/// The text format of a global id.
+pub trait IdFormat<T> {
+    /// Parses a global id with this prefix.
+    fn parse(prefix: &'static str, text: &str) -> Option<T>;
+    /// Returns the id as a global id.
+    fn show(prefix: &'static str, id: T) -> String;
+}
+
+/// The prefix and the id as text: `region_751110000`.
+pub struct TextFormat;
+
+impl<T: FromStr + Display> IdFormat<T> for TextFormat {
+    fn parse(prefix: &'static str, text: &str) -> Option<T> {
+        text.strip_prefix(prefix)?.strip_prefix('_')?.parse().ok()
     }
 
-    /// The identity as shown.
-    #[must_use]
-    pub fn show(self) -> ID {
-        match self {
-            Self::Region(code) => ID(format!("region_{code}")),
-            Self::Meeting(id) => typed("mtg", id.0),
-            Self::Broadcast(id) => typed("brd", id.0),
-            Self::Comment(id) => typed("cmt", id.0),
-        }
+    fn show(prefix: &'static str, id: T) -> String {
+        format!("{prefix}_{id}")
     }
 }
 
-fn typed(prefix: &'static str, uuid: Uuid) -> ID {
-    // The prefixes are ours and valid, so the fallback is never seen.
-    DynamicType::new(prefix).map_or_else(
-        |_| ID(format!("{prefix}_{}", uuid.simple())),
-        |kind| ID(TypeSafeId::from_type_and_uuid(kind, uuid).to_string()),
-    )
+/// A `TypeID`: the prefix and the UUID in base 32.
+pub struct UuidFormat;
+
+impl<T: From<Uuid> + Into<Uuid>> IdFormat<T> for UuidFormat {
+    fn parse(prefix: &'static str, text: &str) -> Option<T> {
+        // The library slices at a byte and panics within a character.
+        if !text.is_ascii() || !text.starts_with(prefix) {
+            return None;
+        }
+        let id: TypeSafeId<DynamicType> = text.parse().ok()?;
+        // The prefix may itself contain underscores.
+        (id.type_prefix() == prefix).then(|| id.uuid().into())
+    }
+
+    fn show(prefix: &'static str, id: T) -> String {
+        let uuid: Uuid = id.into();
+        // All prefixes are valid, so the fallback is unreachable.
+        DynamicType::new(prefix).map_or_else(
+            |_| format!("{prefix}_{}", uuid.simple()),
+            |kind| TypeSafeId::from_type_and_uuid(kind, uuid).to_string(),
+        )
+    }
 }
 
-/// Reads a meeting's identity from an argument.
+macro_rules! entities {
+    ($($(#[$doc:meta])* $object:ident,)+) => {
+        /// A global id.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum GlobalId {
+            $($(#[$doc])* $object(<$object as Entity>::Id),)+
+        }
+
+        impl GlobalId {
+            /// Parses a global id, or returns `None` if it is malformed or of an unknown type.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                None$(.or_else(|| parse::<$object>(text).map(Self::$object)))+
+            }
+
+            /// Returns the id as the API shows it.
+            #[must_use]
+            pub fn show(self) -> ID {
+                match self {
+                    $(Self::$object(id) => ID(<$object as Entity>::Format::show($object::PREFIX, id)),)+
+                }
+            }
+        }
+
+        /// Anything with an identity of its own.
+        #[derive(Interface)]
+        #[graphql(field(name = "id", ty = "ID", desc = "Opaque identity."))]
+        pub enum Node {
+            $($(#[$doc])* $object($object),)+
+        }
+
+        impl Node {
+            /// Loads the object with an id, or returns `None` if it does not exist or is not for the viewer.
+            ///
+            /// # Errors
+            /// If the database fails.
+            pub async fn load(ctx: &Context<'_>, id: &str) -> ApiResult<Option<Self>> {
+                Ok(match GlobalId::parse(id) {
+                    None => None,
+                    $(Some(GlobalId::$object(id)) => $object::load(ctx, id).await?.map(Self::$object),)+
+                })
+            }
+        }
+    };
+}
+
+entities! {
+    /// A unit of the classifier.
+    Region,
+    /// A meeting.
+    Meeting,
+    /// A broadcast.
+    Broadcast,
+    /// A comment.
+    Comment,
+}
+
+fn parse<E: Entity>(text: &str) -> Option<E::Id> {
+    E::Format::parse(E::PREFIX, text)
+}
+
+/// Parses the id of an argument.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` when it is not one.
-pub fn meeting_id(id: &ID, field: &str) -> ApiResult<MeetingId> {
-    match GlobalId::parse(id) {
-        Some(GlobalId::Meeting(id)) => Ok(id),
-        _ => Err(ApiError::bad(field)),
-    }
+/// `BAD_USER_INPUT` if it is not an id of the type.
+pub fn parse_id<E: Entity>(id: &ID, field: &str) -> ApiResult<E::Id> {
+    parse::<E>(id).ok_or_else(|| ApiError::bad(field))
 }
 
-/// Reads a comment's identity from an argument.
+/// Resolves a federation entity by its id.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` when it is not one.
-pub fn comment_id(id: &ID, field: &str) -> ApiResult<CommentId> {
-    match GlobalId::parse(id) {
-        Some(GlobalId::Comment(id)) => Ok(id),
-        _ => Err(ApiError::bad(field)),
-    }
-}
-
-/// Reads a broadcast's identity from an argument.
-///
-/// # Errors
-/// `BAD_USER_INPUT` when it is not one.
-pub fn broadcast_id(id: &ID, field: &str) -> ApiResult<BroadcastId> {
-    match GlobalId::parse(id) {
-        Some(GlobalId::Broadcast(id)) => Ok(id),
-        _ => Err(ApiError::bad(field)),
+/// If the database fails.
+pub async fn find<E: Entity>(ctx: &Context<'_>, id: &ID) -> ApiResult<Option<E>> {
+    match parse::<E>(id) {
+        Some(id) => E::load(ctx, id).await,
+        None => Ok(None),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use entities::ids::{BroadcastId, CommentId, MeetingId};
+
     use super::*;
 
     #[test]
-    fn an_identity_survives_the_way_out_and_back() {
+    fn parses_the_ids_that_it_shows() {
         let uuid = Uuid::from_u128(0x0193_5f3e_7c00_7000_8000_0000_0000_0001);
         for id in [
             GlobalId::Region("751110000".parse().unwrap()),
@@ -113,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_identity_is_none() {
+    fn rejects_malformed_ids() {
         for text in [
             "",
             "mtg",

@@ -13,7 +13,7 @@ use crate::{
     graphql::{
         context::ContextExt,
         error::ApiError,
-        query::Node,
+        node::Node,
         questions::Comment,
         subscription_stream::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
     },

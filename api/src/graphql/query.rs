@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Interface, Object};
+use async_graphql::{Context, ID, Object};
 
 use crate::{
     clock::almaty_date,
@@ -12,7 +12,7 @@ use crate::{
         enums::RegionKind,
         error::{ApiError, ApiResult},
         meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list_meetings},
-        node::{GlobalId, meeting_id},
+        node::{Node, find, parse_id},
         page::{PageArgs, connection_cost, page_cost, region_search_cost},
         questions::Comment,
         regions::{Region, RegionConnection, dedup_kinds, list_regions},
@@ -21,32 +21,8 @@ use crate::{
     },
 };
 
-/// Anything with an identity of its own.
-#[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Opaque identity."))]
-pub enum Node {
-    /// A unit of the classifier.
-    Region(Region),
-    /// A meeting.
-    Meeting(Meeting),
-    /// A broadcast.
-    Broadcast(Broadcast),
-    /// A comment.
-    Comment(Comment),
-}
-
 /// Maximum number of ids per look-up.
 const MAX_NODES: usize = 100;
-
-async fn find(ctx: &Context<'_>, id: &str) -> ApiResult<Option<Node>> {
-    Ok(match GlobalId::parse(id) {
-        None => None,
-        Some(GlobalId::Region(code)) => Region::current(ctx, code).map(Node::Region),
-        Some(GlobalId::Meeting(id)) => ctx.loaders().load_one(id).await?.map(|row| Node::Meeting(Meeting(row))),
-        Some(GlobalId::Broadcast(id)) => ctx.loaders().load_one(id).await?.map(|row| Node::Broadcast(Broadcast(row))),
-        Some(GlobalId::Comment(id)) => ctx.loaders().load_one(id).await?.map(|row| Node::Comment(Comment(row))),
-    })
-}
 
 /// What can be read.
 pub struct Query;
@@ -57,7 +33,7 @@ impl Query {
     /// The thing with this identity; null when there is none, or it is not for the viewer.
     #[graphql(tag = "public")]
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The identity.")] id: ID) -> ApiResult<Option<Node>> {
-        find(ctx, &id).await
+        Node::load(ctx, &id).await
     }
 
     /// The things with these identities, in their order; null in the place of one that is not there, or not for the viewer.
@@ -70,7 +46,7 @@ impl Query {
         if ids.len() > MAX_NODES {
             return Err(ApiError::bad("ids"));
         }
-        futures_util::future::try_join_all(ids.iter().map(|id| find(ctx, id))).await
+        futures_util::future::try_join_all(ids.iter().map(|id| Node::load(ctx, id))).await
     }
 
     /// Who is asking; null when anonymous.
@@ -130,7 +106,7 @@ impl Query {
         #[graphql(desc = "The identity.")] id: ID,
     ) -> ApiResult<Option<Meeting>> {
         ctx.meter().statement()?;
-        let found = ctx.app().reads.meetings_by_id(&[meeting_id(&id, "id")?]).await?.pop();
+        let found = ctx.app().reads.meetings_by_id(&[parse_id::<Meeting>(&id, "id")?]).await?.pop();
         Ok(found.map(|row| Meeting(Arc::new(row))))
     }
 
@@ -154,11 +130,8 @@ impl Query {
     }
 
     #[graphql(entity)]
-    async fn region_by_id(&self, ctx: &Context<'_>, id: ID) -> Option<Region> {
-        match GlobalId::parse(&id) {
-            Some(GlobalId::Region(code)) => Region::current(ctx, code),
-            _ => None,
-        }
+    async fn region_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Region>> {
+        find(ctx, &id).await
     }
 
     #[graphql(entity)]
@@ -168,19 +141,16 @@ impl Query {
 
     #[graphql(entity)]
     async fn meeting_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Meeting>> {
-        let Ok(id) = meeting_id(&id, "id") else { return Ok(None) };
-        Ok(ctx.loaders().load_one(id).await?.map(Meeting))
+        find(ctx, &id).await
     }
 
     #[graphql(entity)]
     async fn comment_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Comment>> {
-        let Some(GlobalId::Comment(id)) = GlobalId::parse(&id) else { return Ok(None) };
-        Ok(ctx.loaders().load_one(id).await?.map(Comment))
+        find(ctx, &id).await
     }
 
     #[graphql(entity)]
     async fn broadcast_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Broadcast>> {
-        let Some(GlobalId::Broadcast(id)) = GlobalId::parse(&id) else { return Ok(None) };
-        Ok(ctx.loaders().load_one(id).await?.map(Broadcast))
+        find(ctx, &id).await
     }
 }

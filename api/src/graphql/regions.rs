@@ -14,7 +14,7 @@ use crate::{
         error::{ApiError, ApiResult},
         localized::LocalizedText,
         meetings::{MeetingConnection, MeetingFilterInput, list_meetings},
-        node::GlobalId,
+        node::{Entity, GlobalId, TextFormat},
         page::{Cursor, Page, PageArgs, connection_cost, dedup, page_cost, parse_search},
         scalars::{Date, KatoCode},
     },
@@ -75,6 +75,16 @@ impl Region {
 
     fn at_nodes(&self, nodes: impl IntoIterator<Item = UnitNode>) -> Vec<Self> {
         nodes.into_iter().filter_map(|node| Self::at(Arc::clone(&self.tree), node)).collect()
+    }
+}
+
+impl Entity for Region {
+    const PREFIX: &'static str = "region";
+    type Id = kato::KatoCode;
+    type Format = TextFormat;
+
+    async fn load(ctx: &Context<'_>, id: kato::KatoCode) -> ApiResult<Option<Self>> {
+        Ok(Self::current(ctx, id))
     }
 }
 

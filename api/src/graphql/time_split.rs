@@ -21,7 +21,7 @@ use crate::{
         enums::Stage,
         error::ApiError,
         meetings::Meeting,
-        node::meeting_id,
+        node::parse_id,
         subscription_stream::{StreamItem, publish_stream, render_requested},
     },
 };
@@ -176,7 +176,7 @@ impl TimeSplitSubscription {
         if let Some(rendered) = render_requested(ctx, &convert) {
             return Ok(rendered);
         }
-        let id = self::meeting_id(&meeting_id, "meetingId")?;
+        let id = parse_id::<Meeting>(&meeting_id, "meetingId")?;
         let period = u64::try_from(every_seconds.unwrap_or(1)).ok().filter(|period| (1..=60).contains(period));
         let period = period.ok_or_else(|| ApiError::bad("everySeconds"))?;
         let follower = ctx.schema_data().splits.follow(id).await?;

@@ -10,7 +10,8 @@ use crate::{
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform, Stage},
         error::{ApiError, ApiResult},
         localized::LocalizedTextInput,
-        node::meeting_id,
+        meetings::Meeting,
+        node::parse_id,
         page::{dedup, parse_search, text_search_cost},
         scalars::{Date, KatoCode, Timestamp},
     },
@@ -139,7 +140,7 @@ impl AnnounceMeetingInput {
     /// # Errors
     /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<Announce> {
-        let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
+        let meeting = parse_id::<Meeting>(&self.meeting_id, "input.meetingId")?;
         let channels = self.channels.into_iter().map(Into::into).collect();
         Ok(Announce { meeting, channels, version: self.version })
     }
@@ -166,7 +167,7 @@ impl RescheduleMeetingInput {
     /// # Errors
     /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<Reschedule> {
-        let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
+        let meeting = parse_id::<Meeting>(&self.meeting_id, "input.meetingId")?;
         let (planned_start, planned_minutes) = (self.planned_start.0, self.planned_minutes);
         Ok(Reschedule { meeting, planned_start, planned_minutes, reason: self.reason, version: self.version })
     }
@@ -189,7 +190,7 @@ impl CancelMeetingInput {
     /// # Errors
     /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<Cancel> {
-        let meeting = meeting_id(&self.meeting_id, "input.meetingId")?;
+        let meeting = parse_id::<Meeting>(&self.meeting_id, "input.meetingId")?;
         Ok(Cancel { meeting, reason: self.reason, version: self.version })
     }
 }
@@ -219,7 +220,7 @@ impl AddBroadcastInput {
     /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<(AddBroadcast, Option<String>)> {
         let add = AddBroadcast {
-            meeting: meeting_id(&self.meeting_id, "input.meetingId")?,
+            meeting: parse_id::<Meeting>(&self.meeting_id, "input.meetingId")?,
             platform: self.platform.into(),
             url: self.url,
             external_id: self.external_id,
@@ -280,7 +281,7 @@ impl SetModerationInput {
     /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<SetModeration> {
         Ok(SetModeration {
-            meeting: meeting_id(&self.meeting_id, "input.meetingId")?,
+            meeting: parse_id::<Meeting>(&self.meeting_id, "input.meetingId")?,
             mode: self.mode.map(Into::into),
             slow_mode_seconds: self.slow_mode_seconds,
             accepting_comments: self.accepting_comments,

@@ -19,7 +19,7 @@ use crate::{
             },
         },
         mutation::{payload, run_with_retry},
-        node::meeting_id,
+        node::parse_id,
         refusal::{Refusal, outcome},
         time_split::TimeSplit,
     },
@@ -118,7 +118,7 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The meeting and its first stage.")] input: StartMeetingInput,
     ) -> ApiResult<MeetingPayload> {
-        let id = meeting_id(&input.meeting_id, "input.meetingId")?;
+        let id = parse_id::<Meeting>(&input.meeting_id, "input.meetingId")?;
         let (app, viewer, stage) = (ctx.app(), ctx.viewer(), input.stage.unwrap_or(Stage::Presentation).into());
         meeting(ctx, run_with_retry(|| app.start_meeting(viewer, id, stage)).await)
     }
@@ -130,7 +130,7 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The meeting and the stage.")] input: SetStageInput,
     ) -> ApiResult<TimeSplitPayload> {
-        let id = meeting_id(&input.meeting_id, "input.meetingId")?;
+        let id = parse_id::<Meeting>(&input.meeting_id, "input.meetingId")?;
         let (app, viewer, stage) = (ctx.app(), ctx.viewer(), input.stage.into());
         let result = run_with_retry(|| app.set_stage(viewer, id, stage)).await;
         let (row, refusal) = outcome(result, ctx.language())?;
@@ -145,7 +145,7 @@ impl MeetingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The meeting.")] input: EndMeetingInput,
     ) -> ApiResult<MeetingPayload> {
-        let id = meeting_id(&input.meeting_id, "input.meetingId")?;
+        let id = parse_id::<Meeting>(&input.meeting_id, "input.meetingId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
         meeting(ctx, run_with_retry(|| app.end_meeting(viewer, id)).await)
     }

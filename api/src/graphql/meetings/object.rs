@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Datelike as _, Utc};
-use entities::{broadcast, ids::MeetingId, meeting};
+use entities::{
+    broadcast,
+    ids::{BroadcastId, MeetingId},
+    meeting,
+};
 
 use crate::{
     app::parse_code,
@@ -21,7 +25,7 @@ use crate::{
         loaders::{BlockedWordsOf, BroadcastsOf, MutedAt, SegmentsOf},
         localized::LocalizedText,
         meter::meeting_bytes,
-        node::GlobalId,
+        node::{Entity, GlobalId, UuidFormat},
         page::{Cursor, Page, PageArgs, STATEMENT_COST, connection_cost},
         questions::{CommentConnection, CommentFilterInput, list_comments},
         regions::Region,
@@ -80,6 +84,16 @@ pub async fn list_meetings(ctx: &Context<'_>, filter: MeetingFilter, page: PageA
 /// An online broadcast of a meeting (p. 3.2).
 pub struct Broadcast(pub broadcast::Model);
 
+impl Entity for Broadcast {
+    const PREFIX: &'static str = "brd";
+    type Id = BroadcastId;
+    type Format = UuidFormat;
+
+    async fn load(ctx: &Context<'_>, id: BroadcastId) -> ApiResult<Option<Self>> {
+        Ok(ctx.loaders().load_one(id).await?.map(Self))
+    }
+}
+
 /// An online broadcast of a meeting (p. 3.2).
 #[Object]
 impl Broadcast {
@@ -131,6 +145,16 @@ pub struct ModerationSettings {
     /// Words that no comment may hold; null for those who do not run the meeting.
     #[graphql(tag = "internal")]
     pub blocked_words: Option<Vec<String>>,
+}
+
+impl Entity for Meeting {
+    const PREFIX: &'static str = "mtg";
+    type Id = MeetingId;
+    type Format = UuidFormat;
+
+    async fn load(ctx: &Context<'_>, id: MeetingId) -> ApiResult<Option<Self>> {
+        Ok(ctx.loaders().load_one(id).await?.map(Self))
+    }
 }
 
 impl Meeting {

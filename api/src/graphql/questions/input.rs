@@ -8,8 +8,10 @@ use crate::{
     graphql::{
         enums::{CommentKind, CommentOrder, CommentState, Language},
         error::{ApiError, ApiResult},
-        node::{broadcast_id, comment_id, meeting_id},
+        meetings::{Broadcast, Meeting},
+        node::parse_id,
         page::{dedup, parse_search, text_search_cost},
+        questions::Comment,
         scalars::Timestamp,
     },
     store::comments::CommentFilter,
@@ -83,7 +85,7 @@ impl PostCommentInput {
     /// `BAD_USER_INPUT` if the id is malformed.
     pub fn parse(self) -> ApiResult<(PostComment, Option<String>)> {
         let post = PostComment {
-            meeting: meeting_id(&self.meeting_id, "input.meetingId")?,
+            meeting: parse_id::<Meeting>(&self.meeting_id, "input.meetingId")?,
             body: self.body,
             kind: self.kind.unwrap_or(CommentKind::Question).into(),
             language: self.language.map(Into::into),
@@ -137,8 +139,8 @@ impl ImportCommentsInput {
             deleted: one.deleted.unwrap_or(false),
         };
         Ok(ImportComments {
-            meeting: meeting_id(&self.meeting_id, "input.meetingId")?,
-            broadcast: broadcast_id(&self.broadcast_id, "input.broadcastId")?,
+            meeting: parse_id::<Meeting>(&self.meeting_id, "input.meetingId")?,
+            broadcast: parse_id::<Broadcast>(&self.broadcast_id, "input.broadcastId")?,
             comments: self.comments.into_iter().map(comment).collect(),
         })
     }
@@ -192,7 +194,7 @@ impl ModerateCommentsInput {
     /// # Errors
     /// `BAD_USER_INPUT` if an id is malformed.
     pub fn parse(self) -> ApiResult<Moderate> {
-        let ids = self.comment_ids.iter().map(|id| comment_id(id, "input.commentIds"));
+        let ids = self.comment_ids.iter().map(|id| parse_id::<Comment>(id, "input.commentIds"));
         Ok(Moderate { comments: ids.collect::<Result<_, _>>()?, action: self.action.into(), reason: self.reason })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         context::ContextExt,
         error::ApiResult,
         mutation::{payload, run_with_retry},
-        node::comment_id,
+        node::parse_id,
         questions::{
             Comment,
             input::{
@@ -104,7 +104,7 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The vote.")] input: VoteCommentInput,
     ) -> ApiResult<CommentPayload> {
-        let id = comment_id(&input.comment_id, "input.commentId")?;
+        let id = parse_id::<Comment>(&input.comment_id, "input.commentId")?;
         let up = input.up.unwrap_or(true);
         let (app, viewer) = (ctx.app(), ctx.viewer());
         comment(ctx, run_with_retry(|| app.vote_comment(viewer, id, up)).await)
@@ -117,7 +117,7 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The comment.")] input: WithdrawCommentInput,
     ) -> ApiResult<CommentPayload> {
-        let id = comment_id(&input.comment_id, "input.commentId")?;
+        let id = parse_id::<Comment>(&input.comment_id, "input.commentId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
         comment(ctx, run_with_retry(|| app.withdraw_comment(viewer, id)).await)
     }
@@ -144,7 +144,7 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The comment.")] input: SelectCommentInput,
     ) -> ApiResult<CommentPayload> {
-        let id = comment_id(&input.comment_id, "input.commentId")?;
+        let id = parse_id::<Comment>(&input.comment_id, "input.commentId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
         comment(ctx, run_with_retry(|| app.select_comment(viewer, id)).await)
     }
@@ -156,7 +156,7 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The comment and its answer.")] input: AnswerCommentInput,
     ) -> ApiResult<CommentPayload> {
-        let id = comment_id(&input.comment_id, "input.commentId")?;
+        let id = parse_id::<Comment>(&input.comment_id, "input.commentId")?;
         let (app, viewer, answer) = (ctx.app(), ctx.viewer(), input.answer.as_deref());
         comment(ctx, run_with_retry(|| app.answer_comment(viewer, id, answer)).await)
     }
@@ -169,9 +169,12 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The comments.")] input: MergeCommentsInput,
     ) -> ApiResult<CommentPayload> {
-        let into = comment_id(&input.into, "input.into")?;
-        let ids =
-            input.comment_ids.iter().map(|id| comment_id(id, "input.commentIds")).collect::<Result<Vec<_>, _>>()?;
+        let into = parse_id::<Comment>(&input.into, "input.into")?;
+        let ids = input
+            .comment_ids
+            .iter()
+            .map(|id| parse_id::<Comment>(id, "input.commentIds"))
+            .collect::<Result<Vec<_>, _>>()?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
         comment(ctx, run_with_retry(|| app.merge_comments(viewer, into, &ids)).await)
     }
@@ -183,7 +186,7 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The comment and its labels.")] input: LabelCommentInput,
     ) -> ApiResult<CommentPayload> {
-        let id = comment_id(&input.comment_id, "input.commentId")?;
+        let id = parse_id::<Comment>(&input.comment_id, "input.commentId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
         comment(ctx, run_with_retry(|| app.label_comment(viewer, id, &input.labels)).await)
     }
@@ -195,7 +198,7 @@ impl QuestionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The author's comment and the time.")] input: MuteAuthorInput,
     ) -> ApiResult<CommentPayload> {
-        let id = comment_id(&input.comment_id, "input.commentId")?;
+        let id = parse_id::<Comment>(&input.comment_id, "input.commentId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
         comment(ctx, run_with_retry(|| app.mute_author(viewer, id, input.minutes)).await)
     }

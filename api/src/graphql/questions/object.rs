@@ -23,7 +23,7 @@ use crate::{
         loaders::{PublicComment, SegmentsOf, VotedFor},
         meetings::Meeting,
         meter::comment_bytes,
-        node::GlobalId,
+        node::{Entity, GlobalId, UuidFormat},
         page::{Cursor, Page, PageArgs, STATEMENT_COST},
     },
     store::comments::{CommentCursor, CommentFilter},
@@ -120,6 +120,16 @@ pub async fn own_comments(ctx: &Context<'_>, page: PageArgs) -> ApiResult<Commen
     ctx.meter().rows(slice.rows.iter().map(comment_bytes).sum())?;
     let page = Page::new(slice, |row| row.id, |row| Comment(Arc::new(row)));
     Ok(CommentConnection::new(page, CommentCounter::Author(author)))
+}
+
+impl Entity for Comment {
+    const PREFIX: &'static str = "cmt";
+    type Id = CommentId;
+    type Format = UuidFormat;
+
+    async fn load(ctx: &Context<'_>, id: CommentId) -> ApiResult<Option<Self>> {
+        Ok(ctx.loaders().load_one(id).await?.map(Self))
+    }
 }
 
 /// A question, proposal or remark at a meeting.

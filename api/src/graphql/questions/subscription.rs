@@ -8,7 +8,8 @@ use crate::{
     domain::{comment_events, feed::EventKind},
     graphql::{
         error::ApiError,
-        node::{GlobalId, meeting_id},
+        meetings::Meeting,
+        node::{GlobalId, parse_id},
         questions::Comment,
         subscription_stream::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
     },
@@ -108,7 +109,7 @@ impl QuestionSubscription {
                 None | Some(CommentView::Public) => CommentFilter::Public,
                 Some(CommentView::Moderation) => CommentFilter::Everything,
             };
-            Ok((self::meeting_id(&meeting_id, "meetingId")?, filter))
+            Ok((parse_id::<Meeting>(&meeting_id, "meetingId")?, filter))
         })
         .await
     }
