@@ -10,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-/// Reads in progress by key. Nothing is cached: when a read has ended, the next one starts anew.
+/// Reads in progress by key. Nothing is cached: when a read has ended, the next one reads again.
 pub struct SingleFlight<K, V>(Mutex<HashMap<K, Weak<OnceCell<V>>>>);
 
 impl<K, V> Default for SingleFlight<K, V> {

@@ -28,6 +28,7 @@ use crate::{
         operation_limits::{cost_exceeded, parse_document},
         preparation::{prepare, select_operation},
         render_cache::{RenderCache, RenderGroup, RenderGroupKey, Rendering},
+        response_shape::ResponseShape,
         schema::{ApiSchema, schema},
         subscription_stream::{ResumeOverride, StreamItem, StreamPosition, SubscriptionPhase},
     },
@@ -129,27 +130,40 @@ impl Engine {
             Err(error) => return self.error_response(error, caller.language),
         };
         let is_query = matches!(Self::operation(&mut request), Ok(OperationType::Query));
-        let mut response = match prepare(&self.schema, request).await {
-            Ok(prepared) => {
-                let (request, response_shape) = prepared.into_request();
-                // A mutation reads from the primary, so that it sees its own writes.
-                let store = if is_query { &self.app.reads } else { &self.app.store };
-                let (request, _, meter) = self.with_data(request, caller, store);
-                let request = match deadline.filter(|_| is_query) {
-                    Some(deadline) => request.data(prepaid).data(deadline),
-                    None => request.data(prepaid),
-                };
-                let mut response = self.schema.execute(request).await;
-                // A mutation returns what it has done, even if its response exceeds a limit.
-                if let Some(exceeded) = meter.stopped().filter(|_| is_query) {
-                    return self.error_response(exceeded, caller.language);
-                }
-                response_shape.apply(&mut response);
-                response
+        let prepared = match prepare(&self.schema, request).await {
+            Ok(prepared) => prepared,
+            Err(mut response) => {
+                self.finish(&mut response, caller.language);
+                return response;
             }
-            Err(response) => response,
         };
-        self.finish(&mut response, caller.language);
+        let (request, response_shape) = prepared.into_request();
+        // The response of a mutation uses the connections of commands, so that queries cannot delay it.
+        let store = if is_query { &self.app.reads } else { &self.app.store };
+        let (request, _, meter) = self.with_data(request, caller, store);
+        let request = match deadline.filter(|_| is_query) {
+            Some(deadline) => request.data(prepaid).data(deadline),
+            None => request.data(prepaid),
+        };
+        let response = self.schema.execute(request).await;
+        // A mutation returns what it has done, even if its response exceeds a limit.
+        let exceeded = meter.stopped().filter(|_| is_query);
+        self.complete(response, &response_shape, exceeded, caller.language)
+    }
+
+    /// Completes an executed response, or replaces it by the error of an exceeded limit.
+    fn complete(
+        &self,
+        mut response: Response,
+        response_shape: &ResponseShape,
+        exceeded: Option<ApiError>,
+        language: Language,
+    ) -> Response {
+        if let Some(error) = exceeded {
+            return self.error_response(error, language);
+        }
+        response_shape.apply(&mut response);
+        self.finish(&mut response, language);
         response
     }
 
@@ -301,15 +315,11 @@ impl Engine {
 
     /// Renders an item: executes the operation of the group for it.
     async fn render(&self, group: &RenderGroup, caller: &Caller, item: &StreamItem) -> (Bytes, ViewerAccess) {
-        // Feeds are read from the primary, so renderings are too.
+        // Renderings use the connections of commands and feeds.
         let (request, viewer_access, meter) = self.with_data(group.request(), caller, &self.app.store);
         let mut responses = self.schema.execute_stream(request.data(SubscriptionPhase::Render(item.clone())));
-        let mut response = responses.next().await.unwrap_or_default();
-        group.response_shape().apply(&mut response);
-        self.finish(&mut response, caller.language);
-        if let Some(exceeded) = meter.stopped() {
-            response = self.error_response(exceeded, caller.language);
-        }
+        let response = responses.next().await.unwrap_or_default();
+        let mut response = self.complete(response, group.response_shape(), meter.stopped(), caller.language);
         (self.json(&mut response, caller.language), viewer_access)
     }
 

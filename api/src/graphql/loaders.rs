@@ -1,7 +1,7 @@
 //! The data loaders of a request: a list of any length costs one query per kind of object.
 //!
 //! Loaders belong to one request and its viewer, so nothing leaks to another viewer. Nothing is cached: a
-//! subscription may last for hours, and permissions are checked anew each time.
+//! subscription may last for hours, and permissions are checked each time.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -128,8 +128,8 @@ enum InputValue<'a> {
 }
 
 impl<'a> InputValue<'a> {
-    /// The value that a variable stands for; none where that is not given.
-    fn of_variable(self, variables: &'a Variables) -> Option<Self> {
+    /// Resolves a variable, or returns `None` if it is absent.
+    fn resolve(self, variables: &'a Variables) -> Option<Self> {
         match self {
             Self::Literal(Value::Variable(name)) => variables.get(name).map(InputValue::Constant),
             known => Some(known),
@@ -160,8 +160,8 @@ impl<'a> InputValue<'a> {
         }
     }
 
-    /// The value itself, if it holds no others.
-    fn plain(self) -> Option<Constant> {
+    /// Returns the value unless it is a list or an object.
+    fn scalar_value(self) -> Option<Constant> {
         match self {
             Self::Literal(Value::List(_) | Value::Object(_))
             | Self::Constant(Constant::List(_) | Constant::Object(_)) => None,
@@ -172,7 +172,7 @@ impl<'a> InputValue<'a> {
 }
 
 fn check(given: InputValue<'_>, ty: &Type, variables: &Variables, range: IntRange) -> Result<(), Mismatch> {
-    let Some(given) = given.of_variable(variables) else {
+    let Some(given) = given.resolve(variables) else {
         // An absent variable counts as an absent value.
         return if ty.nullable { Ok(()) } else { Err(Mismatch::Missing) };
     };
@@ -192,7 +192,7 @@ fn check(given: InputValue<'_>, ty: &Type, variables: &Variables, range: IntRang
                 for (name, value) in &fields {
                     let field = known(name).ok_or(Mismatch::Value)?;
                     let ty = &field.node.ty.node;
-                    match value.of_variable(variables) {
+                    match value.resolve(variables) {
                         None if field.node.default_value.is_some() => {}
                         _ => check(*value, ty, variables, IntRange::Int32)?,
                     }
@@ -204,7 +204,7 @@ fn check(given: InputValue<'_>, ty: &Type, variables: &Variables, range: IntRang
                 });
                 if missing { Err(Mismatch::Null) } else { Ok(()) }
             }
-            Some(InputKind::Enum(values)) => match given.plain() {
+            Some(InputKind::Enum(values)) => match given.scalar_value() {
                 Some(Constant::Enum(value)) if values.contains(&value) => Ok(()),
                 Some(Constant::String(value)) if values.contains(value.as_str()) => Ok(()),
                 _ => Err(Mismatch::Value),
@@ -220,7 +220,7 @@ fn scalar(name: &Name, given: InputValue<'_>, range: IntRange) -> Result<(), Mis
     if name == "_Any" {
         return Ok(());
     }
-    let value = given.plain().ok_or(Mismatch::Value)?;
+    let value = given.scalar_value().ok_or(Mismatch::Value)?;
     let error = match name.as_str() {
         "Date" => Date::parse(Some(value)).err().map(message_of),
         "DateTime" => Timestamp::parse(Some(value)).err().map(message_of),
