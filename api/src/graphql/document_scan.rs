@@ -1,4 +1,5 @@
 //! Measures the tokens and the nesting depth of a document without parsing it.
+//!
 //! The parser recurses as deep as the document nests, so a deep one would overflow the stack.
 
 /// The size of a document. For one that cannot be parsed, it covers at least what the parser would read.

@@ -1,45 +1,21 @@
 //! The shape of a response: the order of its fields and the propagation of null.
+//!
 //! The library writes fields in the order of completion and omits failed ones. The specification requires the
 //! document's order, null for a failed nullable field, and null for the nearest nullable parent otherwise.
-
-use std::{collections::HashMap, sync::LazyLock};
 
 use async_graphql::{
     Name, PathSegment, Response, Value,
     indexmap::IndexMap,
-    parser::{
-        parse_schema,
-        types::{
-            BaseType, ExecutableDocument, OperationType, Selection, SelectionSet, Type, TypeKind, TypeSystemDefinition,
-        },
-    },
+    parser::types::{BaseType, ExecutableDocument, Selection, SelectionSet, Type},
 };
 
 use crate::graphql::{
     operation_limits::{MAX_SELECTION_DEPTH, MAX_SELECTIONS},
-    schema::sdl,
+    type_index::{TYPES, base_type_name, root_type},
 };
 
 /// The key of an extra field that is removed from every response. No document can name it.
 pub const PLACEHOLDER: &str = " ";
-
-/// The type of each field of each type.
-type Types = HashMap<Name, HashMap<Name, Type>>;
-
-static TYPES: LazyLock<Types> = LazyLock::new(|| {
-    let mut types = Types::new();
-    for definition in parse_schema(sdl()).map(|document| document.definitions).unwrap_or_default() {
-        let TypeSystemDefinition::Type(definition) = definition else { continue };
-        let fields = match definition.node.kind {
-            TypeKind::Object(object) => object.fields,
-            TypeKind::Interface(interface) => interface.fields,
-            _ => continue,
-        };
-        let fields = fields.into_iter().map(|field| (field.node.name.node, field.node.ty.node)).collect();
-        types.insert(definition.node.name.node, fields);
-    }
-    types
-});
 
 /// The fields of an object in the document's order, with their own shapes.
 #[derive(Clone, Debug, Default)]
@@ -66,14 +42,9 @@ impl ResponseShape {
     pub fn new(document: &ExecutableDocument, operation: Option<&str>) -> Option<Self> {
         let mut operations = document.operations.iter();
         let (_, operation) = operations.find(|(name, _)| operation.is_none() || name.map(Name::as_str) == operation)?;
-        let root = match operation.node.ty {
-            OperationType::Query => "Query",
-            OperationType::Mutation => "Mutation",
-            OperationType::Subscription => "Subscription",
-        };
         let mut shape = Self::default();
         let mut budget = ExpansionBudget { document, selections: MAX_SELECTIONS };
-        shape.add(&operation.node.selection_set.node, root, 0, &mut budget)?;
+        shape.add(&operation.node.selection_set.node, root_type(operation.node.ty), 0, &mut budget)?;
         Some(shape)
     }
 
@@ -83,8 +54,11 @@ impl ResponseShape {
             budget.selections = budget.selections.checked_sub(1)?;
             match &selection.node {
                 Selection::Field(field) => {
-                    let ty = TYPES.get(parent).and_then(|fields| fields.get(&field.node.name.node));
-                    let below = ty.map_or("", |ty| base_type_name(ty));
+                    let name = &field.node.name.node;
+                    // The library omits the index of an entity in the paths of errors, so these are not nullified.
+                    let definition = TYPES.field(parent, name).filter(|_| !name.starts_with('_'));
+                    let ty = definition.map(|definition| &definition.ty);
+                    let below = ty.map_or("", base_type_name);
                     let key = field.node.response_key().node.clone();
                     let field_shape = self
                         .fields
@@ -172,13 +146,6 @@ impl ResponseShape {
     fn is_ordered(&self, object: &IndexMap<Name, Value>) -> bool {
         let mut keys = self.fields.keys();
         object.keys().all(|key| keys.any(|known| known == key))
-    }
-}
-
-fn base_type_name(ty: &Type) -> &str {
-    match &ty.base {
-        BaseType::Named(name) => name,
-        BaseType::List(item) => base_type_name(item),
     }
 }
 
