@@ -2,7 +2,6 @@
 
 use std::{
     hash::Hash,
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,6 +19,7 @@ use crate::{
     domain::viewer::Viewer,
     feed::{Hub, Resume},
     graphql::{
+        engine::Caller,
         error::{ApiError, ApiResult},
         expensive_queries::ExpensiveQueryLimiter,
         feed_heads::FeedHeads,
@@ -61,24 +61,22 @@ impl ViewerAccess {
 /// The data of a request.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    viewer: Viewer,
+    caller: Caller,
     viewer_access: ViewerAccess,
-    language: Language,
-    address: Option<IpAddr>,
 }
 
 impl RequestContext {
     /// Creates the data of a request.
     #[must_use]
-    pub const fn new(viewer: Viewer, language: Language, address: Option<IpAddr>, viewer_access: ViewerAccess) -> Self {
-        Self { viewer, viewer_access, language, address }
+    pub const fn new(caller: Caller, viewer_access: ViewerAccess) -> Self {
+        Self { caller, viewer_access }
     }
 
     /// Returns the caller for rate limits. This does not affect the response, so it does not count as an
     /// access.
     #[must_use]
     pub fn requester(&self) -> Requester<'_> {
-        Requester { subject: self.viewer.subject(), address: self.address }
+        self.caller.requester()
     }
 }
 
@@ -125,11 +123,11 @@ impl<'a> ContextExt<'a> for Context<'a> {
     fn viewer(&self) -> &'a Viewer {
         let request_context = self.data_unchecked::<RequestContext>();
         request_context.viewer_access.record();
-        &request_context.viewer
+        &request_context.caller.viewer
     }
 
     fn language(&self) -> Language {
-        self.data_unchecked::<RequestContext>().language
+        self.data_unchecked::<RequestContext>().caller.language
     }
 
     fn resume(&self, after: Option<i64>, epoch: Option<String>) -> Option<Resume> {

@@ -113,6 +113,14 @@ pub struct Caller {
     pub address: Option<IpAddr>,
 }
 
+impl Caller {
+    /// Returns the caller for rate limits.
+    #[must_use]
+    pub fn requester(&self) -> Requester<'_> {
+        Requester { subject: self.viewer.subject(), address: self.address }
+    }
+}
+
 impl Engine {
     /// Creates an engine.
     #[must_use]
@@ -235,8 +243,7 @@ impl Engine {
     }
 
     fn admit(&self, request: &Request, caller: &Caller) -> ApiResult<PrepaidCost> {
-        let requester = Requester { subject: caller.viewer.subject(), address: caller.address };
-        admit(request, requester, &self.app.rate_limiter, &self.memory)
+        admit(request, caller.requester(), &self.app.rate_limiter, &self.memory)
     }
 
     /// Marks an error as an overload if no database connection was free.
@@ -304,8 +311,7 @@ impl Engine {
         let meter = Arc::new(Meter::new(&self.memory));
         let (app, viewer) = (Arc::clone(&self.app), caller.viewer.clone());
         let loaders = Loaders::new(app, store.clone(), viewer, viewer_access.clone(), Arc::clone(&meter));
-        let request_context =
-            RequestContext::new(caller.viewer.clone(), caller.language, caller.address, viewer_access.clone());
+        let request_context = RequestContext::new(caller.clone(), viewer_access.clone());
         let request = request.data(request_context).data(Arc::clone(&meter)).data(FeedHeads::default());
         let dispatch = LoaderDispatch::default();
         // The dispatch starts the batches, so the loader needs no delay.
