@@ -12,7 +12,7 @@ use crate::{
         enums::RegionKind,
         error::{ApiError, ApiResult},
         meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list_meetings},
-        node::{Node, find, parse_id},
+        node::{Entity as _, Node, find, parse_id},
         page::{PageArgs, connection_cost, page_cost, region_search_cost},
         questions::Comment,
         regions::{Region, RegionConnection, dedup_kinds, list_regions},
@@ -105,9 +105,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The identity.")] id: ID,
     ) -> ApiResult<Option<Meeting>> {
-        ctx.meter().statement()?;
-        let found = ctx.app().reads.meetings_by_id(&[parse_id::<Meeting>(&id, "id")?]).await?.pop();
-        Ok(found.map(|row| Meeting(Arc::new(row))))
+        Meeting::load(ctx, parse_id::<Meeting>(&id, "id")?).await
     }
 
     /// Meetings, by their planned beginning, earliest first.
