@@ -40,7 +40,8 @@ macro_rules! open_enum {
 }
 
 remote_enum! {
-    /// A language of the product. Kazakh is the state language, Russian is used officially beside it, English is for developers.
+    /// A language of the service. Kazakh is the state language, Russian is also official, English is for
+    /// developers.
     "entities::enums::Language" Language {
         /// Kazakh.
         Kk,
@@ -52,7 +53,7 @@ remote_enum! {
 }
 
 remote_enum! {
-    /// What a unit of the classifier is.
+    /// The kind of a unit of the classifier.
     "entities::enums::RegionKind" RegionKind {
         /// An oblast.
         Oblast,
@@ -82,7 +83,7 @@ remote_enum! {
 }
 
 remote_enum! {
-    /// What sort of place a locality is: only villages, settlements and towns count for coverage.
+    /// The type of a locality. Only villages, settlements and towns count for coverage.
     "entities::enums::LocalityKind" LocalityKind {
         /// A village.
         Village,
@@ -96,19 +97,19 @@ remote_enum! {
 }
 
 open_enum! {
-    /// Where a meeting is in its life.
+    /// The phase of a meeting.
     MeetingPhase {
         /// In the calendar or planned outside it; not announced.
         Planned,
         /// Announced to the population (p. 3.4).
         Announced,
-        /// Under way.
+        /// In progress.
         Live,
-        /// Over; its results are due.
+        /// Ended; its results are due.
         Ended,
-        /// Over, with its results published.
+        /// Ended, with its results published.
         Closed,
-        /// Will not be held.
+        /// Cancelled.
         Cancelled,
     } unknown Planned
 }
@@ -124,13 +125,13 @@ open_enum! {
 }
 
 open_enum! {
-    /// What a live meeting spends its time on.
+    /// The stage of a live meeting.
     Stage {
         /// The akim presents; at most one quarter of the planned time (p. 3.3).
         Presentation,
         /// Questions and answers.
         Questions,
-        /// A pause; counts as neither.
+        /// A break. Counts as neither presentation nor questions.
         Break,
     } unknown Break
 }
@@ -138,15 +139,15 @@ open_enum! {
 open_enum! {
     /// When a comment becomes public.
     ModerationMode {
-        /// Once a moderator has approved it.
+        /// After a moderator approves it.
         Before,
-        /// At once; a moderator may hide it later.
+        /// Immediately. A moderator may hide it later.
         After,
     } unknown Before
 }
 
 open_enum! {
-    /// Where a meeting is broadcast.
+    /// A broadcast platform.
     Platform {
         /// YouTube.
         Youtube,
@@ -172,21 +173,21 @@ open_enum! {
 }
 
 open_enum! {
-    /// What the author wants.
+    /// The kind of comment.
     CommentKind {
-        /// Asks.
+        /// A question.
         Question,
-        /// Proposes.
+        /// A proposal.
         Proposal,
-        /// Remarks.
+        /// A remark.
         Remark,
     } unknown Remark
 }
 
 open_enum! {
-    /// Where a comment is on its way from the author to the answer.
+    /// The state of a comment.
     CommentState {
-        /// Waits for a moderator.
+        /// Waiting for a moderator.
         Pending,
         /// Public.
         Published,
@@ -194,19 +195,19 @@ open_enum! {
         Selected,
         /// Public and answered.
         Answered,
-        /// Refused by a moderator.
+        /// Rejected by a moderator.
         Rejected,
-        /// Was public, taken down by a moderator.
+        /// Hidden by a moderator after publication.
         Hidden,
-        /// Taken back by its author or deleted on its platform.
+        /// Withdrawn by its author or deleted on its platform.
         Withdrawn,
-        /// Joined to another that asks the same.
+        /// Merged into another comment with the same question.
         Merged,
     } unknown Hidden
 }
 
 remote_enum! {
-    /// By which way people were told of a meeting (p. 3.4).
+    /// A channel by which a meeting is announced (p. 3.4).
     "entities::enums::OutreachChannel" OutreachChannel {
         /// Newspapers.
         Press,
@@ -228,13 +229,13 @@ remote_enum! {
 }
 
 remote_enum! {
-    /// What a signed-in person may be.
+    /// A role of an authenticated person.
     "crate::domain::viewer::Role" Role {
-        /// Signed in; may post, vote and withdraw.
+        /// Authenticated; may post, vote and withdraw comments.
         Citizen,
-        /// Runs the live questions of the meetings of its region's subtree.
+        /// Moderates the meetings in the region and below it.
         Moderator,
-        /// Staff of an akimat: plans, announces and runs the meetings of its region's subtree.
+        /// Staff of an akimat: plans, announces and runs the meetings in the region and below it.
         Akimat,
         /// A maslikhat's secretariat.
         Maslikhat,
@@ -242,23 +243,23 @@ remote_enum! {
         Agency,
         /// The Government.
         Government,
-        /// The Presidential Administration: sees everything, changes nothing (p. 7).
+        /// The Presidential Administration: may read everything and change nothing (p. 7).
         Administration,
-        /// A connector that brings comments from a broadcast platform.
+        /// A connector that imports comments from a broadcast platform.
         Connector,
-        /// Operates the service; may do everything.
+        /// Operates the service. Has all permissions.
         Admin,
     }
 }
 
 remote_enum! {
-    /// In which order comments are listed.
+    /// The order of comments.
     "crate::store::comments::CommentOrder" CommentOrder {
-        /// As they were posted.
+        /// Oldest first.
         Oldest,
-        /// The other way round.
+        /// Newest first.
         Newest,
-        /// The most wanted first, then as they were posted.
+        /// Most votes first, then oldest first.
         MostVoted,
     }
 }

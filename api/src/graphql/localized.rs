@@ -4,7 +4,7 @@ use async_graphql::{Context, InputObject, SimpleObject};
 
 use crate::graphql::{context::ContextExt, error::ApiResult};
 
-/// A text in Kazakh and, where given, in Russian and English.
+/// A text in Kazakh, and optionally in Russian and English.
 #[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]
 #[graphql(shareable)]
 pub struct LocalizedText {
@@ -34,7 +34,7 @@ impl LocalizedText {
     }
 }
 
-/// A text in Kazakh and, where wished, in Russian and English.
+/// A text in Kazakh, and optionally in Russian and English.
 #[derive(InputObject, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LocalizedTextInput {
     /// In Kazakh, the state language.

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Every mutation takes one `input` and gives a payload with the object or a refusal: exactly one of the two.
+/// Every mutation takes one `input` and returns a payload with either the object or a refusal.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
 pub struct Mutation(MeetingMutation, QuestionMutation);

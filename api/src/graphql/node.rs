@@ -97,9 +97,9 @@ macro_rules! entities {
             }
         }
 
-        /// Anything with an identity of its own.
+        /// An object with a global id.
         #[derive(Interface)]
-        #[graphql(field(name = "id", ty = "ID", desc = "Opaque identity."))]
+        #[graphql(field(name = "id", ty = "ID", desc = "Global id, opaque."))]
         pub enum Node {
             $($(#[$doc])* $object($object),)+
         }

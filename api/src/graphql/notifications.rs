@@ -20,12 +20,12 @@ use crate::{
     text,
 };
 
-/// What a notification tells. A kind that a client does not know is to be shown by its `text`.
+/// The kind of a notification. For a kind that the client does not know, show `text`.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotificationKind {
-    /// The beginning of the stream.
+    /// The stream has started.
     Subscribed,
-    /// Nothing happened for a while; the stream is alive.
+    /// Sent periodically to show that the stream is alive.
     Heartbeat,
     /// A comment is now public.
     CommentPublished,
@@ -33,32 +33,33 @@ pub enum NotificationKind {
     CommentRejected,
     /// A comment is being answered.
     CommentSelected,
-    /// A comment was answered, or another that asks the same.
+    /// A comment, or one that it was merged into, was answered.
     CommentAnswered,
-    /// A comment was merged into another that asks the same.
+    /// A comment was merged into another with the same question.
     CommentMerged,
 }
 
-/// What became of something of the viewer's own.
+/// A change to the viewer's own comments.
 ///
-/// A client that has seen events up to N drops those with `seq <= N`. Where `prev > N` it has missed some, and subscribes
-/// again with `after: N` and the `epoch` that SUBSCRIBED told. A HEARTBEAT is an event to it too, and raises N.
+/// A client that has received events up to N ignores those with `seq <= N`. If `prev > N`, it has missed
+/// events and subscribes again with `after: N` and the `epoch` of SUBSCRIBED. A HEARTBEAT counts as an event
+/// and raises N.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct NotificationEvent {
     /// What the events of all feeds have in common.
     #[graphql(flatten)]
     pub frame: EventFrame,
-    /// What it tells.
+    /// The kind.
     pub kind: NotificationKind,
-    /// What it is about, as it stands.
+    /// The current state of what it is about.
     pub subject: Option<Node>,
 }
 
 /// The text of a notification.
 #[async_graphql::ComplexObject]
 impl NotificationEvent {
-    /// The notification in the language of the request, ready to be shown.
+    /// The notification's text in the language of the request.
     async fn text(&self, ctx: &Context<'_>) -> Option<String> {
         let key = match self.kind {
             NotificationKind::Subscribed | NotificationKind::Heartbeat => return None,
@@ -103,12 +104,14 @@ pub struct NotificationSubscription;
 /// The notifications of a person.
 #[Subscription]
 impl NotificationSubscription {
-    /// Follows what becomes of the viewer's own comments: from now on, or on from a position. For the signed-in.
+    /// Follows changes to the viewer's own comments, from now or from a position. Requires authentication.
     async fn notifications(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
-        #[graphql(desc = "The `epoch` in which that event was seen, as SUBSCRIBED told it.")] epoch: Option<String>,
+        #[graphql(desc = "Position of the last event that was received: the stream resumes after it.")] after: Option<
+            i64,
+        >,
+        #[graphql(desc = "The `epoch` of that event, as received with SUBSCRIBED.")] epoch: Option<String>,
     ) -> Result<BoxStream<'static, NotificationEvent>, ApiError> {
         subscribe(ctx, ResumeArguments { after, epoch }, || {
             let subject = ctx.viewer().subject().ok_or(ApiError::Unauthenticated)?;

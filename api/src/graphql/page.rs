@@ -135,13 +135,13 @@ fn decode<C: Cursor>(text: &str) -> Option<C> {
     C::read(std::str::from_utf8(&bytes).ok()?)
 }
 
-/// Where a page lies in its list.
+/// The position of a page in its list.
 #[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]
 #[graphql(shareable)]
 pub struct PageInfo {
     /// Whether more items follow.
     pub has_next_page: bool,
-    /// Whether items go before.
+    /// Whether items precede.
     pub has_previous_page: bool,
     /// Cursor of the first item of the page.
     pub start_cursor: Option<String>,
@@ -186,7 +186,7 @@ macro_rules! connection {
         #[doc = concat!("One of a list of ", $what, ", with its place in the list.")]
         #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
-            /// Place in the list: give it as `after` or `before`.
+            /// Cursor of the item, for `after` or `before`.
             pub cursor: String,
             /// The item.
             pub node: $node,
@@ -223,12 +223,12 @@ macro_rules! connection {
                 self.page.items.iter().map(|(_, node)| node.clone()).collect()
             }
 
-            /// Where the page lies in the list.
+            /// The position of the page in the list.
             async fn page_info(&self) -> $crate::graphql::page::PageInfo {
                 self.page.info.clone()
             }
 
-            /// How many items the whole list has. Counted only when asked for.
+            /// Number of items in the whole list. Counted only if selected.
             #[graphql(complexity = $count_cost)]
             async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> $crate::graphql::error::ApiResult<i32> {
                 self.counter.count(ctx).await

@@ -24,24 +24,25 @@ use crate::{
 /// Maximum number of ids per look-up.
 const MAX_NODES: usize = 100;
 
-/// What can be read.
+/// Queries.
 pub struct Query;
 
-/// What can be read.
+/// Queries.
 #[Object]
 impl Query {
-    /// The thing with this identity; null when there is none, or it is not for the viewer.
+    /// The object with this id; null if it does not exist or the viewer may not see it.
     #[graphql(tag = "public")]
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The identity.")] id: ID) -> ApiResult<Option<Node>> {
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The global id.")] id: ID) -> ApiResult<Option<Node>> {
         Node::load(ctx, &id).await
     }
 
-    /// The things with these identities, in their order; null in the place of one that is not there, or not for the viewer.
+    /// The objects with these ids, in the same order; null for one that does not exist or that the viewer may
+    /// not see.
     #[graphql(tag = "public", complexity = "ids.len().saturating_mul(child_complexity).saturating_add(1)")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The identities, at most 100.")] ids: Vec<ID>,
+        #[graphql(desc = "The global ids, at most 100.")] ids: Vec<ID>,
     ) -> ApiResult<Vec<Option<Node>>> {
         if ids.len() > MAX_NODES {
             return Err(ApiError::bad("ids"));
@@ -49,13 +50,13 @@ impl Query {
         futures_util::future::try_join_all(ids.iter().map(|id| Node::load(ctx, id))).await
     }
 
-    /// Who is asking; null when anonymous.
+    /// The caller; null if anonymous.
     #[graphql(tag = "public")]
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
         ctx.viewer().person().cloned().map(Viewer)
     }
 
-    /// The unit with this code, as it is; one that has ended, as it last was.
+    /// The unit with this code: its current version, or the last one if it no longer exists.
     #[graphql(tag = "public")]
     async fn region(
         &self,
@@ -65,7 +66,7 @@ impl Query {
         Region::current(ctx, code.0)
     }
 
-    /// Units of the classifier, in its order: each unit before those below it.
+    /// Units of the classifier, in its order: each unit before its children.
     #[graphql(
         tag = "public",
         complexity = "page_cost(first, last, child_complexity).saturating_add(region_search_cost(search.as_deref()))"
@@ -77,16 +78,16 @@ impl Query {
         #[graphql(desc = "Only units directly below this one.")] parent: Option<KatoCode>,
         #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
         #[graphql(
-            desc = "Only units with names that begin with these words, in Kazakh or Russian; Kazakh letters may \
-                          be typed as Russian ones. At most 20 words and 200 code points. Signs alone are looked for as they are."
+            desc = "Only units whose names contain words that start with these, in Kazakh or Russian; Kazakh letters may be \
+                    typed as Russian ones. At most 20 words and 200 code points. A search of symbols only is matched exactly."
         )]
         search: Option<String>,
-        #[graphql(desc = "Only units with, or without, an akim.")] has_akim: Option<bool>,
-        #[graphql(desc = "Units as they were on this date.")] as_of: Option<Date>,
-        #[graphql(desc = "How many from the beginning, 1 to 100; 20 unless told.")] first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only units with an akim, or only those without.")] has_akim: Option<bool>,
+        #[graphql(desc = "Units as of this date.")] as_of: Option<Date>,
+        #[graphql(desc = "Number of items from the start, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> ApiResult<RegionConnection> {
         let app = ctx.app();
         let date = as_of.map_or_else(|| almaty_date(app.clock.now()), |date| date.0);
@@ -98,17 +99,17 @@ impl Query {
         list_regions(ctx, &tree, &selection, PageArgs { first, after, last, before }).await
     }
 
-    /// The meeting with this identity.
+    /// The meeting with this id.
     #[graphql(tag = "public")]
     async fn meeting(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The identity.")] id: ID,
+        #[graphql(desc = "The global id.")] id: ID,
     ) -> ApiResult<Option<Meeting>> {
         Meeting::load(ctx, parse_id::<Meeting>(&id, "id")?).await
     }
 
-    /// Meetings, by their planned beginning, earliest first.
+    /// Meetings by planned start, earliest first.
     #[graphql(
         tag = "public",
         complexity = "connection_cost(first, last, child_complexity).saturating_add(MeetingFilterInput::cost(&filter))"
@@ -117,11 +118,11 @@ impl Query {
     async fn meetings(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which of them.")] filter: Option<MeetingFilterInput>,
-        #[graphql(desc = "How many from the beginning, 1 to 100; 20 unless told.")] first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The filter.")] filter: Option<MeetingFilterInput>,
+        #[graphql(desc = "Number of items from the start, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> ApiResult<MeetingConnection> {
         let filter = filter.unwrap_or_default().parse()?;
         list_meetings(ctx, filter, PageArgs { first, after, last, before }).await

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use async_graphql::{
     ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult, Value,
-    parser::types::Field, registry::Registry, resolver_utils::resolve_container,
+    parser::types::Field,
+    registry::{MetaType, Registry},
+    resolver_utils::resolve_container,
 };
 
 use crate::graphql::query::Query;
@@ -35,7 +37,12 @@ impl OutputType for QueryRoot {
     }
 
     fn create_type_info(registry: &mut Registry) -> String {
-        Query::create_type_info(registry)
+        let name = Query::create_type_info(registry);
+        // The library's own description is about its implementation.
+        if let Some(MetaType::Scalar { description, .. }) = registry.types.get_mut("DateTime") {
+            *description = Some("A point in time in RFC 3339 format, for example `2026-03-02T04:00:00Z`.".to_owned());
+        }
+        name
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, _field: &Positioned<Field>) -> ServerResult<Value> {

@@ -16,53 +16,53 @@ use crate::{
     text,
 };
 
-/// Why a mutation was refused. A code never changes its meaning.
+/// The reason that a mutation was refused. A code never changes its meaning.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalCode {
-    /// A part of the input breaks a rule: `field` names it.
+    /// A field of the input is invalid: see `field`.
     Invalid,
-    /// There is no such thing, or it is not for you: `field` names it.
+    /// The object in `field` does not exist, or you may not see it.
     NotFound,
-    /// The object has changed since you read it: `currentVersion` is its version now.
+    /// The object has changed since you read it: see `currentVersion`.
     Stale,
-    /// The idempotency key was used before with another input.
+    /// The idempotency key was already used with a different input.
     KeyReused,
     /// The meeting's phase or the comment's state does not allow it.
     WrongState,
-    /// The decree forbids it: `norm` cites the paragraph.
+    /// The decree does not allow it: `norm` is the paragraph.
     Decree,
-    /// The meeting is not live: `opensAt` says when it is to begin.
+    /// The meeting is not live: `opensAt` is its planned start.
     NotLive,
-    /// The floor is closed.
+    /// The meeting does not accept comments now.
     CommentsClosed,
     /// The text is too long.
     TooLong,
-    /// Slow mode: `retryAfterMs` says how long to wait.
+    /// Slow mode: wait for `retryAfterMs`.
     TooFast,
-    /// The text holds a word that is blocked at this meeting.
+    /// The text contains a word that is blocked at this meeting.
     BlockedWord,
-    /// You may not write at this meeting for a while: `opensAt` says until when.
+    /// You are muted at this meeting until `opensAt`.
     Muted,
-    /// You have already said the same at this meeting.
+    /// You have already posted the same text at this meeting.
     Duplicate,
 }
 
-/// Why a mutation was refused. Nothing was written.
+/// The reason that a mutation was refused. Nothing was changed.
 #[derive(SimpleObject, Clone, Debug)]
 pub struct Refusal {
-    /// The reason, for programs.
+    /// The reason as a code.
     pub code: RefusalCode,
-    /// The reason in the caller's language, for people.
+    /// The reason as a message in the caller's language.
     pub message: String,
-    /// Which part of the input it is about: a name, or the list's with the place of the item, for example `commentIds.3`.
+    /// The field of the input: a name, or the name of a list with the index, for example `commentIds.3`.
     pub field: Option<String>,
     /// Paragraph of the decree that forbids it.
     pub norm: Option<String>,
-    /// How long to wait before it may succeed, in milliseconds.
+    /// Milliseconds to wait before a retry may succeed.
     pub retry_after_ms: Option<i64>,
-    /// The version of the object now.
+    /// The current version of the object.
     pub current_version: Option<i32>,
-    /// From when it may succeed.
+    /// The time from which it may succeed.
     pub opens_at: Option<DateTime<Utc>>,
 }
 

@@ -121,7 +121,7 @@ pub fn dedup_kinds(kinds: Option<Vec<RegionKind>>) -> Option<Vec<entities::enums
 /// A unit of the classifier of administrative-territorial objects (КАТО).
 #[Object]
 impl Region {
-    /// Opaque identity: `region_` and the code.
+    /// Global id: `region_` and the code.
     pub async fn id(&self) -> ID {
         GlobalId::Region(self.unit.code).show()
     }
@@ -131,17 +131,17 @@ impl Region {
         KatoCode(self.unit.code)
     }
 
-    /// What the unit is.
+    /// The kind of unit.
     async fn kind(&self) -> RegionKind {
         self.unit.kind.into()
     }
 
-    /// For a locality: which sort of place. Only villages, settlements and towns count for coverage (p. 2.1).
+    /// The type of a locality. Only villages, settlements and towns count for coverage (p. 2.1).
     async fn locality_kind(&self) -> Option<LocalityKind> {
         self.unit.locality.map(Into::into)
     }
 
-    /// Full name, for example "Абай ауданы", in the caller's language unless told.
+    /// Full name, for example "Абай ауданы", in the caller's language by default.
     async fn name(
         &self,
         ctx: &Context<'_>,
@@ -155,70 +155,70 @@ impl Region {
         LocalizedText { kk: self.unit.names.kk.clone(), ru: Some(self.unit.names.ru.clone()), en: None }
     }
 
-    /// Whether the unit has an akim, who owes meetings.
+    /// Whether the unit has an akim, who must hold meetings.
     async fn has_akim(&self) -> bool {
         self.unit.has_akim
     }
 
-    /// The unit above; null at the first level.
+    /// The parent unit; null at the top level.
     async fn parent(&self) -> Option<Self> {
         Self::at(Arc::clone(&self.tree), self.tree.parent(self.node)?)
     }
 
-    /// All units above, root first.
+    /// All units above this one, from the root down.
     #[graphql(complexity = "5 * child_complexity + 1")]
     async fn ancestors(&self) -> Vec<Self> {
         self.at_nodes(self.tree.ancestors(self.node))
     }
 
-    /// The units directly below, in the classifier's order.
+    /// The child units, in the classifier's order.
     #[graphql(complexity = "page_cost(first, None, child_complexity)")]
     async fn children(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
-        #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> ApiResult<RegionConnection> {
         let kinds = dedup_kinds(kinds);
         let selection = UnitFilter { parent: Some(self.unit.code), kinds: kinds.as_deref(), ..UnitFilter::default() };
         list_regions(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
     }
 
-    /// All units below, in the classifier's order: each unit before those below it.
+    /// All units below this one, in the classifier's order: each unit before its children.
     #[graphql(complexity = "page_cost(first, None, child_complexity)")]
     async fn descendants(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only units of these kinds.")] kinds: Option<Vec<RegionKind>>,
-        #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> ApiResult<RegionConnection> {
         let kinds = dedup_kinds(kinds);
         let selection = UnitFilter { within: Some(self.unit.code), kinds: kinds.as_deref(), ..UnitFilter::default() };
         list_regions(ctx, &self.tree, &selection, PageArgs::forward(first, after)).await
     }
 
-    /// First day of this state of the unit; null: since before the first import.
+    /// First day of this version of the unit; null if it is older than the first import.
     async fn valid_from(&self) -> Option<Date> {
         self.unit.valid_from.map(Date)
     }
 
-    /// First day on which this state no longer holds; null: it holds.
+    /// First day after this version of the unit; null if it is current.
     async fn valid_to(&self) -> Option<Date> {
         self.unit.valid_to.map(Date)
     }
 
-    /// Meetings held in the unit or below it, earliest first.
+    /// Meetings in the unit and below it, earliest first.
     #[graphql(
         complexity = "connection_cost(first, None, child_complexity).saturating_add(MeetingFilterInput::cost(&filter))"
     )]
     async fn meetings(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which of them.")] filter: Option<MeetingFilterInput>,
-        #[graphql(desc = "How many, 1 to 100; 20 unless told.")] first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The filter.")] filter: Option<MeetingFilterInput>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> ApiResult<MeetingConnection> {
         let mut filter = filter.unwrap_or_default().parse()?;
         // A filter for another unit narrows the result; units that do not nest have no meetings in common.

@@ -16,7 +16,7 @@ use crate::graphql::{
     time_split::TimeSplitSubscription,
 };
 
-/// Everything that can be followed. Any of them resumes after a position that was seen.
+/// Subscriptions. Those with an `after` argument can resume after the last position that was received.
 #[derive(MergedSubscription, Default)]
 #[graphql(name = "Subscription")]
 pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubscription, NotificationSubscription);

@@ -154,17 +154,17 @@ pub fn publish_stream<T: OutputType + Send + 'static>(
 /// What the events of all feeds have in common.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct EventFrame {
-    /// Position in the feed. It rises from event to event. With HEARTBEAT: the position up to which the feed was looked through; resume
-    /// after it.
+    /// Position in the feed, rising with every event. With HEARTBEAT: the position up to which the feed was
+    /// read; resume after it.
     pub seq: i64,
     /// Position of the previous event shown to this subscriber.
     pub prev: i64,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// With SUBSCRIBED, when `after` was given: whether everything after it follows. If false, read the list again.
+    /// With SUBSCRIBED, if `after` was given: whether all later events follow. If false, read the list again.
     pub recovered: Option<bool>,
-    /// With SUBSCRIBED: the generation of the feed. Give it back beside `after`. After a restore of the database it is another, and
-    /// `recovered` is false.
+    /// With SUBSCRIBED: the epoch of the feed. Send it with `after`. A restored database has a new epoch, and
+    /// `recovered` is then false.
     pub epoch: Option<String>,
 }
 

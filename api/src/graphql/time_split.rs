@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// How the presentation stands against its budget.
+/// The presentation's time compared with its budget.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "crate::domain::time_split::SplitStatus")]
 pub enum SplitStatus {
@@ -38,14 +38,14 @@ pub enum SplitStatus {
     Exceeded,
 }
 
-/// An uninterrupted stretch of one stage.
+/// An uninterrupted segment of one stage.
 #[derive(SimpleObject, Clone)]
 pub struct StageSegment {
-    /// What ran.
+    /// The stage.
     pub stage: Stage,
-    /// When it began.
+    /// When it started.
     pub started_at: DateTime<Utc>,
-    /// When it ended; null: it runs.
+    /// When it ended; null while it is running.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
@@ -73,7 +73,7 @@ fn clamp_ms(span: i64) -> i32 {
     i32::try_from(span).unwrap_or(if span < 0 { i32::MIN } else { i32::MAX })
 }
 
-/// How the time of a meeting is split between presentation and questions (p. 3.3), at one moment of server time.
+/// The time split of a meeting between presentation and questions (p. 3.3) at one point in time.
 #[Object]
 impl TimeSplit {
     /// The meeting.
@@ -81,17 +81,17 @@ impl TimeSplit {
         Meeting(Arc::clone(&self.meeting))
     }
 
-    /// The moment for which the sums hold, by the server.
+    /// The server time of these totals.
     async fn as_of(&self) -> DateTime<Utc> {
         self.as_of
     }
 
-    /// What runs now; null when nothing does.
+    /// The current stage; null if none is running.
     async fn stage(&self) -> Option<Stage> {
         self.totals.stage.map(Into::into)
     }
 
-    /// Since when it runs.
+    /// When the current stage started.
     async fn stage_started_at(&self) -> Option<DateTime<Utc>> {
         self.totals.stage_started_at
     }
@@ -121,27 +121,27 @@ impl TimeSplit {
         clamp_ms(self.totals.break_ms)
     }
 
-    /// What is left of the budget in milliseconds; negative once it is exceeded.
+    /// Milliseconds left of the budget; negative once it is exceeded.
     async fn budget_left_ms(&self) -> i32 {
         clamp_ms(self.totals.budget_left_ms())
     }
 
-    /// The part of the planned time that the presentation has taken: 0.25 is one quarter.
+    /// The share of the planned time that the presentation has taken: 0.25 is one quarter.
     async fn presentation_share(&self) -> f64 {
         self.totals.presentation_share()
     }
 
-    /// How the presentation stands against its budget.
+    /// The presentation's time compared with its budget.
     async fn status(&self) -> SplitStatus {
         self.totals.status().into()
     }
 
-    /// The moment at which the budget was used up, and the presentation went on.
+    /// When the presentation exceeded its budget.
     async fn exceeded_at(&self) -> Option<DateTime<Utc>> {
         self.totals.exceeded_at
     }
 
-    /// The stretches, in order; they never overlap.
+    /// The segments in order. They never overlap.
     async fn segments(&self) -> Vec<StageSegment> {
         let segment = |row: &stage_segment::Model| StageSegment {
             stage: row.stage.into(),
@@ -159,14 +159,14 @@ pub struct TimeSplitSubscription;
 /// Following a meeting's time split.
 #[Subscription]
 impl TimeSplitSubscription {
-    /// Follows the time split of a meeting: at once, at each change, and every so often while a stage runs.
+    /// Follows the time split of a meeting: sends the current state, each change, and periodic updates while
+    /// a stage runs.
     async fn time_split(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The meeting.")] meeting_id: ID,
-        #[graphql(desc = "How often while a stage runs, 1 to 60.", default_with = "Some(1)")] every_seconds: Option<
-            i32,
-        >,
+        #[graphql(desc = "Seconds between updates while a stage runs, 1 to 60.", default_with = "Some(1)")]
+        every_seconds: Option<i32>,
     ) -> Result<BoxStream<'static, TimeSplit>, ApiError> {
         let app = Arc::clone(ctx.app());
         let convert = move |item| match item {

@@ -18,7 +18,7 @@ use crate::{
     store::meetings::MeetingFilter,
 };
 
-/// Which meetings are wanted. Every part that is given must hold.
+/// Filter of meetings. All given conditions must hold.
 #[derive(InputObject, Clone, Debug, Default)]
 #[graphql(name = "MeetingFilter")]
 pub struct MeetingFilterInput {
@@ -34,8 +34,8 @@ pub struct MeetingFilterInput {
     pub from: Option<Date>,
     /// Planned for this date in Asia/Almaty or earlier.
     pub to: Option<Date>,
-    /// With these words in a title or the venue, however they are typed; at most 20 words and 200 code points. Signs alone are
-    /// looked for as they are.
+    /// With these words in a title or the venue, in any spelling variant; at most 20 words and 200 code
+    /// points. A search of symbols only is matched exactly.
     pub search: Option<String>,
 }
 
@@ -81,26 +81,27 @@ fn title(text: LocalizedTextInput) -> Title {
 /// A meeting to be planned.
 #[derive(InputObject)]
 pub struct PlanMeetingInput {
-    /// Where it is held: a unit that the host's akim covers (p. 2.1).
+    /// The unit where the meeting is held. The host's akim must cover it (p. 2.1).
     pub region: KatoCode,
-    /// The unit whose akim holds it.
+    /// The unit whose akim holds the meeting.
     pub host: KatoCode,
-    /// Title, at most 300 Unicode code points a language.
+    /// Title, at most 300 Unicode code points per language.
     pub title: LocalizedTextInput,
     /// From the calendar or outside it.
     pub origin: MeetingOrigin,
-    /// Why outside the calendar (p. 3.1), at most 500 code points; required there.
+    /// Why it is outside the calendar (p. 3.1), at most 500 code points; required for OFF_CALENDAR.
     pub off_calendar_reason: Option<String>,
-    /// Where exactly, at most 300 code points a language.
+    /// Venue, at most 300 code points per language.
     pub venue: Option<LocalizedTextInput>,
-    /// When it is to begin.
+    /// Planned start.
     pub planned_start: Timestamp,
-    /// How long it is to last, 10 to 720 minutes.
+    /// Planned duration, 10 to 720 minutes.
     pub planned_minutes: i32,
     /// When comments become public.
     #[graphql(default_with = "Some(ModerationMode::Before)")]
     pub moderation: Option<ModerationMode>,
-    /// The same key with the same input gives the first result again. At most 200 code points, without control characters.
+    /// Idempotency key: a retry with the same key and input returns the first result. At most 200 code
+    /// points, without control characters.
     pub idempotency_key: Option<String>,
 }
 
@@ -128,9 +129,9 @@ impl PlanMeetingInput {
 pub struct AnnounceMeetingInput {
     /// The meeting.
     pub meeting_id: ID,
-    /// By which ways the population is told; at least one.
+    /// Channels of the announcement, at least one.
     pub channels: Vec<OutreachChannel>,
-    /// The version that was read.
+    /// The version that the client has read; a different current version refuses the change.
     pub version: Option<i32>,
 }
 
@@ -151,13 +152,13 @@ impl AnnounceMeetingInput {
 pub struct RescheduleMeetingInput {
     /// The meeting.
     pub meeting_id: ID,
-    /// When it is to begin.
+    /// Planned start.
     pub planned_start: Timestamp,
-    /// How long it is to last, in minutes; as before unless told.
+    /// Planned duration in minutes; unchanged by default.
     pub planned_minutes: Option<i32>,
     /// Why, at most 500 code points.
     pub reason: String,
-    /// The version that was read.
+    /// The version that the client has read; a different current version refuses the change.
     pub version: Option<i32>,
 }
 
@@ -180,7 +181,7 @@ pub struct CancelMeetingInput {
     pub meeting_id: ID,
     /// Why, at most 500 code points.
     pub reason: String,
-    /// The version that was read.
+    /// The version that the client has read; a different current version refuses the change.
     pub version: Option<i32>,
 }
 
@@ -200,16 +201,17 @@ impl CancelMeetingInput {
 pub struct AddBroadcastInput {
     /// The meeting.
     pub meeting_id: ID,
-    /// Where it is broadcast.
+    /// The platform.
     pub platform: Platform,
-    /// Address to watch, `http` or `https`, at most 2,000 code points.
+    /// URL of the broadcast, `http` or `https`, at most 2,000 code points.
     pub url: String,
-    /// Identity on the platform, at most 300 code points.
+    /// Id on the platform, at most 300 code points.
     pub external_id: Option<String>,
-    /// Whether the platform takes comments.
+    /// Whether comments are enabled on the platform.
     #[graphql(default_with = "Some(true)")]
     pub comments_enabled: Option<bool>,
-    /// The same key with the same input gives the first result again. At most 200 code points, without control characters.
+    /// Idempotency key: a retry with the same key and input returns the first result. At most 200 code
+    /// points, without control characters.
     pub idempotency_key: Option<String>,
 }
 
@@ -235,12 +237,12 @@ impl AddBroadcastInput {
 pub struct StartMeetingInput {
     /// The meeting.
     pub meeting_id: ID,
-    /// The stage it begins with.
+    /// The first stage.
     #[graphql(default_with = "Some(Stage::Presentation)")]
     pub stage: Option<Stage>,
 }
 
-/// A stage to turn to.
+/// A stage to switch to.
 #[derive(InputObject)]
 pub struct SetStageInput {
     /// The meeting.
@@ -256,21 +258,21 @@ pub struct EndMeetingInput {
     pub meeting_id: ID,
 }
 
-/// How comments are to be moderated; what is not named stays.
+/// Moderation settings to change. Omitted fields keep their values.
 #[derive(InputObject)]
 pub struct SetModerationInput {
     /// The meeting.
     pub meeting_id: ID,
     /// When comments become public.
     pub mode: Option<ModerationMode>,
-    /// Least time between two comments of one author, 0 to 3600 seconds.
+    /// Minimum seconds between two comments of one author, 0 to 3600.
     pub slow_mode_seconds: Option<i32>,
-    /// Whether the floor is open.
+    /// Whether the meeting accepts comments.
     pub accepting_comments: Option<bool>,
-    /// Words and phrases that no comment may hold, at most 500 of 100 code points; a `*` at the end of one stands for any ending. Words
-    /// are found however they are dressed up; signs and emoji only as they are written.
+    /// Words and phrases that block a comment, at most 500 of 100 code points; a final `*` matches any
+    /// ending. Disguised spellings of words match too; symbols and emoji match exactly.
     pub blocked_words: Option<Vec<String>>,
-    /// The version that was read.
+    /// The version that the client has read; a different current version refuses the change.
     pub version: Option<i32>,
 }
 

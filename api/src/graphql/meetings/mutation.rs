@@ -25,21 +25,21 @@ use crate::{
     },
 };
 
-/// A meeting or a refusal: exactly one of the two.
+/// A meeting or a refusal: exactly one of the two is set.
 #[derive(SimpleObject)]
 pub struct MeetingPayload {
-    /// The meeting as it now is.
+    /// The meeting after the change.
     pub meeting: Option<Meeting>,
-    /// Why nothing was done.
+    /// Why nothing was changed.
     pub refusal: Option<Refusal>,
 }
 
-/// A time split or a refusal: exactly one of the two.
+/// A time split or a refusal: exactly one of the two is set.
 #[derive(SimpleObject)]
 pub struct TimeSplitPayload {
-    /// The split as it now is.
+    /// The time split after the change.
     pub time_split: Option<TimeSplit>,
-    /// Why nothing was done.
+    /// Why nothing was changed.
     pub refusal: Option<Refusal>,
 }
 
@@ -66,7 +66,8 @@ impl MeetingMutation {
         meeting(ctx, run_with_retry(|| app.plan_meeting(viewer, plan.clone(), key)).await)
     }
 
-    /// Announces a meeting (p. 3.4). For akimat staff. Late is allowed, and seen: `announcedInTime`.
+    /// Announces a meeting (p. 3.4). For akimat staff. Late announcements are accepted and visible in
+    /// `announcedInTime`.
     #[graphql(tag = "internal")]
     async fn announce_meeting(
         &self,
@@ -77,7 +78,7 @@ impl MeetingMutation {
         meeting(ctx, run_with_retry(|| app.announce_meeting(viewer, command.clone())).await)
     }
 
-    /// Moves a meeting that has not begun. For akimat staff.
+    /// Reschedules a meeting that has not started. For akimat staff.
     #[graphql(tag = "internal")]
     async fn reschedule_meeting(
         &self,
@@ -88,7 +89,7 @@ impl MeetingMutation {
         meeting(ctx, run_with_retry(|| app.reschedule_meeting(viewer, command.clone())).await)
     }
 
-    /// Cancels a meeting that has not begun. For akimat staff.
+    /// Cancels a meeting that has not started. For akimat staff.
     #[graphql(tag = "internal")]
     async fn cancel_meeting(
         &self,
@@ -99,7 +100,7 @@ impl MeetingMutation {
         meeting(ctx, run_with_retry(|| app.cancel_meeting(viewer, command.clone())).await)
     }
 
-    /// Adds an online broadcast (p. 3.2) to a meeting that is not over. For akimat staff.
+    /// Adds an online broadcast (p. 3.2) to a meeting that has not ended. For akimat staff.
     #[graphql(tag = "internal")]
     async fn add_broadcast(
         &self,
@@ -123,7 +124,8 @@ impl MeetingMutation {
         meeting(ctx, run_with_retry(|| app.start_meeting(viewer, id, stage)).await)
     }
 
-    /// Turns a live meeting to a stage (p. 3.3). For akimat staff and moderators. The same stage again changes nothing.
+    /// Switches a live meeting to a stage (p. 3.3). For akimat staff and moderators. Setting the current
+    /// stage changes nothing.
     #[graphql(tag = "internal")]
     async fn set_stage(
         &self,
@@ -150,7 +152,7 @@ impl MeetingMutation {
         meeting(ctx, run_with_retry(|| app.end_meeting(viewer, id)).await)
     }
 
-    /// Changes how the comments of a meeting are moderated. For moderators.
+    /// Changes the moderation settings of a meeting. For moderators.
     #[graphql(tag = "internal")]
     async fn set_moderation(
         &self,

@@ -97,27 +97,27 @@ impl Entity for Broadcast {
 /// An online broadcast of a meeting (p. 3.2).
 #[Object]
 impl Broadcast {
-    /// Opaque identity.
+    /// Global id, opaque.
     pub async fn id(&self) -> ID {
         GlobalId::Broadcast(self.0.id).show()
     }
 
-    /// Where it is broadcast.
+    /// The platform.
     async fn platform(&self) -> Platform {
         self.0.platform.into()
     }
 
-    /// Address to watch.
+    /// URL of the broadcast.
     async fn url(&self, ctx: &Context<'_>) -> ApiResult<&str> {
         ctx.text(self.0.url.as_str())
     }
 
-    /// Identity on the platform.
+    /// Id on the platform.
     async fn external_id(&self) -> Option<&str> {
         self.0.external_id.as_deref()
     }
 
-    /// Whether the platform takes comments.
+    /// Whether comments are enabled on the platform.
     async fn comments_enabled(&self) -> bool {
         self.0.comments_enabled
     }
@@ -133,16 +133,16 @@ impl Broadcast {
     }
 }
 
-/// How the comments of a meeting are moderated.
+/// Moderation settings of a meeting.
 #[derive(SimpleObject)]
 pub struct ModerationSettings {
     /// When comments become public.
     pub mode: ModerationMode,
-    /// Least time between two comments of one author, in seconds; 0: none.
+    /// Minimum seconds between two comments of one author; 0 for no limit.
     pub slow_mode_seconds: i32,
-    /// Whether the floor is open.
+    /// Whether the meeting accepts comments.
     pub accepting_comments: bool,
-    /// Words that no comment may hold; null for those who do not run the meeting.
+    /// Words that block a comment; null unless the viewer is staff of the meeting.
     #[graphql(tag = "internal")]
     pub blocked_words: Option<Vec<String>>,
 }
@@ -173,17 +173,17 @@ impl Meeting {
 /// A meeting of an akim with the population.
 #[Object]
 impl Meeting {
-    /// Opaque identity.
+    /// Global id, opaque.
     pub async fn id(&self) -> ID {
         GlobalId::Meeting(self.0.id).show()
     }
 
-    /// Where it is held, and whose coverage it counts for; the unit as it was then.
+    /// The unit where the meeting is held and for whose coverage it counts, as of its date.
     async fn region(&self, ctx: &Context<'_>) -> ApiResult<Region> {
         self.unit(ctx, &self.0.region_code)
     }
 
-    /// The unit whose akim holds it; as it was then.
+    /// The unit whose akim holds the meeting, as of its date.
     async fn host(&self, ctx: &Context<'_>) -> ApiResult<Region> {
         self.unit(ctx, &self.0.host_code)
     }
@@ -204,23 +204,23 @@ impl Meeting {
         self.0.off_calendar_reason.as_deref().map(|reason| ctx.text(reason)).transpose()
     }
 
-    /// Where exactly.
+    /// Venue.
     async fn venue(&self, ctx: &Context<'_>) -> ApiResult<Option<LocalizedText>> {
         let venue = LocalizedText::of(self.0.venue_kk.as_ref(), self.0.venue_ru.as_ref(), self.0.venue_en.as_ref());
         venue.map(|venue| venue.metered(ctx)).transpose()
     }
 
-    /// When it is to begin.
+    /// Planned start.
     async fn planned_start(&self) -> DateTime<Utc> {
         self.0.planned_start
     }
 
-    /// How long it is to last, in minutes.
+    /// Planned duration in minutes.
     async fn planned_minutes(&self) -> i32 {
         self.0.planned_minutes
     }
 
-    /// Where it is in its life.
+    /// The phase.
     async fn phase(&self) -> MeetingPhase {
         self.0.phase.into()
     }
@@ -230,13 +230,13 @@ impl Meeting {
         self.0.announced_at
     }
 
-    /// Whether its present date was announced 14 or 7 days before, by the kind of its host (p. 3.4); null before it is
-    /// announced. A move to another date announces that date.
+    /// Whether the current date was announced 14 or 7 days in advance, by the kind of host (p. 3.4); null
+    /// before the announcement. Rescheduling announces the new date.
     async fn announced_in_time(&self, ctx: &Context<'_>) -> Option<bool> {
         ctx.app().announced_in_time(&self.0)
     }
 
-    /// By which ways the population was told (p. 3.4).
+    /// Channels of the announcement (p. 3.4).
     async fn outreach_channels(&self) -> Vec<OutreachChannel> {
         let channels: Vec<String> = serde_json::from_str(&self.0.channels).unwrap_or_default();
         // Omit channels of a later version.
@@ -244,7 +244,7 @@ impl Meeting {
         known.map(Into::into).collect()
     }
 
-    /// When it began.
+    /// When it started.
     async fn started_at(&self) -> Option<DateTime<Utc>> {
         self.0.started_at
     }
@@ -259,7 +259,7 @@ impl Meeting {
         self.0.cancel_reason.as_deref().map(|reason| ctx.text(reason)).transpose()
     }
 
-    /// Why it was last moved.
+    /// Why it was last rescheduled.
     async fn reschedule_reason(&self, ctx: &Context<'_>) -> ApiResult<Option<&str>> {
         self.0.reschedule_reason.as_deref().map(|reason| ctx.text(reason)).transpose()
     }
@@ -271,13 +271,13 @@ impl Meeting {
         Ok(rows.unwrap_or_default().into_iter().map(Broadcast).collect())
     }
 
-    /// How its time is split between presentation and questions (p. 3.3), as of now.
+    /// The current time split between presentation and questions (p. 3.3).
     async fn time_split(&self, ctx: &Context<'_>) -> ApiResult<TimeSplit> {
         let segments = ctx.load(SegmentsOf(self.0.id)).await?.unwrap_or_default();
         Ok(TimeSplit::now(ctx.app(), Arc::clone(&self.0), segments))
     }
 
-    /// How its comments are moderated.
+    /// Moderation settings of the comments.
     async fn moderation(&self, ctx: &Context<'_>) -> ApiResult<ModerationSettings> {
         let is_selected = ctx.look_ahead().field("blockedWords").exists();
         let words = if is_selected && self.permits::<policy::SeeSettings>(ctx)? {
@@ -299,7 +299,7 @@ impl Meeting {
         })
     }
 
-    /// Its comments that the viewer may see: public ones, their own, or all for those who run the meeting.
+    /// Comments that the viewer may see: public ones and the viewer's own, or all for staff of the meeting.
     #[graphql(
         complexity = "connection_cost(first, last, child_complexity).saturating_add(CommentFilterInput::cost(&filter))"
     )]
@@ -307,29 +307,29 @@ impl Meeting {
     async fn comments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which of them, and in which order.")] filter: Option<CommentFilterInput>,
-        #[graphql(desc = "How many from the beginning, 1 to 100; 20 unless told.")] first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Filter and order.")] filter: Option<CommentFilterInput>,
+        #[graphql(desc = "Number of items from the start, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> ApiResult<CommentConnection> {
         let filter = filter.unwrap_or_default().parse()?;
         FeedHeads::before_list(ctx, self.0.id).await?;
         list_comments(ctx, &self.0, filter, PageArgs { first, after, last, before }).await
     }
 
-    /// Position of the newest event of its comment feed: read it with the comments or before them, then subscribe after it. Within one
-    /// operation it is read before its lists of comments.
+    /// Position of the newest event in the comment feed. Read it with the comments or before them, then
+    /// subscribe after it. Within one operation, it is read before the comments.
     async fn comments_head(&self, ctx: &Context<'_>) -> ApiResult<i64> {
         FeedHeads::of(ctx, self.0.id).await
     }
 
-    /// Raised by every change; give it back with a change to be told when it is stale.
+    /// Version of the object, raised by every change. Send it with a change to detect conflicts.
     async fn version(&self) -> i32 {
         self.0.version
     }
 
-    /// Whether the viewer could post a comment now, by the same rule as a refusal.
+    /// Whether the viewer could post a comment now.
     async fn viewer_can_post(&self, ctx: &Context<'_>) -> ApiResult<bool> {
         let (app, viewer) = (ctx.app(), ctx.viewer());
         // Check the cheap conditions first, and the mute only if they hold.

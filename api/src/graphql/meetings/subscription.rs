@@ -14,12 +14,12 @@ use crate::{
     },
 };
 
-/// What an event of the meeting feed is.
+/// The kind of a meeting event.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeetingEventKind {
-    /// The beginning of the stream.
+    /// The stream has started.
     Subscribed,
-    /// Nothing happened for a while; the stream is alive.
+    /// Sent periodically to show that the stream is alive.
     Heartbeat,
     /// A meeting was planned.
     Planned,
@@ -39,22 +39,23 @@ pub enum MeetingEventKind {
     Closed,
     /// A meeting was cancelled.
     Cancelled,
-    /// Something about a meeting was published.
+    /// A publication about a meeting appeared.
     Published,
 }
 
 /// An event of the feed of all meetings.
 ///
-/// A client that has seen events up to N drops those with `seq <= N`. Where `prev > N` it has missed some, and subscribes
-/// again with `after: N` and the `epoch` that SUBSCRIBED told. A HEARTBEAT is an event to it too, and raises N.
+/// A client that has received events up to N ignores those with `seq <= N`. If `prev > N`, it has missed
+/// events and subscribes again with `after: N` and the `epoch` of SUBSCRIBED. A HEARTBEAT counts as an event
+/// and raises N.
 #[derive(SimpleObject)]
 pub struct MeetingEvent {
     /// What the events of all feeds have in common.
     #[graphql(flatten)]
     pub frame: EventFrame,
-    /// What happened.
+    /// The kind of event.
     pub kind: MeetingEventKind,
-    /// The meeting as it stands.
+    /// The current state of the meeting.
     pub meeting: Option<Meeting>,
 }
 
@@ -92,13 +93,15 @@ pub struct MeetingSubscription;
 /// The subscription to meetings.
 #[Subscription]
 impl MeetingSubscription {
-    /// Follows the meetings held in a unit or below it, or all: from now on, or on from a position.
+    /// Follows all meetings, or those in a unit and below it, from now or from a position.
     async fn meetings(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only meetings held in this unit or below it.")] region: Option<KatoCode>,
-        #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
-        #[graphql(desc = "The `epoch` in which that event was seen, as SUBSCRIBED told it.")] epoch: Option<String>,
+        #[graphql(desc = "Position of the last event that was received: the stream resumes after it.")] after: Option<
+            i64,
+        >,
+        #[graphql(desc = "The `epoch` of that event, as received with SUBSCRIBED.")] epoch: Option<String>,
     ) -> Result<BoxStream<'static, MeetingEvent>, ApiError> {
         subscribe(ctx, ResumeArguments { after, epoch }, || Ok(((), region.map(|region| region.0)))).await
     }

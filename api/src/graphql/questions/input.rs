@@ -17,7 +17,7 @@ use crate::{
     store::comments::CommentFilter,
 };
 
-/// Which comments are wanted, and in which order. Every part that is given must hold.
+/// Filter and order of comments. All given conditions must hold.
 #[derive(InputObject, Clone, Debug, Default)]
 #[graphql(name = "CommentFilter")]
 pub struct CommentFilterInput {
@@ -25,12 +25,12 @@ pub struct CommentFilterInput {
     pub states: Option<Vec<CommentState>>,
     /// Of one of these kinds.
     pub kinds: Option<Vec<CommentKind>>,
-    /// With these words in the body or the author's name, however they are typed; at most 20 words and 200 code points. Signs alone
-    /// are looked for as they are.
+    /// With these words in the body or the author's name, in any spelling variant; at most 20 words and 200
+    /// code points. A search of symbols only is matched exactly.
     pub search: Option<String>,
     /// With exactly this label.
     pub label: Option<String>,
-    /// In which order; oldest first unless told.
+    /// The order; oldest first by default.
     pub order_by: Option<CommentOrder>,
 }
 
@@ -64,17 +64,19 @@ impl CommentFilterInput {
 pub struct PostCommentInput {
     /// The meeting.
     pub meeting_id: ID,
-    /// What is said: 1 to 1,000 Unicode code points, counted as it is kept: in one line, composed (NFC), without what cannot be seen.
+    /// The text: 1 to 1,000 Unicode code points after normalisation to one line of NFC without invisible
+    /// characters.
     pub body: String,
-    /// What the author wants.
+    /// The kind of comment.
     #[graphql(default_with = "Some(CommentKind::Question)")]
     pub kind: Option<CommentKind>,
-    /// The language it is asked in; the one of the request unless told.
+    /// The language of the comment; that of the request by default.
     pub language: Option<Language>,
-    /// The name shown, at most 100 code points; the one of the token unless told. Titles of office and the names of those who run
-    /// the host's meetings are refused (`INVALID`), and a chosen name is marked by `authorNameChosen`.
+    /// The author's display name, at most 100 code points; the name in the token by default. Official titles
+    /// and names of staff of the host are refused (`INVALID`). A chosen name sets `authorNameChosen`.
     pub author_name: Option<String>,
-    /// The same key with the same input gives the first result again. At most 200 code points, without control characters.
+    /// Idempotency key: a retry with the same key and input returns the first result. At most 200 code
+    /// points, without control characters.
     pub idempotency_key: Option<String>,
 }
 
@@ -100,24 +102,25 @@ impl PostCommentInput {
 pub struct ImportCommentsInput {
     /// The meeting.
     pub meeting_id: ID,
-    /// The broadcast they were written at.
+    /// The broadcast of the comments.
     pub broadcast_id: ID,
     /// The comments in the platform's order, at most 500.
     pub comments: Vec<ImportedCommentInput>,
 }
 
-/// A comment as its platform has it.
+/// A comment imported from a platform.
 #[derive(InputObject)]
 pub struct ImportedCommentInput {
-    /// Its identity on the platform, kept as it is: 1 to 300 code points.
+    /// The comment's id on the platform, stored unchanged: 1 to 300 code points.
     pub external_id: String,
-    /// The author's identity on the platform, kept as it is: 1 to 300 code points.
+    /// The author's id on the platform, stored unchanged: 1 to 300 code points.
     pub author_external_id: Option<String>,
     /// The author's name.
     pub author_name: String,
-    /// What was said; may be left out where it is deleted. Kept as a posted body is, and cut after 1,000 code points.
+    /// The text; optional if `deleted` is true. Normalised like a posted text, and truncated after 1,000 code
+    /// points.
     pub body: Option<String>,
-    /// When, by the platform's clock.
+    /// When it was posted, by the platform's clock.
     pub posted_at: Timestamp,
     /// Whether the platform has deleted it.
     #[graphql(default_with = "Some(false)")]
@@ -151,33 +154,33 @@ impl ImportCommentsInput {
 pub struct VoteCommentInput {
     /// The comment.
     pub comment_id: ID,
-    /// Whether to vote for it, or to take the vote back.
+    /// True to vote, false to remove the vote.
     #[graphql(default_with = "Some(true)")]
     pub up: Option<bool>,
 }
 
-/// One's own comment to be taken back.
+/// The viewer's own comment, to be withdrawn.
 #[derive(InputObject)]
 pub struct WithdrawCommentInput {
     /// The comment.
     pub comment_id: ID,
 }
 
-/// What a moderator decides.
+/// A moderation decision.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "Moderation")]
 pub enum ModerationAction {
-    /// Let it be public.
+    /// Publish the comment.
     Approve,
-    /// Refuse it, with a reason.
+    /// Reject the comment, with a reason.
     Reject,
-    /// Take it down, with a reason.
+    /// Hide a public comment, with a reason.
     Hide,
-    /// Bring it back.
+    /// Restore a rejected or hidden comment.
     Restore,
 }
 
-/// A decision over comments of one meeting.
+/// A moderation decision on comments of one meeting.
 #[derive(InputObject)]
 pub struct ModerateCommentsInput {
     /// The comments, at most 100, all of one meeting.
@@ -199,28 +202,28 @@ impl ModerateCommentsInput {
     }
 }
 
-/// A comment to be answered now.
+/// A comment to be selected for an answer.
 #[derive(InputObject)]
 pub struct SelectCommentInput {
     /// The comment.
     pub comment_id: ID,
 }
 
-/// A comment that has been answered.
+/// A comment to be marked as answered.
 #[derive(InputObject)]
 pub struct AnswerCommentInput {
     /// The comment.
     pub comment_id: ID,
-    /// The answer in writing, at most 5,000 code points, in the lines it is written in.
+    /// The written answer, at most 5,000 code points. Line breaks are kept.
     pub answer: Option<String>,
 }
 
-/// Comments that ask the same.
+/// Comments with the same question, to be merged.
 #[derive(InputObject)]
 pub struct MergeCommentsInput {
-    /// The one that stays.
+    /// The comment to merge into.
     pub into: ID,
-    /// Those that are joined to it, at most 100.
+    /// The comments to merge, at most 100.
     pub comment_ids: Vec<ID>,
 }
 
@@ -229,7 +232,7 @@ pub struct MergeCommentsInput {
 pub struct LabelCommentInput {
     /// The comment.
     pub comment_id: ID,
-    /// All its labels, at most 10 of 40 code points.
+    /// All labels of the comment: at most 10, each of at most 40 code points.
     pub labels: Vec<String>,
 }
 
@@ -238,6 +241,6 @@ pub struct LabelCommentInput {
 pub struct MuteAuthorInput {
     /// One of the author's comments.
     pub comment_id: ID,
-    /// For how long, 0 to 1440 minutes; 0 lets them write again.
+    /// Duration in minutes, 0 to 1440; 0 ends the mute.
     pub minutes: i32,
 }

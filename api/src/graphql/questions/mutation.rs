@@ -23,36 +23,36 @@ use crate::{
     },
 };
 
-/// A comment or a refusal: exactly one of the two.
+/// A comment or a refusal: exactly one of the two is set.
 #[derive(SimpleObject)]
 pub struct CommentPayload {
-    /// The comment as it now is.
+    /// The comment after the change.
     pub comment: Option<Comment>,
-    /// Why nothing was done.
+    /// Why nothing was changed.
     pub refusal: Option<Refusal>,
 }
 
-/// Comments or a refusal: exactly one of the two; all or none.
+/// All comments or a refusal: exactly one of the two is set.
 #[derive(SimpleObject)]
 pub struct CommentsPayload {
-    /// The comments as they now are.
+    /// The comments after the change.
     pub comments: Option<Vec<Comment>>,
-    /// Why nothing was done.
+    /// Why nothing was changed.
     pub refusal: Option<Refusal>,
 }
 
-/// What an import did, or a refusal.
+/// The counts of an import, or a refusal.
 #[derive(SimpleObject)]
 pub struct ImportCommentsPayload {
-    /// How many were new.
+    /// Number of new comments.
     pub imported: Option<i32>,
-    /// How many were known and are unchanged.
+    /// Number of comments already imported and unchanged.
     pub duplicates: Option<i32>,
-    /// How many have another text now.
+    /// Number of comments whose text changed.
     pub changed: Option<i32>,
-    /// How many were deleted on their platform.
+    /// Number of comments deleted on the platform.
     pub removed: Option<i32>,
-    /// Why nothing was done.
+    /// Why nothing was changed.
     pub refusal: Option<Refusal>,
 }
 
@@ -79,7 +79,8 @@ impl QuestionMutation {
         comment(ctx, ctx.app().post_comment(ctx.viewer(), post, options).await)
     }
 
-    /// Imports comments from a broadcast platform, at most 500: known ones are updated, never doubled. For connectors.
+    /// Imports at most 500 comments from a broadcast platform. Known comments are updated, never duplicated.
+    /// For connectors.
     #[graphql(tag = "internal")]
     async fn import_comments(
         &self,
@@ -97,7 +98,7 @@ impl QuestionMutation {
         })
     }
 
-    /// Votes for a comment, or takes the vote back: one vote a person, however often sent. For citizens.
+    /// Votes for a comment, or removes the vote. Each person has one vote. For citizens.
     #[graphql(tag = "public")]
     async fn vote_comment(
         &self,
@@ -110,7 +111,7 @@ impl QuestionMutation {
         comment(ctx, run_with_retry(|| app.vote_comment(viewer, id, up)).await)
     }
 
-    /// Takes one's own comment back.
+    /// Withdraws the viewer's own comment.
     #[graphql(tag = "public")]
     async fn withdraw_comment(
         &self,
@@ -122,7 +123,7 @@ impl QuestionMutation {
         comment(ctx, run_with_retry(|| app.withdraw_comment(viewer, id)).await)
     }
 
-    /// Approves, rejects, hides or restores comments of one meeting, at most 100: all or none. For moderators.
+    /// Approves, rejects, hides or restores at most 100 comments of one meeting, all or none. For moderators.
     #[graphql(tag = "internal")]
     async fn moderate_comments(
         &self,
@@ -137,7 +138,8 @@ impl QuestionMutation {
         })
     }
 
-    /// Takes a public comment to be answered now; the one before goes back among the others. For moderators.
+    /// Selects a public comment to be answered now. The one selected before becomes an ordinary public
+    /// comment. For moderators.
     #[graphql(tag = "internal")]
     async fn select_comment(
         &self,
@@ -149,7 +151,7 @@ impl QuestionMutation {
         comment(ctx, run_with_retry(|| app.select_comment(viewer, id)).await)
     }
 
-    /// Marks a public comment as answered, with the answer in writing where there is one. For moderators.
+    /// Marks a public comment as answered, with an optional written answer. For moderators.
     #[graphql(tag = "internal")]
     async fn answer_comment(
         &self,
@@ -161,8 +163,8 @@ impl QuestionMutation {
         comment(ctx, run_with_retry(|| app.answer_comment(viewer, id, answer)).await)
     }
 
-    /// Joins comments that ask the same: votes add up, each person's once, and each author sees the answer through
-    /// `mergedInto`. For moderators.
+    /// Merges comments with the same question: votes are added, one per person, and each author sees the
+    /// answer through `mergedInto`. For moderators.
     #[graphql(tag = "internal")]
     async fn merge_comments(
         &self,
@@ -191,7 +193,7 @@ impl QuestionMutation {
         comment(ctx, run_with_retry(|| app.label_comment(viewer, id, &input.labels)).await)
     }
 
-    /// Keeps the author of a comment from writing at its meeting for a while. For moderators.
+    /// Mutes the author of a comment at its meeting for a while. For moderators.
     #[graphql(tag = "internal")]
     async fn mute_author(
         &self,

@@ -135,7 +135,7 @@ impl Entity for Comment {
 /// A question, proposal or remark at a meeting.
 #[Object]
 impl Comment {
-    /// Opaque identity.
+    /// Global id, opaque.
     pub async fn id(&self) -> ID {
         GlobalId::Comment(self.0.id).show()
     }
@@ -151,17 +151,17 @@ impl Comment {
         receipt_text(self.0.receipt)
     }
 
-    /// What the author wants.
+    /// The kind of comment.
     async fn kind(&self) -> CommentKind {
         self.0.kind.into()
     }
 
-    /// What was said.
+    /// The text.
     async fn body(&self, ctx: &Context<'_>) -> ApiResult<&str> {
         ctx.text(self.0.body.as_str())
     }
 
-    /// The language it was asked in.
+    /// The language of the comment.
     async fn language(&self) -> Language {
         self.0.language.into()
     }
@@ -171,18 +171,18 @@ impl Comment {
         ctx.text(self.0.author_name.as_str())
     }
 
-    /// Whether the author chose the shown name: it is then not the one that their sign-in vouches for.
+    /// Whether the author chose the name, so that it is not verified by the identity provider.
     async fn author_name_chosen(&self) -> bool {
         // On a platform, authors choose their names.
         self.0.author_name_chosen || self.0.platform.is_some()
     }
 
-    /// Where it was posted; null: through this API.
+    /// The platform where it was posted; null for this API.
     async fn platform(&self) -> Option<Platform> {
         self.0.platform.map(Into::into)
     }
 
-    /// Where it is on its way to the answer.
+    /// The state.
     async fn state(&self) -> CommentState {
         self.0.state.into()
     }
@@ -192,12 +192,12 @@ impl Comment {
         self.0.state_reason.as_deref().map(|reason| ctx.text(reason)).transpose()
     }
 
-    /// How many people want it answered.
+    /// Number of votes.
     async fn votes(&self) -> i32 {
         self.0.votes
     }
 
-    /// Moderators' labels.
+    /// Labels set by moderators.
     async fn labels(&self, ctx: &Context<'_>) -> ApiResult<Vec<String>> {
         Ok(serde_json::from_str(ctx.text(self.0.labels.as_str())?).unwrap_or_default())
     }
@@ -207,7 +207,7 @@ impl Comment {
         self.0.posted_at
     }
 
-    /// The stage in which it was posted, by its place among the stage changes and not by comparing clocks.
+    /// The stage during which it was posted, by the order of events and not by clocks.
     async fn posted_during(&self, ctx: &Context<'_>) -> ApiResult<Option<Stage>> {
         let segments = ctx.load(SegmentsOf(self.0.meeting_id)).await?;
         let stage = segments.and_then(|segments| {
@@ -216,7 +216,7 @@ impl Comment {
         Ok(stage.map(Into::into))
     }
 
-    /// When it was last taken to be answered.
+    /// When it was last selected for an answer.
     async fn selected_at(&self) -> Option<DateTime<Utc>> {
         self.0.selected_at
     }
@@ -226,12 +226,12 @@ impl Comment {
         self.0.answered_at
     }
 
-    /// The answer in writing; null where it was only given aloud.
+    /// The written answer; null if it was only given orally.
     async fn answer(&self, ctx: &Context<'_>) -> ApiResult<Option<&str>> {
         self.0.answer.as_deref().map(|answer| ctx.text(answer)).transpose()
     }
 
-    /// The comment that this one was merged into; null where that is not for the viewer.
+    /// The comment that this one was merged into; null if the viewer may not see it.
     async fn merged_into(&self, ctx: &Context<'_>) -> ApiResult<Option<Self>> {
         match self.0.merged_into {
             Some(into) => match ctx.load(PublicComment(into)).await? {

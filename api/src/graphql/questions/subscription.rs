@@ -15,47 +15,48 @@ use crate::{
     },
 };
 
-/// Which comments a subscriber follows.
+/// The comments that a subscription covers.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommentView {
-    /// What is public, and what becomes of one's own.
+    /// Public comments, and every change to the viewer's own.
     Public,
-    /// Everything, for those who may moderate the meeting.
+    /// All comments. For moderators of the meeting.
     #[graphql(tag = "internal")]
     Moderation,
 }
 
-/// What an event of a comment feed is.
+/// The kind of a comment event.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommentEventKind {
-    /// The beginning of the stream.
+    /// The stream has started.
     Subscribed,
-    /// Nothing happened for a while; the stream is alive.
+    /// Sent periodically to show that the stream is alive.
     Heartbeat,
     /// A comment appeared.
     Posted,
     /// A comment changed.
     Changed,
-    /// A comment is no longer to be seen: forget it.
+    /// A comment is no longer visible: remove it.
     Removed,
-    /// A comment's votes were counted; at most once a second for each comment.
+    /// The votes of a comment changed. Sent at most once a second per comment.
     Votes,
 }
 
 /// An event of a meeting's comment feed.
 ///
-/// A client that has seen events up to N drops those with `seq <= N`. Where `prev > N` it has missed some, and subscribes
-/// again with `after: N` and the `epoch` that SUBSCRIBED told. A HEARTBEAT is an event to it too, and raises N.
+/// A client that has received events up to N ignores those with `seq <= N`. If `prev > N`, it has missed
+/// events and subscribes again with `after: N` and the `epoch` of SUBSCRIBED. A HEARTBEAT counts as an event
+/// and raises N.
 #[derive(SimpleObject)]
 pub struct CommentEvent {
     /// What the events of all feeds have in common.
     #[graphql(flatten)]
     pub frame: EventFrame,
-    /// What happened.
+    /// The kind of event.
     pub kind: CommentEventKind,
-    /// Which comment it happened to.
+    /// The id of the comment.
     pub comment_id: Option<ID>,
-    /// The comment as it stands; null with REMOVED.
+    /// The current state of the comment; null with REMOVED.
     pub comment: Option<Comment>,
 }
 
@@ -90,16 +91,19 @@ pub struct QuestionSubscription;
 /// Following live questions.
 #[Subscription]
 impl QuestionSubscription {
-    /// Follows the comments of a meeting: from now on, or on from a position.
+    /// Follows the comments of a meeting, from now or from a position.
     #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn comments(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The meeting.")] meeting_id: ID,
-        #[graphql(desc = "Position of the last event that was seen: the stream goes on after it.")] after: Option<i64>,
-        #[graphql(desc = "The `epoch` in which that event was seen, as SUBSCRIBED told it.")] epoch: Option<String>,
+        #[graphql(desc = "Position of the last event that was received: the stream resumes after it.")] after: Option<
+            i64,
+        >,
+        #[graphql(desc = "The `epoch` of that event, as received with SUBSCRIBED.")] epoch: Option<String>,
         #[graphql(
-            desc = "PUBLIC, with what becomes of one's own comments; or MODERATION for those who may moderate the meeting.",
+            desc = "PUBLIC: public comments, and every change to the viewer's own. MODERATION: all comments, \
+                    for moderators of the meeting.",
             default_with = "Some(CommentView::Public)"
         )]
         view: Option<CommentView>,
