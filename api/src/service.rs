@@ -11,6 +11,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use ipnet::IpNet;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
@@ -251,6 +252,20 @@ fn bus(settings: &Settings, clock: &Arc<dyn Clock>, lifecycle: &Lifecycle) -> Re
     Ok(bus)
 }
 
+fn connection_limits(settings: &Settings, trusted_proxies: &Arc<[IpNet]>) -> Arc<ConnectionLimits> {
+    let (database, address) = (settings.database_connections, settings.address_connections);
+    ConnectionLimits::new(files::limit(), database, address, Arc::clone(trusted_proxies))
+}
+
+fn http_limits(settings: &Settings) -> HttpLimits {
+    HttpLimits {
+        max_body_bytes: settings.max_body_bytes,
+        socket_operations: settings.socket_operations,
+        gateway_operations: settings.gateway_operations,
+        ..HttpLimits::default()
+    }
+}
+
 /// Starts a service.
 ///
 /// # Errors
@@ -278,12 +293,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let splits = TimeSplitTickers::new(Arc::clone(&hub), store.clone(), Arc::clone(&clock));
     let development = settings.environment == Environment::Development;
     let trusted_proxies: Arc<[_]> = settings.trusted_proxies.clone().into();
-    let connections = ConnectionLimits::new(
-        files::limit(),
-        settings.database_connections,
-        settings.address_connections,
-        Arc::clone(&trusted_proxies),
-    );
+    let connections = connection_limits(&settings, &trusted_proxies);
     let state = HttpState {
         engine: Engine::new(Arc::clone(&app), Arc::clone(&hub), splits, development),
         auth,
@@ -298,12 +308,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         gateways: settings.gateways.clone().into(),
         concurrency: ConcurrencyLimits::new(settings.concurrent_operations),
         explorer_enabled: development,
-        limits: HttpLimits {
-            max_body_bytes: settings.max_body_bytes,
-            socket_operations: settings.socket_operations,
-            gateway_operations: settings.gateway_operations,
-            ..HttpLimits::default()
-        },
+        limits: http_limits(&settings),
     };
     let ops =
         ops_router(OpsState { lifecycle: lifecycle.clone(), store, bus, hub, engine: state.engine.clone(), metrics });

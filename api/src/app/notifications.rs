@@ -1,6 +1,6 @@
 //! Notifications: what people are told of what became of their own.
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entities::{
@@ -18,7 +18,7 @@ use crate::{
         policy::{Denied, author_of},
         viewer::Viewer,
     },
-    feed::{Scope, Topic, Visibility, VisibilityOf, feed_name},
+    feed::{Scope, Subjects, Topic, Visibility, VisibilityOf, feed_name},
     store::{Store, StoreError, Tx},
 };
 
@@ -48,11 +48,8 @@ impl Topic for NotificationTopic {
         Ok(Some(scope))
     }
 
-    fn subjects(
-        &self,
-        ids: Vec<Uuid>,
-    ) -> impl Future<Output = Result<Vec<(Uuid, Arc<comment::Model>)>, StoreError>> + Send {
-        super::questions::subjects(&self.0, ids)
+    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Subjects<Self>, StoreError> {
+        super::questions::subjects(&self.0, ids).await
     }
 
     fn visibility(

@@ -7,13 +7,16 @@ use crate::config::{
     raw::{RawSettings, value},
 };
 
+/// Reads the text of a setting.
+type Parse<T> = Box<dyn Fn(&str) -> Option<T>>;
+
 /// Parses the text of a setting.
 pub(in crate::config) struct Parser<T> {
     values: String,
     expected: String,
     secret: bool,
     list: bool,
-    parse: Box<dyn Fn(&str) -> Option<T>>,
+    parse: Parse<T>,
 }
 
 impl<T: 'static> Parser<T> {

@@ -39,10 +39,7 @@ pub trait Topic: Send + Sync + Sized + 'static {
     fn parent(&self, scope: Self::Scope) -> impl Future<Output = Result<Option<Self::Parent>, StoreError>> + Send;
 
     /// Loads the subjects of a page of events in one query. Omits those that no longer exist.
-    fn subjects(
-        &self,
-        ids: Vec<Uuid>,
-    ) -> impl Future<Output = Result<Vec<(Uuid, Arc<Self::Subject>)>, StoreError>> + Send;
+    fn subjects(&self, ids: Vec<Uuid>) -> impl Future<Output = Result<Subjects<Self>, StoreError>> + Send;
 
     /// Returns the function that decides what a viewer is shown.
     ///
@@ -56,8 +53,10 @@ pub trait Topic: Send + Sync + Sized + 'static {
     ) -> Result<VisibilityOf<Self>, Denied>;
 }
 
-/// Decides what one follower is shown of an event. Called for every event, so that a revoked permission takes
-/// effect at the next.
+/// The subjects of a page of events, by id.
+pub type Subjects<T> = Vec<(Uuid, Arc<<T as Topic>::Subject>)>;
+
+/// What one follower is shown of an event. Asked at every event, so that a right that is gone takes effect at the next.
 pub type VisibilityOf<T> = Box<dyn Fn(&Event, Option<&Arc<<T as Topic>::Subject>>) -> Visibility + Send>;
 
 /// What a follower is shown of an event.

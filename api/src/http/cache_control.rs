@@ -18,13 +18,13 @@ struct CachePolicy {
 /// Two seconds: after that, a comment that a moderator hides is gone from every cache.
 const SHORT_LIVED: CachePolicy = CachePolicy {
     cache_control: HeaderValue::from_static("public, max-age=2"),
-    vary: HeaderValue::from_static("Accept, Accept-ContentEncoding, Accept-Language, Authorization"),
+    vary: HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Authorization"),
 };
 
 /// For content that changes only with a release.
 const UNTIL_RELEASE: CachePolicy = CachePolicy {
     cache_control: HeaderValue::from_static("public, max-age=300"),
-    vary: HeaderValue::from_static("Accept-ContentEncoding"),
+    vary: HeaderValue::from_static("Accept-Encoding"),
 };
 
 /// Lets shared caches keep the response for two seconds. Answers 304 if the client has it.

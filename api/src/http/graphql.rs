@@ -259,13 +259,9 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
     // The engine reports documents that cannot be run.
     let operation =
         request::operation_type(&mut request, &state.persisted_queries, &caller).unwrap_or(OperationType::Query);
+    let bad_input = |status, message| reject(ErrorResponse::new(status, "BAD_USER_INPUT", message, language));
     if operation == OperationType::Mutation && !by_post {
-        return reject(ErrorResponse::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "BAD_USER_INPUT",
-            "request-mutation",
-            language,
-        ));
+        return bad_input(StatusCode::METHOD_NOT_ALLOWED, "request-mutation");
     }
     let name = access_log::operation_name(&mut request);
     let span = tracing::info_span!(target: SPANS, "graphql.request", %operation, name);
@@ -277,22 +273,15 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
             ResponseFormat::EventStream => StreamFraming::Sse,
             ResponseFormat::Multipart => StreamFraming::Multipart,
             ResponseFormat::Json | ResponseFormat::GraphqlResponse => {
-                return reject(ErrorResponse::new(
-                    StatusCode::BAD_REQUEST,
-                    "BAD_USER_INPUT",
-                    "request-subscription",
-                    language,
-                ));
+                return bad_input(StatusCode::BAD_REQUEST, "request-subscription");
             }
         };
-        return match http_stream::last_event_id(headers) {
-            Ok(resume) => http_stream::stream(
-                state,
-                StreamRequest { request, name, framing, resume, session_end, connection, span },
-                caller,
-            ),
-            Err(bad) => reject(ErrorResponse::bad_request(bad, language)),
+        let resume = match http_stream::last_event_id(headers) {
+            Ok(resume) => resume,
+            Err(bad) => return reject(ErrorResponse::bad_request(bad, language)),
         };
+        let request = StreamRequest { request, name, framing, resume, session_end, connection, span };
+        return http_stream::stream(state, request, caller);
     }
     // All anonymous viewers get the same response, so it may be cached.
     let public = !by_post && caller.viewer.person().is_none();

@@ -12,7 +12,7 @@ use crate::{
         policy::Denied,
         viewer::Viewer,
     },
-    feed::{Topic, Visibility, VisibilityOf, feed_name},
+    feed::{Subjects, Topic, Visibility, VisibilityOf, feed_name},
     store::{Store, StoreError},
 };
 
@@ -32,7 +32,7 @@ impl Topic for MeetingTopic {
         Ok(Some(()))
     }
 
-    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, Arc<meeting::Model>)>, StoreError> {
+    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Subjects<Self>, StoreError> {
         let ids: Vec<_> = ids.into_iter().map(MeetingId).collect();
         let rows = self.0.meetings_by_id(&ids).await?;
         Ok(rows.into_iter().map(|row| (row.id.0, Arc::new(row))).collect())

@@ -18,7 +18,7 @@ use crate::{
         policy::{CommentScope, Denied, author_key},
         viewer::Viewer,
     },
-    feed::{Scope, Topic, Visibility, VisibilityOf, feed_name},
+    feed::{Scope, Subjects, Topic, Visibility, VisibilityOf, feed_name},
     store::{Store, StoreError},
 };
 
@@ -57,7 +57,7 @@ impl Topic for CommentTopic {
         Ok(self.0.store.meetings_by_id(&[scope]).await?.pop())
     }
 
-    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, Arc<comment::Model>)>, StoreError> {
+    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Subjects<Self>, StoreError> {
         subjects(&self.0.store, ids).await
     }
 
@@ -91,10 +91,7 @@ pub fn comment_feed(meeting: MeetingId) -> FeedName {
 }
 
 /// Loads the comments that a page of events is about.
-pub(in crate::app) async fn subjects(
-    store: &Store,
-    ids: Vec<Uuid>,
-) -> Result<Vec<(Uuid, Arc<comment::Model>)>, StoreError> {
+pub(in crate::app) async fn subjects(store: &Store, ids: Vec<Uuid>) -> Result<Subjects<CommentTopic>, StoreError> {
     let ids: Vec<_> = ids.into_iter().map(CommentId).collect();
     let rows = store.comments_by_id(&ids).await?;
     Ok(rows.into_iter().map(|row| (row.id.0, Arc::new(row))).collect())
