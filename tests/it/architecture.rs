@@ -13,7 +13,7 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
     ("auth", &["clock", "config", "domain", "tls"]),
     ("feed", &["clock", "domain", "store"]),
     ("app", &["clock", "domain", "feed", "idgen", "network", "store"]),
-    ("graphql", &["app", "clock", "domain", "feed", "idgen", "store", "text"]),
+    ("graphql", &["app", "clock", "domain", "feed", "idgen", "text"]),
     ("jobs", &["app", "auth", "clock", "feed", "lifecycle", "store", "telemetry"]),
     ("demo", &["app", "auth", "clock", "config", "domain", "graphql", "service", "store"]),
     (

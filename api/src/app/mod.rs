@@ -12,6 +12,7 @@ pub mod normalization;
 pub mod notifications;
 pub mod questions;
 pub mod rate_limit;
+pub mod reads;
 pub mod regions;
 pub mod rejection;
 pub mod retention;
@@ -153,6 +154,12 @@ impl App {
     /// When the stored host code is malformed.
     pub fn comment_scope(&self, viewer: &Viewer, meeting: &meeting::Model) -> Result<CommentScope, StoreError> {
         Ok(policy::comment_scope(viewer, &self.host_scope_of(meeting)?))
+    }
+
+    /// Returns whether a failure means that the database is busy and not that it is broken.
+    #[must_use]
+    pub fn is_overload(&self, error: &StoreError) -> bool {
+        self.store.is_overload(error)
     }
 
     /// Corrects the clock by the database's clock, so that all replicas share one time.

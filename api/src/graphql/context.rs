@@ -15,7 +15,7 @@ use async_graphql::{
 use entities::enums::Language;
 
 use crate::{
-    app::{App, rate_limit::Requester, time_split::TimeSplitTickers},
+    app::{App, rate_limit::Requester, reads::Reads, time_split::TimeSplitTickers},
     domain::viewer::Viewer,
     feed::{Hub, Resume},
     graphql::{
@@ -84,6 +84,8 @@ impl RequestContext {
 pub trait ContextExt<'a> {
     /// The commands.
     fn app(&self) -> &'a Arc<App>;
+    /// The reads of queries.
+    fn reads(&self) -> Reads;
     /// The data of the schema.
     fn schema_data(&self) -> &'a SchemaData;
     /// The viewer. Records the access.
@@ -114,6 +116,10 @@ pub trait ContextExt<'a> {
 impl<'a> ContextExt<'a> for Context<'a> {
     fn app(&self) -> &'a Arc<App> {
         &self.schema_data().app
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::of_queries(self.app())
     }
 
     fn schema_data(&self) -> &'a SchemaData {

@@ -12,7 +12,12 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
-    app::{App, rate_limit::Requester, time_split::TimeSplitTickers},
+    app::{
+        App,
+        rate_limit::Requester,
+        reads::{Reads, StoreError},
+        time_split::TimeSplitTickers,
+    },
     clock::sleep,
     domain::viewer::Viewer,
     feed::{Hub, Resume},
@@ -32,7 +37,6 @@ use crate::{
         schema::{ApiSchema, schema},
         subscription_stream::{ResumeOverride, StreamItem, StreamPosition, SubscriptionPhase},
     },
-    store::{Store, StoreError},
 };
 
 /// How long a subscription may take to start.
@@ -146,9 +150,8 @@ impl Engine {
             }
         };
         let (request, response_shape) = prepared.into_request();
-        // The response of a mutation uses the connections of commands, so that queries cannot delay it.
-        let store = if is_query { &self.app.reads } else { &self.app.store };
-        let (request, _, meter) = self.with_data(request, caller, store);
+        let reads = if is_query { Reads::of_queries(&self.app) } else { Reads::of_commands(&self.app) };
+        let (request, _, meter) = self.with_data(request, caller, reads);
         let request = match deadline.filter(|_| is_query) {
             Some(deadline) => request.data(prepaid).data(deadline),
             None => request.data(prepaid),
@@ -205,7 +208,7 @@ impl Engine {
             return reject(Response::from_errors(vec![cost_exceeded()]));
         };
         let output = Arc::new(Mutex::new(None));
-        let (mut request, ..) = self.with_data(prepared.to_request(), caller, &self.app.reads);
+        let (mut request, ..) = self.with_data(prepared.to_request(), caller, Reads::of_queries(&self.app));
         request = request.data(prepaid).data(SubscriptionPhase::Begin(Arc::clone(&output)));
         if let Some(resume) = resume {
             request = request.data(ResumeOverride(resume));
@@ -250,7 +253,7 @@ impl Engine {
     fn mark_overload(&self, error: &mut ServerError) {
         let is_overload = match error.source::<ApiError>() {
             Some(ApiError::Internal(cause)) => {
-                cause.downcast_ref::<StoreError>().is_some_and(|cause| self.app.store.is_overload(cause))
+                cause.downcast_ref::<StoreError>().is_some_and(|cause| self.app.is_overload(cause))
             }
             _ => false,
         };
@@ -306,11 +309,11 @@ impl Engine {
         found.ok_or_else(|| ServerError::new("The operation to run is not known by that name.", None))
     }
 
-    fn with_data(&self, request: Request, caller: &Caller, store: &Store) -> (Request, ViewerAccess, Arc<Meter>) {
+    fn with_data(&self, request: Request, caller: &Caller, reads: Reads) -> (Request, ViewerAccess, Arc<Meter>) {
         let viewer_access = ViewerAccess::default();
         let meter = Arc::new(Meter::new(&self.memory));
-        let (app, viewer) = (Arc::clone(&self.app), caller.viewer.clone());
-        let loaders = Loaders::new(app, store.clone(), viewer, viewer_access.clone(), Arc::clone(&meter));
+        let viewer = caller.viewer.clone();
+        let loaders = Loaders::new(reads, viewer, viewer_access.clone(), Arc::clone(&meter));
         let request_context = RequestContext::new(caller.clone(), viewer_access.clone());
         let request = request.data(request_context).data(Arc::clone(&meter)).data(FeedHeads::default());
         let dispatch = LoaderDispatch::default();
@@ -321,8 +324,8 @@ impl Engine {
 
     /// Renders an item: executes the operation of the group for it.
     async fn render(&self, group: &RenderGroup, caller: &Caller, item: &StreamItem) -> (Bytes, ViewerAccess) {
-        // Renderings use the connections of commands and feeds.
-        let (request, viewer_access, meter) = self.with_data(group.request(), caller, &self.app.store);
+        // Feeds are read with the connections of commands, so renderings are too.
+        let (request, viewer_access, meter) = self.with_data(group.request(), caller, Reads::of_commands(&self.app));
         let mut responses = self.schema.execute_stream(request.data(SubscriptionPhase::Render(item.clone())));
         let response = responses.next().await.unwrap_or_default();
         let mut response = self.complete(response, group.response_shape(), meter.stopped(), caller.language);

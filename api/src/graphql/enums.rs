@@ -254,7 +254,7 @@ remote_enum! {
 
 remote_enum! {
     /// The order of comments.
-    "crate::store::comments::CommentOrder" CommentOrder {
+    "crate::app::reads::CommentOrder" CommentOrder {
         /// Oldest first.
         Oldest,
         /// Newest first.

@@ -9,7 +9,11 @@ use chrono::TimeDelta;
 use entities::enums::Language;
 
 use crate::{
-    app::rate_limit::LimitReached, domain::policy::Denied, feed::FollowError, idgen::IdGen, store::StoreError, text,
+    app::{rate_limit::LimitReached, reads::StoreError},
+    domain::policy::Denied,
+    feed::FollowError,
+    idgen::IdGen,
+    text,
 };
 
 pub use crate::app::rate_limit::LimitScope;

@@ -11,10 +11,7 @@ use entities::ids::MeetingId;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use crate::{
-    app::questions::comment_feed,
-    graphql::{context::ContextExt, error::ApiResult},
-};
+use crate::graphql::{context::ContextExt, error::ApiResult};
 
 /// The name of the field that returns a head.
 const HEAD_FIELD: &str = "commentsHead";
@@ -32,8 +29,7 @@ impl FeedHeads {
         let cell = Arc::clone(ctx.feed_heads().0.lock().entry(meeting).or_default());
         let read_head = cell.get_or_try_init(|| async {
             ctx.meter().statement()?;
-            let extent = ctx.app().reads.feed_extent(&comment_feed(meeting)).await?;
-            ApiResult::Ok(extent.map_or(0, |extent| extent.head))
+            ApiResult::Ok(ctx.reads().comments_head(meeting).await?)
         });
         read_head.await.copied()
     }

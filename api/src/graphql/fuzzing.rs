@@ -11,6 +11,7 @@ use entities::kato::KatoCode;
 use futures_util::FutureExt;
 
 use crate::{
+    app::reads::{CommentCursor, MeetingCursor},
     graphql::{
         ApiSchema, Engine,
         document_scan::DocumentSize,
@@ -20,7 +21,6 @@ use crate::{
         preparation::prepare,
         schema::{MAX_COST, MAX_DEPTH, builder},
     },
-    store::{comments::CommentCursor, meetings::MeetingCursor},
 };
 
 /// Separates a document from its variables.

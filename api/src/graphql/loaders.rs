@@ -14,42 +14,34 @@ use entities::{
 };
 
 use crate::{
-    app::App,
-    domain::{comment::is_public, policy::author_key, viewer::Viewer},
+    app::reads::Reads,
+    domain::viewer::Viewer,
     graphql::{
         context::ViewerAccess,
         error::{ApiError, ApiResult},
         meter::{Meter, comment_bytes, meeting_bytes},
     },
-    store::Store,
 };
 
 /// The data loaders of a request.
 pub struct Loaders {
-    app: Arc<App>,
-    store: Store,
+    reads: Reads,
     viewer: Viewer,
     viewer_access: ViewerAccess,
     meter: Arc<Meter>,
 }
 
 impl Loaders {
-    /// Creates loaders for a viewer that read from `store`.
+    /// Creates loaders for a viewer.
     #[must_use]
-    pub const fn new(
-        app: Arc<App>,
-        store: Store,
-        viewer: Viewer,
-        viewer_access: ViewerAccess,
-        meter: Arc<Meter>,
-    ) -> Self {
-        Self { app, store, viewer, viewer_access, meter }
+    pub const fn new(reads: Reads, viewer: Viewer, viewer_access: ViewerAccess, meter: Arc<Meter>) -> Self {
+        Self { reads, viewer, viewer_access, meter }
     }
 
-    /// Counts a statement and returns the store.
-    fn store(&self) -> ApiResult<&Store> {
+    /// Counts a statement and returns what sends it.
+    fn reads(&self) -> ApiResult<&Reads> {
         self.meter.statement()?;
-        Ok(&self.store)
+        Ok(&self.reads)
     }
 
     fn viewer(&self) -> &Viewer {
@@ -87,7 +79,7 @@ impl Loader<MeetingId> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, ids: &[MeetingId]) -> Result<HashMap<MeetingId, Self::Value>, ApiError> {
-        let rows = self.store()?.meetings_by_id(ids).await?;
+        let rows = self.reads()?.meetings_by_id(ids).await?;
         self.meter.rows(rows.iter().map(meeting_bytes).sum())?;
         Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
     }
@@ -98,7 +90,7 @@ impl Loader<BroadcastId> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, ids: &[BroadcastId]) -> Result<HashMap<BroadcastId, Self::Value>, ApiError> {
-        let rows = self.store()?.broadcasts_by_id(ids).await?;
+        let rows = self.reads()?.broadcasts_by_id(ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }
@@ -108,8 +100,7 @@ impl Loader<CommentId> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, ids: &[CommentId]) -> Result<HashMap<CommentId, Self::Value>, ApiError> {
-        self.meter.statement()?;
-        let rows = self.app.visible_comments(&self.store, self.viewer(), ids).await?;
+        let rows = self.reads()?.comments_by_id(self.viewer(), ids).await?;
         self.meter.rows(rows.iter().map(comment_bytes).sum())?;
         Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
     }
@@ -121,10 +112,9 @@ impl Loader<PublicComment> for Loaders {
 
     async fn load(&self, keys: &[PublicComment]) -> Result<HashMap<PublicComment, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = self.store()?.comments_by_id(&ids).await?;
+        let rows = self.reads()?.public_comments_by_id(&ids).await?;
         self.meter.rows(rows.iter().map(comment_bytes).sum())?;
-        let public = rows.into_iter().filter(|row| is_public(row.state));
-        Ok(public.map(|row| (PublicComment(row.id), Arc::new(row))).collect())
+        Ok(rows.into_iter().map(|row| (PublicComment(row.id), Arc::new(row))).collect())
     }
 }
 
@@ -135,7 +125,7 @@ impl Loader<BroadcastsOf> for Loaders {
     async fn load(&self, keys: &[BroadcastsOf]) -> Result<HashMap<BroadcastsOf, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let mut by_key: HashMap<_, Self::Value> = HashMap::new();
-        for row in self.store()?.broadcasts_of(&ids).await? {
+        for row in self.reads()?.broadcasts_of(&ids).await? {
             by_key.entry(BroadcastsOf(row.meeting_id)).or_default().push(row);
         }
         Ok(by_key)
@@ -148,7 +138,7 @@ impl Loader<BlockedWordsOf> for Loaders {
 
     async fn load(&self, keys: &[BlockedWordsOf]) -> Result<HashMap<BlockedWordsOf, String>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = self.store()?.blocked_words_of(&ids).await?;
+        let rows = self.reads()?.blocked_words_of(&ids).await?;
         self.meter.rows(rows.iter().map(|row| row.words.len()).sum())?;
         Ok(rows.into_iter().map(|row| (BlockedWordsOf(row.meeting_id), row.words)).collect())
     }
@@ -161,7 +151,7 @@ impl Loader<SegmentsOf> for Loaders {
     async fn load(&self, keys: &[SegmentsOf]) -> Result<HashMap<SegmentsOf, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
-        for row in self.store()?.segments_of(&ids).await? {
+        for row in self.reads()?.segments_of(&ids).await? {
             by_key.entry(SegmentsOf(row.meeting_id)).or_default().push(row);
         }
         Ok(by_key.into_iter().map(|(key, rows)| (key, Arc::new(rows))).collect())
@@ -173,9 +163,12 @@ impl Loader<VotedFor> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, keys: &[VotedFor]) -> Result<HashMap<VotedFor, ()>, ApiError> {
-        let Some(subject) = self.viewer().subject() else { return Ok(HashMap::new()) };
+        let viewer = self.viewer();
+        if viewer.person().is_none() {
+            return Ok(HashMap::new());
+        }
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let voted = self.store()?.voted(&ids, subject).await?;
+        let voted = self.reads()?.voted(viewer, &ids).await?;
         Ok(voted.into_iter().map(|id| (VotedFor(id), ())).collect())
     }
 }
@@ -185,9 +178,12 @@ impl Loader<MutedAt> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, keys: &[MutedAt]) -> Result<HashMap<MutedAt, Self::Value>, ApiError> {
-        let Some(author) = author_key(self.viewer()) else { return Ok(HashMap::new()) };
+        let viewer = self.viewer();
+        if viewer.person().is_none() {
+            return Ok(HashMap::new());
+        }
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let muted = self.store()?.muted_at(&ids, &author).await?;
+        let muted = self.reads()?.muted_at(viewer, &ids).await?;
         Ok(muted.into_iter().map(|(id, until)| (MutedAt(id), until)).collect())
     }
 }

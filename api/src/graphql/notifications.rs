@@ -10,6 +10,7 @@ use crate::{
         feed::EventKind,
         notification::{self, PersonKey},
     },
+    feed::Entry,
     graphql::{
         context::ContextExt,
         error::ApiError,
@@ -82,7 +83,7 @@ impl FeedEvent for NotificationEvent {
             EventContent::Heartbeat => (NotificationKind::Heartbeat, None),
             EventContent::Event(kind, entry) => (event_kind(kind), Some(entry)),
         };
-        let comment = entry.and_then(|entry| entry.subject::<comment::Model>());
+        let comment = entry.and_then(Entry::subject::<comment::Model>);
         Self { frame, kind, subject: comment.map(|row| Node::Comment(Comment(row))) }
     }
 }

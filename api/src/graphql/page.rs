@@ -4,9 +4,9 @@ use async_graphql::SimpleObject;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
+    app::reads::{PageRequest, PageSlice},
     domain::normalization::{MAX_SEARCH_TERMS, search_terms},
     graphql::error::{ApiError, ApiResult},
-    store::keyset::{PageRequest, PageSlice},
 };
 
 /// Default number of items on a page.

@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object};
 use entities::kato;
 
 use crate::{
+    app::reads::PageSlice,
     connection,
     domain::regions::{Tree, UnitFilter, UnitNode, UnitPageRequest},
     graphql::{
@@ -18,7 +19,6 @@ use crate::{
         page::{Cursor, Page, PageArgs, connection_cost, dedup, page_cost, parse_search},
         scalars::{Date, KatoCode},
     },
-    store::keyset::PageSlice,
 };
 
 /// A unit of the classifier of administrative-territorial objects (КАТО), as it was at one time.

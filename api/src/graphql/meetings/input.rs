@@ -5,7 +5,10 @@ use chrono::{DateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Asia::Almaty;
 
 use crate::{
-    app::meetings::{AddBroadcast, Announce, Cancel, PlanMeeting, Reschedule, SetModeration, Title},
+    app::{
+        meetings::{AddBroadcast, Announce, Cancel, PlanMeeting, Reschedule, SetModeration, Title},
+        reads::MeetingFilter,
+    },
     graphql::{
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform, Stage},
         error::{ApiError, ApiResult},
@@ -15,7 +18,6 @@ use crate::{
         page::{dedup, parse_search, text_search_cost},
         scalars::{Date, KatoCode, Timestamp},
     },
-    store::meetings::MeetingFilter,
 };
 
 /// Filter of meetings. All given conditions must hold.

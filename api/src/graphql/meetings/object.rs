@@ -11,7 +11,10 @@ use entities::{
 };
 
 use crate::{
-    app::parse_code,
+    app::{
+        parse_code,
+        reads::{MeetingCursor, MeetingFilter},
+    },
     connection,
     domain::{
         announcement,
@@ -31,7 +34,6 @@ use crate::{
         regions::Region,
         time_split::TimeSplit,
     },
-    store::meetings::{MeetingCursor, MeetingFilter},
 };
 
 /// A meeting of an akim with the population.
@@ -50,7 +52,7 @@ impl MeetingCounter {
     /// If the database fails.
     pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
         ctx.meter().statement()?;
-        let count = ctx.app().reads.count_meetings(&self.0).await?;
+        let count = ctx.reads().count_meetings(&self.0).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 }
@@ -75,7 +77,7 @@ impl Cursor for MeetingCursor {
 pub async fn list_meetings(ctx: &Context<'_>, filter: MeetingFilter, page: PageArgs) -> ApiResult<MeetingConnection> {
     let request = page.request()?;
     ctx.meter().statement()?;
-    let slice = ctx.app().reads.meetings(&filter, &request).await?;
+    let slice = ctx.reads().meetings(&filter, &request).await?;
     ctx.meter().rows(slice.rows.iter().map(meeting_bytes).sum())?;
     let page = Page::new(slice, |row| (row.planned_start, row.id), |row| Meeting(Arc::new(row)));
     Ok(MeetingConnection::new(page, MeetingCounter(filter)))

@@ -6,6 +6,7 @@ use futures_util::stream::BoxStream;
 use crate::{
     app::meetings::MeetingTopic,
     domain::{feed::EventKind, meeting_events},
+    feed::Entry,
     graphql::{
         error::ApiError,
         meetings::Meeting,
@@ -68,7 +69,7 @@ impl FeedEvent for MeetingEvent {
             EventContent::Heartbeat => (MeetingEventKind::Heartbeat, None),
             EventContent::Event(kind, entry) => (event_kind(kind), Some(entry)),
         };
-        Self { frame, kind, meeting: entry.and_then(|entry| entry.subject()).map(Meeting) }
+        Self { frame, kind, meeting: entry.and_then(Entry::subject).map(Meeting) }
     }
 }
 

@@ -3,7 +3,10 @@
 use async_graphql::{Enum, ID, InputObject};
 
 use crate::{
-    app::questions::{ImportComments, ImportedComment, Moderate, Moderation, PostComment},
+    app::{
+        questions::{ImportComments, ImportedComment, Moderate, Moderation, PostComment},
+        reads::CommentFilter,
+    },
     domain::{comment::MAX_LABEL_LENGTH, text::single_line},
     graphql::{
         enums::{CommentKind, CommentOrder, CommentState, Language},
@@ -14,7 +17,6 @@ use crate::{
         questions::Comment,
         scalars::Timestamp,
     },
-    store::comments::CommentFilter,
 };
 
 /// Filter and order of comments. All given conditions must hold.

@@ -4,18 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
-use entities::{
-    comment,
-    ids::{CommentId, MeetingId},
-};
+use entities::{comment, ids::CommentId, meeting};
 use uuid::Uuid;
 
 use crate::{
+    app::reads::{CommentCursor, CommentFilter},
     connection,
-    domain::{
-        comment::receipt_text,
-        policy::{CommentScope, author_key},
-    },
+    domain::{comment::receipt_text, policy::author_key},
     graphql::{
         context::ContextExt,
         enums::{CommentKind, CommentState, Language, Platform, Stage},
@@ -26,7 +21,6 @@ use crate::{
         node::{Entity, GlobalId, UuidFormat},
         page::{Cursor, Page, PageArgs, STATEMENT_COST},
     },
-    store::comments::{CommentCursor, CommentFilter},
 };
 
 /// A comment. Created only from rows that the viewer may see.
@@ -37,17 +31,10 @@ connection!(CommentConnection, CommentEdge, Comment, CommentCounter, "comments",
 
 /// Counts the comments of a list.
 pub enum CommentCounter {
-    /// The comments of a meeting that the viewer may see.
-    Meeting {
-        /// The meeting.
-        meeting: MeetingId,
-        /// The scope of the viewer.
-        scope: CommentScope,
-        /// The filter.
-        filter: Box<CommentFilter>,
-    },
-    /// The comments of one author.
-    Author(String),
+    /// The comments of a meeting that the viewer may see and a filter selects.
+    Meeting(Arc<meeting::Model>, Box<CommentFilter>),
+    /// The viewer's own comments.
+    Own,
 }
 
 impl CommentCounter {
@@ -57,10 +44,10 @@ impl CommentCounter {
     /// If the database fails.
     pub async fn count(&self, ctx: &Context<'_>) -> ApiResult<i32> {
         ctx.meter().statement()?;
-        let reads = &ctx.app().reads;
+        let (reads, viewer) = (ctx.reads(), ctx.viewer());
         let count = match self {
-            Self::Meeting { meeting, scope, filter } => reads.count_comments(*meeting, scope, filter).await?,
-            Self::Author(author) => reads.count_comments_of(author).await?,
+            Self::Meeting(meeting, filter) => reads.count_comments(viewer, meeting, filter).await?,
+            Self::Own => reads.count_own_comments(viewer).await?,
         };
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
@@ -93,18 +80,16 @@ impl Cursor for CommentCursor {
 /// `BAD_USER_INPUT` if the page arguments are invalid.
 pub async fn list_comments(
     ctx: &Context<'_>,
-    meeting: &entities::meeting::Model,
+    meeting: &Arc<meeting::Model>,
     filter: CommentFilter,
     page: PageArgs,
 ) -> ApiResult<CommentConnection> {
     let request = page.request()?;
-    let app = ctx.app();
-    let scope = app.comment_scope(ctx.viewer(), meeting)?;
     ctx.meter().statement()?;
-    let slice = app.reads.comments(meeting.id, &scope, &filter, &request).await?;
+    let slice = ctx.reads().comments(ctx.viewer(), meeting, &filter, &request).await?;
     ctx.meter().rows(slice.rows.iter().map(comment_bytes).sum())?;
     let page = Page::new(slice, |row| (row.votes, row.posted_seq), |row| Comment(Arc::new(row)));
-    let counter = CommentCounter::Meeting { meeting: meeting.id, scope, filter: Box::new(filter) };
+    let counter = CommentCounter::Meeting(Arc::clone(meeting), Box::new(filter));
     Ok(CommentConnection::new(page, counter))
 }
 
@@ -114,12 +99,11 @@ pub async fn list_comments(
 /// `BAD_USER_INPUT` if the page arguments are invalid.
 pub async fn own_comments(ctx: &Context<'_>, page: PageArgs) -> ApiResult<CommentConnection> {
     let request = page.request()?;
-    let author = author_key(ctx.viewer()).ok_or(ApiError::Unauthenticated)?;
     ctx.meter().statement()?;
-    let slice = ctx.app().reads.comments_of(&author, &request).await?;
+    let slice = ctx.reads().own_comments(ctx.viewer(), &request).await?;
     ctx.meter().rows(slice.rows.iter().map(comment_bytes).sum())?;
     let page = Page::new(slice, |row| row.id, |row| Comment(Arc::new(row)));
-    Ok(CommentConnection::new(page, CommentCounter::Author(author)))
+    Ok(CommentConnection::new(page, CommentCounter::Own))
 }
 
 impl Entity for Comment {

@@ -6,6 +6,7 @@ use futures_util::stream::BoxStream;
 use crate::{
     app::questions::{CommentFilter, CommentTopic},
     domain::{comment_events, feed::EventKind},
+    feed::Entry,
     graphql::{
         error::ApiError,
         meetings::Meeting,
@@ -71,7 +72,7 @@ impl FeedEvent for CommentEvent {
         };
         let comment_id = entry.map(|entry| GlobalId::Comment(entry.event.subject.into()).show());
         let entry = entry.filter(|_| kind != CommentEventKind::Removed);
-        Self { frame, kind, comment_id, comment: entry.and_then(|entry| entry.subject()).map(Comment) }
+        Self { frame, kind, comment_id, comment: entry.and_then(Entry::subject).map(Comment) }
     }
 }
 
