@@ -2,6 +2,7 @@
 
 use std::{error::Error, io::Write as _, process::ExitCode, sync::Arc};
 
+use chrono::TimeDelta;
 use clap::Parser as _;
 use kezdesu::{
     app::regions::ImportOptions,
@@ -84,9 +85,7 @@ async fn run(command: Command) -> CommandResult {
         }
         Command::Token(args) => print(&format!("{}\n", mint(&settings, &args.into(), clock.now())?)),
         Command::RevokeTokens { subject, no_wait } => {
-            let store = service::open(&settings, false).await?;
-            let TokenRevocation { until, wait } = service::revoke_tokens(&store, clock.as_ref(), &subject).await?;
-            print(&format!("tokens issued to {subject} up to {} are revoked\n", until.format("%FT%TZ")))?;
+            let wait = revoke_tokens(&settings, clock.as_ref(), &subject).await?;
             if no_wait {
                 return Ok(());
             }
@@ -111,6 +110,14 @@ async fn run(command: Command) -> CommandResult {
             print(&app.import_regions(&file, options).await?.to_string())
         }
     }
+}
+
+/// Revokes the tokens of a subject, and returns how long new ones are not accepted yet.
+async fn revoke_tokens(settings: &Settings, clock: &dyn Clock, subject: &str) -> Result<TimeDelta, Box<dyn Error>> {
+    let store = service::open(settings, false).await?;
+    let TokenRevocation { until, wait } = service::revoke_tokens(&store, clock, subject).await?;
+    print(&format!("tokens issued to {subject} up to {} are revoked\n", until.format("%FT%TZ")))?;
+    Ok(wait)
 }
 
 /// Creates the bus for a short-lived command. Replicas that it does not reach notice changes by polling.

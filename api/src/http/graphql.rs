@@ -269,12 +269,8 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
         telemetry::set_parent(&span, headers);
     }
     if operation == OperationType::Subscription {
-        let framing = match format {
-            ResponseFormat::EventStream => StreamFraming::Sse,
-            ResponseFormat::Multipart => StreamFraming::Multipart,
-            ResponseFormat::Json | ResponseFormat::GraphqlResponse => {
-                return bad_input(StatusCode::BAD_REQUEST, "request-subscription");
-            }
+        let Some(framing) = framing(format) else {
+            return bad_input(StatusCode::BAD_REQUEST, "request-subscription");
         };
         let resume = match http_stream::last_event_id(headers) {
             Ok(resume) => resume,
@@ -294,6 +290,15 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
         ResponseFormat::Json | ResponseFormat::GraphqlResponse => render(result, format),
     };
     if cached { cache_control::short_lived(response, headers).await } else { response }
+}
+
+/// Returns the framing of a stream, or `None` if the format has room for one response only.
+const fn framing(format: ResponseFormat) -> Option<StreamFraming> {
+    match format {
+        ResponseFormat::EventStream => Some(StreamFraming::Sse),
+        ResponseFormat::Multipart => Some(StreamFraming::Multipart),
+        ResponseFormat::Json | ResponseFormat::GraphqlResponse => None,
+    }
 }
 
 fn render(result: SerializedResponse, format: ResponseFormat) -> Response {
