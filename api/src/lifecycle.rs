@@ -47,11 +47,21 @@ impl Lifecycle {
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let lifecycle = self.clone();
         self.tasks.spawn(async move {
-            let _guard = TaskGuard { name, lifecycle: lifecycle.clone() };
+            let _guard = TaskGuard { name, lifecycle: lifecycle.clone(), may_end: lifecycle.stop.clone() };
             tokio::select! {
                 () = lifecycle.stop.cancelled() => {}
                 () = task => {}
             }
+        });
+    }
+
+    /// Runs a background task that ends by itself once draining has started, and that shutdown waits for. If the task
+    /// returns or panics before, draining starts.
+    pub fn spawn_until_drain(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let lifecycle = self.clone();
+        self.tasks.spawn(async move {
+            let _guard = TaskGuard { name, may_end: lifecycle.drain.clone(), lifecycle };
+            task.await;
         });
     }
 
@@ -72,11 +82,13 @@ impl Lifecycle {
 struct TaskGuard {
     name: &'static str,
     lifecycle: Lifecycle,
+    /// Is cancelled once the task may end.
+    may_end: CancellationToken,
 }
 
 impl Drop for TaskGuard {
     fn drop(&mut self) {
-        if !self.lifecycle.stop.is_cancelled() {
+        if !self.may_end.is_cancelled() {
             tracing::error!(task = self.name, "a background task ended unexpectedly: shutting down");
             self.lifecycle.begin_drain();
         }
@@ -93,6 +105,22 @@ mod tests {
         lifecycle.spawn("dies", async { panic!("for the test") });
         lifecycle.draining().await;
         lifecycle.finish().await;
+    }
+
+    #[tokio::test]
+    async fn shutdown_waits_for_tasks_that_end_after_draining_starts() {
+        let lifecycle = Lifecycle::default();
+        let task = lifecycle.clone();
+        lifecycle.spawn_until_drain("ends", async move {
+            task.draining().await;
+            tokio::task::yield_now().await;
+            task.begin_shutdown();
+        });
+        lifecycle.finish().await;
+        assert!(lifecycle.shutting_down.is_cancelled());
+        let other = Lifecycle::default();
+        other.spawn_until_drain("returns", async {});
+        other.draining().await;
     }
 
     #[tokio::test]

@@ -288,7 +288,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let topics = app::topics(&app);
     let hub = Hub::new(topics.clone(), store.clone(), Arc::clone(&clock));
     lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
-    jobs::start(&lifecycle, &app, &auth, &bus, Retain { topics, events: settings.keep_events });
+    jobs::start(&lifecycle, &app, &auth, &bus, &Retain { topics, events: settings.keep_events }).await?;
 
     let splits = TimeSplitTickers::new(Arc::clone(&hub), store.clone(), Arc::clone(&clock));
     let development = settings.environment == Environment::Development;

@@ -119,6 +119,11 @@ fn describe_metrics() {
     metrics::describe_gauge!("kezdesu_operations_running", "Queries and mutations that are running.");
     metrics::describe_gauge!("kezdesu_operations_waiting", "Queries and mutations that wait for a permit.");
     metrics::describe_gauge!("kezdesu_answer_bytes", "Bytes of responses that are being built or not yet sent.");
+    metrics::describe_counter!("kezdesu_job_runs_total", "Runs of jobs on this replica, by kind.");
+    metrics::describe_counter!("kezdesu_job_failures_total", "Failed runs of jobs on this replica, by kind.");
+    metrics::describe_histogram!("kezdesu_job_seconds", "Duration of runs of jobs, by kind.");
+    metrics::describe_gauge!("kezdesu_jobs_parked", "Parked jobs, by kind.");
+    metrics::describe_gauge!("kezdesu_jobs_overdue", "Jobs due for a minute without a holder, by kind.");
     for reason in ["full", "address"] {
         metrics::counter!("kezdesu_connections_refused_total", "reason" => reason).increment(0);
     }

@@ -14,7 +14,7 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
     ("feed", &["clock", "domain", "store"]),
     ("app", &["clock", "domain", "feed", "idgen", "network", "store"]),
     ("graphql", &["app", "clock", "domain", "feed", "idgen", "text"]),
-    ("jobs", &["app", "auth", "clock", "feed", "lifecycle", "store", "telemetry"]),
+    ("jobs", &["app", "auth", "clock", "domain", "feed", "lifecycle", "store", "telemetry"]),
     ("demo", &["app", "auth", "clock", "config", "domain", "graphql", "service", "store"]),
     (
         "http",

@@ -1,7 +1,7 @@
 //! Notifications of authors about their own comments.
 
 use chrono::TimeDelta;
-use harness::{Actor, HOST, Subscription, TestEnv, id_of, on_both_engines};
+use harness::{Actor, HOST, Subscription, TestEnv, id_of, lease, on_both_engines};
 use serde_json::{Value, json};
 
 const NOTIFICATIONS: &str = "subscription($after: Int) { notifications(after: $after) \
@@ -95,7 +95,8 @@ on_both_engines! {
         env.advance(TimeDelta::days(100));
         env.moderator(HOST).moderate("RESTORE", &[&old]).await;
         env.advance(TimeDelta::days(81));
-        env.service(0).app().forget_old_events(&kezdesu::app::topics(env.service(0).app())).await.unwrap();
+        let app = env.service(0).app();
+        app.forget_old_events(&lease(app).await, &kezdesu::app::topics(app)).await.unwrap();
         let mut live = ana.follow(NOTIFICATIONS, json!({ "after": 0 })).await;
         let first = live.next().await;
         assert_eq!((&first["kind"], &first["recovered"]), (&json!("SUBSCRIBED"), &json!(false)));

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use entities::{comment, ids::CommentId};
-use harness::{Actor, HOST, TestEnv, id_of, on_both_engines, refusal, until};
+use harness::{Actor, HOST, TestEnv, id_of, lease, on_both_engines, refusal, until};
 use kezdesu::{domain::normalization, graphql::node::GlobalId};
 use serde_json::{Value, json};
 
@@ -243,7 +243,7 @@ on_both_engines! {
         let aged = entities::meeting::Model { search: "ескі".to_owned(), normalization_version: 0, ..row.clone() };
         tx.save_meeting(&row, &aged).await.unwrap();
         tx.commit().await.unwrap();
-        app.renormalize().await.unwrap();
+        app.renormalize(&lease(app).await).await.unwrap();
         let tx = app.store.begin().await.unwrap();
         let row = tx.lock_meeting(id).await.unwrap().unwrap();
         assert_eq!((row.search, row.normalization_version), (search, normalization::VERSION));
@@ -288,7 +288,8 @@ on_both_engines! {
         };
         tx.insert_comments((1..=250).map(fresh).collect()).await.unwrap();
         tx.commit().await.unwrap();
-        let (one, two) = tokio::join!(app.renormalize(), app.renormalize());
+        let lease = lease(app).await;
+        let (one, two) = tokio::join!(app.renormalize(&lease), app.renormalize(&lease));
         one.and(two).unwrap();
         let all: Value = env
             .anonymous()

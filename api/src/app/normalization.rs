@@ -5,7 +5,10 @@ use entities::{comment, ids::MeetingId, meeting};
 use crate::{
     app::App,
     domain::normalization::{Level, VERSION, duplicate_digest, normalize, normalize_for_search},
-    store::{StoreError, comment_changes::CommentChange},
+    store::{
+        comment_changes::CommentChange,
+        job_leases::{JobError, Lease},
+    },
 };
 
 /// Rows of a table that are renormalised in one transaction.
@@ -58,30 +61,29 @@ fn meeting_search(row: &meeting::Model) -> String {
 impl App {
     /// Renormalises rows that an older version wrote, at most a bounded number of them.
     ///
-    /// Several replicas may run it at once, also while an older version still writes. Locked rows are left for the next
-    /// run.
+    /// An older version may still write. Locked rows are left for the next run.
     ///
     /// # Errors
-    /// When the database fails. Committed batches stay.
-    pub async fn renormalize(&self) -> Result<(), StoreError> {
+    /// When the lease is lost or the database fails. Committed batches stay.
+    pub async fn renormalize(&self, lease: &Lease) -> Result<(), JobError> {
         for _ in 0..MAX_BATCHES {
-            if self.renormalize_comments().await? == 0 {
+            if self.renormalize_comments(lease).await? == 0 {
                 break;
             }
         }
         for _ in 0..MAX_BATCHES {
-            if self.renormalize_meetings().await? == 0 {
+            if self.renormalize_meetings(lease).await? == 0 {
                 break;
             }
         }
         Ok(())
     }
 
-    async fn renormalize_comments(&self) -> Result<usize, StoreError> {
+    async fn renormalize_comments(&self, lease: &Lease) -> Result<usize, JobError> {
         if !self.store.has_outdated_comments(VERSION).await? {
             return Ok(0);
         }
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin_fenced(lease).await?;
         let rows = tx.lock_outdated_comments(VERSION, BATCH).await?;
         let changes: Vec<CommentChange> = rows.into_iter().map(renormalized).collect();
         tx.change_comments(&changes).await?;
@@ -89,11 +91,11 @@ impl App {
         Ok(changes.len())
     }
 
-    async fn renormalize_meetings(&self) -> Result<usize, StoreError> {
+    async fn renormalize_meetings(&self, lease: &Lease) -> Result<usize, JobError> {
         if !self.store.has_outdated_meetings(VERSION).await? {
             return Ok(0);
         }
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin_fenced(lease).await?;
         let rows = tx.lock_outdated_meetings(VERSION, BATCH).await?;
         for row in &rows {
             let after = meeting::Model { search: meeting_search(row), normalization_version: VERSION, ..row.clone() };

@@ -19,7 +19,7 @@ use crate::{
         meeting_events::STAGE,
         time_split::{Segment, SplitPlan, SplitTotals, split_totals},
     },
-    store::StoreError,
+    store::job_leases::{JobError, Lease},
 };
 
 /// Meetings whose segments are read in one query.
@@ -49,31 +49,36 @@ impl App {
     /// Each threshold is recorded once, however many replicas check. A failing meeting does not stop the others.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn check_budgets(&self) -> Result<(), StoreError> {
+    /// When the lease is lost or the database fails.
+    pub async fn check_budgets(&self, lease: &Lease) -> Result<(), JobError> {
         for meetings in self.store.meetings_within_budget().await?.chunks(BATCH) {
             let ids: Vec<_> = meetings.iter().map(|meeting| meeting.id).collect();
             let rows = self.store.segments_of(&ids).await?;
             for meeting in meetings {
-                run_isolated("budgets", meeting.id.0, self.check_budget(meeting, &rows)).await?;
+                run_isolated("budgets", meeting.id.0, self.check_budget(lease, meeting, &rows)).await?;
             }
         }
         Ok(())
     }
 
-    async fn check_budget(&self, meeting: &meeting::Model, rows: &[stage_segment::Model]) -> Result<(), StoreError> {
+    async fn check_budget(
+        &self,
+        lease: &Lease,
+        meeting: &meeting::Model,
+        rows: &[stage_segment::Model],
+    ) -> Result<(), JobError> {
         let own: Vec<_> = rows.iter().filter(|row| row.meeting_id == meeting.id).cloned().collect();
         // Detected without a lock first, and again under the lock.
         if self.detect_thresholds(&mut meeting.clone(), &own, self.now()).is_empty() {
             Ok(())
         } else {
-            self.record_thresholds(meeting).await
+            self.record_thresholds(lease, meeting).await
         }
     }
 
-    async fn record_thresholds(&self, seen: &meeting::Model) -> Result<(), StoreError> {
+    async fn record_thresholds(&self, lease: &Lease, seen: &meeting::Model) -> Result<(), JobError> {
         let now = self.now();
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.store.begin_fenced(lease).await?;
         let Some(before) = tx.lock_meeting(seen.id).await? else { return Ok(()) };
         let mut meeting = before.clone();
         let rows = tx.segments(seen.id).await?;
@@ -83,7 +88,7 @@ impl App {
         }
         tx.save_meeting(&before, &meeting).await?;
         tx.record(meeting_feed(), now, &events).await?;
-        self.commit(tx).await
+        Ok(self.commit(tx).await?)
     }
 
     /// Sets the budget thresholds that the presentation has reached by `now`, and returns an event for each.

@@ -22,7 +22,10 @@ use crate::{
         policy::{self, author_key},
         viewer::Viewer,
     },
-    store::{StoreError, comment_changes::CommentChange},
+    store::{
+        comment_changes::CommentChange,
+        job_leases::{JobError, Lease},
+    },
 };
 
 /// Minimum time between two vote events of a comment.
@@ -69,26 +72,27 @@ impl App {
     /// Publishes changed vote counts as events, once however many replicas run it.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn publish_vote_counts(&self) -> Result<(), StoreError> {
+    /// When the lease is lost or the database fails.
+    pub async fn publish_vote_counts(&self, lease: &Lease) -> Result<(), JobError> {
         let now = self.now();
         let mut seen: BTreeMap<MeetingId, Vec<CommentId>> = BTreeMap::new();
         for row in self.store.unpublished_votes(now - VOTE_EVENT_INTERVAL, BATCH).await? {
             seen.entry(row.meeting_id).or_default().push(row.id);
         }
         for (meeting, ids) in seen {
-            run_isolated("votes", meeting.0, self.publish_counts(meeting, &ids, now)).await?;
+            run_isolated("votes", meeting.0, self.publish_counts(lease, meeting, &ids, now)).await?;
         }
         Ok(())
     }
 
     async fn publish_counts(
         &self,
+        lease: &Lease,
         meeting: MeetingId,
         ids: &[CommentId],
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.store.begin().await?;
+    ) -> Result<(), JobError> {
+        let mut tx = self.store.begin_fenced(lease).await?;
         tx.lock_meeting(meeting).await?;
         let mut rows = tx.comments_by_id(ids).await?;
         rows.retain(|row| row.votes_unshown && is_due(row, now));
@@ -103,7 +107,7 @@ impl App {
         tx.change_comments(&rows.iter().map(shown).collect::<Vec<_>>()).await?;
         let events: Vec<NewEvent> = rows.iter().map(votes_event).collect();
         tx.record(comment_feed(meeting), now, &events).await?;
-        self.commit(tx).await
+        Ok(self.commit(tx).await?)
     }
 }
 
