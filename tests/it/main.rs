@@ -28,6 +28,7 @@ mod graphql_requests;
 mod graphql_variables;
 mod idempotency;
 mod input_validation;
+mod jobs;
 mod languages;
 mod log_secrets;
 mod logs;
