@@ -31,7 +31,7 @@ use crate::{
     domain::{
         feed::{Audience, EventKind, NewEvent},
         meeting::{MAX_PLANNING_AHEAD, MeetingStep, WrongPhase, check_phase},
-        policy::{Action, Allowed, authorize},
+        policy::{Allowed, HostAction, authorize},
         viewer::Viewer,
     },
     store::{StoreError, Tx},
@@ -99,7 +99,7 @@ impl App {
     /// Authorises a command on a meeting before the transaction starts.
     ///
     /// An unauthorised caller costs one read and never waits for a lock.
-    pub(in crate::app) async fn permit_meeting<'v, A: Action>(
+    pub(in crate::app) async fn permit_meeting<'v, A: HostAction>(
         &self,
         viewer: &'v Viewer,
         id: MeetingId,
@@ -114,7 +114,7 @@ impl App {
     }
 
     /// Starts a transaction and locks the permit's meeting.
-    pub(in crate::app) async fn begin_with_meeting<'v, A: Action>(
+    pub(in crate::app) async fn begin_with_meeting<'v, A: HostAction>(
         &self,
         permit: &MeetingPermit<'v, A>,
     ) -> Result<LockedMeeting<'v, A>, CommandError> {
@@ -123,7 +123,7 @@ impl App {
     }
 
     /// Locks the permit's meeting and authorises again, because the meeting may have changed.
-    pub(in crate::app) async fn lock_permitted<'v, A: Action>(
+    pub(in crate::app) async fn lock_permitted<'v, A: HostAction>(
         &self,
         tx: Tx,
         permit: &MeetingPermit<'v, A>,

@@ -47,7 +47,7 @@ use crate::{
         comment_events::event_kinds,
         feed::{Audience, NewEvent},
         meeting::WrongPhase,
-        policy::{self, Action, Allowed, authorize},
+        policy::{self, Allowed, HostAction, authorize},
         viewer::Viewer,
     },
     store::{Store, StoreError, Tx, comments::CommentWithHost},
@@ -143,7 +143,7 @@ impl App {
     }
 
     /// Authorises a command on a comment before the transaction starts. Invisible comments are not found.
-    async fn permit_comment<'v, A: Action>(
+    async fn permit_comment<'v, A: HostAction>(
         &self,
         viewer: &'v Viewer,
         id: CommentId,
@@ -152,7 +152,7 @@ impl App {
     }
 
     /// Authorises a command on the comment in the input field `field`.
-    async fn permit_comment_in<'v, A: Action>(
+    async fn permit_comment_in<'v, A: HostAction>(
         &self,
         viewer: &'v Viewer,
         id: CommentId,
@@ -169,7 +169,7 @@ impl App {
     }
 
     /// Starts a transaction, locks the meeting of the permit's comment, rereads the comment and authorises again.
-    async fn begin_with_comment<'v, A: Action>(
+    async fn begin_with_comment<'v, A: HostAction>(
         &self,
         permit: &CommentPermit<'v, A>,
     ) -> Result<(Tx, LockedComment<'v, A>), CommandError> {
@@ -183,7 +183,7 @@ impl App {
         Ok((tx, LockedComment { meeting, comment, allowed }))
     }
 
-    fn check_comment<'v, A: Action>(
+    fn check_comment<'v, A: HostAction>(
         &self,
         viewer: &'v Viewer,
         host: &HostScope,

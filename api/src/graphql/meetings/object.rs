@@ -18,7 +18,7 @@ use crate::{
     connection,
     domain::{
         announcement,
-        policy::{self, Action},
+        policy::{self, HostAction},
     },
     graphql::{
         context::ContextExt,
@@ -167,7 +167,7 @@ impl Meeting {
         unit.and_then(|(tree, node)| Region::at(tree, node)).ok_or(ApiError::NotFound)
     }
 
-    fn permits<A: Action>(&self, ctx: &Context<'_>) -> ApiResult<bool> {
+    fn permits<A: HostAction>(&self, ctx: &Context<'_>) -> ApiResult<bool> {
         Ok(A::permits(ctx.viewer(), &ctx.app().host_scope_of(&self.0)?))
     }
 }

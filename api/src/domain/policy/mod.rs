@@ -1,0 +1,162 @@
+//! Permissions: named actions with one rule each. Commands require a proof of permission.
+//!
+//! Each feature declares its actions in a module of its own, each action on the subject that it is judged on.
+//! A meeting belongs to its host, the unit whose akim holds it. A role applies to the subtree of its region, so a role
+//! over the host or over a unit above the host is a role over the meeting.
+
+mod meetings;
+mod questions;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt::Write as _, marker::PhantomData};
+
+use entities::kato::KatoCode;
+
+pub use self::{
+    meetings::{
+        AddBroadcast, AnnounceMeeting, CancelMeeting, PlanMeeting, RescheduleMeeting, RunMeeting, SeeSettings,
+        SetModeration, is_staff,
+    },
+    questions::{
+        CommentScope, ImportComments, ModerateComments, MuteAuthor, PostComment, SeeAllComments, author_key, author_of,
+        comment_scope, may_import_from, may_post, subject_of,
+    },
+};
+use crate::domain::viewer::{ImportGrant, Person, Role, Viewer};
+
+/// An action that needs a permission.
+pub trait Action {
+    /// What the action is judged on.
+    type On<'a>;
+    /// Name of the action in the matrix.
+    const NAME: &'static str;
+    /// Returns whether the viewer may do it.
+    fn permits(viewer: &Viewer, on: &Self::On<'_>) -> bool;
+}
+
+/// An action on a meeting or its comments, judged on the meeting's host.
+pub trait HostAction: for<'a> Action<On<'a> = HostScope> {}
+
+impl<A: for<'a> Action<On<'a> = HostScope>> HostAction for A {}
+
+/// Proof that an action is permitted. Only [`authorize`] creates it.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed<'a, A> {
+    /// The permitted person.
+    pub person: &'a Person,
+    action: PhantomData<A>,
+}
+
+/// Why an action is not permitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The caller is not signed in.
+    Anonymous,
+    /// The caller is signed in, but not permitted.
+    Forbidden,
+}
+
+/// Authorises the viewer to do `A` and returns the proof.
+///
+/// # Errors
+/// When the viewer is not permitted.
+pub fn authorize<'a, A: Action>(viewer: &'a Viewer, on: &A::On<'_>) -> Result<Allowed<'a, A>, Denied> {
+    let person = viewer.person().ok_or(Denied::Anonymous)?;
+    if A::permits(viewer, on) { Ok(Allowed { person, action: PhantomData }) } else { Err(Denied::Forbidden) }
+}
+
+/// The host of a meeting and the units above it, which decide who has authority over the meeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostScope {
+    /// The unit whose akim holds the meeting.
+    pub host: KatoCode,
+    /// All units above the host, root first.
+    pub ancestors: Vec<KatoCode>,
+}
+
+impl HostScope {
+    fn is_within(&self, code: KatoCode) -> bool {
+        self.host == code || self.ancestors.contains(&code)
+    }
+}
+
+/// Returns whether the viewer has the role over a host: ADMIN everywhere, others in their region's subtree.
+#[must_use]
+pub fn has_role_over(viewer: &Viewer, role: Role, scope: &HostScope) -> bool {
+    viewer.person().is_some_and(|person| {
+        person.roles.contains(&Role::Admin)
+            || (person.roles.contains(&role) && person.region.is_some_and(|region| scope.is_within(region)))
+    })
+}
+
+/// An action's name and rule, as a row of the matrix.
+type Row<S> = (&'static str, fn(&Viewer, &S) -> bool);
+
+/// Declares the actions of a feature on one subject type, and their rows of the matrix.
+macro_rules! actions {
+    (
+        $rows:ident on<$life:lifetime> $subject:ty:
+        $($(#[$doc:meta])* $name:ident = $label:literal: |$viewer:ident, $on:ident| $rule:expr;)*
+    ) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $name;
+
+            impl $crate::domain::policy::Action for $name {
+                type On<$life> = $subject;
+                const NAME: &'static str = $label;
+                fn permits($viewer: &Viewer, $on: &Self::On<'_>) -> bool { $rule }
+            }
+        )*
+
+        pub(in crate::domain::policy) const $rows: &[$crate::domain::policy::Row<$subject>] = &[$(
+            (
+                <$name as $crate::domain::policy::Action>::NAME,
+                <$name as $crate::domain::policy::Action>::permits,
+            )
+        ),*];
+    };
+}
+use actions;
+
+/// Renders the permission matrix as text: each action by role and position of the role's region.
+#[must_use]
+pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
+    let positions = [
+        ("here", Some(scope.host)),
+        ("above", scope.ancestors.first().copied()),
+        ("beside", Some(elsewhere)),
+        ("nowhere", None),
+    ];
+    render(meetings::ROWS, scope, &positions) + &render(questions::ROWS, scope, &positions)
+}
+
+/// Renders the rows of actions on one subject. `positions` are the regions of the roles, with their names.
+fn render<S>(rows: &[Row<S>], on: &S, positions: &[(&str, Option<KatoCode>)]) -> String {
+    let mut text = String::new();
+    for (name, permits) in rows {
+        let anonymous = if permits(&Viewer::Anonymous, on) { " anonymous" } else { "" };
+        let _ = write!(text, "{name}:{anonymous}");
+        for role in Role::ALL {
+            let allowed: Vec<_> = positions
+                .iter()
+                .filter(|(_, region)| permits(&sample_viewer(role, *region), on))
+                .map(|(position, _)| *position)
+                .collect();
+            if allowed.len() == positions.len() {
+                let _ = write!(text, " {role:?}");
+            } else if !allowed.is_empty() {
+                let _ = write!(text, " {role:?}({})", allowed.join(","));
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn sample_viewer(role: Role, region: Option<KatoCode>) -> Viewer {
+    let (subject, name) = ("one".to_owned(), "One".to_owned());
+    Viewer::Person(Person { subject, name, roles: vec![role], region, agency: None, imports: ImportGrant::default() })
+}
