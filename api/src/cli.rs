@@ -9,7 +9,7 @@ use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 use crate::{
     auth::{TokenRequest, parse_broadcast_id, parse_ttl},
     config::settings_help,
-    domain::viewer::{ImportGrant, Role},
+    domain::viewer::{Grant, ImportGrant, Role},
 };
 
 /// Meetings of akims with the population: a GraphQL subgraph with live streams.
@@ -88,15 +88,18 @@ pub enum Regions {
 /// Options of a token.
 #[derive(Debug, Args)]
 pub struct TokenArgs {
-    /// A role; may be given several times
-    #[arg(long = "role", required = true, value_parser = role)]
+    /// A role with the scope of `--region` and `--agency`; may be given several times
+    #[arg(long = "role", required_unless_present = "grants", value_parser = role)]
     pub roles: Vec<Role>,
     /// The unit whose subtree the roles apply to
     #[arg(long, value_parser = code)]
     pub region: Option<KatoCode>,
-    /// The agency that the holder represents
+    /// The agency that the roles are for
     #[arg(long)]
     pub agency: Option<String>,
+    /// A role with a scope of its own, as `ROLE[:REGION[:AGENCY]]`; may be given several times
+    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
+    pub grants: Vec<Grant>,
     /// The only platform that a CONNECTOR may import from
     #[arg(long, value_parser = platform)]
     pub platform: Option<Platform>,
@@ -116,9 +119,10 @@ pub struct TokenArgs {
 
 impl From<TokenArgs> for TokenRequest {
     fn from(args: TokenArgs) -> Self {
-        let TokenArgs { roles, region, agency, platform, broadcast, subject, name, ttl } = args;
+        let TokenArgs { roles, region, agency, mut grants, platform, broadcast, subject, name, ttl } = args;
         let name = name.unwrap_or_else(|| subject.clone());
-        Self { subject, name, roles, region, agency, imports: ImportGrant { platform, broadcast }, ttl }
+        grants.extend(roles.into_iter().map(|role| Grant { role, region, agency: agency.clone() }));
+        Self { subject, name, grants, imports: ImportGrant { platform, broadcast }, ttl }
     }
 }
 
@@ -126,6 +130,14 @@ fn role(text: &str) -> Result<Role, String> {
     let roles = || Role::ALL.iter().filter_map(|role| Some(serde_json::to_value(role).ok()?.as_str()?.to_owned()));
     serde_json::from_value(serde_json::Value::String(text.to_uppercase()))
         .map_err(|_| format!("the roles are {}", roles().collect::<Vec<_>>().join(", ")))
+}
+
+/// Parses `ROLE[:REGION[:AGENCY]]`; an empty region or agency is none.
+fn grant(text: &str) -> Result<Grant, String> {
+    let mut parts = text.splitn(3, ':');
+    let name = parts.next().unwrap_or_default();
+    let [region, agency] = [parts.next(), parts.next()].map(|part| part.filter(|part| !part.is_empty()));
+    Ok(Grant { role: role(name)?, region: region.map(code).transpose()?, agency: agency.map(str::to_owned) })
 }
 
 fn code(text: &str) -> Result<KatoCode, String> {

@@ -53,6 +53,12 @@ fn token_command_requires_the_development_key() {
     let dir = tempfile::tempdir().unwrap();
     let token = said(&run(dir.path(), &["token", "--role", "MODERATOR", "--region", "751110000", "--ttl", "30m"], &[]));
     assert_eq!(token.trim().split('.').count(), 3);
+    let grants = ["token", "--grant", "MODERATOR:751110000", "--grant", "AGENCY::water", "--grant", "CITIZEN"];
+    assert_eq!(said(&run(dir.path(), &grants, &[])).trim().split('.').count(), 3);
+    for wrong in [["token", "--grant", "KING"], ["token", "--grant", "MODERATOR:7"]] {
+        assert!(!run(dir.path(), &wrong, &[]).status.success(), "{wrong:?}");
+    }
+    assert!(!run(dir.path(), &["token"], &[]).status.success(), "a token needs a role or a grant");
     let jwks = [("KEZDESU_JWKS", "keys.json"), ("KEZDESU_JWT_ISSUER", "i"), ("KEZDESU_JWT_AUDIENCE", "a")];
     assert!(refused(&run(dir.path(), &["token", "--role", "CITIZEN"], &jwks)).contains("KEZDESU_JWKS"));
 }

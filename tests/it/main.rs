@@ -24,6 +24,7 @@ mod feed_epochs;
 mod feeds;
 mod forward_compatibility;
 mod gateways;
+mod grants;
 mod graphql_requests;
 mod graphql_variables;
 mod idempotency;

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use harness::{Engine, HOST, id_of, on_both_engines, refusal};
 use kezdesu::{
     app::questions::{PostComment, PostOptions},
-    domain::viewer::{ImportGrant, Person, Role, Viewer},
+    domain::viewer::{Grant, ImportGrant, Person, Role, Viewer},
     graphql::node::GlobalId,
 };
 use serde_json::json;
@@ -81,9 +81,7 @@ on_both_engines! {
             let person = Person {
                 subject,
                 name: "Ана".to_owned(),
-                roles: vec![Role::Citizen],
-                region: None,
-                agency: None,
+                grants: vec![Grant { role: Role::Citizen, region: None, agency: None }],
                 imports: ImportGrant::default(),
             };
             let post = PostComment {

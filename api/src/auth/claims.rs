@@ -1,13 +1,15 @@
 //! Claims of a token, and the caller they describe.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 use serde::{Deserialize, Serialize};
 use type_safe_id::{DynamicType, TypeSafeId};
 
 use crate::{
-    auth::jwks::Fingerprint,
-    domain::viewer::{ImportGrant, Person, Role, Viewer, display_name},
+    auth::{grants::GrantsClaim, jwks::Fingerprint},
+    domain::viewer::{Grant, ImportGrant, Person, Role, Viewer, display_name},
 };
 
 /// An authenticated caller.
@@ -81,13 +83,16 @@ pub(in crate::auth) struct Claims {
     pub(in crate::auth) iat: Option<i64>,
     #[serde(default)]
     pub(in crate::auth) name: Option<String>,
-    /// Unknown role names are ignored.
-    #[serde(default)]
+    /// Roles with one scope for all, `region` and `agency`. Unknown names are ignored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::auth) roles: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) region: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) agency: Option<String>,
+    /// Roles with a scope each, in addition to `roles`.
+    #[serde(default, skip_serializing_if = "GrantsClaim::is_empty")]
+    pub(in crate::auth) grants: GrantsClaim,
     /// The only platform that a connector may import from. Ignored for other roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) platform: Option<serde_json::Value>,
@@ -120,28 +125,42 @@ impl Claims {
         if self.sub.is_empty() || self.sub.len() > MAX_SUBJECT_LENGTH || self.sub.chars().any(char::is_control) {
             return Err(AuthError::BadClaim);
         }
+        let grants = self.all_grants()?;
+        let is_connector = grants.iter().any(|grant| grant.role == Role::Connector);
+        let imports = if is_connector { self.imports()? } else { ImportGrant::default() };
+        let name = display_name(self.name.as_deref(), &self.sub);
+        Ok(Person { subject: self.sub.clone(), name, grants, imports })
+    }
+
+    /// Returns the grants of both forms, sorted and without duplicates.
+    fn all_grants(&self) -> Result<Vec<Grant>, AuthError> {
         let region: Option<KatoCode> =
             self.region.as_ref().map(|code| code.parse()).transpose().map_err(|_| AuthError::BadClaim)?;
-        let named = |name: &String| Role::ALL.into_iter().find(|role| role_name(*role) == name);
-        let mut roles: Vec<Role> = self.roles.iter().filter_map(named).collect();
-        roles.sort_unstable();
-        roles.dedup();
-        let imports = if roles.contains(&Role::Connector) { self.imports()? } else { ImportGrant::default() };
-        let name = display_name(self.name.as_deref(), &self.sub);
-        Ok(Person { subject: self.sub.clone(), name, roles, region, agency: self.agency.clone(), imports })
+        let roles = self.roles.iter().filter_map(|name| parse_role(name));
+        let of_roles = roles.map(|role| Grant { role, region, agency: self.agency.clone() });
+        let grants: BTreeSet<Grant> = of_roles.chain(self.grants.0.iter().cloned()).collect();
+        Ok(grants.into_iter().collect())
     }
 
     /// Rejects a restriction that is not understood, because ignoring it would lift it.
     fn imports(&self) -> Result<ImportGrant, AuthError> {
-        let text = |claim: &Option<serde_json::Value>| match claim {
-            None | Some(serde_json::Value::Null) => Ok(None),
-            Some(serde_json::Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(AuthError::BadClaim),
-        };
-        let platform = text(&self.platform)?.map(|name| name.parse::<Platform>()).transpose();
-        let broadcast =
-            text(&self.broadcast)?.map(|id| parse_broadcast_id(&id).ok_or(AuthError::BadClaim)).transpose()?;
+        let platform = optional_text(self.platform.as_ref())?.map(str::parse::<Platform>).transpose();
+        let broadcast = optional_text(self.broadcast.as_ref())?
+            .map(|id| parse_broadcast_id(id).ok_or(AuthError::BadClaim))
+            .transpose()?;
         Ok(ImportGrant { platform: platform.map_err(|_| AuthError::BadClaim)?, broadcast })
+    }
+}
+
+/// Returns the text of an optional claim, `None` if it is absent or null.
+///
+/// # Errors
+/// When it is neither.
+pub(in crate::auth) fn optional_text(claim: Option<&serde_json::Value>) -> Result<Option<&str>, AuthError> {
+    match claim {
+        None | Some(serde_json::Value::Null) => Ok(None),
+        Some(serde_json::Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(AuthError::BadClaim),
     }
 }
 
@@ -156,6 +175,11 @@ pub fn parse_broadcast_id(text: &str) -> Option<BroadcastId> {
 /// Formats the public id of a broadcast.
 pub(in crate::auth) fn format_broadcast_id(id: BroadcastId) -> Option<String> {
     Some(TypeSafeId::from_type_and_uuid(DynamicType::new("brd").ok()?, id.0).to_string())
+}
+
+/// Returns the role with this name in tokens, or `None` if there is none.
+pub(in crate::auth) fn parse_role(name: &str) -> Option<Role> {
+    Role::ALL.into_iter().find(|role| role_name(*role) == name)
 }
 
 /// Returns the name of a role in tokens and in the public API.

@@ -10,16 +10,16 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::kato::KatoCode;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 
 use crate::{
     auth::{
-        claims::{AudienceClaim, Claims, format_broadcast_id, role_name},
+        claims::{AudienceClaim, Claims, format_broadcast_id},
+        grants::GrantsClaim,
         jwks::{Fingerprint, KeyError, Keys, VerificationKey},
     },
     config::Settings,
-    domain::viewer::{ImportGrant, Role},
+    domain::viewer::{Grant, ImportGrant},
 };
 
 const KID: &str = "dev";
@@ -48,12 +48,8 @@ pub struct TokenRequest {
     pub subject: String,
     /// The display name.
     pub name: String,
-    /// The roles.
-    pub roles: Vec<Role>,
-    /// The unit whose subtree the roles apply to.
-    pub region: Option<KatoCode>,
-    /// The agency the holder represents.
-    pub agency: Option<String>,
+    /// The roles, each with its scope.
+    pub grants: Vec<Grant>,
     /// What a connector may import.
     pub imports: ImportGrant,
     /// The lifetime.
@@ -76,9 +72,10 @@ pub fn mint(settings: &Settings, request: &TokenRequest, now: DateTime<Utc>) -> 
         nbf: None,
         iat: Some(now.timestamp()),
         name: Some(request.name.clone()),
-        roles: request.roles.iter().map(|role| role_name(*role).to_owned()).collect(),
-        region: request.region.map(|code| code.to_string()),
-        agency: request.agency.clone(),
+        roles: Vec::new(),
+        region: None,
+        agency: None,
+        grants: GrantsClaim(request.grants.clone()),
         platform: request.imports.platform.map(|platform| platform.as_str().into()),
         broadcast: request.imports.broadcast.and_then(format_broadcast_id).map(Into::into),
     };

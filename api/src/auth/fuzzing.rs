@@ -4,7 +4,10 @@
     reason = "of JSON: what is missing reads as null, and is not equal to what must be there"
 )]
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::HashSet,
+    sync::{Arc, LazyLock},
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -12,9 +15,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, crypto::sign};
 use serde_json::Value;
 
 use crate::{
-    auth::{Authenticated, Authenticator},
+    auth::{Authenticated, Authenticator, claims::role_name},
     clock::ManualClock,
     config::load,
+    domain::viewer::Grant,
 };
 
 /// The private key of a test pair (Ed25519; RFC 8032, test 1).
@@ -94,7 +98,15 @@ impl FuzzFixture {
         let Some(person) = person else { return };
         assert_eq!(claims["sub"], person.subject);
         assert!(!person.subject.is_empty() && !person.subject.chars().any(char::is_control));
-        let named = claims["roles"].as_array().map_or(0, Vec::len);
-        assert!(person.roles.len() <= named, "a role that the token does not name");
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let listed = |name: &str| claims[name].as_array().into_iter().flatten();
+        let [region, agency] = ["region", "agency"].map(|name| text(&claims[name]));
+        let of_roles = listed("roles").map(|role| (text(role), region.clone(), agency.clone()));
+        let of_grants = listed("grants").map(|own| (text(&own["role"]), text(&own["region"]), text(&own["agency"])));
+        let named: HashSet<_> = of_roles.chain(of_grants).collect();
+        for Grant { role, region, agency } in &person.grants {
+            let grant = (Some(role_name(*role).to_owned()), region.map(Into::into), agency.clone());
+            assert!(named.contains(&grant), "a grant that the token does not name");
+        }
     }
 }

@@ -4,6 +4,7 @@ mod claims;
 mod dev_key;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod grants;
 mod jwks;
 mod jwks_refresh;
 mod jwks_source;

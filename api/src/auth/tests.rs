@@ -1,6 +1,7 @@
 //! Tests of token verification: what must be rejected.
 
 mod algorithms;
+mod grants;
 mod jwks;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::{fuzzing::PRIVATE, *};
 use crate::{
     clock::ManualClock,
     config::{Settings, load},
-    domain::viewer::{ImportGrant, Role},
+    domain::viewer::{Grant, ImportGrant, Role},
 };
 
 /// The public id of some broadcast.
@@ -86,6 +87,10 @@ fn without(field: &str) -> Value {
     claims
 }
 
+fn grant(role: Role, region: Option<&str>, agency: Option<&str>) -> Grant {
+    Grant { role, region: region.map(|code| code.parse().unwrap()), agency: agency.map(str::to_owned) }
+}
+
 /// A hand-made token with a forged signature.
 fn forged(header: &Value, claims: &Value, signature: &str) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -98,8 +103,7 @@ async fn authenticates_a_valid_token() {
     let known = fixture.auth.authenticate(Some(&sign(&header(), &claims()))).unwrap();
     let person = known.viewer.person().unwrap();
     assert_eq!((person.subject.as_str(), person.name.as_str()), ("ana", "Ana"));
-    assert_eq!(person.roles, [Role::Citizen], "unknown roles are ignored");
-    assert_eq!(person.region.unwrap().as_str(), "103200000");
+    assert_eq!(person.grants, [grant(Role::Citizen, Some("103200000"), None)], "unknown roles are ignored");
     assert_eq!(fixture.auth.authenticate(None).unwrap().token, None);
     let several = sign(&header(), &with("aud", json!(["other", "kezdesu"])));
     assert!(fixture.auth.authenticate(Some(&several)).is_ok());
@@ -209,9 +213,7 @@ async fn creates_the_development_key_once_and_only_without_a_jwks() {
     let request = TokenRequest {
         subject: "ana".to_owned(),
         name: "Ana".to_owned(),
-        roles: vec![Role::Moderator, Role::Connector],
-        region: Some("103200000".parse().unwrap()),
-        agency: None,
+        grants: vec![grant(Role::Moderator, Some("103200000"), None), grant(Role::Connector, None, Some("media"))],
         imports: ImportGrant { platform: Some(Platform::Vk), broadcast: parse_broadcast_id(BROADCAST) },
         ttl: parse_ttl("8h").unwrap(),
     };
@@ -219,8 +221,9 @@ async fn creates_the_development_key_once_and_only_without_a_jwks() {
     let clock = ManualClock::at(noon());
     let auth = Authenticator::start(&settings, clock).await.unwrap();
     let known = auth.authenticate(Some(&token)).unwrap();
-    let imports = known.viewer.person().unwrap().imports;
-    assert_eq!((imports, imports.broadcast.is_some()), (request.imports, true));
+    let person = known.viewer.person().unwrap();
+    assert_eq!(person.grants, request.grants);
+    assert_eq!((person.imports, person.imports.broadcast.is_some()), (request.imports, true));
     assert_eq!(known.token.unwrap().expires_at, noon() + TimeDelta::hours(8));
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(dir.path().join("dev.key")).unwrap().permissions());

@@ -21,7 +21,7 @@ use crate::{
     auth::{MintError, TokenRequest, mint},
     clock::Clock,
     config::{Environment, Settings},
-    domain::viewer::{ImportGrant, Person, Role, Viewer},
+    domain::viewer::{Grant, ImportGrant, Person, Role, Viewer},
     graphql::node::GlobalId,
     service::Service,
     store::{keyset::PageRequest, meetings::MeetingFilter},
@@ -70,9 +70,7 @@ pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>
         let request = TokenRequest {
             subject: subject.to_owned(),
             name: subject.to_owned(),
-            roles: roles.to_vec(),
-            region: region.and_then(|code| code.parse().ok()),
-            agency: None,
+            grants: grants(roles, region),
             imports: ImportGrant::default(),
             ttl: TimeDelta::hours(8),
         };
@@ -98,11 +96,15 @@ fn viewer(subject: &str, name: &str, roles: &[Role], region: Option<&str>) -> Vi
     Viewer::Person(Person {
         subject: subject.to_owned(),
         name: name.to_owned(),
-        roles: roles.to_vec(),
-        region: region.and_then(|code| code.parse().ok()),
-        agency: None,
+        grants: grants(roles, region),
         imports: ImportGrant::default(),
     })
+}
+
+/// Returns grants of these roles in one region.
+fn grants(roles: &[Role], region: Option<&str>) -> Vec<Grant> {
+    let region = region.and_then(|code| code.parse().ok());
+    roles.iter().map(|role| Grant { role: *role, region, agency: None }).collect()
 }
 
 /// Creates three meetings: one planned, one announced, one live.

@@ -1,6 +1,6 @@
 //! The viewer: who sends a request, according to the token.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
@@ -50,6 +50,26 @@ impl Role {
         Self::Connector,
         Self::Admin,
     ];
+
+    /// Returns whether the role holds in the whole country, whatever the scope of its grant.
+    #[must_use]
+    pub const fn is_nationwide(self) -> bool {
+        matches!(self, Self::Administration | Self::Admin)
+    }
+}
+
+/// The most grants that the `grants` claim of a token may list.
+pub const MAX_GRANTS: usize = 100;
+
+/// A role, and the scope in which it holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Grant {
+    /// The role.
+    pub role: Role,
+    /// Root of the subtree that the role applies to.
+    pub region: Option<KatoCode>,
+    /// Code of the agency that the role is for.
+    pub agency: Option<String>,
 }
 
 /// The sender of a request.
@@ -68,14 +88,41 @@ pub struct Person {
     pub subject: String,
     /// Author name of the person's comments.
     pub name: String,
-    /// The person's roles.
-    pub roles: Vec<Role>,
-    /// Root of the subtree that the roles apply to.
-    pub region: Option<KatoCode>,
-    /// Code of the person's agency.
-    pub agency: Option<String>,
+    /// The person's roles, each with its scope; sorted, without duplicates.
+    pub grants: Vec<Grant>,
     /// Restrictions of a connector.
     pub imports: ImportGrant,
+}
+
+impl Person {
+    /// Returns the roles of all grants, without duplicates.
+    #[must_use]
+    pub fn roles(&self) -> Vec<Role> {
+        let roles: BTreeSet<_> = self.grants.iter().map(|grant| grant.role).collect();
+        roles.into_iter().collect()
+    }
+
+    /// Returns the region of the grants, or `None` if they name no region or several.
+    ///
+    /// For display only: a role holds in the region of its own grant.
+    #[must_use]
+    pub fn region(&self) -> Option<KatoCode> {
+        only(self.grants.iter().filter_map(|grant| grant.region))
+    }
+
+    /// Returns the agency of the grants, or `None` if they name no agency or several.
+    ///
+    /// For display only: a role holds for the agency of its own grant.
+    #[must_use]
+    pub fn agency(&self) -> Option<&str> {
+        only(self.grants.iter().filter_map(|grant| grant.agency.as_deref()))
+    }
+}
+
+/// Returns the value that all items have, or `None` if there is no item or they differ.
+fn only<T: PartialEq>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    let first = items.next()?;
+    items.all(|item| item == first).then_some(first)
 }
 
 /// Restricts what a connector may import. `None` does not restrict.
@@ -118,16 +165,22 @@ impl Viewer {
         self.person().map(|person| person.subject.as_str())
     }
 
+    /// Returns the person's grants; an anonymous viewer has none.
+    #[must_use]
+    pub fn grants(&self) -> &[Grant] {
+        self.person().map_or(&[], |person| &person.grants)
+    }
+
     /// Returns whether the viewer is anonymous or has no role but citizen.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        self.person().is_none_or(|person| person.roles.iter().all(|role| *role == Role::Citizen))
+        self.grants().iter().all(|grant| grant.role == Role::Citizen)
     }
 
-    /// Returns whether the viewer has the role, in any region.
+    /// Returns whether the viewer has the role, in any scope.
     #[must_use]
     pub fn has_role(&self, role: Role) -> bool {
-        self.person().is_some_and(|person| person.roles.contains(&role))
+        self.grants().iter().any(|grant| grant.role == role)
     }
 }
 
@@ -149,6 +202,44 @@ mod tests {
             assert_eq!(display_name(name, "ana"), shown, "{name:?}");
         }
         assert_eq!(display_name(None, "\u{200b}"), "?");
+    }
+
+    fn person(grants: &[(Role, Option<&str>, Option<&str>)]) -> Person {
+        let grants = grants.iter().map(|(role, region, agency)| Grant {
+            role: *role,
+            region: region.map(|code| code.parse().unwrap()),
+            agency: agency.map(str::to_owned),
+        });
+        Person {
+            subject: "ana".to_owned(),
+            name: "Ana".to_owned(),
+            grants: grants.collect(),
+            imports: ImportGrant::default(),
+        }
+    }
+
+    #[test]
+    fn shows_the_union_of_the_grants() {
+        let own = person(&[
+            (Role::Moderator, Some("103200000"), None),
+            (Role::Akimat, Some("103200000"), None),
+            (Role::Moderator, None, Some("water")),
+        ]);
+        assert_eq!(own.roles(), [Role::Moderator, Role::Akimat]);
+        assert_eq!((own.region(), own.agency()), (Some("103200000".parse().unwrap()), Some("water")));
+        let several = person(&[
+            (Role::Agency, Some("103200000"), Some("water")),
+            (Role::Agency, Some("113200000"), Some("roads")),
+        ]);
+        assert_eq!((several.roles(), several.region(), several.agency()), (vec![Role::Agency], None, None));
+        assert_eq!((person(&[]).roles(), person(&[]).region()), (Vec::new(), None));
+    }
+
+    #[test]
+    fn only_citizens_and_the_anonymous_are_the_public() {
+        let is_public = |grants| Viewer::Person(person(grants)).is_public();
+        assert!(Viewer::Anonymous.is_public() && is_public(&[]) && is_public(&[(Role::Citizen, None, None)]));
+        assert!(!is_public(&[(Role::Citizen, None, None), (Role::Moderator, Some("103200000"), None)]));
     }
 
     #[test]

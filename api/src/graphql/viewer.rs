@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 
 use crate::{
-    domain::viewer::Person,
+    domain::viewer::{self, MAX_GRANTS, Person},
     graphql::{
         context::ContextExt,
         enums::Role,
@@ -30,9 +30,15 @@ impl Viewer {
         Some(&self.0.name)
     }
 
-    /// The roles of the caller.
+    /// The roles of the caller, each in the scope of its grant.
     async fn roles(&self) -> Vec<Role> {
-        self.0.roles.iter().copied().map(Into::into).collect()
+        self.0.roles().into_iter().map(Into::into).collect()
+    }
+
+    /// The roles of the caller, each with its scope.
+    #[graphql(complexity = "MAX_GRANTS.saturating_mul(child_complexity).saturating_add(1)")]
+    async fn grants(&self) -> Vec<Grant> {
+        self.0.grants.iter().cloned().map(Grant).collect()
     }
 
     /// The viewer's own comments in any state, newest first.
@@ -54,7 +60,24 @@ impl Viewer {
         Ok(ctx.app().notifications_head(&self.0.subject).await?)
     }
 
-    /// The unit in which the caller has their roles, with all units below it.
+    /// The unit in which the caller has their roles, with all units below it. Null if the grants name none or several.
+    async fn region(&self, ctx: &Context<'_>) -> Option<Region> {
+        Region::current(ctx, self.0.region()?)
+    }
+}
+
+/// A role with the scope in which the caller has it.
+pub struct Grant(viewer::Grant);
+
+/// A role with the scope in which the caller has it.
+#[Object]
+impl Grant {
+    /// The role.
+    async fn role(&self) -> Role {
+        self.0.role.into()
+    }
+
+    /// The unit in which the caller has the role, with all units below it. ADMIN and ADMINISTRATION hold everywhere.
     async fn region(&self, ctx: &Context<'_>) -> Option<Region> {
         Region::current(ctx, self.0.region?)
     }

@@ -28,6 +28,6 @@ actions! {
 /// Returns whether the viewer belongs to the host's staff: akimat or moderator with a region above it.
 #[must_use]
 pub fn is_staff(viewer: &Viewer, scope: &HostScope) -> bool {
-    let person = viewer.person().filter(|person| person.region.is_some_and(|region| scope.is_within(region)));
-    person.is_some_and(|person| person.roles.iter().any(|role| matches!(role, Role::Akimat | Role::Moderator)))
+    let is_staff_role = |role| matches!(role, Role::Akimat | Role::Moderator);
+    viewer.grants().iter().any(|grant| is_staff_role(grant.role) && scope.is_within(grant))
 }

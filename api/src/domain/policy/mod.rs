@@ -1,8 +1,8 @@
 //! Permissions: named actions with one rule each. Commands require a proof of permission.
 //!
 //! Each feature declares its actions in a module of its own, each action on the subject that it is judged on.
-//! A meeting belongs to its host, the unit whose akim holds it. A role applies to the subtree of its region, so a role
-//! over the host or over a unit above the host is a role over the meeting.
+//! A role holds in the scope of its grant only: a moderator of one district who is staff of another has each power
+//! in its own district.
 
 mod meetings;
 mod questions;
@@ -23,7 +23,7 @@ pub use self::{
         comment_scope, may_import_from, may_post, subject_of,
     },
 };
-use crate::domain::viewer::{ImportGrant, Person, Role, Viewer};
+use crate::domain::viewer::{Grant, ImportGrant, Person, Role, Viewer};
 
 /// An action that needs a permission.
 pub trait Action {
@@ -67,6 +67,9 @@ pub fn authorize<'a, A: Action>(viewer: &'a Viewer, on: &A::On<'_>) -> Result<Al
 }
 
 /// The host of a meeting and the units above it, which decide who has authority over the meeting.
+///
+/// A meeting belongs to its host, the unit whose akim holds it. A role applies to the subtree of its region, so a role
+/// over the host or over a unit above the host is a role over the meeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostScope {
     /// The unit whose akim holds the meeting.
@@ -76,18 +79,17 @@ pub struct HostScope {
 }
 
 impl HostScope {
-    fn is_within(&self, code: KatoCode) -> bool {
-        self.host == code || self.ancestors.contains(&code)
+    /// Returns whether a grant holds over the host.
+    fn is_within(&self, grant: &Grant) -> bool {
+        let is_above = |code| self.host == code || self.ancestors.contains(&code);
+        grant.role.is_nationwide() || grant.region.is_some_and(is_above)
     }
 }
 
-/// Returns whether the viewer has the role over a host: ADMIN everywhere, others in their region's subtree.
+/// Returns whether the viewer has the role over a host: ADMIN everywhere, others by the scope of their grant.
 #[must_use]
 pub fn has_role_over(viewer: &Viewer, role: Role, scope: &HostScope) -> bool {
-    viewer.person().is_some_and(|person| {
-        person.roles.contains(&Role::Admin)
-            || (person.roles.contains(&role) && person.region.is_some_and(|region| scope.is_within(region)))
-    })
+    viewer.grants().iter().any(|grant| grant.role == Role::Admin || (grant.role == role && scope.is_within(grant)))
 }
 
 /// An action's name and rule, as a row of the matrix.
@@ -158,5 +160,6 @@ fn render<S>(rows: &[Row<S>], on: &S, positions: &[(&str, Option<KatoCode>)]) ->
 
 fn sample_viewer(role: Role, region: Option<KatoCode>) -> Viewer {
     let (subject, name) = ("one".to_owned(), "One".to_owned());
-    Viewer::Person(Person { subject, name, roles: vec![role], region, agency: None, imports: ImportGrant::default() })
+    let grants = vec![Grant { role, region, agency: None }];
+    Viewer::Person(Person { subject, name, grants, imports: ImportGrant::default() })
 }

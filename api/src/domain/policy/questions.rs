@@ -24,9 +24,8 @@ actions! {
     MuteAuthor = "author.mute": |viewer, scope| has_role_over(viewer, Role::Moderator, scope);
     /// Sees comments that are not public (p. 7 for the Presidential Administration).
     SeeAllComments = "comment.see_all": |viewer, scope| {
-        viewer.has_role(Role::Administration)
-            || has_role_over(viewer, Role::Moderator, scope)
-            || has_role_over(viewer, Role::Akimat, scope)
+        let has = |role| has_role_over(viewer, role, scope);
+        has(Role::Administration) || has(Role::Moderator) || has(Role::Akimat)
     };
 }
 

@@ -1,12 +1,42 @@
-//! Tests of the permission matrix.
+//! Tests of the permission matrix, and of viewers with several grants.
 
 use super::*;
 
+const OBLAST: &str = "100000000";
+const DISTRICT: &str = "103200000";
+const OTHER_DISTRICT: &str = "113200000";
+
+fn code(text: &str) -> KatoCode {
+    text.parse().unwrap()
+}
+
+/// Returns the scope of an okrug in the district.
+fn okrug() -> HostScope {
+    HostScope { host: code("103230000"), ancestors: vec![code(OBLAST), code(DISTRICT)] }
+}
+
+fn other_district() -> HostScope {
+    HostScope { host: code(OTHER_DISTRICT), ancestors: vec![code("110000000")] }
+}
+
+fn viewer(grants: &[(Role, Option<&str>)]) -> Viewer {
+    let grants = grants.iter().map(|(role, region)| Grant { role: *role, region: region.map(code), agency: None });
+    Viewer::Person(Person {
+        subject: "one".to_owned(),
+        name: "One".to_owned(),
+        grants: grants.collect(),
+        imports: ImportGrant::default(),
+    })
+}
+
+/// Returns the actions that a viewer may do, by name.
+fn permitted(viewer: &Viewer, scope: &HostScope) -> Vec<&'static str> {
+    let rows = meetings::ROWS.iter().chain(questions::ROWS);
+    rows.filter(|(_, permits)| permits(viewer, scope)).map(|(name, _)| *name).collect()
+}
+
 #[test]
 fn the_permission_matrix_is_as_reviewed() {
-    let code = |text: &str| text.parse::<KatoCode>().unwrap();
-    let ancestors = vec![code("100000000"), code("103200000")];
-    let scope = HostScope { host: code("103230000"), ancestors };
     let expected = "\
 meeting.plan: Akimat(here,above) Admin
 meeting.announce: Akimat(here,above) Admin
@@ -22,5 +52,43 @@ comment.moderate: Moderator(here,above) Admin
 author.mute: Moderator(here,above) Admin
 comment.see_all: Moderator(here,above) Akimat(here,above) Administration Admin
 ";
-    assert_eq!(matrix(&scope, code("113200000")), expected);
+    assert_eq!(matrix(&okrug(), code(OTHER_DISTRICT)), expected);
+}
+
+#[test]
+fn a_role_holds_only_in_the_scope_of_its_own_grant() {
+    let both = viewer(&[(Role::Moderator, Some(DISTRICT)), (Role::Akimat, Some(OTHER_DISTRICT))]);
+    let moderator = viewer(&[(Role::Moderator, Some(DISTRICT))]);
+    let akimat = viewer(&[(Role::Akimat, Some(OTHER_DISTRICT))]);
+    assert_eq!(permitted(&both, &okrug()), permitted(&moderator, &okrug()));
+    assert_eq!(permitted(&both, &other_district()), permitted(&akimat, &other_district()));
+    assert!(ModerateComments::permits(&both, &okrug()) && !PlanMeeting::permits(&both, &okrug()));
+    assert!(PlanMeeting::permits(&both, &other_district()) && !ModerateComments::permits(&both, &other_district()));
+    assert_eq!(authorize::<PlanMeeting>(&both, &okrug()).unwrap_err(), Denied::Forbidden);
+    assert!(is_staff(&both, &okrug()) && is_staff(&both, &other_district()));
+}
+
+#[test]
+fn a_grant_without_a_region_does_not_borrow_that_of_another() {
+    let viewer = viewer(&[(Role::Moderator, None), (Role::Citizen, Some(DISTRICT)), (Role::Connector, Some(OBLAST))]);
+    assert_eq!(permitted(&viewer, &okrug()), ["comment.post", "comment.import"]);
+    assert!(!is_staff(&viewer, &okrug()));
+}
+
+#[test]
+fn one_role_in_several_regions_holds_in_each() {
+    let viewer = viewer(&[(Role::Moderator, Some(DISTRICT)), (Role::Moderator, Some(OTHER_DISTRICT))]);
+    assert!(ModerateComments::permits(&viewer, &okrug()) && ModerateComments::permits(&viewer, &other_district()));
+    let beside = HostScope { host: code("710000000"), ancestors: Vec::new() };
+    assert!(permitted(&viewer, &beside).is_empty());
+}
+
+#[test]
+fn admin_and_administration_hold_everywhere_whatever_their_region() {
+    for region in [None, Some(OTHER_DISTRICT)] {
+        let oversight = viewer(&[(Role::Administration, region), (Role::Citizen, None)]);
+        assert_eq!(permitted(&oversight, &okrug()), ["meeting.see_settings", "comment.post", "comment.see_all"]);
+        let admin = viewer(&[(Role::Admin, region)]);
+        assert_eq!(permitted(&admin, &okrug()).len(), meetings::ROWS.len() + questions::ROWS.len());
+    }
 }
