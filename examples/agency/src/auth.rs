@@ -8,7 +8,7 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
 };
 use parking_lot::RwLock;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{settings::Settings, sources::Clock};
 
@@ -133,9 +133,7 @@ impl Authenticator {
         if claims.sub.is_empty() || claims.sub.len() > LONGEST_SUBJECT {
             return Err(AuthRefused::Invalid);
         }
-        let is = |role: &str| claims.roles.iter().any(|own| own == role);
-        let ours = claims.agency.as_deref() == Some(self.agency.as_str());
-        if is("ADMIN") || is("AGENCY") && ours {
+        if claims.grants().any(|(role, agency)| role == "ADMIN" || role == "AGENCY" && agency == Some(&self.agency)) {
             Ok(Viewer::Officer { subject: claims.sub })
         } else {
             Ok(Viewer::Person)
@@ -170,6 +168,30 @@ struct Claims {
     #[serde(default)]
     roles: Vec<String>,
     agency: Option<String>,
+    #[serde(default)]
+    grants: Vec<Grant>,
+}
+
+/// A role, and the agency for which it holds.
+#[derive(Debug, Deserialize)]
+struct Grant {
+    role: String,
+    agency: Option<String>,
+    /// The members beside these.
+    #[serde(flatten)]
+    others: HashMap<String, IgnoredAny>,
+}
+
+impl Claims {
+    /// Returns each role with its agency: those of `roles`, which share one, and those of `grants`.
+    ///
+    /// The register is not divided by region, so the region of a grant does not matter. A grant with any other member
+    /// is left out, because the member may restrict it.
+    fn grants(&self) -> impl Iterator<Item = (&str, Option<&String>)> {
+        let of_roles = self.roles.iter().map(|role| (role.as_str(), self.agency.as_ref()));
+        let known = self.grants.iter().filter(|grant| grant.others.keys().all(|member| member == "region"));
+        of_roles.chain(known.map(|grant| (grant.role.as_str(), grant.agency.as_ref())))
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -96,6 +96,12 @@ fn the_staff_is_who_speaks_for_this_agency_or_operates_everything() {
         (json!({ "agency": null }), &Viewer::Person),
         (json!({ "roles": ["CITIZEN"] }), &Viewer::Person),
         (json!({ "roles": null }), &Viewer::Person),
+        (json!({ "roles": null, "agency": null, "grants": [{ "role": "AGENCY", "agency": "roads" }] }), &officer),
+        (json!({ "roles": null, "agency": null, "grants": [{ "role": "ADMIN" }] }), &officer),
+        (json!({ "agency": "rivers", "grants": [{ "role": "AGENCY", "agency": "roads", "region": null }] }), &officer),
+        (json!({ "roles": null, "grants": [{ "role": "AGENCY", "agency": "rivers" }] }), &Viewer::Person),
+        (json!({ "roles": null, "grants": [{ "role": "AGENCY" }] }), &Viewer::Person),
+        (json!({ "roles": null, "grants": [{ "role": "ADMIN", "until": "noon" }] }), &Viewer::Person),
     ] {
         assert_eq!(desk.who(&token(&claims)).as_ref(), Ok(who), "{claims}");
     }
@@ -113,6 +119,8 @@ fn a_token_that_does_not_hold_is_refused() {
         (json!({ "sub": "x".repeat(256) }), AuthRefused::Invalid),
         (json!({ "exp": "soon" }), AuthRefused::Invalid),
         (json!({ "roles": "AGENCY" }), AuthRefused::Invalid),
+        (json!({ "grants": "AGENCY" }), AuthRefused::Invalid),
+        (json!({ "grants": [{ "agency": "roads" }] }), AuthRefused::Invalid),
         (json!({ "iss": "https://other.example" }), AuthRefused::NotForUs),
         (json!({ "aud": "other" }), AuthRefused::NotForUs),
         (json!({ "aud": [] }), AuthRefused::NotForUs),
