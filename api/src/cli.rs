@@ -9,7 +9,7 @@ use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
 use crate::{
     auth::{TokenRequest, parse_broadcast_id, parse_ttl},
     config::settings_help,
-    domain::viewer::{Grant, ImportGrant, Role},
+    domain::viewer::{Grant, ImportRestriction, Role},
 };
 
 /// Meetings of akims with the population: a GraphQL subgraph with live streams.
@@ -122,7 +122,7 @@ impl From<TokenArgs> for TokenRequest {
         let TokenArgs { roles, region, agency, mut grants, platform, broadcast, subject, name, ttl } = args;
         let name = name.unwrap_or_else(|| subject.clone());
         grants.extend(roles.into_iter().map(|role| Grant { role, region, agency: agency.clone() }));
-        Self { subject, name, grants, imports: ImportGrant { platform, broadcast }, ttl }
+        Self { subject, name, grants, imports: ImportRestriction { platform, broadcast }, ttl }
     }
 }
 

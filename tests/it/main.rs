@@ -12,7 +12,7 @@ mod client_libraries;
 mod command_line;
 mod compose_file;
 mod connection_limits;
-mod connector_grants;
+mod connector_restrictions;
 mod content_encoding;
 mod cors;
 mod cost_budgets;

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use harness::{Engine, HOST, id_of, on_both_engines, refusal};
 use kezdesu::{
     app::questions::{PostComment, PostOptions},
-    domain::viewer::{Grant, ImportGrant, Person, Role, Viewer},
+    domain::viewer::{Grant, ImportRestriction, Person, Role, Viewer},
     graphql::node::GlobalId,
 };
 use serde_json::json;
@@ -82,7 +82,7 @@ on_both_engines! {
                 subject,
                 name: "Ана".to_owned(),
                 grants: vec![Grant { role: Role::Citizen, region: None, agency: None }],
-                imports: ImportGrant::default(),
+                imports: ImportRestriction::default(),
             };
             let post = PostComment {
                 meeting: id,

@@ -9,7 +9,7 @@ use type_safe_id::{DynamicType, TypeSafeId};
 
 use crate::{
     auth::{grants::GrantsClaim, jwks::Fingerprint},
-    domain::viewer::{Grant, ImportGrant, Person, Role, Viewer, display_name},
+    domain::viewer::{Grant, ImportRestriction, Person, Role, Viewer, display_name},
 };
 
 /// An authenticated caller.
@@ -127,7 +127,7 @@ impl Claims {
         }
         let grants = self.all_grants()?;
         let is_connector = grants.iter().any(|grant| grant.role == Role::Connector);
-        let imports = if is_connector { self.imports()? } else { ImportGrant::default() };
+        let imports = if is_connector { self.imports()? } else { ImportRestriction::default() };
         let name = display_name(self.name.as_deref(), &self.sub);
         Ok(Person { subject: self.sub.clone(), name, grants, imports })
     }
@@ -143,12 +143,12 @@ impl Claims {
     }
 
     /// Rejects a restriction that is not understood, because ignoring it would lift it.
-    fn imports(&self) -> Result<ImportGrant, AuthError> {
+    fn imports(&self) -> Result<ImportRestriction, AuthError> {
         let platform = optional_text(self.platform.as_ref())?.map(str::parse::<Platform>).transpose();
         let broadcast = optional_text(self.broadcast.as_ref())?
             .map(|id| parse_broadcast_id(id).ok_or(AuthError::BadClaim))
             .transpose()?;
-        Ok(ImportGrant { platform: platform.map_err(|_| AuthError::BadClaim)?, broadcast })
+        Ok(ImportRestriction { platform: platform.map_err(|_| AuthError::BadClaim)?, broadcast })
     }
 }
 

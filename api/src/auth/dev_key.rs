@@ -19,7 +19,7 @@ use crate::{
         jwks::{Fingerprint, KeyError, Keys, VerificationKey},
     },
     config::Settings,
-    domain::viewer::{Grant, ImportGrant},
+    domain::viewer::{Grant, ImportRestriction},
 };
 
 const KID: &str = "dev";
@@ -51,7 +51,7 @@ pub struct TokenRequest {
     /// The roles, each with its scope.
     pub grants: Vec<Grant>,
     /// What a connector may import.
-    pub imports: ImportGrant,
+    pub imports: ImportRestriction,
     /// The lifetime.
     pub ttl: TimeDelta,
 }

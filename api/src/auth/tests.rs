@@ -16,7 +16,7 @@ use super::{fuzzing::PRIVATE, *};
 use crate::{
     clock::ManualClock,
     config::{Settings, load},
-    domain::viewer::{Grant, ImportGrant, Role},
+    domain::viewer::{Grant, ImportRestriction, Role},
 };
 
 /// The public id of some broadcast.
@@ -214,7 +214,7 @@ async fn creates_the_development_key_once_and_only_without_a_jwks() {
         subject: "ana".to_owned(),
         name: "Ana".to_owned(),
         grants: vec![grant(Role::Moderator, Some("103200000"), None), grant(Role::Connector, None, Some("media"))],
-        imports: ImportGrant { platform: Some(Platform::Vk), broadcast: parse_broadcast_id(BROADCAST) },
+        imports: ImportRestriction { platform: Some(Platform::Vk), broadcast: parse_broadcast_id(BROADCAST) },
         ttl: parse_ttl("8h").unwrap(),
     };
     let token = format!("Bearer {}", mint(&settings, &request, noon()).unwrap());

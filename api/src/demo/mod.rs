@@ -21,7 +21,7 @@ use crate::{
     auth::{MintError, TokenRequest, mint},
     clock::Clock,
     config::{Environment, Settings},
-    domain::viewer::{Grant, ImportGrant, Person, Role, Viewer},
+    domain::viewer::{Grant, ImportRestriction, Person, Role, Viewer},
     graphql::node::GlobalId,
     service::Service,
     store::{keyset::PageRequest, meetings::MeetingFilter},
@@ -71,7 +71,7 @@ pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>
             subject: subject.to_owned(),
             name: subject.to_owned(),
             grants: grants(roles, region),
-            imports: ImportGrant::default(),
+            imports: ImportRestriction::default(),
             ttl: TimeDelta::hours(8),
         };
         mint(settings, &request, clock.now())
@@ -97,7 +97,7 @@ fn viewer(subject: &str, name: &str, roles: &[Role], region: Option<&str>) -> Vi
         subject: subject.to_owned(),
         name: name.to_owned(),
         grants: grants(roles, region),
-        imports: ImportGrant::default(),
+        imports: ImportRestriction::default(),
     })
 }
 

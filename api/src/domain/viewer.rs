@@ -91,7 +91,7 @@ pub struct Person {
     /// The person's roles, each with its scope; sorted, without duplicates.
     pub grants: Vec<Grant>,
     /// Restrictions of a connector.
-    pub imports: ImportGrant,
+    pub imports: ImportRestriction,
 }
 
 impl Person {
@@ -127,14 +127,14 @@ fn only<T: PartialEq>(mut items: impl Iterator<Item = T>) -> Option<T> {
 
 /// Restricts what a connector may import. `None` does not restrict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ImportGrant {
+pub struct ImportRestriction {
     /// Only broadcasts on this platform.
     pub platform: Option<Platform>,
     /// Only this broadcast.
     pub broadcast: Option<BroadcastId>,
 }
 
-impl ImportGrant {
+impl ImportRestriction {
     /// Returns whether comments of a broadcast may be imported.
     #[must_use]
     pub fn covers(&self, platform: Platform, broadcast: BroadcastId) -> bool {
@@ -214,7 +214,7 @@ mod tests {
             subject: "ana".to_owned(),
             name: "Ana".to_owned(),
             grants: grants.collect(),
-            imports: ImportGrant::default(),
+            imports: ImportRestriction::default(),
         }
     }
 
@@ -243,12 +243,12 @@ mod tests {
     }
 
     #[test]
-    fn import_grants_restrict_by_what_they_name() {
+    fn import_restrictions_cover_only_what_they_name() {
         let [one, other] = [1, 2].map(|n| BroadcastId(uuid::Uuid::from_u128(n)));
-        let vk = ImportGrant { platform: Some(Platform::Vk), broadcast: None };
+        let vk = ImportRestriction { platform: Some(Platform::Vk), broadcast: None };
         assert!(vk.covers(Platform::Vk, one) && !vk.covers(Platform::Youtube, one));
-        let single = ImportGrant { platform: None, broadcast: Some(one) };
+        let single = ImportRestriction { platform: None, broadcast: Some(one) };
         assert!(single.covers(Platform::Vk, one) && !single.covers(Platform::Vk, other));
-        assert!(ImportGrant::default().covers(Platform::Youtube, other));
+        assert!(ImportRestriction::default().covers(Platform::Youtube, other));
     }
 }

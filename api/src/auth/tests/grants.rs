@@ -111,11 +111,11 @@ async fn limits_the_number_of_grants() {
 
 #[tokio::test]
 async fn restricts_connectors_of_either_form() {
-    let vk = ImportGrant { platform: Some(Platform::Vk), broadcast: None };
+    let vk = ImportRestriction { platform: Some(Platform::Vk), broadcast: None };
     let connector = json!([{ "role": "CONNECTOR", "region": DISTRICT }]);
     assert_eq!(person(json!({ "grants": connector, "platform": "VK" })).await.unwrap().imports, vk);
     assert_eq!(rejection(json!({ "grants": connector, "platform": "ICQ" })).await, AuthError::BadClaim);
     assert_eq!(person(json!({ "roles": ["CONNECTOR"], "platform": "VK" })).await.unwrap().imports, vk);
     let other = person(json!({ "grants": [{ "role": "CITIZEN" }], "platform": "ICQ" })).await.unwrap();
-    assert_eq!(other.imports, ImportGrant::default());
+    assert_eq!(other.imports, ImportRestriction::default());
 }

@@ -23,7 +23,7 @@ pub use self::{
         comment_scope, may_import_from, may_post, subject_of,
     },
 };
-use crate::domain::viewer::{Grant, ImportGrant, Person, Role, Viewer};
+use crate::domain::viewer::{Grant, ImportRestriction, Person, Role, Viewer};
 
 /// An action that needs a permission.
 pub trait Action {
@@ -161,5 +161,5 @@ fn render<S>(rows: &[Row<S>], on: &S, positions: &[(&str, Option<KatoCode>)]) ->
 fn sample_viewer(role: Role, region: Option<KatoCode>) -> Viewer {
     let (subject, name) = ("one".to_owned(), "One".to_owned());
     let grants = vec![Grant { role, region, agency: None }];
-    Viewer::Person(Person { subject, name, grants, imports: ImportGrant::default() })
+    Viewer::Person(Person { subject, name, grants, imports: ImportRestriction::default() })
 }

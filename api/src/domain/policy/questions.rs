@@ -35,7 +35,7 @@ pub fn may_post(viewer: &Viewer) -> bool {
     viewer.has_role(Role::Citizen) || viewer.has_role(Role::Admin)
 }
 
-/// Returns whether the viewer's grant covers a broadcast, which is the part of [`ImportComments`] that depends on it.
+/// Returns whether the viewer may import from a broadcast: the part of [`ImportComments`] that depends on it.
 #[must_use]
 pub fn may_import_from(viewer: &Viewer, platform: Platform, broadcast: BroadcastId) -> bool {
     viewer.has_role(Role::Admin) || viewer.person().is_some_and(|person| person.imports.covers(platform, broadcast))

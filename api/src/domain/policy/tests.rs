@@ -25,7 +25,7 @@ fn viewer(grants: &[(Role, Option<&str>)]) -> Viewer {
         subject: "one".to_owned(),
         name: "One".to_owned(),
         grants: grants.collect(),
-        imports: ImportGrant::default(),
+        imports: ImportRestriction::default(),
     })
 }
 

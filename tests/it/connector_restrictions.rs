@@ -1,4 +1,4 @@
-//! Import grants of connector tokens.
+//! Restrictions of what a connector may import, by its token.
 
 use harness::{Actor, Engine, HOST, TestEnv, id_of, on_both_engines, token_claims};
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ on_both_engines! {
             assert_eq!(
                 import(&actor, &broadcasts[0]).await.as_deref(),
                 Some("UNAUTHENTICATED"),
-                "{claims}: an invalid grant must not mean no restriction"
+                "{claims}: an invalid restriction must not mean no restriction"
             );
         }
     }
