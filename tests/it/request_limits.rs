@@ -143,6 +143,7 @@ fn reaching(kind: &str, selection: &str) -> String {
         "Query" => format!("{{ {selection} }}"),
         "Meeting" => format!("{{ meeting(id: \"mtg_00000000000000000000000000\") {{ {selection} }} }}"),
         "Region" => format!("{{ region(code: \"751110000\") {{ {selection} }} }}"),
+        "Viewer" => format!("{{ viewer {{ {selection} }} }}"),
         "Comment" => {
             format!("{{ node(id: \"cmt_00000000000000000000000000\") {{ ... on Comment {{ {selection} }} }} }}")
         }
