@@ -65,11 +65,8 @@ async fn run(command: Command) -> CommandResult {
         Command::Serve { migrate } => {
             let stop = ShutdownSignals::listen()?;
             let service = start(settings, clock, migrate).await?;
-            print(&format!(
-                "listening on http://{}\noperator on http://{}\n",
-                service.address(),
-                service.ops_address()
-            ))?;
+            let (api, ops) = (service.address(), service.ops_address());
+            print(&format!("listening on http://{api}\noperator on http://{ops}\n"))?;
             serve_until(stop, service).await
         }
         Command::Demo => {
