@@ -35,6 +35,15 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// A feature of `app`, and the features that it may import. Together they have no circle.
+const ALLOWED_FEATURES: &[(&str, &[&str])] = &[
+    ("meetings", &["questions"]),
+    ("notifications", &[]),
+    ("questions", &["notifications"]),
+    ("regions", &[]),
+    ("time_split", &["meetings"]),
+];
+
 /// Maximum lines of a file.
 const MAX_LINES: usize = 400;
 
@@ -93,6 +102,35 @@ fn modules_import_only_the_modules_they_may() {
             for imported in imported(without_tests(&text)) {
                 if imported != *module && !allowed.contains(&imported.as_str()) && imported != "connection" {
                     wrong.push(format!("{} uses {imported}", file.strip_prefix(&src).unwrap().display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn features_import_only_the_features_they_may() {
+    let app = checkout().join("api/src/app");
+    let mut wrong = Vec::new();
+    for (feature, allowed) in ALLOWED_FEATURES {
+        let mut own = vec![app.join(format!("{feature}.rs"))];
+        own.retain(|file| file.is_file());
+        if app.join(feature).is_dir() {
+            own.extend(files(&app.join(feature)));
+        }
+        assert!(!own.is_empty(), "there is no {feature}");
+        for file in own {
+            let text = std::fs::read_to_string(&file).unwrap();
+            // Imports of `app` are grouped in one brace.
+            let group = without_tests(&text).split("    app::").nth(1).and_then(|rest| rest.split("\n    },\n").next());
+            for (other, _) in ALLOWED_FEATURES.iter().filter(|(other, _)| other != feature && !allowed.contains(other))
+            {
+                let names = |text: &str| {
+                    text.contains(&format!(" {other}::")) || text.contains(&format!("crate::app::{other}"))
+                };
+                if group.is_some_and(names) || text.contains(&format!("super::{other}::")) {
+                    wrong.push(format!("{} uses {other}", file.strip_prefix(&app).unwrap().display()));
                 }
             }
         }

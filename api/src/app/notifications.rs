@@ -49,7 +49,9 @@ impl Topic for NotificationTopic {
     }
 
     async fn subjects(&self, ids: Vec<Uuid>) -> Result<Subjects<Self>, StoreError> {
-        super::questions::subjects(&self.0, ids).await
+        let ids: Vec<_> = ids.into_iter().map(CommentId).collect();
+        let rows = self.0.comments_by_id(&ids).await?;
+        Ok(rows.into_iter().map(|row| (row.id.0, Arc::new(row))).collect())
     }
 
     fn visibility(

@@ -11,25 +11,19 @@ use crate::{
     app::{
         App,
         isolation::run_isolated,
-        meetings::{meeting_event, meeting_feed},
+        meetings::{meeting_event, meeting_feed, to_segments},
     },
     clock::almaty_date,
     domain::{
         feed::NewEvent,
         meeting_events::STAGE,
-        time_split::{Segment, SplitPlan, SplitTotals, split_totals},
+        time_split::{SplitPlan, SplitTotals, split_totals},
     },
     store::job_leases::{JobError, Lease},
 };
 
 /// Meetings whose segments are read in one query.
 const BATCH: usize = 500;
-
-/// Converts stored segments to the domain's type.
-#[must_use]
-pub fn to_segments(rows: &[stage_segment::Model]) -> Vec<Segment> {
-    rows.iter().map(|row| Segment { stage: row.stage, started_at: row.started_at, ended_at: row.ended_at }).collect()
-}
 
 impl App {
     /// Computes the time split of a meeting at `now`, by the norms in force on its date.

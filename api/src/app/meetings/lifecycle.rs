@@ -10,9 +10,8 @@ use entities::{
 use crate::{
     app::{
         App, CommandError,
-        meetings::{check_step, meeting_feed},
+        meetings::{check_step, meeting_feed, to_segments},
         questions::comment_feed,
-        time_split::to_segments,
     },
     domain::{
         meeting::MeetingStep,

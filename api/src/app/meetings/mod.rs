@@ -20,7 +20,7 @@ pub use reschedule::Reschedule;
 use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
-use entities::{ids::MeetingId, meeting};
+use entities::{ids::MeetingId, meeting, stage_segment};
 
 use crate::{
     app::{
@@ -32,6 +32,7 @@ use crate::{
         feed::{Audience, EventKind, NewEvent},
         meeting::{MAX_PLANNING_AHEAD, MeetingStep, WrongPhase, check_phase},
         policy::{Allowed, HostAction, authorize},
+        time_split::Segment,
         viewer::Viewer,
     },
     store::{StoreError, Tx},
@@ -62,6 +63,11 @@ pub(in crate::app) fn check_planned_start(start: DateTime<Utc>, now: DateTime<Ut
         }
         _ => Ok(()),
     }
+}
+
+/// Converts stored segments to the domain's type.
+pub(in crate::app) fn to_segments(rows: &[stage_segment::Model]) -> Vec<Segment> {
+    rows.iter().map(|row| Segment { stage: row.stage, started_at: row.started_at, ended_at: row.ended_at }).collect()
 }
 
 /// Returns a public event of a meeting.

@@ -19,7 +19,7 @@ use crate::{
         viewer::Viewer,
     },
     feed::{Scope, Subjects, Topic, Visibility, VisibilityOf, feed_name},
-    store::{Store, StoreError},
+    store::StoreError,
 };
 
 /// The feeds of comments.
@@ -58,7 +58,9 @@ impl Topic for CommentTopic {
     }
 
     async fn subjects(&self, ids: Vec<Uuid>) -> Result<Subjects<Self>, StoreError> {
-        subjects(&self.0.store, ids).await
+        let ids: Vec<_> = ids.into_iter().map(CommentId).collect();
+        let rows = self.0.store.comments_by_id(&ids).await?;
+        Ok(rows.into_iter().map(|row| (row.id.0, Arc::new(row))).collect())
     }
 
     fn visibility(
@@ -88,13 +90,6 @@ impl Topic for CommentTopic {
 #[must_use]
 pub fn comment_feed(meeting: MeetingId) -> FeedName {
     feed_name::<CommentTopic>(&meeting)
-}
-
-/// Loads the comments that a page of events is about.
-pub(in crate::app) async fn subjects(store: &Store, ids: Vec<Uuid>) -> Result<Subjects<CommentTopic>, StoreError> {
-    let ids: Vec<_> = ids.into_iter().map(CommentId).collect();
-    let rows = store.comments_by_id(&ids).await?;
-    Ok(rows.into_iter().map(|row| (row.id.0, Arc::new(row))).collect())
 }
 
 /// What the public is shown of an event: its public side, and only while the comment still is public.

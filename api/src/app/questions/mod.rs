@@ -15,7 +15,6 @@ mod select;
 mod votes;
 mod withdraw;
 
-pub(in crate::app) use feed::subjects;
 pub use feed::{CommentFilter, CommentTopic, comment_feed};
 pub(crate) use import::DELETION_RETENTION;
 pub use import::{ImportComments, ImportSummary, ImportedComment};
