@@ -34,7 +34,7 @@ pub(in crate::jobs) fn start(lifecycle: &Lifecycle, app: &Arc<App>, auth: &Arc<A
         Ok(())
     });
     lifecycle.spawn("regions", watch_regions(Arc::clone(app), Arc::clone(bus)));
-    lifecycle.spawn("withdrawals", watch_withdrawals(Arc::clone(app), Arc::clone(auth)));
+    lifecycle.spawn("withdrawals", watch_revocations(Arc::clone(app), Arc::clone(auth)));
     lifecycle.spawn("keys", refresh_keys(Arc::clone(app), Arc::clone(auth)));
 }
 
@@ -53,32 +53,31 @@ fn every<F>(
             sleep(app.clock.as_ref(), span).await;
             let span = tracing::info_span!(target: SPANS, "job", name);
             if let Err(error) = job(Arc::clone(&app)).instrument(span).await {
-                // Tried again at the next turn.
-                tracing::warn!(job = name, error = error.chain(), "a job failed");
+                tracing::warn!(job = name, error = error.chain(), "a background loop failed");
             }
         }
     });
 }
 
-/// Reads the units anew when the bus says so, and looks every minute for what it did not say.
+/// Reloads the regions when the bus announces an import, and checks every minute for lost announcements.
 async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
-    let mut heard = bus.listen();
+    let mut messages = bus.listen();
     let mut known = None;
-    // Outside the loop: a busy bus would put it off for ever.
-    let mut next_look = sleep(app.clock.as_ref(), MINUTE);
+    // Kept across iterations, so that a busy bus cannot postpone it.
+    let mut next_check = sleep(app.clock.as_ref(), MINUTE);
     loop {
-        let look = tokio::select! {
-            word = heard.recv() => match word {
+        let should_check = tokio::select! {
+            message = messages.recv() => match message {
                 Ok(BusMessage::Advanced(_)) => false,
                 Ok(BusMessage::Regions | BusMessage::Missed) | Err(RecvError::Lagged(_)) => true,
                 Err(RecvError::Closed) => return,
             },
-            () = &mut next_look => true,
+            () = &mut next_check => true,
         };
-        if !look {
+        if !should_check {
             continue;
         }
-        next_look = sleep(app.clock.as_ref(), MINUTE);
+        next_check = sleep(app.clock.as_ref(), MINUTE);
         let result = async {
             let count = app.store.count_editions().await?;
             if known != Some(count) {
@@ -88,13 +87,13 @@ async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
             Ok::<_, StoreError>(())
         };
         if let Err(error) = result.await {
-            tracing::warn!(error = error.chain(), "the units cannot be read anew");
+            tracing::warn!(error = error.chain(), "the regions cannot be reloaded");
         }
     }
 }
 
-/// Looks every second whether tokens were withdrawn: those who are known by one are gone within two.
-async fn watch_withdrawals(app: Arc<App>, auth: Arc<Authenticator>) {
+/// Checks every second for new token revocations.
+async fn watch_revocations(app: Arc<App>, auth: Arc<Authenticator>) {
     let mut known = None;
     loop {
         sleep(app.clock.as_ref(), SECOND).await;
@@ -107,22 +106,22 @@ async fn watch_withdrawals(app: Arc<App>, auth: Arc<Authenticator>) {
             Ok::<_, StoreError>(())
         };
         if let Err(error) = result.await {
-            tracing::warn!(error = error.chain(), "withdrawals of tokens cannot be looked at");
+            tracing::warn!(error = error.chain(), "token revocations cannot be read");
         }
     }
 }
 
-/// Reads the keys anew every minute, and at once where a token names one that is not known.
+/// Refreshes the signing keys every minute, and at once if a token names an unknown key.
 async fn refresh_keys(app: Arc<App>, auth: Arc<Authenticator>) {
     loop {
-        let wanted = tokio::select! {
+        let requested = tokio::select! {
             () = sleep(app.clock.as_ref(), MINUTE) => false,
             () = auth.refresh_requested() => true,
         };
         if let Err(error) = auth.refresh().await {
-            tracing::warn!(%error, "the keys cannot be read anew: the old ones stay");
+            tracing::warn!(%error, "the signing keys cannot be refreshed: the old ones stay");
         }
-        if wanted {
+        if requested {
             auth.refresh_done();
         }
     }

@@ -1,8 +1,8 @@
 //! Scheduled and queued jobs, each a caller of a command.
 //!
-//! Jobs that write shared data are rows of the table `jobs`: votes, budgets, normalization, retention, old events. One replica at a
-//! time runs each ([`runner`]), and its transactions are fenced ([`crate::store::job_leases`]). [`registry`] is the only
-//! place where a kind is registered.
+//! Jobs that write shared data are rows of the table `jobs`: votes, budgets, normalization, retention, old events.
+//! One replica at a time runs each ([`runner`]), and its transactions are fenced ([`crate::store::job_leases`]).
+//! [`registry`] is the only place where a kind is registered.
 //!
 //! Loops that maintain the state of one replica run on every replica and have no row ([`local`]): rate limits, the clock,
 //! histograms, and the caches of regions, token revocations and signing keys.
