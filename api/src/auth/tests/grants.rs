@@ -8,10 +8,10 @@ const OTHER: &str = "113200000";
 
 /// Authenticates a token whose roles come only from these claims.
 async fn person(roles: Value) -> Result<Person, AuthError> {
-    let mut claims = without("roles");
-    claims.as_object_mut().unwrap().remove("region");
-    claims.as_object_mut().unwrap().extend(roles.as_object().unwrap().clone());
-    let known = fixture().await.auth.authenticate(Some(&sign(&header(), &claims)))?;
+    let (Value::Object(mut claims), Value::Object(roles)) = (without("roles"), roles) else { panic!("no objects") };
+    claims.remove("region");
+    claims.extend(roles);
+    let known = fixture().await.auth.authenticate(Some(&sign(&header(), &claims.into())))?;
     Ok(known.viewer.person().unwrap().clone())
 }
 
