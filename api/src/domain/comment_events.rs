@@ -1,8 +1,20 @@
 //! The kinds of events of a meeting's comments.
 
-use entities::enums::CommentState;
+use entities::{enums::CommentState, ids::MeetingId};
 
-use crate::domain::{comment::is_public, feed::EventKind};
+use crate::domain::{
+    comment::is_public,
+    feed::{EventKind, FeedName},
+};
+
+/// The topic of the comment feeds.
+pub const TOPIC: &str = "comments";
+
+/// Returns the name of the feed of a meeting's comments.
+#[must_use]
+pub fn comment_feed(meeting: MeetingId) -> FeedName {
+    FeedName::new(TOPIC, &meeting.0.simple().to_string())
+}
 
 /// A comment appeared.
 pub const POSTED: EventKind = EventKind::new("POSTED");

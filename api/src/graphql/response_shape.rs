@@ -197,8 +197,8 @@ mod tests {
 
     #[test]
     fn orders_fields_as_in_the_document() {
-        let query = "{ a: viewer { name subject } ...f meetings { nodes { purpose ... on Meeting { id } version } totalCount } } \
-                     fragment f on Query { node(id: 1) { ... on Meeting { purpose } id ... on Comment { body } } }";
+        let query = "{ a: viewer { name subject } ...f meetings { nodes { phase ... on Meeting { id } version } totalCount } } \
+                     fragment f on Query { node(id: 1) { ... on Meeting { phase } id ... on Comment { body } } }";
         let data = value!({
             "meetings": { "totalCount": 2, "nodes": [{ "id": 1, "phase": "LIVE", "version": 1 }, { "version": 1, "id": 2, "phase": "LIVE" }] },
             "node": { "body": "?", "id": 3 },
@@ -206,7 +206,7 @@ mod tests {
         });
         assert_eq!(
             apply_shape(query, data, &[]),
-            r#"{"a":{"name":"n","subject":"s"},"node":{"id":3,"body":"?"},"meetings":{"nodes":[{"purpose":"LIVE","id":1,"version":1},{"purpose":"LIVE","id":2,"version":1}],"totalCount":2}}"#
+            r#"{"a":{"name":"n","subject":"s"},"node":{"id":3,"body":"?"},"meetings":{"nodes":[{"phase":"LIVE","id":1,"version":1},{"phase":"LIVE","id":2,"version":1}],"totalCount":2}}"#
         );
     }
 

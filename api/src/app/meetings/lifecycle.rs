@@ -11,9 +11,9 @@ use crate::{
     app::{
         App, CommandError,
         meetings::{check_step, meeting_feed, to_segments},
-        questions::comment_feed,
     },
     domain::{
+        comment_events::comment_feed,
         meeting::MeetingStep,
         meeting_events::{ENDED, STAGE, STARTED},
         policy,

@@ -14,11 +14,11 @@ use crate::{
         idempotency::idempotency_key,
         input::{check_range, checked_text},
         meetings::{check_planned_start, meeting_event, meeting_feed},
-        questions::comment_feed,
         rejection::{DecreeViolation, Invalid},
     },
     clock::almaty_date,
     domain::{
+        comment_events::comment_feed,
         meeting::{MAX_PLANNED_MINUTES, MAX_REASON_LENGTH, MAX_TITLE_LENGTH, MIN_PLANNED_MINUTES},
         meeting_events::PLANNED,
         normalization::{self, normalize_for_search},

@@ -14,11 +14,11 @@ use crate::{
     domain::{
         comment::is_public,
         comment_events,
-        feed::{Audience, Event, EventKind, FeedName},
+        feed::{Audience, Event, EventKind},
         policy::{CommentScope, Denied, author_key},
         viewer::Viewer,
     },
-    feed::{Scope, Subjects, Topic, Visibility, VisibilityOf, feed_name},
+    feed::{Scope, Subjects, Topic, Visibility, VisibilityOf},
     store::StoreError,
 };
 
@@ -45,7 +45,7 @@ impl Scope for MeetingId {
 }
 
 impl Topic for CommentTopic {
-    const NAME: &'static str = "comments";
+    const NAME: &'static str = comment_events::TOPIC;
     const KINDS: &'static [EventKind] = comment_events::ALL;
     const REMOVALS: &'static [EventKind] = &[comment_events::REMOVED];
     type Scope = MeetingId;
@@ -84,12 +84,6 @@ impl Topic for CommentTopic {
             Some(_) => Visibility::Shared(event.kind),
         }))
     }
-}
-
-/// Returns the name of the feed of a meeting's comments.
-#[must_use]
-pub fn comment_feed(meeting: MeetingId) -> FeedName {
-    feed_name::<CommentTopic>(&meeting)
 }
 
 /// What the public is shown of an event: its public side, and only while the comment still is public.

@@ -15,7 +15,8 @@ mod select;
 mod votes;
 mod withdraw;
 
-pub use feed::{CommentFilter, CommentTopic, comment_feed};
+pub use crate::domain::comment_events::comment_feed;
+pub use feed::{CommentFilter, CommentTopic};
 pub(crate) use import::DELETION_RETENTION;
 pub use import::{ImportComments, ImportSummary, ImportedComment};
 pub use moderate::{Moderate, Moderation};
