@@ -25,11 +25,10 @@ pub struct SampleObjects<'a> {
 }
 
 fn kind(name: &str) -> Option<&'static TypeKind> {
-    let kinds = SCHEMA.definitions.iter().filter_map(|definition| match definition {
+    SCHEMA.definitions.iter().find_map(|definition| match definition {
         TypeSystemDefinition::Type(kind) if kind.node.name.node == name => Some(&kind.node.kind),
         _ => None,
-    });
-    kinds.into_iter().next()
+    })
 }
 
 fn fields(object: &str) -> &'static [Positioned<FieldDefinition>] {
@@ -55,8 +54,8 @@ fn base(ty: &Type) -> &str {
 }
 
 fn mutation(name: &str) -> &'static FieldDefinition {
-    let mutations = fields("Mutation").iter().map(|field| &field.node);
-    mutations.into_iter().find(|field| field.name.node == name).unwrap_or_else(|| panic!("there is no mutation {name}"))
+    let field = fields("Mutation").iter().find(|field| field.node.name.node == name);
+    &field.unwrap_or_else(|| panic!("there is no mutation {name}")).node
 }
 
 fn input_of(mutation: &FieldDefinition) -> &'static InputObjectType {
@@ -84,7 +83,8 @@ pub fn takes_key(name: &str) -> bool {
 pub fn mutation_text(name: &str, selection: impl Fn(&str) -> Option<String>) -> String {
     let mutation = mutation(name);
     let input = &mutation.arguments.first().expect("an input").node.ty.node;
-    let payload = fields(base(&mutation.ty.node)).iter().map(|field| {
+    let payload = fields(base(&mutation.ty.node)).iter();
+    let payload = payload.map(|field| {
         let (name, ty) = (&field.node.name.node, base(&field.node.ty.node));
         match kind(ty) {
             Some(TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_)) => {

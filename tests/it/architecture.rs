@@ -60,36 +60,49 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Returns the modules that a source text imports as `crate::module`, including braced imports.
+/// Returns the paths below `crate` that a source text names, such as `app::reads::Reads`, with braces resolved.
 fn imported(text: &str) -> Vec<String> {
-    let mut modules = Vec::new();
-    for (at, _) in text.match_indices("crate::") {
-        let rest = &text[at + "crate::".len()..];
-        let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-        if let Some(braced) = rest.strip_prefix('{') {
-            let (mut depth, mut part) = (0_i32, String::new());
-            for c in braced.chars() {
-                match c {
-                    '{' => depth += 1,
-                    '}' if depth == 0 => break,
-                    '}' => depth -= 1,
-                    ',' if depth == 0 => modules.push(word(std::mem::take(&mut part).trim())),
-                    _ if depth == 0 => part.push(c),
-                    _ => {}
-                }
+    let mut paths = Vec::new();
+    for (at, prefix) in text.match_indices("crate::") {
+        read_paths(&text[at + prefix.len()..], "", &mut paths);
+    }
+    paths
+}
+
+/// Reads one tree of paths, and returns the text after it.
+fn read_paths<'a>(text: &'a str, parent: &str, paths: &mut Vec<String>) -> &'a str {
+    if let Some(mut rest) = text.strip_prefix('{') {
+        loop {
+            rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+            if rest.is_empty() || rest.starts_with('}') {
+                return rest.strip_prefix('}').unwrap_or(rest);
             }
-            modules.push(word(part.trim()));
-        } else {
-            modules.push(word(rest));
+            rest = read_paths(rest, parent, paths);
         }
     }
-    modules.retain(|module| !module.is_empty() && module.starts_with(|c: char| c.is_lowercase()));
-    modules
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}::{name}") };
+    if let Some(children) = rest.strip_prefix("::") {
+        return read_paths(children, &path, paths);
+    }
+    paths.push(path);
+    // What is no name, such as a star, is passed over.
+    if name.is_empty() { rest.char_indices().nth(1).map_or("", |(next, _)| &rest[next..]) } else { rest }
 }
 
 /// Returns a file without its unit tests, which may import anything.
 fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
+}
+
+#[test]
+fn reads_the_paths_of_imports() {
+    let text = "use crate::{\n    app::{App, reads::{Reads, StoreError as Error}},\n    clock::*, text,\n};\ncrate::feed::Hub::new()";
+    let paths = imported(text);
+    for path in ["app::App", "app::reads::Reads", "app::reads::StoreError", "text", "feed::Hub::new"] {
+        assert!(paths.iter().any(|found| found == path), "{path} is not in {paths:?}");
+    }
 }
 
 #[test]
@@ -99,8 +112,10 @@ fn modules_import_only_the_modules_they_may() {
     for (module, allowed) in ALLOWED_IMPORTS {
         for file in files(&src.join(module)).into_iter().filter(|file| !file.ends_with("tests.rs")) {
             let text = std::fs::read_to_string(&file).unwrap();
-            for imported in imported(without_tests(&text)) {
-                if imported != *module && !allowed.contains(&imported.as_str()) && imported != "connection" {
+            for path in imported(without_tests(&text)) {
+                let imported = path.split("::").next().unwrap();
+                let is_module = imported.starts_with(|c: char| c.is_lowercase()) && imported != "connection";
+                if is_module && imported != *module && !allowed.contains(&imported) {
                     wrong.push(format!("{} uses {imported}", file.strip_prefix(&src).unwrap().display()));
                 }
             }
@@ -122,14 +137,13 @@ fn features_import_only_the_features_they_may() {
         assert!(!own.is_empty(), "there is no {feature}");
         for file in own {
             let text = std::fs::read_to_string(&file).unwrap();
-            // Imports of `app` are grouped in one brace.
-            let group = without_tests(&text).split("    app::").nth(1).and_then(|rest| rest.split("\n    },\n").next());
+            let paths = imported(without_tests(&text));
             for (other, _) in ALLOWED_FEATURES.iter().filter(|(other, _)| other != feature && !allowed.contains(other))
             {
-                let names = |text: &str| {
-                    text.contains(&format!(" {other}::")) || text.contains(&format!("crate::app::{other}"))
+                let names_it = |path: &String| {
+                    path.strip_prefix("app::").is_some_and(|path| path.starts_with(&format!("{other}::")))
                 };
-                if group.is_some_and(names) || text.contains(&format!("super::{other}::")) {
+                if paths.iter().any(names_it) || text.contains(&format!("super::{other}::")) {
                     wrong.push(format!("{} uses {other}", file.strip_prefix(&app).unwrap().display()));
                 }
             }

@@ -85,6 +85,15 @@ fn recording(runs: &Runs) -> impl Fn(&JobRun) + Send + Sync + Clone + 'static {
     move |run| runs.lock().unwrap().push(run.app.clock.now())
 }
 
+/// Returns a registry with one periodic job, which records its runs.
+fn recording_registry(runs: &Runs, period: TimeDelta, kind: &'static str) -> Registry {
+    let record = recording(runs);
+    Registry::default().every(period, kind, move |run| {
+        record(&run);
+        async { Ok(()) }
+    })
+}
+
 on_both_engines! {
     async fn rejects_the_write_of_a_holder_stopped_for_twice_its_lease(env) {
         let mut env = env;
@@ -196,12 +205,7 @@ on_both_engines! {
         }
         let before = (row(&env, "of_tomorrow", "").await, row(&env, "of_tomorrow", "a").await);
         let runs = Runs::default();
-        let record = recording(&runs);
-        let known = Registry::default().every(SECOND, "of_today", move |run| {
-            record(&run);
-            async { Ok(()) }
-        });
-        let runner = replica(&app, known).await;
+        let runner = replica(&app, recording_registry(&runs, SECOND, "of_today")).await;
         until(async || runs.lock().unwrap().len(), || env.advance(SECOND), |runs| *runs >= 5).await;
         assert!(before.0.is_some());
         assert_eq!((row(&env, "of_tomorrow", "").await, row(&env, "of_tomorrow", "a").await), before);
@@ -212,15 +216,10 @@ on_both_engines! {
         let mut env = env;
         let second = env.replica().await;
         let runs = Runs::default();
-        let mut replicas = Vec::new();
-        for replica_number in [0, second] {
-            let record = recording(&runs);
-            let registry = Registry::default().every(MINUTE, "each_minute", move |run| {
-                record(&run);
-                async { Ok(()) }
-            });
-            replicas.push(replica(env.service(replica_number).app(), registry).await);
-        }
+        let replicas = [
+            replica(env.service(0).app(), recording_registry(&runs, MINUTE, "each_minute")).await,
+            replica(env.service(second).app(), recording_registry(&runs, MINUTE, "each_minute")).await,
+        ];
         for n in 1..=5 {
             until(async || runs.lock().unwrap().len(), few_seconds(&env.clock), |runs| *runs == n).await;
             let let_go = |row: &Option<job::Model>| row.as_ref().is_some_and(|row| row.lease_until.is_none());
@@ -238,15 +237,10 @@ on_both_engines! {
         let mut env = env;
         let second = env.replica().await;
         let runs = Runs::default();
-        let mut replicas = Vec::new();
-        for replica_number in [0, second] {
-            let record = recording(&runs);
-            let registry = Registry::default().every(SECOND, "each_second", move |run| {
-                record(&run);
-                async { Ok(()) }
-            });
-            replicas.push(replica(env.service(replica_number).app(), registry).await);
-        }
+        let replicas = [
+            replica(env.service(0).app(), recording_registry(&runs, SECOND, "each_second")).await,
+            replica(env.service(second).app(), recording_registry(&runs, SECOND, "each_second")).await,
+        ];
         let of = async || row(&env, "each_second", "").await.unwrap();
         until(of, few_seconds(&env.clock), |row| row.lease_until.is_some() && row.attempts == 0).await;
         let fence = of().await.fence;
@@ -269,13 +263,7 @@ on_both_engines! {
         let mut env = env;
         let second = env.replica().await;
         let (dying, living) = (Runs::default(), Runs::default());
-        let frequent = |runs: &Runs| {
-            let record = recording(runs);
-            Registry::default().every(SECOND, "each_second", move |run| {
-                record(&run);
-                async { Ok(()) }
-            })
-        };
+        let frequent = |runs: &Runs| recording_registry(runs, SECOND, "each_second");
         let holder = replica(env.service(0).app(), frequent(&dying)).await;
         until(async || dying.lock().unwrap().len(), || env.advance(SECOND), |runs| *runs > 2).await;
         let other = replica(env.service(second).app(), frequent(&living)).await;
