@@ -16,7 +16,7 @@ use crate::{
         error::ApiError,
         node::Node,
         questions::Comment,
-        subscription_stream::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
+        subscription_stream::{EventFrame, FeedEvent, ResumeArguments, subscribe},
     },
     text,
 };
@@ -76,25 +76,23 @@ impl NotificationEvent {
 
 impl FeedEvent for NotificationEvent {
     type Topic = NotificationTopic;
+    type Kind = NotificationKind;
+    const SUBSCRIBED: NotificationKind = NotificationKind::Subscribed;
+    const HEARTBEAT: NotificationKind = NotificationKind::Heartbeat;
 
-    fn convert(frame: EventFrame, content: EventContent<'_>) -> Self {
-        let (kind, entry) = match content {
-            EventContent::Subscribed => (NotificationKind::Subscribed, None),
-            EventContent::Heartbeat => (NotificationKind::Heartbeat, None),
-            EventContent::Event(kind, entry) => (event_kind(kind), Some(entry)),
-        };
+    fn kind(kind: EventKind) -> NotificationKind {
+        match kind {
+            notification::COMMENT_REJECTED => NotificationKind::CommentRejected,
+            notification::COMMENT_SELECTED => NotificationKind::CommentSelected,
+            notification::COMMENT_ANSWERED => NotificationKind::CommentAnswered,
+            notification::COMMENT_MERGED => NotificationKind::CommentMerged,
+            _ => NotificationKind::CommentPublished,
+        }
+    }
+
+    fn new(frame: EventFrame, kind: NotificationKind, entry: Option<&Entry>) -> Self {
         let comment = entry.and_then(Entry::subject::<comment::Model>);
         Self { frame, kind, subject: comment.map(|row| Node::Comment(Comment(row))) }
-    }
-}
-
-fn event_kind(kind: EventKind) -> NotificationKind {
-    match kind {
-        notification::COMMENT_REJECTED => NotificationKind::CommentRejected,
-        notification::COMMENT_SELECTED => NotificationKind::CommentSelected,
-        notification::COMMENT_ANSWERED => NotificationKind::CommentAnswered,
-        notification::COMMENT_MERGED => NotificationKind::CommentMerged,
-        _ => NotificationKind::CommentPublished,
     }
 }
 

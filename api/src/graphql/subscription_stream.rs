@@ -168,23 +168,22 @@ pub struct EventFrame {
     pub epoch: Option<String>,
 }
 
-/// The content of an event beside its frame.
-pub enum EventContent<'a> {
-    /// The start of the stream.
-    Subscribed,
-    /// A heartbeat.
-    Heartbeat,
-    /// An event of a kind.
-    Event(EventKind, &'a Entry),
-}
-
 /// An event type of the API.
 pub trait FeedEvent: OutputType + Send + Sized + 'static {
     /// The topic of the feed.
     type Topic: Topic;
+    /// The enum of its kinds.
+    type Kind;
+    /// The kind of the start of a stream.
+    const SUBSCRIBED: Self::Kind;
+    /// The kind of a heartbeat.
+    const HEARTBEAT: Self::Kind;
 
-    /// Converts an event.
-    fn convert(frame: EventFrame, content: EventContent<'_>) -> Self;
+    /// Converts a kind of the topic.
+    fn kind(kind: EventKind) -> Self::Kind;
+
+    /// Creates an event. `entry` is `None` for the start and for heartbeats.
+    fn new(frame: EventFrame, kind: Self::Kind, entry: Option<&Entry>) -> Self;
 }
 
 fn to_event<E: FeedEvent>(item: &StreamItem) -> Option<E> {
@@ -193,11 +192,11 @@ fn to_event<E: FeedEvent>(item: &StreamItem) -> Option<E> {
     Some(match payload {
         EventPayload::Subscribed(recovered) => {
             let frame = EventFrame { recovered: *recovered, epoch: Some(epoch.as_ref().to_owned()), ..frame };
-            E::convert(frame, EventContent::Subscribed)
+            E::new(frame, E::SUBSCRIBED, None)
         }
-        EventPayload::Heartbeat => E::convert(frame, EventContent::Heartbeat),
+        EventPayload::Heartbeat => E::new(frame, E::HEARTBEAT, None),
         EventPayload::Shared(kind, entry) | EventPayload::Personal(kind, entry) => {
-            E::convert(frame, EventContent::Event(*kind, entry))
+            E::new(frame, E::kind(*kind), Some(entry))
         }
     })
 }

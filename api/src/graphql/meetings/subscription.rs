@@ -11,7 +11,7 @@ use crate::{
         error::ApiError,
         meetings::Meeting,
         scalars::KatoCode,
-        subscription_stream::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
+        subscription_stream::{EventFrame, FeedEvent, ResumeArguments, subscribe},
     },
 };
 
@@ -62,28 +62,26 @@ pub struct MeetingEvent {
 
 impl FeedEvent for MeetingEvent {
     type Topic = MeetingTopic;
+    type Kind = MeetingEventKind;
+    const SUBSCRIBED: MeetingEventKind = MeetingEventKind::Subscribed;
+    const HEARTBEAT: MeetingEventKind = MeetingEventKind::Heartbeat;
 
-    fn convert(frame: EventFrame, content: EventContent<'_>) -> Self {
-        let (kind, entry) = match content {
-            EventContent::Subscribed => (MeetingEventKind::Subscribed, None),
-            EventContent::Heartbeat => (MeetingEventKind::Heartbeat, None),
-            EventContent::Event(kind, entry) => (event_kind(kind), Some(entry)),
-        };
-        Self { frame, kind, meeting: entry.and_then(Entry::subject).map(Meeting) }
+    fn kind(kind: EventKind) -> MeetingEventKind {
+        match kind {
+            meeting_events::PLANNED => MeetingEventKind::Planned,
+            meeting_events::ANNOUNCED => MeetingEventKind::Announced,
+            meeting_events::RESCHEDULED => MeetingEventKind::Rescheduled,
+            meeting_events::STARTED => MeetingEventKind::Started,
+            meeting_events::STAGE => MeetingEventKind::Stage,
+            meeting_events::ENDED => MeetingEventKind::Ended,
+            meeting_events::CLOSED => MeetingEventKind::Closed,
+            meeting_events::CANCELLED => MeetingEventKind::Cancelled,
+            _ => MeetingEventKind::Changed,
+        }
     }
-}
 
-fn event_kind(kind: EventKind) -> MeetingEventKind {
-    match kind {
-        meeting_events::PLANNED => MeetingEventKind::Planned,
-        meeting_events::ANNOUNCED => MeetingEventKind::Announced,
-        meeting_events::RESCHEDULED => MeetingEventKind::Rescheduled,
-        meeting_events::STARTED => MeetingEventKind::Started,
-        meeting_events::STAGE => MeetingEventKind::Stage,
-        meeting_events::ENDED => MeetingEventKind::Ended,
-        meeting_events::CLOSED => MeetingEventKind::Closed,
-        meeting_events::CANCELLED => MeetingEventKind::Cancelled,
-        _ => MeetingEventKind::Changed,
+    fn new(frame: EventFrame, kind: MeetingEventKind, entry: Option<&Entry>) -> Self {
+        Self { frame, kind, meeting: entry.and_then(Entry::subject).map(Meeting) }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         meetings::Meeting,
         node::{GlobalId, parse_id},
         questions::Comment,
-        subscription_stream::{EventContent, EventFrame, FeedEvent, ResumeArguments, subscribe},
+        subscription_stream::{EventFrame, FeedEvent, ResumeArguments, subscribe},
     },
 };
 
@@ -63,25 +63,23 @@ pub struct CommentEvent {
 
 impl FeedEvent for CommentEvent {
     type Topic = CommentTopic;
+    type Kind = CommentEventKind;
+    const SUBSCRIBED: CommentEventKind = CommentEventKind::Subscribed;
+    const HEARTBEAT: CommentEventKind = CommentEventKind::Heartbeat;
 
-    fn convert(frame: EventFrame, content: EventContent<'_>) -> Self {
-        let (kind, entry) = match content {
-            EventContent::Subscribed => (CommentEventKind::Subscribed, None),
-            EventContent::Heartbeat => (CommentEventKind::Heartbeat, None),
-            EventContent::Event(kind, entry) => (event_kind(kind), Some(entry)),
-        };
+    fn kind(kind: EventKind) -> CommentEventKind {
+        match kind {
+            comment_events::POSTED => CommentEventKind::Posted,
+            comment_events::REMOVED => CommentEventKind::Removed,
+            comment_events::VOTES => CommentEventKind::Votes,
+            _ => CommentEventKind::Changed,
+        }
+    }
+
+    fn new(frame: EventFrame, kind: CommentEventKind, entry: Option<&Entry>) -> Self {
         let comment_id = entry.map(|entry| GlobalId::Comment(entry.event.subject.into()).show());
         let entry = entry.filter(|_| kind != CommentEventKind::Removed);
         Self { frame, kind, comment_id, comment: entry.and_then(Entry::subject).map(Comment) }
-    }
-}
-
-fn event_kind(kind: EventKind) -> CommentEventKind {
-    match kind {
-        comment_events::POSTED => CommentEventKind::Posted,
-        comment_events::REMOVED => CommentEventKind::Removed,
-        comment_events::VOTES => CommentEventKind::Votes,
-        _ => CommentEventKind::Changed,
     }
 }
 
