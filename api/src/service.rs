@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    app::{self, App, AppParts, rate_limit::RateLimits, retention::Retain, time_split::TimeSplitTickers},
+    app::{self, App, AppParts, rate_limit::RateLimits, retention::RetentionPolicy, time_split::TimeSplitTickers},
     auth::{Authenticator, KeyError, LEEWAY},
     clock::{Clock, sleep},
     config::{Environment, Settings},
@@ -285,10 +285,10 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
     app.set_clock().await?;
     begin_epoch(&store, clock.as_ref(), ids.as_ref()).await?;
-    let topics = app::topics(&app);
-    let hub = Hub::new(topics.clone(), store.clone(), Arc::clone(&clock));
+    let policy = RetentionPolicy { topics: app::topics(&app), default_events: settings.keep_events };
+    let hub = Hub::new(policy.topics.clone(), store.clone(), Arc::clone(&clock));
     lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
-    jobs::start(&lifecycle, &app, &auth, &bus, &Retain { topics, events: settings.keep_events }).await?;
+    jobs::start(&lifecycle, &app, &auth, &bus, &policy).await?;
 
     let splits = TimeSplitTickers::new(Arc::clone(&hub), store.clone(), Arc::clone(&clock));
     let development = settings.environment == Environment::Development;

@@ -3,10 +3,10 @@
 use harness::{HOST, id_of, on_both_engines, readiness};
 use kezdesu::{
     app::{
-        questions::{CommentFilter, CommentTopic, comment_feed},
+        questions::{CommentFilter, CommentTopic},
         topics,
     },
-    domain::viewer::Viewer,
+    domain::{comment_events::comment_feed, viewer::Viewer},
     feed::Hub,
     graphql::node::GlobalId,
 };
@@ -103,7 +103,7 @@ on_both_engines! {
         let tx = app.store.begin().await.unwrap();
         let feed = comment_feed(id);
         let head = tx.lock_feed(&feed).await.unwrap();
-        tx.forget_events(&feed, head - 300).await.unwrap();
+        tx.delete_events(&feed, head - 300).await.unwrap();
         tx.commit().await.unwrap();
         assert!(slow.next().await.is_none(), "the follower ends because its events were trimmed");
         // Events read before the trim are complete; the stream ends at the gap and never skips it.

@@ -307,7 +307,7 @@ async fn forget(log: &Log) {
     for feed in store.long_feeds("comments", 1_000).await.unwrap() {
         let tx = store.begin().await.unwrap();
         let head = tx.lock_feed(&feed).await.unwrap();
-        tx.forget_events(&feed, head - 10).await.unwrap();
+        tx.delete_events(&feed, head - 10).await.unwrap();
         tx.commit().await.unwrap();
     }
     store.close().await;

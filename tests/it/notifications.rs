@@ -96,7 +96,7 @@ on_both_engines! {
         env.moderator(HOST).moderate("RESTORE", &[&old]).await;
         env.advance(TimeDelta::days(81));
         let app = env.service(0).app();
-        app.forget_old_events(&lease(app).await, &kezdesu::app::topics(app)).await.unwrap();
+        app.delete_old_events(&lease(app).await, &kezdesu::app::topics(app)).await.unwrap();
         let mut live = ana.follow(NOTIFICATIONS, json!({ "after": 0 })).await;
         let first = live.next().await;
         assert_eq!((&first["kind"], &first["recovered"]), (&json!("SUBSCRIBED"), &json!(false)));

@@ -18,8 +18,14 @@ pub use crate::store::{
     meetings::{MeetingCursor, MeetingFilter},
 };
 use crate::{
-    app::{App, questions::comment_feed},
-    domain::{comment::is_public, policy::author_key, viewer::Viewer},
+    app::App,
+    domain::{
+        comment::is_public,
+        comment_events::comment_feed,
+        notification::{PersonKey, notification_feed},
+        policy::author_key,
+        viewer::{Person, Viewer},
+    },
     store::Store,
 };
 
@@ -208,6 +214,15 @@ impl Reads {
     /// # Errors
     /// When the database fails.
     pub async fn comments_head(&self, meeting: MeetingId) -> Result<i64, StoreError> {
-        Ok(self.store.feed_extent(&comment_feed(meeting)).await?.unwrap_or_default().head)
+        Ok(self.store.feed_extent(&comment_feed(meeting)).await?.head)
+    }
+
+    /// Returns the position of a person's newest notification.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn notifications_head(&self, person: &Person) -> Result<i64, StoreError> {
+        let feed = notification_feed(&PersonKey::of(&person.subject));
+        Ok(self.store.feed_extent(&feed).await?.head)
     }
 }

@@ -1,4 +1,4 @@
-//! How long events, idempotency keys and notes of deletions are kept.
+//! Deletes events, idempotency keys and noted deletions that are no longer kept.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -9,65 +9,81 @@ use crate::{
     store::job_leases::{JobError, Lease},
 };
 
-/// How long idempotency keys are remembered.
-const KEYS_LAST: TimeDelta = TimeDelta::days(7);
+/// How long idempotency keys are kept.
+const IDEMPOTENCY_KEY_RETENTION: TimeDelta = TimeDelta::days(7);
 
-/// How long the events of the feeds are kept.
+/// How long the events of feeds are kept.
 #[derive(Clone)]
-pub struct Retain {
-    /// The topics. Feeds of a topic that only a later version knows are left to it.
+pub struct RetentionPolicy {
+    /// The topics. Feeds of an unknown topic or scope are left to the later version that knows it.
     pub topics: Topics,
-    /// How many events a feed keeps whose topic does not say.
-    pub events: i64,
+    /// Number of events per feed if its topic does not say.
+    pub default_events: i64,
+}
+
+/// The events of a feed to keep.
+#[derive(Clone, Copy)]
+enum Keep {
+    /// The newest ones, so many.
+    Newest(i64),
+    /// Those from this time on.
+    Since(DateTime<Utc>),
 }
 
 impl App {
-    /// Deletes what is kept no longer. Each feed is trimmed by itself.
+    /// Deletes surplus events, idempotency keys and noted deletions. A failure for one feed does not affect others.
     ///
     /// # Errors
     /// When the lease is lost or the database fails.
-    pub async fn apply_retention(&self, lease: &Lease, retain: &Retain) -> Result<(), JobError> {
-        for (topic, Retention { events, .. }) in retain.topics.retention() {
-            let events = events.unwrap_or(retain.events);
-            for feed in self.store.long_feeds(topic, events).await?.iter().filter(|feed| retain.topics.contains(feed)) {
-                run_isolated("retention", feed, self.keep_events(lease, feed, events)).await?;
-            }
+    pub async fn apply_retention(&self, lease: &Lease, policy: &RetentionPolicy) -> Result<(), JobError> {
+        for (topic, Retention { events, .. }) in policy.topics.retention() {
+            let newest = events.unwrap_or(policy.default_events);
+            let feeds = self.store.long_feeds(topic, newest).await?;
+            self.trim_feeds(lease, &policy.topics, feeds, Keep::Newest(newest)).await?;
         }
         let tx = self.store.begin_fenced(lease).await?;
-        tx.delete_idempotency_keys(self.now() - KEYS_LAST).await?;
+        tx.delete_idempotency_keys(self.now() - IDEMPOTENCY_KEY_RETENTION).await?;
         tx.delete_old_deletions(self.now() - DELETION_RETENTION).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    async fn keep_events(&self, lease: &Lease, feed: &FeedName, keep: i64) -> Result<(), JobError> {
-        let tx = self.store.begin_fenced(lease).await?;
-        let head = tx.lock_feed(feed).await?;
-        tx.forget_events(feed, head - keep).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Deletes the events that are older than their topic keeps them. It looks at the oldest event of every feed of such a topic.
+    /// Deletes events that are older than their topic keeps them. Looks at the oldest event of every feed of such a topic.
     ///
     /// # Errors
     /// When the lease is lost or the database fails.
-    pub async fn forget_old_events(&self, lease: &Lease, topics: &Topics) -> Result<(), JobError> {
+    pub async fn delete_old_events(&self, lease: &Lease, topics: &Topics) -> Result<(), JobError> {
         for (topic, Retention { age, .. }) in topics.retention() {
             let Some(age) = age else { continue };
-            let before = self.now() - age;
-            for feed in self.store.old_feeds(topic, before).await?.iter().filter(|feed| topics.contains(feed)) {
-                run_isolated("retention", feed, self.forget_events(lease, feed, before)).await?;
-            }
+            let since = self.now() - age;
+            let feeds = self.store.old_feeds(topic, since).await?;
+            self.trim_feeds(lease, topics, feeds, Keep::Since(since)).await?;
         }
         Ok(())
     }
 
-    async fn forget_events(&self, lease: &Lease, feed: &FeedName, before: DateTime<Utc>) -> Result<(), JobError> {
+    async fn trim_feeds(
+        &self,
+        lease: &Lease,
+        topics: &Topics,
+        feeds: Vec<FeedName>,
+        keep: Keep,
+    ) -> Result<(), JobError> {
+        for feed in feeds.iter().filter(|feed| topics.contains(feed)) {
+            run_isolated("retention", feed, self.trim_feed(lease, feed, keep)).await?;
+        }
+        Ok(())
+    }
+
+    async fn trim_feed(&self, lease: &Lease, feed: &FeedName, keep: Keep) -> Result<(), JobError> {
         let tx = self.store.begin_fenced(lease).await?;
-        tx.lock_feed(feed).await?;
-        if let Some(last) = tx.last_event_before(feed, before).await? {
-            tx.forget_events(feed, last).await?;
+        let head = tx.lock_feed(feed).await?;
+        let last = match keep {
+            Keep::Newest(count) => Some(head - count),
+            Keep::Since(since) => tx.last_event_before(feed, since).await?,
+        };
+        if let Some(last) = last {
+            tx.delete_events(feed, last).await?;
         }
         tx.commit().await?;
         Ok(())

@@ -11,12 +11,12 @@ use crate::{
     app::{
         App,
         isolation::run_isolated,
-        meetings::{meeting_event, meeting_feed, to_segments},
+        meetings::{meeting_event, to_segments},
     },
     clock::almaty_date,
     domain::{
         feed::NewEvent,
-        meeting_events::STAGE,
+        meeting_events::{STAGE, meeting_feed},
         time_split::{SplitPlan, SplitTotals, split_totals},
     },
     store::job_leases::{JobError, Lease},

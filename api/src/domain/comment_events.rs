@@ -1,10 +1,11 @@
-//! The kinds of events of a meeting's comments.
+//! The feed of a meeting's comments: its name, and the kinds of its events.
 
 use entities::{enums::CommentState, ids::MeetingId};
+use uuid::Uuid;
 
 use crate::domain::{
     comment::is_public,
-    feed::{EventKind, FeedName},
+    feed::{EventKind, FeedName, FeedScope},
 };
 
 /// The topic of the comment feeds.
@@ -13,7 +14,17 @@ pub const TOPIC: &str = "comments";
 /// Returns the name of the feed of a meeting's comments.
 #[must_use]
 pub fn comment_feed(meeting: MeetingId) -> FeedName {
-    FeedName::new(TOPIC, &meeting.0.simple().to_string())
+    FeedName::new(TOPIC, &meeting)
+}
+
+impl FeedScope for MeetingId {
+    fn text(&self) -> String {
+        self.0.simple().to_string()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
 }
 
 /// A comment appeared.
@@ -25,8 +36,9 @@ pub const VOTES: EventKind = EventKind::new("VOTES");
 /// All kinds.
 pub const ALL: &[EventKind] = &[POSTED, EventKind::CHANGED, REMOVED, VOTES];
 
-/// Returns the kind of a change for those who may see every comment, and for the public, where it sees anything of it. `before` is
-/// `None` for a new comment.
+/// Returns the kind of a change for those who may see every comment, and for the public if the change is visible to it.
+///
+/// `before` is `None` for a new comment.
 #[must_use]
 pub fn event_kinds(before: Option<CommentState>, after: CommentState) -> (EventKind, Option<EventKind>) {
     let all = if before.is_none() { POSTED } else { EventKind::CHANGED };

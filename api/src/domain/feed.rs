@@ -8,14 +8,33 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-/// The name of a feed: its topic, and the scope of this one where the topic has several.
+/// Selects one feed of a topic: the second part of its name.
+pub trait FeedScope: Clone + Send + 'static {
+    /// Returns it as text; empty for a topic with one feed.
+    fn text(&self) -> String;
+    /// Parses it from a name.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl FeedScope for () {
+    fn text(&self) -> String {
+        String::new()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        text.is_empty().then_some(())
+    }
+}
+
+/// The name of a feed: its topic, and its scope if the topic has several feeds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeedName(Arc<str>);
 
 impl FeedName {
-    /// Names the feed of a topic and a scope. An empty scope means the topic's only feed.
+    /// Names the feed of a topic and a scope.
     #[must_use]
-    pub fn new(topic: &str, scope: &str) -> Self {
+    pub fn new(topic: &str, scope: &impl FeedScope) -> Self {
+        let scope = scope.text();
         Self(if scope.is_empty() { topic.into() } else { format!("{topic}:{scope}").into() })
     }
 

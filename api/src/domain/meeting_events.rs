@@ -1,6 +1,15 @@
-//! The kinds of events in the life of meetings.
+//! The feed of all meetings: its name, and the kinds of its events.
 
-use crate::domain::feed::EventKind;
+use crate::domain::feed::{EventKind, FeedName};
+
+/// The topic of the feed of meetings.
+pub const TOPIC: &str = "meetings";
+
+/// Returns the name of the feed of all meetings.
+#[must_use]
+pub fn meeting_feed() -> FeedName {
+    FeedName::new(TOPIC, &())
+}
 
 /// A meeting was planned.
 pub const PLANNED: EventKind = EventKind::new("PLANNED");

@@ -1,4 +1,4 @@
-//! What people are told of what became of their own.
+//! Notifications: tell people about changes to their own comments.
 
 use chrono::TimeDelta;
 use entities::enums::CommentState;
@@ -6,28 +6,30 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::{
     comment::is_public,
-    feed::{EventKind, Retention},
+    feed::{EventKind, FeedName, FeedScope, Retention},
     policy::{author_of, subject_of},
 };
 
+/// The topic of the feeds of notifications.
+pub const TOPIC: &str = "notifications";
 /// How long notifications are kept.
 pub const RETENTION: Retention = Retention { events: Some(1_000), age: Some(TimeDelta::days(180)) };
 
-/// A comment appeared that had waited for a moderator or was hidden.
+/// A pending, hidden or merged comment became public.
 pub const COMMENT_PUBLISHED: EventKind = EventKind::new("COMMENT_PUBLISHED");
 /// A comment was rejected or hidden.
 pub const COMMENT_REJECTED: EventKind = EventKind::new("COMMENT_REJECTED");
 /// A comment is being answered.
 pub const COMMENT_SELECTED: EventKind = EventKind::new("COMMENT_SELECTED");
-/// A comment was answered, or another was that asks the same.
+/// A comment, or the one that it is merged into, was answered.
 pub const COMMENT_ANSWERED: EventKind = EventKind::new("COMMENT_ANSWERED");
-/// A comment was joined to another that asks the same.
+/// A comment was merged into another with the same question.
 pub const COMMENT_MERGED: EventKind = EventKind::new("COMMENT_MERGED");
 /// All kinds.
 pub const ALL: &[EventKind] =
     &[COMMENT_PUBLISHED, COMMENT_REJECTED, COMMENT_SELECTED, COMMENT_ANSWERED, COMMENT_MERGED];
 
-/// A person as their notifications know them: a digest, so that the name of a feed does not name the person.
+/// Identifies a person in the name of a feed, by a digest that does not reveal the subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PersonKey(pub String);
 
@@ -46,7 +48,23 @@ impl PersonKey {
     }
 }
 
-/// Returns what an author is told when somebody else changes the state of their comment; `None` when they are told nothing.
+impl FeedScope for PersonKey {
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+}
+
+/// Returns the name of the feed of a person's notifications.
+#[must_use]
+pub fn notification_feed(person: &PersonKey) -> FeedName {
+    FeedName::new(TOPIC, person)
+}
+
+/// Returns the notification for the author when somebody else changes the state of their comment, if there is one.
 #[must_use]
 pub fn of_comment(before: CommentState, after: CommentState) -> Option<EventKind> {
     if before == after {
@@ -67,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_an_author_of_each_state_that_somebody_else_gave_their_comment() {
+    fn notifies_the_author_of_each_change_by_somebody_else() {
         use CommentState::{Answered, Hidden, Merged, Pending, Published, Rejected, Selected, Withdrawn};
         for (before, after, told) in [
             (Pending, Published, Some(COMMENT_PUBLISHED)),

@@ -154,12 +154,11 @@ impl Hub {
         let feed = &handle.tail.feed;
         let read = async || self.store.feed_extent(feed).await.map_err(Arc::new);
         let shared = handle.tail.extents.join((), read).await.map_err(FollowError::Store)?;
-        let extent = shared.unwrap_or_default();
-        if after <= extent.head {
-            return Ok(extent);
+        if after <= shared.head {
+            return Ok(shared);
         }
         // The shared read may have started before the client's last event was committed.
-        Ok(self.store.feed_extent(feed).await?.unwrap_or_default())
+        Ok(self.store.feed_extent(feed).await?)
     }
 
     async fn tail(self: &Arc<Self>, feed: FeedName) -> Result<Arc<TailHandle>, FollowError> {
@@ -177,8 +176,7 @@ impl Hub {
         let epoch: Arc<str> = self.store.feed_epoch().await?.into();
         let topic = self.topics.of(&feed).ok_or(FollowError::Unknown)?;
         let parent = topic.parent(&feed).await?.ok_or(FollowError::Unknown)?;
-        // A feed without events has no row yet.
-        let extent = self.store.feed_extent(&feed).await?.unwrap_or_default();
+        let extent = self.store.feed_extent(&feed).await?;
         let starts_after = Ord::max(extent.head - BACKFILL, extent.kept_after);
         let limit = usize::try_from(extent.head - starts_after).unwrap_or_default();
         let range = Range { after: starts_after, limit };

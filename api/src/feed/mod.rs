@@ -16,4 +16,4 @@ pub use follower::Follower;
 pub use hub::{FollowError, Hub, Resume};
 pub use redis_bus::RedisBus;
 pub use tail::{Entry, RenderVersion};
-pub use topic::{Scope, Subjects, Topic, Topics, Visibility, VisibilityOf, feed_name};
+pub use topic::{Topic, Topics, Visibility, VisibilityOf};

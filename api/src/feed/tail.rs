@@ -48,6 +48,11 @@ impl Entry {
         self.event.at
     }
 
+    /// Borrows the subject, like [`Self::subject`].
+    pub(in crate::feed) fn subject_ref<S: 'static>(&self) -> Option<&S> {
+        self.subject.as_ref()?.downcast_ref()
+    }
+
     /// Returns the subject as the topic loaded it, or `None` if it no longer exists.
     #[must_use]
     pub fn subject<S: Send + Sync + 'static>(&self) -> Option<Arc<S>> {
@@ -85,7 +90,7 @@ pub(in crate::feed) struct Tail {
     /// Concurrent reads of pages older than the ring.
     pages: SingleFlight<i64, Result<Arc<Page>, Arc<StoreError>>>,
     /// Concurrent reads of the extent.
-    pub(in crate::feed) extents: SingleFlight<(), Result<Option<Extent>, Arc<StoreError>>>,
+    pub(in crate::feed) extents: SingleFlight<(), Result<Extent, Arc<StoreError>>>,
     ring: Mutex<Ring>,
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        feed::{Event, EventKind, FeedName, Retention},
+        feed::{Event, EventKind, FeedName, FeedScope, Retention},
         policy::Denied,
         viewer::Viewer,
     },
@@ -27,7 +27,7 @@ pub trait Topic: Send + Sync + Sized + 'static {
     /// How long its events are kept.
     const RETENTION: Retention = Retention { events: None, age: None };
     /// Selects one of its feeds; `()` if there is only one.
-    type Scope: Scope;
+    type Scope: FeedScope;
     /// The owner of a feed. Loaded once per tail, so it holds only what never changes.
     type Parent: Send + Sync + 'static;
     /// The subject of its events.
@@ -39,7 +39,10 @@ pub trait Topic: Send + Sync + Sized + 'static {
     fn parent(&self, scope: Self::Scope) -> impl Future<Output = Result<Option<Self::Parent>, StoreError>> + Send;
 
     /// Loads the subjects of a page of events in one query. Omits those that no longer exist.
-    fn subjects(&self, ids: Vec<Uuid>) -> impl Future<Output = Result<Subjects<Self>, StoreError>> + Send;
+    fn subjects(&self, ids: Vec<Uuid>) -> impl Future<Output = Result<Vec<Self::Subject>, StoreError>> + Send;
+
+    /// Returns the id by which events name a subject.
+    fn subject_id(subject: &Self::Subject) -> Uuid;
 
     /// Returns the function that decides what a viewer is shown.
     ///
@@ -53,11 +56,8 @@ pub trait Topic: Send + Sync + Sized + 'static {
     ) -> Result<VisibilityOf<Self>, Denied>;
 }
 
-/// The subjects of a page of events, by id.
-pub type Subjects<T> = Vec<(Uuid, Arc<<T as Topic>::Subject>)>;
-
 /// What one follower is shown of an event. Asked at every event, so that a right that is gone takes effect at the next.
-pub type VisibilityOf<T> = Box<dyn Fn(&Event, Option<&Arc<<T as Topic>::Subject>>) -> Visibility + Send>;
+pub type VisibilityOf<T> = Box<dyn Fn(&Event, Option<&<T as Topic>::Subject>) -> Visibility + Send>;
 
 /// What a follower is shown of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,28 +72,10 @@ pub enum Visibility {
     Ended,
 }
 
-/// The second part of a feed's name.
-pub trait Scope: Clone + Send + 'static {
-    /// Returns it as text; empty for a topic with one feed.
-    fn text(&self) -> String;
-    /// Parses it from a name.
-    fn parse(text: &str) -> Option<Self>;
-}
-
-impl Scope for () {
-    fn text(&self) -> String {
-        String::new()
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        text.is_empty().then_some(())
-    }
-}
-
 /// Returns the name of a topic's feed.
 #[must_use]
-pub fn feed_name<T: Topic>(scope: &T::Scope) -> FeedName {
-    FeedName::new(T::NAME, &scope.text())
+pub(in crate::feed) fn feed_name<T: Topic>(scope: &T::Scope) -> FeedName {
+    FeedName::new(T::NAME, scope)
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -142,8 +124,8 @@ impl<T: Topic> AnyTopic for T {
     fn subjects(&self, ids: Vec<Uuid>) -> Boxed<'_, Result<HashMap<Uuid, Opaque>, StoreError>> {
         Box::pin(async move {
             let mut subjects: HashMap<Uuid, Opaque> = HashMap::new();
-            for (id, subject) in Topic::subjects(self, ids).await? {
-                subjects.insert(id, subject);
+            for subject in Topic::subjects(self, ids).await? {
+                subjects.insert(T::subject_id(&subject), Arc::new(subject));
             }
             Ok(subjects)
         })
@@ -184,8 +166,5 @@ impl Topics {
 
 /// Adapts a topic's visibility function to entries of erased types.
 pub(in crate::feed) fn by_entry<T: Topic>(visibility: VisibilityOf<T>) -> EntryVisibility {
-    Box::new(move |entry| {
-        let subject = entry.subject::<T::Subject>();
-        visibility(&entry.event, subject.as_ref())
-    })
+    Box::new(move |entry| visibility(&entry.event, entry.subject_ref::<T::Subject>()))
 }

@@ -57,7 +57,7 @@ impl Viewer {
     #[graphql(complexity = "STATEMENT_COST")]
     async fn notifications_head(&self, ctx: &Context<'_>) -> ApiResult<i64> {
         ctx.meter().statement()?;
-        Ok(ctx.app().notifications_head(&self.0.subject).await?)
+        Ok(ctx.reads().notifications_head(&self.0).await?)
     }
 
     /// The unit in which the caller has their roles, with all units below it. Null if the grants name none or several.

@@ -20,7 +20,7 @@ pub use registry::{JobRun, Registry};
 pub use runner::Runner;
 
 use crate::{
-    app::{App, retention::Retain},
+    app::{App, retention::RetentionPolicy},
     auth::Authenticator,
     feed::Bus,
     lifecycle::Lifecycle,
@@ -34,19 +34,19 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 const NORMALIZATION_PERIOD: TimeDelta = TimeDelta::seconds(10);
 
 /// Returns every kind of job with its period and command.
-fn registry(retain: &Retain) -> Registry {
-    let (retain, topics) = (retain.clone(), retain.topics.clone());
+fn registry(policy: &RetentionPolicy) -> Registry {
+    let (policy, topics) = (policy.clone(), policy.topics.clone());
     Registry::default()
         .every(SECOND, "votes", |run| async move { run.app.publish_vote_counts(&run.lease).await })
         .every(SECOND, "budgets", |run| async move { run.app.check_budgets(&run.lease).await })
         .every(NORMALIZATION_PERIOD, "normalization", |run| async move { run.app.renormalize(&run.lease).await })
         .every(MINUTE, "retention", move |run| {
-            let retain = retain.clone();
-            async move { run.app.apply_retention(&run.lease, &retain).await }
+            let policy = policy.clone();
+            async move { run.app.apply_retention(&run.lease, &policy).await }
         })
         .every(HOUR, "old-events", move |run| {
             let topics = topics.clone();
-            async move { run.app.forget_old_events(&run.lease, &topics).await }
+            async move { run.app.delete_old_events(&run.lease, &topics).await }
         })
 }
 
@@ -59,9 +59,9 @@ pub async fn start(
     app: &Arc<App>,
     auth: &Arc<Authenticator>,
     bus: &Arc<dyn Bus>,
-    retain: &Retain,
+    policy: &RetentionPolicy,
 ) -> Result<(), StoreError> {
-    let registry = registry(retain);
+    let registry = registry(policy);
     let runner = Runner::new(lifecycle, app, registry.clone());
     runner.register().await?;
     lifecycle.spawn_until_drain("jobs", runner.run());

@@ -16,7 +16,7 @@ use crate::{
     store::{FeedAdvanced, Store, StoreError, Tx, batching::batches},
 };
 
-/// Where a feed stands.
+/// The positions of the events that a feed holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     /// Position of the newest event.
@@ -25,7 +25,7 @@ pub struct Extent {
     pub kept_after: i64,
 }
 
-/// An event as it is stored: its topic knows the kinds.
+/// A stored event. Its topic knows the kinds.
 #[derive(Clone, Debug)]
 pub struct StoredEvent {
     /// Position in the feed.
@@ -43,7 +43,7 @@ pub struct StoredEvent {
 }
 
 impl Tx {
-    /// Begins a feed.
+    /// Creates a feed.
     ///
     /// # Errors
     /// When the database fails.
@@ -53,7 +53,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Locks a feed's counter and gives the position of its newest event.
+    /// Locks a feed's counter, and returns the position of its newest event.
     ///
     /// # Errors
     /// When the database fails.
@@ -62,7 +62,7 @@ impl Tx {
         Ok(row.ok_or(StoreError::Corrupt("feed"))?.head)
     }
 
-    /// Appends events and gives the position of the first. The feed stays locked until the end of the transaction.
+    /// Appends events, and returns the position of the first. The feed stays locked until the end of the transaction.
     ///
     /// # Errors
     /// When the database fails.
@@ -77,17 +77,14 @@ impl Tx {
             .exec_with_returning(self.inner())
             .await?;
         let head = counters.first().ok_or(StoreError::Corrupt("feed"))?.head;
-        let mut seqs = head - count + 1..;
-        for batch in batches(events) {
-            let rows = batch.iter().zip(seqs.by_ref()).map(|(event, seq)| event_row(&name, seq, at, event));
-            feed_event::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
-        }
-        self.grew(FeedAdvanced { feed: name, seq: head });
+        let rows: Vec<_> = events.iter().zip(head - count + 1..).map(|(event, seq)| (&name, seq, event)).collect();
+        self.insert_events(at, &rows).await?;
+        self.advance(FeedAdvanced { feed: name, seq: head });
         Ok(head - count + 1)
     }
 
-    /// Appends one event to each of several feeds, which are begun where they are not there yet. The feeds stay locked until the end of
-    /// the transaction; they are taken in the order of their names.
+    /// Appends events to several feeds, and creates those that do not exist. Locks the feeds in the order of their names until the end
+    /// of the transaction.
     ///
     /// # Errors
     /// When the database fails.
@@ -96,6 +93,9 @@ impl Tx {
         at: DateTime<Utc>,
         events: Vec<(FeedName, NewEvent)>,
     ) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
         let mut feeds: BTreeMap<FeedName, Vec<NewEvent>> = BTreeMap::new();
         for (feed, event) in events {
             feeds.entry(feed).or_default().push(event);
@@ -114,14 +114,19 @@ impl Tx {
             heads.extend(insert.exec_with_returning(self.inner()).await?.into_iter().map(|row| (row.name, row.head)));
         }
         let mut rows = Vec::new();
-        for (feed, events) in feeds {
+        for (feed, events) in &feeds {
             let head = *heads.get(feed.as_str()).ok_or(StoreError::Corrupt("feed"))?;
             let count = i64::try_from(events.len()).map_err(|_| StoreError::Corrupt("count of events"))?;
-            rows.extend(events.iter().zip(head - count + 1..).map(|(event, seq)| event_row(&feed, seq, at, event)));
-            self.grew(FeedAdvanced { feed, seq: head });
+            rows.extend(events.iter().zip(head - count + 1..).map(|(event, seq)| (feed, seq, event)));
+            self.advance(FeedAdvanced { feed: feed.clone(), seq: head });
         }
-        for batch in batches(&rows) {
-            feed_event::Entity::insert_many(batch.iter().cloned()).exec_without_returning(self.inner()).await?;
+        self.insert_events(at, &rows).await
+    }
+
+    async fn insert_events(&self, at: DateTime<Utc>, events: &[(&FeedName, i64, &NewEvent)]) -> Result<(), StoreError> {
+        for batch in batches(events) {
+            let rows = batch.iter().map(|(feed, seq, event)| event_row(feed, *seq, at, event));
+            feed_event::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
         }
         Ok(())
     }
@@ -146,7 +151,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn forget_events(&self, name: &FeedName, last: i64) -> Result<(), StoreError> {
+    pub async fn delete_events(&self, name: &FeedName, last: i64) -> Result<(), StoreError> {
         feed::Entity::update_many()
             .col_expr(feed::Column::KeptAfter, Expr::value(last))
             .filter(feed::Column::Name.eq(name.as_str()))
@@ -163,16 +168,16 @@ impl Tx {
 }
 
 impl Store {
-    /// Where a feed stands; none when there is no such feed.
+    /// Returns which events a feed holds. A feed without events may have no row yet.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn feed_extent(&self, name: &FeedName) -> Result<Option<Extent>, StoreError> {
+    pub async fn feed_extent(&self, name: &FeedName) -> Result<Extent, StoreError> {
         let row = feed::Entity::find_by_id(name.as_str()).one(self.reader()).await?;
-        Ok(row.map(|row| Extent { head: row.head, kept_after: row.kept_after }))
+        Ok(row.map_or_else(Extent::default, |row| Extent { head: row.head, kept_after: row.kept_after }))
     }
 
-    /// The newest positions of several feeds, in one query.
+    /// Returns the newest positions of several feeds, in one query.
     ///
     /// # Errors
     /// When the database fails.
@@ -188,7 +193,7 @@ impl Store {
         Ok(heads)
     }
 
-    /// At most `limit` events after position `after`, in order.
+    /// Returns at most `limit` events after a position, in order.
     ///
     /// # Errors
     /// When the database fails.
@@ -209,7 +214,7 @@ impl Store {
     /// When the database fails.
     pub async fn long_feeds(&self, topic: &str, keep: i64) -> Result<Vec<FeedName>, StoreError> {
         let rows = feed::Entity::find()
-            .filter(of_topic(topic))
+            .filter(topic_condition(topic))
             .filter(Expr::col(feed::Column::Head).sub(Expr::col(feed::Column::KeptAfter)).gt(keep))
             .all(self.reader())
             .await?;
@@ -229,14 +234,14 @@ impl Store {
             .column((feed::Entity, feed::Column::Name))
             .from(feed::Entity)
             .join(JoinType::InnerJoin, feed_event::Entity, kept)
-            .cond_where(of_topic(topic))
+            .cond_where(topic_condition(topic))
             .and_where(feed_event::Column::At.lt(before))
             .to_owned();
         let rows = self.reader().query_all(&query).await?;
         rows.iter().map(|row| Ok(FeedName::stored(&row.try_get_by_index::<String>(0)?))).collect()
     }
 
-    /// How many events are kept over all feeds.
+    /// Counts the events of all feeds.
     ///
     /// # Errors
     /// When the database fails.
@@ -245,8 +250,8 @@ impl Store {
     }
 }
 
-/// The feeds of a topic: the one of its name, and those of its scopes.
-fn of_topic(topic: &str) -> Condition {
+/// Selects the feeds of a topic: the one of its name, and those of its scopes.
+fn topic_condition(topic: &str) -> Condition {
     Condition::any().add(feed::Column::Name.eq(topic)).add(feed::Column::Name.like(format!("{topic}:%")))
 }
 

@@ -52,7 +52,7 @@ impl Tx {
         &self.inner
     }
 
-    pub(in crate::store) fn grew(&mut self, advanced: FeedAdvanced) {
+    pub(in crate::store) fn advance(&mut self, advanced: FeedAdvanced) {
         self.advanced.push(advanced);
     }
 

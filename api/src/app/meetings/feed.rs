@@ -1,4 +1,4 @@
-//! The feed of the life of all meetings.
+//! The feed of all meetings.
 
 use std::sync::Arc;
 
@@ -6,13 +6,8 @@ use entities::{ids::MeetingId, kato::KatoCode, meeting};
 use uuid::Uuid;
 
 use crate::{
-    domain::{
-        feed::{EventKind, FeedName},
-        meeting_events,
-        policy::Denied,
-        viewer::Viewer,
-    },
-    feed::{Subjects, Topic, Visibility, VisibilityOf, feed_name},
+    domain::{feed::EventKind, meeting_events, policy::Denied, viewer::Viewer},
+    feed::{Topic, Visibility, VisibilityOf},
     store::{Store, StoreError},
 };
 
@@ -20,7 +15,7 @@ use crate::{
 pub struct MeetingTopic(pub Store);
 
 impl Topic for MeetingTopic {
-    const NAME: &'static str = "meetings";
+    const NAME: &'static str = meeting_events::TOPIC;
     const KINDS: &'static [EventKind] = meeting_events::ALL;
     type Scope = ();
     type Parent = ();
@@ -32,10 +27,13 @@ impl Topic for MeetingTopic {
         Ok(Some(()))
     }
 
-    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Subjects<Self>, StoreError> {
+    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Vec<meeting::Model>, StoreError> {
         let ids: Vec<_> = ids.into_iter().map(MeetingId).collect();
-        let rows = self.0.meetings_by_id(&ids).await?;
-        Ok(rows.into_iter().map(|row| (row.id.0, Arc::new(row))).collect())
+        self.0.meetings_by_id(&ids).await
+    }
+
+    fn subject_id(meeting: &meeting::Model) -> Uuid {
+        meeting.id.0
     }
 
     fn visibility(
@@ -51,12 +49,6 @@ impl Topic for MeetingTopic {
             _ => Visibility::Hidden,
         }))
     }
-}
-
-/// Returns the name of the feed of all meetings.
-#[must_use]
-pub fn meeting_feed() -> FeedName {
-    feed_name::<MeetingTopic>(&())
 }
 
 fn lies_in(code: &str, region: KatoCode) -> bool {

@@ -10,12 +10,12 @@ use entities::{
 use crate::{
     app::{
         App, CommandError,
-        meetings::{check_step, meeting_feed, to_segments},
+        meetings::{check_step, to_segments},
     },
     domain::{
         comment_events::comment_feed,
         meeting::MeetingStep,
-        meeting_events::{ENDED, STAGE, STARTED},
+        meeting_events::{ENDED, STAGE, STARTED, meeting_feed},
         policy,
         time_split::{StageChange, stage_change},
         viewer::Viewer,

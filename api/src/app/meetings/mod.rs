@@ -12,7 +12,7 @@ mod reschedule;
 pub use announce::Announce;
 pub use broadcast::AddBroadcast;
 pub use cancel::Cancel;
-pub use feed::{MeetingTopic, meeting_feed};
+pub use feed::MeetingTopic;
 pub use moderation_settings::SetModeration;
 pub use plan::{PlanMeeting, Title};
 pub use reschedule::Reschedule;
@@ -31,6 +31,7 @@ use crate::{
     domain::{
         feed::{Audience, EventKind, NewEvent},
         meeting::{MAX_PLANNING_AHEAD, MeetingStep, WrongPhase, check_phase},
+        meeting_events::meeting_feed,
         policy::{Allowed, HostAction, authorize},
         time_split::Segment,
         viewer::Viewer,

@@ -6,8 +6,8 @@ use crate::{
     app::{
         App, CommandError,
         input::text_rejection,
-        notifications::Notification,
-        questions::{Recorded, change_event, check_moderation_open},
+        notifications,
+        questions::{EventsToRecord, change_event, check_moderation_open},
     },
     domain::{
         comment::{MAX_ANSWER_LENGTH, answer},
@@ -42,13 +42,13 @@ impl App {
             return Ok(comment);
         }
         let actor = Some(locked.allowed.person.subject.as_str());
-        let mut recorded = Recorded::default();
+        let mut recorded = EventsToRecord::default();
         recorded.events.push(change_event(id, Some(before.state), next, actor));
-        recorded.notifications.extend(Notification::of_comment(&before, before.state, next, actor));
+        recorded.notifications.extend(notifications::of_change(&before, before.state, next, actor));
         if next != before.state {
             // Authors of merged comments are told too.
             let merged = tx.merged_comments(&[id]).await?;
-            recorded.notifications.extend(merged.iter().filter_map(|row| Notification::answered_elsewhere(row, actor)));
+            recorded.notifications.extend(merged.iter().filter_map(|row| notifications::of_merged_answer(row, actor)));
         }
         comment.state = next;
         comment.answered_at = comment.answered_at.or(Some(now));

@@ -6,12 +6,12 @@ use entities::{comment, enums::CommentState, ids::CommentId};
 
 use crate::{
     app::{
-        notifications::Notification,
-        questions::{Recorded, change_event},
+        notifications,
+        questions::{EventsToRecord, change_event},
     },
     domain::{
         comment::{self as rules, MERGED_STATE, WrongState, state_after_unmerge},
-        feed::NewEvent,
+        feed::{FeedName, NewEvent},
     },
     store::{StoreError, Tx, comment_changes::CommentChange},
 };
@@ -24,7 +24,7 @@ pub(super) struct CommentChanges<'a> {
     /// Merge targets that may lose votes, which is an event only if they do.
     may_lose_votes: BTreeSet<CommentId>,
     events: Vec<NewEvent>,
-    notifications: Vec<Notification>,
+    notifications: Vec<(FeedName, NewEvent)>,
 }
 
 impl<'a> CommentChanges<'a> {
@@ -77,7 +77,7 @@ impl<'a> CommentChanges<'a> {
         let change = self.rows.entry(id).or_insert_with(|| after.clone().into());
         let before = change.after.state;
         self.events.push(change_event(id, Some(before), after.state, self.actor));
-        self.notifications.extend(Notification::of_comment(&after, before, after.state, self.actor));
+        self.notifications.extend(notifications::of_change(&after, before, after.state, self.actor));
         change.after = after;
     }
 
@@ -137,7 +137,7 @@ impl<'a> CommentChanges<'a> {
     }
 
     /// Writes all changes, and returns what to record.
-    pub(super) async fn write(&mut self, tx: &Tx) -> Result<Recorded, StoreError> {
+    pub(super) async fn write(&mut self, tx: &Tx) -> Result<EventsToRecord, StoreError> {
         let changes: Vec<CommentChange> = self.rows.values().cloned().collect();
         tx.change_comments(&changes).await?;
         let recounted: Vec<CommentId> = self.recounted.iter().copied().collect();
@@ -152,6 +152,6 @@ impl<'a> CommentChanges<'a> {
             }
         }
         let (events, notifications) = (&mut self.events, &mut self.notifications);
-        Ok(Recorded { events: std::mem::take(events), notifications: std::mem::take(notifications) })
+        Ok(EventsToRecord { events: std::mem::take(events), notifications: std::mem::take(notifications) })
     }
 }

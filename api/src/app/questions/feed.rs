@@ -1,4 +1,4 @@
-//! The feeds of comments, one a meeting.
+//! The feeds of comments, one per meeting.
 
 use std::sync::Arc;
 
@@ -18,30 +18,20 @@ use crate::{
         policy::{CommentScope, Denied, author_key},
         viewer::Viewer,
     },
-    feed::{Scope, Subjects, Topic, Visibility, VisibilityOf},
+    feed::{Topic, Visibility, VisibilityOf},
     store::StoreError,
 };
 
 /// The feeds of comments.
 pub struct CommentTopic(pub Arc<App>);
 
-/// Which comments a follower asks for.
+/// The comments that a follower subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommentFilter {
-    /// The public ones, and every change to one's own.
+    /// Public comments, and every change to the viewer's own.
     Public,
-    /// All, for those who may see every comment of the meeting.
+    /// All comments. Requires the permission to see every comment of the meeting.
     Everything,
-}
-
-impl Scope for MeetingId {
-    fn text(&self) -> String {
-        self.0.simple().to_string()
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Uuid::try_parse(text).ok().map(Self)
-    }
 }
 
 impl Topic for CommentTopic {
@@ -57,10 +47,13 @@ impl Topic for CommentTopic {
         Ok(self.0.store.meetings_by_id(&[scope]).await?.pop())
     }
 
-    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Subjects<Self>, StoreError> {
+    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Vec<comment::Model>, StoreError> {
         let ids: Vec<_> = ids.into_iter().map(CommentId).collect();
-        let rows = self.0.store.comments_by_id(&ids).await?;
-        Ok(rows.into_iter().map(|row| (row.id.0, Arc::new(row))).collect())
+        self.0.store.comments_by_id(&ids).await
+    }
+
+    fn subject_id(comment: &comment::Model) -> Uuid {
+        comment.id.0
     }
 
     fn visibility(
@@ -71,7 +64,7 @@ impl Topic for CommentTopic {
     ) -> Result<VisibilityOf<Self>, Denied> {
         if filter == CommentFilter::Public {
             let own = author_key(viewer);
-            return Ok(Box::new(move |event, comment| visibility(event, comment.map(AsRef::as_ref), own.as_deref())));
+            return Ok(Box::new(move |event, comment| visibility(event, comment, own.as_deref())));
         }
         let viewer = viewer.clone();
         let sees_all = move || matches!(self.0.comment_scope(&viewer, &meeting), Ok(CommentScope::Everything));
@@ -86,7 +79,7 @@ impl Topic for CommentTopic {
     }
 }
 
-/// What the public is shown of an event: its public side, and only while the comment still is public.
+/// Returns what the public is shown of an event: its public kind, as long as the comment is public.
 fn public_visibility(event: &Event, comment: Option<&comment::Model>) -> Visibility {
     match (event.public_kind, comment) {
         (Some(comment_events::REMOVED), _) => Visibility::Shared(comment_events::REMOVED),
@@ -95,7 +88,7 @@ fn public_visibility(event: &Event, comment: Option<&comment::Model>) -> Visibil
     }
 }
 
-/// What the author of `own` is shown of an event: of their own comments everything that is not for moderators alone.
+/// Returns what a viewer is shown. Authors (`own`) also see the events of their own comments, except those for staff.
 fn visibility(event: &Event, comment: Option<&comment::Model>, own: Option<&str>) -> Visibility {
     let is_own = event.audience != Audience::Staff
         && own.is_some()

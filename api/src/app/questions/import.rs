@@ -15,9 +15,8 @@ use crate::{
         App, CommandError, Rejection,
         meetings::LockedMeeting,
         normalization::NormalizedComment,
-        notifications::record_notifications,
         questions::{
-            Recorded, comment_changes::CommentChanges, comment_feed, not_live_rejection, posting_context::blocked_words,
+            EventsToRecord, comment_changes::CommentChanges, not_live_rejection, posting_context::blocked_words,
         },
         rejection::Invalid,
     },
@@ -26,6 +25,7 @@ use crate::{
         author_name::has_title,
         blocked_words::BlockedWords,
         comment::{MAX_BODY_LENGTH, delete, edit, first_state},
+        comment_events::comment_feed,
         normalization, policy,
         text::{guess_language, is_longer_than, sanitize},
         viewer::{MAX_NAME_LENGTH, Viewer},
@@ -316,7 +316,7 @@ impl Import<'_> {
         tx.record_deletions(self.broadcast.id, &self.newly_deleted, self.now).await?;
         let mut fresh: Vec<comment::Model> =
             self.fresh.iter().filter_map(|id| self.changes.take_inserted(*id)).collect();
-        let Recorded { events, notifications } = self.changes.write(tx).await?;
+        let EventsToRecord { events, notifications } = self.changes.write(tx).await?;
         if events.is_empty() {
             return Ok(!self.newly_deleted.is_empty());
         }
@@ -333,7 +333,7 @@ impl Import<'_> {
         }
         tx.insert_comments(fresh).await?;
         tx.save_last_receipt(self.meeting.id, receipt).await?;
-        record_notifications(tx, notifications, self.now).await?;
+        tx.record_each(self.now, notifications).await?;
         Ok(true)
     }
 }

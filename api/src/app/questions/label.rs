@@ -6,7 +6,7 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         input::checked_text,
-        questions::{Recorded, change_event, check_moderation_open},
+        questions::{EventsToRecord, change_event, check_moderation_open},
         rejection::Invalid,
     },
     domain::{
@@ -51,7 +51,7 @@ impl App {
         let comment = comment::Model { labels, ..before.clone() };
         let event = change_event(id, Some(comment.state), comment.state, Some(&locked.allowed.person.subject));
         tx.change_comment(&before, &comment).await?;
-        let recorded = Recorded { events: vec![event], ..Recorded::default() };
+        let recorded = EventsToRecord { events: vec![event], ..EventsToRecord::default() };
         self.record_and_commit(tx, comment.meeting_id, recorded, now).await?;
         Ok(comment)
     }

@@ -15,7 +15,6 @@ mod select;
 mod votes;
 mod withdraw;
 
-pub use crate::domain::comment_events::comment_feed;
 pub use feed::{CommentFilter, CommentTopic};
 pub(crate) use import::DELETION_RETENTION;
 pub use import::{ImportComments, ImportSummary, ImportedComment};
@@ -36,16 +35,11 @@ use entities::{
 };
 
 use crate::{
-    app::{
-        App, CommandError, HostScope, Rejection,
-        notifications::{Notification, record_notifications},
-        parse_code,
-        rejection::BlockingState,
-    },
+    app::{App, CommandError, HostScope, Rejection, parse_code, rejection::BlockingState},
     domain::{
         comment::{WrongState, can_moderate},
-        comment_events::event_kinds,
-        feed::{Audience, NewEvent},
+        comment_events::{comment_feed, event_kinds},
+        feed::{Audience, FeedName, NewEvent},
         meeting::WrongPhase,
         policy::{self, Allowed, HostAction, authorize},
         viewer::Viewer,
@@ -72,11 +66,11 @@ fn change_event(id: CommentId, before: Option<CommentState>, after: CommentState
     NewEvent { subject: id.0, kind, public_kind, audience: Audience::Everyone, actor: actor.map(str::to_owned) }
 }
 
-/// What to record of changed comments.
+/// Events of changed comments, and notifications of their authors.
 #[derive(Default)]
-struct Recorded {
+struct EventsToRecord {
     events: Vec<NewEvent>,
-    notifications: Vec<Notification>,
+    notifications: Vec<(FeedName, NewEvent)>,
 }
 
 /// Returns the rejection of a command that needs a live meeting.
@@ -202,11 +196,11 @@ impl App {
         &self,
         mut tx: Tx,
         meeting: MeetingId,
-        Recorded { events, notifications }: Recorded,
+        EventsToRecord { events, notifications }: EventsToRecord,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         tx.record(comment_feed(meeting), now, &events).await?;
-        record_notifications(&mut tx, notifications, now).await?;
+        tx.record_each(now, notifications).await?;
         self.commit(tx).await
     }
 }

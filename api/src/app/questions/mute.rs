@@ -4,13 +4,9 @@ use chrono::TimeDelta;
 use entities::{comment, ids::CommentId};
 
 use crate::{
-    app::{
-        App, CommandError, Rejection,
-        input::check_range,
-        questions::{check_moderation_open, comment_feed},
-        rejection::Invalid,
-    },
+    app::{App, CommandError, Rejection, input::check_range, questions::check_moderation_open, rejection::Invalid},
     domain::{
+        comment_events::comment_feed,
         feed::{Audience, EventKind, NewEvent},
         meeting::MAX_MUTE_MINUTES,
         policy,

@@ -16,7 +16,7 @@ use crate::{
         idempotency::idempotency_key,
         input::checked_text,
         questions::{
-            change_event, comment_feed,
+            change_event,
             posting_context::{PostingContext, check_accepting, mute_rejection},
         },
         rejection::Invalid,
@@ -24,6 +24,7 @@ use crate::{
     domain::{
         author_name::{has_title, name_key},
         comment::MAX_BODY_LENGTH,
+        comment_events::comment_feed,
         normalization::{Level, normalize},
         policy::{self, author_key, authorize},
         viewer::{MAX_NAME_LENGTH, Person, Viewer},

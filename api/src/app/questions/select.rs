@@ -8,9 +8,8 @@ use entities::{
 
 use crate::{
     app::{
-        App, CommandError,
-        notifications::Notification,
-        questions::{Recorded, change_event},
+        App, CommandError, notifications,
+        questions::{EventsToRecord, change_event},
     },
     domain::{comment::select, meeting::WrongPhase, policy, viewer::Viewer},
 };
@@ -30,7 +29,7 @@ impl App {
         let before = locked.comment;
         let Some(next) = select(before.state)? else { return Ok(before) };
         let actor = Some(locked.allowed.person.subject.as_str());
-        let mut recorded = Recorded::default();
+        let mut recorded = EventsToRecord::default();
         // Deselected first, because at most one comment of a meeting can be selected.
         if let Some(earlier) = tx.selected_comment(locked.meeting.id).await? {
             recorded.events.push(change_event(earlier.id, Some(earlier.state), CommentState::Published, actor));
@@ -38,7 +37,7 @@ impl App {
             tx.change_comment(&earlier, &back).await?;
         }
         recorded.events.push(change_event(id, Some(before.state), next, actor));
-        recorded.notifications.extend(Notification::of_comment(&before, before.state, next, actor));
+        recorded.notifications.extend(notifications::of_change(&before, before.state, next, actor));
         let comment = comment::Model { state: next, selected_at: Some(now), ..before.clone() };
         tx.change_comment(&before, &comment).await?;
         self.record_and_commit(tx, comment.meeting_id, recorded, now).await?;

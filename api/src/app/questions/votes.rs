@@ -9,15 +9,10 @@ use entities::{
 };
 
 use crate::{
-    app::{
-        App, CommandError, Rejection,
-        isolation::run_isolated,
-        questions::{comment_feed, not_live_rejection},
-        rejection::Invalid,
-    },
+    app::{App, CommandError, Rejection, isolation::run_isolated, questions::not_live_rejection, rejection::Invalid},
     domain::{
         comment::{is_public, vote},
-        comment_events::VOTES,
+        comment_events::{VOTES, comment_feed},
         feed::{Audience, NewEvent},
         policy::{self, author_key},
         viewer::Viewer,
