@@ -177,7 +177,7 @@ async fn rejects_operations_in_the_language_of_the_headers() {
     assert!(detail.starts_with("Unknown field \"subjekt\" on type \"Viewer\"."), "{detail}");
     let date = json!({ "query": "{ regions(asOf: \"secretcanary\") { totalCount } }" });
     let error = refused("a date", "BAD_USER_INPUT", || post(&env, &date)).await;
-    assert_eq!(error["message"], "A date is written YYYY-MM-DD, in the years 1900 to 9999.");
+    assert_eq!(error["message"], "Write a date as YYYY-MM-DD, with a year from 1900 to 9999.");
     assert_eq!(error["extensions"]["detail"], "Failed to parse \"Date\"");
 }
 
@@ -192,7 +192,7 @@ async fn syntax_errors_have_a_location_and_quote_nothing() {
             refused(accept, "BAD_USER_INPUT", || post(&env, &body).header("accept", accept)).await,
             refused(accept, "BAD_USER_INPUT", by_get).await,
         ] {
-            assert_eq!(error["message"], "The operation cannot be read: its syntax is wrong.");
+            assert_eq!(error["message"], "The operation has a syntax error.");
             assert_eq!(error["locations"], json!([{ "line": 1, "column": 24 }]));
             assert_eq!(error["extensions"], json!({ "code": "BAD_USER_INPUT" }));
         }
@@ -301,13 +301,13 @@ async fn handshake_errors_are_in_the_language_of_the_headers() {
 async fn connection_init_language_overrides_the_headers_and_those_the_default() {
     let env = TestEnv::start(Engine::Embedded).await;
     for (header, payload, word) in [
-        (None, json!({}), "Сұрауды"),
-        (Some("ru"), json!({}), "Запрос"),
-        (Some("de;q=0.9, en;q=0.5, ru;q=0.8"), json!({}), "Запрос"),
+        (None, json!({}), "Операцияда"),
+        (Some("ru"), json!({}), "В операции"),
+        (Some("de;q=0.9, en;q=0.5, ru;q=0.8"), json!({}), "В операции"),
         (Some("ru"), json!({ "language": "en" }), "The operation"),
         (Some("ru"), json!({ "language": "de, kk;q=0.2, en-GB;q=0.7" }), "The operation"),
-        (Some("ru"), json!({ "language": "de" }), "Запрос"),
-        (Some("ru"), json!({ "language": 7 }), "Запрос"),
+        (Some("ru"), json!({ "language": "de" }), "В операции"),
+        (Some("ru"), json!({ "language": 7 }), "В операции"),
     ] {
         let mut socket = introduced(&env.host(0), header, &payload).await;
         socket.send(&json!({ "id": "1", "type": "subscribe", "payload": { "query": BROKEN } })).await;
