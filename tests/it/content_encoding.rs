@@ -42,7 +42,7 @@ async fn accepts_gzip_within_the_body_limit() {
         assert_eq!(answer.status(), 400);
         let answer: Value = answer.json().await.unwrap();
         assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
-        assert_eq!(answer["errors"][0]["message"], "The body is not well-formed gzip.");
+        assert_eq!(answer["errors"][0]["message"], "The request body is not valid gzip.");
     }
 }
 
