@@ -235,7 +235,7 @@ on_both_engines! {
             );
             assert_eq!(
                 refused["refusal"]["message"],
-                "The platform did not say who wrote this, so its author cannot be muted."
+                "The author of this comment is unknown and cannot be muted."
             );
         }
         assert_eq!(moderator.meeting(&meeting).await["commentsHead"], head);

@@ -156,7 +156,7 @@ on_both_engines! {
         let far = staff.mutate("rescheduleMeeting", to(json!(furthest + TimeDelta::days(2)))).await;
         assert_eq!(
             far["refusal"]["message"].as_str().unwrap().replace(['\u{2068}', '\u{2069}'], ""),
-            "This must be from 2026-03-02 to 2031-03-02."
+            "The value must be from 2026-03-02 to 2031-03-02."
         );
         for minutes in [i64::from(i32::MAX), i64::from(i32::MAX) + 1, -1] {
             let planned = staff
