@@ -49,7 +49,13 @@ async fn plan(database: &DatabaseConnection, statement: &Statement) -> String {
         DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
         _ => ("EXPLAIN", "QUERY PLAN"),
     };
-    let explain = Statement::from_string(statement.db_backend, format!("{explain} {statement}"));
+    let explain = match statement.values.clone() {
+        // Bound, as the service runs it: SQLite does not look at bound values when it plans.
+        Some(values) if statement.db_backend == DbBackend::Sqlite => {
+            Statement::from_sql_and_values(statement.db_backend, format!("{explain} {}", statement.sql), values.0)
+        }
+        _ => Statement::from_string(statement.db_backend, format!("{explain} {statement}")),
+    };
     let rows = database.query_all_raw(explain).await.unwrap();
     rows.iter().map(|row| row.try_get::<String>("", column).unwrap()).collect::<Vec<_>>().join("\n")
 }
@@ -98,6 +104,30 @@ on_both_engines! {
         let store = &env.service(0).app().store;
         reads_only(&plan(&database, &store.meetings_within_budget_statement()).await, "meetings_within_budget_idx");
         assert_eq!(store.meetings_within_budget().await.unwrap().len(), 1);
+    }
+
+    async fn selected_comments_and_unpublished_votes_use_their_indexes(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        env.citizen("Ana").post(&meeting, "Жол?").await;
+        let database = env.database().await;
+        let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
+        let changes =
+            [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes_shown_at", "posted_at"), ("author_key", "'sub:' || n")];
+        multiply(&database, "comments", &columns, 20_000, &changes).await;
+        let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
+        let store = &env.service(0).app().store;
+        reads_only(&plan(&database, &store.selected_comment_statement(id)).await, "comments_selected_key");
+        let votes = store.unpublished_votes_statement(env.now(), 10);
+        reads_only(&plan(&database, &votes).await, "comments_votes_unshown_idx");
+    }
+
+    async fn statements_keep_their_plans(env) {
+        if env.engine == Engine::Embedded {
+            let options = Statement::from_string(DbBackend::Sqlite, "PRAGMA compile_options");
+            let rows = env.database().await.query_all_raw(options).await.unwrap();
+            let options: Vec<_> = rows.iter().map(|row| row.try_get::<String>("", "compile_options").unwrap()).collect();
+            assert!(options.iter().any(|option| option == "ENABLE_QPSG"), "{options:?}");
+        }
     }
 
     async fn most_voted_pages_have_no_gaps(env) {

@@ -84,10 +84,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn selected_comment(&self, meeting: MeetingId) -> Result<Option<comment::Model>, StoreError> {
-        let selected = comment::Entity::find()
-            .filter(Column::MeetingId.eq(meeting))
-            .filter(Column::State.eq(CommentState::Selected));
-        Ok(selected.one(self.inner()).await?)
+        Ok(selected_query(meeting).one(self.inner()).await?)
     }
 
     /// Returns the comments of a broadcast with these ids on its platform.
@@ -212,6 +209,12 @@ impl Store {
         page_query(meeting, scope, filter, request).build(self.reader().get_database_backend())
     }
 
+    /// Returns the statement behind [`Tx::selected_comment`], to explain its plan.
+    #[must_use]
+    pub fn selected_comment_statement(&self, meeting: MeetingId) -> Statement {
+        selected_query(meeting).build(self.reader().get_database_backend())
+    }
+
     /// Returns a page of an author's comments, newest first, in any known state.
     ///
     /// # Errors
@@ -250,6 +253,11 @@ impl Store {
     ) -> Result<u64, StoreError> {
         Ok(filtered_query(meeting, scope, filter).count(self.reader()).await?)
     }
+}
+
+fn selected_query(meeting: MeetingId) -> sea_orm::Select<comment::Entity> {
+    // Literal SQL, because a bound value would not match the partial index.
+    comment::Entity::find().filter(Column::MeetingId.eq(meeting)).filter(Expr::cust("state = 'SELECTED'"))
 }
 
 fn by_author(author: &str) -> sea_orm::Select<comment::Entity> {

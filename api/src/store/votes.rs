@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use entities::{comment, comment_vote, enums::CommentState, ids::CommentId};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set, Statement,
     sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement},
 };
 
@@ -90,14 +90,23 @@ impl Store {
         moment: DateTime<Utc>,
         limit: u64,
     ) -> Result<Vec<comment::Model>, StoreError> {
-        Ok(comment::Entity::find()
-            .filter(comment::Column::VotesUnshown.eq(true))
-            .filter(comment::Column::VotesShownAt.lte(moment))
-            .order_by_asc(comment::Column::VotesShownAt)
-            .limit(limit)
-            .all(self.reader())
-            .await?)
+        Ok(unpublished_query(moment, limit).all(self.reader()).await?)
     }
+
+    /// Returns the statement behind [`Store::unpublished_votes`], to explain its plan.
+    #[must_use]
+    pub fn unpublished_votes_statement(&self, moment: DateTime<Utc>, limit: u64) -> Statement {
+        unpublished_query(moment, limit).build(self.reader().get_database_backend())
+    }
+}
+
+fn unpublished_query(moment: DateTime<Utc>, limit: u64) -> sea_orm::Select<comment::Entity> {
+    comment::Entity::find()
+        // Literal SQL, because a bound value would not match the partial index.
+        .filter(Expr::cust("votes_unshown"))
+        .filter(comment::Column::VotesShownAt.lte(moment))
+        .order_by_asc(comment::Column::VotesShownAt)
+        .limit(limit)
 }
 
 /// Returns the ids of a comment and of the comments merged into it.
