@@ -7,7 +7,7 @@ use std::{
     str::FromStr as _,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -37,6 +37,8 @@ struct TaintState {
     last: AtomicU64,
     /// Number of the current mark, or 0 if there is none.
     current: AtomicU64,
+    /// Whether SQLite has committed a transaction since the last release.
+    has_committed: AtomicBool,
 }
 
 impl ConnectionTaint {
@@ -56,6 +58,16 @@ impl ConnectionTaint {
     fn take(&self) -> bool {
         self.0.current.swap(0, Ordering::AcqRel) != 0
     }
+
+    /// Records each commit of a connection, as SQLite itself reports it.
+    async fn watch_commits(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let taint = self.clone();
+        connection.lock_handle().await?.set_commit_hook(move || {
+            taint.0.has_committed.store(true, Ordering::Release);
+            true
+        });
+        Ok(())
+    }
 }
 
 /// Opens SQLite with one writer, and makes its file private to the current user.
@@ -73,7 +85,13 @@ pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Stor
     let taint = ConnectionTaint::default();
     let watched = taint.clone();
     let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_WRITER_TIMEOUT);
-    let writer = writer.after_release(move |connection, _| Box::pin(is_clean(connection, watched.clone())));
+    let opened = taint.clone();
+    let writer = writer
+        .after_connect(move |connection, _| {
+            let taint = opened.clone();
+            Box::pin(async move { taint.watch_commits(connection).await })
+        })
+        .after_release(move |connection, _| Box::pin(is_clean(connection, watched.clone())));
     let write = writer.connect_with(options.clone()).await.map_err(StoreError::Address)?;
     let readers = |max: u32| {
         let pool = SqlitePoolOptions::new().max_connections(max.max(1)).acquire_timeout(ACQUIRE_TIMEOUT);
@@ -118,9 +136,11 @@ pub(in crate::store) async fn postgres(url: &str, connections: u32) -> Result<St
 
 /// Returns whether a released connection has no open transaction and no mark.
 async fn is_clean(connection: &mut SqliteConnection, taint: ConnectionTaint) -> Result<bool, sqlx::Error> {
-    // Runs after the rollback of a dropped transaction, which is queued on the connection. BEGIN fails inside a
-    // transaction, so this also shows that none is open, whatever the library counts.
-    let is_idle = connection.execute(sqlx::raw_sql("BEGIN; ROLLBACK")).await.is_ok();
+    // A connection serves one transaction before it is released, so if that was committed, none is open. Otherwise
+    // its rollback is queued on the connection; BEGIN runs after it, and fails inside a transaction, whatever the
+    // library counts.
+    let has_committed = taint.0.has_committed.swap(false, Ordering::AcqRel);
+    let is_idle = has_committed || connection.execute(sqlx::raw_sql("BEGIN; ROLLBACK")).await.is_ok();
     let is_suspect = taint.take();
     Ok(is_idle && !connection.is_in_transaction() && !is_suspect)
 }
