@@ -2,7 +2,7 @@
 //!
 //! What a user can fix is a [`Refusal`](crate::graphql::refusal::Refusal) instead.
 
-use std::{error::Error as StdError, sync::Arc};
+use std::{error::Error as StdError, future::Future, sync::Arc, time::Duration};
 
 use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError, Value};
 use chrono::TimeDelta;
@@ -244,7 +244,21 @@ pub struct RateLimit {
     pub of_service: bool,
     /// The seconds to wait.
     pub retry_after_seconds: u64,
+    /// How long the rejection is held back. A client that repeats its request as soon as it is answered then costs
+    /// little; one that waits as told loses nothing.
+    pub delay: Duration,
 }
+
+impl RateLimit {
+    /// Holds the rejection back, unless `disconnected` completes first. Uses real time, because it spares the
+    /// processor.
+    pub async fn hold_back(self, disconnected: impl Future<Output = ()>) {
+        let _ = tokio::time::timeout(self.delay, disconnected).await;
+    }
+}
+
+/// Longest time that a rejection is held back.
+const MAX_REJECTION_DELAY: Duration = Duration::from_millis(250);
 
 /// Returns the rate limit that rejected the whole operation, or `None` if there was none.
 #[must_use]
@@ -253,10 +267,16 @@ pub fn rate_limit(answer: &Response) -> Option<RateLimit> {
         return None;
     }
     let limits = answer.errors.iter().map(|error| match error.source::<ApiError>() {
-        Some(ApiError::RateLimited { scope, retry_after }) => Some(RateLimit {
-            of_service: *scope == LimitScope::Service,
-            retry_after_seconds: wait_ms(*retry_after).div_ceil(1000).max(1),
-        }),
+        Some(ApiError::RateLimited { scope, retry_after }) => {
+            let of_service = *scope == LimitScope::Service;
+            // Whoever meets an overloaded replica has already waited.
+            let delay = if of_service { Duration::ZERO } else { retry_after.to_std().unwrap_or_default() };
+            Some(RateLimit {
+                of_service,
+                retry_after_seconds: wait_ms(*retry_after).div_ceil(1000).max(1),
+                delay: delay.min(MAX_REJECTION_DELAY),
+            })
+        }
         _ => None,
     });
     limits.collect::<Option<Vec<_>>>()?.into_iter().max_by_key(|limit| limit.retry_after_seconds)

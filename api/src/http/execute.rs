@@ -10,10 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    graphql::{
-        engine::{Caller, SerializedResponse},
-        expensive_queries::Deadline,
-    },
+    graphql::{engine::Caller, expensive_queries::Deadline, operation_response::SerializedResponse},
     http::{
         HttpState,
         access_log::{self, AccessLogEntry},
@@ -110,8 +107,12 @@ async fn run<T>(
         AccessLogEntry { transport, operation: Some(&operation_name), name: name.as_deref(), viewer, code: &code };
     access_log::log_request(&entry, &state, started);
     let continues = !finished && operation == OperationType::Mutation;
-    // Release the permit before the client can send its next request.
-    let rest = continues.then_some((executed, held, permit));
+    // Release the permit, and then what is held, before the client can send its next request.
+    let rest = continues.then_some((executed, permit));
+    if let Some(limit) = response.limit {
+        limit.hold_back(sender.closed()).await;
+    }
+    let rest = rest.map(|(executed, permit)| (executed, held, permit));
     // An error means that the client has disconnected.
     let _ = sender.send(response);
     if let Some((executed, _held, _permit)) = rest {
