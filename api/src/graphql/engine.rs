@@ -3,13 +3,12 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use async_graphql::{Request, Response, ServerError, Value, dataloader::DataLoader, parser::types::OperationType};
+use async_graphql::{Request, Response, ServerError, dataloader::DataLoader, parser::types::OperationType};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use entities::enums::Language;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use parking_lot::Mutex;
-use serde_json::json;
 
 use crate::{
     app::{
@@ -24,18 +23,20 @@ use crate::{
     graphql::{
         context::{RequestContext, SchemaData, ViewerAccess},
         cost_budget::{PrepaidCost, admit},
-        error::{ApiError, ApiResult, RateLimit, localize_errors, rate_limit},
+        error::{ApiError, ApiResult, localize_errors, rate_limit},
         expensive_queries::{Deadline, ExpensiveQueryLimiter},
         feed_heads::FeedHeads,
         loader_dispatch::LoaderDispatch,
         loaders::Loaders,
         meter::{Meter, ResponseMemory, serialize_bounded},
-        operation_limits::{cost_exceeded, parse_document},
-        preparation::{prepare, select_operation},
+        operation_cache::OperationCache,
+        operation_limits::cost_exceeded,
+        operation_response::{OperationResponse, SerializedResponse, errors_json, is_request_error},
+        preparation::{PreparedOperation, operation_type, prepare},
         render_cache::{RenderCache, RenderGroup, RenderGroupKey, Rendering},
         response_shape::ResponseShape,
         schema::{ApiSchema, schema},
-        subscription_stream::{ResumeOverride, StreamItem, StreamPosition, SubscriptionPhase},
+        subscription_stream::{ResumeOverride, StreamItem, SubscriptionPhase},
     },
 };
 
@@ -47,63 +48,9 @@ const SUBSCRIBE_TIMEOUT: TimeDelta = TimeDelta::seconds(15);
 pub struct Engine {
     schema: ApiSchema,
     app: Arc<App>,
+    operation_cache: Arc<OperationCache>,
     render_cache: Arc<RenderCache>,
     memory: ResponseMemory,
-}
-
-/// A response of an operation.
-#[derive(Debug)]
-pub enum OperationResponse {
-    /// The operation was rejected before it ran.
-    Rejected(Box<Response>),
-    /// A response, serialised. A subscription has many.
-    Serialized {
-        /// The response as JSON.
-        json: Bytes,
-        /// The position after which the stream can be resumed.
-        position: Option<StreamPosition>,
-    },
-    /// The end of a stream that cannot continue: the next events are no longer stored, or the feed has a new
-    /// epoch.
-    EventsExpired,
-}
-
-/// The response of a query or mutation, serialised.
-#[derive(Clone, Debug)]
-pub struct SerializedResponse {
-    /// The response as JSON; without `data` if nothing was executed.
-    pub json: Bytes,
-    /// The errors of the response.
-    pub errors: Vec<ServerError>,
-    /// Whether it is a request error: nothing was executed.
-    pub is_request_error: bool,
-    /// The rate limit that rejected the whole operation.
-    pub limit: Option<RateLimit>,
-}
-
-impl SerializedResponse {
-    /// Returns the response as an item of a stream.
-    #[must_use]
-    pub fn into_operation_response(self) -> OperationResponse {
-        if self.is_request_error {
-            return OperationResponse::Rejected(Box::new(Response::from_errors(self.errors)));
-        }
-        OperationResponse::Serialized { json: self.json, position: None }
-    }
-}
-
-/// Returns whether a response is a request error: nothing was executed.
-#[must_use]
-pub fn is_request_error(response: &Response) -> bool {
-    response.data == Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty())
-}
-
-/// Returns the errors of a response as JSON without `data`.
-#[must_use]
-pub fn errors_json(response: &Response) -> Vec<u8> {
-    serde_json::to_vec(&json!({ "errors": response.errors })).unwrap_or_default()
 }
 
 /// The caller of an operation.
@@ -132,7 +79,13 @@ impl Engine {
         let memory = ResponseMemory::default();
         let data =
             SchemaData { app: Arc::clone(&app), hub, splits, expensive_queries: ExpensiveQueryLimiter::default() };
-        Self { schema: schema(data, introspection), app, render_cache: Arc::default(), memory }
+        Self {
+            schema: schema(data, introspection),
+            app,
+            operation_cache: Arc::default(),
+            render_cache: Arc::default(),
+            memory,
+        }
     }
 
     /// Executes a query or a mutation. `deadline` bounds an expensive query.
@@ -141,17 +94,16 @@ impl Engine {
             Ok(prepaid) => prepaid,
             Err(error) => return self.error_response(error, caller.language),
         };
-        let is_query = matches!(Self::operation(&mut request), Ok(OperationType::Query));
-        let prepared = match prepare(&self.schema, request).await {
+        let is_query = matches!(self.operation(&mut request), Ok(OperationType::Query));
+        let prepared = match prepare(&self.schema, &self.operation_cache, request).await {
             Ok(prepared) => prepared,
             Err(mut response) => {
                 self.finish(&mut response, caller.language);
                 return response;
             }
         };
-        let (request, response_shape) = prepared.into_request();
         let reads = if is_query { Reads::of_queries(&self.app) } else { Reads::of_commands(&self.app) };
-        let (request, _, meter) = self.with_data(request, caller, reads);
+        let (request, _, meter) = self.with_data(prepared.to_request(), caller, reads);
         let request = match deadline.filter(|_| is_query) {
             Some(deadline) => request.data(prepaid).data(deadline),
             None => request.data(prepaid),
@@ -159,7 +111,7 @@ impl Engine {
         let response = self.schema.execute(request).await;
         // A mutation returns what it has done, even if its response exceeds a limit.
         let exceeded = meter.stopped().filter(|_| is_query);
-        self.complete(response, &response_shape, exceeded, caller.language)
+        self.complete(response, &prepared.template.response_shape, exceeded, caller.language)
     }
 
     /// Completes an executed response, or replaces it by the error of an exceeded limit.
@@ -186,8 +138,16 @@ impl Engine {
         caller: &Caller,
         resume: Option<Resume>,
     ) -> BoxStream<'static, OperationResponse> {
-        let rejected = |response| stream::iter([OperationResponse::Rejected(Box::new(response))]).boxed();
-        if !matches!(Self::operation(&mut request), Ok(OperationType::Subscription)) {
+        let rejected = |response| {
+            let held_back = async move {
+                if let Some(limit) = rate_limit(&response) {
+                    limit.hold_back(std::future::pending()).await;
+                }
+                OperationResponse::Rejected(Box::new(response))
+            };
+            stream::once(held_back).boxed()
+        };
+        if !matches!(self.operation(&mut request), Ok(OperationType::Subscription)) {
             return rejected(self.execute(request, caller, None).await);
         }
         let reject = |mut response: Response| {
@@ -199,7 +159,7 @@ impl Engine {
             Err(error) => return rejected(self.error_response(error, caller.language)),
         };
         let query = request.query.clone();
-        let prepared = match prepare(&self.schema, request).await {
+        let prepared = match prepare(&self.schema, &self.operation_cache, request).await {
             Ok(prepared) => prepared,
             Err(response) => return reject(response),
         };
@@ -207,23 +167,11 @@ impl Engine {
         let Some(key) = RenderGroupKey::new(query, &prepared, caller.language, anonymous) else {
             return reject(Response::from_errors(vec![cost_exceeded()]));
         };
-        let output = Arc::new(Mutex::new(None));
-        let (mut request, ..) = self.with_data(prepared.to_request(), caller, Reads::of_queries(&self.app));
-        request = request.data(prepaid).data(SubscriptionPhase::Begin(Arc::clone(&output)));
-        if let Some(resume) = resume {
-            request = request.data(ResumeOverride(resume));
-        }
-        let mut responses = self.schema.execute_stream(request);
-        let first = tokio::select! {
-            response = responses.next() => response,
-            () = sleep(self.app.clock.as_ref(), SUBSCRIBE_TIMEOUT) => {
-                Some(Response::from_errors(vec![ApiError::Timeout.at(Vec::new())]))
-            }
+        let items = match self.begin(&prepared, caller, prepaid, resume).await {
+            Ok(Some(items)) => items,
+            Ok(None) => return stream::empty().boxed(),
+            Err(response) => return reject(response),
         };
-        if let Some(response) = first {
-            return reject(response);
-        }
-        let Some(items) = output.lock().take() else { return stream::empty().boxed() };
         let group = self.render_cache.join(key, prepared);
         let rendered = RenderedStream { engine: self.clone(), group, caller: caller.clone(), items };
         stream::unfold(rendered, |mut rendered| async move {
@@ -237,6 +185,33 @@ impl Engine {
             Some((OperationResponse::Serialized { json, position }, rendered))
         })
         .boxed()
+    }
+
+    /// Starts a subscription, and returns its items.
+    async fn begin(
+        &self,
+        prepared: &PreparedOperation,
+        caller: &Caller,
+        prepaid: PrepaidCost,
+        resume: Option<Resume>,
+    ) -> Result<Option<BoxStream<'static, StreamItem>>, Response> {
+        let output = Arc::new(Mutex::new(None));
+        let (mut request, ..) = self.with_data(prepared.to_request(), caller, Reads::of_queries(&self.app));
+        request = request.data(prepaid).data(SubscriptionPhase::Begin(Arc::clone(&output)));
+        if let Some(resume) = resume {
+            request = request.data(ResumeOverride(resume));
+        }
+        let mut responses = self.schema.execute_stream(request);
+        let response = tokio::select! {
+            response = responses.next() => response,
+            () = sleep(self.app.clock.as_ref(), SUBSCRIBE_TIMEOUT) => {
+                Some(Response::from_errors(vec![ApiError::Timeout.at(Vec::new())]))
+            }
+        };
+        match response {
+            Some(response) => Err(response),
+            None => Ok(output.lock().take()),
+        }
     }
 
     /// Returns the response for a replica that is overloaded.
@@ -302,11 +277,11 @@ impl Engine {
     ///
     /// # Errors
     /// If the document is too large or invalid, or does not select one operation.
-    pub fn operation(request: &mut Request) -> Result<OperationType, ServerError> {
-        let name = request.operation_name.clone();
-        let document = parse_document(request)?;
-        let found = select_operation(document, name.as_deref()).map(|(_, operation)| operation.node.ty);
-        found.ok_or_else(|| ServerError::new("The operation to run is not known by that name.", None))
+    pub fn operation(&self, request: &mut Request) -> Result<OperationType, ServerError> {
+        match self.operation_cache.find(request) {
+            Some(operation) => Ok(operation),
+            None => operation_type(request),
+        }
     }
 
     fn with_data(&self, request: Request, caller: &Caller, reads: Reads) -> (Request, ViewerAccess, Arc<Meter>) {

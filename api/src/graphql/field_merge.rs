@@ -4,7 +4,7 @@
 //! The library executes a field as often as it occurs. This does CollectFields and MergeSelectionSets of the
 //! specification (6.3) once before the execution.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
     Name, Pos, Positioned, ServerError, Value as Constant, Variables,
@@ -21,12 +21,31 @@ use crate::graphql::{
     operation_limits::{MAX_ERRORS, MAX_SELECTIONS, cost_exceeded},
     response_shape::PLACEHOLDER,
     type_index::{TYPES, base_type_name, root_type},
-    variables::{IntRange, check_argument},
+    variables::{IntRange, VariableUse, argument_use, check_argument, for_each_variable},
 };
 
 /// Maximum number of selections in the result. Those of an interface may be repeated for each of its object
 /// types.
 const MAX_MERGED_SELECTIONS: usize = 8 * MAX_SELECTIONS;
+
+/// A document to execute.
+pub struct MergedDocument {
+    /// The document.
+    pub document: ExecutableDocument,
+    /// Number of its fields.
+    pub fields: usize,
+    /// How it depends on its variables, beside their presence.
+    pub uses: VariableUses,
+}
+
+/// The variables that determine the form or the cost of a document.
+#[derive(Default)]
+pub struct VariableUses {
+    /// Those whose values matter.
+    pub by_value: HashSet<Name>,
+    /// Those of which only the number of items matters.
+    pub by_length: HashSet<Name>,
+}
 
 /// Returns the document to execute. Its fragments must be acyclic, and its variables coerced.
 ///
@@ -36,13 +55,15 @@ pub fn merge_fields(
     document: &ExecutableDocument,
     (name, operation): (Option<&Name>, &Positioned<OperationDefinition>),
     variables: &Variables,
-) -> Result<ExecutableDocument, Vec<ServerError>> {
+) -> Result<MergedDocument, Vec<ServerError>> {
     let mut merger = FieldMerger {
         document,
+        operation: operation.node.ty,
         definitions: &operation.node.variable_definitions,
         variables,
         allows_int64: operation.node.ty == OperationType::Subscription,
         remaining: MAX_MERGED_SELECTIONS,
+        uses: VariableUses::default(),
         errors: Vec::new(),
     };
     let set = &operation.node.selection_set;
@@ -57,7 +78,11 @@ pub fn merge_fields(
         directives: operation.node.directives.clone(),
         selection_set: Positioned::new(SelectionSet { items }, set.pos),
     };
-    Ok(single_operation_document(name, Positioned::new(definition, operation.pos)))
+    Ok(MergedDocument {
+        document: single_operation_document(name, Positioned::new(definition, operation.pos)),
+        fields: MAX_MERGED_SELECTIONS - merger.remaining,
+        uses: merger.uses,
+    })
 }
 
 /// Returns a document of one operation without fragments.
@@ -86,12 +111,14 @@ struct AbstractFields<'a> {
 
 struct FieldMerger<'a> {
     document: &'a ExecutableDocument,
+    operation: OperationType,
     definitions: &'a [Positioned<VariableDefinition>],
     variables: &'a Variables,
     /// Whether the arguments of the root field accept 64-bit integers: positions of feeds.
     allows_int64: bool,
     /// Remaining number of selections.
     remaining: usize,
+    uses: VariableUses,
     errors: Vec<ServerError>,
 }
 
@@ -105,8 +132,11 @@ impl<'a> FieldMerger<'a> {
         self.fields(fields, parent)
     }
 
-    fn collect(&self, set: &'a SelectionSet, object: &str, fields: &mut FieldsByKey<'a>) {
-        for selection in set.items.iter().filter(|selection| self.is_included(selection.node.directives())) {
+    fn collect(&mut self, set: &'a SelectionSet, object: &str, fields: &mut FieldsByKey<'a>) {
+        for selection in &set.items {
+            if !self.is_included(selection.node.directives()) {
+                continue;
+            }
             match (&selection.node, self.fragment(&selection.node)) {
                 (Selection::Field(field), _) => fields.entry(&field.node.response_key().node).or_default().push(field),
                 (_, Some((condition, set))) if condition.is_none_or(|name| TYPES.satisfies(object, name)) => {
@@ -158,13 +188,16 @@ impl<'a> FieldMerger<'a> {
 
     /// Collects the fields of a selection set that applies to these object types, out of `every`.
     fn collect_for(
-        &self,
+        &mut self,
         set: &'a SelectionSet,
         objects: &[&'static Name],
         every: usize,
         collected: &mut AbstractFields<'a>,
     ) {
-        for selection in set.items.iter().filter(|selection| self.is_included(selection.node.directives())) {
+        for selection in &set.items {
+            if !self.is_included(selection.node.directives()) {
+                continue;
+            }
             match (&selection.node, self.fragment(&selection.node)) {
                 (Selection::Field(field), _) => {
                     let key = &field.node.response_key().node;
@@ -201,7 +234,7 @@ impl<'a> FieldMerger<'a> {
         }
     }
 
-    fn is_included(&self, directives: &[Positioned<Directive>]) -> bool {
+    fn is_included(&mut self, directives: &[Positioned<Directive>]) -> bool {
         directives.iter().all(|directive| {
             let expected = match directive.node.name.node.as_str() {
                 "skip" => false,
@@ -210,7 +243,10 @@ impl<'a> FieldMerger<'a> {
             };
             let value = match directive.node.get_argument("if").map(|value| &value.node) {
                 Some(Value::Boolean(value)) => *value,
-                Some(Value::Variable(name)) => matches!(self.variables.get(name), Some(Constant::Boolean(true))),
+                Some(Value::Variable(name)) => {
+                    self.uses.by_value.insert(name.clone());
+                    matches!(self.variables.get(name), Some(Constant::Boolean(true)))
+                }
                 _ => false,
             };
             value == expected
@@ -249,6 +285,13 @@ impl<'a> FieldMerger<'a> {
                 continue;
             };
             let range = if allows_int64 { IntRange::Int64 } else { IntRange::Int32 };
+            match argument_use((&name.node, &value.node), argument, self.definitions, (self.operation, range)) {
+                VariableUse::Presence => {}
+                VariableUse::Length(variable) => drop(self.uses.by_length.insert(variable.clone())),
+                VariableUse::Value => for_each_variable(&value.node, &mut |name| {
+                    self.uses.by_value.insert(name.clone());
+                }),
+            }
             if let Err(error) = check_argument((&name.node, value), argument, (self.definitions, self.variables), range)
                 && self.errors.len() < MAX_ERRORS
             {

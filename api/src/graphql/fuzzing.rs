@@ -13,12 +13,13 @@ use futures_util::FutureExt;
 use crate::{
     app::reads::{CommentCursor, MeetingCursor},
     graphql::{
-        ApiSchema, Engine,
+        ApiSchema,
         document_scan::DocumentSize,
         node::GlobalId,
+        operation_cache::OperationCache,
         operation_limits::{MAX_ALIASES, MAX_BRACKET_DEPTH, MAX_SELECTIONS, MAX_TOKENS},
         page::{Cursor, PageArgs, encode},
-        preparation::prepare,
+        preparation::{OperationTemplate, PreparedOperation, operation_type, prepare},
         schema::{MAX_COST, MAX_DEPTH, builder},
     },
 };
@@ -38,7 +39,7 @@ pub fn query(input: &[u8]) -> bool {
     let (document, variables) = text.split_once(SEPARATOR).unwrap_or((&text, "{}"));
     let mut request =
         Request::new(document).variables(Variables::from_json(serde_json::from_str(variables).unwrap_or_default()));
-    let kind = Engine::operation(&mut request);
+    let kind = operation_type(&mut request);
     if matches!(kind, Ok(OperationType::Subscription)) {
         request = request.data(IsSubscription);
     }
@@ -46,7 +47,7 @@ pub fn query(input: &[u8]) -> bool {
     let is_small = size.tokens <= MAX_TOKENS && size.depth <= MAX_BRACKET_DEPTH;
     assert!(is_small || kind.is_err(), "parsed a document above the limits");
     if let Some(document) = is_small.then(|| request.parsed_query().ok().cloned()).flatten() {
-        check_preparation(Request::new(request.query.clone()).variables(request.variables.clone()));
+        check_preparation(&request);
         let stats = DocumentStats::of(&document);
         assert!(stats.depth <= size.depth && stats.tokens <= size.tokens, "{stats:?} exceeds {size:?}");
         let response = run(request);
@@ -60,12 +61,28 @@ pub fn query(input: &[u8]) -> bool {
     false
 }
 
-/// Prepares an operation and checks the document to execute.
-fn check_preparation(request: Request) {
-    let Some(Ok(prepared)) = prepare(&SCHEMA, request).now_or_never() else { return };
-    assert!(prepared.validation.complexity <= MAX_COST && prepared.document.fragments.is_empty());
-    let stats = DocumentStats::of(&prepared.document);
+/// Prepares an operation, checks the document to execute, and compares it with that of the cache.
+fn check_preparation(request: &Request) {
+    let cache = OperationCache::default();
+    let request = || Request::new(request.query.clone()).variables(request.variables.clone());
+    let prepare = |request| prepare(&SCHEMA, &cache, request).now_or_never().and_then(Result::ok);
+    let Some(prepared) = prepare(request()) else { return };
+    let OperationTemplate { validation, document, .. } = &*prepared.template;
+    assert!(validation.complexity <= MAX_COST && document.fragments.is_empty());
+    let stats = DocumentStats::of(document);
     assert!(stats.aliases <= 10 * MAX_SELECTIONS, "{stats:?}");
+    let mut again = request();
+    if cache.find(&mut again).is_some() {
+        let found = prepare(again).map(|found| describe(&found));
+        assert_eq!(found, Some(describe(&prepared)));
+    }
+}
+
+/// Describes what is executed, for a comparison.
+pub(in crate::graphql) fn describe(prepared: &PreparedOperation) -> String {
+    let request = prepared.to_request();
+    let template = &prepared.template;
+    format!("{:?} {:?} {:?}", template.document, template.validation, request.variables)
 }
 
 /// Runs an operation up to its execution. Nothing blocks before that.

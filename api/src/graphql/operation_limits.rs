@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_graphql::{
-    CacheControl, Data, Name, Positioned, Request, ServerError, ServerResult, ValidationResult, Value,
+    CacheControl, Data, Name, Positioned, Request, ServerError, ServerResult, ValidationResult, Value, Variables,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation},
     parser::{
         parse_query,
@@ -39,7 +39,7 @@ pub const MAX_ALIASES: usize = 50;
 /// Maximum number of representations that a request resolves.
 const MAX_REPRESENTATIONS: usize = 200;
 /// Maximum number of values in the variables of an operation.
-const MAX_VARIABLE_VALUES: usize = 20_000;
+pub const MAX_VARIABLE_VALUES: usize = 20_000;
 /// Maximum depth of selections, with fragments expanded.
 pub const MAX_SELECTION_DEPTH: usize = 32;
 
@@ -128,11 +128,7 @@ fn is_missing_variable(error: &ServerError) -> bool {
 /// # Errors
 /// If it exceeds a limit or cannot be parsed.
 pub fn check_size(request: &mut Request) -> ServerResult<usize> {
-    let (values, longest_given) = request
-        .variables
-        .values()
-        .map(count_values)
-        .fold((0, 0), |(total, max), (count, longest)| (total + count, max.max(longest)));
+    let (values, longest_given) = count_variables(&request.variables);
     let collector = StatsCollector { longest_list: longest_given, ..StatsCollector::default() };
     let Some((OperationStats { aliases, entities, .. }, longest_list)) = collector.document(parse_document(request)?)
     else {
@@ -273,6 +269,12 @@ impl<'a> StatsCollector<'a> {
         let entities = usize::from(field.name.node == "_entities");
         OperationStats { selections: 0, aliases: usize::from(field.alias.is_some()), entities }
     }
+}
+
+/// Returns the number of values in variables, and the length of their longest list.
+pub fn count_variables(variables: &Variables) -> (usize, usize) {
+    let counted = variables.values().map(count_values);
+    counted.fold((0, 0), |(total, max), (count, longest)| (total + count, max.max(longest)))
 }
 
 /// Returns the number of values in a value, and the length of its longest list.

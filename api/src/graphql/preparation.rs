@@ -14,19 +14,31 @@ use parking_lot::Mutex;
 use crate::graphql::{
     error::ApiError,
     field_merge::{merge_fields, single_operation_document},
-    operation_limits::{check_size, parse_document},
+    operation_cache::{self, CachedOperation, OperationCache, variable_forms},
+    operation_limits::{check_size, count_variables, parse_document},
     response_shape::ResponseShape,
     schema::ApiSchema,
     variables::coerce_variables,
 };
 
 /// An operation that is ready to be executed.
+#[derive(Clone)]
 pub struct PreparedOperation {
-    /// The document to execute.
-    pub document: ExecutableDocument,
+    /// The operation without its variables.
+    pub template: Arc<OperationTemplate>,
     /// The variables, with their defaults.
     pub variables: Variables,
-    /// The name of the operation.
+}
+
+/// What requests of the same operation share.
+pub struct OperationTemplate {
+    /// The type of the operation.
+    pub operation: OperationType,
+    /// Its name in the document.
+    pub name: Option<String>,
+    /// The document to execute.
+    pub document: ExecutableDocument,
+    /// The name that the request gave.
     pub operation_name: Option<String>,
     /// The result of the validation.
     pub validation: ValidationResult,
@@ -35,30 +47,16 @@ pub struct PreparedOperation {
 }
 
 impl PreparedOperation {
-    /// Returns the request that executes it, and the shape of its response.
-    #[must_use]
-    pub fn into_request(self) -> (Request, ResponseShape) {
-        let Self { document, variables, operation_name, validation, response_shape } = self;
-        (build_request(document, variables, operation_name, validation), response_shape)
-    }
-
-    /// Returns a request that executes it once more.
+    /// Returns a request that executes it.
     #[must_use]
     pub fn to_request(&self) -> Request {
-        build_request(self.document.clone(), self.variables.clone(), self.operation_name.clone(), self.validation)
+        let OperationTemplate { document, operation_name, validation, .. } = &*self.template;
+        let mut request =
+            Request::new(String::new()).variables(self.variables.clone()).data(RequestPurpose::Execute(*validation));
+        request.operation_name.clone_from(operation_name);
+        request.set_parsed_query(document.clone());
+        request
     }
-}
-
-fn build_request(
-    document: ExecutableDocument,
-    variables: Variables,
-    operation_name: Option<String>,
-    validation: ValidationResult,
-) -> Request {
-    let mut request = Request::new(String::new()).variables(variables).data(RequestPurpose::Execute(validation));
-    request.operation_name = operation_name;
-    request.set_parsed_query(document);
-    request
 }
 
 /// The purpose for which the library is given a request. A request without one is validated and executed as
@@ -78,11 +76,19 @@ pub enum RequestPurpose {
     Execute(ValidationResult),
 }
 
-/// Validates a request and returns the operation to execute.
+/// Validates a request and returns the operation to execute, from the cache if [`OperationCache::find`] has
+/// found it.
 ///
 /// # Errors
 /// The error response, if the request is invalid.
-pub async fn prepare(schema: &ApiSchema, mut request: Request) -> Result<PreparedOperation, Response> {
+pub async fn prepare(
+    schema: &ApiSchema,
+    cache: &OperationCache,
+    mut request: Request,
+) -> Result<PreparedOperation, Response> {
+    if let Some(prepared) = operation_cache::prepared(&request) {
+        return Ok(prepared);
+    }
     let representations = check_size(&mut request).map_err(error_response)?;
     let document = parse_document(&mut request).map_err(error_response)?.clone();
     let Some((name, operation)) = select_operation(&document, request.operation_name.as_deref()) else {
@@ -112,8 +118,35 @@ pub async fn prepare(schema: &ApiSchema, mut request: Request) -> Result<Prepare
         None => validator.validate(isolate_operation(&document, operation, name, true), Some(&variables)).await?,
     };
     let response_shape = ResponseShape::new(&document, request.operation_name.as_deref()).unwrap_or_default();
-    let document = merge_fields(&document, (name, operation), &variables).map_err(Response::from_errors)?;
-    Ok(PreparedOperation { document, variables, operation_name: request.operation_name, validation, response_shape })
+    let merged = merge_fields(&document, (name, operation), &variables).map_err(Response::from_errors)?;
+    let template = Arc::new(OperationTemplate {
+        operation: operation.node.ty,
+        name: name.map(Name::to_string),
+        document: merged.document,
+        operation_name: request.operation_name.clone(),
+        validation,
+        response_shape,
+    });
+    let cached = CachedOperation {
+        forms: variable_forms(&operation.node.variable_definitions, &variables, &merged.uses),
+        definitions: operation.node.variable_definitions.clone(),
+        longest_list: (representations > 0).then(|| count_variables(&request.variables).1),
+        fields: merged.fields,
+        template: Arc::clone(&template),
+    };
+    cache.insert(&request.query, cached);
+    Ok(PreparedOperation { template, variables })
+}
+
+/// Returns the type of the operation that a request selects.
+///
+/// # Errors
+/// If the document is too large or invalid, or does not select one operation.
+pub fn operation_type(request: &mut Request) -> Result<OperationType, ServerError> {
+    let name = request.operation_name.clone();
+    let document = parse_document(request)?;
+    let found = select_operation(document, name.as_deref()).map(|(_, operation)| operation.node.ty);
+    found.ok_or_else(|| ServerError::new("The operation to run is not known by that name.", None))
 }
 
 fn error_response(error: ServerError) -> Response {
@@ -121,7 +154,7 @@ fn error_response(error: ServerError) -> Response {
 }
 
 /// Returns the named operation, or the only one.
-pub fn select_operation<'a>(
+fn select_operation<'a>(
     document: &'a ExecutableDocument,
     name: Option<&str>,
 ) -> Option<(Option<&'a Name>, &'a Positioned<OperationDefinition>)> {

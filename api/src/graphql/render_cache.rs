@@ -56,12 +56,12 @@ impl RenderGroupKey {
             return None;
         }
         let mut variables = prepared.variables.clone();
-        for name in resume_variables(&query, &prepared.document) {
+        for name in resume_variables(&query, &prepared.template.document) {
             variables.remove(name.as_str());
         }
         Some(Self {
             query,
-            operation: prepared.operation_name.clone(),
+            operation: prepared.template.operation_name.clone(),
             variables: to_json(&variables),
             language,
             anonymous,
@@ -125,8 +125,8 @@ impl RenderGroup {
 
     /// Returns the shape of the responses.
     #[must_use]
-    pub const fn response_shape(&self) -> &ResponseShape {
-        &self.prepared.response_shape
+    pub fn response_shape(&self) -> &ResponseShape {
+        &self.prepared.template.response_shape
     }
 
     /// Returns the cache cell of a key. Evicts expired renderings.
@@ -251,7 +251,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::graphql::preparation::prepare;
+    use crate::graphql::{operation_cache::OperationCache, preparation::prepare};
 
     const MIB: usize = 1 << 20;
 
@@ -261,7 +261,8 @@ mod tests {
 
     fn join_group(groups: &RenderCache, query: &str, language: Language) -> Arc<RenderGroup> {
         let schema = crate::graphql::schema::builder().finish();
-        let prepared = prepare(&schema, Request::new(query)).now_or_never().unwrap().unwrap();
+        let cache = OperationCache::default();
+        let prepared = prepare(&schema, &cache, Request::new(query)).now_or_never().unwrap().unwrap();
         groups.join(RenderGroupKey::new(query.to_owned(), &prepared, language, true).unwrap(), prepared)
     }
 

@@ -2,7 +2,7 @@
 
 use async_graphql::{
     InputType, Name, Pos, Positioned, ServerError, Value as Constant, Variables,
-    parser::types::{BaseType, Type, VariableDefinition},
+    parser::types::{BaseType, OperationType, Type, VariableDefinition},
 };
 use async_graphql_value::Value;
 
@@ -67,6 +67,62 @@ pub fn check_argument(
     }
     check(InputValue::Literal(&value.node), ty, variables, range)
         .map_err(|mismatch| mismatch.of_argument(name, ty, value.pos))
+}
+
+/// How an argument depends on the variables in it.
+pub enum VariableUse<'a> {
+    /// Only on whether they are present.
+    Presence,
+    /// On the number of items of this variable.
+    Length(&'a Name),
+    /// On their values.
+    Value,
+}
+
+/// Types whose values never affect the cost of a field.
+const COST_FREE_TYPES: [&str; 4] = ["ID", "KatoCode", "Date", "DateTime"];
+/// Arguments whose values never affect the cost of a field: positions in a list or a feed.
+const POSITIONS: [&str; 3] = ["after", "before", "epoch"];
+
+/// Returns how the check of an argument and the cost of its field depend on its variables.
+///
+/// Only a variable of exactly the argument's type is known to be valid without a look at its value.
+pub fn argument_use<'a>(
+    (name, value): (&Name, &'a Value),
+    argument: &ArgumentType,
+    definitions: &[Positioned<VariableDefinition>],
+    (operation, range): (OperationType, IntRange),
+) -> VariableUse<'a> {
+    let Value::Variable(variable) = value else { return VariableUse::Value };
+    let definition = definitions.iter().find(|definition| definition.node.name.node == *variable);
+    if definition.is_none_or(|definition| definition.node.var_type.node != argument.ty) {
+        return VariableUse::Value;
+    }
+    let base = base_type_name(&argument.ty);
+    let is_list = matches!(argument.ty.base, BaseType::List(_));
+    match TYPES.input(base) {
+        Some(InputKind::Scalar) if is_list && COST_FREE_TYPES.contains(&base) => VariableUse::Length(variable),
+        Some(InputKind::Scalar) if is_list => VariableUse::Value,
+        Some(InputKind::Scalar) if COST_FREE_TYPES.contains(&base) => VariableUse::Presence,
+        Some(InputKind::Scalar) if POSITIONS.contains(&name.as_str()) => match base {
+            // A 32-bit argument does not accept every integer that a variable does.
+            "Int" if range == IntRange::Int32 => VariableUse::Value,
+            _ => VariableUse::Presence,
+        },
+        // Mutations have no cost by their input.
+        Some(InputKind::Object(_)) if operation == OperationType::Mutation && !is_list => VariableUse::Presence,
+        _ => VariableUse::Value,
+    }
+}
+
+/// Calls a function with each variable in a value.
+pub fn for_each_variable(value: &Value, call: &mut impl FnMut(&Name)) {
+    match value {
+        Value::Variable(name) => call(name),
+        Value::List(items) => items.iter().for_each(|item| for_each_variable(item, call)),
+        Value::Object(fields) => fields.values().for_each(|field| for_each_variable(field, call)),
+        _ => {}
+    }
 }
 
 /// The range of an `Int`.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::viewer::Viewer,
-    graphql::operation_limits::parse_document,
+    graphql::{operation_cache, operation_limits::parse_document},
     http::{HttpState, ws},
 };
 
@@ -17,6 +17,9 @@ const MAX_NAME_LENGTH: usize = 64;
 pub(in crate::http) fn operation_name(request: &mut Request) -> Option<String> {
     if let Some(requested) = &request.operation_name {
         return Some(sanitize_name(requested));
+    }
+    if let Some(template) = operation_cache::template(request) {
+        return template.name.as_deref().map(sanitize_name);
     }
     match &parse_document(request).ok()?.operations {
         DocumentOperations::Multiple(operations) if operations.len() == 1 => {

@@ -15,10 +15,7 @@ use serde_json::json;
 use crate::{
     auth::Authenticated,
     clock::sleep,
-    graphql::{
-        engine::{Caller, SerializedResponse},
-        error::RateLimit,
-    },
+    graphql::{engine::Caller, error::RateLimit, operation_response::SerializedResponse},
     http::{
         HttpState,
         access_log::{self, RejectedRequest},
@@ -257,8 +254,8 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
         return reject(ErrorResponse::new(StatusCode::FORBIDDEN, "FORBIDDEN", "error-not-listed", language));
     }
     // The engine reports documents that cannot be run.
-    let operation =
-        request::operation_type(&mut request, &state.persisted_queries, &caller).unwrap_or(OperationType::Query);
+    let operation = request::operation_type(&mut request, &state.engine, &state.persisted_queries, &caller)
+        .unwrap_or(OperationType::Query);
     let bad_input = |status, message| reject(ErrorResponse::new(status, "BAD_USER_INPUT", message, language));
     if operation == OperationType::Mutation && !by_post {
         return bad_input(StatusCode::METHOD_NOT_ALLOWED, "request-mutation");

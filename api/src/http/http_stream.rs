@@ -22,8 +22,9 @@ use crate::{
     clock::{Clock, Sleep, sleep},
     feed::Resume,
     graphql::{
-        engine::{Caller, OperationResponse, errors_json},
+        engine::Caller,
         meter::ResponseMemory,
+        operation_response::{OperationResponse, errors_json},
         subscription_stream::StreamPosition,
     },
     http::{

@@ -23,10 +23,11 @@ const REGISTER_HASH: &str = "persistedQueryHash";
 /// When the document is too large, cannot be parsed, or the operation is ambiguous.
 pub(in crate::http) fn operation_type(
     request: &mut Request,
+    engine: &Engine,
     persisted: &PersistedQueries,
     caller: &Caller,
 ) -> Result<OperationType, ServerError> {
-    let operation = Engine::operation(request)?;
+    let operation = engine.operation(request)?;
     if let Some(async_graphql::Value::String(hash)) = request.extensions.get(REGISTER_HASH) {
         persisted.register(&ApqClient::of(caller), hash, &request.query);
     }

@@ -8,7 +8,7 @@ use super::*;
 fn run(query: &str, variables: &Variables) -> Result<ExecutableDocument, Vec<ServerError>> {
     let document = parse_query(query).unwrap();
     let (name, operation) = document.operations.iter().next().unwrap();
-    merge_fields(&document, (name, operation), variables)
+    merge_fields(&document, (name, operation), variables).map(|merged| merged.document)
 }
 
 /// An operation as it is executed, in few words.

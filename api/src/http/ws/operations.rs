@@ -17,10 +17,7 @@ use serde_json::{Value, json};
 use tracing::Instrument as _;
 
 use crate::{
-    graphql::{
-        Engine,
-        engine::{Caller, OperationResponse},
-    },
+    graphql::{engine::Caller, operation_response::OperationResponse},
     http::{
         HttpState, access_log,
         execute::{self, OperationRun, error_code},
@@ -142,7 +139,7 @@ impl ActiveOperations {
         let json = Value::String(id.clone()).to_string();
         let id = Arc::new(OperationId { plain: id, json });
         // The engine reports documents that cannot be run.
-        let operation = Engine::operation(&mut request).unwrap_or(OperationType::Query);
+        let operation = state.engine.operation(&mut request).unwrap_or(OperationType::Query);
         let name = access_log::operation_name(&mut request);
         let span = tracing::info_span!(target: SPANS, "graphql.socket", %operation, name);
         let caller = caller.clone();

@@ -233,7 +233,12 @@ impl Session {
             }
             ClientMessage::Subscribe(id, mut request) => {
                 // The engine reports documents that cannot be run.
-                let _ = request::operation_type(&mut request, &self.http.persisted_queries, &self.caller);
+                let _ = request::operation_type(
+                    &mut request,
+                    &self.http.engine,
+                    &self.http.persisted_queries,
+                    &self.caller,
+                );
                 self.start(id, *request);
                 None
             }
