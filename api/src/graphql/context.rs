@@ -1,12 +1,8 @@
-//! Access to the data of a request. Only this module reads it from the GraphQL context.
+//! Access to the data of the schema and of a request.
+//!
+//! Data of one feature is read from the GraphQL context by that feature.
 
-use std::{
-    hash::Hash,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{hash::Hash, sync::Arc};
 
 use async_graphql::{
     Context, QueryPathSegment,
@@ -17,15 +13,13 @@ use entities::enums::Language;
 use crate::{
     app::{App, rate_limit::Requester, reads::Reads, time_split::TimeSplitTickers},
     domain::viewer::Viewer,
-    feed::{Hub, Resume},
+    feed::Hub,
     graphql::{
-        engine::Caller,
+        caller::{Caller, ViewerAccess},
         error::{ApiError, ApiResult},
         expensive_queries::ExpensiveQueryLimiter,
-        feed_heads::FeedHeads,
         loaders::Loaders,
         meter::Meter,
-        subscription_stream::ResumeOverride,
     },
 };
 
@@ -39,23 +33,6 @@ pub struct SchemaData {
     pub splits: Arc<TimeSplitTickers>,
     /// The limit of expensive queries.
     pub expensive_queries: ExpensiveQueryLimiter,
-}
-
-/// Records whether a resolver read the viewer. A response that did not is the same for every viewer.
-#[derive(Clone, Debug, Default)]
-pub struct ViewerAccess(Arc<AtomicBool>);
-
-impl ViewerAccess {
-    /// Records an access.
-    pub fn record(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns whether there was an access.
-    #[must_use]
-    pub fn was_accessed(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// The data of a request.
@@ -92,8 +69,6 @@ pub trait ContextExt<'a> {
     fn viewer(&self) -> &'a Viewer;
     /// The language of the response.
     fn language(&self) -> Language;
-    /// Returns where a subscription resumes: the override if there is one, else the arguments.
-    fn resume(&self, after: Option<i64>, epoch: Option<String>) -> Option<Resume>;
     /// The resource usage of this operation.
     fn meter(&self) -> &'a Meter;
     /// Counts a long text in the response, and returns it.
@@ -101,8 +76,6 @@ pub trait ContextExt<'a> {
         self.meter().text(text.as_ref().len())?;
         Ok(text)
     }
-    /// The feed heads that this operation has read.
-    fn feed_heads(&self) -> &'a FeedHeads;
     /// The data loaders.
     fn loaders(&self) -> &'a DataLoader<Loaders>;
     /// Loads a key: batched if the object is in a list, at once otherwise, because waiting for others would
@@ -136,17 +109,8 @@ impl<'a> ContextExt<'a> for Context<'a> {
         self.data_unchecked::<RequestContext>().caller.language
     }
 
-    fn resume(&self, after: Option<i64>, epoch: Option<String>) -> Option<Resume> {
-        let resume_override = self.data_opt::<ResumeOverride>().map(|resume| resume.0.clone());
-        resume_override.or_else(|| after.map(|after| Resume { after, epoch }))
-    }
-
     fn meter(&self) -> &'a Meter {
         self.data_unchecked::<Arc<Meter>>()
-    }
-
-    fn feed_heads(&self) -> &'a FeedHeads {
-        self.data_unchecked::<FeedHeads>()
     }
 
     fn loaders(&self) -> &'a DataLoader<Loaders> {

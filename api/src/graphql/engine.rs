@@ -1,7 +1,7 @@
 //! The GraphQL engine: executes requests of authenticated callers, and localises and serialises the
 //! responses.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Request, Response, ServerError, dataloader::DataLoader, parser::types::OperationType};
 use bytes::Bytes;
@@ -13,15 +13,14 @@ use parking_lot::Mutex;
 use crate::{
     app::{
         App,
-        rate_limit::Requester,
         reads::{Reads, StoreError},
         time_split::TimeSplitTickers,
     },
     clock::sleep,
-    domain::viewer::Viewer,
     feed::{Hub, Resume},
     graphql::{
-        context::{RequestContext, SchemaData, ViewerAccess},
+        caller::{Caller, ViewerAccess},
+        context::{RequestContext, SchemaData},
         cost_budget::{PrepaidCost, admit},
         error::{ApiError, ApiResult, localize_errors, rate_limit},
         expensive_queries::{Deadline, ExpensiveQueryLimiter},
@@ -51,25 +50,6 @@ pub struct Engine {
     operation_cache: Arc<OperationCache>,
     render_cache: Arc<RenderCache>,
     memory: ResponseMemory,
-}
-
-/// The caller of an operation.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// The authenticated viewer.
-    pub viewer: Viewer,
-    /// The language of the response.
-    pub language: Language,
-    /// The client's address, if it is known.
-    pub address: Option<IpAddr>,
-}
-
-impl Caller {
-    /// Returns the caller for rate limits.
-    #[must_use]
-    pub fn requester(&self) -> Requester<'_> {
-        Requester { subject: self.viewer.subject(), address: self.address }
-    }
 }
 
 impl Engine {

@@ -26,7 +26,8 @@ impl FeedHeads {
     /// # Errors
     /// If the database fails.
     pub async fn of(ctx: &Context<'_>, meeting: MeetingId) -> ApiResult<i64> {
-        let cell = Arc::clone(ctx.feed_heads().0.lock().entry(meeting).or_default());
+        let heads = ctx.data_unchecked::<Self>();
+        let cell = Arc::clone(heads.0.lock().entry(meeting).or_default());
         let read_head = cell.get_or_try_init(|| async {
             ctx.meter().statement()?;
             ApiResult::Ok(ctx.reads().comments_head(meeting).await?)

@@ -17,7 +17,7 @@ use crate::{
     app::reads::Reads,
     domain::viewer::Viewer,
     graphql::{
-        context::ViewerAccess,
+        caller::ViewerAccess,
         error::{ApiError, ApiResult},
         meter::{Meter, comment_bytes, meeting_bytes},
     },

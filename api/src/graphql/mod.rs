@@ -1,5 +1,6 @@
 //! The GraphQL API. It only translates: commands and rules make every decision.
 
+pub mod caller;
 pub mod context;
 pub mod cost_budget;
 mod document_scan;

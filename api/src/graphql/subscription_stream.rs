@@ -209,6 +209,15 @@ pub struct ResumeArguments {
     pub epoch: Option<String>,
 }
 
+impl ResumeArguments {
+    /// Returns where the subscription resumes: the override if there is one, else the arguments.
+    fn resolve(self, ctx: &Context<'_>) -> Option<Resume> {
+        let Self { after, epoch } = self;
+        let resume_override = ctx.data_opt::<ResumeOverride>().map(|resume| resume.0.clone());
+        resume_override.or_else(|| after.map(|after| Resume { after, epoch }))
+    }
+}
+
 /// Subscribes to a feed, or renders an event if the field is executed for that. `parse` turns the arguments
 /// into the scope and the filter.
 pub async fn subscribe<E: FeedEvent>(
@@ -221,7 +230,7 @@ pub async fn subscribe<E: FeedEvent>(
         return Ok(rendered);
     }
     let (scope, filter) = parse()?;
-    let resume = ctx.resume(resume.after, resume.epoch);
+    let resume = resume.resolve(ctx);
     let follower = ctx.schema_data().hub.follow::<E::Topic>(ctx.viewer(), &scope, filter, resume).await?;
     let clock = Arc::clone(&ctx.app().clock);
     Ok(publish_stream(ctx, stream_items(follower, clock), convert))

@@ -5,7 +5,7 @@ use std::{net::IpAddr, num::NonZeroUsize, sync::Arc};
 
 use lru::LruCache;
 
-use crate::{domain::viewer::Viewer, graphql::engine::Caller, network::network};
+use crate::{domain::viewer::Viewer, graphql::caller::Caller, network::network};
 
 /// Maximum number of documents registered by signed-in clients, and as many by anonymous ones.
 const MAX_DOCUMENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(499);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    graphql::{engine::Caller, expensive_queries::Deadline, operation_response::SerializedResponse},
+    graphql::{caller::Caller, expensive_queries::Deadline, operation_response::SerializedResponse},
     http::{
         HttpState,
         access_log::{self, AccessLogEntry},

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::{
     auth::Authenticated,
     clock::sleep,
-    graphql::{engine::Caller, error::RateLimit, operation_response::SerializedResponse},
+    graphql::{caller::Caller, error::RateLimit, operation_response::SerializedResponse},
     http::{
         HttpState,
         access_log::{self, RejectedRequest},

@@ -22,7 +22,7 @@ use crate::{
     clock::{Clock, Sleep, sleep},
     feed::Resume,
     graphql::{
-        engine::Caller,
+        caller::Caller,
         meter::ResponseMemory,
         operation_response::{OperationResponse, errors_json},
         subscription_stream::StreamPosition,

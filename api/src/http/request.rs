@@ -5,7 +5,7 @@ use entities::enums::Language;
 use serde_json::{Map, Value};
 
 use crate::{
-    graphql::{Engine, engine::Caller},
+    graphql::{Engine, caller::Caller},
     http::{
         apq_cache::ApqClient,
         persisted_queries::{PersistedQueries, ResolvedDocument},

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tracing::Instrument as _;
 
 use crate::{
-    graphql::{engine::Caller, operation_response::OperationResponse},
+    graphql::{caller::Caller, operation_response::OperationResponse},
     http::{
         HttpState, access_log,
         execute::{self, OperationRun, error_code},

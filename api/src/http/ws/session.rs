@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::{
     clock::sleep,
     domain::viewer::Viewer,
-    graphql::engine::Caller,
+    graphql::caller::Caller,
     http::{
         HttpState,
         access_log::{self, AccessLogEntry},
