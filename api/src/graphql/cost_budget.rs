@@ -19,8 +19,8 @@ use crate::{
         expensive_queries::{Deadline, EXPENSIVE_COST},
         loader_dispatch::LoaderDispatch,
         meter::ResponseMemory,
-        operation_limits::{cost_exceeded, parse_document, purpose},
-        preparation::RequestPurpose,
+        operation_limits::{cost_exceeded, parse_document},
+        request_purpose::{RequestPurpose, purpose},
         subscription_stream::SubscriptionPhase,
     },
 };

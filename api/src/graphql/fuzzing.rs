@@ -17,10 +17,10 @@ use crate::{
         document_scan::DocumentSize,
         node::GlobalId,
         operation_cache::OperationCache,
-        operation_limits::{MAX_ALIASES, MAX_BRACKET_DEPTH, MAX_SELECTIONS, MAX_TOKENS},
+        operation_limits::{MAX_ALIASES, MAX_BRACKET_DEPTH, MAX_COST, MAX_DEPTH, MAX_SELECTIONS, MAX_TOKENS},
         page::{Cursor, PageArgs, encode},
         preparation::{OperationTemplate, PreparedOperation, operation_type, prepare},
-        schema::{MAX_COST, MAX_DEPTH, builder},
+        schema::builder,
     },
 };
 

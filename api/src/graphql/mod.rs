@@ -32,6 +32,7 @@ pub mod questions;
 pub mod refusal;
 pub mod regions;
 pub mod render_cache;
+mod request_purpose;
 pub mod response_shape;
 pub mod scalars;
 pub mod schema;

@@ -1,22 +1,15 @@
-//! The mutation root, and the helpers of its resolvers.
+//! What the resolvers of mutations have in common: retries and payloads.
 
-use async_graphql::{Context, MergedObject};
+use async_graphql::Context;
 
 use crate::{
     app::CommandError,
     graphql::{
         context::ContextExt,
         error::ApiResult,
-        meetings::MeetingMutation,
-        questions::QuestionMutation,
         refusal::{Refusal, outcome},
     },
 };
-
-/// Every mutation takes one `input` and returns a payload with either the object or a refusal.
-#[derive(MergedObject, Default)]
-#[graphql(name = "Mutation")]
-pub struct Mutation(MeetingMutation, QuestionMutation);
 
 /// Runs a command, and retries it once if it lost a race for a lock: it has then written nothing.
 pub(in crate::graphql) async fn run_with_retry<T, F>(command: impl Fn() -> F) -> Result<T, CommandError>

@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_graphql::{
-    CacheControl, Data, Name, Positioned, Request, ServerError, ServerResult, ValidationResult, Value, Variables,
+    CacheControl, Name, Positioned, Request, ServerError, ServerResult, ValidationResult, Value, Variables,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation},
     parser::{
         parse_query,
@@ -21,8 +21,10 @@ use async_graphql::{
 };
 
 use crate::graphql::{
-    document_scan::DocumentSize, error::ApiError, literals::normalize_strings, preparation::RequestPurpose,
-    schema::MAX_COST,
+    document_scan::DocumentSize,
+    error::ApiError,
+    literals::normalize_strings,
+    request_purpose::{RequestPurpose, purpose},
 };
 
 /// Maximum number of errors of one kind in a response.
@@ -42,6 +44,10 @@ const MAX_REPRESENTATIONS: usize = 200;
 pub const MAX_VARIABLE_VALUES: usize = 20_000;
 /// Maximum depth of selections, with fragments expanded.
 pub const MAX_SELECTION_DEPTH: usize = 32;
+/// Maximum depth of an operation.
+pub const MAX_DEPTH: usize = 15;
+/// Maximum cost of an operation. The cost of a list is that of its maximum length.
+pub const MAX_COST: usize = 10_000;
 
 /// The schema extension that applies the limits.
 pub struct OperationLimits;
@@ -110,11 +116,6 @@ impl Extension for RequestLimits {
 /// The result for a document whose cost depends on missing values.
 const NO_RESULT: ValidationResult =
     ValidationResult { cache_control: CacheControl { public: true, max_age: 0 }, complexity: 0, depth: 0 };
-
-/// Returns the purpose for which the library was given a request.
-pub fn purpose(data: &Data) -> Option<&RequestPurpose> {
-    data.get(&TypeId::of::<RequestPurpose>())?.downcast_ref()
-}
 
 /// Returns whether an error only says that the cost depends on a missing variable.
 fn is_missing_variable(error: &ServerError) -> bool {

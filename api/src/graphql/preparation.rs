@@ -16,6 +16,7 @@ use crate::graphql::{
     field_merge::{merge_fields, single_operation_document},
     operation_cache::{self, CachedOperation, OperationCache, variable_forms},
     operation_limits::{check_size, count_variables, parse_document},
+    request_purpose::RequestPurpose,
     response_shape::ResponseShape,
     schema::ApiSchema,
     variables::coerce_variables,
@@ -57,23 +58,6 @@ impl PreparedOperation {
         request.set_parsed_query(document.clone());
         request
     }
-}
-
-/// The purpose for which the library is given a request. A request without one is validated and executed as
-/// it is.
-#[derive(Clone)]
-pub enum RequestPurpose {
-    /// Only validate the document.
-    Validate {
-        /// Receives the result.
-        result: Arc<Mutex<Option<ValidationResult>>>,
-        /// Whether the variables are missing. Errors caused by that are ignored.
-        without_variables: bool,
-        /// Maximum number of representations of each `_entities` field; 0 without such a field.
-        representations: usize,
-    },
-    /// Execute the validated operation.
-    Execute(ValidationResult),
 }
 
 /// Validates a request and returns the operation to execute, from the cache if [`OperationCache::find`] has

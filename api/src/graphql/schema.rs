@@ -2,19 +2,23 @@
 
 use std::sync::LazyLock;
 
-use async_graphql::{MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use crate::graphql::{
     context::SchemaData,
     cost_budget::CostBudget,
-    meetings::MeetingSubscription,
-    mutation::Mutation,
+    meetings::{MeetingMutation, MeetingSubscription},
     notifications::NotificationSubscription,
-    operation_limits::{MAX_SELECTION_DEPTH, OperationLimits},
+    operation_limits::{MAX_COST, MAX_DEPTH, MAX_SELECTION_DEPTH, OperationLimits},
     query_root::QueryRoot,
-    questions::QuestionSubscription,
+    questions::{QuestionMutation, QuestionSubscription},
     time_split::TimeSplitSubscription,
 };
+
+/// Every mutation takes one `input` and returns a payload with either the object or a refusal.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub struct Mutation(MeetingMutation, QuestionMutation);
 
 /// Subscriptions. Those with an `after` argument can resume after the last position that was received.
 #[derive(MergedSubscription, Default)]
@@ -23,11 +27,6 @@ pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubs
 
 /// The schema of the public API.
 pub type ApiSchema = Schema<QueryRoot, Mutation, Subscription>;
-
-/// Maximum depth of an operation.
-pub const MAX_DEPTH: usize = 15;
-/// Maximum cost of an operation. The cost of a list is that of its maximum length.
-pub const MAX_COST: usize = 10_000;
 
 pub(in crate::graphql) fn builder() -> SchemaBuilder<QueryRoot, Mutation, Subscription> {
     Schema::build(QueryRoot, Mutation::default(), Subscription::default())
