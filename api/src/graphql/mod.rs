@@ -5,6 +5,7 @@ pub mod context;
 pub mod cost_budget;
 mod document_scan;
 pub mod engine;
+mod entity;
 pub mod enums;
 pub mod error;
 pub mod expensive_queries;

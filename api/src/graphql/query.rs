@@ -9,10 +9,11 @@ use crate::{
     domain::regions::UnitFilter,
     graphql::{
         context::ContextExt,
+        entity::{Entity as _, find, parse_id},
         enums::RegionKind,
         error::{ApiError, ApiResult},
         meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list_meetings},
-        node::{Entity as _, Node, find, parse_id},
+        node::Node,
         page::{PageArgs, connection_cost, page_cost, region_search_cost},
         questions::Comment,
         regions::{Region, RegionConnection, dedup_kinds, list_regions},

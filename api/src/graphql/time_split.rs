@@ -18,10 +18,10 @@ use crate::{
     domain::time_split::SplitTotals,
     graphql::{
         context::ContextExt,
+        entity::parse_id,
         enums::Stage,
         error::ApiError,
         meetings::Meeting,
-        node::parse_id,
         subscription_stream::{StreamItem, publish_stream, render_requested},
     },
 };

@@ -10,11 +10,11 @@ use crate::{
         reads::MeetingFilter,
     },
     graphql::{
+        entity::parse_id,
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform, Stage},
         error::{ApiError, ApiResult},
         localized::LocalizedTextInput,
         meetings::Meeting,
-        node::parse_id,
         page::{dedup, parse_search, text_search_cost},
         scalars::{Date, KatoCode, Timestamp},
     },

@@ -1,11 +1,13 @@
 //! Meetings: objects, lists, mutations and the subscription.
 
+mod entity;
 mod input;
 mod mutation;
 mod object;
 mod subscription;
 
+pub use entity::{Broadcast, Meeting};
 pub use input::MeetingFilterInput;
 pub use mutation::MeetingMutation;
-pub use object::{Broadcast, Meeting, MeetingConnection, list_meetings};
+pub use object::{MeetingConnection, list_meetings};
 pub use subscription::MeetingSubscription;

@@ -9,6 +9,7 @@ use crate::{
     app::CommandError,
     graphql::{
         context::ContextExt,
+        entity::parse_id,
         enums::Stage,
         error::ApiResult,
         meetings::{
@@ -19,7 +20,6 @@ use crate::{
             },
         },
         mutation::{payload, run_with_retry},
-        node::parse_id,
         refusal::{Refusal, outcome},
         time_split::TimeSplit,
     },

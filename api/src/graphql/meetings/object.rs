@@ -1,14 +1,10 @@
-//! The meeting and the broadcast.
+//! The fields of a meeting and a broadcast, and lists of meetings.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Datelike as _, Utc};
-use entities::{
-    broadcast,
-    ids::{BroadcastId, MeetingId},
-    meeting,
-};
+use entities::ids::MeetingId;
 
 use crate::{
     app::{
@@ -22,23 +18,20 @@ use crate::{
     },
     graphql::{
         context::ContextExt,
+        entity::Entity as _,
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform},
         error::{ApiError, ApiResult},
         feed_heads::FeedHeads,
         loaders::{BlockedWordsOf, BroadcastsOf, MutedAt, SegmentsOf},
         localized::LocalizedText,
+        meetings::entity::{Broadcast, Meeting},
         meter::meeting_bytes,
-        node::{Entity, GlobalId, UuidFormat},
         page::{Cursor, Page, PageArgs, STATEMENT_COST, connection_cost},
         questions::{CommentConnection, CommentFilterInput, list_comments},
         regions::Region,
         time_split::TimeSplit,
     },
 };
-
-/// A meeting of an akim with the population.
-#[derive(Clone)]
-pub struct Meeting(pub Arc<meeting::Model>);
 
 connection!(MeetingConnection, MeetingEdge, Meeting, MeetingCounter, "meetings", "STATEMENT_COST");
 
@@ -84,24 +77,11 @@ pub async fn list_meetings(ctx: &Context<'_>, filter: MeetingFilter, page: PageA
 }
 
 /// An online broadcast of a meeting (p. 3.2).
-pub struct Broadcast(pub broadcast::Model);
-
-impl Entity for Broadcast {
-    const PREFIX: &'static str = "brd";
-    type Id = BroadcastId;
-    type Format = UuidFormat;
-
-    async fn load(ctx: &Context<'_>, id: BroadcastId) -> ApiResult<Option<Self>> {
-        Ok(ctx.loaders().load_one(id).await?.map(Self))
-    }
-}
-
-/// An online broadcast of a meeting (p. 3.2).
 #[Object]
 impl Broadcast {
     /// Global id, opaque.
     pub async fn id(&self) -> ID {
-        GlobalId::Broadcast(self.0.id).show()
+        Self::global_id(self.0.id)
     }
 
     /// The platform.
@@ -149,16 +129,6 @@ pub struct ModerationSettings {
     pub blocked_words: Option<Vec<String>>,
 }
 
-impl Entity for Meeting {
-    const PREFIX: &'static str = "mtg";
-    type Id = MeetingId;
-    type Format = UuidFormat;
-
-    async fn load(ctx: &Context<'_>, id: MeetingId) -> ApiResult<Option<Self>> {
-        Ok(ctx.loaders().load_one(id).await?.map(Self))
-    }
-}
-
 impl Meeting {
     /// Returns a unit as of the date of the meeting.
     fn unit(&self, ctx: &Context<'_>, code: &str) -> ApiResult<Region> {
@@ -177,7 +147,7 @@ impl Meeting {
 impl Meeting {
     /// Global id, opaque.
     pub async fn id(&self) -> ID {
-        GlobalId::Meeting(self.0.id).show()
+        Self::global_id(self.0.id)
     }
 
     /// The unit where the meeting is held and for whose coverage it counts, as of its date.

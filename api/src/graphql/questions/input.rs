@@ -9,10 +9,10 @@ use crate::{
     },
     domain::{comment::MAX_LABEL_LENGTH, text::single_line},
     graphql::{
+        entity::parse_id,
         enums::{CommentKind, CommentOrder, CommentState, Language},
         error::{ApiError, ApiResult},
         meetings::{Broadcast, Meeting},
-        node::parse_id,
         page::{dedup, parse_search, text_search_cost},
         questions::Comment,
         scalars::Timestamp,

@@ -9,9 +9,9 @@ use crate::{
     app::{CommandError, questions::PostOptions},
     graphql::{
         context::ContextExt,
+        entity::parse_id,
         error::ApiResult,
         mutation::{payload, run_with_retry},
-        node::parse_id,
         questions::{
             Comment,
             input::{

@@ -1,10 +1,10 @@
-//! The comment.
+//! The fields of a comment, and lists of comments.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
-use entities::{comment, ids::CommentId, meeting};
+use entities::{ids::CommentId, meeting};
 use uuid::Uuid;
 
 use crate::{
@@ -13,19 +13,16 @@ use crate::{
     domain::{comment::receipt_text, policy::author_key},
     graphql::{
         context::ContextExt,
+        entity::Entity as _,
         enums::{CommentKind, CommentState, Language, Platform, Stage},
         error::{ApiError, ApiResult},
         loaders::{PublicComment, SegmentsOf, VotedFor},
         meetings::Meeting,
         meter::comment_bytes,
-        node::{Entity, GlobalId, UuidFormat},
         page::{Cursor, Page, PageArgs, STATEMENT_COST},
+        questions::entity::Comment,
     },
 };
-
-/// A comment. Created only from rows that the viewer may see.
-#[derive(Clone)]
-pub struct Comment(pub Arc<comment::Model>);
 
 connection!(CommentConnection, CommentEdge, Comment, CommentCounter, "comments", "STATEMENT_COST");
 
@@ -106,22 +103,12 @@ pub async fn own_comments(ctx: &Context<'_>, page: PageArgs) -> ApiResult<Commen
     Ok(CommentConnection::new(page, CommentCounter::Own))
 }
 
-impl Entity for Comment {
-    const PREFIX: &'static str = "cmt";
-    type Id = CommentId;
-    type Format = UuidFormat;
-
-    async fn load(ctx: &Context<'_>, id: CommentId) -> ApiResult<Option<Self>> {
-        Ok(ctx.loaders().load_one(id).await?.map(Self))
-    }
-}
-
 /// A question, proposal or remark at a meeting.
 #[Object]
 impl Comment {
     /// Global id, opaque.
     pub async fn id(&self) -> ID {
-        GlobalId::Comment(self.0.id).show()
+        Self::global_id(self.0.id)
     }
 
     /// The meeting.

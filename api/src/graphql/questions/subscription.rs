@@ -8,9 +8,9 @@ use crate::{
     domain::{comment_events, feed::EventKind},
     feed::Entry,
     graphql::{
+        entity::{Entity as _, parse_id},
         error::ApiError,
         meetings::Meeting,
-        node::{GlobalId, parse_id},
         questions::Comment,
         subscription_stream::{EventFrame, FeedEvent, ResumeArguments, subscribe},
     },
@@ -77,7 +77,7 @@ impl FeedEvent for CommentEvent {
     }
 
     fn new(frame: EventFrame, kind: CommentEventKind, entry: Option<&Entry>) -> Self {
-        let comment_id = entry.map(|entry| GlobalId::Comment(entry.event.subject.into()).show());
+        let comment_id = entry.map(|entry| Comment::global_id(entry.event.subject.into()));
         let entry = entry.filter(|_| kind != CommentEventKind::Removed);
         Self { frame, kind, comment_id, comment: entry.and_then(Entry::subject).map(Comment) }
     }

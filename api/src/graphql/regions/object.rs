@@ -1,4 +1,4 @@
-//! Regions: units of the classifier, served from the tree in memory.
+//! The fields of a unit of the classifier, and lists of units. They are served from the tree in memory.
 
 use std::sync::Arc;
 
@@ -11,23 +11,16 @@ use crate::{
     domain::regions::{Tree, UnitFilter, UnitNode, UnitPageRequest},
     graphql::{
         context::ContextExt,
+        entity::Entity as _,
         enums::{Language, LocalityKind, RegionKind},
         error::{ApiError, ApiResult},
         localized::LocalizedText,
         meetings::{MeetingConnection, MeetingFilterInput, list_meetings},
-        node::{Entity, GlobalId, TextFormat},
         page::{Cursor, Page, PageArgs, connection_cost, dedup, page_cost, parse_search},
+        regions::entity::Region,
         scalars::{Date, KatoCode},
     },
 };
-
-/// A unit of the classifier of administrative-territorial objects (КАТО), as it was at one time.
-#[derive(Clone)]
-pub struct Region {
-    tree: Arc<Tree>,
-    node: UnitNode,
-    unit: crate::domain::regions::Unit,
-}
 
 connection!(RegionConnection, RegionEdge, Region, KnownCount, "units", 10);
 
@@ -53,38 +46,6 @@ impl Cursor for kato::KatoCode {
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok()
-    }
-}
-
-impl Region {
-    /// Returns the unit at a node of a tree.
-    #[must_use]
-    pub fn at(tree: Arc<Tree>, node: UnitNode) -> Option<Self> {
-        let unit = tree.unit(node)?.clone();
-        Some(Self { tree, node, unit })
-    }
-
-    /// Returns the unit with this code: its current state, or its last one.
-    #[must_use]
-    pub fn current(ctx: &Context<'_>, code: kato::KatoCode) -> Option<Self> {
-        let app = ctx.app();
-        let today = crate::clock::almaty_date(app.clock.now());
-        let (tree, node) = app.region_history.load().unit_on(code, today)?;
-        Self::at(tree, node)
-    }
-
-    fn at_nodes(&self, nodes: impl IntoIterator<Item = UnitNode>) -> Vec<Self> {
-        nodes.into_iter().filter_map(|node| Self::at(Arc::clone(&self.tree), node)).collect()
-    }
-}
-
-impl Entity for Region {
-    const PREFIX: &'static str = "region";
-    type Id = kato::KatoCode;
-    type Format = TextFormat;
-
-    async fn load(ctx: &Context<'_>, id: kato::KatoCode) -> ApiResult<Option<Self>> {
-        Ok(Self::current(ctx, id))
     }
 }
 
@@ -118,12 +79,18 @@ pub fn dedup_kinds(kinds: Option<Vec<RegionKind>>) -> Option<Vec<entities::enums
     kinds.map(dedup)
 }
 
+impl Region {
+    fn at_nodes(&self, nodes: impl IntoIterator<Item = UnitNode>) -> Vec<Self> {
+        nodes.into_iter().filter_map(|node| Self::at(Arc::clone(&self.tree), node)).collect()
+    }
+}
+
 /// A unit of the classifier of administrative-territorial objects (КАТО).
 #[Object]
 impl Region {
     /// Global id: `region_` and the code.
     pub async fn id(&self) -> ID {
-        GlobalId::Region(self.unit.code).show()
+        Self::global_id(self.unit.code)
     }
 
     /// Classifier code.
