@@ -290,7 +290,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
     jobs::start(&lifecycle, &app, &auth, &bus, &policy).await?;
 
-    let splits = TimeSplitTickers::new(Arc::clone(&hub), store.clone(), Arc::clone(&clock));
+    let splits = TimeSplitTickers::new(Arc::clone(&hub), store, Arc::clone(&clock));
     let development = settings.environment == Environment::Development;
     let trusted_proxies: Arc<[_]> = settings.trusted_proxies.clone().into();
     let connections = connection_limits(&settings, &trusted_proxies);
@@ -310,8 +310,8 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         explorer_enabled: development,
         limits: http_limits(&settings),
     };
-    let ops =
-        ops_router(OpsState { lifecycle: lifecycle.clone(), store, bus, hub, engine: state.engine.clone(), metrics });
+    let (database, engine) = (app.database_health(), state.engine.clone());
+    let ops = ops_router(OpsState { lifecycle: lifecycle.clone(), database, bus, hub, engine, metrics });
     let clock = Arc::clone(&state.clock);
     let api_config =
         ServerConfig { lifecycle: lifecycle.clone(), clock, limits: state.limits, connections: Some(connections) };

@@ -13,11 +13,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 use crate::{
+    app::database_health::DatabaseHealth,
     feed::{Bus, Hub},
     graphql::Engine,
     http::security_headers,
     lifecycle::Lifecycle,
-    store::{Store, StoreError},
 };
 
 /// State of the operations listener.
@@ -25,8 +25,8 @@ use crate::{
 pub struct OpsState {
     /// Tells whether the service shuts down.
     pub lifecycle: Lifecycle,
-    /// The database.
-    pub store: Store,
+    /// The checks of the database.
+    pub database: DatabaseHealth,
     /// The message bus between replicas.
     pub bus: Arc<dyn Bus>,
     /// The feed hub.
@@ -52,8 +52,8 @@ const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Ready while the database answers and accepts writes, and no shutdown has begun. Without the bus, the
 /// service is degraded but ready.
 async fn ready(State(state): State<OpsState>) -> Response {
-    let (database, writes) =
-        (succeeds_in_time(state.store.ping()).await, succeeds_in_time(state.store.probe_write()).await);
+    let database = succeeds_in_time(state.database.check_reachable()).await;
+    let writes = succeeds_in_time(state.database.check_writable()).await;
     let (bus, draining) = (state.bus.is_connected(), state.lifecycle.is_shutting_down());
     let ready = database && writes && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -62,7 +62,7 @@ async fn ready(State(state): State<OpsState>) -> Response {
 }
 
 /// Returns whether a check succeeds in time. Real time: a load balancer waits for the answer.
-async fn succeeds_in_time(check: impl Future<Output = Result<(), StoreError>>) -> bool {
+async fn succeeds_in_time<E>(check: impl Future<Output = Result<(), E>>) -> bool {
     matches!(tokio::time::timeout(DATABASE_TIMEOUT, check).await, Ok(Ok(())))
 }
 
@@ -70,7 +70,7 @@ async fn metrics(State(state): State<OpsState>) -> Response {
     let Some(handle) = &state.metrics else { return StatusCode::NOT_FOUND.into_response() };
     let followed_feeds = u32::try_from(state.hub.followed()).unwrap_or(u32::MAX);
     metrics::gauge!("kezdesu_followed_feeds").set(f64::from(followed_feeds));
-    metrics::counter!("kezdesu_statements_total").absolute(state.store.statements());
+    metrics::counter!("kezdesu_statements_total").absolute(state.database.statements());
     metrics::gauge!("kezdesu_bus_connected").set(if state.bus.is_connected() { 1.0 } else { 0.0 });
     metrics::gauge!("kezdesu_groups").set(f64::from(u32::try_from(state.engine.render_groups()).unwrap_or(u32::MAX)));
     let held_bytes = u32::try_from(state.engine.memory().held()).unwrap_or(u32::MAX);
