@@ -8,6 +8,7 @@ mod digest;
 pub mod idempotency;
 mod input;
 pub mod isolation;
+pub mod job_queue;
 pub mod meetings;
 pub mod normalization;
 pub mod notifications;
@@ -17,6 +18,7 @@ pub mod reads;
 pub mod regions;
 pub mod rejection;
 pub mod retention;
+pub mod revocations;
 pub mod time_split;
 mod topics;
 

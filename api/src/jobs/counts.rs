@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::TimeDelta;
 
-use crate::{app::App, clock::sleep, jobs::Registry, store::StoreError};
+use crate::{
+    app::{App, reads::StoreError},
+    clock::sleep,
+    jobs::Registry,
+};
 
 /// Interval between two counts.
 const COUNTED_EVERY: TimeDelta = TimeDelta::seconds(15);
@@ -24,8 +28,7 @@ pub(in crate::jobs) async fn count_jobs(app: Arc<App>, registry: Registry) {
 }
 
 async fn count(app: &App, kinds: &mut BTreeSet<String>) -> Result<(), StoreError> {
-    let now = app.clock.now();
-    let counts = app.store.job_counts(now - OVERDUE_AFTER, now).await?;
+    let counts = app.job_counts(OVERDUE_AFTER).await?;
     kinds.extend(counts.iter().map(|counts| counts.kind.clone()));
     for kind in &*kinds {
         let found = counts.iter().find(|counts| counts.kind == *kind);

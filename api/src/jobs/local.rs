@@ -7,13 +7,12 @@ use tokio::sync::broadcast::error::RecvError;
 use tracing::Instrument as _;
 
 use crate::{
-    app::App,
+    app::{App, reads::StoreError},
     auth::Authenticator,
     clock::sleep,
     feed::{Bus, BusMessage},
     jobs::{MINUTE, SECOND},
     lifecycle::Lifecycle,
-    store::StoreError,
     telemetry::{self, SPANS},
 };
 
@@ -78,16 +77,9 @@ async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
             continue;
         }
         next_check = sleep(app.clock.as_ref(), MINUTE);
-        let result = async {
-            let count = app.store.count_editions().await?;
-            if known != Some(count) {
-                app.reload_regions().await?;
-                known = Some(count);
-            }
-            Ok::<_, StoreError>(())
-        };
-        if let Err(error) = result.await {
-            tracing::warn!(error = error.chain(), "the regions cannot be reloaded");
+        match app.reload_changed_regions(known).await {
+            Ok(count) => known = Some(count),
+            Err(error) => tracing::warn!(error = error.chain(), "the regions cannot be reloaded"),
         }
     }
 }
@@ -97,16 +89,13 @@ async fn watch_revocations(app: Arc<App>, auth: Arc<Authenticator>) {
     let mut known = None;
     loop {
         sleep(app.clock.as_ref(), SECOND).await;
-        let result = async {
-            let revision = app.store.revocations_revision().await?;
-            if known != Some(revision) {
-                auth.set_revocations(app.store.revocations().await?);
+        match app.revocations_since(known).await {
+            Ok(None) => {}
+            Ok(Some((revision, revocations))) => {
+                auth.set_revocations(revocations);
                 known = Some(revision);
             }
-            Ok::<_, StoreError>(())
-        };
-        if let Err(error) = result.await {
-            tracing::warn!(error = error.chain(), "token revocations cannot be read");
+            Err(error) => tracing::warn!(error = error.chain(), "token revocations cannot be read"),
         }
     }
 }

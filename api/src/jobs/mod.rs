@@ -1,7 +1,7 @@
 //! Scheduled and queued jobs, each a caller of a command.
 //!
 //! Jobs that write shared data are rows of the table `jobs`: votes, budgets, normalization, retention, old events.
-//! One replica at a time runs each ([`runner`]), and its transactions are fenced ([`crate::store::job_leases`]).
+//! One replica at a time runs each ([`runner`]), and its transactions are fenced ([`crate::app::job_queue`]).
 //! [`registry`] is the only place where a kind is registered.
 //!
 //! Loops that maintain the state of one replica run on every replica and have no row ([`local`]): rate limits, the clock,
@@ -20,11 +20,10 @@ pub use registry::{JobRun, Registry};
 pub use runner::Runner;
 
 use crate::{
-    app::{App, retention::RetentionPolicy},
+    app::{App, reads::StoreError, retention::RetentionPolicy},
     auth::Authenticator,
     feed::Bus,
     lifecycle::Lifecycle,
-    store::StoreError,
 };
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);

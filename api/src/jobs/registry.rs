@@ -6,9 +6,11 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use crate::{
-    app::App,
+    app::{
+        App,
+        job_queue::{JobError, Lease},
+    },
     domain::jobs::Schedule,
-    store::job_leases::{JobError, Lease},
 };
 
 /// The input of a command for one run.
@@ -16,7 +18,7 @@ use crate::{
 pub struct JobRun {
     /// The application.
     pub app: Arc<App>,
-    /// The lease for [`crate::store::Store::begin_fenced`], which begins every transaction of the run.
+    /// The lease, by which the command begins every transaction of the run.
     pub lease: Lease,
     /// Payload of a queued job; null for a periodic one.
     pub payload: Value,
@@ -51,10 +53,10 @@ impl Registry {
         self.with(name, Schedule::Every(period), command)
     }
 
-    /// Adds a kind of queued jobs ([`crate::store::Tx::enqueue`]).
+    /// Adds a kind of queued jobs, which commands enqueue in their transactions.
     ///
-    /// A run may be repeated if its holder dies. Writes that must happen once belong in one transaction that ends with
-    /// [`crate::store::Tx::finish_job`].
+    /// A run may be repeated if its holder dies. Writes that must happen once belong in one transaction that finishes
+    /// the job.
     #[must_use]
     pub fn queued<F>(self, name: &'static str, command: impl Fn(JobRun) -> F + Send + Sync + 'static) -> Self
     where

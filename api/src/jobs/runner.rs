@@ -12,16 +12,15 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::{
-    app::App,
+    app::{
+        App,
+        job_queue::{JobError, JobKey, Lease, TakenJob},
+        reads::StoreError,
+    },
     clock::sleep,
     domain::jobs::{AfterFailure, RENEWAL, Schedule, next_run},
     jobs::registry::{JobKind, JobRun, Registry},
     lifecycle::Lifecycle,
-    store::{
-        StoreError,
-        job_leases::{JobError, Lease},
-        jobs::{JobKey, TakenJob},
-    },
     telemetry::SPANS,
 };
 
@@ -68,7 +67,7 @@ impl Runner {
         }
         let periodic = self.registry.kinds().filter(|kind| kind.schedule != Schedule::Queued);
         let periodic: Vec<_> = periodic.map(|kind| (kind.name, kind.schedule)).collect();
-        self.app.store.register_periodic(&periodic, self.app.clock.now()).await
+        self.app.register_periodic_jobs(&periodic).await
     }
 
     /// Runs jobs until draining begins, then finishes running ones and releases the rest.
@@ -124,7 +123,7 @@ impl Runner {
         if kinds.is_empty() || limit == 0 {
             return Ok(0);
         }
-        let taken = self.app.store.take_jobs(kinds, held, limit, self.app.clock.now()).await?;
+        let taken = self.app.take_jobs(kinds, held, limit).await?;
         let count = taken.len();
         for job in taken {
             let key = job.lease.job().clone();
@@ -159,7 +158,7 @@ impl Runner {
         let mut pause = RENEWAL;
         loop {
             sleep(self.app.clock.as_ref(), pause).await;
-            pause = match self.app.store.renew_lease(lease, self.app.clock.now()).await {
+            pause = match self.app.renew_lease(lease).await {
                 Ok(()) => RENEWAL,
                 Err(JobError::LeaseLost) => return,
                 // The run reports what is wrong with the database.
@@ -169,7 +168,7 @@ impl Runner {
     }
 
     async fn work(&self, kind: &JobKind, taken: TakenJob) -> Result<(), JobError> {
-        let store = &self.app.store;
+        let app = &self.app;
         let (mut attempts, mut due) = (taken.attempts, taken.due);
         let lease = &taken.lease;
         if kind.schedule.is_exhausted(attempts) {
@@ -179,23 +178,23 @@ impl Runner {
         loop {
             match self.run_once(kind, &taken).await {
                 Ok(()) => {
-                    let Schedule::Every(period) = kind.schedule else { return store.complete_job(lease).await };
-                    due = next_run(due, period, self.app.clock.now());
+                    let Schedule::Every(period) = kind.schedule else { return app.complete_job(lease).await };
+                    due = next_run(due, period, app.clock.now());
                     if !kind.schedule.keeps_lease() || self.lifecycle.is_draining() {
-                        return store.reschedule_job(lease, due).await;
+                        return app.reschedule_job(lease, due).await;
                     }
                     attempts = self.confirm(lease, attempts).await?;
                 }
                 Err(JobError::LeaseLost) => return Err(JobError::LeaseLost),
                 Err(error) => match self.fail(kind, &taken, (attempts.max(1), due), &error).await {
                     // The failure is not recorded, so this replica still holds the job.
-                    Err(JobError::Store(_)) => due = self.app.clock.now() + UNRECORDED_PAUSE,
+                    Err(JobError::Store(_)) => due = app.clock.now() + UNRECORDED_PAUSE,
                     ended => return ended,
                 },
             }
             tokio::select! {
-                () = self.app.clock.sleep_until(due) => {}
-                () = self.lifecycle.draining() => return store.retry_job(lease, attempts, due).await,
+                () = app.clock.sleep_until(due) => {}
+                () = self.lifecycle.draining() => return app.retry_job(lease, attempts, due).await,
             }
         }
     }
@@ -217,7 +216,7 @@ impl Runner {
         if attempts == 0 {
             return Ok(0);
         }
-        match self.app.store.confirm_job(lease, self.app.clock.now()).await {
+        match self.app.confirm_job(lease).await {
             Ok(()) => Ok(0),
             // Recorded after the next success.
             Err(JobError::Store(_)) => Ok(attempts),
@@ -234,16 +233,16 @@ impl Runner {
         error: &JobError,
     ) -> Result<(), JobError> {
         metrics::counter!("kezdesu_job_failures_total", "kind" => kind.name).increment(1);
-        let (store, now) = (&self.app.store, self.app.clock.now());
+        let now = self.app.clock.now();
         let (job, key, error) = (kind.name, &taken.lease.job().key, error.chain());
         match kind.schedule.after_failure(attempts, due, now) {
             AfterFailure::Retry(at) => {
                 tracing::warn!(job, key, attempts, error, %at, "a job failed");
-                store.retry_job(&taken.lease, attempts, at).await
+                self.app.retry_job(&taken.lease, attempts, at).await
             }
             AfterFailure::Park(next) => {
                 tracing::error!(job, key, attempts, error, ?next, "a job is parked");
-                store.park_job(&taken.lease, attempts, now, next).await
+                self.app.park_job(&taken.lease, attempts, now, next).await
             }
         }
     }

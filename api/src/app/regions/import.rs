@@ -176,6 +176,18 @@ impl App {
         Ok(ImportReport::new(&units, changes, warnings, options.dry_run))
     }
 
+    /// Reloads the units if there are other editions than `known`. Returns the number of editions.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reload_changed_regions(&self, known: Option<u64>) -> Result<u64, StoreError> {
+        let count = self.store.count_editions().await?;
+        if known != Some(count) {
+            self.reload_regions().await?;
+        }
+        Ok(count)
+    }
+
     /// Reloads the units from the database.
     ///
     /// # Errors
