@@ -17,6 +17,7 @@ use crate::{
     app::{
         App, CommandError,
         meetings::{AddBroadcast, Announce, PlanMeeting, Title},
+        reads::{MeetingFilter, PageRequest, Reads},
     },
     auth::{MintError, TokenRequest, mint},
     clock::Clock,
@@ -24,7 +25,6 @@ use crate::{
     domain::viewer::{Grant, ImportRestriction, Person, Role, Viewer},
     graphql::node::GlobalId,
     service::Service,
-    store::{keyset::PageRequest, meetings::MeetingFilter},
 };
 
 /// The unit whose akim hosts the meetings.
@@ -108,7 +108,7 @@ fn grants(roles: &[Role], region: Option<&str>) -> Vec<Grant> {
 }
 
 /// Creates three meetings: one planned, one announced, one live.
-async fn create_meetings(app: &App, staff: &Viewer) -> Result<MeetingId, CommandError> {
+async fn create_meetings(app: &Arc<App>, staff: &Viewer) -> Result<MeetingId, CommandError> {
     let plan = |kk: &str, ru: &str, days: i64| -> Option<PlanMeeting> {
         Some(PlanMeeting {
             region: HOST.parse().ok()?,
@@ -154,10 +154,10 @@ async fn create_meetings(app: &App, staff: &Viewer) -> Result<MeetingId, Command
 }
 
 /// Ends the live meetings of an earlier run. Returns whether there was one.
-async fn end_earlier(app: &App, staff: &Viewer) -> Result<bool, CommandError> {
+async fn end_earlier(app: &Arc<App>, staff: &Viewer) -> Result<bool, CommandError> {
     let filter = MeetingFilter { host: HOST.parse().ok(), ..MeetingFilter::default() };
     let window = PageRequest { after: None, before: None, limit: 1000, backward: true };
-    let rows = app.store.meetings(&filter, &window).await?.rows;
+    let rows = Reads::of_commands(app).meetings(&filter, &window).await?.rows;
     let earlier: Vec<_> = rows.into_iter().filter(|row| Some(row.created_by.as_str()) == staff.subject()).collect();
     for row in earlier.iter().filter(|row| row.phase == MeetingPhase::Live) {
         app.end_meeting(staff, row.id).await?;

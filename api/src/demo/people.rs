@@ -13,17 +13,11 @@ use crate::{
     app::{
         App, CommandError,
         questions::{Moderate, Moderation, PostComment, PostOptions},
+        reads::{CommentFilter, CommentOrder, PageRequest, Reads},
     },
     clock::sleep,
     demo::{questions::QUESTIONS, viewer},
-    domain::{
-        policy::CommentScope,
-        viewer::{Role, Viewer},
-    },
-    store::{
-        comments::{CommentFilter, CommentOrder},
-        keyset::PageRequest,
-    },
+    domain::viewer::{Role, Viewer},
 };
 
 /// Interval between steps.
@@ -50,7 +44,7 @@ async fn step(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, index: u64) ->
         0 | 2 => ask(app, meeting, index / 2).await,
         1 => approve(app, staff, meeting, index).await,
         _ if index > PRESENTATION_STEPS => answer(app, staff, meeting).await,
-        _ => vote(app, meeting, index).await,
+        _ => vote(app, staff, meeting, index).await,
     }
 }
 
@@ -69,7 +63,7 @@ async fn ask(app: &Arc<App>, meeting: MeetingId, turn: u64) -> Result<(), Comman
 }
 
 async fn approve(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, index: u64) -> Result<(), CommandError> {
-    let waiting = comments_in(app, meeting, CommentState::Pending, CommentOrder::Oldest).await?;
+    let waiting = comments_in(app, staff, meeting, CommentState::Pending, CommentOrder::Oldest).await?;
     let Some(oldest) = waiting.first() else { return Ok(()) };
     let (action, reason) = if index % 28 == 13 {
         (Moderation::Reject, Some("Сұрақ кездесу тақырыбына қатысты емес".to_owned()))
@@ -81,18 +75,23 @@ async fn approve(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, index: u64)
 }
 
 async fn answer(app: &Arc<App>, staff: &Viewer, meeting: MeetingId) -> Result<(), CommandError> {
-    if let Some(selected) = comments_in(app, meeting, CommentState::Selected, CommentOrder::Oldest).await?.first() {
+    if let Some(selected) =
+        comments_in(app, staff, meeting, CommentState::Selected, CommentOrder::Oldest).await?.first()
+    {
         app.answer_comment(staff, selected.id, Some("Жауап тікелей эфирде берілді.")).await?;
     }
-    if let Some(next) = comments_in(app, meeting, CommentState::Published, CommentOrder::MostVoted).await?.first() {
+    if let Some(next) =
+        comments_in(app, staff, meeting, CommentState::Published, CommentOrder::MostVoted).await?.first()
+    {
         app.select_comment(staff, next.id).await?;
     }
     Ok(())
 }
 
-async fn vote(app: &Arc<App>, meeting: MeetingId, index: u64) -> Result<(), CommandError> {
+async fn vote(app: &Arc<App>, staff: &Viewer, meeting: MeetingId, index: u64) -> Result<(), CommandError> {
     let voter = viewer(&format!("demo-voter-{index}"), "Тұрғын", &[Role::Citizen], None);
-    for comment in comments_in(app, meeting, CommentState::Published, CommentOrder::Newest).await?.iter().take(2) {
+    for comment in comments_in(app, staff, meeting, CommentState::Published, CommentOrder::Newest).await?.iter().take(2)
+    {
         app.vote_comment(&voter, comment.id, true).await?;
     }
     Ok(())
@@ -100,11 +99,14 @@ async fn vote(app: &Arc<App>, meeting: MeetingId, index: u64) -> Result<(), Comm
 
 async fn comments_in(
     app: &Arc<App>,
+    staff: &Viewer,
     meeting: MeetingId,
     state: CommentState,
     order: CommentOrder,
 ) -> Result<Vec<comment::Model>, CommandError> {
     let filter = CommentFilter { states: Some(vec![state]), order, ..CommentFilter::default() };
     let window = PageRequest { after: None, before: None, limit: 5, backward: false };
-    Ok(app.store.comments(meeting, &CommentScope::Everything, &filter, &window).await?.rows)
+    let reads = Reads::of_commands(app);
+    let Some(meeting) = reads.meetings_by_id(&[meeting]).await?.pop() else { return Ok(Vec::new()) };
+    Ok(reads.comments(staff, &meeting, &filter, &window).await?.rows)
 }
