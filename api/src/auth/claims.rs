@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use entities::{enums::Platform, ids::BroadcastId, kato::KatoCode};
+use entities::{enums::Platform, kato::KatoCode};
 use serde::{Deserialize, Serialize};
-use type_safe_id::{DynamicType, TypeSafeId};
 
 use crate::{
-    auth::{grants::GrantsClaim, jwks::Fingerprint},
+    auth::{
+        claim_values::{optional_text, parse_broadcast_id, parse_role},
+        error::AuthError,
+        grants::GrantsClaim,
+        jwks::Fingerprint,
+    },
     domain::viewer::{Grant, ImportRestriction, Person, Role, Viewer, display_name},
 };
 
@@ -34,41 +38,6 @@ pub struct VerifiedToken {
     pub(in crate::auth) issued_at: Option<DateTime<Utc>>,
     /// The `exp` claim.
     pub expires_at: DateTime<Utc>,
-}
-
-/// Why a token is rejected. Contains nothing of the token itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AuthError {
-    /// The header is not `Bearer <token>`, or the token is not a JWT.
-    #[error("the token is malformed")]
-    Malformed,
-    /// The `kid` is not known.
-    #[error("unknown key")]
-    UnknownKey,
-    /// The algorithm is not the key's.
-    #[error("the algorithm is not the key's")]
-    WrongAlgorithm,
-    /// The signature is invalid.
-    #[error("the signature is invalid")]
-    BadSignature,
-    /// A claim is missing or malformed.
-    #[error("a claim is missing or malformed")]
-    BadClaim,
-    /// The issuer is not ours.
-    #[error("wrong issuer")]
-    WrongIssuer,
-    /// The audience is not ours.
-    #[error("wrong audience")]
-    WrongAudience,
-    /// The token has expired.
-    #[error("the token has expired")]
-    Expired,
-    /// The token is not valid yet.
-    #[error("the token is not valid yet")]
-    NotYetValid,
-    /// The token was revoked.
-    #[error("the token is revoked")]
-    Revoked,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -149,51 +118,5 @@ impl Claims {
             .map(|id| parse_broadcast_id(id).ok_or(AuthError::BadClaim))
             .transpose()?;
         Ok(ImportRestriction { platform: platform.map_err(|_| AuthError::BadClaim)?, broadcast })
-    }
-}
-
-/// Returns the text of an optional claim, `None` if it is absent or null.
-///
-/// # Errors
-/// When it is neither.
-pub(in crate::auth) fn optional_text(claim: Option<&serde_json::Value>) -> Result<Option<&str>, AuthError> {
-    match claim {
-        None | Some(serde_json::Value::Null) => Ok(None),
-        Some(serde_json::Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(AuthError::BadClaim),
-    }
-}
-
-/// Parses the public id of a broadcast, `brd_…`.
-#[must_use]
-pub fn parse_broadcast_id(text: &str) -> Option<BroadcastId> {
-    // The library panics on text that is not ASCII.
-    let id: TypeSafeId<DynamicType> = Some(text).filter(|text| text.is_ascii())?.parse().ok()?;
-    (id.type_prefix() == "brd").then(|| BroadcastId(id.uuid()))
-}
-
-/// Formats the public id of a broadcast.
-pub(in crate::auth) fn format_broadcast_id(id: BroadcastId) -> Option<String> {
-    Some(TypeSafeId::from_type_and_uuid(DynamicType::new("brd").ok()?, id.0).to_string())
-}
-
-/// Returns the role with this name in tokens, or `None` if there is none.
-pub(in crate::auth) fn parse_role(name: &str) -> Option<Role> {
-    Role::ALL.into_iter().find(|role| role_name(*role) == name)
-}
-
-/// Returns the name of a role in tokens and in the public API.
-#[must_use]
-pub const fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Citizen => "CITIZEN",
-        Role::Moderator => "MODERATOR",
-        Role::Akimat => "AKIMAT",
-        Role::Maslikhat => "MASLIKHAT",
-        Role::Agency => "AGENCY",
-        Role::Government => "GOVERNMENT",
-        Role::Administration => "ADMINISTRATION",
-        Role::Connector => "CONNECTOR",
-        Role::Admin => "ADMIN",
     }
 }

@@ -14,7 +14,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 
 use crate::{
     auth::{
-        claims::{AudienceClaim, Claims, format_broadcast_id},
+        claim_values::format_broadcast_id,
+        claims::{AudienceClaim, Claims},
         grants::GrantsClaim,
         jwks::{Fingerprint, KeyError, Keys, VerificationKey},
     },

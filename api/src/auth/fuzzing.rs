@@ -15,7 +15,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, crypto::sign};
 use serde_json::Value;
 
 use crate::{
-    auth::{Authenticated, Authenticator, claims::role_name},
+    auth::{Authenticated, Authenticator, claim_values::role_name},
     clock::ManualClock,
     config::load,
     domain::viewer::Grant,

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    auth::claims::{AuthError, optional_text, parse_role, role_name},
+    auth::{
+        claim_values::{optional_text, parse_role, role_name},
+        error::AuthError,
+    },
     domain::viewer::{Grant, MAX_GRANTS},
 };
 

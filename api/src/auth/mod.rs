@@ -1,7 +1,9 @@
 //! Authentication by JWT. Keys come from a JWKS, or from a local development key.
 
+mod claim_values;
 mod claims;
 mod dev_key;
+mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod grants;
@@ -13,7 +15,9 @@ mod tests;
 mod token_cache;
 mod verify;
 
-pub use claims::{AuthError, Authenticated, VerifiedToken, parse_broadcast_id};
+pub use claim_values::parse_broadcast_id;
+pub use claims::{Authenticated, VerifiedToken};
 pub use dev_key::{MintError, TokenRequest, mint, parse_ttl};
+pub use error::AuthError;
 pub use jwks::KeyError;
 pub use verify::{Authenticator, LEEWAY};

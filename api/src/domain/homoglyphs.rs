@@ -1,28 +1,32 @@
 //! Look-alike letters of different alphabets.
 
-use crate::domain::normalization::{Level, to_russian};
+use crate::domain::characters::to_russian;
+
+/// Rewrites a word for the comparison with blocked words.
+///
+/// All look-alikes become Cyrillic, and so do digits that stand for letters.
+pub(in crate::domain) fn read_in_cyrillic(word: &mut [char]) {
+    let has_letters = word.iter().any(|c| c.is_alphabetic());
+    // The Latin h looks like the Kazakh letter, but is used to disguise the Russian one.
+    let look_alike = |c| if c == 'h' { Some('н') } else { as_cyrillic(c) };
+    for c in word.iter_mut() {
+        *c = digit_as_letter(*c, has_letters).or_else(|| look_alike(*c)).unwrap_or(*c);
+    }
+}
 
 /// Rewrites a word that mixes alphabets in one of them.
 ///
-/// For searches and duplicates, words with a Cyrillic letter become Latin if some letter is only Latin and none is only
-/// Cyrillic, else Cyrillic. For blocked words all look-alikes become Cyrillic, and so do digits that stand for letters.
-/// Finally a Kazakh і becomes и, except for blocked words.
-pub(in crate::domain) fn read_in_one_alphabet(word: &mut [char], level: Level) {
-    if level == Level::BlockedWords {
-        let has_letters = word.iter().any(|c| c.is_alphabetic());
-        for c in word.iter_mut() {
-            *c = digit_as_letter(*c, has_letters).or_else(|| as_cyrillic(*c, level)).unwrap_or(*c);
-        }
-        return;
-    }
+/// A word with a Cyrillic letter becomes Latin if some letter is only Latin and none is only Cyrillic, else Cyrillic.
+/// Finally a Kazakh і becomes и.
+pub(in crate::domain) fn read_in_one_alphabet(word: &mut [char]) {
     let is_cyrillic_only = |c: &char| is_cyrillic(*c) && as_latin(*c).is_none();
-    let is_latin_only = |c: &char| is_latin(*c) && as_cyrillic(*c, level).is_none();
+    let is_latin_only = |c: &char| is_latin(*c) && as_cyrillic(*c).is_none();
     let in_latin = word.iter().any(is_latin_only) && !word.iter().any(is_cyrillic_only);
     let is_mixed = word.iter().any(|c| is_cyrillic(*c));
     for c in word.iter_mut() {
         let read = match *c {
             c if is_mixed && in_latin => as_latin(c),
-            c if is_mixed => as_cyrillic(c, level),
+            c if is_mixed => as_cyrillic(c),
             _ => None,
         };
         *c = match read.unwrap_or(*c) {
@@ -34,18 +38,14 @@ pub(in crate::domain) fn read_in_one_alphabet(word: &mut [char], level: Level) {
 }
 
 /// Returns the Cyrillic letter that a Latin or Greek one looks like.
-const fn as_cyrillic(c: char, level: Level) -> Option<char> {
+const fn as_cyrillic(c: char) -> Option<char> {
     Some(match c {
         'a' | 'α' => 'а',
         'b' | 'β' => 'в',
         'c' | 'ϲ' => 'с',
         'e' | 'ε' => 'е',
         'H' | 'η' => 'н',
-        // It looks like the Kazakh letter, but is used to disguise the Russian one.
-        'h' => match level {
-            Level::BlockedWords => 'н',
-            Level::Search | Level::Duplicates => 'һ',
-        },
+        'h' => 'һ',
         'i' | 'ι' => 'і',
         'k' | 'κ' => 'к',
         'm' | 'μ' => 'м',

@@ -8,7 +8,7 @@
 //! 4. Dotted and dotless I become one letter.
 //! 5. Case is folded fully: ß becomes ss.
 //! 6. Kazakh letters become the Russian ones typed instead, except for blocked words.
-//! 7. Words in two alphabets are rewritten in one (see [`read_in_one_alphabet`]).
+//! 7. Words in two alphabets are rewritten in one (see [`read_in_one_alphabet`] and [`read_in_cyrillic`]).
 //! 8. Words are recomposed (NFC). Spaces and signs are treated by [`Level`].
 //!
 //! Normalisation is idempotent. Every change to a step must raise [`VERSION`].
@@ -23,8 +23,8 @@ use unicode_normalization::{
 };
 
 use crate::domain::{
-    characters::{is_diacritic, is_european, is_invisible, is_pictograph, without_invisible},
-    homoglyphs::read_in_one_alphabet,
+    characters::{is_diacritic, is_european, is_invisible, is_pictograph, to_russian, without_invisible},
+    homoglyphs::{read_in_cyrillic, read_in_one_alphabet},
     text::{BadText, single_line},
 };
 
@@ -145,7 +145,10 @@ fn pieces(text: &str, level: Level) -> Vec<Piece> {
         }
         if !word.is_empty() {
             let mut whole = std::mem::take(&mut word);
-            read_in_one_alphabet(&mut whole, level);
+            match level {
+                Level::BlockedWords => read_in_cyrillic(&mut whole),
+                Level::Search | Level::Duplicates => read_in_one_alphabet(&mut whole),
+            }
             pieces.push(Piece::Word(whole.into_iter().nfc().collect()));
         }
         if !c.is_whitespace() {
@@ -207,21 +210,6 @@ fn fold(c: char, level: Level, word: &mut Vec<char>) {
     }
     let small = c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     word.extend(small.map(|c| if level == Level::BlockedWords { c } else { to_russian(c) }));
-}
-
-/// Returns the Russian letter that a Kazakh one is typed as.
-pub(in crate::domain) const fn to_russian(c: char) -> char {
-    match c {
-        'ә' => 'а',
-        'ғ' => 'г',
-        'қ' => 'к',
-        'ң' => 'н',
-        'ө' => 'о',
-        'ұ' | 'ү' => 'у',
-        'һ' => 'х',
-        // і stays for step 7, because it also looks like a Latin letter.
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -12,5 +12,5 @@ pub use coverage::{covered_units, covers_as_host};
 pub use diff::{NotNewer, RegionDiff, TooManyEnd, diff};
 pub use embedded::embedded;
 pub use history::{RegionHistory, UnitVersion};
-pub use tree::{Tree, TreeError, UnitFilter, UnitNode, UnitPage, UnitPageRequest};
-pub use unit::{Names, Unit};
+pub use tree::{Tree, TreeError, UnitFilter, UnitPage, UnitPageRequest};
+pub use unit::{Names, Unit, UnitNode};

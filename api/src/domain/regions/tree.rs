@@ -8,13 +8,9 @@ use std::{collections::HashMap, ops::Range};
 use entities::{enums::RegionKind, kato::KatoCode};
 
 use crate::domain::regions::{
-    Unit,
+    Unit, UnitNode,
     search::{SearchTerms, WordIndex},
 };
-
-/// The index of a unit in a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UnitNode(pub(in crate::domain::regions) usize);
 
 /// Why units do not form a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -36,6 +36,10 @@ pub struct Unit {
     pub valid_to: Option<NaiveDate>,
 }
 
+/// The index of a unit in a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitNode(pub(in crate::domain::regions) usize);
+
 impl Unit {
     /// Returns the name in a language. English falls back to Kazakh, because there are no English names.
     #[must_use]
