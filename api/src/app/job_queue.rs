@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use crate::store::{
-    job_leases::{JobError, Lease},
-    jobs::{JobCounts, JobKey, TakenJob},
+    job_leases::{JobError, JobKey, Lease},
+    jobs::{JobCounts, TakenJob},
 };
 use crate::{app::App, domain::jobs::Schedule, store::StoreError};
 

@@ -5,10 +5,7 @@ use std::{
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
     str::FromStr as _,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,57 +15,14 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::store::{DatabaseEngine, Store, StoreError, statements::StatementCounter};
+use crate::store::{
+    DatabaseEngine, Store, StoreError, connection_taint::ConnectionTaint, statements::StatementCounter,
+};
 
 /// Longest wait for a connection before the database counts as unreachable.
 pub(in crate::store) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest wait for SQLite's only writer connection.
 const ACQUIRE_WRITER_TIMEOUT: Duration = Duration::from_secs(12);
-
-/// Marks SQLite's writer connection as suspect after a failure.
-///
-/// SQLite rolls back a transaction when a write fails, but the library still counts it as open, and its next commit
-/// would commit nothing. A suspect connection is closed instead of reused.
-#[derive(Clone, Debug, Default)]
-pub(in crate::store) struct ConnectionTaint(Arc<TaintState>);
-
-#[derive(Debug, Default)]
-struct TaintState {
-    last: AtomicU64,
-    /// Number of the current mark, or 0 if there is none.
-    current: AtomicU64,
-    /// Whether SQLite has committed a transaction since the last release.
-    has_committed: AtomicBool,
-}
-
-impl ConnectionTaint {
-    /// Marks the connection to be closed on release, unless the mark is cleared before.
-    pub(in crate::store) fn mark(&self) -> u64 {
-        let number = self.0.last.fetch_add(1, Ordering::AcqRel) + 1;
-        self.0.current.store(number, Ordering::Release);
-        number
-    }
-
-    /// Clears a mark, unless a newer one was set.
-    pub(in crate::store) fn clear(&self, number: u64) {
-        // An error means that a newer mark is set, or that the connection is already closed.
-        let _ = self.0.current.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Acquire);
-    }
-
-    fn take(&self) -> bool {
-        self.0.current.swap(0, Ordering::AcqRel) != 0
-    }
-
-    /// Records each commit of a connection, as SQLite itself reports it.
-    async fn watch_commits(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let taint = self.clone();
-        connection.lock_handle().await?.set_commit_hook(move || {
-            taint.0.has_committed.store(true, Ordering::Release);
-            true
-        });
-        Ok(())
-    }
-}
 
 /// Opens SQLite with one writer, and makes its file private to the current user.
 pub(in crate::store) async fn sqlite(url: &str, connections: u32) -> Result<Store, StoreError> {
@@ -139,7 +93,7 @@ async fn is_clean(connection: &mut SqliteConnection, taint: ConnectionTaint) -> 
     // A connection serves one transaction before it is released, so if that was committed, none is open. Otherwise
     // its rollback is queued on the connection; BEGIN runs after it, and fails inside a transaction, whatever the
     // library counts.
-    let has_committed = taint.0.has_committed.swap(false, Ordering::AcqRel);
+    let has_committed = taint.take_committed();
     let is_idle = has_committed || connection.execute(sqlx::raw_sql("BEGIN; ROLLBACK")).await.is_ok();
     let is_suspect = taint.take();
     Ok(is_idle && !connection.is_in_transaction() && !is_suspect)

@@ -13,11 +13,17 @@ use sea_orm::{
 
 use crate::{
     domain::jobs::LEASE,
-    store::{
-        Store, StoreError, Tx,
-        jobs::{JobKey, is},
-    },
+    store::{Store, StoreError, Tx},
 };
+
+/// Identifies a job.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobKey {
+    /// What the job does.
+    pub kind: String,
+    /// Identifies it within its kind; empty for a periodic job.
+    pub key: String,
+}
 
 /// A replica's right to run a job until another replica takes it over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +74,10 @@ impl JobError {
             Self::Failed(cause) => format!("{self}: {cause}"),
         }
     }
+}
+
+pub(in crate::store) fn is(job: &JobKey) -> Condition {
+    Condition::all().add(Column::Kind.eq(job.kind.as_str())).add(Column::Key.eq(job.key.as_str()))
 }
 
 fn is_held_by(lease: &Lease) -> Condition {

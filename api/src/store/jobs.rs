@@ -10,20 +10,15 @@ use serde_json::Value;
 
 use crate::{
     domain::jobs::{LEASE, Schedule},
-    store::{Store, StoreError, Tx, batching::batches, job_leases::Lease},
+    store::{
+        Store, StoreError, Tx,
+        batching::batches,
+        job_leases::{JobKey, Lease, is},
+    },
 };
 
 /// Key of a periodic job, the only one of its kind.
 const PERIODIC: &str = "";
-
-/// Identifies a job.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobKey {
-    /// What the job does.
-    pub kind: String,
-    /// Identifies it within its kind; empty for a periodic job.
-    pub key: String,
-}
 
 /// A job that a replica has taken.
 #[derive(Clone, Debug)]
@@ -60,10 +55,6 @@ pub struct JobCounts {
     pub parked: u64,
     /// Overdue jobs without a holder.
     pub overdue: u64,
-}
-
-pub(in crate::store) fn is(job: &JobKey) -> Condition {
-    Condition::all().add(Column::Kind.eq(job.kind.as_str())).add(Column::Key.eq(job.key.as_str()))
 }
 
 fn is_due(now: DateTime<Utc>) -> Condition {

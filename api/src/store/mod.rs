@@ -9,6 +9,7 @@ mod changes;
 pub mod comment_changes;
 pub mod comments;
 mod connect;
+mod connection_taint;
 mod deletions;
 mod epoch;
 mod error;
@@ -40,7 +41,7 @@ use sea_orm_migration::MigratorTrait;
 pub use error::StoreError;
 pub use tx::{FeedAdvanced, Tx};
 
-use crate::store::{connect::ConnectionTaint, statements::StatementCounter};
+use crate::store::{connection_taint::ConnectionTaint, statements::StatementCounter};
 
 /// Lifts the timeouts for a migration, and locks out other replicas until the transaction ends.
 const MIGRATION_SETUP: &str =
@@ -101,7 +102,8 @@ impl Store {
     #[must_use]
     pub fn is_overload(&self, error: &StoreError) -> bool {
         // SQLite is always reachable.
-        error.is_pool_timeout() && (self.engine == DatabaseEngine::Sqlite || self.statements.succeeded_recently())
+        error.is_pool_timeout()
+            && (self.engine == DatabaseEngine::Sqlite || self.statements.succeeded_within(connect::ACQUIRE_TIMEOUT))
     }
 
     /// The engine behind this store.

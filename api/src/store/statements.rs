@@ -2,12 +2,10 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
-
-use crate::store::connect::ACQUIRE_TIMEOUT;
 
 /// Counter of a store's statements.
 #[derive(Debug, Default)]
@@ -31,8 +29,8 @@ impl StatementCounter {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Returns whether a statement succeeded within the pool's timeout.
-    pub(in crate::store) fn succeeded_recently(&self) -> bool {
-        self.succeeded.lock().is_some_and(|at| at.elapsed() < ACQUIRE_TIMEOUT)
+    /// Returns whether a statement succeeded within this time.
+    pub(in crate::store) fn succeeded_within(&self, time: Duration) -> bool {
+        self.succeeded.lock().is_some_and(|at| at.elapsed() < time)
     }
 }

@@ -6,7 +6,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     domain::feed::FeedName,
-    store::{DatabaseEngine, Store, StoreError, connect::ConnectionTaint},
+    store::{DatabaseEngine, Store, StoreError, connection_taint::ConnectionTaint},
     telemetry::SPANS,
 };
 

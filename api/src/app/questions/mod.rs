@@ -8,6 +8,7 @@ mod label;
 mod merge;
 mod moderate;
 mod mute;
+mod pending_post;
 mod post;
 pub(in crate::app) mod post_batcher;
 mod posting_context;

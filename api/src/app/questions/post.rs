@@ -17,23 +17,18 @@ use crate::{
         input::checked_text,
         questions::{
             change_event,
+            pending_post::{DisplayName, PendingPost, authors_of},
             posting_context::{PostingContext, check_accepting, mute_rejection},
         },
-        rejection::Invalid,
     },
     domain::{
-        author_name::{has_title, name_key},
         comment::MAX_BODY_LENGTH,
         comment_events::comment_feed,
         normalization::{Level, normalize},
         policy::{self, author_key, authorize},
-        viewer::{MAX_NAME_LENGTH, Person, Viewer},
+        viewer::Viewer,
     },
-    store::{
-        StoreError, Tx,
-        idempotency::{IdempotencyKey, KeyClaim},
-        meetings::PostingState,
-    },
+    store::{StoreError, Tx, idempotency::KeyClaim, meetings::PostingState},
 };
 
 /// A comment to post.
@@ -189,56 +184,6 @@ impl App {
         let open = check_accepting(meeting.phase, meeting.planned_start, meeting.accepting_comments);
         allowed && open.is_ok() && muted.is_none_or(|until| until <= self.now())
     }
-}
-
-/// A queued post, validated as far as possible without the database.
-pub(in crate::app) struct PendingPost {
-    pub(super) id: CommentId,
-    pub(super) now: DateTime<Utc>,
-    pub(super) viewer: Viewer,
-    pub(super) author: String,
-    pub(in crate::app) idempotency_key: Option<IdempotencyKey>,
-    pub(super) kind: CommentKind,
-    pub(super) language: Language,
-    pub(super) body: String,
-    /// The body, normalised to detect duplicates.
-    pub(super) normalized_body: String,
-    pub(super) name: DisplayName,
-}
-
-/// The author name of a comment.
-pub(super) struct DisplayName {
-    pub(super) text: String,
-    /// Whether the author chose it, instead of the token's name.
-    pub(super) chosen: bool,
-    /// Key of a chosen name that reads differently from the token's.
-    pub(super) key: Option<String>,
-}
-
-impl DisplayName {
-    fn of(chosen: Option<&str>, person: &Person) -> Result<Self, CommandError> {
-        let Some(chosen) = chosen else {
-            // Already sanitised with the token.
-            return Ok(Self { text: person.name.clone(), chosen: false, key: None });
-        };
-        let text = checked_text("authorName", chosen, MAX_NAME_LENGTH)?;
-        let key = Some(name_key(&text)).filter(|key| *key != name_key(&person.name));
-        if key.is_some() && has_title(&text) {
-            return Err(RESERVED_NAME.into());
-        }
-        Ok(Self { chosen: text != person.name, text, key })
-    }
-}
-
-/// The rejection of a reserved name.
-pub(super) const RESERVED_NAME: Rejection = Rejection::Invalid { field: "authorName", why: Invalid::ReservedName };
-
-/// Returns the distinct authors of posts.
-pub(super) fn authors_of(posts: &[PendingPost]) -> Vec<String> {
-    let mut authors: Vec<String> = posts.iter().map(|post| post.author.clone()).collect();
-    authors.sort_unstable();
-    authors.dedup();
-    authors
 }
 
 fn early_rejection(state: &PostingState, post: &PendingPost) -> Option<Rejection> {

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::{
-    app::{App, CommandError, questions::post::PendingPost},
+    app::{App, CommandError, questions::pending_post::PendingPost},
     store::StoreError,
 };
 

@@ -11,7 +11,7 @@ use crate::{
         normalization::NormalizedComment,
         questions::{
             not_live_rejection_in,
-            post::{PendingPost, RESERVED_NAME, authors_of},
+            pending_post::{PendingPost, RESERVED_NAME, authors_of},
         },
     },
     domain::{

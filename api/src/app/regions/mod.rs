@@ -14,9 +14,10 @@ mod tests;
 mod workbook;
 #[cfg(test)]
 mod workbook_tests;
+mod workbook_xml;
 
 pub use import::{ImportError, ImportOptions, edition, read_edition};
 pub use import_warnings::{ImportWarning, WarningKind};
 pub use report::ImportReport;
 pub use rows::{BadFile, Row};
-pub use workbook::BadWorkbook;
+pub use workbook_xml::BadWorkbook;

@@ -7,7 +7,7 @@ use std::{
 
 use zip::ZipArchive;
 
-use crate::app::regions::workbook::{BadWorkbook, attribute, each_element};
+use crate::app::regions::workbook_xml::{BadWorkbook, attribute, each_element};
 
 /// An archive with a limit on unpacked bytes.
 pub(in crate::app::regions) struct Package<'a> {

@@ -11,15 +11,15 @@ use entities::kato::KatoCode;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
-    app::regions::workbook::{self, BadWorkbook},
+    app::regions::{
+        workbook::{self, Cells},
+        workbook_xml::BadWorkbook,
+    },
     domain::{
         characters::{is_direction_control, is_invisible},
         text::is_longer_than,
     },
 };
-
-/// A row's number in the file and its cells.
-pub(in crate::app::regions) type Cells = (usize, Vec<String>);
 
 /// The largest file, in bytes. The official one has about one million.
 const MAX_FILE_BYTES: usize = 16 << 20;

@@ -2,14 +2,15 @@
 //!
 //! The sizes that a file declares are ignored: memory grows with the actual content, up to fixed limits.
 
-use quick_xml::{
-    Reader,
-    escape::resolve_xml_entity,
-    events::{BytesStart, Event},
-};
-use zip::result::ZipError;
+use quick_xml::{escape::resolve_xml_entity, events::Event};
 
-use crate::app::regions::{package::Package, rows::Cells};
+use crate::app::regions::{
+    package::Package,
+    workbook_xml::{BadWorkbook, attribute, each_element, reader},
+};
+
+/// A row's number in the file and its cells.
+pub(in crate::app::regions) type Cells = (usize, Vec<String>);
 
 /// Unpacked bytes and text bytes that are read. The official sheet has seven million.
 pub(in crate::app::regions) const MAX_BYTES: usize = 32 << 20;
@@ -17,29 +18,6 @@ pub(in crate::app::regions) const MAX_BYTES: usize = 32 << 20;
 const MAX_ROWS: usize = 100_000;
 /// Columns that are read. The official file has nine; cells further to the right count as one more column.
 const MAX_COLUMNS: usize = 32;
-
-/// Why a workbook cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum BadWorkbook {
-    /// The file is not an archive.
-    #[error("it is not an archive")]
-    Archive(#[from] ZipError),
-    /// A part cannot be unpacked.
-    #[error("a part cannot be unpacked")]
-    Unpack(#[from] std::io::Error),
-    /// A part is not well-formed XML.
-    #[error("a part is not well-formed XML")]
-    Xml(#[from] quick_xml::Error),
-    /// A part is missing.
-    #[error("there is no {0}")]
-    Missing(&'static str),
-    /// A cell refers to a missing text or an invalid position.
-    #[error("a cell of row {0} names what is not there")]
-    Cell(usize),
-    /// The workbook is too large.
-    #[error("it is larger than any edition")]
-    TooLarge,
-}
 
 /// Reads the rows with their numbers. Rows without cells are left out.
 pub(in crate::app::regions) fn cells(bytes: &[u8]) -> Result<Vec<Cells>, BadWorkbook> {
@@ -62,39 +40,6 @@ pub(in crate::app::regions) fn cells(bytes: &[u8]) -> Result<Vec<Cells>, BadWork
     let sheet = sheet.ok_or(BadWorkbook::Missing("sheet"))?;
     let sheet = package.part(&sheet)?.ok_or(BadWorkbook::Missing("sheet"))?;
     Sheet { texts: &texts, left: MAX_BYTES, rows: Vec::new() }.read(&sheet)
-}
-
-fn reader(xml: &[u8]) -> Reader<&[u8]> {
-    let mut reader = Reader::from_reader(xml);
-    reader.config_mut().expand_empty_elements = true;
-    reader
-}
-
-/// Collects what `find` returns for each element with this name.
-pub(in crate::app::regions) fn each_element<T>(
-    xml: &[u8],
-    name: &str,
-    find: impl Fn(&BytesStart<'_>) -> Result<Option<T>, BadWorkbook>,
-) -> Result<Vec<T>, BadWorkbook> {
-    let (mut reader, mut found) = (reader(xml), Vec::new());
-    loop {
-        match reader.read_event()? {
-            Event::Start(start) if start.local_name().as_ref() == name.as_bytes() => found.extend(find(&start)?),
-            Event::Eof => return Ok(found),
-            _ => {}
-        }
-    }
-}
-
-pub(in crate::app::regions) fn attribute(start: &BytesStart<'_>, name: &str) -> Result<Option<String>, BadWorkbook> {
-    // The duplicate check is quadratic.
-    for attribute in start.attributes().with_checks(false) {
-        let attribute = attribute.map_err(quick_xml::Error::from)?;
-        if attribute.key.local_name().as_ref() == name.as_bytes() {
-            return Ok(Some(attribute.unescape_value()?.into_owned()));
-        }
-    }
-    Ok(None)
 }
 
 /// Collects the text of `t` and `v` elements, without phonetic text.

@@ -4,7 +4,7 @@ use std::io::{Cursor, Write};
 
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use super::{rows, workbook};
+use super::{BadWorkbook, rows, workbook};
 
 const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 const STRICT: &str = "http://purl.oclc.org/ooxml/officeDocument/relationships";
@@ -176,5 +176,5 @@ fn unpacking_is_bounded() {
     ];
     let packed = archive(&parts);
     assert!(packed.len() < 100_000);
-    assert!(matches!(workbook::cells(&packed), Err(workbook::BadWorkbook::TooLarge)));
+    assert!(matches!(workbook::cells(&packed), Err(BadWorkbook::TooLarge)));
 }
