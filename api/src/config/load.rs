@@ -2,8 +2,9 @@
 
 use crate::config::{
     Environment, Safelist, SettingError, Settings,
-    raw::{RawSettings, collect_settings, own_variables, value},
+    raw::{RawSettings, value},
     settings::parse,
+    sources::{collect_settings, own_variables},
 };
 
 /// Loads the settings from the environment of this process.

@@ -4,14 +4,17 @@
 //! the tables of `docs/operations.md` come from the declaration.
 
 mod declaration;
+mod documentation;
 mod formats;
 mod load;
 mod parser;
 mod raw;
 mod secret;
 mod settings;
+mod sources;
 
-pub use declaration::{Setting, settings_help, settings_table};
+pub use declaration::Setting;
+pub use documentation::{settings_help, settings_table};
 pub use load::{from_environment, load};
 pub use raw::SettingError;
 pub use secret::Secret;
