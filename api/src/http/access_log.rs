@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     domain::viewer::Viewer,
     graphql::{operation_cache, operation_limits::parse_document},
-    http::{HttpState, ws},
+    http::{HttpState, headers::is_upgrade, rejected_request::RejectedRequest},
 };
 
 /// Maximum length of a logged operation name.
@@ -60,19 +60,11 @@ pub(in crate::http) fn log_request(entry: &AccessLogEntry<'_>, state: &HttpState
 /// Returns the transport of a request, as it is logged.
 pub(in crate::http) fn transport_of(request: &HttpRequest) -> &'static str {
     match *request.method() {
-        Method::GET if ws::is_upgrade(request.headers()) => "websocket",
+        Method::GET if is_upgrade(request.headers()) => "websocket",
         Method::GET => "get",
         Method::POST => "post",
         _ => "other",
     }
-}
-
-/// Response extension of a request that was rejected before execution.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::http) struct RejectedRequest {
-    pub(in crate::http) code: &'static str,
-    /// The kind of viewer; `None` before authentication.
-    pub(in crate::http) viewer: Option<&'static str>,
 }
 
 /// Logs a request if it was rejected. Executed operations are logged by their executor.

@@ -12,9 +12,7 @@ use std::{
 };
 
 use axum::{
-    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use entities::enums::Language;
@@ -24,14 +22,7 @@ use serde_json::json;
 
 use crate::{
     graphql::error::{LimitScope, RATE_LIMITED, RETRY_AFTER_MS},
-    http::{
-        HttpState,
-        access_log::{self, RejectedRequest},
-        client_ip,
-        connection::ConnectionState,
-        gauge_guard::GaugeGuard,
-        graphql::language,
-    },
+    http::{gauge_guard::GaugeGuard, rejected_request::RejectedRequest},
     network::network,
     text,
 };
@@ -100,7 +91,8 @@ impl ConnectionLimitReached {
         .into_bytes()
     }
 
-    fn response(self, language: Language) -> Response {
+    /// Returns the response to a request.
+    pub(in crate::http) fn response(self, language: Language) -> Response {
         let content_type = HeaderValue::from_static("application/json; charset=utf-8");
         let headers = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into()), (header::CONTENT_TYPE, content_type)];
         let mut response = (self.status(), headers, self.body(language)).into_response();
@@ -113,7 +105,7 @@ impl ConnectionLimitReached {
 pub struct ConnectionLimits {
     max: usize,
     max_per_address: Option<usize>,
-    trusted_proxies: Arc<[IpNet]>,
+    pub(in crate::http) trusted_proxies: Arc<[IpNet]>,
     open: AtomicUsize,
     by_address: Mutex<HashMap<IpAddr, usize>>,
 }
@@ -156,7 +148,11 @@ impl ConnectionLimits {
         Ok(permit)
     }
 
-    fn acquire_for_address(self: &Arc<Self>, address: IpAddr) -> Result<AddressPermit, ConnectionLimitReached> {
+    /// Takes a permit for a client behind a trusted proxy.
+    pub(in crate::http) fn acquire_for_address(
+        self: &Arc<Self>,
+        address: IpAddr,
+    ) -> Result<AddressPermit, ConnectionLimitReached> {
         let network = network(address);
         if let Some(max) = self.max_per_address {
             let mut by_address = self.by_address.lock();
@@ -175,7 +171,8 @@ impl ConnectionLimits {
         limit
     }
 
-    fn is_trusted(&self, address: IpAddr) -> bool {
+    /// Returns whether an address is that of a trusted proxy.
+    pub(in crate::http) fn is_trusted(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
@@ -213,32 +210,6 @@ impl Drop for AddressPermit {
             }
         }
     }
-}
-
-/// Middleware: finds the client's address, and limits what a trusted proxy forwards for it. The permit is held until
-/// the response ends, and for a socket or stream until it closes.
-pub(in crate::http) async fn limit_forwarded_connections(
-    State(state): State<Arc<HttpState>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let (started, connections) = (state.clock.now(), &state.connections);
-    let client = client_ip::of(request.extensions(), request.headers(), &connections.trusted_proxies);
-    request.extensions_mut().insert(client);
-    let forwarded = client.address.filter(|address| client.through_proxy && !connections.is_trusted(*address));
-    if let Some(address) = forwarded {
-        let permit = match connections.acquire_for_address(address) {
-            Ok(permit) => permit,
-            Err(limit) => {
-                let response = limit.response(language(request.headers()));
-                access_log::log_rejection(&response, &state, access_log::transport_of(&request), started);
-                return response;
-            }
-        };
-        let connection: ConnectionState = request.extensions().get().cloned().unwrap_or_default();
-        request.extensions_mut().insert(connection.with_permit(permit));
-    }
-    next.run(request).await
 }
 
 #[cfg(test)]

@@ -17,18 +17,19 @@ use crate::{
     clock::sleep,
     graphql::{caller::Caller, error::RateLimit, operation_response::SerializedResponse},
     http::{
-        HttpState,
-        access_log::{self, RejectedRequest},
+        HttpState, access_log,
+        bad_request::BadRequest,
         cache_control,
         client_ip::ClientIp,
         connection::ConnectionState,
         content_encoding::{ContentEncoding, DecodeError},
         content_negotiation::{ResponseFormat, response_format},
         execute::{self, OperationRun},
+        headers::{header_text, is_upgrade, language},
         http_stream::{self, StreamFraming, StreamRequest},
         origin,
-        request::{self, BadRequest},
-        ws,
+        rejected_request::RejectedRequest,
+        request, ws,
     },
     telemetry::{self, SPANS},
     text,
@@ -149,7 +150,7 @@ pub(in crate::http) async fn get(
     http: HttpRequest,
 ) -> Response {
     let started = state.clock.now();
-    if ws::is_upgrade(http.headers()) {
+    if is_upgrade(http.headers()) {
         let response = ws::upgrade(Arc::clone(&state), http);
         access_log::log_rejection(&response, &state, "websocket", started);
         return response;
@@ -189,16 +190,6 @@ fn is_json(headers: &HeaderMap) -> bool {
             !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         })
     })
-}
-
-/// Returns the header as UTF-8, or `"?"` if it is not, so that later checks reject it.
-fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
-    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
-}
-
-/// Returns the language negotiated from `Accept-Language`.
-pub(in crate::http) fn language(headers: &HeaderMap) -> Language {
-    text::negotiate(header_text(headers, header::ACCEPT_LANGUAGE))
 }
 
 /// Verifies the `Authorization` header.

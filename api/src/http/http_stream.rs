@@ -29,11 +29,11 @@ use crate::{
     },
     http::{
         HttpState,
+        bad_request::BadRequest,
         connection::ConnectionState,
         content_negotiation::ResponseFormat,
         execute::error_code,
         gauge_guard::GaugeGuard,
-        request::BadRequest,
         subscription_log::{EndReason, SubscriptionLog},
     },
 };

@@ -3,6 +3,7 @@
 
 mod access_log;
 mod apq_cache;
+mod bad_request;
 mod cache_control;
 mod client_ip;
 mod concurrency_limit;
@@ -15,11 +16,14 @@ mod execute;
 pub mod fuzzing;
 mod gauge_guard;
 mod graphql;
+mod headers;
 mod http_stream;
+mod middleware;
 mod ops;
 mod origin;
 mod pages;
 mod persisted_queries;
+mod rejected_request;
 mod request;
 mod security_headers;
 mod serve;
@@ -39,10 +43,8 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderValue, header},
-    middleware::{Next, from_fn_with_state, map_request},
-    response::Response,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn_with_state, map_request},
     routing::get,
 };
 use tower_http::compression::{
@@ -50,13 +52,11 @@ use tower_http::compression::{
     predicate::{NotForContentType, Predicate, SizeAbove},
 };
 
-use crate::auth::Authenticator;
-
 /// Returns the router of the API and its pages.
 pub fn router(state: HttpState) -> Router {
     let state = Arc::new(state);
     let limit = DefaultBodyLimit::max(state.limits.max_body_bytes);
-    let refresh_unknown_key = from_fn_with_state(Arc::clone(&state.auth), refresh_unknown_key);
+    let refresh_unknown_key = from_fn_with_state(Arc::clone(&state.auth), middleware::refresh_unknown_key);
     let graphql_route =
         get(graphql::get).post(graphql::post).fallback(graphql::method_not_allowed).layer(refresh_unknown_key);
     let router = Router::new()
@@ -68,8 +68,8 @@ pub fn router(state: HttpState) -> Router {
         .layer(compression())
         .layer(map_request(content_negotiation::drop_zstd));
     let router = router
-        .layer(from_fn_with_state(Arc::clone(&state), connection_limits::limit_forwarded_connections))
-        .layer(from_fn_with_state(Arc::clone(&state), origin::require_allowed_host));
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::limit_forwarded_connections))
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::require_allowed_host));
     security_headers::apply(origin::with_cors(router, &state.allowed_origins)).with_state(state)
 }
 
@@ -81,13 +81,4 @@ fn compression() -> CompressionLayer<impl Predicate> {
     let streams = NotForContentType::SSE;
     let parts = NotForContentType::const_new("multipart/mixed");
     CompressionLayer::new().compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES).and(streams).and(parts))
-}
-
-/// Middleware: when the token names an unknown key, waits briefly for a refresh of the keys.
-async fn refresh_unknown_key(State(auth): State<Arc<Authenticator>>, request: Request, next: Next) -> Response {
-    let authorization = request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str);
-    if auth.names_unknown_key(authorization.and_then(Result::ok)) {
-        auth.refresh_unknown_key().await;
-    }
-    next.run(request).await
 }

@@ -4,22 +4,9 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
 };
-use serde_json::json;
 use tower_http::cors::CorsLayer;
-
-use crate::{
-    http::{
-        HttpState,
-        access_log::{self, RejectedRequest},
-        graphql::language,
-    },
-    text,
-};
 
 /// How long browsers may cache a preflight response. Two hours, the most that any browser accepts.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
@@ -80,7 +67,7 @@ impl AllowedHosts {
 
     /// Returns whether the host, with or without a port, is allowed. Addresses, `localhost` and names without
     /// a dot always are, because no public page can have one as its host.
-    fn allows(&self, host: &str) -> bool {
+    pub(in crate::http) fn allows(&self, host: &str) -> bool {
         let Some(names) = &self.0 else { return true };
         let name = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => name,
@@ -93,26 +80,6 @@ impl AllowedHosts {
             || name.ends_with(".localhost")
             || names.contains(&name.trim_end_matches('.').to_owned())
     }
-}
-
-/// Middleware: rejects requests for a host that is not served.
-pub(in crate::http) async fn require_allowed_host(
-    State(state): State<Arc<HttpState>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let started = state.clock.now();
-    let host_headers = request.headers().get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?."));
-    if host_headers.chain(request.uri().host()).all(|host| state.allowed_hosts.allows(host)) {
-        return next.run(request).await;
-    }
-    let message = text::message(language(request.headers()), "request-host", &[]);
-    let body = json!({ "errors": [{ "message": message, "extensions": { "code": "FORBIDDEN" } }] }).to_string();
-    let content_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
-    let mut response = (StatusCode::MISDIRECTED_REQUEST, content_type, body).into_response();
-    response.extensions_mut().insert(RejectedRequest { code: "FORBIDDEN", viewer: None });
-    access_log::log_rejection(&response, &state, access_log::transport_of(&request), started);
-    response
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
     graphql::literals::normalize_strings,
     http::{
         apq_cache::{ApqCache, ApqClient},
-        request::BadRequest,
+        bad_request::BadRequest,
     },
 };
 

@@ -1,16 +1,15 @@
 //! Parses GraphQL requests from JSON bodies, query strings and WebSocket payloads.
 
 use async_graphql::{Request, ServerError, Variables, parser::types::OperationType};
-use entities::enums::Language;
 use serde_json::{Map, Value};
 
 use crate::{
     graphql::{Engine, caller::Caller},
     http::{
         apq_cache::ApqClient,
+        bad_request::BadRequest,
         persisted_queries::{PersistedQueries, ResolvedDocument},
     },
-    text,
 };
 
 /// Extension of the request that holds the hash under which to register its document.
@@ -32,52 +31,6 @@ pub(in crate::http) fn operation_type(
         persisted.register(&ApqClient::of(caller), hash, &request.query);
     }
     Ok(operation)
-}
-
-/// Why a request cannot be parsed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum BadRequest {
-    /// The request is malformed.
-    Malformed {
-        /// The id of the localised message.
-        message: &'static str,
-        /// The field that is malformed; empty if the message names none.
-        field: &'static str,
-    },
-    /// The document id is not known.
-    UnknownDocument,
-    /// The document's hash is not registered.
-    UnknownHash,
-}
-
-impl BadRequest {
-    /// A malformed request.
-    pub(in crate::http) const fn new(message: &'static str) -> Self {
-        Self::in_field(message, "")
-    }
-
-    /// A request with a malformed field.
-    const fn in_field(message: &'static str, field: &'static str) -> Self {
-        Self::Malformed { message, field }
-    }
-
-    /// Returns the error code.
-    pub(in crate::http) const fn code(self) -> &'static str {
-        match self {
-            Self::Malformed { .. } => "BAD_USER_INPUT",
-            Self::UnknownDocument | Self::UnknownHash => "PERSISTED_QUERY_NOT_FOUND",
-        }
-    }
-
-    /// Returns the localised message.
-    pub(in crate::http) fn message(self, language: Language) -> String {
-        match self {
-            Self::Malformed { message, field } => text::message(language, message, &[("field", field.into())]),
-            Self::UnknownDocument => text::message(language, "request-unknown-document", &[]),
-            // APQ clients compare this text literally.
-            Self::UnknownHash => "PersistedQueryNotFound".to_owned(),
-        }
-    }
 }
 
 /// Parses a request from a JSON body.

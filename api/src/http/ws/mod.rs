@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, Request, StatusCode, header},
+    http::{HeaderValue, Request, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use hyper_util::rt::TokioIo;
@@ -37,11 +37,11 @@ use tokio_tungstenite::{
 use crate::{
     http::{
         HttpState,
-        access_log::RejectedRequest,
         client_ip::{self, ClientIp},
         connection::ConnectionState,
-        graphql::language,
+        headers::{has_token, language},
         origin,
+        rejected_request::RejectedRequest,
     },
     text,
 };
@@ -53,16 +53,6 @@ const READ_BUFFER: usize = 2 << 10;
 /// Limit of tungstenite's own write queue. It holds at most a pong and a Close, because we flush before each
 /// read.
 const MAX_WRITE_BUFFER: usize = 1 << 10;
-
-/// Returns whether the request asks for a WebSocket upgrade.
-pub(in crate::http) fn is_upgrade(headers: &HeaderMap) -> bool {
-    has_token(headers, header::UPGRADE, "websocket")
-}
-
-fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
-}
 
 /// Validates the upgrade request and starts the session.
 pub(in crate::http) fn upgrade(state: Arc<HttpState>, mut request: Request<Body>) -> Response {

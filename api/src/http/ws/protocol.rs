@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::http::{
     PersistedQueries,
-    request::{BadRequest, from_fields},
+    bad_request::BadRequest,
+    request::from_fields,
     ws::{
         close::CloseReason,
         slots::{Slot, Slots},
