@@ -1,6 +1,9 @@
 //! The layout of the code: which module may import which, and the length of files.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use harness::checkout;
 
@@ -14,8 +17,8 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
     ("feed", &["clock", "domain", "store"]),
     ("app", &["clock", "domain", "feed", "idgen", "network", "store"]),
     ("graphql", &["app", "clock", "domain", "feed", "idgen", "text"]),
-    ("jobs", &["app", "auth", "clock", "domain", "feed", "lifecycle", "store", "telemetry"]),
-    ("demo", &["app", "auth", "clock", "config", "domain", "graphql", "service", "store"]),
+    ("jobs", &["app", "auth", "clock", "domain", "feed", "lifecycle", "telemetry"]),
+    ("demo", &["app", "auth", "clock", "config", "domain", "graphql", "service"]),
     (
         "http",
         &[
@@ -34,6 +37,13 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+/// The modules whose files import each other in no circle.
+const WITHOUT_CIRCLES: &[&str] =
+    &["app", "auth", "config", "demo", "domain", "graphql", "http", "jobs", "store", "text"];
+
+/// The modules that may use the database of the app.
+const USERS_OF_STORE: &[&str] = &["app", "feed", "store"];
 
 /// A feature of `app`, and the features that it may import. Together they have no circle.
 const ALLOWED_FEATURES: &[(&str, &[&str])] = &[
@@ -61,9 +71,10 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Returns the paths below `crate` that a source text names, such as `app::reads::Reads`, with braces resolved.
+/// Visibilities are left out.
 fn imported(text: &str) -> Vec<String> {
     let mut paths = Vec::new();
-    for (at, prefix) in text.match_indices("crate::") {
+    for (at, prefix) in text.match_indices("crate::").filter(|(at, _)| !text[..*at].ends_with("(in ")) {
         read_paths(&text[at + prefix.len()..], "", &mut paths);
     }
     paths
@@ -101,13 +112,122 @@ fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
 }
 
+/// The source files of the service by their paths, such as `app::reads`, without comments and unit tests.
+struct SourceTree {
+    texts: BTreeMap<String, String>,
+    /// The full paths of names that a module re-exports from its files.
+    reexports: BTreeMap<String, String>,
+}
+
+impl SourceTree {
+    fn read(src: &Path) -> Self {
+        let mut texts = BTreeMap::new();
+        for file in files(src).into_iter().filter(|file| !file.to_string_lossy().ends_with("tests.rs")) {
+            let path = file.strip_prefix(src).unwrap().with_extension("");
+            let parts: Vec<_> = path.iter().map(|part| part.to_str().unwrap()).filter(|part| *part != "mod").collect();
+            let text = std::fs::read_to_string(&file).unwrap();
+            let code = without_tests(&text).lines().filter(|line| !line.trim_start().starts_with("//"));
+            texts.insert(parts.join("::"), code.collect::<Vec<_>>().join("\n"));
+        }
+        Self::of(texts)
+    }
+
+    fn of(texts: BTreeMap<String, String>) -> Self {
+        let mut reexports = BTreeMap::new();
+        for (module, text) in &texts {
+            let mut paths = Vec::new();
+            for (at, prefix) in text.match_indices("pub use ") {
+                read_paths(&text[at + prefix.len()..], module, &mut paths);
+            }
+            for path in paths {
+                let name = path.rsplit("::").next().unwrap();
+                // Other re-exports are of other crates.
+                if texts.keys().any(|file| *file != *module && is_within(file, module) && is_within(&path, file)) {
+                    reexports.insert(format!("{module}::{name}"), path);
+                }
+            }
+        }
+        Self { texts, reexports }
+    }
+
+    /// Returns the file that defines what a path names.
+    fn file_of(&self, path: &str) -> Option<&str> {
+        let mut prefix = path;
+        loop {
+            if let Some(target) = self.reexports.get(prefix) {
+                return self.file_of(target);
+            }
+            if let Some((file, _)) = self.texts.get_key_value(prefix) {
+                return Some(file);
+            }
+            prefix = prefix.rsplit_once("::")?.0;
+        }
+    }
+
+    /// Returns the imports among the files of a module that are in a circle, or lead from one circle to another.
+    fn circles(&self, module: &str) -> BTreeSet<(&str, &str)> {
+        let mut imports = BTreeSet::new();
+        for (file, text) in self.texts.iter().filter(|(file, _)| is_within(file, module)) {
+            let paths = imported(text);
+            let targets = paths.iter().filter_map(|path| self.file_of(path));
+            imports
+                .extend(targets.filter(|target| *target != file && is_within(target, module)).map(|to| (&**file, to)));
+        }
+        // A file that imports none of the others, or is imported by none, is in no circle.
+        loop {
+            let importers: BTreeSet<_> = imports.iter().map(|(from, _)| *from).collect();
+            let targets: BTreeSet<_> = imports.iter().map(|(_, to)| *to).collect();
+            let count = imports.len();
+            imports.retain(|(from, to)| targets.contains(from) && importers.contains(to));
+            if imports.len() == count {
+                return imports;
+            }
+        }
+    }
+}
+
+#[test]
+fn finds_circles_through_reexports() {
+    let texts = [
+        ("app", "pub use reads::{Reads, Slice};\npub struct App;"),
+        ("app::digest", "use crate::app::reads::Slice;"),
+        ("app::reads", "use crate::{app::App, store::Store};\nuse crate::app::time::Now;"),
+        ("app::time", "use crate::app::Reads;"),
+        ("store", "pub use sea_orm::Reads;\nuse crate::app::Reads;"),
+    ];
+    let tree = SourceTree::of(texts.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect());
+    assert_eq!(tree.circles("app"), [("app::reads", "app::time"), ("app::time", "app::reads")].into());
+    assert!(tree.circles("store").is_empty());
+}
+
+#[test]
+fn files_of_a_module_do_not_import_each_other_in_a_circle() {
+    let tree = SourceTree::read(&checkout().join("api/src"));
+    for module in WITHOUT_CIRCLES {
+        assert!(tree.texts.contains_key(*module), "there is no {module}");
+        let circles = tree.circles(module);
+        assert!(circles.is_empty(), "{circles:#?}");
+    }
+}
+
+#[test]
+fn only_app_and_feed_use_the_store_of_the_app() {
+    let tree = SourceTree::read(&checkout().join("api/src"));
+    for (module, _) in ALLOWED_IMPORTS.iter().filter(|(module, _)| !USERS_OF_STORE.contains(module)) {
+        for (file, text) in tree.texts.iter().filter(|(file, _)| is_within(file, module)) {
+            assert!(!text.contains("app.store.") && !text.contains("app().store."), "{file} uses the store");
+        }
+    }
+}
+
 #[test]
 fn reads_the_paths_of_imports() {
-    let text = "use crate::{\n    app::{App, reads::{Reads, StoreError as Error}},\n    clock::*, text,\n};\ncrate::feed::Hub::new()";
+    let text = "use crate::{\n    app::{App, reads::{Reads, StoreError as Error}},\n    clock::*, text,\n};\ncrate::feed::Hub::new()\npub(in crate::idgen) fn";
     let paths = imported(text);
     for path in ["app::App", "app::reads::Reads", "app::reads::StoreError", "text", "feed::Hub::new"] {
         assert!(paths.iter().any(|found| found == path), "{path} is not in {paths:?}");
     }
+    assert!(!paths.contains(&"idgen".to_owned()), "a visibility is no import");
 }
 
 #[test]
