@@ -19,7 +19,8 @@ use crate::{
         operation_cache::OperationCache,
         operation_limits::{MAX_ALIASES, MAX_BRACKET_DEPTH, MAX_COST, MAX_DEPTH, MAX_SELECTIONS, MAX_TOKENS},
         page::{Cursor, PageArgs, encode},
-        preparation::{OperationTemplate, PreparedOperation, operation_type, prepare},
+        preparation::{operation_type, prepare},
+        prepared_operation::{OperationTemplate, PreparedOperation},
         schema::builder,
     },
 };

@@ -27,6 +27,7 @@ pub mod operation_limits;
 pub mod operation_response;
 pub mod page;
 mod preparation;
+pub mod prepared_operation;
 mod query;
 mod query_root;
 pub mod questions;

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use crate::graphql::{
     field_merge::VariableUses,
     operation_limits::{MAX_VARIABLE_VALUES, count_variables},
-    preparation::{OperationTemplate, PreparedOperation},
+    prepared_operation::{OperationTemplate, PreparedOperation},
     variables::coerce_variables,
 };
 

@@ -23,7 +23,9 @@ use entities::enums::Language;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use crate::graphql::{preparation::PreparedOperation, response_shape::ResponseShape, subscription_stream::RenderKey};
+use crate::graphql::{
+    prepared_operation::PreparedOperation, response_shape::ResponseShape, subscription_stream::RenderKey,
+};
 
 /// How long a rendering is shared: fields beside the event may change.
 const RENDERING_TTL: TimeDelta = TimeDelta::seconds(1);
