@@ -154,11 +154,12 @@ impl SourceTree {
     fn file_of(&self, path: &str) -> Option<&str> {
         let mut prefix = path;
         loop {
-            if let Some(target) = self.reexports.get(prefix) {
-                return self.file_of(target);
-            }
+            // Files first: a file may define what has its name, and be re-exported with it.
             if let Some((file, _)) = self.texts.get_key_value(prefix) {
                 return Some(file);
+            }
+            if let Some(target) = self.reexports.get(prefix) {
+                return self.file_of(target);
             }
             prefix = prefix.rsplit_once("::")?.0;
         }
@@ -189,8 +190,8 @@ impl SourceTree {
 #[test]
 fn finds_circles_through_reexports() {
     let texts = [
-        ("app", "pub use reads::{Reads, Slice};\npub struct App;"),
-        ("app::digest", "use crate::app::reads::Slice;"),
+        ("app", "pub use reads::{Reads, Slice};\npub use time::time;\npub struct App;"),
+        ("app::digest", "use crate::app::{reads::Slice, time};"),
         ("app::reads", "use crate::{app::App, store::Store};\nuse crate::app::time::Now;"),
         ("app::time", "use crate::app::Reads;"),
         ("store", "pub use sea_orm::Reads;\nuse crate::app::Reads;"),
