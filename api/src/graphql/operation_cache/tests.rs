@@ -9,8 +9,7 @@ use crate::graphql::{ApiSchema, fuzzing::describe, preparation::prepare, schema:
 
 static SCHEMA: LazyLock<ApiSchema> = LazyLock::new(|| builder().finish());
 
-const MEETING: &str =
-    "query($id: ID!, $first: Int, $after: String, $with: Boolean = true, $filter: CommentFilterInput) {
+const MEETING: &str = "query($id: ID!, $first: Int, $after: String, $with: Boolean = true, $filter: CommentFilter) {
     meeting(id: $id) {
         id @include(if: $with)
         ... @skip(if: $with) { phase phase }
@@ -111,7 +110,7 @@ fn multiplies_the_cost_of_references_by_their_number() {
 
 #[test]
 fn tells_operations_of_a_document_apart() {
-    let (cache, document) = (OperationCache::default(), "query A { viewer { name } } mutation B { __typename }");
+    let (cache, document) = (OperationCache::default(), "query A { viewer { displayName } } mutation B { __typename }");
     let named = |name: &str| request(document, &json!({})).operation_name(name);
     for (name, operation) in [("A", OperationType::Query), ("B", OperationType::Mutation)] {
         assert_eq!(cache.find(&mut named(name)), None);
