@@ -15,8 +15,8 @@ use crate::graphql::error::{ApiError, ApiResult};
 pub const EXPENSIVE_COST: usize = 1_000;
 /// Maximum time that an expensive query waits for a permit.
 const MAX_WAIT: Duration = Duration::from_secs(2);
-/// Number of concurrent expensive queries per processor. Some of them wait for the database.
-const PERMITS_PER_CPU: usize = 2;
+/// Number of processors for each concurrent expensive query. The others stay free for everybody else.
+const CPUS_PER_PERMIT: usize = 2;
 
 /// The deadline of a response.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub struct ExpensiveQueryLimiter(Arc<Semaphore>);
 impl Default for ExpensiveQueryLimiter {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Semaphore::new(processors * PERMITS_PER_CPU)))
+        Self(Arc::new(Semaphore::new(processors.div_ceil(CPUS_PER_PERMIT))))
     }
 }
 
