@@ -68,6 +68,8 @@ pub struct App {
     pub rate_limiter: rate_limit::RateLimiter,
     /// Batches the posts of each meeting.
     pub(in crate::app) post_batcher: questions::post_batcher::PostBatcher,
+    /// The blocked words of meetings.
+    pub(in crate::app) blocked_words: questions::blocked_words_cache::BlockedWordsCache,
 }
 
 impl App {
@@ -87,6 +89,7 @@ impl App {
             bus,
             rate_limiter,
             post_batcher: questions::post_batcher::PostBatcher::default(),
+            blocked_words: questions::blocked_words_cache::BlockedWordsCache::default(),
         })
     }
 }

@@ -1,6 +1,9 @@
 //! Imports comments from broadcast platforms, in order and without duplicates.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{
@@ -15,9 +18,7 @@ use crate::{
         App, CommandError, Rejection,
         meetings::LockedMeeting,
         normalization::NormalizedComment,
-        questions::{
-            EventsToRecord, comment_changes::CommentChanges, not_live_rejection, posting_context::blocked_words,
-        },
+        questions::{EventsToRecord, comment_changes::CommentChanges, not_live_rejection},
         rejection::Invalid,
     },
     clock::almaty_date,
@@ -89,7 +90,7 @@ pub struct ImportSummary {
 struct Import<'a> {
     meeting: &'a meeting::Model,
     broadcast: &'a broadcast::Model,
-    blocked: BlockedWords,
+    blocked: Arc<BlockedWords>,
     now: DateTime<Utc>,
     /// Keys of muted authors.
     muted: HashSet<String>,
@@ -146,7 +147,7 @@ impl App {
         let mut running = Import {
             meeting: &meeting,
             broadcast: &broadcast,
-            blocked: blocked_words(&tx, &meeting).await?,
+            blocked: self.blocked_words.of(&tx, &meeting).await?,
             now,
             muted,
             known,

@@ -1,6 +1,7 @@
 //! Commands on comments: post, vote, moderate, answer.
 
 mod answer;
+pub(in crate::app) mod blocked_words_cache;
 mod comment_changes;
 mod feed;
 mod import;

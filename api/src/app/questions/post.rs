@@ -17,7 +17,7 @@ use crate::{
         input::checked_text,
         questions::{
             change_event,
-            pending_post::{DisplayName, PendingPost, authors_of},
+            pending_post::{DisplayName, EarlyCheck, PendingPost, authors_of},
             posting_context::{PostingContext, check_accepting, mute_rejection},
         },
     },
@@ -105,8 +105,11 @@ impl App {
         &self,
         meeting: MeetingId,
         posts: &[PendingPost],
+        early_check: EarlyCheck,
     ) -> Result<Vec<Result<comment::Model, CommandError>>, StoreError> {
-        if let Some(rejections) = self.early_rejections(meeting, posts).await? {
+        if early_check == EarlyCheck::Run
+            && let Some(rejections) = self.early_rejections(meeting, posts).await?
+        {
             return Ok(rejections.into_iter().map(|rejection| Err(rejection.into())).collect());
         }
         let mut tx = self.store.begin().await?;

@@ -13,7 +13,10 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::{
-    app::{App, CommandError, questions::pending_post::PendingPost},
+    app::{
+        App, CommandError,
+        questions::pending_post::{EarlyCheck, PendingPost},
+    },
     store::StoreError,
 };
 
@@ -94,12 +97,13 @@ impl Drop for QueueGuard {
 async fn run_batches(app: Arc<App>, meeting: MeetingId) {
     let guard = QueueGuard { app, meeting };
     let app = &guard.app;
+    let mut early_check = EarlyCheck::Run;
     while let Some(batch) = app.post_batcher.next_batch(meeting) {
         let (posts, senders): (Vec<_>, Vec<_>) = batch.into_iter().map(|queued| (queued.post, queued.outcome)).unzip();
         metrics::histogram!("kezdesu_posts_per_commit").record(f64::from(u32::try_from(posts.len()).unwrap_or(0)));
-        let mut posted = app.post_batch(meeting, &posts).await;
+        let mut posted = app.post_batch(meeting, &posts, early_check).await;
         if posted.as_ref().is_err_and(StoreError::is_conflict) {
-            posted = app.post_batch(meeting, &posts).await;
+            posted = app.post_batch(meeting, &posts, EarlyCheck::Run).await;
         }
         let outcomes = match posted {
             // Nothing was written, and a single post may have caused the failure.
@@ -107,6 +111,8 @@ async fn run_batches(app: Arc<App>, meeting: MeetingId) {
             Err(error) => shared_failure(error, posts.len()),
             Ok(outcomes) => outcomes,
         };
+        let has_accepted = outcomes.iter().any(Result::is_ok);
+        early_check = if has_accepted { EarlyCheck::Skip } else { EarlyCheck::Run };
         for (sender, outcome) in senders.into_iter().zip(outcomes) {
             // A disconnected caller can repeat the post with its idempotency key.
             let _ = sender.send(outcome);
@@ -117,7 +123,7 @@ async fn run_batches(app: Arc<App>, meeting: MeetingId) {
 async fn post_individually(app: &App, meeting: MeetingId, posts: &[PendingPost]) -> Vec<PostOutcome> {
     let mut outcomes = Vec::with_capacity(posts.len());
     for post in posts {
-        let alone = app.post_batch(meeting, std::slice::from_ref(post)).await;
+        let alone = app.post_batch(meeting, std::slice::from_ref(post), EarlyCheck::Run).await;
         outcomes.extend(alone.unwrap_or_else(|error| shared_failure(error, 1)));
     }
     outcomes

@@ -1,6 +1,9 @@
 //! Validates posts against the meeting, mutes, slow mode, blocked words and duplicates.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{comment, enums::MeetingPhase, meeting};
@@ -22,15 +25,6 @@ use crate::{
     },
     store::{StoreError, Tx},
 };
-
-/// Reads the words that are blocked at a meeting.
-///
-/// # Errors
-/// When the database fails.
-pub(super) async fn blocked_words(tx: &Tx, meeting: &meeting::Model) -> Result<BlockedWords, StoreError> {
-    let words: Vec<String> = serde_json::from_str(&tx.blocked_words(meeting.id).await?).unwrap_or_default();
-    Ok(BlockedWords::new(&words))
-}
 
 /// Rejects posts if the meeting does not accept comments.
 pub(super) fn check_accepting(
@@ -55,7 +49,7 @@ pub(super) fn mute_rejection(muted: Option<DateTime<Utc>>, now: DateTime<Utc>) -
 pub(super) struct PostingContext<'a> {
     meeting: &'a meeting::Model,
     host: HostScope,
-    blocked: BlockedWords,
+    blocked: Arc<BlockedWords>,
     muted: HashMap<String, DateTime<Utc>>,
     last_posts: HashMap<String, DateTime<Utc>>,
     /// Authors and normalised texts of earlier posts.
@@ -87,7 +81,7 @@ impl<'a> PostingContext<'a> {
             meeting,
             staff_names,
             host: app.host_scope_of(meeting)?,
-            blocked: blocked_words(tx, meeting).await?,
+            blocked: app.blocked_words.of(tx, meeting).await?,
             muted: tx.muted_until(meeting.id, &authors).await?,
             last_posts,
             posted: earlier.map(|(author, body)| (author, normalize(&body, Level::Duplicates))).collect(),
