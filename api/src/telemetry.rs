@@ -11,7 +11,11 @@ use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::Sd
 use tracing::{Level, Metadata, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
+    EnvFilter, Layer,
+    filter::{FilterExt as _, LevelFilter, filter_fn},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
 
 use crate::{
@@ -55,25 +59,25 @@ pub fn start(settings: &Settings) -> Result<Telemetry, CollectorError> {
     let tracer = provider.as_ref().map(|provider| provider.tracer("kezdesu"));
     let traces = tracer.map(|tracer| {
         let ours = filter_fn(|metadata: &Metadata<'_>| metadata.is_span() && metadata.target() == SPANS);
-        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(ours)
+        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(ours.with_max_level_hint(LevelFilter::INFO))
     });
     // An error means that a subscriber is already installed.
-    let _ = tracing_subscriber::registry().with(traces).with(log_layer(settings)).try_init();
+    let _ = tracing_subscriber::registry().with(traces).with(log_layer(&settings.log, settings.log_format)).try_init();
     Ok(Telemetry(provider))
 }
 
 /// The log layer. Spans are not logged: each line is self-contained.
-fn log_layer<S: Subscriber + for<'a> LookupSpan<'a>>(settings: &Settings) -> impl Layer<S> + use<S> {
-    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+fn log_layer<S: Subscriber + for<'a> LookupSpan<'a>>(filter: &str, format: LogFormat) -> impl Layer<S> + use<S> {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let layer =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    let layer = match settings.log_format {
+    let layer = match format {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().boxed(),
     };
-    layer
-        .with_filter(filter)
-        .with_filter(filter_fn(|metadata: &Metadata<'_>| metadata.is_event() && !may_log_payloads(metadata)))
+    let lines = filter_fn(|metadata: &Metadata<'_>| metadata.is_event() && !may_log_payloads(metadata));
+    // Without a hint, the filter enables every call site of the libraries, which then format records for nobody.
+    layer.with_filter(filter.and(lines.with_max_level_hint(LevelFilter::TRACE)))
 }
 
 /// Applies whatever filter is set, because a filter may name a library's target.
@@ -151,4 +155,19 @@ pub fn metrics() -> Option<PrometheusHandle> {
             Some(handle)
         })
         .clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enables_no_call_site_below_the_level_of_the_log() {
+        for (log, level) in [("info", LevelFilter::INFO), ("warn,kezdesu=debug", LevelFilter::DEBUG)] {
+            for format in [LogFormat::Text, LogFormat::Json] {
+                let subscriber = tracing_subscriber::registry().with(log_layer(log, format));
+                assert_eq!(subscriber.max_level_hint(), Some(level), "{log}");
+            }
+        }
+    }
 }
