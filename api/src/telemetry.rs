@@ -117,6 +117,10 @@ fn describe_metrics() {
     metrics::describe_gauge!("kezdesu_groups", "Groups of identical subscriptions.");
     metrics::describe_counter!("kezdesu_slow_readers_total", "Connections closed because of a slow reader.");
     metrics::describe_counter!("kezdesu_socket_floods_total", "WebSockets closed by the message rate limit.");
+    metrics::describe_counter!(
+        "kezdesu_deliveries_total",
+        "Events sent to WebSockets, by who wrote them: their group, or the subscriber's own task."
+    );
     metrics::describe_histogram!("kezdesu_posts_per_commit", "Posts in one commit.");
     metrics::describe_counter!("kezdesu_statements_total", "Database statements.");
     metrics::describe_counter!("kezdesu_rate_limited_total", "RATE_LIMITED errors, by the scope of the limit.");
@@ -135,6 +139,9 @@ fn describe_metrics() {
     metrics::gauge!("kezdesu_sockets").increment(0.0);
     for scope in [LimitScope::Person, LimitScope::Address, LimitScope::Service] {
         metrics::counter!("kezdesu_rate_limited_total", "scope" => scope.name()).increment(0);
+    }
+    for by in ["group", "subscriber"] {
+        metrics::counter!("kezdesu_deliveries_total", "by" => by).increment(0);
     }
     metrics::counter!("kezdesu_slow_readers_total").increment(0);
     metrics::counter!("kezdesu_socket_floods_total").increment(0);

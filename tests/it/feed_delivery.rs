@@ -181,6 +181,8 @@ on_both_engines! {
                 }
             }
             in_time += usize::from(began.elapsed() < Duration::from_secs(1));
+            // Each replay that is completed counts as a control message.
+            env.advance(chrono::TimeDelta::seconds(1));
         }
         assert!(in_time * 100 >= ASKED * 95, "{in_time} of {ASKED} were answered within a second");
         assert!(replayed > ASKED, "the replays ran meanwhile: {replayed}");

@@ -18,6 +18,7 @@ mod cors;
 mod cost_budgets;
 mod crash_durability;
 mod database_faults;
+mod fan_out;
 mod federation;
 mod feed_delivery;
 mod feed_epochs;

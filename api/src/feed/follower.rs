@@ -10,6 +10,7 @@ use crate::{
     feed::{
         hub::TailHandle,
         tail::{Entry, Lookup, Page},
+        tail_reader::TailReader,
         topic::{EntryVisibility, Visibility},
     },
     store::Store,
@@ -78,6 +79,35 @@ impl Follower {
     #[must_use]
     pub fn visibility(&self, entry: &Entry) -> Visibility {
         (self.visibility)(entry)
+    }
+
+    /// Returns the function behind [`Self::visibility`].
+    #[must_use]
+    pub fn entry_visibility(&self) -> EntryVisibility {
+        Arc::clone(&self.visibility)
+    }
+
+    /// Returns a reader of the feed's newest events.
+    #[must_use]
+    pub fn tail_reader(&self) -> TailReader {
+        TailReader::new(&self.handle.tail)
+    }
+
+    /// Returns the number of the tail on this replica.
+    #[must_use]
+    pub fn tail_number(&self) -> u64 {
+        self.handle.tail.number
+    }
+
+    /// Returns whether the follower has read every event there is.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        !self.handle.tail.has_ended() && self.cursor >= self.handle.tail.position()
+    }
+
+    /// Goes on after a later position, because the events up to there were delivered otherwise.
+    pub fn skip_to(&mut self, position: i64) {
+        self.cursor = self.cursor.max(position);
     }
 
     /// Waits for the next event. Cancel safe. Returns `None` if the stream cannot continue: the next event is

@@ -9,6 +9,7 @@ mod hub;
 mod redis_bus;
 pub mod single_flight;
 mod tail;
+mod tail_reader;
 mod topic;
 
 pub use bus::{Bus, BusMessage, MemoryBus};
@@ -16,4 +17,5 @@ pub use follower::Follower;
 pub use hub::{FollowError, Hub, Resume};
 pub use redis_bus::RedisBus;
 pub use tail::{Entry, RenderVersion};
-pub use topic::{Topic, Topics, Visibility, VisibilityOf};
+pub use tail_reader::{NewEntries, TailReader};
+pub use topic::{EntryVisibility, Topic, Topics, Visibility, VisibilityOf};

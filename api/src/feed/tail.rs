@@ -42,6 +42,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Creates an entry of an event whose subject no longer exists.
+    #[cfg(test)]
+    pub(crate) fn without_subject(event: Event) -> Self {
+        Self { event: Arc::new(event), subject: None, version: RenderVersion::default() }
+    }
+
     /// Returns when the event happened.
     #[must_use]
     pub fn at(&self) -> DateTime<Utc> {
@@ -74,7 +80,7 @@ pub struct RenderVersion {
 pub(in crate::feed) struct Tail {
     pub(in crate::feed) feed: FeedName,
     /// The number of this tail on this replica.
-    number: u64,
+    pub(in crate::feed) number: u64,
     /// The epoch of its events.
     pub(in crate::feed) epoch: Arc<str>,
     /// Whether the epoch is over, which ends the followers.

@@ -57,7 +57,7 @@ pub trait Topic: Send + Sync + Sized + 'static {
 }
 
 /// What one follower is shown of an event. Asked at every event, so that a right that is gone takes effect at the next.
-pub type VisibilityOf<T> = Box<dyn Fn(&Event, Option<&<T as Topic>::Subject>) -> Visibility + Send>;
+pub type VisibilityOf<T> = Box<dyn Fn(&Event, Option<&<T as Topic>::Subject>) -> Visibility + Send + Sync>;
 
 /// What a follower is shown of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A value whose type only the topic knows.
 pub(in crate::feed) type Opaque = Arc<dyn Any + Send + Sync>;
 /// Decides what a follower is shown of an entry.
-pub(in crate::feed) type EntryVisibility = Box<dyn Fn(&Entry) -> Visibility + Send>;
+pub type EntryVisibility = Arc<dyn Fn(&Entry) -> Visibility + Send + Sync>;
 
 /// A topic with its types erased.
 pub(in crate::feed) trait AnyTopic: Send + Sync {
@@ -166,5 +166,5 @@ impl Topics {
 
 /// Adapts a topic's visibility function to entries of erased types.
 pub(in crate::feed) fn by_entry<T: Topic>(visibility: VisibilityOf<T>) -> EntryVisibility {
-    Box::new(move |entry| visibility(&entry.event, entry.subject_ref::<T::Subject>()))
+    Arc::new(move |entry| visibility(&entry.event, entry.subject_ref::<T::Subject>()))
 }

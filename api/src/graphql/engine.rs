@@ -1,13 +1,16 @@
 //! The GraphQL engine: executes requests of authenticated callers, and localises and serialises the
 //! responses.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use async_graphql::{Request, Response, ServerError, dataloader::DataLoader, parser::types::OperationType};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use entities::enums::Language;
-use futures_util::{StreamExt, stream, stream::BoxStream};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
 use parking_lot::Mutex;
 
 use crate::{
@@ -24,6 +27,7 @@ use crate::{
         cost_budget::{PrepaidCost, admit},
         error::{ApiError, ApiResult, localize_errors, rate_limit},
         expensive_queries::{Deadline, ExpensiveQueryLimiter},
+        fanout::{Fanout, Renderer},
         feed_heads::FeedHeads,
         loader_dispatch::LoaderDispatch,
         loaders::Loaders,
@@ -31,12 +35,14 @@ use crate::{
         operation_cache::OperationCache,
         operation_limits::cost_exceeded,
         operation_response::{OperationResponse, SerializedResponse, errors_json, is_request_error},
+        parking::{EventSink, ParkedFollower},
         preparation::{operation_type, prepare},
         prepared_operation::PreparedOperation,
         render_cache::{RenderCache, RenderGroup, RenderGroupKey, Rendering},
         response_shape::ResponseShape,
         schema::{ApiSchema, schema},
-        subscription_stream::{ResumeOverride, StreamItem, SubscriptionPhase},
+        stream_item::{RenderKey, StreamItem},
+        subscription_stream::{ItemSource, ResumeOverride, SubscriptionPhase},
     },
 };
 
@@ -112,12 +118,14 @@ impl Engine {
     }
 
     /// Executes an operation and returns its responses: one, or the stream of a subscription. `resume`
-    /// overrides the arguments of the subscription.
+    /// overrides the arguments of the subscription. Events go to `sink` directly as long as it takes them, and
+    /// else through the stream.
     pub async fn responses(
         &self,
         mut request: Request,
         caller: &Caller,
         resume: Option<Resume>,
+        sink: Option<Arc<dyn EventSink>>,
     ) -> BoxStream<'static, OperationResponse> {
         let rejected = |response| {
             let held_back = async move {
@@ -148,13 +156,20 @@ impl Engine {
         let Some(key) = RenderGroupKey::new(query, &prepared, caller.language, anonymous) else {
             return reject(Response::from_errors(vec![cost_exceeded()]));
         };
-        let items = match self.begin(&prepared, caller, prepaid, resume).await {
+        let mut items = match self.begin(&prepared, caller, prepaid, resume).await {
             Ok(Some(items)) => items,
             Ok(None) => return stream::empty().boxed(),
             Err(response) => return reject(response),
         };
         let group = self.render_cache.join(key, prepared);
-        let rendered = RenderedStream { engine: self.clone(), group, caller: caller.clone(), items };
+        let caller = Arc::new(caller.clone());
+        if let (ItemSource::Feed(feed), Some(sink)) = (&mut items, sink) {
+            let (reader, number) = feed.tail();
+            let renderer = GroupRenderer { engine: self.clone(), group: Arc::downgrade(&group) };
+            let lot = group.parking_lot(number, || Fanout::start(reader, Arc::new(renderer)));
+            feed.park_in(lot, ParkedFollower::new(feed.visibility(), sink, Arc::clone(&caller)));
+        }
+        let rendered = RenderedStream { engine: self.clone(), group, caller, items };
         stream::unfold(rendered, |mut rendered| async move {
             let item = rendered.items.next().await?;
             if matches!(item, StreamItem::EventsExpired) {
@@ -175,7 +190,7 @@ impl Engine {
         caller: &Caller,
         prepaid: PrepaidCost,
         resume: Option<Resume>,
-    ) -> Result<Option<BoxStream<'static, StreamItem>>, Response> {
+    ) -> Result<Option<ItemSource>, Response> {
         let output = Arc::new(Mutex::new(None));
         let (mut request, ..) = self.with_data(prepared.to_request(), caller, Reads::of_queries(&self.app));
         request = request.data(prepaid).data(SubscriptionPhase::Begin(Arc::clone(&output)));
@@ -311,14 +326,44 @@ impl Engine {
 struct RenderedStream {
     engine: Engine,
     group: Arc<RenderGroup>,
-    caller: Caller,
-    items: BoxStream<'static, StreamItem>,
+    caller: Arc<Caller>,
+    items: ItemSource,
 }
 
-/// Renders an item as JSON. The first subscriber of the group renders it for all, unless the rendering
-/// depends on the viewer.
+/// Renders items of a group for those who deliver them.
+struct GroupRenderer {
+    engine: Engine,
+    group: Weak<RenderGroup>,
+}
+
+impl Renderer for GroupRenderer {
+    fn render<'a>(&'a self, caller: &'a Caller, item: &'a StreamItem) -> BoxFuture<'a, Option<Rendering>> {
+        async move {
+            let group = self.group.upgrade()?;
+            Some(share_rendering(&self.engine, &group, caller, item, item.render_key()?).await.0)
+        }
+        .boxed()
+    }
+}
+
+/// Renders an item as JSON for a caller.
 async fn render_shared(engine: &Engine, group: &RenderGroup, caller: &Caller, item: &StreamItem) -> Bytes {
     let Some(key) = item.render_key() else { return engine.render(group, caller, item).await.0 };
+    match share_rendering(engine, group, caller, item, key).await {
+        (Rendering::Shared(json), _) | (Rendering::PerViewer, Some(json)) => json,
+        (Rendering::PerViewer, None) => engine.render(group, caller, item).await.0,
+    }
+}
+
+/// Returns the rendering of an item. The first subscriber of the group renders it for all, unless the rendering
+/// depends on the viewer: then it is returned too, if it was made for this caller.
+async fn share_rendering(
+    engine: &Engine,
+    group: &RenderGroup,
+    caller: &Caller,
+    item: &StreamItem,
+    key: RenderKey,
+) -> (Rendering, Option<Bytes>) {
     let now = engine.app.clock.now();
     let cell = group.entry(key.clone(), now);
     let mut own_json = None;
@@ -332,8 +377,5 @@ async fn render_shared(engine: &Engine, group: &RenderGroup, caller: &Caller, it
         Rendering::Shared(json)
     });
     let rendering = rendering.await.clone();
-    match (rendering, own_json) {
-        (Rendering::Shared(json), _) | (Rendering::PerViewer, Some(json)) => json,
-        (Rendering::PerViewer, None) => engine.render(group, caller, item).await.0,
-    }
+    (rendering, own_json)
 }

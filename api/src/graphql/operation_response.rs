@@ -4,7 +4,7 @@ use async_graphql::{Response, ServerError, Value};
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::graphql::{error::RateLimit, subscription_stream::StreamPosition};
+use crate::graphql::{error::RateLimit, stream_item::StreamPosition};
 
 /// A response of an operation.
 #[derive(Debug)]

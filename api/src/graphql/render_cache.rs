@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::graphql::{
-    prepared_operation::PreparedOperation, response_shape::ResponseShape, subscription_stream::RenderKey,
+    parking::ParkingLot, prepared_operation::PreparedOperation, response_shape::ResponseShape, stream_item::RenderKey,
 };
 
 /// How long a rendering is shared: fields beside the event may change.
@@ -108,6 +108,8 @@ pub struct RenderGroup {
     cached: Mutex<CachedRenderings>,
     /// Size of the renderings of all groups.
     total_bytes: Arc<AtomicUsize>,
+    /// Delivers to the subscribers that have caught up, and the number of the tail it reads.
+    parking_lot: Mutex<Option<(u64, Arc<dyn ParkingLot>)>>,
 }
 
 #[derive(Default)]
@@ -129,6 +131,16 @@ impl RenderGroup {
     #[must_use]
     pub fn response_shape(&self) -> &ResponseShape {
         &self.prepared.template.response_shape
+    }
+
+    /// Returns the parking lot of a tail, and creates it for the first subscriber.
+    #[must_use]
+    pub fn parking_lot(&self, tail: u64, create: impl FnOnce() -> Arc<dyn ParkingLot>) -> Arc<dyn ParkingLot> {
+        let mut current = self.parking_lot.lock();
+        match &*current {
+            Some((number, lot)) if *number == tail => Arc::clone(lot),
+            _ => Arc::clone(&current.insert((tail, create())).1),
+        }
     }
 
     /// Returns the cache cell of a key. Evicts expired renderings.
@@ -217,7 +229,12 @@ impl RenderCache {
         if let Some(group) = index.groups.get(&key).and_then(Weak::upgrade) {
             return group;
         }
-        let group = Arc::new(RenderGroup { prepared, cached: Mutex::default(), total_bytes: Arc::clone(&self.bytes) });
+        let group = Arc::new(RenderGroup {
+            prepared,
+            cached: Mutex::default(),
+            total_bytes: Arc::clone(&self.bytes),
+            parking_lot: Mutex::default(),
+        });
         if index.groups.len() >= index.sweep_at {
             index.groups.retain(|_, group| group.strong_count() > 0);
             index.sweep_at = Ord::max(index.groups.len() * 2, 64);

@@ -1,4 +1,4 @@
-//! Streams of subscription events before they are rendered: envelopes of feeds, and states of time splits.
+//! How subscriptions are executed: once to start, and once per event and group to render it.
 //!
 //! A subscription resolver does not render. It publishes a stream of items with render keys, and
 //! [`crate::graphql::render_cache`] renders each item once per group of identical subscribers.
@@ -6,108 +6,35 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, OutputType, SimpleObject};
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use parking_lot::Mutex;
 
 use crate::{
-    app::time_split::SplitState,
-    clock::{Clock, Sleep, sleep},
     domain::feed::EventKind,
-    feed::{Entry, Follower, RenderVersion, Resume, Topic, Visibility},
-    graphql::{context::ContextExt as _, error::ApiError},
+    feed::{Entry, Resume, Topic},
+    graphql::{
+        context::ContextExt as _,
+        error::ApiError,
+        feed_stream::FeedStream,
+        stream_item::{Envelope, EventPayload, StreamItem},
+    },
 };
 
-/// Interval of heartbeats.
-const HEARTBEAT_PERIOD: TimeDelta = TimeDelta::seconds(20);
-
-/// The payload of an envelope.
-#[derive(Clone, Debug)]
-pub enum EventPayload {
-    /// The start of the stream, with `recovered`.
-    Subscribed(Option<bool>),
-    /// A heartbeat. The position is how far the feed was read.
-    Heartbeat,
-    /// An event whose rendering is shared.
-    Shared(EventKind, Entry),
-    /// An event rendered for this subscriber only.
-    Personal(EventKind, Entry),
+/// The items of one subscription.
+pub enum ItemSource {
+    /// The events of a feed.
+    Feed(Box<FeedStream>),
+    /// Any other items.
+    Stream(BoxStream<'static, StreamItem>),
 }
 
-/// An event of a feed with its position.
-#[derive(Clone, Debug)]
-pub struct Envelope {
-    /// Position in the feed.
-    pub seq: i64,
-    /// Position of the previous event shown to this subscriber.
-    pub prev: i64,
-    /// When it happened.
-    pub at: DateTime<Utc>,
-    /// The epoch of the feed.
-    pub epoch: Arc<str>,
-    /// The payload.
-    pub payload: EventPayload,
-}
-
-/// An item of a subscription's stream.
-#[derive(Clone, Debug)]
-pub enum StreamItem {
-    /// An event of a feed.
-    Feed(Envelope),
-    /// A state of a time split, and whether it is the first of its stream, which is not shared.
-    Split(SplitState, bool),
-    /// The end of a stream that cannot continue: the next events are no longer stored, or the feed has a new
-    /// epoch. It is not rendered.
-    EventsExpired,
-}
-
-/// The position after which a stream resumes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamPosition {
-    /// The epoch of the feed.
-    pub epoch: Arc<str>,
-    /// The position in the feed.
-    pub seq: i64,
-}
-
-/// The key of a rendering: items of one group with the same key share it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum RenderKey {
-    /// The start of a stream or a heartbeat: position, previous position, `recovered` if it is a start, time,
-    /// epoch.
-    Control(i64, i64, Option<Option<bool>>, DateTime<Utc>, Arc<str>),
-    /// An event: previous position, position, kind, version of the feed's state.
-    Event(i64, i64, EventKind, RenderVersion),
-    /// A time split: number of changes and of ticks.
-    Split(u64, u64),
-}
-
-impl StreamItem {
-    /// Returns the render key, or `None` if the rendering is not shared.
-    #[must_use]
-    pub fn render_key(&self) -> Option<RenderKey> {
+impl ItemSource {
+    /// Returns the next item, or `None` at the end.
+    pub async fn next(&mut self) -> Option<StreamItem> {
         match self {
-            Self::Feed(Envelope { payload: EventPayload::Personal(..), .. }) => None,
-            Self::Feed(Envelope { seq, prev, at, epoch, payload }) => Some(match payload {
-                EventPayload::Subscribed(recovered) => {
-                    RenderKey::Control(*seq, *prev, Some(*recovered), *at, Arc::clone(epoch))
-                }
-                EventPayload::Heartbeat => RenderKey::Control(*seq, *prev, None, *at, Arc::clone(epoch)),
-                EventPayload::Shared(kind, entry) | EventPayload::Personal(kind, entry) => {
-                    RenderKey::Event(*prev, *seq, *kind, entry.version)
-                }
-            }),
-            Self::Split(_, true) | Self::EventsExpired => None,
-            Self::Split(state, false) => Some(RenderKey::Split(state.change, state.tick)),
-        }
-    }
-
-    /// Returns the position after which a stream resumes.
-    #[must_use]
-    pub fn position(&self) -> Option<StreamPosition> {
-        match self {
-            Self::Feed(Envelope { seq, epoch, .. }) => Some(StreamPosition { epoch: Arc::clone(epoch), seq: *seq }),
-            Self::Split(..) | Self::EventsExpired => None,
+            Self::Feed(feed) => feed.next().await,
+            Self::Stream(items) => items.next().await,
         }
     }
 }
@@ -116,7 +43,7 @@ impl StreamItem {
 #[derive(Clone)]
 pub enum SubscriptionPhase {
     /// Start: the resolver stores its stream here.
-    Begin(Arc<Mutex<Option<BoxStream<'static, StreamItem>>>>),
+    Begin(Arc<Mutex<Option<ItemSource>>>),
     /// Render one item.
     Render(StreamItem),
 }
@@ -139,15 +66,18 @@ pub fn render_requested<T: OutputType + Send + 'static>(
 /// Publishes the stream of items to the engine. Without an engine, the field renders them itself.
 pub fn publish_stream<T: OutputType + Send + 'static>(
     ctx: &Context<'_>,
-    items: BoxStream<'static, StreamItem>,
+    source: ItemSource,
     convert: impl Fn(StreamItem) -> Option<T> + Send + Sync + 'static,
 ) -> BoxStream<'static, T> {
     match ctx.data_opt::<SubscriptionPhase>() {
         Some(SubscriptionPhase::Begin(output)) => {
-            *output.lock() = Some(items);
+            *output.lock() = Some(source);
             stream::empty().boxed()
         }
-        _ => items.filter_map(move |item| std::future::ready(convert(item))).boxed(),
+        _ => {
+            let items = stream::unfold(source, |mut source| async move { Some((source.next().await?, source)) });
+            items.filter_map(move |item| std::future::ready(convert(item))).boxed()
+        }
     }
 }
 
@@ -233,70 +163,6 @@ pub async fn subscribe<E: FeedEvent>(
     let resume = resume.resolve(ctx);
     let follower = ctx.schema_data().hub.follow::<E::Topic>(ctx.viewer(), &scope, filter, resume).await?;
     let clock = Arc::clone(&ctx.app().clock);
-    Ok(publish_stream(ctx, stream_items(follower, clock), convert))
-}
-
-struct FeedStream {
-    follower: Follower,
-    clock: Arc<dyn Clock>,
-    last_seq: i64,
-    next_heartbeat: Option<Sleep>,
-}
-
-/// Converts a follower into a stream of items.
-fn stream_items(follower: Follower, clock: Arc<dyn Clock>) -> BoxStream<'static, StreamItem> {
-    let last_seq = follower.start();
-    let state = FeedStream { follower, clock, last_seq, next_heartbeat: None };
-    stream::unfold(Some(state), |state| async move {
-        let mut state = state?;
-        let item = state.next().await?;
-        let continues = !matches!(item, StreamItem::EventsExpired);
-        Some((item, continues.then_some(state)))
-    })
-    .boxed()
-}
-
-impl FeedStream {
-    async fn next(&mut self) -> Option<StreamItem> {
-        let Some(next_heartbeat) = &mut self.next_heartbeat else {
-            self.next_heartbeat = Some(sleep(self.clock.as_ref(), HEARTBEAT_PERIOD));
-            return Some(self.control_item(EventPayload::Subscribed(self.follower.recovered())));
-        };
-        loop {
-            let entry = tokio::select! {
-                biased;
-                entry = self.follower.next() => match entry {
-                    Some(entry) => entry,
-                    None => return Some(StreamItem::EventsExpired),
-                },
-                () = &mut *next_heartbeat => {
-                    *next_heartbeat = sleep(self.clock.as_ref(), HEARTBEAT_PERIOD);
-                    return Some(self.control_item(EventPayload::Heartbeat));
-                }
-            };
-            let (prev, seq, at) = (self.last_seq, entry.event.seq, entry.at());
-            let payload = match self.follower.visibility(&entry) {
-                Visibility::Shared(kind) => EventPayload::Shared(kind, entry),
-                Visibility::Personal(kind) => EventPayload::Personal(kind, entry),
-                Visibility::Hidden => continue,
-                Visibility::Ended => return None,
-            };
-            self.last_seq = seq;
-            return Some(StreamItem::Feed(Envelope {
-                seq,
-                prev,
-                at,
-                epoch: Arc::clone(self.follower.epoch()),
-                payload,
-            }));
-        }
-    }
-
-    /// Creates a start or heartbeat item. Its time is a whole second, so that subscribers share the
-    /// rendering.
-    fn control_item(&self, payload: EventPayload) -> StreamItem {
-        let at = self.clock.now().trunc_subsecs(0);
-        let (seq, epoch) = (self.follower.position(), Arc::clone(self.follower.epoch()));
-        StreamItem::Feed(Envelope { seq, prev: self.last_seq, at, epoch, payload })
-    }
+    let stream = FeedStream::new(follower, clock);
+    Ok(publish_stream(ctx, ItemSource::Feed(Box::new(stream)), convert))
 }

@@ -22,7 +22,8 @@ use crate::{
         enums::Stage,
         error::ApiError,
         meetings::Meeting,
-        subscription_stream::{StreamItem, publish_stream, render_requested},
+        stream_item::StreamItem,
+        subscription_stream::{ItemSource, publish_stream, render_requested},
     },
 };
 
@@ -186,7 +187,7 @@ impl TimeSplitSubscription {
             let split = state.next().await?;
             Some((StreamItem::Split(split, first), state))
         });
-        Ok(publish_stream(ctx, items.boxed(), convert))
+        Ok(publish_stream(ctx, ItemSource::Stream(items.boxed()), convert))
     }
 }
 

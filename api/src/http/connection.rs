@@ -81,17 +81,22 @@ pub(in crate::http) struct WriteTimeout<T> {
     timeout: TimeDelta,
     deadline: Option<Sleep>,
     /// The permit of the connection.
-    _permit: Option<ConnectionPermit>,
+    permit: Option<ConnectionPermit>,
 }
 
 impl<T> WriteTimeout<T> {
     pub(in crate::http) fn new(io: T, connection: ConnectionState, clock: Arc<dyn Clock>, timeout: TimeDelta) -> Self {
-        Self { io, connection, clock, timeout, deadline: None, _permit: None }
+        Self { io, connection, clock, timeout, deadline: None, permit: None }
     }
 
     /// Holds the permit until the stream is dropped, also after an upgrade to WebSocket.
     pub(in crate::http) fn with_permit(self, permit: Option<ConnectionPermit>) -> Self {
-        Self { _permit: permit, ..self }
+        Self { permit, ..self }
+    }
+
+    /// Returns the stream and its permit.
+    pub(in crate::http) fn into_parts(self) -> (T, Option<ConnectionPermit>) {
+        (self.io, self.permit)
     }
 
     fn check_timeout(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

@@ -25,7 +25,7 @@ use crate::{
         caller::Caller,
         meter::ResponseMemory,
         operation_response::{OperationResponse, errors_json},
-        subscription_stream::StreamPosition,
+        stream_item::StreamPosition,
     },
     http::{
         HttpState,
@@ -138,7 +138,7 @@ pub(in crate::http) fn stream(state: &HttpState, stream_request: StreamRequest, 
     let StreamRequest { request, name, framing, resume, session_end, connection, span } = stream_request;
     let log = SubscriptionLog::start(state, framing.name(), name, &caller.viewer, connection.connection_end());
     let engine = state.engine.clone();
-    let started = async move { engine.responses(request, &caller, resume).await }.instrument(span);
+    let started = async move { engine.responses(request, &caller, resume, None).await }.instrument(span);
     let lifecycle = state.lifecycle.clone();
     let producer = StreamProducer {
         framing,
@@ -241,7 +241,7 @@ impl StreamProducer {
                 None => return Some(EndReason::Complete),
                 Some(OperationResponse::EventsExpired) => return Some(EndReason::EventsExpired),
                 Some(OperationResponse::Serialized { json, position }) => {
-                    self.log.events += 1;
+                    self.log.count_event();
                     permit.send(self.memory.hold(self.framing.next(&json, position.as_ref())));
                 }
                 Some(OperationResponse::Rejected(response)) => {

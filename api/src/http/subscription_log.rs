@@ -1,6 +1,9 @@
 //! The log record of a subscription, written when it ends for whatever reason.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
@@ -68,7 +71,7 @@ pub(in crate::http) struct SubscriptionLog {
     started: DateTime<Utc>,
     clock: Arc<dyn Clock>,
     connection_end: ConnectionEnd,
-    pub(in crate::http) events: u64,
+    events: Arc<AtomicU64>,
     end_reason: Option<EndReason>,
 }
 
@@ -88,9 +91,19 @@ impl SubscriptionLog {
             started: state.clock.now(),
             clock: Arc::clone(&state.clock),
             connection_end,
-            events: 0,
+            events: Arc::default(),
             end_reason: None,
         }
+    }
+
+    /// Returns the counter of sent events.
+    pub(in crate::http) const fn events(&self) -> &Arc<AtomicU64> {
+        &self.events
+    }
+
+    /// Counts a sent event.
+    pub(in crate::http) fn count_event(&self) {
+        self.events.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Sets the end reason of this subscription, while its connection stays open.
@@ -110,6 +123,7 @@ impl Drop for SubscriptionLog {
         let ms = (self.clock.now() - self.started).num_milliseconds();
         let reason = self.end_reason.unwrap_or_else(|| *self.connection_end.0.lock()).name();
         let Self { name, transport, viewer, events, .. } = self;
+        let events = events.load(Ordering::Relaxed);
         let code = self.code.as_deref().unwrap_or("OK");
         tracing::info!(door = transport, name, viewer, code, events, ms, reason, "graphql.subscription");
     }

@@ -5,12 +5,16 @@
 //! with tungstenite.
 
 use futures_util::SinkExt;
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::{WebSocketStream, tungstenite::Error};
 
-pub(in crate::http) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+use crate::http::{connection_limits::ConnectionPermit, ws::connection_writer::SharedConnection};
+
+pub(in crate::http) type Socket = WebSocketStream<SharedConnection<Option<ConnectionPermit>>>;
+
+/// First byte of a text frame, and of a ping.
+const TEXT: u8 = 0x81;
+const PING: u8 = 0x89;
 
 /// A buffer of complete frames, ready to be written.
 #[derive(Debug, Default)]
@@ -23,12 +27,12 @@ impl FrameBuffer {
 
     /// Appends a text frame whose payload is the concatenation of `parts`.
     pub(in crate::http) fn text(&mut self, parts: &[&[u8]]) {
-        self.push_frame(0x81, parts);
+        self.push_frame(TEXT, parts);
     }
 
     /// Appends a ping frame.
     pub(in crate::http) fn ping(&mut self) {
-        self.push_frame(0x89, &[]);
+        self.push_frame(PING, &[]);
     }
 
     /// Returns the encoded frames.
@@ -38,22 +42,31 @@ impl FrameBuffer {
     }
 
     fn push_frame(&mut self, opcode: u8, parts: &[&[u8]]) {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        self.0.push(opcode);
-        match (u8::try_from(length), u16::try_from(length)) {
-            (Ok(short @ 0..126), _) => self.0.push(short),
-            (_, Ok(medium)) => {
-                self.0.push(126);
-                self.0.extend(medium.to_be_bytes());
-            }
-            _ => {
-                self.0.push(127);
-                self.0.extend(u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
-            }
+        append_frame(&mut self.0, opcode, parts);
+    }
+}
+
+/// Appends a text frame to a buffer. Its payload is the concatenation of `parts`.
+pub(in crate::http) fn append_text(buffer: &mut Vec<u8>, parts: &[&[u8]]) {
+    append_frame(buffer, TEXT, parts);
+}
+
+fn append_frame(buffer: &mut Vec<u8>, opcode: u8, parts: &[&[u8]]) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    buffer.push(opcode);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short @ 0..126), _) => buffer.push(short),
+        (_, Ok(medium)) => {
+            buffer.push(126);
+            buffer.extend(medium.to_be_bytes());
         }
-        for part in parts {
-            self.0.extend_from_slice(part);
+        _ => {
+            buffer.push(127);
+            buffer.extend(u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
         }
+    }
+    for part in parts {
+        buffer.extend_from_slice(part);
     }
 }
 
@@ -62,6 +75,7 @@ pub(in crate::http) async fn write_frames(socket: &mut Socket, frames: &FrameBuf
     // Frames that tungstenite has queued, such as a pong, go first.
     socket.flush().await?;
     socket.get_mut().write_all(&frames.0).await?;
+    socket.get_mut().flush().await?;
     Ok(())
 }
 

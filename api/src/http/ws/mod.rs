@@ -3,6 +3,7 @@
 
 mod close;
 mod closing;
+mod connection_writer;
 mod frames;
 mod lazy_timer;
 mod message_rate_limit;
@@ -26,6 +27,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -38,10 +40,11 @@ use crate::{
     http::{
         HttpState,
         client_ip::{self, ClientIp},
-        connection::ConnectionState,
+        connection::{ConnectionState, WriteTimeout},
         headers::{has_token, language},
         origin,
         rejected_request::RejectedRequest,
+        ws::connection_writer::SharedConnection,
     },
     text,
 };
@@ -94,13 +97,18 @@ pub(in crate::http) fn upgrade(state: Arc<HttpState>, mut request: Request<Body>
     lifecycle.track(async move {
         let Ok(upgraded) = upgraded.await else { return };
         connection.mark_upgraded();
+        // Every connection is accepted by `serve`, which wraps it so.
+        let Ok(parts) = upgraded.downcast::<WriteTimeout<TokioIo<TcpStream>>>() else { return };
+        let (stream, permit) = parts.io.into_parts();
+        let stream = SharedConnection::new(stream.into_inner(), permit);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_write_buffer_size(MAX_WRITE_BUFFER)
             .max_message_size(Some(state.limits.max_message_bytes))
             .max_frame_size(Some(state.limits.max_message_bytes));
-        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        let received = parts.read_buf.to_vec();
+        let socket = WebSocketStream::from_partially_read(stream, received, Role::Server, Some(config)).await;
         session::run(state, socket, handshake).await;
     });
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();

@@ -2,7 +2,10 @@
 //! starve the others, and nothing queues behind a slow reader.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -17,12 +20,16 @@ use serde_json::{Value, json};
 use tracing::Instrument as _;
 
 use crate::{
-    graphql::{caller::Caller, operation_response::OperationResponse},
+    graphql::{caller::Caller, operation_response::OperationResponse, parking::EventSink},
     http::{
         HttpState, access_log,
         execute::{self, OperationRun, error_code},
         subscription_log::{ConnectionEnd, EndReason, SubscriptionLog},
-        ws::{frames::FrameBuffer, slots::Slot},
+        ws::{
+            connection_writer::ConnectionWriter,
+            frames::{FrameBuffer, append_text},
+            slots::Slot,
+        },
     },
     telemetry::SPANS,
 };
@@ -33,6 +40,30 @@ pub(in crate::http) const TRANSPORT: &str = "websocket";
 const MAX_MESSAGES_PER_WRITE: usize = 64;
 /// Approximate maximum number of bytes in one write.
 const MAX_BYTES_PER_WRITE: usize = 64 << 10;
+
+/// Takes the events of an operation that are delivered to its socket directly.
+struct OperationSink {
+    writer: Arc<ConnectionWriter>,
+    id: Arc<OperationId>,
+    /// Whether the client still wants events under this id.
+    is_open: Arc<AtomicBool>,
+    events: Arc<AtomicU64>,
+}
+
+impl EventSink for OperationSink {
+    fn try_send(&self, responses: &[Bytes], scratch: &mut Vec<u8>) -> bool {
+        let has_sent = self.writer.try_deliver(scratch, |buffer| {
+            for json in responses {
+                append_text(buffer, &self.id.next_parts(json));
+            }
+            self.is_open.load(Ordering::Acquire)
+        });
+        if has_sent {
+            self.events.fetch_add(u64::try_from(responses.len()).unwrap_or_default(), Ordering::Relaxed);
+        }
+        has_sent
+    }
+}
 
 /// A message of an operation to the client.
 pub(in crate::http) struct ServerMessage {
@@ -50,6 +81,13 @@ enum ServerPayload {
 pub(in crate::http) struct OperationId {
     pub(in crate::http) plain: String,
     json: String,
+}
+
+impl OperationId {
+    /// Returns the parts of a `next` message.
+    fn next_parts<'a>(&'a self, json: &'a [u8]) -> [&'a [u8]; 5] {
+        [b"{\"id\":", self.json.as_bytes(), b",\"type\":\"next\",\"payload\":", json, b"}"]
+    }
 }
 
 impl ServerMessage {
@@ -72,10 +110,7 @@ impl ServerMessage {
 
     fn write(&self, frames: &mut FrameBuffer) {
         match &self.payload {
-            ServerPayload::Next(json) => {
-                let id = self.id.json.as_bytes();
-                frames.text(&[b"{\"id\":", id, b",\"type\":\"next\",\"payload\":", json, b"}"]);
-            }
+            ServerPayload::Next(json) => frames.text(&self.id.next_parts(json)),
             ServerPayload::Error(errors) => {
                 let text = json!({ "id": self.id.plain, "type": "error", "payload": errors }).to_string();
                 frames.text(&[text.as_bytes()]);
@@ -100,12 +135,15 @@ pub(in crate::http) fn encode(messages: &[ServerMessage]) -> FrameBuffer {
 #[derive(Debug)]
 pub(in crate::http) struct OperationHandle {
     handle: AbortHandle,
+    /// Whether events may be delivered under the operation's id, which the client may use again.
+    is_open: Arc<AtomicBool>,
     /// Held for a subscription, which ends at once. A query or mutation holds its slot until its work ends.
     _slot: Option<Slot>,
 }
 
 impl Drop for OperationHandle {
     fn drop(&mut self) {
+        self.is_open.store(false, Ordering::Release);
         self.handle.abort();
     }
 }
@@ -118,8 +156,9 @@ pub(in crate::http) struct NewOperation {
 }
 
 /// The running operations of a socket. Most sockets run one, so the first is stored without a `SelectAll`.
-#[derive(Default)]
 pub(in crate::http) struct ActiveOperations {
+    /// The connection to which events are delivered directly.
+    writer: Arc<ConnectionWriter>,
     /// The end reason that is logged for operations still running when the connection ends.
     pub(in crate::http) connection_end: ConnectionEnd,
     first: Option<BoxStream<'static, ServerMessage>>,
@@ -127,6 +166,11 @@ pub(in crate::http) struct ActiveOperations {
 }
 
 impl ActiveOperations {
+    /// Creates the operations of a socket, of which none runs.
+    pub(in crate::http) fn new(writer: Arc<ConnectionWriter>) -> Self {
+        Self { writer, connection_end: ConnectionEnd::default(), first: None, others: SelectAll::new() }
+    }
+
     /// Starts an operation.
     pub(in crate::http) fn start(
         &mut self,
@@ -138,6 +182,7 @@ impl ActiveOperations {
         let mut slot = Some(slot);
         let json = Value::String(id.clone()).to_string();
         let id = Arc::new(OperationId { plain: id, json });
+        let is_open = Arc::new(AtomicBool::new(true));
         // The engine reports documents that cannot be run.
         let operation = state.engine.operation(&mut request).unwrap_or(OperationType::Query);
         let name = access_log::operation_name(&mut request);
@@ -147,8 +192,15 @@ impl ActiveOperations {
         let started: BoxFuture<'static, (OperationOutput, BoxStream<'static, OperationResponse>)> =
             if operation == OperationType::Subscription {
                 let log = SubscriptionLog::start(state, TRANSPORT, name, &caller.viewer, self.connection_end.clone());
+                let sink: Arc<dyn EventSink> = Arc::new(OperationSink {
+                    writer: Arc::clone(&self.writer),
+                    id: Arc::clone(&id),
+                    is_open: Arc::clone(&is_open),
+                    events: Arc::clone(log.events()),
+                });
                 let (output, engine) = (OperationOutput { id, log: Some(log) }, state.engine.clone());
-                async move { (output, engine.responses(request, &caller, None).await) }.instrument(span).boxed()
+                let responses = async move { engine.responses(request, &caller, None, Some(sink)).await };
+                async move { (output, responses.await) }.instrument(span).boxed()
             } else {
                 let single = OperationRun { request, operation, name, caller, transport: TRANSPORT, span };
                 let response = execute::execute_holding(state, single, slot.take());
@@ -161,11 +213,13 @@ impl ActiveOperations {
             Some(_) => self.others.push(messages.boxed()),
             none => *none = Some(messages.boxed()),
         }
-        OperationHandle { handle, _slot: slot }
+        OperationHandle { handle, is_open, _slot: slot }
     }
 
-    /// Polls all operations for messages, up to the limits of one write. Pending if there are none.
+    /// Polls all operations for messages, up to the limits of one write. Pending if there are none. Until messages
+    /// are written, nothing is delivered to the connection that could overtake them.
     pub(in crate::http) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Vec<ServerMessage>> {
+        self.writer.hold();
         let (mut ready, mut bytes) = (Vec::new(), 0);
         while ready.len() < MAX_MESSAGES_PER_WRITE && bytes < MAX_BYTES_PER_WRITE {
             let before = ready.len();
@@ -182,7 +236,11 @@ impl ActiveOperations {
             let Some(new) = ready.get(before..).filter(|new| !new.is_empty()) else { break };
             bytes += new.iter().map(ServerMessage::size).sum::<usize>();
         }
-        if ready.is_empty() { Poll::Pending } else { Poll::Ready(ready) }
+        if ready.is_empty() {
+            self.writer.release();
+            return Poll::Pending;
+        }
+        Poll::Ready(ready)
     }
 }
 
@@ -214,7 +272,8 @@ impl OperationOutput {
 
     fn rendered(&mut self, json: Bytes) -> ServerPayload {
         if let Some(log) = &mut self.log {
-            log.events += 1;
+            log.count_event();
+            metrics::counter!("kezdesu_deliveries_total", "by" => "subscriber").increment(1);
         }
         ServerPayload::Next(json)
     }

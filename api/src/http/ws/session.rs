@@ -26,6 +26,7 @@ use crate::{
         ws::{
             close::CloseReason,
             closing::{ClosingHandshake, Disconnect},
+            connection_writer::ConnectionWriter,
             frames::{FrameBuffer, Socket, write_frames},
             lazy_timer::LazyTimer,
             message_rate_limit::MessageRateLimit,
@@ -40,6 +41,7 @@ struct Session {
     http: Arc<HttpState>,
     protocol: ProtocolState<OperationHandle>,
     operations: ActiveOperations,
+    writer: Arc<ConnectionWriter>,
     caller: Caller,
     authorization: Option<String>,
     /// Fires when draining starts.
@@ -74,6 +76,8 @@ enum SocketEvent {
     Ping,
     Received(Option<Result<Message, Error>>),
     Ready(Vec<ServerMessage>),
+    /// The peer has not accepted all that was delivered.
+    Unsent,
 }
 
 /// Runs a session until it ends.
@@ -82,7 +86,8 @@ pub(in crate::http) async fn run(http: Arc<HttpState>, mut socket: Socket, hands
     let lifecycle = http.lifecycle.clone();
     let session = Session {
         protocol: ProtocolState::new(handshake.operations, Arc::clone(&http.persisted_queries)),
-        operations: ActiveOperations::default(),
+        operations: ActiveOperations::new(Arc::clone(socket.get_ref().writer())),
+        writer: Arc::clone(socket.get_ref().writer()),
         caller: Caller { viewer: Viewer::Anonymous, language: handshake.language, address: handshake.address },
         authorization: handshake.authorization,
         drain: LazyTimer::new(Box::pin(async move { lifecycle.draining().await })),
@@ -133,6 +138,7 @@ impl Session {
                 SocketEvent::Received(Some(Err(error))) => Err(Disconnect::from_read_error(&error)),
                 SocketEvent::Received(None) => Err(Disconnect::Lost),
                 SocketEvent::Ready(messages) => self.send(socket, &messages).await,
+                SocketEvent::Unsent => self.write(socket, &FrameBuffer::default()).await,
             };
             match done {
                 Ok(()) => {}
@@ -151,6 +157,9 @@ impl Session {
         }
         if self.deadline.poll(cx).is_ready() {
             return Poll::Ready(SocketEvent::Deadline);
+        }
+        if self.writer.poll_unsent(cx) {
+            return Poll::Ready(SocketEvent::Unsent);
         }
         // Alternate, so that neither a chatty client nor a busy subscription starves the other.
         self.reads_first = !self.reads_first;
@@ -200,7 +209,9 @@ impl Session {
                 self.count_message()?;
             }
         }
-        self.write(socket, &encode(messages)).await
+        let written = self.write(socket, &encode(messages)).await;
+        self.writer.release();
+        written
     }
 
     /// Handles a frame and returns the reply. An empty buffer only flushes what tungstenite has queued.

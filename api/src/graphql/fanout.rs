@@ -1,0 +1,225 @@
+//! Delivers the events of a feed to the parked followers of one render group.
+//!
+//! Each event is rendered once and written to every sink in turn, in one pass over the followers. What arrives during
+//! a pass goes out together in the next one. A follower whose sink takes nothing reads on in its own task.
+
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::{runtime::Handle, task::JoinSet};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    feed::{NewEntries, TailReader},
+    graphql::{
+        caller::Caller,
+        parking::{Delivered, ParkedFollower, ParkingLot, Progress, ShownEvent},
+        render_cache::Rendering,
+        stream_item::{Envelope, EventPayload, RenderKey, StreamItem},
+    },
+};
+
+/// Number of followers that are served before other tasks may run.
+const FOLLOWERS_BETWEEN_YIELDS: usize = 64;
+/// Minimum number of followers for which a pass is shared among the workers.
+const MIN_SHARD: usize = 512;
+
+/// Renders items of a group.
+pub trait Renderer: Send + Sync {
+    /// Renders an item for a caller, or returns `None` if the group is gone.
+    fn render<'a>(&'a self, caller: &'a Caller, item: &'a StreamItem) -> BoxFuture<'a, Option<Rendering>>;
+}
+
+/// The parked followers of one group on one tail.
+pub struct Fanout {
+    parked: Mutex<Parked>,
+    /// Whether each viewer needs a rendering of their own, so that nobody is parked.
+    per_viewer: AtomicBool,
+    _task: DropGuard,
+}
+
+#[derive(Default)]
+struct Parked {
+    /// Position up to which passes have begun.
+    cursor: i64,
+    followers: Vec<Arc<ParkedFollower>>,
+}
+
+impl ParkingLot for Fanout {
+    fn park(&self, follower: &Arc<ParkedFollower>, progress: Progress) -> bool {
+        !self.per_viewer.load(Ordering::Relaxed)
+            && follower.park(progress, || {
+                let mut parked = self.parked.lock();
+                // A pass that has begun no longer sees who comes now.
+                let is_in_time = progress.cursor >= parked.cursor;
+                if is_in_time {
+                    parked.followers.push(Arc::clone(follower));
+                }
+                is_in_time
+            })
+    }
+}
+
+impl Fanout {
+    /// Starts delivering the events of a tail, until the value is dropped or the tail is gone.
+    pub fn start(reader: TailReader, renderer: Arc<dyn Renderer>) -> Arc<Self> {
+        let stop = CancellationToken::new();
+        let parked = Parked { cursor: reader.head(), followers: Vec::new() };
+        let fanout = Arc::new(Self {
+            parked: Mutex::new(parked),
+            per_viewer: AtomicBool::new(false),
+            _task: stop.clone().drop_guard(),
+        });
+        tokio::spawn(run(Arc::downgrade(&fanout), reader, renderer, stop));
+        fanout
+    }
+
+    /// Begins a pass: takes the followers and the new events.
+    fn begin(&self, reader: &TailReader) -> Option<(Vec<Arc<ParkedFollower>>, Pass)> {
+        let mut parked = self.parked.lock();
+        let after = parked.cursor;
+        let Some(new) = reader.read(after) else {
+            // The followers read what the tail no longer holds, or end.
+            parked.cursor = parked.cursor.max(reader.head());
+            let left = std::mem::take(&mut parked.followers);
+            drop(parked);
+            left.iter().for_each(|follower| follower.leave());
+            return None;
+        };
+        if new.entries.is_empty() {
+            return None;
+        }
+        parked.cursor = new.head;
+        Some((std::mem::take(&mut parked.followers), Pass { after, new }))
+    }
+}
+
+/// The events of one pass.
+struct Pass {
+    /// Position before the first.
+    after: i64,
+    new: NewEntries,
+}
+
+async fn run(fanout: Weak<Fanout>, mut reader: TailReader, renderer: Arc<dyn Renderer>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = reader.changed() => if !changed { return },
+        }
+        let Some(fanout) = fanout.upgrade() else { return };
+        let Some((followers, pass)) = fanout.begin(&reader) else { continue };
+        let workers = Handle::current().metrics().num_workers();
+        let shard_size = followers.len().div_ceil(workers).max(MIN_SHARD);
+        let shard = |followers| Shard {
+            fanout: Arc::clone(&fanout),
+            reader: reader.clone(),
+            renderer: Arc::clone(&renderer),
+            followers,
+            after: pass.after,
+            new: pass.new.clone(),
+            renderings: Vec::new(),
+            sent: 0,
+        };
+        if followers.len() <= shard_size {
+            shard(followers).deliver().await;
+            continue;
+        }
+        let shards = followers.chunks(shard_size).map(|followers| shard(followers.to_vec()).deliver());
+        let mut shards: JoinSet<()> = shards.collect();
+        while shards.join_next().await.is_some() {}
+    }
+}
+
+/// The part of a pass that one worker runs.
+struct Shard {
+    fanout: Arc<Fanout>,
+    reader: TailReader,
+    renderer: Arc<dyn Renderer>,
+    followers: Vec<Arc<ParkedFollower>>,
+    after: i64,
+    new: NewEntries,
+    renderings: Vec<(RenderKey, Bytes)>,
+    /// Number of events sent since they were last counted.
+    sent: u64,
+}
+
+impl Shard {
+    async fn deliver(mut self) {
+        let (mut kept, mut scratch) = (Vec::with_capacity(self.followers.len()), Vec::new());
+        let deliveries = metrics::counter!("kezdesu_deliveries_total", "by" => "group");
+        for (index, follower) in std::mem::take(&mut self.followers).into_iter().enumerate() {
+            if index % FOLLOWERS_BETWEEN_YIELDS == FOLLOWERS_BETWEEN_YIELDS - 1 {
+                tokio::task::yield_now().await;
+            }
+            if !self.is_current() {
+                follower.leave();
+            } else if self.deliver_to(&follower, &mut scratch).await {
+                kept.push(follower);
+            }
+            deliveries.increment(std::mem::take(&mut self.sent));
+        }
+        self.fanout.parked.lock().followers.append(&mut kept);
+    }
+
+    /// Reads the events again if something was removed meanwhile, so that nobody is shown what others no longer see.
+    /// Returns false if the tail no longer holds them.
+    fn is_current(&mut self) -> bool {
+        if self.reader.removals() == Some(self.new.removals) {
+            return true;
+        }
+        let Some(mut new) = self.reader.read(self.after) else { return false };
+        // Later events belong to the next pass.
+        new.entries.retain(|entry| entry.event.seq <= self.new.head);
+        self.new = NewEntries { head: self.new.head, ..new };
+        true
+    }
+
+    /// Delivers the events to one follower. Returns whether it stays parked.
+    async fn deliver_to(&mut self, follower: &Arc<ParkedFollower>, scratch: &mut Vec<u8>) -> bool {
+        loop {
+            if self.fanout.per_viewer.load(Ordering::Relaxed) {
+                follower.leave();
+                return false;
+            }
+            let (renderings, mut sent) = (&self.renderings, 0);
+            let delivered = follower.deliver(&self.new.entries, |follower, shown| {
+                let responses = shown.iter().map(|event| find(renderings, event).ok_or_else(|| self.item(event)));
+                let has_sent = follower.sink.try_send(&responses.collect::<Result<Vec<_>, _>>()?, scratch);
+                sent = if has_sent { shown.len() } else { 0 };
+                Ok(has_sent)
+            });
+            self.sent += u64::try_from(sent).unwrap_or_default();
+            let item: StreamItem = match delivered {
+                Ok(Delivered::Taken) => return true,
+                Ok(Delivered::Left) => return false,
+                Err(item) => item,
+            };
+            match (self.renderer.render(&follower.caller, &item).await, item.render_key()) {
+                (Some(Rendering::Shared(json)), Some(key)) => self.renderings.push((key, json)),
+                _ => self.fanout.per_viewer.store(true, Ordering::Relaxed),
+            }
+        }
+    }
+
+    fn item(&self, event: &ShownEvent<'_>) -> StreamItem {
+        StreamItem::Feed(Envelope {
+            seq: event.entry.event.seq,
+            prev: event.prev,
+            at: event.entry.at(),
+            epoch: Arc::clone(self.reader.epoch()),
+            payload: EventPayload::Shared(event.kind, event.entry.clone()),
+        })
+    }
+}
+
+/// Returns the rendering of an event.
+fn find(renderings: &[(RenderKey, Bytes)], event: &ShownEvent<'_>) -> Option<Bytes> {
+    let key = RenderKey::Event(event.prev, event.entry.event.seq, event.kind, event.entry.version);
+    renderings.iter().find(|(known, _)| *known == key).map(|(_, json)| json.clone())
+}

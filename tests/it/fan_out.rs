@@ -1,0 +1,136 @@
+//! Events are written to the sockets of a group directly, whole and in order, whatever else is sent there.
+
+use chrono::TimeDelta;
+use harness::{
+    Engine, HOST, Process, Subscription,
+    external::{anonymous, now, person, settings_on},
+    on_both_engines,
+};
+use serde_json::{Value, json};
+
+const COMMENTS: &str = "subscription($id: ID!) { comments(meetingId: $id) { seq prev kind comment { body } } }";
+
+/// Follows a meeting's comments from now on.
+async fn follow(actor: &harness::Actor, meeting: &str) -> Subscription {
+    let mut live = actor.follow(COMMENTS, json!({ "id": meeting })).await;
+    assert_eq!(live.next().await["kind"], "SUBSCRIBED");
+    live
+}
+
+async fn a_group_writes_most_events(engine: Engine) {
+    const FOLLOWERS: usize = 20;
+    const POSTS: i64 = 10;
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings_on(dir.path(), engine).await).await;
+    let staff = person(&program.host, "staff", &["AKIMAT"]);
+    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    let ana = person(&program.host, "ana", &["CITIZEN"]);
+    let mut followers = Vec::new();
+    for _ in 0..FOLLOWERS {
+        followers.push(follow(&anonymous(&program.host), &meeting).await);
+    }
+    for seq in 1..=POSTS {
+        ana.post(&meeting, &format!("Сұрақ {seq}")).await;
+        for live in &mut followers {
+            let event = live.next().await;
+            assert_eq!(event["comment"]["body"], format!("Сұрақ {seq}"));
+            assert_eq!((event["seq"].as_i64(), event["prev"].as_i64()), (Some(seq), Some(seq - 1)));
+        }
+    }
+    let mut by = Vec::new();
+    for who in ["group", "subscriber"] {
+        let name = format!("kezdesu_deliveries_total{{by=\"{who}\"}}");
+        by.push(program.metric(&name).await.parse::<usize>().unwrap());
+    }
+    let sent = FOLLOWERS * (usize::try_from(POSTS).unwrap() + 1);
+    assert_eq!(by.iter().sum::<usize>(), sent, "each event once, and the starts: {by:?}");
+    // A socket that is busy at that moment is left to its own task.
+    assert!(by[0] >= sent / 2, "{by:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_writes_most_events_embedded() {
+    a_group_writes_most_events(Engine::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_writes_most_events_production() {
+    a_group_writes_most_events(Engine::Production).await;
+}
+
+/// Sends a message to a socket, and returns the events up to its reply.
+async fn events_until_pong(socket: &mut harness::Socket, ping: i64) -> Vec<Value> {
+    socket.send(&json!({ "type": "ping", "payload": { "n": ping } })).await;
+    let mut events = Vec::new();
+    loop {
+        let message = socket.receive().await;
+        match message["type"].as_str() {
+            Some("pong") if message["payload"]["n"] == ping => return events,
+            Some("next") => events.push(message),
+            _ => panic!("{message}"),
+        }
+    }
+}
+
+on_both_engines! {
+    async fn replies_and_events_do_not_mix(env) {
+        const POSTS: i64 = 100;
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let ana = env.citizen("Ana");
+        let mut socket = env.anonymous().socket().await;
+        let payload = json!({ "query": COMMENTS, "variables": { "id": meeting } });
+        socket.send(&json!({ "id": "a", "type": "subscribe", "payload": payload })).await;
+        assert_eq!(socket.receive().await["payload"]["data"]["comments"]["kind"], "SUBSCRIBED");
+        let (poster, posted) = (ana.clone(), meeting.clone());
+        let posts = tokio::spawn(async move {
+            for n in 1..=POSTS {
+                poster.post(&posted, &format!("Сұрақ {n}")).await;
+            }
+        });
+        let (mut last, mut ping) = (0, 0);
+        while last < POSTS {
+            ping += 1;
+            for event in events_until_pong(&mut socket, ping).await {
+                let event = &event["payload"]["data"]["comments"];
+                assert_eq!((event["prev"].as_i64(), event["seq"].as_i64()), (Some(last), Some(last + 1)));
+                last += 1;
+            }
+            // The limit of control messages is by this clock.
+            env.advance(TimeDelta::milliseconds(20));
+        }
+        posts.await.unwrap();
+    }
+
+    async fn an_id_used_again_continues_without_the_events_of_before(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let ana = env.citizen("Ana");
+        let mut socket = env.anonymous().socket().await;
+        let payload = json!({ "query": COMMENTS, "variables": { "id": meeting } });
+        let subscribe = json!({ "id": "a", "type": "subscribe", "payload": payload });
+        socket.send(&subscribe).await;
+        for round in 0..10 {
+            let body = format!("Сұрақ {round}");
+            let posting = ana.post(&meeting, &body);
+            let again = async {
+                socket.send(&json!({ "id": "a", "type": "complete" })).await;
+                socket.send(&subscribe).await;
+            };
+            tokio::join!(posting, again);
+            let mut start = None;
+            ana.post(&meeting, &format!("Соңғы {round}")).await;
+            loop {
+                let event = socket.receive().await["payload"]["data"]["comments"].clone();
+                if event["kind"] == "SUBSCRIBED" {
+                    start = event["seq"].as_i64();
+                    continue;
+                }
+                let Some(last) = start else { continue };
+                assert_eq!(event["prev"].as_i64(), Some(last), "{event}");
+                start = event["seq"].as_i64();
+                if event["comment"]["body"] == format!("Соңғы {round}") {
+                    break;
+                }
+            }
+        }
+    }
+}
