@@ -24,6 +24,8 @@ pub struct Model {
     pub audience: Option<String>,
     /// Subject of the actor, or `None` for the service.
     pub actor: Option<String>,
+    /// Code of the unit that it is about. `None` if its topic has no regions, or an older version recorded it.
+    pub region_code: Option<String>,
 }
 
 /// No relations. The store joins rows explicitly.

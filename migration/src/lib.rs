@@ -24,6 +24,7 @@ mod m0019_author_names;
 mod m0020_read_indexes;
 mod m0021_jobs;
 mod m0022_comment_authors;
+mod m0023_event_regions;
 
 /// All migrations, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_read_indexes::Migration),
             Box::new(m0021_jobs::Migration),
             Box::new(m0022_comment_authors::Migration),
+            Box::new(m0023_event_regions::Migration),
         ]
     }
 }

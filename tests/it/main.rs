@@ -22,6 +22,7 @@ mod fan_out;
 mod federation;
 mod feed_delivery;
 mod feed_epochs;
+mod feed_filters;
 mod feeds;
 mod forward_compatibility;
 mod gateways;

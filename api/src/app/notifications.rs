@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        feed::{Audience, EventKind, FeedName, NewEvent, Retention},
+        feed::{Audience, EventKind, FeedName, FilterValues, NewEvent, Retention},
         notification::{self, PersonKey, notification_feed},
         policy::{Denied, author_of},
         viewer::Viewer,
@@ -88,6 +88,13 @@ pub(in crate::app) fn of_merged_answer(comment: &comment::Model, actor: Option<&
 fn notify(author: &str, comment: CommentId, kind: EventKind, actor: Option<&str>) -> Option<(FeedName, NewEvent)> {
     let person = PersonKey::of_author(author)?;
     let actor = actor.map(str::to_owned);
-    let event = NewEvent { subject: comment.0, kind, public_kind: None, audience: Audience::Everyone, actor };
+    let event = NewEvent {
+        subject: comment.0,
+        kind,
+        public_kind: None,
+        audience: Audience::Everyone,
+        actor,
+        filter_values: FilterValues::default(),
+    };
     Some((notification_feed(&person), event))
 }

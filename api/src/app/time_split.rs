@@ -98,6 +98,6 @@ impl App {
         let thresholds = [(&mut meeting.warned_at, totals.warned_at), (&mut meeting.exceeded_at, totals.exceeded_at)];
         let new = thresholds.into_iter().filter(|(recorded, reached)| recorded.is_none() && reached.is_some());
         let new = new.map(|(recorded, reached)| *recorded = reached).count();
-        vec![meeting_event(meeting.id, STAGE, None); new]
+        vec![meeting_event(meeting, STAGE, None); new]
     }
 }

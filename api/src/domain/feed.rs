@@ -6,6 +6,7 @@
 use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use entities::kato::KatoCode;
 use uuid::Uuid;
 
 /// Selects one feed of a topic: the second part of its name.
@@ -128,6 +129,13 @@ impl Audience {
     }
 }
 
+/// The values of an event by which followers filter. A topic sets those that its filters use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FilterValues {
+    /// The unit that the event is about.
+    pub region: Option<KatoCode>,
+}
+
 /// An event to be recorded in the transaction of the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
@@ -141,6 +149,8 @@ pub struct NewEvent {
     pub audience: Audience,
     /// Subject of whoever did it; `None` for the service itself.
     pub actor: Option<String>,
+    /// The values by which followers filter.
+    pub filter_values: FilterValues,
 }
 
 /// A recorded event.

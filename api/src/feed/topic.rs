@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        feed::{Event, EventKind, FeedName, FeedScope, Retention},
+        feed::{Event, EventKind, FeedName, FeedScope, FilterValues, Retention},
         policy::Denied,
         viewer::Viewer,
     },
@@ -43,6 +43,12 @@ pub trait Topic: Send + Sync + Sized + 'static {
 
     /// Returns the id by which events name a subject.
     fn subject_id(subject: &Self::Subject) -> Uuid;
+
+    /// Returns the values by which followers filter the events of a subject. They are recorded with each event, so
+    /// they must never change.
+    fn filter_values(_subject: &Self::Subject) -> FilterValues {
+        FilterValues::default()
+    }
 
     /// Returns the function that decides what a viewer is shown.
     ///

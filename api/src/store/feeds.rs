@@ -265,6 +265,7 @@ fn event_row(feed: &FeedName, seq: i64, at: DateTime<Utc>, event: &NewEvent) -> 
         public_kind: Set(event.public_kind.map(|kind| kind.as_str().to_owned())),
         audience: Set(event.audience.as_str().map(str::to_owned)),
         actor: Set(event.actor.clone()),
+        region_code: Set(event.filter_values.region.map(|region| region.to_string())),
     }
 }
 

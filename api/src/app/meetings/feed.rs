@@ -6,7 +6,12 @@ use entities::{ids::MeetingId, kato::KatoCode, meeting};
 use uuid::Uuid;
 
 use crate::{
-    domain::{feed::EventKind, meeting_events, policy::Denied, viewer::Viewer},
+    domain::{
+        feed::{EventKind, FilterValues},
+        meeting_events,
+        policy::Denied,
+        viewer::Viewer,
+    },
     feed::{Topic, Visibility, VisibilityOf},
     store::{Store, StoreError},
 };
@@ -34,6 +39,10 @@ impl Topic for MeetingTopic {
 
     fn subject_id(meeting: &meeting::Model) -> Uuid {
         meeting.id.0
+    }
+
+    fn filter_values(meeting: &meeting::Model) -> FilterValues {
+        FilterValues { region: meeting.region_code.parse().ok() }
     }
 
     fn visibility(

@@ -36,6 +36,7 @@ use crate::{
         time_split::Segment,
         viewer::Viewer,
     },
+    feed::Topic,
     store::{StoreError, Tx},
 };
 
@@ -72,13 +73,14 @@ pub(in crate::app) fn to_segments(rows: &[stage_segment::Model]) -> Vec<Segment>
 }
 
 /// Returns a public event of a meeting.
-pub(in crate::app) fn meeting_event(id: MeetingId, kind: EventKind, actor: Option<&str>) -> NewEvent {
+pub(in crate::app) fn meeting_event(meeting: &meeting::Model, kind: EventKind, actor: Option<&str>) -> NewEvent {
     NewEvent {
-        subject: id.0,
+        subject: meeting.id.0,
         kind,
         public_kind: Some(kind),
         audience: Audience::Everyone,
         actor: actor.map(str::to_owned),
+        filter_values: MeetingTopic::filter_values(meeting),
     }
 }
 
@@ -149,7 +151,7 @@ impl App {
     ) -> Result<meeting::Model, StoreError> {
         meeting.version += 1;
         tx.save_meeting(&before, &meeting).await?;
-        let event = meeting_event(meeting.id, kind, Some(&allowed.person.subject));
+        let event = meeting_event(&meeting, kind, Some(&allowed.person.subject));
         tx.record(meeting_feed(), self.now(), &[event]).await?;
         self.commit(tx).await?;
         Ok(meeting)

@@ -102,7 +102,7 @@ impl App {
         self.remember_staff(&tx, viewer, &self.host_scope(plan.host)).await?;
         tx.insert_meeting(row.clone()).await?;
         tx.create_feed(&comment_feed(row.id)).await?;
-        let event = meeting_event(row.id, PLANNED, Some(&person.subject));
+        let event = meeting_event(&row, PLANNED, Some(&person.subject));
         tx.record(meeting_feed(), now, &[event]).await?;
         self.commit(tx).await?;
         Ok(row)

@@ -41,7 +41,7 @@ use crate::{
     domain::{
         comment::{WrongState, can_moderate},
         comment_events::{comment_feed, event_kinds},
-        feed::{Audience, FeedName, NewEvent},
+        feed::{Audience, FeedName, FilterValues, NewEvent},
         meeting::WrongPhase,
         policy::{self, Allowed, HostAction, authorize},
         viewer::Viewer,
@@ -65,7 +65,14 @@ impl From<WrongState> for CommandError {
 /// Returns the event of a comment's state change. `before` is `None` for a new comment.
 fn change_event(id: CommentId, before: Option<CommentState>, after: CommentState, actor: Option<&str>) -> NewEvent {
     let (kind, public_kind) = event_kinds(before, after);
-    NewEvent { subject: id.0, kind, public_kind, audience: Audience::Everyone, actor: actor.map(str::to_owned) }
+    NewEvent {
+        subject: id.0,
+        kind,
+        public_kind,
+        audience: Audience::Everyone,
+        actor: actor.map(str::to_owned),
+        filter_values: FilterValues::default(),
+    }
 }
 
 /// Events of changed comments, and notifications of their authors.

@@ -7,7 +7,7 @@ use crate::{
     app::{App, CommandError, Rejection, input::check_range, questions::check_moderation_open, rejection::Invalid},
     domain::{
         comment_events::comment_feed,
-        feed::{Audience, EventKind, NewEvent},
+        feed::{Audience, EventKind, FilterValues, NewEvent},
         meeting::MAX_MUTE_MINUTES,
         policy,
         viewer::Viewer,
@@ -36,8 +36,14 @@ impl App {
         tx.mute(locked.meeting.id, author, now + TimeDelta::minutes(minutes.into())).await?;
         // Only staff see this event, neither the public nor the author.
         let actor = Some(locked.allowed.person.subject.clone());
-        let event =
-            NewEvent { subject: id.0, kind: EventKind::CHANGED, public_kind: None, audience: Audience::Staff, actor };
+        let event = NewEvent {
+            subject: id.0,
+            kind: EventKind::CHANGED,
+            public_kind: None,
+            audience: Audience::Staff,
+            actor,
+            filter_values: FilterValues::default(),
+        };
         tx.record(comment_feed(locked.meeting.id), now, &[event]).await?;
         self.commit(tx).await?;
         Ok(locked.comment)

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         comment::{is_public, vote},
         comment_events::{VOTES, comment_feed},
-        feed::{Audience, NewEvent},
+        feed::{Audience, FilterValues, NewEvent},
         policy::{self, author_key},
         viewer::Viewer,
     },
@@ -113,5 +113,12 @@ fn is_due(comment: &comment::Model, now: DateTime<Utc>) -> bool {
 fn votes_event(comment: &comment::Model) -> NewEvent {
     let public_kind = is_public(comment.state).then_some(VOTES);
     // Votes are secret, so the event names no actor.
-    NewEvent { subject: comment.id.0, kind: VOTES, public_kind, audience: Audience::Everyone, actor: None }
+    NewEvent {
+        subject: comment.id.0,
+        kind: VOTES,
+        public_kind,
+        audience: Audience::Everyone,
+        actor: None,
+        filter_values: FilterValues::default(),
+    }
 }
