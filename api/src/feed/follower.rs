@@ -9,7 +9,8 @@ use crate::{
     clock::{Clock, sleep},
     feed::{
         hub::TailHandle,
-        tail::{Entry, Lookup, Page},
+        page::Page,
+        tail::{Entry, Lookup},
         tail_reader::TailReader,
         topic::{EntryVisibility, Visibility},
     },
@@ -62,7 +63,7 @@ impl Follower {
         &self.handle.tail.epoch
     }
 
-    /// Returns the position of the last event that was read.
+    /// Returns the position up to which the feed was read.
     #[must_use]
     pub const fn position(&self) -> i64 {
         self.cursor
@@ -122,8 +123,12 @@ impl Follower {
                     let _ = self.head.wait_for(|head| *head > cursor || self.handle.tail.has_ended()).await;
                 }
                 Lookup::Behind => {
-                    let entry = self.read_back().await?;
-                    return Some(self.take(entry));
+                    let page = self.page_ahead().await?;
+                    if let Some(entry) = page.after(self.cursor) {
+                        return Some(self.take(entry));
+                    }
+                    // It holds nothing up to there.
+                    self.cursor = page.through;
                 }
             }
         }
@@ -146,32 +151,26 @@ impl Follower {
         entry
     }
 
-    /// Reads the next event from the database. A page read before a removal is read again.
-    async fn read_back(&mut self) -> Option<Entry> {
-        let next_seq = self.cursor + 1;
-        let find_next = |page: &Page| page.entries.iter().find(|entry| entry.event.seq >= next_seq).cloned();
-        let cached = self.page.take().filter(|page| page.removals == self.handle.tail.removals());
-        if let Some(page) = cached
-            && let Some(entry) = find_next(&page)
-        {
-            self.page = Some(page);
-            return Some(entry);
+    /// Returns a page that reaches beyond the cursor, or `None` if the next event is no longer stored. A page read
+    /// before a removal is read again.
+    async fn page_ahead(&mut self) -> Option<Arc<Page>> {
+        let (tail, cursor) = (&self.handle.tail, self.cursor);
+        let is_usable = |page: &Arc<Page>| page.removals == tail.removals() && page.through > cursor;
+        if let Some(page) = self.page.as_ref().filter(|page| is_usable(page)) {
+            return Some(Arc::clone(page));
         }
-        let page = loop {
-            match self.handle.tail.page(&self.store, self.cursor).await {
-                _ if self.handle.tail.has_ended() => return None,
-                Ok(page) if page.removals == self.handle.tail.removals() => break page,
-                // The shared read began before the latest removal.
+        loop {
+            match tail.page(&self.store, cursor).await {
+                _ if tail.has_ended() => return None,
+                Ok(page) if page.kept_after > cursor => return None,
+                Ok(page) if is_usable(&page) => return Some(Arc::clone(self.page.insert(page))),
+                // The shared read began before the latest removal, or before the next event was committed.
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(error = error.chain(), "a follower cannot catch up");
                     sleep(self.clock.as_ref(), RETRY).await;
                 }
             }
-        };
-        // Positions have no gaps, so a later event means that the next one is no longer stored.
-        let entry = find_next(&page).filter(|entry| entry.event.seq == next_seq);
-        self.page = Some(page);
-        entry
+        }
     }
 }

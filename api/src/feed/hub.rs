@@ -19,8 +19,9 @@ use crate::{
     feed::{
         bus::{Bus, BusMessage},
         follower::{Follower, Start},
+        page::PageReader,
         single_flight::SingleFlight,
-        tail::{Range, Tail, TailParams, read},
+        tail::{Tail, TailParams},
         topic::{EntryVisibility, Topic, Topics, by_entry, feed_name},
     },
     store::{Store, StoreError, feeds::Extent},
@@ -179,8 +180,8 @@ impl Hub {
         let extent = self.store.feed_extent(&feed).await?;
         let starts_after = Ord::max(extent.head - BACKFILL, extent.kept_after);
         let limit = usize::try_from(extent.head - starts_after).unwrap_or_default();
-        let range = Range { after: starts_after, limit };
-        let entries = if limit == 0 { Vec::new() } else { read(&self.store, topic.as_ref(), &feed, range).await? };
+        let reader = PageReader { store: &self.store, topic: topic.as_ref(), feed: &feed };
+        let entries = if limit == 0 { Vec::new() } else { reader.entries(starts_after, limit).await? };
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let params = TailParams { feed: feed.clone(), topic, parent, number, epoch };
         let tail = Arc::new(Tail::new(params, extent.head));

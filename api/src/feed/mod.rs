@@ -6,6 +6,7 @@
 pub mod bus;
 mod follower;
 mod hub;
+mod page;
 mod redis_bus;
 pub mod single_flight;
 mod tail;

@@ -16,19 +16,18 @@ use uuid::Uuid;
 use crate::{
     domain::feed::{Event, EventKind, FeedName},
     feed::{
+        page::{PAGE_SIZE, Page, PageReader},
         single_flight::SingleFlight,
         topic::{AnyTopic, Opaque},
     },
-    store::{
-        Store, StoreError,
-        feeds::{Extent, StoredEvent},
-    },
+    store::{Store, StoreError, feeds::Extent},
 };
 
 /// Maximum number of events in a tail.
 const MAX_RING_EVENTS: usize = 1024;
-/// Maximum number of events per read.
-pub(in crate::feed) const PAGE_SIZE: usize = 256;
+
+/// The result of a read that several followers wait for.
+type SharedPage = Result<Arc<Page>, Arc<StoreError>>;
 
 /// An event with its subject.
 #[derive(Clone, Debug)]
@@ -94,7 +93,7 @@ pub(in crate::feed) struct Tail {
     /// The owner of the feed, loaded when the tail started.
     pub(in crate::feed) parent: Opaque,
     /// Concurrent reads of pages older than the ring.
-    pages: SingleFlight<i64, Result<Arc<Page>, Arc<StoreError>>>,
+    pages: SingleFlight<i64, SharedPage>,
     /// Concurrent reads of the extent.
     pub(in crate::feed) extents: SingleFlight<(), Result<Extent, Arc<StoreError>>>,
     ring: Mutex<Ring>,
@@ -112,14 +111,6 @@ pub(in crate::feed) struct TailParams {
     pub(in crate::feed) number: u64,
     /// The epoch of the feed.
     pub(in crate::feed) epoch: Arc<str>,
-}
-
-/// A page of events older than the ring.
-#[derive(Debug)]
-pub(in crate::feed) struct Page {
-    pub(in crate::feed) entries: Vec<Entry>,
-    /// Number of removals when the read started.
-    pub(in crate::feed) removals: u64,
 }
 
 #[derive(Debug, Default)]
@@ -199,8 +190,7 @@ impl Tail {
     /// Reads new events from the database and notifies the followers.
     pub(in crate::feed) async fn pull(&self, store: &Store) -> Result<(), StoreError> {
         loop {
-            let after = self.position();
-            let entries = read(store, self.topic.as_ref(), &self.feed, Range { after, limit: PAGE_SIZE }).await?;
+            let entries = self.reader(store).entries(self.position(), PAGE_SIZE).await?;
             let is_full_page = entries.len() == PAGE_SIZE;
             let Some(newest) = entries.last().map(|entry| entry.event.seq) else { return Ok(()) };
             {
@@ -235,19 +225,23 @@ impl Tail {
     /// Reads the page of older events after `cursor`. Followers at the same page share one read.
     pub(in crate::feed) async fn page(&self, store: &Store, cursor: i64) -> Result<Arc<Page>, StoreError> {
         let size = i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX);
-        let starts_after = cursor - cursor.rem_euclid(size);
+        // At most a page before the cursor, so that a full page reaches beyond it.
+        let after = cursor - cursor.rem_euclid(size);
         let read = || async {
-            let removals = self.removals();
-            let mut entries =
-                read(store, self.topic.as_ref(), &self.feed, Range { after: starts_after, limit: PAGE_SIZE })
-                    .await
-                    .map_err(Arc::new)?;
-            for entry in &mut entries {
+            // The ring takes over from here.
+            let (removals, committed) = (self.removals(), self.starts_after());
+            let mut page = self.reader(store).page(after, committed).await.map_err(Arc::new)?;
+            page.removals = removals;
+            for entry in &mut page.entries {
                 entry.version.tail = self.number;
             }
-            Ok(Arc::new(Page { entries, removals }))
+            Ok(Arc::new(page))
         };
-        self.pages.join(starts_after, read).await.map_err(StoreError::Shared)
+        self.pages.join(after, read).await.map_err(StoreError::Shared)
+    }
+
+    fn reader<'a>(&'a self, store: &'a Store) -> PageReader<'a> {
+        PageReader { store, topic: self.topic.as_ref(), feed: &self.feed }
     }
 }
 
@@ -286,42 +280,4 @@ impl Ring {
             }
         }
     }
-}
-
-/// A range of events.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::feed) struct Range {
-    /// The position after which it starts.
-    pub(in crate::feed) after: i64,
-    /// Maximum number of events.
-    pub(in crate::feed) limit: usize,
-}
-
-/// Reads events and their subjects with two queries, whatever their number.
-pub(in crate::feed) async fn read(
-    store: &Store,
-    topic: &dyn AnyTopic,
-    feed: &FeedName,
-    Range { after, limit }: Range,
-) -> Result<Vec<Entry>, StoreError> {
-    let events = store.feed_page(feed, after, u64::try_from(limit).unwrap_or(u64::MAX)).await?;
-    let mut ids: Vec<Uuid> = events.iter().map(|event| event.subject).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let subjects = if ids.is_empty() { HashMap::new() } else { topic.subjects(ids).await? };
-    let read_at = events.last().map_or(after, |event| event.seq);
-    let kind = |name: &str| EventKind::parse(name, topic.kinds());
-    let entry = |StoredEvent { seq, at, subject, kind: own, public_kind, audience }: StoredEvent| Entry {
-        subject: subjects.get(&subject).cloned(),
-        event: Arc::new(Event {
-            seq,
-            at,
-            subject,
-            kind: kind(&own),
-            public_kind: public_kind.as_deref().map(kind),
-            audience,
-        }),
-        version: RenderVersion { tail: 0, read_at, removals: 0 },
-    };
-    Ok(events.into_iter().map(entry).collect())
 }
