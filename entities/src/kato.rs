@@ -41,16 +41,25 @@ impl KatoCode {
     /// The classifier nests by segment, so a subtree is always one range of codes.
     #[must_use]
     pub fn subtree(&self) -> (Self, Self) {
-        let own = match self.0 {
+        let mut last = self.0;
+        last.iter_mut().skip(self.own_digits()).for_each(|digit| *digit = b'9');
+        (*self, Self(last))
+    }
+
+    /// Returns the digits that exactly the codes of this unit and its descendants begin with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.as_str().get(..self.own_digits()).unwrap_or_default()
+    }
+
+    const fn own_digits(&self) -> usize {
+        match self.0 {
             [_, _, b'0', b'0', b'0', b'0', b'0', b'0', b'0'] => 2,
             [_, _, _, _, b'0', b'0', b'0', b'0', b'0'] => 4,
             [_, _, _, _, _, _, b'0', b'0', b'0'] => 6,
             [_, _, _, _, _, _, _, b'0', b'0'] => 7,
             _ => 9,
-        };
-        let mut last = self.0;
-        last.iter_mut().skip(own).for_each(|digit| *digit = b'9');
-        (*self, Self(last))
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Frequent queries start from an index on both engines.
 
-use entities::{comment, meeting};
+use entities::{comment, feed_event, meeting};
 use harness::{Engine, HOST, on_both_engines};
 use kezdesu::{
-    domain::policy::CommentScope,
+    domain::{feed::EventFilter, meeting_events::meeting_feed, policy::CommentScope},
     graphql::node::GlobalId,
     store::{
         comments::{CommentFilter, CommentOrder},
+        feeds::EventRange,
         keyset::PageRequest,
     },
 };
@@ -127,6 +128,25 @@ on_both_engines! {
             let rows = env.database().await.query_all_raw(options).await.unwrap();
             let options: Vec<_> = rows.iter().map(|row| row.try_get::<String>("", "compile_options").unwrap()).collect();
             assert!(options.iter().any(|option| option == "ENABLE_QPSG"), "{options:?}");
+        }
+    }
+
+    async fn filtered_replays_use_the_index_of_their_level(env) {
+        env.akimat(HOST).plan(HOST, HOST, env.now() + chrono::TimeDelta::days(9), "AFTER").await;
+        let database = env.database().await;
+        let columns: Vec<_> = feed_event::Column::iter().map(|column| column.as_str()).collect();
+        // One event in a thousand is elsewhere.
+        let code = "CASE WHEN n % 1000 = 0 THEN '103230101' ELSE feed_events.region_code END";
+        multiply(&database, "feed_events", &columns, 20_000, &[("seq", "1 + n"), ("region_code", code)]).await;
+        let store = &env.service(0).app().store;
+        for (unit, level) in [("10", 2), ("1032", 4), ("103230", 6), ("1032301", 7), ("103230101", 9), ("75", 2)] {
+            let filter = EventFilter::Within(format!("{unit:0<9}").parse().unwrap());
+            let range = EventRange { after: 500, through: 19_000, limit: 256 };
+            for statement in store.matching_events_statements(&meeting_feed(), filter, range) {
+                reads_only(&plan(&database, &statement).await, &format!("feed_events_region_{level}_idx"));
+            }
+            let found = store.matching_events(&meeting_feed(), filter, range).await.unwrap();
+            assert_eq!(found.len(), if unit == "75" { 256 } else { 18 }, "{unit}");
         }
     }
 

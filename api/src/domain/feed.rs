@@ -136,6 +136,26 @@ pub struct FilterValues {
     pub region: Option<KatoCode>,
 }
 
+/// A filter on the events of a feed, which the database answers from an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventFilter {
+    /// Events about a unit or one below it.
+    Within(KatoCode),
+}
+
+impl EventFilter {
+    /// Returns whether it selects an event with these values.
+    #[must_use]
+    pub fn selects(self, values: FilterValues) -> bool {
+        match self {
+            Self::Within(unit) => {
+                let (first, last) = unit.subtree();
+                values.region.is_some_and(|region| (first..=last).contains(&region))
+            }
+        }
+    }
+}
+
 /// An event to be recorded in the transaction of the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
@@ -177,4 +197,26 @@ pub struct Retention {
     pub events: Option<i64>,
     /// At most for so long; `None` means for ever.
     pub age: Option<TimeDelta>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_selects_exactly_the_codes_with_its_prefix() {
+        let codes: Vec<KatoCode> =
+            ["000000000", "100000000", "103200000", "103230000", "103230100", "103230101", "110000000", "751110000"]
+                .iter()
+                .map(|code| code.parse().unwrap())
+                .collect();
+        for unit in &codes {
+            for region in &codes {
+                let values = FilterValues { region: Some(*region) };
+                let is_prefixed = region.as_str().starts_with(unit.prefix());
+                assert_eq!(EventFilter::Within(*unit).selects(values), is_prefixed, "{region} within {unit}");
+            }
+            assert!(!EventFilter::Within(*unit).selects(FilterValues::default()));
+        }
+    }
 }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::{
     clock::{Clock, sleep},
+    domain::feed::EventFilter,
     feed::{
         hub::TailHandle,
         page::Page,
@@ -20,7 +21,8 @@ use crate::{
 /// Pause before a follower retries a failed read.
 const RETRY: TimeDelta = TimeDelta::seconds(1);
 
-/// Returns the events of one feed from a position on, without gaps or repeats.
+/// Returns the events of one feed from a position on, without gaps or repeats. Leaves out events that its filter
+/// does not select where that saves reading them.
 pub struct Follower {
     handle: Arc<TailHandle>,
     head: watch::Receiver<i64>,
@@ -29,7 +31,7 @@ pub struct Follower {
     cursor: i64,
     start: i64,
     recovered: Option<bool>,
-    visibility: EntryVisibility,
+    view: View,
     /// The page being read while the follower is behind the ring.
     page: Option<Arc<Page>>,
 }
@@ -40,15 +42,23 @@ pub(in crate::feed) struct Start {
     pub(in crate::feed) from: i64,
     /// Whether every event after the requested position is still stored.
     pub(in crate::feed) recovered: Option<bool>,
-    /// Decides what it is shown.
+    /// What it may see.
+    pub(in crate::feed) view: View,
+}
+
+/// What a follower may see.
+pub(in crate::feed) struct View {
+    /// Selects the events to read; `None` reads them all.
+    pub(in crate::feed) filter: Option<EventFilter>,
+    /// Decides what it is shown of an event, whatever was read.
     pub(in crate::feed) visibility: EntryVisibility,
 }
 
 impl Follower {
     pub(in crate::feed) fn new(handle: Arc<TailHandle>, store: Store, clock: Arc<dyn Clock>, start: Start) -> Self {
         let head = handle.tail.head.subscribe();
-        let Start { from, recovered, visibility } = start;
-        Self { handle, head, store, clock, cursor: from, start: from, recovered, visibility, page: None }
+        let Start { from, recovered, view } = start;
+        Self { handle, head, store, clock, cursor: from, start: from, recovered, view, page: None }
     }
 
     /// Returns the start position: the first event comes after it.
@@ -79,13 +89,13 @@ impl Follower {
     /// Decides what this follower is shown of an entry.
     #[must_use]
     pub fn visibility(&self, entry: &Entry) -> Visibility {
-        (self.visibility)(entry)
+        (self.view.visibility)(entry)
     }
 
     /// Returns the function behind [`Self::visibility`].
     #[must_use]
     pub fn entry_visibility(&self) -> EntryVisibility {
-        Arc::clone(&self.visibility)
+        Arc::clone(&self.view.visibility)
     }
 
     /// Returns a reader of the feed's newest events.
@@ -127,7 +137,7 @@ impl Follower {
                     if let Some(entry) = page.after(self.cursor) {
                         return Some(self.take(entry));
                     }
-                    // It holds nothing up to there.
+                    // The filter selects nothing up to there.
                     self.cursor = page.through;
                 }
             }
@@ -160,7 +170,7 @@ impl Follower {
             return Some(Arc::clone(page));
         }
         loop {
-            match tail.page(&self.store, cursor).await {
+            match tail.page(&self.store, self.view.filter, cursor).await {
                 _ if tail.has_ended() => return None,
                 Ok(page) if page.kept_after > cursor => return None,
                 Ok(page) if is_usable(&page) => return Some(Arc::clone(self.page.insert(page))),

@@ -18,11 +18,11 @@ use crate::{
     domain::{feed::FeedName, policy::Denied, viewer::Viewer},
     feed::{
         bus::{Bus, BusMessage},
-        follower::{Follower, Start},
+        follower::{Follower, Start, View},
         page::PageReader,
         single_flight::SingleFlight,
         tail::{Tail, TailParams},
-        topic::{EntryVisibility, Topic, Topics, by_entry, feed_name},
+        topic::{Topic, Topics, by_entry, feed_name},
     },
     store::{Store, StoreError, feeds::Extent},
 };
@@ -123,14 +123,16 @@ impl Hub {
         let topic = topic.ok_or(FollowError::Unknown)?;
         let tail = self.tail(feed).await?;
         let parent = Arc::clone(&tail.tail.parent).downcast::<T::Parent>().map_err(|_| FollowError::Unknown)?;
+        let event_filter = T::event_filter(&filter);
         let visibility = topic.visibility(viewer, parent, filter).map_err(FollowError::Denied)?;
-        self.follow_tail(tail, by_entry::<T>(visibility), resume).await
+        let view = View { filter: event_filter, visibility: by_entry::<T>(visibility, event_filter) };
+        self.follow_tail(tail, view, resume).await
     }
 
     async fn follow_tail(
         &self,
         handle: Arc<TailHandle>,
-        visibility: EntryVisibility,
+        view: View,
         resume: Option<Resume>,
     ) -> Result<Follower, FollowError> {
         // Read the start before the head: it only rises with the head.
@@ -147,7 +149,7 @@ impl Hub {
                 (if is_complete { after } else { extent.head }, Some(is_complete))
             }
         };
-        Ok(Follower::new(handle, self.store.clone(), Arc::clone(&self.clock), Start { from, recovered, visibility }))
+        Ok(Follower::new(handle, self.store.clone(), Arc::clone(&self.clock), Start { from, recovered, view }))
     }
 
     /// Reads the range of stored events, for a position that is not in the ring.

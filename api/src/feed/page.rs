@@ -5,12 +5,15 @@ use std::{collections::HashMap, sync::Arc};
 use uuid::Uuid;
 
 use crate::{
-    domain::feed::{Event, EventKind, FeedName},
+    domain::feed::{Event, EventFilter, EventKind, FeedName},
     feed::{
         tail::{Entry, RenderVersion},
         topic::AnyTopic,
     },
-    store::{Store, StoreError, feeds::StoredEvent},
+    store::{
+        Store, StoreError,
+        feeds::{EventRange, StoredEvent},
+    },
 };
 
 /// Maximum number of events per read.
@@ -21,7 +24,7 @@ pub(in crate::feed) const PAGE_SIZE: usize = 256;
 pub(in crate::feed) struct Page {
     /// The events, in order.
     pub(in crate::feed) entries: Vec<Entry>,
-    /// The page holds all events up to this position.
+    /// The page holds all events up to this position, or all that its filter may select.
     pub(in crate::feed) through: i64,
     /// Events up to this position may be missing, because they are no longer stored.
     pub(in crate::feed) kept_after: i64,
@@ -57,6 +60,23 @@ impl PageReader<'_> {
         let kept_after = entries.first().map_or(committed, |entry| entry.event.seq - 1);
         let through = entries.last().map_or(committed, |entry| entry.event.seq);
         Ok(Page { entries, through, kept_after, removals: 0 })
+    }
+
+    /// Reads the page after a position of the events that a filter may select, up to the position `committed`.
+    /// Its cost depends on the number of those events only.
+    pub(in crate::feed) async fn filtered_page(
+        &self,
+        filter: EventFilter,
+        after: i64,
+        committed: i64,
+    ) -> Result<Page, StoreError> {
+        let range = EventRange { after, through: committed, limit: PAGE_SIZE };
+        let events = self.store.matching_events(self.feed, filter, range).await?;
+        // Read after the events: what was still stored then was stored when they were read.
+        let kept_after = self.store.feed_extent(self.feed).await?.kept_after;
+        let is_full = events.len() == PAGE_SIZE;
+        let through = events.last().filter(|_| is_full).map_or(committed, |event| event.seq);
+        Ok(Page { entries: self.with_subjects(events).await?, through, kept_after, removals: 0 })
     }
 
     async fn with_subjects(&self, events: Vec<StoredEvent>) -> Result<Vec<Entry>, StoreError> {

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::{
-    domain::feed::{Event, EventKind, FeedName},
+    domain::feed::{Event, EventFilter, EventKind, FeedName},
     feed::{
         page::{PAGE_SIZE, Page, PageReader},
         single_flight::SingleFlight,
@@ -93,7 +93,7 @@ pub(in crate::feed) struct Tail {
     /// The owner of the feed, loaded when the tail started.
     pub(in crate::feed) parent: Opaque,
     /// Concurrent reads of pages older than the ring.
-    pages: SingleFlight<i64, SharedPage>,
+    pages: SingleFlight<(Option<EventFilter>, i64), SharedPage>,
     /// Concurrent reads of the extent.
     pub(in crate::feed) extents: SingleFlight<(), Result<Extent, Arc<StoreError>>>,
     ring: Mutex<Ring>,
@@ -222,22 +222,33 @@ impl Tail {
         Lookup::Event(Entry { event: Arc::clone(event), subject: subject.map(|(_, subject)| subject.clone()), version })
     }
 
-    /// Reads the page of older events after `cursor`. Followers at the same page share one read.
-    pub(in crate::feed) async fn page(&self, store: &Store, cursor: i64) -> Result<Arc<Page>, StoreError> {
+    /// Reads the page of older events after `cursor`, or of those that a filter may select. Followers with the
+    /// same filter at the same page share one read.
+    pub(in crate::feed) async fn page(
+        &self,
+        store: &Store,
+        filter: Option<EventFilter>,
+        cursor: i64,
+    ) -> Result<Arc<Page>, StoreError> {
         let size = i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX);
         // At most a page before the cursor, so that a full page reaches beyond it.
         let after = cursor - cursor.rem_euclid(size);
         let read = || async {
             // The ring takes over from here.
             let (removals, committed) = (self.removals(), self.starts_after());
-            let mut page = self.reader(store).page(after, committed).await.map_err(Arc::new)?;
+            let reader = self.reader(store);
+            let page = match filter {
+                None => reader.page(after, committed).await,
+                Some(filter) => reader.filtered_page(filter, after, committed).await,
+            };
+            let mut page = page.map_err(Arc::new)?;
             page.removals = removals;
             for entry in &mut page.entries {
                 entry.version.tail = self.number;
             }
             Ok(Arc::new(page))
         };
-        self.pages.join(after, read).await.map_err(StoreError::Shared)
+        self.pages.join((filter, after), read).await.map_err(StoreError::Shared)
     }
 
     fn reader<'a>(&'a self, store: &'a Store) -> PageReader<'a> {

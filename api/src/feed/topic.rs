@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        feed::{Event, EventKind, FeedName, FeedScope, FilterValues, Retention},
+        feed::{Event, EventFilter, EventKind, FeedName, FeedScope, FilterValues, Retention},
         policy::Denied,
         viewer::Viewer,
     },
@@ -50,7 +50,13 @@ pub trait Topic: Send + Sync + Sized + 'static {
         FilterValues::default()
     }
 
-    /// Returns the function that decides what a viewer is shown.
+    /// Returns the filter on these values; `None` selects every event. A follower is shown no event that it does not
+    /// select, and one that catches up does not read them.
+    fn event_filter(_filter: &Self::Filter) -> Option<EventFilter> {
+        None
+    }
+
+    /// Returns the function that decides what a viewer is shown of the events that the filter selects.
     ///
     /// # Errors
     /// If the viewer may not follow the feed with this filter.
@@ -170,7 +176,15 @@ impl Topics {
     }
 }
 
-/// Adapts a topic's visibility function to entries of erased types.
-pub(in crate::feed) fn by_entry<T: Topic>(visibility: VisibilityOf<T>) -> EntryVisibility {
-    Arc::new(move |entry| visibility(&entry.event, entry.subject_ref::<T::Subject>()))
+/// Adapts a topic's visibility function to entries of erased types, and hides what the filter does not select. Events
+/// from the ring are not filtered yet, nor are those of versions that recorded no values.
+pub(in crate::feed) fn by_entry<T: Topic>(visibility: VisibilityOf<T>, filter: Option<EventFilter>) -> EntryVisibility {
+    Arc::new(move |entry| {
+        let subject = entry.subject_ref::<T::Subject>();
+        let is_selected = |filter: EventFilter| subject.is_some_and(|found| filter.selects(T::filter_values(found)));
+        match visibility(&entry.event, subject) {
+            Visibility::Shared(_) | Visibility::Personal(_) if !filter.is_none_or(is_selected) => Visibility::Hidden,
+            shown => shown,
+        }
+    })
 }

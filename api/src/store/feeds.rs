@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use entities::{feed, feed_event};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Set,
+    QuerySelect, QueryTrait as _, Select, Set, Statement,
     sea_query::{Expr, JoinType, OnConflict, Query},
 };
 use uuid::Uuid;
 
 use crate::{
-    domain::feed::{Audience, FeedName, NewEvent},
+    domain::feed::{Audience, EventFilter, FeedName, NewEvent},
     store::{FeedAdvanced, Store, StoreError, Tx, batching::batches},
 };
 
@@ -40,6 +40,17 @@ pub struct StoredEvent {
     pub public_kind: Option<String>,
     /// Whom it is for.
     pub audience: Audience,
+}
+
+/// A range of positions.
+#[derive(Clone, Copy, Debug)]
+pub struct EventRange {
+    /// The position after which it starts.
+    pub after: i64,
+    /// The last position.
+    pub through: i64,
+    /// Maximum number of events.
+    pub limit: usize,
 }
 
 impl Tx {
@@ -208,6 +219,36 @@ impl Store {
         Ok(rows.into_iter().map(stored).collect())
     }
 
+    /// Returns the first events of a range that a filter may select, in order: those that it selects, and those of
+    /// earlier versions, whose values are not recorded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn matching_events(
+        &self,
+        name: &FeedName,
+        filter: EventFilter,
+        range: EventRange,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let [selected, unknown] = matching_queries(name, filter, range);
+        let mut rows = selected.all(self.reader()).await?;
+        rows.extend(unknown.all(self.reader()).await?);
+        rows.sort_unstable_by_key(|row| row.seq);
+        rows.truncate(range.limit);
+        Ok(rows.into_iter().map(stored).collect())
+    }
+
+    /// Returns the statements of [`Self::matching_events`], for tests of their query plans.
+    #[must_use]
+    pub fn matching_events_statements(
+        &self,
+        name: &FeedName,
+        filter: EventFilter,
+        range: EventRange,
+    ) -> [Statement; 2] {
+        matching_queries(name, filter, range).map(|query| query.build(self.reader().get_database_backend()))
+    }
+
     /// Lists the feeds of a topic that hold more than `keep` events.
     ///
     /// # Errors
@@ -253,6 +294,25 @@ impl Store {
 /// Selects the feeds of a topic: the one of its name, and those of its scopes.
 fn topic_condition(topic: &str) -> Condition {
     Condition::any().add(feed::Column::Name.eq(topic)).add(feed::Column::Name.like(format!("{topic}:%")))
+}
+
+/// Selects the events of a range with the filter's value, and those without any value.
+///
+/// They are two queries because each reads one value of an index, which holds it in the order of positions. One query
+/// for both values would sort all matches for each page.
+fn matching_queries(name: &FeedName, filter: EventFilter, range: EventRange) -> [Select<feed_event::Entity>; 2] {
+    let EventFilter::Within(unit) = filter;
+    let prefix = unit.prefix();
+    [prefix, ""].map(|value| {
+        feed_event::Entity::find()
+            // Literal SQL, because bound values would not match the partial index and its expression.
+            .filter(Expr::col((feed_event::Entity, feed_event::Column::Feed)).eq(Expr::Constant(name.as_str().into())))
+            .filter(Expr::cust(format!("substr(coalesce(region_code, ''), 1, {})", prefix.len())).eq(value))
+            .filter(feed_event::Column::Seq.gt(range.after))
+            .filter(feed_event::Column::Seq.lte(range.through))
+            .order_by_asc(feed_event::Column::Seq)
+            .limit(u64::try_from(range.limit).unwrap_or(u64::MAX))
+    })
 }
 
 fn event_row(feed: &FeedName, seq: i64, at: DateTime<Utc>, event: &NewEvent) -> feed_event::ActiveModel {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        feed::{EventKind, FilterValues},
+        feed::{EventFilter, EventKind, FilterValues},
         meeting_events,
         policy::Denied,
         viewer::Viewer,
@@ -45,22 +45,14 @@ impl Topic for MeetingTopic {
         FilterValues { region: meeting.region_code.parse().ok() }
     }
 
-    fn visibility(
-        self: Arc<Self>,
-        _: &Viewer,
-        _: Arc<()>,
-        region: Option<KatoCode>,
-    ) -> Result<VisibilityOf<Self>, Denied> {
-        Ok(Box::new(move |event, meeting| match (meeting, event.public_kind) {
-            (Some(meeting), Some(kind)) if region.is_none_or(|region| lies_in(&meeting.region_code, region)) => {
-                Visibility::Shared(kind)
-            }
+    fn event_filter(region: &Option<KatoCode>) -> Option<EventFilter> {
+        region.map(EventFilter::Within)
+    }
+
+    fn visibility(self: Arc<Self>, _: &Viewer, _: Arc<()>, _: Option<KatoCode>) -> Result<VisibilityOf<Self>, Denied> {
+        Ok(Box::new(|event, meeting| match (meeting, event.public_kind) {
+            (Some(_), Some(kind)) => Visibility::Shared(kind),
             _ => Visibility::Hidden,
         }))
     }
-}
-
-fn lies_in(code: &str, region: KatoCode) -> bool {
-    let (first, last) = region.subtree();
-    code.parse().is_ok_and(|code: KatoCode| (first..=last).contains(&code))
 }
