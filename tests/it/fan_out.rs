@@ -108,7 +108,8 @@ on_both_engines! {
         let payload = json!({ "query": COMMENTS, "variables": { "id": meeting } });
         let subscribe = json!({ "id": "a", "type": "subscribe", "payload": payload });
         socket.send(&subscribe).await;
-        for round in 0..10 {
+        let (mut starts, mut last) = (0, None);
+        for round in 1..=10 {
             let body = format!("Сұрақ {round}");
             let posting = ana.post(&meeting, &body);
             let again = async {
@@ -116,20 +117,20 @@ on_both_engines! {
                 socket.send(&subscribe).await;
             };
             tokio::join!(posting, again);
-            let mut start = None;
-            ana.post(&meeting, &format!("Соңғы {round}")).await;
-            loop {
+            // The first start is that of the round before.
+            let mut is_done = false;
+            while !is_done {
                 let event = socket.receive().await["payload"]["data"]["comments"].clone();
                 if event["kind"] == "SUBSCRIBED" {
-                    start = event["seq"].as_i64();
-                    continue;
+                    starts += 1;
+                    if starts == round + 1 {
+                        ana.post(&meeting, &format!("Соңғы {round}")).await;
+                    }
+                } else {
+                    assert_eq!(event["prev"].as_i64(), last, "{event}");
+                    is_done = starts == round + 1 && event["comment"]["body"] == format!("Соңғы {round}");
                 }
-                let Some(last) = start else { continue };
-                assert_eq!(event["prev"].as_i64(), Some(last), "{event}");
-                start = event["seq"].as_i64();
-                if event["comment"]["body"] == format!("Соңғы {round}") {
-                    break;
-                }
+                last = event["seq"].as_i64();
             }
         }
     }
