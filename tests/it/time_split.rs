@@ -12,6 +12,29 @@ fn sums(split: &Value) -> [i64; 3] {
 }
 
 on_both_engines! {
+    async fn a_new_stage_is_answered_from_its_transaction(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let moderator = env.moderator(HOST);
+        // A read after the commit would cost a statement, and could show a later stage.
+        let split = "timeSplit { stage segments { stage endedAt } }";
+        let mut statements = Vec::new();
+        for (stage, part) in [("BREAK", split), ("QUESTIONS", "refusal { code }"), ("BREAK", split)] {
+            env.advance(TimeDelta::minutes(1));
+            let set = format!("mutation($input: SetStageInput!) {{ setStage(input: $input) {{ {part} }} }}");
+            let input = json!({ "meetingId": meeting, "stage": stage });
+            let (answer, count) = env.counting(moderator.query(&set, json!({ "input": input }))).await;
+            statements.push(count);
+            let split = &answer["setStage"]["timeSplit"];
+            if part != "refusal { code }" {
+                assert_eq!(split["stage"], stage);
+                let last = split["segments"].as_array().unwrap().last().unwrap();
+                assert_eq!(*last, json!({ "stage": stage, "endedAt": null }));
+            }
+        }
+        // The first command of a person at a host stores their name, which costs a statement.
+        assert_eq!(statements[1], statements[2], "{statements:?}");
+    }
+
     async fn the_split_is_exact_across_breaks_and_clock_jumps(env) {
         let staff = env.akimat(HOST);
         // Issued before any time that the clock will show.
