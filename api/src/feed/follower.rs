@@ -9,9 +9,9 @@ use crate::{
     clock::{Clock, sleep},
     domain::feed::EventFilter,
     feed::{
-        hub::TailHandle,
+        entry::Entry,
         page::Page,
-        tail::{Entry, Lookup},
+        tail::{Lookup, TailHandle},
         tail_reader::TailReader,
         topic::{EntryVisibility, Visibility},
     },

@@ -11,7 +11,7 @@ use std::{
 use chrono::TimeDelta;
 use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, sleep},
@@ -21,7 +21,7 @@ use crate::{
         follower::{Follower, Start, View},
         page::PageReader,
         single_flight::SingleFlight,
-        tail::{Tail, TailParams},
+        tail::{Tail, TailHandle, TailParams},
         topic::{Topic, Topics, by_entry, feed_name},
     },
     store::{Store, StoreError, feeds::Extent},
@@ -77,12 +77,6 @@ pub struct Hub {
     starting: SingleFlight<FeedName, Result<Arc<TailHandle>, FollowError>>,
     /// The number of the next tail.
     next_number: AtomicU64,
-}
-
-/// Keeps a tail alive for its followers. When the last handle is dropped, the tail's task stops.
-pub(in crate::feed) struct TailHandle {
-    pub(in crate::feed) tail: Arc<Tail>,
-    _pump: DropGuard,
 }
 
 impl Hub {
@@ -195,7 +189,7 @@ impl Hub {
         tokio::spawn(pump(Arc::clone(&tail), self.store.clone(), stop.clone()));
         // Events committed since the extent was read may have been announced before the task started.
         tail.wake.notify_one();
-        let handle = Arc::new(TailHandle { tail, _pump: stop.drop_guard() });
+        let handle = Arc::new(TailHandle::new(tail, stop.drop_guard()));
         let mut tails = self.tails.lock();
         tails.retain(|_, tail| tail.strong_count() > 0);
         tails.insert(feed, Arc::downgrade(&handle));

@@ -4,6 +4,7 @@
 //! tail and not a queue, so a slow one delays nobody else. Topics decide who may see an event.
 
 pub mod bus;
+mod entry;
 mod follower;
 mod hub;
 mod page;
@@ -14,9 +15,9 @@ mod tail_reader;
 mod topic;
 
 pub use bus::{Bus, BusMessage, MemoryBus};
+pub use entry::{Entry, RenderVersion};
 pub use follower::Follower;
 pub use hub::{FollowError, Hub, Resume};
 pub use redis_bus::RedisBus;
-pub use tail::{Entry, RenderVersion};
 pub use tail_reader::{NewEntries, TailReader};
 pub use topic::{EntryVisibility, Topic, Topics, Visibility, VisibilityOf};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     domain::feed::{Event, EventFilter, EventKind, FeedName},
     feed::{
-        tail::{Entry, RenderVersion},
+        entry::{Entry, RenderVersion},
         topic::AnyTopic,
     },
     store::{

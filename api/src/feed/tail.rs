@@ -8,17 +8,18 @@ use std::{
     },
 };
 
-use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::DropGuard;
 use uuid::Uuid;
 
 use crate::{
     domain::feed::{Event, EventFilter, EventKind, FeedName},
     feed::{
+        entry::{Entry, Opaque, RenderVersion},
         page::{PAGE_SIZE, Page, PageReader},
         single_flight::SingleFlight,
-        topic::{AnyTopic, Opaque},
+        topic::AnyTopic,
     },
     store::{Store, StoreError, feeds::Extent},
 };
@@ -29,51 +30,17 @@ const MAX_RING_EVENTS: usize = 1024;
 /// The result of a read that several followers wait for.
 type SharedPage = Result<Arc<Page>, Arc<StoreError>>;
 
-/// An event with its subject.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// The event.
-    pub event: Arc<Event>,
-    /// Its subject as last read; `None` if it no longer exists.
-    pub(in crate::feed) subject: Option<Opaque>,
-    /// The version of the rendering: followers with the same version share it.
-    pub version: RenderVersion,
+/// Keeps a tail alive for its followers. When the last handle is dropped, the tail's task stops.
+pub(in crate::feed) struct TailHandle {
+    pub(in crate::feed) tail: Arc<Tail>,
+    _pump: DropGuard,
 }
 
-impl Entry {
-    /// Creates an entry of an event whose subject no longer exists.
-    #[cfg(test)]
-    pub(crate) fn without_subject(event: Event) -> Self {
-        Self { event: Arc::new(event), subject: None, version: RenderVersion::default() }
+impl TailHandle {
+    /// Creates the handle of a tail whose task stops with the guard.
+    pub(in crate::feed) const fn new(tail: Arc<Tail>, pump: DropGuard) -> Self {
+        Self { tail, _pump: pump }
     }
-
-    /// Returns when the event happened.
-    #[must_use]
-    pub fn at(&self) -> DateTime<Utc> {
-        self.event.at
-    }
-
-    /// Borrows the subject, like [`Self::subject`].
-    pub(in crate::feed) fn subject_ref<S: 'static>(&self) -> Option<&S> {
-        self.subject.as_ref()?.downcast_ref()
-    }
-
-    /// Returns the subject as the topic loaded it, or `None` if it no longer exists.
-    #[must_use]
-    pub fn subject<S: Send + Sync + 'static>(&self) -> Option<Arc<S>> {
-        Arc::clone(self.subject.as_ref()?).downcast().ok()
-    }
-}
-
-/// The state of a feed at which an event is rendered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct RenderVersion {
-    /// The number of the tail. Another tail may show another epoch at the same positions.
-    pub tail: u64,
-    /// Position up to which the feed was read when the subject was loaded.
-    pub read_at: i64,
-    /// Number of removals since the tail started.
-    pub removals: u64,
 }
 
 pub(in crate::feed) struct Tail {

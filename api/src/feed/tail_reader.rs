@@ -4,7 +4,10 @@ use std::sync::{Arc, Weak};
 
 use tokio::sync::watch;
 
-use crate::feed::tail::{Entry, Lookup, Tail};
+use crate::feed::{
+    entry::Entry,
+    tail::{Lookup, Tail},
+};
 
 /// A reader of the newest events of a feed. It does not keep the tail alive.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 //!
 //! Tails, resuming, heartbeats, retention and the render cache know topics only by this trait.
 
-use std::{any::Any, collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::{
         policy::Denied,
         viewer::Viewer,
     },
-    feed::tail::Entry,
+    feed::entry::{Entry, Opaque},
     store::StoreError,
 };
 
@@ -91,8 +91,6 @@ pub(in crate::feed) fn feed_name<T: Topic>(scope: &T::Scope) -> FeedName {
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// A value whose type only the topic knows.
-pub(in crate::feed) type Opaque = Arc<dyn Any + Send + Sync>;
 /// Decides what a follower is shown of an entry.
 pub type EntryVisibility = Arc<dyn Fn(&Entry) -> Visibility + Send + Sync>;
 
