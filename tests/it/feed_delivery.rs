@@ -150,6 +150,8 @@ on_both_engines! {
     async fn busy_streams_do_not_starve_other_operations(env) {
         const BUSY: usize = 8;
         const ASKED: usize = 60;
+        /// Events that may come before an answer. The buffers of the connection hold some ten thousand.
+        const MAX_AHEAD: usize = 50_000;
         let staff = env.akimat(HOST);
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         import(&env, &staff, &meeting, 500).await;
@@ -159,11 +161,11 @@ on_both_engines! {
         for busy in 0..BUSY {
             socket.send(&subscribe(&format!("busy-{busy}"), QUERY)).await;
         }
-        let (mut replayed, mut in_time, mut begun) = (0_usize, 0, BUSY);
+        let (mut replayed, mut begun) = (0_usize, BUSY);
         for asked in 0..ASKED {
             let id = format!("ask-{asked}");
             socket.send(&subscribe(&id, "{ __typename }")).await;
-            let began = std::time::Instant::now();
+            let before = replayed;
             loop {
                 let message = socket.receive().await;
                 if message["id"] == id && message["type"] == "complete" {
@@ -180,11 +182,10 @@ on_both_engines! {
                     begun += 1;
                 }
             }
-            in_time += usize::from(began.elapsed() < Duration::from_secs(1));
+            assert!(replayed - before <= MAX_AHEAD, "{id} was answered after {} events", replayed - before);
             // Each replay that is completed counts as a control message.
             env.advance(chrono::TimeDelta::seconds(1));
         }
-        assert!(in_time * 100 >= ASKED * 95, "{in_time} of {ASKED} were answered within a second");
         assert!(replayed > ASKED, "the replays ran meanwhile: {replayed}");
     }
 }
