@@ -7,7 +7,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures_util::task::AtomicWaker;
@@ -18,6 +18,7 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+    task::coop::poll_proceed,
 };
 
 /// Maximum size of a delivery. The session writes larger ones.
@@ -142,8 +143,12 @@ impl<T: Unpin> AsyncRead for SharedConnection<T> {
 }
 
 impl<T: Unpin> AsyncWrite for SharedConnection<T> {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.writer.append(bytes).map(|()| bytes.len()))
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // Lets other tasks run now and then, as a write to a socket does.
+        let progress = ready!(poll_proceed(cx));
+        let written = self.writer.append(bytes).map(|()| bytes.len());
+        progress.made_progress();
+        Poll::Ready(written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -151,7 +156,7 @@ impl<T: Unpin> AsyncWrite for SharedConnection<T> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        std::task::ready!(self.writer.poll_flush(cx))?;
+        ready!(self.writer.poll_flush(cx))?;
         Pin::new(&mut self.writer.state.lock().half).poll_shutdown(cx)
     }
 }
