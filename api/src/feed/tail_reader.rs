@@ -68,6 +68,12 @@ impl TailReader {
         }
     }
 
+    /// Returns whether the tail has ended or is gone.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.tail.upgrade().is_none_or(|tail| tail.has_ended())
+    }
+
     /// Returns the number of removals, or `None` if the tail is gone.
     #[must_use]
     pub fn removals(&self) -> Option<u64> {

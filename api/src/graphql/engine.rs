@@ -339,8 +339,21 @@ struct GroupRenderer {
 impl Renderer for GroupRenderer {
     fn render<'a>(&'a self, caller: &'a Caller, item: &'a StreamItem) -> BoxFuture<'a, Option<Rendering>> {
         async move {
-            let group = self.group.upgrade()?;
-            Some(share_rendering(&self.engine, &group, caller, item, item.render_key()?).await.0)
+            let (engine, group, key) = (&self.engine, self.group.upgrade()?, item.render_key()?);
+            let now = engine.app.clock.now();
+            let cell = group.entry(key.clone(), now);
+            if let Some(rendering) = cell.get() {
+                return Some(rendering.clone());
+            }
+            // A subscriber that renders it already may be waiting for its reader, so the group does not wait for it.
+            let (json, viewer_access) = engine.render(&group, caller, item).await;
+            let is_shared = !viewer_access.was_accessed() || caller.viewer.person().is_none();
+            let size = json.len();
+            let rendering = if is_shared { Rendering::Shared(json) } else { Rendering::PerViewer };
+            if cell.set(rendering.clone()).is_ok() && is_shared {
+                engine.render_cache.record_size(&group, &key, size, now);
+            }
+            Some(rendering)
         }
         .boxed()
     }

@@ -26,6 +26,8 @@ use crate::{
 
 /// Number of followers that are served before other tasks may run.
 const FOLLOWERS_BETWEEN_YIELDS: usize = 64;
+/// Minimum number of listed followers at which those that are gone are removed.
+const MIN_SWEEP: usize = 64;
 /// Minimum number of followers for which a pass is shared among the workers.
 const MIN_SHARD: usize = 512;
 
@@ -48,6 +50,20 @@ struct Parked {
     /// Position up to which passes have begun.
     cursor: i64,
     followers: Vec<Arc<ParkedFollower>>,
+    /// The number of followers at which those that are gone are removed.
+    sweep_at: usize,
+    /// Whether the tail has ended, so that nothing more is delivered.
+    has_ended: bool,
+}
+
+impl Parked {
+    fn list(&mut self, follower: &Arc<ParkedFollower>) {
+        if self.followers.len() >= self.sweep_at {
+            self.followers.retain(|follower| !follower.is_gone());
+            self.sweep_at = Ord::max(self.followers.len() * 2, MIN_SWEEP);
+        }
+        self.followers.push(Arc::clone(follower));
+    }
 }
 
 impl ParkingLot for Fanout {
@@ -56,9 +72,9 @@ impl ParkingLot for Fanout {
             && follower.park(progress, || {
                 let mut parked = self.parked.lock();
                 // A pass that has begun no longer sees who comes now.
-                let is_in_time = progress.cursor >= parked.cursor;
+                let is_in_time = progress.cursor >= parked.cursor && !parked.has_ended;
                 if is_in_time {
-                    parked.followers.push(Arc::clone(follower));
+                    parked.list(follower);
                 }
                 is_in_time
             })
@@ -69,7 +85,7 @@ impl Fanout {
     /// Starts delivering the events of a tail, until the value is dropped or the tail is gone.
     pub fn start(reader: TailReader, renderer: Arc<dyn Renderer>) -> Arc<Self> {
         let stop = CancellationToken::new();
-        let parked = Parked { cursor: reader.head(), followers: Vec::new() };
+        let parked = Parked { cursor: reader.head(), ..Parked::default() };
         let fanout = Arc::new(Self {
             parked: Mutex::new(parked),
             per_viewer: AtomicBool::new(false),
@@ -86,6 +102,7 @@ impl Fanout {
         let Some(new) = reader.read(after) else {
             // The followers read what the tail no longer holds, or end.
             parked.cursor = parked.cursor.max(reader.head());
+            parked.has_ended = reader.has_ended();
             let left = std::mem::take(&mut parked.followers);
             drop(parked);
             left.iter().for_each(|follower| follower.leave());
@@ -116,22 +133,19 @@ async fn run(fanout: Weak<Fanout>, mut reader: TailReader, renderer: Arc<dyn Ren
         let Some((followers, pass)) = fanout.begin(&reader) else { continue };
         let workers = Handle::current().metrics().num_workers();
         let shard_size = followers.len().div_ceil(workers).max(MIN_SHARD);
-        let shard = |followers| Shard {
+        let shard = |followers: &[Arc<ParkedFollower>]| Shard {
             fanout: Arc::clone(&fanout),
             reader: reader.clone(),
             renderer: Arc::clone(&renderer),
-            followers,
+            followers: followers.to_vec(),
+            kept: Vec::with_capacity(followers.len()),
             after: pass.after,
             new: pass.new.clone(),
             renderings: Vec::new(),
             sent: 0,
         };
-        if followers.len() <= shard_size {
-            shard(followers).deliver().await;
-            continue;
-        }
-        let shards = followers.chunks(shard_size).map(|followers| shard(followers.to_vec()).deliver());
-        let mut shards: JoinSet<()> = shards.collect();
+        // Tasks of their own, so that a panic does not end the delivery.
+        let mut shards: JoinSet<()> = followers.chunks(shard_size).map(|part| shard(part).deliver()).collect();
         while shards.join_next().await.is_some() {}
     }
 }
@@ -141,7 +155,10 @@ struct Shard {
     fanout: Arc<Fanout>,
     reader: TailReader,
     renderer: Arc<dyn Renderer>,
+    /// Followers that are still to be served, the next one last.
     followers: Vec<Arc<ParkedFollower>>,
+    /// Followers that stay parked.
+    kept: Vec<Arc<ParkedFollower>>,
     after: i64,
     new: NewEntries,
     renderings: Vec<(RenderKey, Bytes)>,
@@ -151,20 +168,19 @@ struct Shard {
 
 impl Shard {
     async fn deliver(mut self) {
-        let (mut kept, mut scratch) = (Vec::with_capacity(self.followers.len()), Vec::new());
+        let mut scratch = Vec::new();
         let deliveries = metrics::counter!("kezdesu_deliveries_total", "by" => "group");
-        for (index, follower) in std::mem::take(&mut self.followers).into_iter().enumerate() {
-            if index % FOLLOWERS_BETWEEN_YIELDS == FOLLOWERS_BETWEEN_YIELDS - 1 {
+        while let Some(follower) = self.followers.last().cloned() {
+            if self.followers.len().is_multiple_of(FOLLOWERS_BETWEEN_YIELDS) {
                 tokio::task::yield_now().await;
             }
-            if !self.is_current() {
-                follower.leave();
-            } else if self.deliver_to(&follower, &mut scratch).await {
-                kept.push(follower);
+            if self.deliver_to(&follower, &mut scratch).await {
+                self.kept.push(follower);
             }
+            self.followers.pop();
             deliveries.increment(std::mem::take(&mut self.sent));
         }
-        self.fanout.parked.lock().followers.append(&mut kept);
+        self.fanout.parked.lock().followers.append(&mut self.kept);
     }
 
     /// Reads the events again if something was removed meanwhile, so that nobody is shown what others no longer see.
@@ -183,14 +199,14 @@ impl Shard {
     /// Delivers the events to one follower. Returns whether it stays parked.
     async fn deliver_to(&mut self, follower: &Arc<ParkedFollower>, scratch: &mut Vec<u8>) -> bool {
         loop {
-            if self.fanout.per_viewer.load(Ordering::Relaxed) {
+            if self.fanout.per_viewer.load(Ordering::Relaxed) || !self.is_current() {
                 follower.leave();
                 return false;
             }
             let (renderings, mut sent) = (&self.renderings, 0);
-            let delivered = follower.deliver(&self.new.entries, |follower, shown| {
+            let delivered = follower.deliver(&self.new.entries, |sink, shown| {
                 let responses = shown.iter().map(|event| find(renderings, event).ok_or_else(|| self.item(event)));
-                let has_sent = follower.sink.try_send(&responses.collect::<Result<Vec<_>, _>>()?, scratch);
+                let has_sent = sink.try_send(&responses.collect::<Result<Vec<_>, _>>()?, scratch);
                 sent = if has_sent { shown.len() } else { 0 };
                 Ok(has_sent)
             });
@@ -215,6 +231,13 @@ impl Shard {
             epoch: Arc::clone(self.reader.epoch()),
             payload: EventPayload::Shared(event.kind, event.entry.clone()),
         })
+    }
+}
+
+impl Drop for Shard {
+    /// After a panic, whoever was not served reads on in their own task.
+    fn drop(&mut self) {
+        self.followers.iter().chain(&self.kept).for_each(|follower| follower.leave());
     }
 }
 

@@ -35,7 +35,7 @@ struct Parking {
 
 impl Drop for Parking {
     fn drop(&mut self) {
-        self.place.take_back();
+        self.place.retire();
     }
 }
 

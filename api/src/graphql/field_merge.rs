@@ -135,6 +135,7 @@ impl<'a> FieldMerger<'a> {
     fn collect(&mut self, set: &'a SelectionSet, object: &str, fields: &mut FieldsByKey<'a>) {
         for selection in &set.items {
             if !self.is_included(selection.node.directives()) {
+                self.exclude(&selection.node);
                 continue;
             }
             match (&selection.node, self.fragment(&selection.node)) {
@@ -196,6 +197,7 @@ impl<'a> FieldMerger<'a> {
     ) {
         for selection in &set.items {
             if !self.is_included(selection.node.directives()) {
+                self.exclude(&selection.node);
                 continue;
             }
             match (&selection.node, self.fragment(&selection.node)) {
@@ -231,6 +233,29 @@ impl<'a> FieldMerger<'a> {
                 let fragment = self.document.fragments.get(&spread.node.fragment_name.node)?;
                 Some((Some(&fragment.node.type_condition.node.on.node), &fragment.node.selection_set.node))
             }
+        }
+    }
+
+    /// Records the variables of an excluded selection: it does not run, but the library counts its cost.
+    fn exclude(&mut self, selection: &'a Selection) {
+        let values = |directives: &'a [Positioned<Directive>]| {
+            directives.iter().flat_map(|directive| directive.node.arguments.iter().map(|(_, value)| &value.node))
+        };
+        let mut used: Vec<&Value> = values(selection.directives()).collect();
+        if let Selection::Field(field) = selection {
+            used.extend(field.node.arguments.iter().map(|(_, value)| &value.node));
+        }
+        for value in used {
+            for_each_variable(value, &mut |name| {
+                self.uses.by_value.insert(name.clone());
+            });
+        }
+        let set = match selection {
+            Selection::Field(field) => Some(&field.node.selection_set.node),
+            _ => self.fragment(selection).map(|(_, set)| set),
+        };
+        for below in set.into_iter().flat_map(|set| &set.items) {
+            self.exclude(&below.node);
         }
     }
 

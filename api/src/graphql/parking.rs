@@ -3,7 +3,10 @@
 
 use std::{
     future::poll_fn,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -35,8 +38,8 @@ pub struct ParkedFollower {
     place: Mutex<Place>,
     task: AtomicWaker,
     visibility: EntryVisibility,
-    /// Takes its events.
-    pub sink: Arc<dyn EventSink>,
+    /// Whether it is gone, and only still listed.
+    is_gone: AtomicBool,
     /// The caller for whom a rendering that nobody shares is made.
     pub caller: Arc<Caller>,
 }
@@ -57,6 +60,8 @@ struct Place {
     is_parked: bool,
     /// Whether the deliverer lists the follower.
     is_listed: bool,
+    /// Takes the events. Released when the follower is gone, because it holds the connection.
+    sink: Option<Arc<dyn EventSink>>,
 }
 
 /// An event to show to a follower.
@@ -81,7 +86,8 @@ impl ParkedFollower {
     /// Creates a follower that is not parked.
     #[must_use]
     pub fn new(visibility: EntryVisibility, sink: Arc<dyn EventSink>, caller: Arc<Caller>) -> Arc<Self> {
-        Arc::new(Self { place: Mutex::default(), task: AtomicWaker::new(), visibility, sink, caller })
+        let place = Mutex::new(Place { sink: Some(sink), ..Place::default() });
+        Arc::new(Self { place, task: AtomicWaker::new(), visibility, is_gone: AtomicBool::new(false), caller })
     }
 
     /// Parks the follower with its progress. `list` adds it to the deliverer's list, unless it is still there, and
@@ -101,6 +107,20 @@ impl ParkedFollower {
         let mut place = self.place.lock();
         place.is_parked = false;
         place.progress
+    }
+
+    /// Takes the follower back for good.
+    pub fn retire(&self) {
+        let mut place = self.place.lock();
+        place.is_parked = false;
+        place.sink = None;
+        self.is_gone.store(true, Ordering::Release);
+    }
+
+    /// Returns whether the follower is gone.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
     }
 
     /// Completes when the deliverer leaves the next events to the follower's task.
@@ -134,13 +154,13 @@ impl ParkedFollower {
     pub fn deliver<E>(
         &self,
         entries: &[Entry],
-        send: impl FnOnce(&Self, &[ShownEvent<'_>]) -> Result<bool, E>,
+        send: impl FnOnce(&dyn EventSink, &[ShownEvent<'_>]) -> Result<bool, E>,
     ) -> Result<Delivered, E> {
         let mut place = self.place.lock();
-        if !place.is_parked {
+        let Some(sink) = place.sink.clone().filter(|_| place.is_parked) else {
             place.is_listed = false;
             return Ok(Delivered::Left);
-        }
+        };
         let Progress { cursor, mut last_seq } = place.progress;
         let unread = entries.iter().filter(|entry| entry.event.seq > cursor);
         let mut shown = Vec::new();
@@ -158,7 +178,7 @@ impl ParkedFollower {
                 }
             }
         }
-        if !shown.is_empty() && !send(self, &shown)? {
+        if !shown.is_empty() && !send(sink.as_ref(), &shown)? {
             self.leave_place(&mut place);
             return Ok(Delivered::Left);
         }
@@ -170,8 +190,6 @@ impl ParkedFollower {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use chrono::DateTime;
     use entities::enums::Language;
     use futures_util::FutureExt as _;
@@ -214,9 +232,9 @@ mod tests {
     /// Delivers events, and returns the positions that were sent with those before them.
     fn deliver(follower: &ParkedFollower, seqs: &[i64]) -> (bool, Vec<(i64, i64)>) {
         let mut sent = Vec::new();
-        let delivered = follower.deliver::<()>(&entries(seqs), |follower, shown| {
+        let delivered = follower.deliver::<()>(&entries(seqs), |sink, shown| {
             sent = shown.iter().map(|event| (event.prev, event.entry.event.seq)).collect();
-            Ok(follower.sink.try_send(&[], &mut Vec::new()))
+            Ok(sink.try_send(&[], &mut Vec::new()))
         });
         (matches!(delivered, Ok(Delivered::Taken)), sent)
     }
@@ -231,6 +249,16 @@ mod tests {
         assert!(follower.left().now_or_never().is_none(), "it stays parked");
         assert_eq!(follower.take_back(), Progress { cursor: 5, last_seq: 5 });
         assert_eq!(deliver(&follower, &[6]), (false, vec![]), "it reads on by itself");
+    }
+
+    #[test]
+    fn releases_its_sink_when_it_is_gone() {
+        let (follower, sink) = follower(Visibility::Shared(EventKind::CHANGED));
+        assert!(follower.park(AT_THREE, || true));
+        assert_eq!(Arc::strong_count(&sink), 2);
+        follower.retire();
+        assert_eq!((Arc::strong_count(&sink), follower.is_gone()), (1, true));
+        assert_eq!(deliver(&follower, &[4]), (false, vec![]));
     }
 
     #[test]

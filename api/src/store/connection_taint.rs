@@ -44,6 +44,8 @@ impl ConnectionTaint {
 
     /// Records each commit of a connection, as SQLite itself reports it.
     pub(in crate::store) async fn watch_commits(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        // What an earlier connection left does not concern this one.
+        let _ = (self.take(), self.take_committed());
         let taint = self.clone();
         connection.lock_handle().await?.set_commit_hook(move || {
             taint.0.has_committed.store(true, Ordering::Release);

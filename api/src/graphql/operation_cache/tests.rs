@@ -71,6 +71,14 @@ fn holds_only_for_values_that_leave_form_and_cost_unchanged() {
 }
 
 #[test]
+fn counts_the_cost_of_what_is_excluded() {
+    let document = "query($with: Boolean!, $first: Int) { ...F @include(if: $with) }
+                    fragment F on Query { meetings(first: $first) { nodes { id } } }";
+    let all = [1, 2, 2].map(|first| json!({ "with": false, "first": first }));
+    assert_eq!(run_all(document, &all), [false, false, true]);
+}
+
+#[test]
 fn never_holds_for_invalid_variables() {
     let all = [
         json!({ "id": "a" }),
