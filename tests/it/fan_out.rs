@@ -1,8 +1,10 @@
 //! Events are written to the sockets of a group directly, whole and in order, whatever else is sent there.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use harness::{
-    Engine, HOST, Process, Subscription,
+    Engine, HOST, Process, Subscription, TIMEOUT,
     external::{anonymous, now, person, settings_on},
     on_both_engines,
 };
@@ -56,6 +58,33 @@ async fn a_group_writes_most_events_embedded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_writes_most_events_production() {
     a_group_writes_most_events(Engine::Production).await;
+}
+
+/// Returns the number of files that a program has open.
+fn open_files(program: &Process) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", program.id())).expect("it runs").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscribers_that_leave_a_quiet_feed_release_their_connections() {
+    const LEAVING: usize = 100;
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings_on(dir.path(), Engine::Embedded).await).await;
+    let staff = person(&program.host, "staff", &["AKIMAT"]);
+    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    // Keeps the group, in which nothing happens.
+    let _stays = follow(&anonymous(&program.host), &meeting).await;
+    let before = open_files(&program);
+    for _ in 0..LEAVING {
+        follow(&anonymous(&program.host), &meeting).await.disconnect();
+    }
+    let released = async {
+        while open_files(&program) > before + LEAVING / 4 {
+            // The service sees the end of a connection a little later.
+            let _ = tokio::time::timeout(Duration::from_millis(50), std::future::pending::<()>()).await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, released).await.expect("connections are closed");
 }
 
 /// Sends a message to a socket, and returns the events up to its reply.

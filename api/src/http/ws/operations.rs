@@ -37,7 +37,7 @@ use crate::{
 /// The transport's name in the log.
 pub(in crate::http) const TRANSPORT: &str = "websocket";
 /// Maximum number of messages in one write.
-const MAX_MESSAGES_PER_WRITE: usize = 64;
+pub(in crate::http) const MAX_MESSAGES_PER_WRITE: usize = 64;
 /// Approximate maximum number of bytes in one write.
 const MAX_BYTES_PER_WRITE: usize = 64 << 10;
 

@@ -30,7 +30,10 @@ use crate::{
             frames::{FrameBuffer, Socket, write_frames},
             lazy_timer::LazyTimer,
             message_rate_limit::MessageRateLimit,
-            operations::{ActiveOperations, NewOperation, OperationHandle, ServerMessage, TRANSPORT, encode},
+            operations::{
+                ActiveOperations, MAX_MESSAGES_PER_WRITE, NewOperation, OperationHandle, ServerMessage, TRANSPORT,
+                encode,
+            },
             protocol::{ClientMessage, ProtocolState, SubscribeError},
         },
     },
@@ -211,6 +214,10 @@ impl Session {
         }
         let written = self.write(socket, &encode(messages)).await;
         self.writer.release();
+        if messages.len() >= MAX_MESSAGES_PER_WRITE {
+            // There is more to write: let the operations of others run first.
+            tokio::task::yield_now().await;
+        }
         written
     }
 
