@@ -1,7 +1,7 @@
 //! Frequent queries start from an index on both engines.
 
 use entities::{comment, feed_event, meeting};
-use harness::{Engine, HOST, on_both_engines};
+use harness::{Engine, HOST, TestEnv, on_both_engines};
 use kezdesu::{
     domain::{feed::EventFilter, meeting_events::meeting_feed, policy::CommentScope},
     graphql::node::GlobalId,
@@ -61,6 +61,18 @@ async fn plan(database: &DatabaseConnection, statement: &Statement) -> String {
     rows.iter().map(|row| row.try_get::<String>("", column).unwrap()).collect::<Vec<_>>().join("\n")
 }
 
+/// Starts a meeting with a comment and `count` copies of it with `changes`, each by an author of its own.
+async fn meeting_with_comments(env: &TestEnv, count: usize, changes: &[(&str, &str)]) -> (String, DatabaseConnection) {
+    let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+    env.citizen("Ana").post(&meeting, "Жол?").await;
+    let database = env.database().await;
+    let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
+    let mut all = vec![("receipt", "1 + n"), ("posted_seq", "1 + n"), ("author_key", "'sub:' || n")];
+    all.extend_from_slice(changes);
+    multiply(&database, "comments", &columns, count, &all).await;
+    (meeting, database)
+}
+
 fn reads_only(plan: &str, index: &str) {
     assert!(plan.contains(index), "{plan}");
     for whole in ["Sort", "Seq Scan", "TEMP B-TREE", "SCAN comments", "Bitmap"] {
@@ -70,13 +82,7 @@ fn reads_only(plan: &str, index: &str) {
 
 on_both_engines! {
     async fn most_voted_pages_use_their_index(env) {
-        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        env.citizen("Ana").post(&meeting, "Жол?").await;
-        let database = env.database().await;
-        let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
-        let changes =
-            [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes", "(n * 7919) % 5"), ("author_key", "'sub:' || n")];
-        multiply(&database, "comments", &columns, 20_000, &changes).await;
+        let (meeting, database) = meeting_with_comments(&env, 20_000, &[("votes", "(n * 7919) % 5")]).await;
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let filter = CommentFilter { order: CommentOrder::MostVoted, ..CommentFilter::default() };
         let app = env.service(0).app();
@@ -108,13 +114,7 @@ on_both_engines! {
     }
 
     async fn selected_comments_and_unpublished_votes_use_their_indexes(env) {
-        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        env.citizen("Ana").post(&meeting, "Жол?").await;
-        let database = env.database().await;
-        let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
-        let changes =
-            [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes_shown_at", "posted_at"), ("author_key", "'sub:' || n")];
-        multiply(&database, "comments", &columns, 20_000, &changes).await;
+        let (meeting, database) = meeting_with_comments(&env, 20_000, &[("votes_shown_at", "posted_at")]).await;
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         let store = &env.service(0).app().store;
         reads_only(&plan(&database, &store.selected_comment_statement(id)).await, "comments_selected_key");
@@ -151,13 +151,7 @@ on_both_engines! {
     }
 
     async fn most_voted_pages_have_no_gaps(env) {
-        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
-        env.citizen("Ana").post(&meeting, "Жол?").await;
-        let database = env.database().await;
-        let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
-        let changes =
-            [("receipt", "1 + n"), ("posted_seq", "1 + n"), ("votes", "(n * 7919) % 5"), ("author_key", "'sub:' || n")];
-        multiply(&database, "comments", &columns, 150, &changes).await;
+        let (meeting, _) = meeting_with_comments(&env, 150, &[("votes", "(n * 7919) % 5")]).await;
         let listed = env.anonymous().comments(&meeting, serde_json::json!({ "orderBy": "MOST_VOTED" })).await;
         let keys: Vec<_> = listed
             .iter()
