@@ -27,22 +27,18 @@ impl FrameBuffer {
 
     /// Appends a text frame whose payload is the concatenation of `parts`.
     pub(in crate::http) fn text(&mut self, parts: &[&[u8]]) {
-        self.push_frame(TEXT, parts);
+        append_text(&mut self.0, parts);
     }
 
     /// Appends a ping frame.
     pub(in crate::http) fn ping(&mut self) {
-        self.push_frame(PING, &[]);
+        append_frame(&mut self.0, PING, &[]);
     }
 
     /// Returns the encoded frames.
     #[cfg(any(test, fuzzing))]
     pub(in crate::http) fn as_bytes(&self) -> &[u8] {
         &self.0
-    }
-
-    fn push_frame(&mut self, opcode: u8, parts: &[&[u8]]) {
-        append_frame(&mut self.0, opcode, parts);
     }
 }
 
