@@ -293,14 +293,15 @@ impl Engine {
         (request.data(loader).data(dispatch), viewer_access, meter)
     }
 
-    /// Renders an item: executes the operation of the group for it.
-    async fn render(&self, group: &RenderGroup, caller: &Caller, item: &StreamItem) -> (Bytes, ViewerAccess) {
+    /// Renders an item: executes the operation of the group for it. Returns whether all of the group may share it.
+    async fn render(&self, group: &RenderGroup, caller: &Caller, item: &StreamItem) -> (Bytes, bool) {
         // Feeds are read with the connections of commands, so renderings are too.
         let (request, viewer_access, meter) = self.with_data(group.request(), caller, Reads::of_commands(&self.app));
         let mut responses = self.schema.execute_stream(request.data(SubscriptionPhase::Render(item.clone())));
         let response = responses.next().await.unwrap_or_default();
         let mut response = self.complete(response, group.response_shape(), meter.stopped(), caller.language);
-        (self.json(&mut response, caller.language), viewer_access)
+        let is_shared = !viewer_access.was_accessed() || caller.viewer.person().is_none();
+        (self.json(&mut response, caller.language), is_shared)
     }
 
     /// Serialises a finished response. One that is too long becomes an error.
@@ -346,8 +347,7 @@ impl Renderer for GroupRenderer {
                 return Some(rendering.clone());
             }
             // A subscriber that renders it already may be waiting for its reader, so the group does not wait for it.
-            let (json, viewer_access) = engine.render(&group, caller, item).await;
-            let is_shared = !viewer_access.was_accessed() || caller.viewer.person().is_none();
+            let (json, is_shared) = engine.render(&group, caller, item).await;
             let size = json.len();
             let rendering = if is_shared { Rendering::Shared(json) } else { Rendering::PerViewer };
             if cell.set(rendering.clone()).is_ok() && is_shared {
@@ -381,8 +381,8 @@ async fn share_rendering(
     let cell = group.entry(key.clone(), now);
     let mut own_json = None;
     let rendering = cell.get_or_init(|| async {
-        let (json, viewer_access) = engine.render(group, caller, item).await;
-        if viewer_access.was_accessed() && caller.viewer.person().is_some() {
+        let (json, is_shared) = engine.render(group, caller, item).await;
+        if !is_shared {
             own_json = Some(json);
             return Rendering::PerViewer;
         }

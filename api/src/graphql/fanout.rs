@@ -18,7 +18,7 @@ use crate::{
     feed::{NewEntries, TailReader},
     graphql::{
         caller::Caller,
-        parking::{Delivered, ParkedFollower, ParkingLot, Progress, ShownEvent},
+        parking::{ParkedFollower, ParkingLot, Progress, ShownEvent},
         render_cache::Rendering,
         stream_item::{Envelope, EventPayload, RenderKey, StreamItem},
     },
@@ -212,8 +212,7 @@ impl Shard {
             });
             self.sent += u64::try_from(sent).unwrap_or_default();
             let item: StreamItem = match delivered {
-                Ok(Delivered::Taken) => return true,
-                Ok(Delivered::Left) => return false,
+                Ok(stays) => return stays,
                 Err(item) => item,
             };
             match (self.renderer.render(&follower.caller, &item).await, item.render_key()) {

@@ -74,14 +74,6 @@ pub struct ShownEvent<'a> {
     pub prev: i64,
 }
 
-/// The result of a delivery.
-pub enum Delivered {
-    /// The follower has taken the events, and stays parked.
-    Taken,
-    /// The follower's task reads on, so that it is no longer listed.
-    Left,
-}
-
 impl ParkedFollower {
     /// Creates a follower that is not parked.
     #[must_use]
@@ -146,7 +138,7 @@ impl ParkedFollower {
         }
     }
 
-    /// Delivers the entries that the follower has not read. `send` sends those that are shown, and returns whether
+    /// Delivers the entries that the follower has not read. Returns whether it stays parked. `send` sends those that are shown, and returns whether
     /// the sink took them; an error is passed on and changes nothing.
     ///
     /// # Errors
@@ -155,11 +147,11 @@ impl ParkedFollower {
         &self,
         entries: &[Entry],
         send: impl FnOnce(&dyn EventSink, &[ShownEvent<'_>]) -> Result<bool, E>,
-    ) -> Result<Delivered, E> {
+    ) -> Result<bool, E> {
         let mut place = self.place.lock();
         let Some(sink) = place.sink.clone().filter(|_| place.is_parked) else {
             place.is_listed = false;
-            return Ok(Delivered::Left);
+            return Ok(false);
         };
         let Progress { cursor, mut last_seq } = place.progress;
         let unread = entries.iter().filter(|entry| entry.event.seq > cursor);
@@ -174,17 +166,17 @@ impl ParkedFollower {
                 // The task renders it, or ends.
                 Visibility::Personal(_) | Visibility::Ended => {
                     self.leave_place(&mut place);
-                    return Ok(Delivered::Left);
+                    return Ok(false);
                 }
             }
         }
         if !shown.is_empty() && !send(sink.as_ref(), &shown)? {
             self.leave_place(&mut place);
-            return Ok(Delivered::Left);
+            return Ok(false);
         }
         let cursor = entries.last().map_or(cursor, |entry| entry.event.seq.max(cursor));
         place.progress = Progress { cursor, last_seq };
-        Ok(Delivered::Taken)
+        Ok(true)
     }
 }
 
@@ -236,7 +228,7 @@ mod tests {
             sent = shown.iter().map(|event| (event.prev, event.entry.event.seq)).collect();
             Ok(sink.try_send(&[], &mut Vec::new()))
         });
-        (matches!(delivered, Ok(Delivered::Taken)), sent)
+        (delivered == Ok(true), sent)
     }
 
     const AT_THREE: Progress = Progress { cursor: 3, last_seq: 2 };
