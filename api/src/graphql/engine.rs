@@ -22,6 +22,7 @@ use crate::{
     clock::sleep,
     feed::{Hub, Resume},
     graphql::{
+        attached_follower::{AttachedFollower, EventSink},
         caller::{Caller, ViewerAccess},
         context::{RequestContext, SchemaData},
         cost_budget::{PrepaidCost, admit},
@@ -35,7 +36,6 @@ use crate::{
         operation_cache::OperationCache,
         operation_limits::cost_exceeded,
         operation_response::{OperationResponse, SerializedResponse, errors_json, is_request_error},
-        parking::{EventSink, ParkedFollower},
         preparation::{operation_type, prepare},
         prepared_operation::PreparedOperation,
         render_cache::{RenderCache, RenderGroup, RenderGroupKey, Rendering},
@@ -166,8 +166,8 @@ impl Engine {
         if let (ItemSource::Feed(feed), Some(sink)) = (&mut items, sink) {
             let (reader, number) = feed.tail();
             let renderer = GroupRenderer { engine: self.clone(), group: Arc::downgrade(&group) };
-            let lot = group.parking_lot(number, || Fanout::start(reader, Arc::new(renderer)));
-            feed.park_in(lot, ParkedFollower::new(feed.visibility(), sink, Arc::clone(&caller)));
+            let deliverer = group.deliverer(number, || Fanout::start(reader, Arc::new(renderer)));
+            feed.deliver_through(deliverer, AttachedFollower::new(feed.visibility(), sink, Arc::clone(&caller)));
         }
         let rendered = RenderedStream { engine: self.clone(), group, caller, items };
         stream::unfold(rendered, |mut rendered| async move {

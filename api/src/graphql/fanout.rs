@@ -1,4 +1,4 @@
-//! Delivers the events of a feed to the parked followers of one render group.
+//! Delivers the events of a feed to the attached followers of one render group.
 //!
 //! Each event is rendered once and written to every sink in turn, in one pass over the followers. What arrives during
 //! a pass goes out together in the next one. A follower whose sink takes nothing reads on in its own task.
@@ -17,8 +17,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     feed::{NewEntries, TailReader},
     graphql::{
+        attached_follower::{AttachedFollower, Deliverer, Progress, ShownEvent},
         caller::Caller,
-        parking::{ParkedFollower, ParkingLot, Progress, ShownEvent},
         render_cache::Rendering,
         stream_item::{Envelope, EventPayload, RenderKey, StreamItem},
     },
@@ -26,7 +26,7 @@ use crate::{
 
 /// Number of followers that are served before other tasks may run.
 const FOLLOWERS_BETWEEN_YIELDS: usize = 64;
-/// Minimum number of listed followers at which those that are gone are removed.
+/// Minimum number of listed followers at which those that are closed are removed.
 const MIN_SWEEP: usize = 64;
 /// Minimum number of followers for which a pass is shared among the workers.
 const MIN_SHARD: usize = 512;
@@ -37,44 +37,44 @@ pub trait Renderer: Send + Sync {
     fn render<'a>(&'a self, caller: &'a Caller, item: &'a StreamItem) -> BoxFuture<'a, Option<Rendering>>;
 }
 
-/// The parked followers of one group on one tail.
+/// The attached followers of one group on one tail.
 pub struct Fanout {
-    parked: Mutex<Parked>,
-    /// Whether each viewer needs a rendering of their own, so that nobody is parked.
+    attached: Mutex<Attached>,
+    /// Whether each viewer needs a rendering of their own, so that nobody is attached.
     per_viewer: AtomicBool,
     _task: DropGuard,
 }
 
 #[derive(Default)]
-struct Parked {
+struct Attached {
     /// Position up to which passes have begun.
     cursor: i64,
-    followers: Vec<Arc<ParkedFollower>>,
-    /// The number of followers at which those that are gone are removed.
+    followers: Vec<Arc<AttachedFollower>>,
+    /// The number of followers at which those that are closed are removed.
     sweep_at: usize,
     /// Whether the tail has ended, so that nothing more is delivered.
     has_ended: bool,
 }
 
-impl Parked {
-    fn list(&mut self, follower: &Arc<ParkedFollower>) {
+impl Attached {
+    fn list(&mut self, follower: &Arc<AttachedFollower>) {
         if self.followers.len() >= self.sweep_at {
-            self.followers.retain(|follower| !follower.is_gone());
+            self.followers.retain(|follower| !follower.is_closed());
             self.sweep_at = Ord::max(self.followers.len() * 2, MIN_SWEEP);
         }
         self.followers.push(Arc::clone(follower));
     }
 }
 
-impl ParkingLot for Fanout {
-    fn park(&self, follower: &Arc<ParkedFollower>, progress: Progress) -> bool {
+impl Deliverer for Fanout {
+    fn attach(&self, follower: &Arc<AttachedFollower>, progress: Progress) -> bool {
         !self.per_viewer.load(Ordering::Relaxed)
-            && follower.park(progress, || {
-                let mut parked = self.parked.lock();
+            && follower.attach(progress, || {
+                let mut attached = self.attached.lock();
                 // A pass that has begun no longer sees who comes now.
-                let is_in_time = progress.cursor >= parked.cursor && !parked.has_ended;
+                let is_in_time = progress.cursor >= attached.cursor && !attached.has_ended;
                 if is_in_time {
-                    parked.list(follower);
+                    attached.list(follower);
                 }
                 is_in_time
             })
@@ -85,9 +85,9 @@ impl Fanout {
     /// Starts delivering the events of a tail, until the value is dropped or the tail is gone.
     pub fn start(reader: TailReader, renderer: Arc<dyn Renderer>) -> Arc<Self> {
         let stop = CancellationToken::new();
-        let parked = Parked { cursor: reader.head(), ..Parked::default() };
+        let attached = Attached { cursor: reader.head(), ..Attached::default() };
         let fanout = Arc::new(Self {
-            parked: Mutex::new(parked),
+            attached: Mutex::new(attached),
             per_viewer: AtomicBool::new(false),
             _task: stop.clone().drop_guard(),
         });
@@ -96,23 +96,23 @@ impl Fanout {
     }
 
     /// Begins a pass: takes the followers and the new events.
-    fn begin(&self, reader: &TailReader) -> Option<(Vec<Arc<ParkedFollower>>, Pass)> {
-        let mut parked = self.parked.lock();
-        let after = parked.cursor;
+    fn begin(&self, reader: &TailReader) -> Option<(Vec<Arc<AttachedFollower>>, Pass)> {
+        let mut attached = self.attached.lock();
+        let after = attached.cursor;
         let Some(new) = reader.read(after) else {
             // The followers read what the tail no longer holds, or end.
-            parked.cursor = parked.cursor.max(reader.head());
-            parked.has_ended = reader.has_ended();
-            let left = std::mem::take(&mut parked.followers);
-            drop(parked);
-            left.iter().for_each(|follower| follower.leave());
+            attached.cursor = attached.cursor.max(reader.head());
+            attached.has_ended = reader.has_ended();
+            let left = std::mem::take(&mut attached.followers);
+            drop(attached);
+            left.iter().for_each(|follower| follower.hand_back());
             return None;
         };
         if new.entries.is_empty() {
             return None;
         }
-        parked.cursor = new.head;
-        Some((std::mem::take(&mut parked.followers), Pass { after, new }))
+        attached.cursor = new.head;
+        Some((std::mem::take(&mut attached.followers), Pass { after, new }))
     }
 }
 
@@ -133,7 +133,7 @@ async fn run(fanout: Weak<Fanout>, mut reader: TailReader, renderer: Arc<dyn Ren
         let Some((followers, pass)) = fanout.begin(&reader) else { continue };
         let workers = Handle::current().metrics().num_workers();
         let shard_size = followers.len().div_ceil(workers).max(MIN_SHARD);
-        let shard = |followers: &[Arc<ParkedFollower>]| Shard {
+        let shard = |followers: &[Arc<AttachedFollower>]| Shard {
             fanout: Arc::clone(&fanout),
             reader: reader.clone(),
             renderer: Arc::clone(&renderer),
@@ -156,9 +156,9 @@ struct Shard {
     reader: TailReader,
     renderer: Arc<dyn Renderer>,
     /// Followers that are still to be served, the next one last.
-    followers: Vec<Arc<ParkedFollower>>,
-    /// Followers that stay parked.
-    kept: Vec<Arc<ParkedFollower>>,
+    followers: Vec<Arc<AttachedFollower>>,
+    /// Followers that stay attached.
+    kept: Vec<Arc<AttachedFollower>>,
     after: i64,
     new: NewEntries,
     renderings: Vec<(RenderKey, Bytes)>,
@@ -180,7 +180,7 @@ impl Shard {
             self.followers.pop();
             deliveries.increment(std::mem::take(&mut self.sent));
         }
-        self.fanout.parked.lock().followers.append(&mut self.kept);
+        self.fanout.attached.lock().followers.append(&mut self.kept);
     }
 
     /// Reads the events again if something was removed meanwhile, so that nobody is shown what others no longer see.
@@ -196,11 +196,11 @@ impl Shard {
         true
     }
 
-    /// Delivers the events to one follower. Returns whether it stays parked.
-    async fn deliver_to(&mut self, follower: &Arc<ParkedFollower>, scratch: &mut Vec<u8>) -> bool {
+    /// Delivers the events to one follower. Returns whether it stays attached.
+    async fn deliver_to(&mut self, follower: &Arc<AttachedFollower>, scratch: &mut Vec<u8>) -> bool {
         loop {
             if self.fanout.per_viewer.load(Ordering::Relaxed) || !self.is_current() {
-                follower.leave();
+                follower.hand_back();
                 return false;
             }
             let (renderings, mut sent) = (&self.renderings, 0);
@@ -236,7 +236,7 @@ impl Shard {
 impl Drop for Shard {
     /// After a panic, whoever was not served reads on in their own task.
     fn drop(&mut self) {
-        self.followers.iter().chain(&self.kept).for_each(|follower| follower.leave());
+        self.followers.iter().chain(&self.kept).for_each(|follower| follower.hand_back());
     }
 }
 

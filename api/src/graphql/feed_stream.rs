@@ -8,7 +8,7 @@ use crate::{
     clock::{Clock, Sleep, sleep},
     feed::{EntryVisibility, Follower, TailReader, Visibility},
     graphql::{
-        parking::{ParkedFollower, ParkingLot, Progress},
+        attached_follower::{AttachedFollower, Deliverer, Progress},
         stream_item::{Envelope, EventPayload, StreamItem},
     },
 };
@@ -16,26 +16,26 @@ use crate::{
 /// Interval of heartbeats.
 const HEARTBEAT_PERIOD: TimeDelta = TimeDelta::seconds(20);
 
-/// A subscriber's stream. Its events come one by one, until it is parked: then they are delivered to its sink.
+/// A subscriber's stream. Its events come one by one, until it is attached to a deliverer: then they go to its sink.
 pub struct FeedStream {
     follower: Follower,
     clock: Arc<dyn Clock>,
     last_seq: i64,
     next_heartbeat: Option<Sleep>,
-    parking: Option<Parking>,
+    attachment: Option<Attachment>,
     has_ended: bool,
 }
 
-/// Where a stream is parked. Dropping it takes the stream back.
-struct Parking {
-    lot: Arc<dyn ParkingLot>,
-    place: Arc<ParkedFollower>,
-    is_parked: bool,
+/// The deliverer of a stream. Dropping it detaches the stream.
+struct Attachment {
+    deliverer: Arc<dyn Deliverer>,
+    follower: Arc<AttachedFollower>,
+    is_attached: bool,
 }
 
-impl Drop for Parking {
+impl Drop for Attachment {
     fn drop(&mut self) {
-        self.place.retire();
+        self.follower.close();
     }
 }
 
@@ -44,7 +44,7 @@ impl FeedStream {
     #[must_use]
     pub fn new(follower: Follower, clock: Arc<dyn Clock>) -> Self {
         let last_seq = follower.start();
-        Self { follower, clock, last_seq, next_heartbeat: None, parking: None, has_ended: false }
+        Self { follower, clock, last_seq, next_heartbeat: None, attachment: None, has_ended: false }
     }
 
     /// Returns a reader of the feed, and the number of its tail.
@@ -59,9 +59,9 @@ impl FeedStream {
         self.follower.entry_visibility()
     }
 
-    /// Parks the stream whenever it has caught up.
-    pub fn park_in(&mut self, lot: Arc<dyn ParkingLot>, place: Arc<ParkedFollower>) {
-        self.parking = Some(Parking { lot, place, is_parked: false });
+    /// Attaches the stream to a deliverer whenever it has caught up.
+    pub fn deliver_through(&mut self, deliverer: Arc<dyn Deliverer>, follower: Arc<AttachedFollower>) {
+        self.attachment = Some(Attachment { deliverer, follower, is_attached: false });
     }
 
     /// Returns the next item, or `None` at the end.
@@ -80,16 +80,16 @@ impl FeedStream {
 
     async fn next_event(&mut self) -> Option<StreamItem> {
         loop {
-            self.park();
-            let Self { follower, next_heartbeat: Some(next_heartbeat), parking, .. } = self else { return None };
-            let parked = parking.as_mut().filter(|parking| parking.is_parked);
-            let entry = if let Some(parking) = parked {
+            self.attach();
+            let Self { follower, next_heartbeat: Some(next_heartbeat), attachment, .. } = self else { return None };
+            let attached = attachment.as_mut().filter(|attachment| attachment.is_attached);
+            let entry = if let Some(attachment) = attached {
                 let is_heartbeat = tokio::select! {
                     biased;
-                    () = parking.place.left() => false,
+                    () = attachment.follower.handed_back() => false,
                     () = &mut *next_heartbeat => true,
                 };
-                self.take_back();
+                self.detach();
                 if is_heartbeat {
                     return Some(self.heartbeat());
                 }
@@ -117,21 +117,21 @@ impl FeedStream {
         }
     }
 
-    fn park(&mut self) {
-        if let Some(parking) = &mut self.parking
-            && !parking.is_parked
+    fn attach(&mut self) {
+        if let Some(attachment) = &mut self.attachment
+            && !attachment.is_attached
             && self.follower.is_caught_up()
         {
             let progress = Progress { cursor: self.follower.position(), last_seq: self.last_seq };
-            parking.is_parked = parking.lot.park(&parking.place, progress);
+            attachment.is_attached = attachment.deliverer.attach(&attachment.follower, progress);
         }
     }
 
-    fn take_back(&mut self) {
-        if let Some(parking) = &mut self.parking
-            && std::mem::take(&mut parking.is_parked)
+    fn detach(&mut self) {
+        if let Some(attachment) = &mut self.attachment
+            && std::mem::take(&mut attachment.is_attached)
         {
-            let Progress { cursor, last_seq } = parking.place.take_back();
+            let Progress { cursor, last_seq } = attachment.follower.detach();
             self.follower.skip_to(cursor);
             self.last_seq = last_seq;
         }

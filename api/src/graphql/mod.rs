@@ -1,5 +1,6 @@
 //! The GraphQL API. It only translates: commands and rules make every decision.
 
+pub mod attached_follower;
 pub mod caller;
 pub mod context;
 pub mod cost_budget;
@@ -28,7 +29,6 @@ pub mod operation_cache;
 pub mod operation_limits;
 pub mod operation_response;
 pub mod page;
-pub mod parking;
 mod preparation;
 pub mod prepared_operation;
 mod query;

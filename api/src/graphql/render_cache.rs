@@ -24,7 +24,8 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::graphql::{
-    parking::ParkingLot, prepared_operation::PreparedOperation, response_shape::ResponseShape, stream_item::RenderKey,
+    attached_follower::Deliverer, prepared_operation::PreparedOperation, response_shape::ResponseShape,
+    stream_item::RenderKey,
 };
 
 /// How long a rendering is shared: fields beside the event may change.
@@ -109,7 +110,7 @@ pub struct RenderGroup {
     /// Size of the renderings of all groups.
     total_bytes: Arc<AtomicUsize>,
     /// Delivers to the subscribers that have caught up, and the number of the tail it reads.
-    parking_lot: Mutex<Option<(u64, Arc<dyn ParkingLot>)>>,
+    deliverer: Mutex<Option<(u64, Arc<dyn Deliverer>)>>,
 }
 
 #[derive(Default)]
@@ -133,12 +134,12 @@ impl RenderGroup {
         &self.prepared.template.response_shape
     }
 
-    /// Returns the parking lot of a tail, and creates it for the first subscriber.
+    /// Returns the deliverer of a tail's events, and creates it for the first subscriber.
     #[must_use]
-    pub fn parking_lot(&self, tail: u64, create: impl FnOnce() -> Arc<dyn ParkingLot>) -> Arc<dyn ParkingLot> {
-        let mut current = self.parking_lot.lock();
+    pub fn deliverer(&self, tail: u64, create: impl FnOnce() -> Arc<dyn Deliverer>) -> Arc<dyn Deliverer> {
+        let mut current = self.deliverer.lock();
         match &*current {
-            Some((number, lot)) if *number == tail => Arc::clone(lot),
+            Some((number, deliverer)) if *number == tail => Arc::clone(deliverer),
             _ => Arc::clone(&current.insert((tail, create())).1),
         }
     }
@@ -233,7 +234,7 @@ impl RenderCache {
             prepared,
             cached: Mutex::default(),
             total_bytes: Arc::clone(&self.bytes),
-            parking_lot: Mutex::default(),
+            deliverer: Mutex::default(),
         });
         if index.groups.len() >= index.sweep_at {
             index.groups.retain(|_, group| group.strong_count() > 0);

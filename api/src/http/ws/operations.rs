@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tracing::Instrument as _;
 
 use crate::{
-    graphql::{caller::Caller, operation_response::OperationResponse, parking::EventSink},
+    graphql::{attached_follower::EventSink, caller::Caller, operation_response::OperationResponse},
     http::{
         HttpState, access_log,
         execute::{self, OperationRun, error_code},

@@ -1,4 +1,4 @@
-//! Followers that have caught up with their feed. They are parked: whoever delivers the next events writes them to
+//! Followers that have caught up with their feed, attached to a deliverer: it writes the next events to
 //! the follower's sink directly, without waking its task.
 
 use std::{
@@ -27,19 +27,19 @@ pub trait EventSink: Send + Sync {
     fn try_send(&self, responses: &[Bytes], scratch: &mut Vec<u8>) -> bool;
 }
 
-/// Delivers events to parked followers.
-pub trait ParkingLot: Send + Sync {
-    /// Parks a follower with its progress. Returns false if it must read on by itself.
-    fn park(&self, follower: &Arc<ParkedFollower>, progress: Progress) -> bool;
+/// Delivers events to attached followers.
+pub trait Deliverer: Send + Sync {
+    /// Attaches a follower with its progress. Returns false if it must read on by itself.
+    fn attach(&self, follower: &Arc<AttachedFollower>, progress: Progress) -> bool;
 }
 
 /// A follower as the deliverer sees it.
-pub struct ParkedFollower {
-    place: Mutex<Place>,
+pub struct AttachedFollower {
+    state: Mutex<AttachState>,
     task: AtomicWaker,
     visibility: EntryVisibility,
-    /// Whether it is gone, and only still listed.
-    is_gone: AtomicBool,
+    /// Whether its subscriber is gone, so that it is only still listed.
+    is_closed: AtomicBool,
     /// The caller for whom a rendering that nobody shares is made.
     pub caller: Arc<Caller>,
 }
@@ -54,13 +54,13 @@ pub struct Progress {
 }
 
 #[derive(Default)]
-struct Place {
+struct AttachState {
     progress: Progress,
     /// Whether the deliverer may write to the sink. Otherwise the follower's task reads on.
-    is_parked: bool,
+    is_attached: bool,
     /// Whether the deliverer lists the follower.
     is_listed: bool,
-    /// Takes the events. Released when the follower is gone, because it holds the connection.
+    /// Takes the events. Released when the follower is closed, because it holds the connection.
     sink: Option<Arc<dyn EventSink>>,
 }
 
@@ -74,72 +74,74 @@ pub struct ShownEvent<'a> {
     pub prev: i64,
 }
 
-impl ParkedFollower {
-    /// Creates a follower that is not parked.
+impl AttachedFollower {
+    /// Creates a follower that is not attached.
     #[must_use]
     pub fn new(visibility: EntryVisibility, sink: Arc<dyn EventSink>, caller: Arc<Caller>) -> Arc<Self> {
-        let place = Mutex::new(Place { sink: Some(sink), ..Place::default() });
-        Arc::new(Self { place, task: AtomicWaker::new(), visibility, is_gone: AtomicBool::new(false), caller })
+        let state = Mutex::new(AttachState { sink: Some(sink), ..AttachState::default() });
+        Arc::new(Self { state, task: AtomicWaker::new(), visibility, is_closed: AtomicBool::new(false), caller })
     }
 
-    /// Parks the follower with its progress. `list` adds it to the deliverer's list, unless it is still there, and
+    /// Attaches the follower with its progress. `list` adds it to the deliverer's list, unless it is still there, and
     /// returns false if the follower must read on.
-    pub fn park(&self, progress: Progress, list: impl FnOnce() -> bool) -> bool {
-        let mut place = self.place.lock();
-        place.is_parked = place.is_listed || list();
-        place.is_listed |= place.is_parked;
-        if place.is_parked {
-            place.progress = progress;
+    pub fn attach(&self, progress: Progress, list: impl FnOnce() -> bool) -> bool {
+        let mut state = self.state.lock();
+        state.is_attached = state.is_listed || list();
+        state.is_listed |= state.is_attached;
+        if state.is_attached {
+            state.progress = progress;
         }
-        place.is_parked
+        state.is_attached
     }
 
-    /// Takes the follower back, and returns its progress. Nothing is written to its sink afterwards.
-    pub fn take_back(&self) -> Progress {
-        let mut place = self.place.lock();
-        place.is_parked = false;
-        place.progress
+    /// Detaches the follower, and returns its progress. Nothing is written to its sink afterwards.
+    pub fn detach(&self) -> Progress {
+        let mut state = self.state.lock();
+        state.is_attached = false;
+        state.progress
     }
 
-    /// Takes the follower back for good.
-    pub fn retire(&self) {
-        let mut place = self.place.lock();
-        place.is_parked = false;
-        place.sink = None;
-        self.is_gone.store(true, Ordering::Release);
+    /// Detaches the follower for good, and releases its sink.
+    pub fn close(&self) {
+        let mut state = self.state.lock();
+        state.is_attached = false;
+        state.sink = None;
+        self.is_closed.store(true, Ordering::Release);
     }
 
-    /// Returns whether the follower is gone.
+    /// Returns whether the follower was closed.
     #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.is_gone.load(Ordering::Acquire)
+    pub fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Completes when the deliverer leaves the next events to the follower's task.
-    pub async fn left(&self) {
-        poll_fn(|cx| self.poll_left(cx)).await;
+    /// Completes when the deliverer hands the next events back to the follower's task.
+    pub async fn handed_back(&self) {
+        poll_fn(|cx| self.poll_handed_back(cx)).await;
     }
 
-    fn poll_left(&self, cx: &Context<'_>) -> Poll<()> {
+    fn poll_handed_back(&self, cx: &Context<'_>) -> Poll<()> {
         self.task.register(cx.waker());
-        if self.place.lock().is_parked { Poll::Pending } else { Poll::Ready(()) }
+        if self.state.lock().is_attached { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Leaves the next events to the follower's task.
-    pub fn leave(&self) {
-        let mut place = self.place.lock();
-        self.leave_place(&mut place);
+    /// Hands the next events back to the follower's task.
+    pub fn hand_back(&self) {
+        let mut state = self.state.lock();
+        self.hand_back_locked(&mut state);
     }
 
-    fn leave_place(&self, place: &mut Place) {
-        place.is_listed = false;
-        if std::mem::take(&mut place.is_parked) {
+    fn hand_back_locked(&self, state: &mut AttachState) {
+        state.is_listed = false;
+        if std::mem::take(&mut state.is_attached) {
             self.task.wake();
         }
     }
 
-    /// Delivers the entries that the follower has not read. Returns whether it stays parked. `send` sends those that are shown, and returns whether
-    /// the sink took them; an error is passed on and changes nothing.
+    /// Delivers the entries that the follower has not read. Returns whether it stays attached.
+    ///
+    /// `send` sends those that are shown, and returns whether the sink took them; an error is passed on and changes
+    /// nothing.
     ///
     /// # Errors
     /// That of `send`.
@@ -148,12 +150,12 @@ impl ParkedFollower {
         entries: &[Entry],
         send: impl FnOnce(&dyn EventSink, &[ShownEvent<'_>]) -> Result<bool, E>,
     ) -> Result<bool, E> {
-        let mut place = self.place.lock();
-        let Some(sink) = place.sink.clone().filter(|_| place.is_parked) else {
-            place.is_listed = false;
+        let mut state = self.state.lock();
+        let Some(sink) = state.sink.clone().filter(|_| state.is_attached) else {
+            state.is_listed = false;
             return Ok(false);
         };
-        let Progress { cursor, mut last_seq } = place.progress;
+        let Progress { cursor, mut last_seq } = state.progress;
         let unread = entries.iter().filter(|entry| entry.event.seq > cursor);
         let mut shown = Vec::new();
         for entry in unread {
@@ -165,17 +167,17 @@ impl ParkedFollower {
                 }
                 // The task renders it, or ends.
                 Visibility::Personal(_) | Visibility::Ended => {
-                    self.leave_place(&mut place);
+                    self.hand_back_locked(&mut state);
                     return Ok(false);
                 }
             }
         }
         if !shown.is_empty() && !send(sink.as_ref(), &shown)? {
-            self.leave_place(&mut place);
+            self.hand_back_locked(&mut state);
             return Ok(false);
         }
         let cursor = entries.last().map_or(cursor, |entry| entry.event.seq.max(cursor));
-        place.progress = Progress { cursor, last_seq };
+        state.progress = Progress { cursor, last_seq };
         Ok(true)
     }
 }
@@ -202,11 +204,11 @@ mod tests {
     }
 
     /// Creates a follower that is shown events as by `visibility`, and its sink.
-    fn follower(visibility: Visibility) -> (Arc<ParkedFollower>, Arc<Sink>) {
+    fn follower(visibility: Visibility) -> (Arc<AttachedFollower>, Arc<Sink>) {
         let sink = Arc::new(Sink(AtomicBool::new(true)));
         let caller = Arc::new(Caller { viewer: Viewer::Anonymous, language: Language::Kk, address: None });
         let taking: Arc<dyn EventSink> = sink.clone();
-        (ParkedFollower::new(Arc::new(move |_: &Entry| visibility), taking, caller), sink)
+        (AttachedFollower::new(Arc::new(move |_: &Entry| visibility), taking, caller), sink)
     }
 
     fn entries(seqs: &[i64]) -> Vec<Entry> {
@@ -222,7 +224,7 @@ mod tests {
     }
 
     /// Delivers events, and returns the positions that were sent with those before them.
-    fn deliver(follower: &ParkedFollower, seqs: &[i64]) -> (bool, Vec<(i64, i64)>) {
+    fn deliver(follower: &AttachedFollower, seqs: &[i64]) -> (bool, Vec<(i64, i64)>) {
         let mut sent = Vec::new();
         let delivered = follower.deliver::<()>(&entries(seqs), |sink, shown| {
             sent = shown.iter().map(|event| (event.prev, event.entry.event.seq)).collect();
@@ -236,58 +238,58 @@ mod tests {
     #[test]
     fn delivers_what_the_follower_has_not_read() {
         let (follower, _) = follower(Visibility::Shared(EventKind::CHANGED));
-        assert!(follower.park(AT_THREE, || true));
+        assert!(follower.attach(AT_THREE, || true));
         assert_eq!(deliver(&follower, &[2, 3, 4, 5]), (true, vec![(2, 4), (4, 5)]));
-        assert!(follower.left().now_or_never().is_none(), "it stays parked");
-        assert_eq!(follower.take_back(), Progress { cursor: 5, last_seq: 5 });
+        assert!(follower.handed_back().now_or_never().is_none(), "it stays attached");
+        assert_eq!(follower.detach(), Progress { cursor: 5, last_seq: 5 });
         assert_eq!(deliver(&follower, &[6]), (false, vec![]), "it reads on by itself");
     }
 
     #[test]
-    fn releases_its_sink_when_it_is_gone() {
+    fn releases_its_sink_when_it_is_closed() {
         let (follower, sink) = follower(Visibility::Shared(EventKind::CHANGED));
-        assert!(follower.park(AT_THREE, || true));
+        assert!(follower.attach(AT_THREE, || true));
         assert_eq!(Arc::strong_count(&sink), 2);
-        follower.retire();
-        assert_eq!((Arc::strong_count(&sink), follower.is_gone()), (1, true));
+        follower.close();
+        assert_eq!((Arc::strong_count(&sink), follower.is_closed()), (1, true));
         assert_eq!(deliver(&follower, &[4]), (false, vec![]));
     }
 
     #[test]
     fn counts_hidden_events_as_read() {
         let (follower, _) = follower(Visibility::Hidden);
-        assert!(follower.park(AT_THREE, || true));
+        assert!(follower.attach(AT_THREE, || true));
         assert_eq!(deliver(&follower, &[4]), (true, vec![]));
-        assert_eq!(follower.take_back(), Progress { cursor: 4, last_seq: 2 });
+        assert_eq!(follower.detach(), Progress { cursor: 4, last_seq: 2 });
     }
 
     #[test]
-    fn leaves_events_to_the_follower_that_its_sink_does_not_take_or_that_are_its_own() {
+    fn hands_events_back_that_its_sink_does_not_take_or_that_are_its_own() {
         let (busy, sink) = follower(Visibility::Shared(EventKind::CHANGED));
         sink.0.store(false, Ordering::Relaxed);
         let others = [Visibility::Personal(EventKind::CHANGED), Visibility::Ended];
         for follower in others.map(|visibility| follower(visibility).0).iter().chain([&busy]) {
-            assert!(follower.park(AT_THREE, || true));
+            assert!(follower.attach(AT_THREE, || true));
             assert!(!deliver(follower, &[4]).0);
-            assert!(follower.left().now_or_never().is_some(), "its task is woken");
-            assert_eq!(follower.take_back(), AT_THREE);
+            assert!(follower.handed_back().now_or_never().is_some(), "its task is woken");
+            assert_eq!(follower.detach(), AT_THREE);
         }
     }
 
     #[test]
-    fn is_listed_once_however_often_it_is_taken_back() {
+    fn is_listed_once_however_often_it_is_detached() {
         let (follower, _) = follower(Visibility::Shared(EventKind::CHANGED));
         let mut listed = 0;
         for _ in 0..5 {
-            assert!(follower.park(AT_THREE, || {
+            assert!(follower.attach(AT_THREE, || {
                 listed += 1;
                 true
             }));
-            follower.take_back();
+            follower.detach();
         }
         assert_eq!(listed, 1);
-        assert!(!deliver(&follower, &[4]).0, "it is no longer parked, and leaves the list");
-        assert!(!follower.park(AT_THREE, || false), "a pass has begun without it");
+        assert!(!deliver(&follower, &[4]).0, "it is no longer attached, and leaves the list");
+        assert!(!follower.attach(AT_THREE, || false), "a pass has begun without it");
         assert_eq!(deliver(&follower, &[4]), (false, vec![]));
     }
 }
