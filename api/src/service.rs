@@ -25,7 +25,7 @@ use crate::{
     graphql::Engine,
     http::{
         AllowedHosts, ConcurrencyLimits, ConnectionLimits, HttpLimits, HttpState, ManifestError, OpsState,
-        PersistedQueries, ServerConfig, ops_router, router, serve,
+        PersistedQueries, ResponseCache, ServerConfig, ops_router, router, serve,
     },
     idgen::IdGen,
     jobs,
@@ -301,6 +301,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         ids,
         lifecycle: lifecycle.clone(),
         persisted_queries: Arc::new(persisted_queries),
+        response_cache: ResponseCache::default(),
         allowed_origins: settings.allowed_origins.clone().into(),
         trusted_proxies,
         allowed_hosts: AllowedHosts::new(settings.hosts.as_deref()),

@@ -107,6 +107,7 @@ pub fn set_parent(span: &Span, headers: &HeaderMap) {
 /// event.
 fn describe_metrics() {
     metrics::describe_counter!("kezdesu_requests_total", "Queries, mutations and rejected requests, by code.");
+    metrics::describe_counter!("kezdesu_cached_responses_total", "GET queries answered without being executed.");
     metrics::describe_histogram!("kezdesu_request_seconds", "Duration of queries and mutations.");
     metrics::describe_gauge!("kezdesu_connections", "Open connections to the API.");
     metrics::describe_counter!("kezdesu_connections_refused_total", "Connections rejected, by reason.");
@@ -143,6 +144,7 @@ fn describe_metrics() {
     for by in ["group", "subscriber"] {
         metrics::counter!("kezdesu_deliveries_total", "by" => by).increment(0);
     }
+    metrics::counter!("kezdesu_cached_responses_total").increment(0);
     metrics::counter!("kezdesu_slow_readers_total").increment(0);
     metrics::counter!("kezdesu_socket_floods_total").increment(0);
 }

@@ -1,5 +1,6 @@
 //! HTTP caching and compression.
 
+use chrono::TimeDelta;
 use harness::{HOST, TestEnv, on_both_engines, web};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -34,9 +35,55 @@ on_both_engines! {
         assert_eq!((again.status(), header(&again, "etag")), (StatusCode::NOT_MODIFIED, tag.as_str()));
         assert_eq!(again.text().await.unwrap(), "");
         env.citizen("Ana").post(&meeting, "Жол?").await;
+        env.advance(TimeDelta::seconds(2));
         let changed = get(&env, query, &of).header("if-none-match", &tag).send().await.unwrap();
         assert_eq!(changed.status(), StatusCode::OK, "a changed response has a new ETag");
         assert_ne!(header(&changed, "etag"), tag);
+    }
+
+    async fn keeps_a_public_response_for_two_seconds(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let (query, of) = ("query Screen($id: ID!) { meeting(id: $id) { commentsHead } }", json!({ "id": meeting }));
+        let head = async |request: RequestBuilder| {
+            let answer = request.send().await.unwrap();
+            let control = header(&answer, "cache-control").to_owned();
+            let head = answer.json::<Value>().await.unwrap()["data"]["meeting"]["commentsHead"].as_i64().unwrap();
+            (head, control)
+        };
+        let (first, _) = head(get(&env, query, &of)).await;
+        env.citizen("Ana").post(&meeting, "Жол?").await;
+        for (milliseconds, left) in [(0, 2), (1, 1), (999, 1), (999, 0)] {
+            env.advance(TimeDelta::milliseconds(milliseconds));
+            let ((kept, control), statements) = env.counting(head(get(&env, query, &of))).await;
+            assert_eq!((kept, control), (first, format!("public, max-age={left}")), "{milliseconds} ms later");
+            // A background job may run.
+            assert!(statements <= 2, "{statements} statements");
+        }
+        let token = env.citizen("Ana").token.clone().unwrap();
+        let (own, control) = head(get(&env, query, &of).header("authorization", format!("Bearer {token}"))).await;
+        assert!(own > first && control == "no-store", "a signed-in viewer reads the present state: {control}");
+        env.advance(TimeDelta::milliseconds(1));
+        assert_eq!(head(get(&env, query, &of)).await, (own, "public, max-age=2".to_owned()), "two seconds later");
+    }
+
+    async fn executes_a_public_query_once_for_a_crowd(env) {
+        let meeting = env.akimat(HOST).live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        let (query, of) = ("query($id: ID!) { meeting(id: $id) { title { kk } } }", json!({ "id": meeting }));
+        let crowd = (0..100).map(|_| async {
+            let answer = get(&env, query, &of).send().await.unwrap();
+            (answer.status(), answer.text().await.unwrap())
+        });
+        let (answers, statements) = env.counting(futures_util::future::join_all(crowd)).await;
+        assert!(answers.iter().all(|answer| *answer == answers[0] && answer.0 == StatusCode::OK), "{answers:?}");
+        assert!(statements < 10, "{statements} statements");
+    }
+
+    async fn keeps_no_response_with_errors(env) {
+        let (query, of) = ("query($id: ID!) { meeting(id: $id) { id } }", json!({ "id": "meet_unknown" }));
+        let ask = async || get(&env, query, &of).send().await.unwrap();
+        let (first, second) = (ask().await, ask().await);
+        assert_eq!((header(&first, "cache-control"), header(&second, "cache-control")), ("no-store", "no-store"));
+        assert!(second.json::<Value>().await.unwrap()["errors"].is_array());
     }
 
     async fn sends_the_same_cache_headers_for_every_method_and_encoding(env) {

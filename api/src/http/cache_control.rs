@@ -1,62 +1,84 @@
 //! Caching headers for public responses. A shared cache in front can serve most reads of an audience.
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
-/// How long a response may be cached, and which headers select it. The same for 200 and 304, because caches
-/// key on `Vary`.
-struct CachePolicy {
-    cache_control: HeaderValue,
-    vary: HeaderValue,
+/// How long caches may keep the response of an anonymous query: after that, a comment that a moderator hides is
+/// gone from every cache.
+pub(in crate::http) const SHORT_LIFETIME: TimeDelta = TimeDelta::seconds(2);
+
+/// The same for 200 and 304, because caches key on `Vary`.
+const VARY_OF_QUERIES: HeaderValue =
+    HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Authorization");
+
+/// A response body with its ETag.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct TaggedBody {
+    bytes: Bytes,
+    etag: String,
 }
 
-/// Two seconds: after that, a comment that a moderator hides is gone from every cache.
-const SHORT_LIVED: CachePolicy = CachePolicy {
-    cache_control: HeaderValue::from_static("public, max-age=2"),
-    vary: HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Authorization"),
-};
-
-/// For content that changes only with a release.
-const UNTIL_RELEASE: CachePolicy = CachePolicy {
-    cache_control: HeaderValue::from_static("public, max-age=300"),
-    vary: HeaderValue::from_static("Accept-Encoding"),
-};
-
-/// Lets shared caches keep the response for two seconds. Answers 304 if the client has it.
-pub(in crate::http) async fn short_lived(response: Response, request_headers: &HeaderMap) -> Response {
-    apply(response, request_headers, SHORT_LIVED).await
-}
-
-/// Lets shared caches keep the response for five minutes. Answers 304 if the client has it.
-pub(in crate::http) async fn until_release(response: Response, request_headers: &HeaderMap) -> Response {
-    apply(response, request_headers, UNTIL_RELEASE).await
-}
-
-async fn apply(
-    response: Response,
-    request_headers: &HeaderMap,
-    CachePolicy { cache_control, vary }: CachePolicy,
-) -> Response {
-    let (mut parts, body) = response.into_parts();
-    // The body was built from bytes, so its size is already bounded.
-    let Ok(bytes) = to_bytes(body, usize::MAX).await else { return Response::from_parts(parts, Body::empty()) };
-    let etag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&bytes)));
-    parts.headers.insert(header::CACHE_CONTROL, cache_control);
-    parts.headers.insert(header::VARY, vary);
-    if let Ok(value) = HeaderValue::from_str(&etag) {
-        parts.headers.insert(header::ETAG, value);
+impl TaggedBody {
+    pub(in crate::http) fn new(bytes: Bytes) -> Self {
+        let etag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&bytes)));
+        Self { bytes, etag }
     }
-    if is_cached(request_headers, &etag) {
-        parts.status = StatusCode::NOT_MODIFIED;
-        parts.headers.remove(header::CONTENT_TYPE);
-        return Response::from_parts(parts, Body::empty());
+
+    /// Returns the size of the body, in bytes.
+    pub(in crate::http) fn len(&self) -> usize {
+        self.bytes.len()
     }
-    Response::from_parts(parts, bytes.into())
+
+    /// Lets caches keep the body for the rest of [`SHORT_LIFETIME`] at this age. Answers 304 if the client has it.
+    pub(in crate::http) fn short_lived(
+        &self,
+        age: TimeDelta,
+        content_type: &'static str,
+        request_headers: &HeaderMap,
+    ) -> Response {
+        let cache_control = match (SHORT_LIFETIME - age).num_seconds() {
+            2.. => "public, max-age=2",
+            1 => "public, max-age=1",
+            _ => "public, max-age=0",
+        };
+        self.respond(HeaderValue::from_static(cache_control), VARY_OF_QUERIES, content_type, request_headers)
+    }
+
+    /// Lets caches keep the body for five minutes: it changes only with a release. Answers 304 if the client has it.
+    pub(in crate::http) fn until_release(&self, content_type: &'static str, request_headers: &HeaderMap) -> Response {
+        let cache_control = HeaderValue::from_static("public, max-age=300");
+        self.respond(cache_control, HeaderValue::from_static("Accept-Encoding"), content_type, request_headers)
+    }
+
+    fn respond(
+        &self,
+        cache_control: HeaderValue,
+        vary: HeaderValue,
+        content_type: &'static str,
+        request_headers: &HeaderMap,
+    ) -> Response {
+        let is_known = is_cached(request_headers, &self.etag);
+        let mut response = match is_known {
+            true => (StatusCode::NOT_MODIFIED, Body::empty()).into_response(),
+            false => Body::from(self.bytes.clone()).into_response(),
+        };
+        let headers = response.headers_mut();
+        if !is_known {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        headers.insert(header::CACHE_CONTROL, cache_control);
+        headers.insert(header::VARY, vary);
+        if let Ok(etag) = HeaderValue::from_str(&self.etag) {
+            headers.insert(header::ETAG, etag);
+        }
+        response
+    }
 }
 
 /// Returns whether `If-None-Match` contains the tag, by the weak comparison of RFC 9110.

@@ -6,7 +6,7 @@ use axum::{
 };
 
 /// A response format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::http) enum ResponseFormat {
     /// `application/graphql-response+json`: a request error has a 4xx status.
     GraphqlResponse,

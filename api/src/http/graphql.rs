@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use entities::enums::Language;
 use serde_json::json;
 
@@ -17,9 +18,9 @@ use crate::{
     clock::sleep,
     graphql::{caller::Caller, error::RateLimit, operation_response::SerializedResponse},
     http::{
-        HttpState, access_log,
+        HttpState,
+        access_log::{self, AccessLogEntry},
         bad_request::BadRequest,
-        cache_control,
         client_ip::ClientIp,
         connection::ConnectionState,
         content_encoding::{ContentEncoding, DecodeError},
@@ -29,7 +30,9 @@ use crate::{
         http_stream::{self, StreamFraming, StreamRequest},
         origin,
         rejected_request::RejectedRequest,
-        request, ws,
+        request,
+        response_cache::ResponseKey,
+        ws,
     },
     telemetry::{self, SPANS},
     text,
@@ -134,7 +137,7 @@ async fn handle_post(state: &Arc<HttpState>, http: HttpRequest) -> Response {
         Err(DecodeError::Malformed) => return reject(StatusCode::BAD_REQUEST, "request-gzip"),
     };
     match request::parse(&body, &state.persisted_queries) {
-        Ok(request) => respond(state, &parts.headers, HttpOperation::of(request, &parts, true)).await,
+        Ok(request) => respond(state, &parts.headers, HttpOperation::of(request, &parts, None)).await,
         Err(bad) => ErrorResponse {
             format: response_format(&parts.headers).unwrap_or(ResponseFormat::Json),
             ..ErrorResponse::bad_request(bad, language)
@@ -156,8 +159,12 @@ pub(in crate::http) async fn get(
         return response;
     }
     let (parts, _) = http.into_parts();
-    let response = match request::from_query_string(query.as_deref().unwrap_or_default(), &state.persisted_queries) {
-        Ok(request) => respond(&state, &parts.headers, HttpOperation::of(request, &parts, false)).await,
+    let query = query.unwrap_or_default();
+    if let Some(response) = cached(&state, &parts.headers, &query, started) {
+        return response;
+    }
+    let response = match request::from_query_string(&query, &state.persisted_queries) {
+        Ok(request) => respond(&state, &parts.headers, HttpOperation::of(request, &parts, Some(query))).await,
         Err(bad) => {
             let language = language(&parts.headers);
             ErrorResponse {
@@ -206,21 +213,22 @@ fn authenticate(state: &HttpState, headers: &HeaderMap, language: Language) -> R
 /// A GraphQL operation received over HTTP.
 struct HttpOperation {
     request: Request,
-    by_post: bool,
+    /// The query string of a GET.
+    query_string: Option<String>,
     client: ClientIp,
     /// The connection it was received on.
     connection: ConnectionState,
 }
 
 impl HttpOperation {
-    fn of(request: Request, parts: &Parts, by_post: bool) -> Self {
+    fn of(request: Request, parts: &Parts, query_string: Option<String>) -> Self {
         let client = parts.extensions.get().copied().unwrap_or_default();
-        Self { request, by_post, client, connection: parts.extensions.get().cloned().unwrap_or_default() }
+        Self { request, query_string, client, connection: parts.extensions.get().cloned().unwrap_or_default() }
     }
 }
 
 async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOperation) -> Response {
-    let HttpOperation { mut request, by_post, client, connection } = operation;
+    let HttpOperation { mut request, query_string, client, connection } = operation;
     let language = language(headers);
     let Some(format) = response_format(headers) else {
         return ErrorResponse::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", "request-accept", language)
@@ -248,7 +256,7 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
     let operation = request::operation_type(&mut request, &state.engine, &state.persisted_queries, &caller)
         .unwrap_or(OperationType::Query);
     let bad_input = |status, message| reject(ErrorResponse::new(status, "BAD_USER_INPUT", message, language));
-    if operation == OperationType::Mutation && !by_post {
+    if operation == OperationType::Mutation && query_string.is_some() {
         return bad_input(StatusCode::METHOD_NOT_ALLOWED, "request-mutation");
     }
     let name = access_log::operation_name(&mut request);
@@ -267,17 +275,38 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
         let request = StreamRequest { request, name, framing, resume, session_end, connection, span };
         return http_stream::stream(state, request, caller);
     }
-    // All anonymous viewers get the same response, so it may be cached.
-    let public = !by_post && caller.viewer.person().is_none();
-    let transport = if by_post { "post" } else { "get" };
-    let result = execute::execute(state, OperationRun { request, operation, name, caller, transport, span }).await;
-    let cached = public && result.errors.is_empty();
-    let response = match format {
-        ResponseFormat::EventStream => return http_stream::single(&result.json),
-        ResponseFormat::Multipart => render(result, ResponseFormat::Json),
-        ResponseFormat::Json | ResponseFormat::GraphqlResponse => render(result, format),
+    let transport = if query_string.is_some() { "get" } else { "post" };
+    let format = if format == ResponseFormat::Multipart { ResponseFormat::Json } else { format };
+    // All anonymous viewers get the same response.
+    let is_shared = caller.viewer.person().is_none() && format != ResponseFormat::EventStream;
+    let shared = query_string.filter(|_| is_shared);
+    let key = shared.map(|query| ResponseKey { query, language, format });
+    let executed = async {
+        let operation_run = OperationRun { request, operation, name: name.clone(), caller, transport, span };
+        execute::execute(state, operation_run).await
     };
-    if cached { cache_control::short_lived(response, headers).await } else { response }
+    let result = match key {
+        Some(key) => match state.response_cache.execute(key, name.clone(), state.clock.as_ref(), executed).await {
+            Ok(cached) => return cached.respond(format, headers, state.clock.now()),
+            Err(result) => result,
+        },
+        None => executed.await,
+    };
+    if format == ResponseFormat::EventStream { http_stream::single(&result.json) } else { render(result, format) }
+}
+
+/// Answers a GET from the cache.
+fn cached(state: &HttpState, headers: &HeaderMap, query: &str, started: DateTime<Utc>) -> Option<Response> {
+    let is_public = !headers.contains_key(header::AUTHORIZATION) && origin::is_allowed(headers, &state.allowed_origins);
+    if !is_public || state.lifecycle.is_draining() {
+        return None;
+    }
+    let key = ResponseKey { query: query.to_owned(), language: language(headers), format: response_format(headers)? };
+    let cached = state.response_cache.find(&key, started)?;
+    let (operation, name) = (Some("query"), cached.name.as_deref());
+    let entry = AccessLogEntry { transport: "get", operation, name, viewer: "anonymous", code: "OK" };
+    access_log::log_request(&entry, state, started);
+    Some(cached.respond(key.format, headers, started))
 }
 
 /// Returns the framing of a stream, or `None` if the format has room for one response only.

@@ -25,6 +25,7 @@ mod pages;
 mod persisted_queries;
 mod rejected_request;
 mod request;
+mod response_cache;
 mod security_headers;
 mod serve;
 mod state;
@@ -36,6 +37,7 @@ pub use connection_limits::ConnectionLimits;
 pub use ops::{OpsState, ops_router};
 pub use origin::AllowedHosts;
 pub use persisted_queries::{ManifestError, PersistedQueries};
+pub use response_cache::ResponseCache;
 pub use serve::{ServerConfig, serve};
 pub use state::{HttpLimits, HttpState};
 

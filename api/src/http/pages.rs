@@ -1,6 +1,6 @@
 //! Pages for API developers. Production serves only the SDL.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     extract::{Path, State},
@@ -10,7 +10,7 @@ use axum::{
 
 use crate::{
     graphql::client_sdl,
-    http::{HttpState, cache_control},
+    http::{HttpState, cache_control::TaggedBody},
 };
 
 /// The explorer loads nothing from other origins and connects only to this service.
@@ -53,6 +53,6 @@ pub(in crate::http) async fn asset(State(state): State<Arc<HttpState>>, Path(nam
 
 /// Serves the SDL for code generators, also in production, where introspection is off.
 pub(in crate::http) async fn schema(request_headers: HeaderMap) -> Response {
-    let sdl = ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], client_sdl()).into_response();
-    cache_control::until_release(sdl, &request_headers).await
+    static SDL: LazyLock<TaggedBody> = LazyLock::new(|| TaggedBody::new(client_sdl().into()));
+    SDL.until_release("text/plain; charset=utf-8", &request_headers)
 }

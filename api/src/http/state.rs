@@ -9,7 +9,7 @@ use crate::{
     auth::Authenticator,
     clock::Clock,
     graphql::Engine,
-    http::{AllowedHosts, ConcurrencyLimits, ConnectionLimits, PersistedQueries},
+    http::{AllowedHosts, ConcurrencyLimits, ConnectionLimits, PersistedQueries, ResponseCache},
     idgen::IdGen,
     lifecycle::Lifecycle,
 };
@@ -28,6 +28,8 @@ pub struct HttpState {
     pub lifecycle: Lifecycle,
     /// Persisted operations and the safelist.
     pub persisted_queries: Arc<PersistedQueries>,
+    /// Responses of anonymous GET queries.
+    pub response_cache: ResponseCache,
     /// Networks of trusted proxies, whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Arc<[IpNet]>,
     /// Networks of federation gateways.
