@@ -1,9 +1,6 @@
-//! Runs expensive queries outside the pool of async workers, a few at a time, in threads of low priority.
-//!
-//! A query of 25 ms holds a processor for several time slices. At equal priority, each step of a post would wait for
-//! them.
+//! Runs expensive queries outside the pool of async workers (`block_in_place`), a few at a time.
 
-use std::{future::Future, panic::resume_unwind, sync::Arc, thread, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -21,12 +18,6 @@ const MAX_WAIT: Duration = Duration::from_secs(2);
 /// Number of processors for each concurrent expensive query. The others stay free for everybody else.
 const CPUS_PER_PERMIT: usize = 2;
 
-/// How much lower the priority of their threads is: nine tenths of a contended processor go to the others.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
-/// Name of their threads.
-const THREAD_NAME: &str = "expensive-query";
-
 /// The deadline of a response.
 #[derive(Clone, Debug)]
 pub struct Deadline {
@@ -42,7 +33,7 @@ pub struct ExpensiveQueryLimiter(Arc<Semaphore>);
 
 impl Default for ExpensiveQueryLimiter {
     fn default() -> Self {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Semaphore::new(processors.div_ceil(CPUS_PER_PERMIT))))
     }
 }
@@ -53,34 +44,22 @@ impl ExpensiveQueryLimiter {
     ///
     /// # Errors
     /// `RATE_LIMITED` if no permit is free in time.
-    pub async fn run<T: Send>(&self, deadline: &Deadline, query: impl Future<Output = T> + Send) -> ApiResult<T> {
+    pub async fn run<T>(&self, deadline: &Deadline, query: impl Future<Output = T>) -> ApiResult<T> {
         let _permit = self.acquire().await?;
-        let runtime = Handle::current();
-        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Ok(query.await);
         }
-        let query = async {
-            tokio::select! {
-                ended = timeout(deadline.timeout, query) => ended.ok(),
-                () = deadline.cancelled.cancelled() => None,
-            }
-        };
-        let span = tracing::Span::current();
-        let work = || {
-            lower_priority();
-            span.in_scope(|| runtime.block_on(query))
-        };
         let ended = tokio::task::block_in_place(|| {
-            thread::scope(|scope| {
-                let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn_scoped(scope, work);
-                thread.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            Handle::current().block_on(async {
+                tokio::select! {
+                    ended = timeout(deadline.timeout, query) => ended.ok(),
+                    () = deadline.cancelled.cancelled() => None,
+                }
             })
         });
         match ended {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => std::future::pending().await,
-            // The system is out of threads.
-            Err(_) => Err(ApiError::overloaded()),
+            Some(answer) => Ok(answer),
+            None => std::future::pending().await,
         }
     }
 
@@ -90,15 +69,6 @@ impl ExpensiveQueryLimiter {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(ApiError::overloaded()),
         }
-    }
-}
-
-/// Lowers the priority of the current thread, for good: only a privileged process may raise it again.
-fn lower_priority() {
-    // Elsewhere the whole process would be slowed.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::debug!(%error, "an expensive query runs at normal priority");
     }
 }
 
@@ -120,23 +90,6 @@ mod tests {
         });
         tokio::spawn(async move { tell.send(()) }).await.unwrap().unwrap();
         assert!(query.await.unwrap());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn lowers_the_priority_of_the_query_alone() {
-        let priority = || rustix::process::getpriority_process(None).unwrap();
-        let before = priority();
-        let during = ExpensiveQueryLimiter::default().run(&deadline(), async { priority() }).await;
-        assert_eq!(during.ok(), Some(Ord::min(before + NICENESS, 19)));
-        assert_eq!(priority(), before);
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    #[should_panic(expected = "within the query")]
-    async fn passes_a_panic_of_the_query_on() {
-        let panics = async { panic!("within the query") };
-        let _: ApiResult<()> = ExpensiveQueryLimiter::default().run(&deadline(), panics).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
