@@ -257,8 +257,8 @@ impl RateLimit {
     }
 }
 
-/// Longest time that a rejection is held back.
-const MAX_REJECTION_DELAY: Duration = Duration::from_millis(250);
+/// How long a rejection is held back, even if the wait is shorter: whoever repeats at once is rejected again.
+const REJECTION_DELAY: Duration = Duration::from_millis(250);
 
 /// Returns the rate limit that rejected the whole operation, or `None` if there was none.
 #[must_use]
@@ -270,12 +270,8 @@ pub fn rate_limit(answer: &Response) -> Option<RateLimit> {
         Some(ApiError::RateLimited { scope, retry_after }) => {
             let of_service = *scope == LimitScope::Service;
             // Whoever meets an overloaded replica has already waited.
-            let delay = if of_service { Duration::ZERO } else { retry_after.to_std().unwrap_or_default() };
-            Some(RateLimit {
-                of_service,
-                retry_after_seconds: wait_ms(*retry_after).div_ceil(1000).max(1),
-                delay: delay.min(MAX_REJECTION_DELAY),
-            })
+            let delay = if of_service { Duration::ZERO } else { REJECTION_DELAY };
+            Some(RateLimit { of_service, retry_after_seconds: wait_ms(*retry_after).div_ceil(1000).max(1), delay })
         }
         _ => None,
     });
