@@ -67,8 +67,13 @@ impl Socket {
 
     /// Returns the next message, or `None` if the socket ends.
     pub async fn try_receive(&mut self) -> Option<Value> {
+        self.try_receive_text().await.map(|text| serde_json::from_str(&text).expect("JSON"))
+    }
+
+    /// Returns the text of the next message, or `None` if the socket is closed.
+    pub async fn try_receive_text(&mut self) -> Option<String> {
         match self.frame().await? {
-            Message::Text(text) => Some(serde_json::from_str(&text).expect("JSON")),
+            Message::Text(text) => Some(text.to_string()),
             _ => None,
         }
     }
