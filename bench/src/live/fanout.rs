@@ -62,7 +62,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
 async fn measure(id: u32, load: Value, mut trigger: impl AsyncFnMut(usize)) -> Measured {
     let before = memory(id);
     let mut load = Part::start("load", &load.to_string());
-    assert_eq!(load.receive().await, "ready");
+    assert!(load.receive().await.starts_with("ready"));
     pause(Duration::from_secs(2)).await;
     let mut measured = Measured::default();
     let (mut p99s, mut rates) = (Vec::new(), Vec::new());
@@ -158,7 +158,8 @@ pub async fn fanout(lines: &mut Lines) {
 
 /// Measures fan-out with more and more different operations among the subscribers.
 pub async fn groups(lines: &mut Lines) {
-    let followers_count = 2_000;
+    let followers_count = FOLLOWERS;
+    let mut alone = 0.0;
     for operations in [1, 10, 100, 1_000] {
         let env = BenchEnv::start("BEFORE", false).await;
         let moderator = Arc::new(person(&env.process.host, "moderator", &["MODERATOR"]));
@@ -167,7 +168,7 @@ pub async fn groups(lines: &mut Lines) {
         let mut load = followers(&env.process.host, followers_count, 2, &query, &json!({ "id": env.meeting }));
         load["operations"] = json!(operations);
         let mut load = Part::start("load", &load.to_string());
-        assert_eq!(load.receive().await, "ready");
+        assert!(load.receive().await.starts_with("ready"));
         let id = env.process.id();
         let began = cpu(id);
         deliver(&mut load, followers_count * BURST, env.approve(&moderator, &comments)).await;
@@ -178,6 +179,36 @@ pub async fn groups(lines: &mut Lines) {
             format!("{cost:.1} ms"),
             "",
         );
+        match operations {
+            1 => alone = cost,
+            1_000 => {
+                let what = format!("groups: CPU an event, {operations} operations, of that of one");
+                line(lines, what, format!("{:.1} x", cost / alone), "≤ 4 x");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Measures a crowd that arrives within a second, as when a broadcast begins.
+pub async fn edge(lines: &mut Lines) {
+    let count = 2_000;
+    for production in [false, true] {
+        let env = BenchEnv::start("AFTER", production).await;
+        env.post(0, BURST).await;
+        let query = format!("subscription($id: ID!) {{ comments(meetingId: $id) {FIELDS} }}");
+        let mut load = followers(&env.process.host, count, 2, &query, &json!({ "id": env.meeting }));
+        load["withinMs"] = json!(1_000);
+        let began = Instant::now();
+        let mut load = Part::start("load", &load.to_string());
+        let ready = load.receive().await;
+        let took = began.elapsed().as_secs_f64();
+        let figures: Vec<f64> = ready.split(' ').skip(1).map(|figure| figure.parse().expect("a value")).collect();
+        let engine = if production { "PostgreSQL" } else { "SQLite" };
+        let what = format!("edge, {engine}: {count} sockets arrive within a second, until all are live");
+        line(lines, what, format!("{took:.2} s"), "");
+        let what = format!("edge, {engine}: from arrival to live, p50 {:.0} ms, p99", figures[0]);
+        line(lines, what, format!("{:.0} ms", figures[1]), "");
     }
 }
 

@@ -3,16 +3,17 @@
 use std::{
     io::Write,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
+    sync::Semaphore,
 };
 
 /// Shorter frames are acknowledgements and heartbeats.
@@ -29,6 +30,9 @@ struct Count {
     mark: AtomicU64,
     bytes: AtomicU64,
     slots: Vec<AtomicU32>,
+    /// Greetings of one subscriber, and the times from arrival to the last of them, in tenths of a millisecond.
+    greetings_each: u64,
+    arrivals: Mutex<Vec<u64>>,
 }
 
 impl Count {
@@ -36,13 +40,20 @@ impl Count {
         u64::try_from(self.began.elapsed().as_micros() / 100).expect("a short run")
     }
 
-    fn frame(&self, length: usize) {
-        if length < EVENT {
-            if self.greeted.fetch_add(1, Relaxed) + 1 == self.greetings {
-                report("ready");
-            }
-            return;
+    /// Counts a greeting, the `nth` of a subscriber that arrived at this time.
+    fn greeting(&self, nth: u64, arrived: u64) {
+        if nth == self.greetings_each {
+            self.arrivals.lock().expect("no panic").push(self.tenths() - arrived);
         }
+        if self.greeted.fetch_add(1, Relaxed) + 1 == self.greetings {
+            let mut times = self.arrivals.lock().expect("no panic");
+            times.sort_unstable();
+            let quantile = |part: f64| times[((times.len() - 1) as f64 * part) as usize] as f64 / 10.0;
+            report(&format!("ready {} {}", quantile(0.5), quantile(0.99)));
+        }
+    }
+
+    fn event(&self, length: usize) {
         self.bytes.store(length as u64, Relaxed);
         let slot = usize::try_from(self.tenths() - self.mark.load(Relaxed)).expect("a short run");
         self.slots[slot.min(SLOTS - 1)].fetch_add(1, Relaxed);
@@ -78,7 +89,8 @@ fn report(line: &str) {
 /// Subscribes as configured, and counts events as requested by lines of standard input.
 pub async fn run(config: Value) {
     let count = config["count"].as_u64().expect("count");
-    let greetings = config["greetings"].as_u64().expect("greetings") * count;
+    let greetings_each = config["greetings"].as_u64().expect("greetings");
+    let greetings = greetings_each * count;
     let shared = Arc::new(Count {
         began: Instant::now(),
         greeted: AtomicU64::new(0),
@@ -88,23 +100,31 @@ pub async fn run(config: Value) {
         mark: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
         slots: (0..SLOTS).map(|_| AtomicU32::new(0)).collect(),
+        greetings_each,
+        arrivals: Mutex::default(),
     });
-    let open = Arc::new(tokio::sync::Semaphore::new(128));
-    let mut opening = Vec::new();
+    // Either a few at a time, or spread evenly over a span, whether or not the server keeps up.
+    let span = config["withinMs"].as_u64().map(Duration::from_millis);
+    let open = Arc::new(Semaphore::new(if span.is_some() { Semaphore::MAX_PERMITS } else { 128 }));
+    let (mut opening, first) = (Vec::new(), tokio::time::Instant::now());
     for n in 0..count {
+        if let Some(span) = span {
+            let share = n as f64 / count as f64;
+            let _ = tokio::time::timeout_at(first + span.mul_f64(share), std::future::pending::<()>()).await;
+        }
         let permit = Arc::clone(&open).acquire_owned().await.expect("open");
-        let (shared, config) = (Arc::clone(&shared), config.clone());
+        let (shared, config, arrived) = (Arc::clone(&shared), config.clone(), shared.tenths());
         opening.push(tokio::spawn(async move {
             let stream = enter(&config, n).await;
             drop(permit);
-            tokio::spawn(follow(stream, shared));
+            tokio::spawn(follow(stream, shared, arrived));
         }));
     }
     for task in opening {
         task.await.expect("the handshake succeeds");
     }
     if greetings == 0 {
-        report("ready");
+        report("ready 0 0");
     }
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
@@ -149,8 +169,8 @@ fn masked(first: u8, text: &[u8]) -> Vec<u8> {
     frame
 }
 
-async fn follow(mut stream: TcpStream, count: Arc<Count>) {
-    let (mut head, mut skip) = (Vec::with_capacity(10), 0_usize);
+async fn follow(mut stream: TcpStream, count: Arc<Count>, arrived: u64) {
+    let (mut head, mut skip, mut greetings) = (Vec::with_capacity(10), 0_usize, 0);
     loop {
         if stream.readable().await.is_err() {
             return;
@@ -177,7 +197,11 @@ async fn follow(mut stream: TcpStream, count: Arc<Count>) {
                     _ => continue,
                 };
                 match head[0] {
-                    0x81 => count.frame(length),
+                    0x81 if length < EVENT => {
+                        greetings += 1;
+                        count.greeting(greetings, arrived);
+                    }
+                    0x81 => count.event(length),
                     0x89 => pongs += 1,
                     _ => {}
                 }

@@ -37,6 +37,9 @@ async fn measure(part: &str) -> Lines {
     if wanted("groups") {
         fanout::groups(&mut lines).await;
     }
+    if wanted("edge") {
+        fanout::edge(&mut lines).await;
+    }
     if wanted("cold-join") {
         fanout::cold_join(&mut lines).await;
     }
