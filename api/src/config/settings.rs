@@ -137,7 +137,7 @@ settings! {
         /// Maximum number of concurrent operations on a gateway's WebSocket.
         gateway_operations: usize = "KEZDESU_GATEWAY_OPERATIONS", number(1..=10_000), default "10000";
 
-        /// Maximum number of concurrent queries, and of mutations, per replica.
+        /// Maximum number of concurrent queries, of mutations, and of subscriptions that start, per replica.
         concurrent_operations: Option<NonZeroUsize> = "KEZDESU_CONCURRENT_OPERATIONS",
             limit(65_535, NonZeroUsize::new), default "256";
 

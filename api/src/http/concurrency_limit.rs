@@ -1,4 +1,4 @@
-//! Limits how many queries and mutations run at once on this replica.
+//! Limits how many queries and mutations run, and how many subscriptions start, at once on this replica.
 
 use std::{
     num::NonZeroUsize,
@@ -17,22 +17,33 @@ use crate::{
     http::gauge_guard::GaugeGuard,
 };
 
-/// How long an operation waits for a permit.
-const MAX_WAIT: TimeDelta = TimeDelta::seconds(1);
-/// Maximum number of operations that wait for each permit.
-const MAX_WAITING_PER_PERMIT: usize = 8;
+/// How operations of a type wait for a permit.
+#[derive(Clone, Copy)]
+struct WaitLimits {
+    /// How long an operation waits.
+    longest: TimeDelta,
+    /// Maximum number of operations that wait for each permit.
+    per_permit: usize,
+}
 
-/// Permits for operations. Mutations have a pool of their own, which queries cannot exhaust.
+/// A query or mutation that waits longer is better repeated.
+const REQUEST_WAIT: WaitLimits = WaitLimits { longest: TimeDelta::seconds(1), per_permit: 8 };
+/// The followers of a broadcast come together, and each start is short.
+const START_WAIT: WaitLimits = WaitLimits { longest: TimeDelta::seconds(5), per_permit: 64 };
+
+/// Permits for operations. Each type has a pool of its own, which the others cannot exhaust.
 #[derive(Clone)]
 pub struct ConcurrencyLimits {
     queries: Option<Arc<OperationPool>>,
     mutations: Option<Arc<OperationPool>>,
+    subscriptions: Option<Arc<OperationPool>>,
 }
 
 struct OperationPool {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     max_waiting: usize,
+    longest_wait: TimeDelta,
     operation: &'static str,
 }
 
@@ -46,23 +57,28 @@ pub(in crate::http) struct OperationPermit {
 }
 
 impl ConcurrencyLimits {
-    /// Creates `max` permits for queries and as many for mutations; `None` means no limit.
+    /// Creates `max` permits for each type of operation; `None` means no limit.
     #[must_use]
     pub fn new(max: Option<NonZeroUsize>) -> Self {
-        let pool = |operation| {
+        let pool = |operation, wait: WaitLimits| {
             max.map(|max| {
                 Arc::new(OperationPool {
                     permits: Arc::new(Semaphore::new(max.get().min(Semaphore::MAX_PERMITS))),
                     waiting: AtomicUsize::new(0),
-                    max_waiting: max.get().saturating_mul(MAX_WAITING_PER_PERMIT),
+                    max_waiting: max.get().saturating_mul(wait.per_permit),
+                    longest_wait: wait.longest,
                     operation,
                 })
             })
         };
-        Self { queries: pool("query"), mutations: pool("mutation") }
+        Self {
+            queries: pool("query", REQUEST_WAIT),
+            mutations: pool("mutation", REQUEST_WAIT),
+            subscriptions: pool("subscription", START_WAIT),
+        }
     }
 
-    /// Acquires a permit, waiting up to [`MAX_WAIT`].
+    /// Acquires a permit. A query or mutation waits up to a second, and the start of a subscription up to five.
     ///
     /// # Errors
     /// When no permit is released in time, or too many operations wait already.
@@ -71,7 +87,11 @@ impl ConcurrencyLimits {
         operation: OperationType,
         clock: &dyn Clock,
     ) -> Result<OperationPermit, Overloaded> {
-        let pool = if operation == OperationType::Mutation { &self.mutations } else { &self.queries };
+        let pool = match operation {
+            OperationType::Query => &self.queries,
+            OperationType::Mutation => &self.mutations,
+            OperationType::Subscription => &self.subscriptions,
+        };
         match pool {
             Some(pool) => pool.acquire(clock).await,
             None => Ok(OperationPermit { _inner: None }),
@@ -94,7 +114,7 @@ impl OperationPool {
         let permit = tokio::select! {
             biased;
             permit = Arc::clone(&self.permits).acquire_owned() => permit.map_err(|_| Overloaded),
-            () = sleep(clock, MAX_WAIT) => Err(Overloaded),
+            () = sleep(clock, self.longest_wait) => Err(Overloaded),
         };
         drop(waiting);
         permit
@@ -140,15 +160,14 @@ mod tests {
         let first = limits.acquire(QUERY, &*clock).await.unwrap();
         let mut second = Box::pin(limits.acquire(QUERY, &*clock));
         assert!(second.as_mut().now_or_never().is_none(), "it waits");
-        assert!(
-            limits.acquire(OperationType::Mutation, &*clock).now_or_never().unwrap().is_ok(),
-            "mutations have theirs"
-        );
+        for other in [OperationType::Mutation, OperationType::Subscription] {
+            assert!(limits.acquire(other, &*clock).now_or_never().unwrap().is_ok(), "{other} has a pool of its own");
+        }
         drop(first);
         let second = second.now_or_never().unwrap().unwrap();
         let mut third = Box::pin(limits.acquire(QUERY, &*clock));
         assert!(third.as_mut().now_or_never().is_none());
-        clock.advance(MAX_WAIT);
+        clock.advance(REQUEST_WAIT.longest);
         assert_eq!(third.await.err(), Some(Overloaded));
         drop(second);
         assert!(limits.acquire(QUERY, &*clock).now_or_never().unwrap().is_ok());
@@ -160,7 +179,7 @@ mod tests {
         let limits = ConcurrencyLimits::new(NonZeroUsize::new(1));
         let _first = limits.acquire(QUERY, &*clock).await.unwrap();
         let mut waiting: Vec<_> =
-            (0..MAX_WAITING_PER_PERMIT).map(|_| Box::pin(limits.acquire(QUERY, &*clock))).collect();
+            (0..REQUEST_WAIT.per_permit).map(|_| Box::pin(limits.acquire(QUERY, &*clock))).collect();
         assert!(waiting.iter_mut().all(|waiting| waiting.as_mut().now_or_never().is_none()));
         assert_eq!(limits.acquire(QUERY, &*clock).now_or_never().unwrap().err(), Some(Overloaded));
         waiting.pop();

@@ -1,19 +1,29 @@
-//! Executes a query or mutation, whatever transport it came through.
+//! Executes a query or mutation, or starts a subscription, whatever transport it came through.
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{ErrorExtensionValues, PathSegment, Request, Response, ServerError, parser::types::OperationType};
 use entities::enums::Language;
-use futures_util::FutureExt;
+use futures_util::{
+    FutureExt, StreamExt as _,
+    stream::{self, BoxStream},
+};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    graphql::{caller::Caller, expensive_queries::Deadline, operation_response::SerializedResponse},
+    feed::Resume,
+    graphql::{
+        attached_follower::EventSink,
+        caller::Caller,
+        expensive_queries::Deadline,
+        operation_response::{OperationResponse, SerializedResponse},
+    },
     http::{
         HttpState,
         access_log::{self, AccessLogEntry},
+        concurrency_limit::Overloaded,
     },
     text,
 };
@@ -59,6 +69,23 @@ pub(in crate::http) fn execute_holding<T: Send + 'static>(
         receiver
             .await
             .unwrap_or_else(|_| state.engine.serialize(error_response(&state, language, "INTERNAL"), language))
+    }
+}
+
+/// Starts a subscription, and returns its responses. Rejects it if too many start at once.
+pub(in crate::http) async fn subscribe(
+    state: Arc<HttpState>,
+    request: Request,
+    caller: Caller,
+    resume: Option<Resume>,
+    sink: Option<Arc<dyn EventSink>>,
+) -> BoxStream<'static, OperationResponse> {
+    match state.concurrency.acquire(OperationType::Subscription, state.clock.as_ref()).await {
+        Ok(_permit) => state.engine.responses(request, &caller, resume, sink).await,
+        Err(Overloaded) => {
+            let rejected = Box::new(state.engine.overloaded(caller.language));
+            stream::iter([OperationResponse::Rejected(rejected)]).boxed()
+        }
     }
 }
 

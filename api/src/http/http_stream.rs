@@ -32,7 +32,7 @@ use crate::{
         bad_request::BadRequest,
         connection::ConnectionState,
         content_negotiation::ResponseFormat,
-        execute::error_code,
+        execute::{self, error_code},
         gauge_guard::GaugeGuard,
         subscription_log::{EndReason, SubscriptionLog},
     },
@@ -134,11 +134,10 @@ pub(in crate::http) fn single(json: &[u8]) -> Response {
 }
 
 /// Streams a subscription until it completes, the caller's session ends, or draining starts.
-pub(in crate::http) fn stream(state: &HttpState, stream_request: StreamRequest, caller: Caller) -> Response {
+pub(in crate::http) fn stream(state: &Arc<HttpState>, stream_request: StreamRequest, caller: Caller) -> Response {
     let StreamRequest { request, name, framing, resume, session_end, connection, span } = stream_request;
     let log = SubscriptionLog::start(state, framing.name(), name, &caller.viewer, connection.connection_end());
-    let engine = state.engine.clone();
-    let started = async move { engine.responses(request, &caller, resume, None).await }.instrument(span);
+    let started = execute::subscribe(Arc::clone(state), request, caller, resume, None).instrument(span);
     let lifecycle = state.lifecycle.clone();
     let producer = StreamProducer {
         framing,

@@ -198,8 +198,8 @@ impl ActiveOperations {
                     is_open: Arc::clone(&is_open),
                     events: Arc::clone(log.events()),
                 });
-                let (output, engine) = (OperationOutput { id, log: Some(log) }, state.engine.clone());
-                let responses = async move { engine.responses(request, &caller, None, Some(sink)).await };
+                let output = OperationOutput { id, log: Some(log) };
+                let responses = execute::subscribe(Arc::clone(state), request, caller, None, Some(sink));
                 async move { (output, responses.await) }.instrument(span).boxed()
             } else {
                 let single = OperationRun { request, operation, name, caller, transport: TRANSPORT, span };
