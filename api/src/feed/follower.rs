@@ -133,7 +133,8 @@ impl Follower {
                     let _ = self.head.wait_for(|head| *head > cursor || self.handle.tail.has_ended()).await;
                 }
                 Lookup::Behind => {
-                    let page = self.page_ahead().await?;
+                    // Boxed, because a follower that has caught up must not hold the room for it.
+                    let page = Box::pin(self.page_ahead()).await?;
                     if let Some(entry) = page.after(self.cursor) {
                         return Some(self.take(entry));
                     }

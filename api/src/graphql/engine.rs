@@ -137,7 +137,7 @@ impl Engine {
             stream::once(held_back).boxed()
         };
         if !matches!(self.operation(&mut request), Ok(OperationType::Subscription)) {
-            return rejected(self.execute(request, caller, None).await);
+            return rejected(Box::pin(self.execute(request, caller, None)).await);
         }
         let reject = |mut response: Response| {
             self.finish(&mut response, caller.language);
@@ -177,7 +177,8 @@ impl Engine {
             }
             let position = item.position();
             let RenderedStream { engine, group, caller, .. } = &rendered;
-            let json = render_shared(engine, group, caller, &item).await;
+            // Boxed, because a subscriber that waits must not hold the room for it.
+            let json = Box::pin(render_shared(engine, group, caller, &item)).await;
             Some((OperationResponse::Serialized { json, position }, rendered))
         })
         .boxed()

@@ -8,9 +8,12 @@ use futures_util::SinkExt;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::{WebSocketStream, tungstenite::Error};
 
-use crate::http::{connection_limits::ConnectionPermit, ws::connection_writer::SharedConnection};
+use crate::http::{
+    connection::ConnectionState, connection_limits::ConnectionPermit, ws::connection_writer::SharedConnection,
+};
 
-pub(in crate::http) type Socket = WebSocketStream<SharedConnection<Option<ConnectionPermit>>>;
+/// A socket. It holds the permits of its connection and of its request.
+pub(in crate::http) type Socket = WebSocketStream<SharedConnection<(Option<ConnectionPermit>, ConnectionState)>>;
 
 /// First byte of a text frame, and of a ping.
 const TEXT: u8 = 0x81;

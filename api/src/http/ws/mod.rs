@@ -51,8 +51,9 @@ use crate::{
 
 /// The only supported subprotocol.
 const SUBPROTOCOL: &str = "graphql-transport-ws";
-/// Read buffer size. tungstenite's default costs over 100 KB a connection; larger messages are read in parts.
-const READ_BUFFER: usize = 2 << 10;
+/// Read buffer size. tungstenite's default costs over 100 KB a connection; larger messages are read in parts. After
+/// its subscription a client sends only pongs.
+const READ_BUFFER: usize = 512;
 /// Limit of tungstenite's own write queue. It holds at most a pong and a Close, because we flush before each
 /// read.
 const MAX_WRITE_BUFFER: usize = 1 << 10;
@@ -100,7 +101,7 @@ pub(in crate::http) fn upgrade(state: Arc<HttpState>, mut request: Request<Body>
         // Every connection is accepted by `serve`, which wraps it so.
         let Ok(parts) = upgraded.downcast::<WriteTimeout<TokioIo<TcpStream>>>() else { return };
         let (stream, permit) = parts.io.into_parts();
-        let stream = SharedConnection::new(stream.into_inner(), permit);
+        let stream = SharedConnection::new(stream.into_inner(), (permit, connection));
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -109,7 +110,8 @@ pub(in crate::http) fn upgrade(state: Arc<HttpState>, mut request: Request<Body>
             .max_frame_size(Some(state.limits.max_message_bytes));
         let received = parts.read_buf.to_vec();
         let socket = WebSocketStream::from_partially_read(stream, received, Role::Server, Some(config)).await;
-        session::run(state, socket, handshake).await;
+        // A task of its own, because this one is larger.
+        state.lifecycle.clone().track(session::run(state, Box::new(socket), handshake));
     });
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();

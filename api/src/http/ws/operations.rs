@@ -199,7 +199,7 @@ impl ActiveOperations {
                     events: Arc::clone(log.events()),
                 });
                 let output = OperationOutput { id, log: Some(log) };
-                let responses = execute::subscribe(Arc::clone(state), request, caller, None, Some(sink));
+                let responses = execute::subscribe(Arc::clone(state), request, caller, None, Some(sink)).boxed();
                 async move { (output, responses.await) }.instrument(span).boxed()
             } else {
                 let single = OperationRun { request, operation, name, caller, transport: TRANSPORT, span };

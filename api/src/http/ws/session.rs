@@ -83,11 +83,12 @@ enum SocketEvent {
     Unsent,
 }
 
-/// Runs a session until it ends.
-pub(in crate::http) async fn run(http: Arc<HttpState>, mut socket: Socket, handshake: Handshake) {
+/// Runs a session until it ends. Thousands wait at once, so the future is kept small: it holds the session once, and
+/// the socket and what is rarely needed are boxed.
+pub(in crate::http) async fn run(http: Arc<HttpState>, mut socket: Box<Socket>, handshake: Handshake) {
     let _open_sockets = GaugeGuard::new(metrics::gauge!("kezdesu_sockets"));
     let lifecycle = http.lifecycle.clone();
-    let session = Session {
+    let mut session = Session {
         protocol: ProtocolState::new(handshake.operations, Arc::clone(&http.persisted_queries)),
         operations: ActiveOperations::new(Arc::clone(socket.get_ref().writer())),
         writer: Arc::clone(socket.get_ref().writer()),
@@ -101,14 +102,16 @@ pub(in crate::http) async fn run(http: Arc<HttpState>, mut socket: Socket, hands
         reads_first: false,
         http,
     };
-    if let Some(closing) = session.serve(&mut socket).await {
-        closing.run(socket).await;
+    let closing = session.serve(&mut socket).await;
+    drop(session);
+    if let Some(closing) = closing {
+        Box::pin(closing.run(*socket)).await;
     }
 }
 
 impl Session {
     /// Serves until the session ends. Returns the closing handshake that is still to be done.
-    async fn serve(mut self, socket: &mut Socket) -> Option<ClosingHandshake> {
+    async fn serve(&mut self, socket: &mut Socket) -> Option<ClosingHandshake> {
         loop {
             let done = match poll_fn(|cx| self.poll_event(socket, cx)).await {
                 SocketEvent::Drain => {
