@@ -22,7 +22,7 @@ use crate::{
     },
     store::{
         Store, StoreError, Tx,
-        batching::{batches, padded},
+        batching::padded,
         keyset::{PageRequest, PageSlice},
         normalization::contains,
     },
@@ -148,10 +148,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_comments(&self, rows: Vec<comment::Model>) -> Result<(), StoreError> {
-        for batch in batches(&rows) {
-            let rows = batch.iter().map(|row| row.clone().into_active_model().reset_all());
-            comment::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
-        }
+        self.insert_rows(rows.into_iter().map(|row| row.into_active_model().reset_all()).collect(), None).await?;
         Ok(())
     }
 }

@@ -135,10 +135,8 @@ impl Tx {
     }
 
     async fn insert_events(&self, at: DateTime<Utc>, events: &[(&FeedName, i64, &NewEvent)]) -> Result<(), StoreError> {
-        for batch in batches(events) {
-            let rows = batch.iter().map(|(feed, seq, event)| event_row(feed, *seq, at, event));
-            feed_event::Entity::insert_many(rows).exec_without_returning(self.inner()).await?;
-        }
+        let rows = events.iter().map(|(feed, seq, event)| event_row(feed, *seq, at, event));
+        self.insert_rows(rows.collect(), None).await?;
         Ok(())
     }
 

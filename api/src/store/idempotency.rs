@@ -86,22 +86,17 @@ impl Tx {
         if claims.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut written = 0;
-        for batch in batches(&claims) {
-            let rows = batch.iter().map(|(key, result, now)| idempotency_key::ActiveModel {
-                subject: Set(key.subject.clone()),
-                operation: Set(key.operation.to_owned()),
-                key: Set(key.key.clone()),
-                input_digest: Set(key.former_digest.clone()),
-                canonical_digest: Set(Some(key.digest.clone())),
-                result: Set(*result),
-                created_at: Set(*now),
-            });
-            written += idempotency_key::Entity::insert_many(rows)
-                .on_conflict(OnConflict::columns(KEY_COLUMNS).do_nothing().to_owned())
-                .exec_without_returning(self.inner())
-                .await?;
-        }
+        let rows = claims.iter().map(|(key, result, now)| idempotency_key::ActiveModel {
+            subject: Set(key.subject.clone()),
+            operation: Set(key.operation.to_owned()),
+            key: Set(key.key.clone()),
+            input_digest: Set(key.former_digest.clone()),
+            canonical_digest: Set(Some(key.digest.clone())),
+            result: Set(*result),
+            created_at: Set(*now),
+        });
+        let skip_claimed = OnConflict::columns(KEY_COLUMNS).do_nothing().to_owned();
+        let written = self.insert_rows(rows.collect(), Some(skip_claimed)).await?;
         let ours = |(key, ..): &&(IdempotencyKey, Uuid, DateTime<Utc>)| (key.clone(), KeyClaim::New);
         if usize::try_from(written).is_ok_and(|written| written == claims.len()) {
             return Ok(claims.iter().map(ours).collect());

@@ -23,6 +23,7 @@ pub mod mutes;
 mod normalization;
 pub mod regions;
 pub mod revocations;
+mod row_sets;
 pub mod staff_names;
 pub mod stage_segments;
 mod statements;
