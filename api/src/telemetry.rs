@@ -120,7 +120,7 @@ fn describe_metrics() {
     metrics::describe_counter!("kezdesu_socket_floods_total", "WebSockets closed by the message rate limit.");
     metrics::describe_counter!(
         "kezdesu_deliveries_total",
-        "Events sent to WebSockets, by who wrote them: their group, or the subscriber's own task."
+        "Events sent to subscribers, by who wrote them: their group, or the subscriber's own task."
     );
     metrics::describe_histogram!("kezdesu_posts_per_commit", "Posts in one commit.");
     metrics::describe_counter!("kezdesu_statements_total", "Database statements.");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use harness::{
-    Engine, HOST, Process, Subscription, TIMEOUT,
+    Engine, EventStream, HOST, Process, Subscription, TIMEOUT,
     external::{anonymous, now, person, settings_on},
     on_both_engines,
 };
@@ -48,6 +48,46 @@ async fn a_group_writes_most_events(engine: Engine) {
     assert_eq!(by.iter().sum::<usize>(), sent, "each event once, and the starts: {by:?}");
     // A socket that is busy at that moment is left to its own task.
     assert!(by[0] >= sent / 2, "{by:?}");
+}
+
+/// Streams over HTTP get events through their group, and keep their order when their client reads late.
+async fn streams_over_http_are_served_by_their_group(engine: Engine) {
+    const POSTS: i64 = 30;
+    let dir = tempfile::tempdir().unwrap();
+    let program = Process::serve(&settings_on(dir.path(), engine).await).await;
+    let staff = person(&program.host, "staff", &["AKIMAT"]);
+    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    let ana = person(&program.host, "ana", &["CITIZEN"]);
+    let open = async || {
+        let mut live = EventStream::of(&anonymous(&program.host), COMMENTS, json!({ "id": meeting })).await;
+        assert_eq!(live.try_next().await.unwrap()["kind"], "SUBSCRIBED");
+        live
+    };
+    let (mut reader, mut late) = (open().await, open().await);
+    let check = |event: &Value, seq: i64| {
+        assert_eq!((event["seq"].as_i64(), event["prev"].as_i64()), (Some(seq), Some(seq - 1)), "{event}");
+    };
+    for seq in 1..=POSTS {
+        ana.post(&meeting, &format!("Сұрақ {seq}")).await;
+        check(&reader.try_next().await.unwrap(), seq);
+    }
+    for seq in 1..=POSTS {
+        check(&late.try_next().await.unwrap(), seq);
+    }
+    let by_group = program.metric("kezdesu_deliveries_total{by=\"group\"}").await.parse::<i64>().unwrap();
+    let by_task = program.metric("kezdesu_deliveries_total{by=\"subscriber\"}").await.parse::<i64>().unwrap();
+    assert_eq!(by_group + by_task, 2 * (POSTS + 1), "each event once, and the starts");
+    assert!(by_group >= POSTS, "{by_group} by the group, {by_task} by tasks");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_over_http_are_served_by_their_group_embedded() {
+    streams_over_http_are_served_by_their_group(Engine::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_over_http_are_served_by_their_group_production() {
+    streams_over_http_are_served_by_their_group(Engine::Production).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,14 +17,22 @@ use parking_lot::Mutex;
 use crate::{
     domain::feed::EventKind,
     feed::{Entry, EntryVisibility, Visibility},
-    graphql::caller::Caller,
+    graphql::{caller::Caller, stream_item::StreamPosition},
 };
+
+/// A rendered event of a feed.
+pub struct RenderedEvent {
+    /// The response as JSON.
+    pub json: Bytes,
+    /// The position after which a stream resumes.
+    pub position: StreamPosition,
+}
 
 /// Takes rendered events for a subscriber, without waiting.
 pub trait EventSink: Send + Sync {
-    /// Takes responses in order, all or none, and returns whether it took them. `scratch` is a buffer that calls may
+    /// Takes events in order, all or none, and returns whether it took them. `scratch` is a buffer that calls may
     /// share.
-    fn try_send(&self, responses: &[Bytes], scratch: &mut Vec<u8>) -> bool;
+    fn try_send(&self, events: &[RenderedEvent], scratch: &mut Vec<u8>) -> bool;
 }
 
 /// Delivers events to attached followers.
@@ -198,7 +206,7 @@ mod tests {
     struct Sink(AtomicBool);
 
     impl EventSink for Sink {
-        fn try_send(&self, _: &[Bytes], _: &mut Vec<u8>) -> bool {
+        fn try_send(&self, _: &[RenderedEvent], _: &mut Vec<u8>) -> bool {
             self.0.load(Ordering::Relaxed)
         }
     }

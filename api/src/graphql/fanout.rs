@@ -17,10 +17,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     feed::{NewEntries, TailReader},
     graphql::{
-        attached_follower::{AttachedFollower, Deliverer, Progress, ShownEvent},
+        attached_follower::{AttachedFollower, Deliverer, Progress, RenderedEvent, ShownEvent},
         caller::Caller,
         render_cache::Rendering,
-        stream_item::{Envelope, EventPayload, RenderKey, StreamItem},
+        stream_item::{Envelope, EventPayload, RenderKey, StreamItem, StreamPosition},
     },
 };
 
@@ -205,8 +205,12 @@ impl Shard {
             }
             let (renderings, mut sent) = (&self.renderings, 0);
             let delivered = follower.deliver(&self.new.entries, |sink, shown| {
-                let responses = shown.iter().map(|event| find(renderings, event).ok_or_else(|| self.item(event)));
-                let has_sent = sink.try_send(&responses.collect::<Result<Vec<_>, _>>()?, scratch);
+                let events = shown.iter().map(|event| {
+                    let json = find(renderings, event).ok_or_else(|| self.item(event))?;
+                    let epoch = Arc::clone(self.reader.epoch());
+                    Ok(RenderedEvent { json, position: StreamPosition { epoch, seq: event.entry.event.seq } })
+                });
+                let has_sent = sink.try_send(&events.collect::<Result<Vec<_>, _>>()?, scratch);
                 sent = if has_sent { shown.len() } else { 0 };
                 Ok(has_sent)
             });

@@ -1,7 +1,14 @@
 //! Subscriptions over plain HTTP, one a connection: server-sent events (graphql-sse, distinct connections
 //! mode) and multipart (`multipart/mixed; subscriptionSpec=1.0`). Both resume like the WebSocket transport.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_graphql::Request;
 use axum::{
@@ -22,6 +29,7 @@ use crate::{
     clock::{Clock, Sleep, sleep},
     feed::Resume,
     graphql::{
+        attached_follower::{EventSink, RenderedEvent},
         caller::Caller,
         meter::ResponseMemory,
         operation_response::{OperationResponse, errors_json},
@@ -40,6 +48,12 @@ use crate::{
 
 /// Interval of keep-alive messages on a silent stream, so that proxies do not close it.
 const KEEP_ALIVE_INTERVAL: TimeDelta = TimeDelta::seconds(12);
+/// Upper bound of what a frame adds to its event, in bytes.
+const FRAME_OVERHEAD: usize = 96;
+/// Frames that wait for the client to take them: one of the stream itself, and one delivery.
+const MAX_WAITING_FRAMES: usize = 2;
+/// Maximum size of a delivery. The stream itself sends larger events, one by one.
+const MAX_DELIVERY: usize = 64 << 10;
 /// How long the final message may wait for a slow reader.
 const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -74,15 +88,21 @@ impl StreamFraming {
         }
     }
 
-    /// Encodes an event. A part ends with the next boundary, because a client cannot parse it before.
-    fn next(self, json: &[u8], position: Option<&StreamPosition>) -> Vec<u8> {
+    /// Appends an event. A part ends with the next boundary, because a client cannot parse it before.
+    fn append(self, frames: &mut Vec<u8>, json: &[u8], position: Option<&StreamPosition>) {
         let id = |StreamPosition { epoch, seq }: &StreamPosition| format!("id: {epoch}.{seq}\n");
         let position = position.map_or_else(String::new, id);
         let parts: &[&[u8]] = match self {
             Self::Sse => &[b"event: next\ndata: ", json, b"\n", position.as_bytes(), b"\n"],
             Self::Multipart => &[b"\r\ncontent-type: application/json\r\n\r\n{\"payload\":", json, b"}\r\n--graphql"],
         };
-        parts.concat()
+        parts.iter().for_each(|part| frames.extend_from_slice(part));
+    }
+
+    fn next(self, json: &[u8], position: Option<&StreamPosition>) -> Vec<u8> {
+        let mut frames = Vec::with_capacity(json.len() + FRAME_OVERHEAD);
+        self.append(&mut frames, json, position);
+        frames
     }
 
     const fn keep_alive(self) -> &'static [u8] {
@@ -137,7 +157,11 @@ pub(in crate::http) fn single(json: &[u8]) -> Response {
 pub(in crate::http) fn stream(state: &Arc<HttpState>, stream_request: StreamRequest, caller: Caller) -> Response {
     let StreamRequest { request, name, framing, resume, session_end, connection, span } = stream_request;
     let log = SubscriptionLog::start(state, framing.name(), name, &caller.viewer, connection.connection_end());
-    let started = execute::subscribe(Arc::clone(state), request, caller, resume, None).instrument(span);
+    let (sender, receiver) = mpsc::channel(MAX_WAITING_FRAMES);
+    let memory = state.engine.memory();
+    let sink = StreamSink { framing, sender: sender.clone(), memory: memory.clone(), events: Arc::clone(log.events()) };
+    let started = execute::subscribe(Arc::clone(state), request, caller, resume, Some(Arc::new(sink)));
+    let started = started.instrument(span);
     let lifecycle = state.lifecycle.clone();
     let producer = StreamProducer {
         framing,
@@ -145,11 +169,10 @@ pub(in crate::http) fn stream(state: &Arc<HttpState>, stream_request: StreamRequ
         session_end,
         drain: Box::pin(async move { lifecycle.draining().await }),
         clock: Arc::clone(&state.clock),
-        memory: state.engine.memory().clone(),
+        memory: memory.clone(),
         log,
         _gauge: GaugeGuard::new(metrics::gauge!("kezdesu_streams", "door" => framing.name())),
     };
-    let (sender, receiver) = mpsc::channel(1);
     let (work, handle) = abortable(producer.run(sender, connection));
     // A task of its own, which observes the end also while the body waits for its reader.
     state.lifecycle.track(async move {
@@ -190,6 +213,32 @@ impl Drop for AbortOnDrop {
     }
 }
 
+/// Takes the events that are delivered to a stream directly. It has one of the places in the channel; the producer
+/// keeps the other, so that its own frames follow those that were delivered before.
+struct StreamSink {
+    framing: StreamFraming,
+    sender: mpsc::Sender<Bytes>,
+    memory: ResponseMemory,
+    events: Arc<AtomicU64>,
+}
+
+impl EventSink for StreamSink {
+    fn try_send(&self, events: &[RenderedEvent], _: &mut Vec<u8>) -> bool {
+        let size = events.iter().map(|event| event.json.len() + FRAME_OVERHEAD).sum();
+        if size > MAX_DELIVERY {
+            return false;
+        }
+        let Ok(permit) = self.sender.try_reserve() else { return false };
+        let mut frames = Vec::with_capacity(size);
+        for RenderedEvent { json, position } in events {
+            self.framing.append(&mut frames, json, Some(position));
+        }
+        permit.send(self.memory.hold(frames));
+        self.events.fetch_add(u64::try_from(events.len()).unwrap_or_default(), Ordering::Relaxed);
+        true
+    }
+}
+
 /// Produces the frames of a stream.
 struct StreamProducer {
     framing: StreamFraming,
@@ -204,7 +253,10 @@ struct StreamProducer {
 
 impl StreamProducer {
     async fn run(mut self, sender: mpsc::Sender<Bytes>, connection: ConnectionState) {
-        if let Some(reason) = self.pump(&sender).await {
+        let ended = self.pump(&sender).await;
+        // Nothing is delivered after the last frame.
+        self.responses = stream::empty().boxed();
+        if let Some(reason) = ended {
             self.log.end(reason);
         }
         // A client that reads takes this at once. Real time, as when a WebSocket closes.
@@ -214,7 +266,7 @@ impl StreamProducer {
         }
     }
 
-    /// Sends one frame after the other, each rendered only once the client has taken the last. Returns why
+    /// Sends one frame after the other, each rendered only once the client has taken the last but one. Returns why
     /// the stream ended, or `None` if the client disconnected.
     async fn pump(&mut self, sender: &mpsc::Sender<Bytes>) -> Option<EndReason> {
         loop {
@@ -241,6 +293,7 @@ impl StreamProducer {
                 Some(OperationResponse::EventsExpired) => return Some(EndReason::EventsExpired),
                 Some(OperationResponse::Serialized { json, position }) => {
                     self.log.count_event();
+                    metrics::counter!("kezdesu_deliveries_total", "by" => "subscriber").increment(1);
                     permit.send(self.memory.hold(self.framing.next(&json, position.as_ref())));
                 }
                 Some(OperationResponse::Rejected(response)) => {

@@ -20,7 +20,11 @@ use serde_json::{Value, json};
 use tracing::Instrument as _;
 
 use crate::{
-    graphql::{attached_follower::EventSink, caller::Caller, operation_response::OperationResponse},
+    graphql::{
+        attached_follower::{EventSink, RenderedEvent},
+        caller::Caller,
+        operation_response::OperationResponse,
+    },
     http::{
         HttpState, access_log,
         execute::{self, OperationRun, error_code},
@@ -51,15 +55,15 @@ struct OperationSink {
 }
 
 impl EventSink for OperationSink {
-    fn try_send(&self, responses: &[Bytes], scratch: &mut Vec<u8>) -> bool {
+    fn try_send(&self, events: &[RenderedEvent], scratch: &mut Vec<u8>) -> bool {
         let has_sent = self.writer.try_deliver(scratch, |buffer| {
-            for json in responses {
-                append_text(buffer, &self.id.next_parts(json));
+            for event in events {
+                append_text(buffer, &self.id.next_parts(&event.json));
             }
             self.is_open.load(Ordering::Acquire)
         });
         if has_sent {
-            self.events.fetch_add(u64::try_from(responses.len()).unwrap_or_default(), Ordering::Relaxed);
+            self.events.fetch_add(u64::try_from(events.len()).unwrap_or_default(), Ordering::Relaxed);
         }
         has_sent
     }
