@@ -311,9 +311,8 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         explorer_enabled: development,
         limits: http_limits(&settings),
     };
-    let (database, engine) = (app.database_health(), state.engine.clone());
+    let (database, engine, clock) = (app.database_health(), state.engine.clone(), Arc::clone(&state.clock));
     let ops = ops_router(OpsState { lifecycle: lifecycle.clone(), database, bus, hub, engine, metrics });
-    let clock = Arc::clone(&state.clock);
     let api_config =
         ServerConfig { lifecycle: lifecycle.clone(), clock, limits: state.limits, connections: Some(connections) };
     let ops_lifecycle = Lifecycle::default();

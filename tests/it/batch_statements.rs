@@ -1,5 +1,6 @@
 //! Batch commands take the same number of statements for 6 comments as for 96.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use harness::{Actor, Engine, HOST, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
@@ -57,7 +58,7 @@ on_both_engines! {
         assert!(many.iter().all(|(_, statements)| *statements <= 25), "{many:?}");
     }
 
-    async fn posts_take_few_statements_whatever_their_number(env) {
+    async fn imports_take_as_many_statements_for_few_comments_as_for_many(env) {
         let (staff, connector) = (env.akimat(HOST), env.connector(HOST));
         let mut taken = Vec::new();
         for count in [5, 7, 95] {
@@ -66,14 +67,17 @@ on_both_engines! {
             let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
             let one = |n: usize| {
                 json!({ "externalId": n.to_string(), "authorExternalId": n.to_string(), "authorName": "Марат",
-                        "body": format!("\"Жол\" \\ \u{2028} 🛣 № {n}"), "postedAt": env.now(), "deleted": false })
+                        "body": format!("\"Жол\" \\ \u{2028} 🛣 № {n}"), "postedAt": env.now() - TimeDelta::milliseconds(123), "deleted": false })
             };
             let comments: Vec<_> = (0..count).map(one).collect();
             let import = json!({ "meetingId": meeting, "broadcastId": broadcast, "comments": comments });
             taken.push(statements(&env, &connector, "importComments", import).await);
-            let bodies = env.anonymous().comments(&meeting, json!({ "orderBy": "OLDEST" })).await;
-            let first = bodies.iter().map(|comment| comment["body"].as_str().unwrap().to_owned()).next().unwrap();
-            assert_eq!(first, "\"Жол\" \\ 🛣 № 0", "the text as it was normalised");
+            let stored = env.moderator(HOST).comments(&meeting, json!({ "orderBy": "OLDEST" })).await;
+            let first = &stored[0];
+            assert_eq!(first["body"], "\"Жол\" \\ 🛣 № 0", "the text as it was normalised");
+            assert_eq!((&first["authorName"], &first["answer"]), (&json!("Марат"), &Value::Null));
+            let posted: DateTime<Utc> = first["postedAt"].as_str().unwrap().parse().unwrap();
+            assert_eq!(posted, env.now() - TimeDelta::milliseconds(123), "to the millisecond");
         }
         // SQLite, which has no round trips, inserts in batches of few sizes.
         let batches = if env.engine == Engine::Production { 0 } else { 8 };

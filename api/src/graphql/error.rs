@@ -269,7 +269,7 @@ pub fn rate_limit(answer: &Response) -> Option<RateLimit> {
     let limits = answer.errors.iter().map(|error| match error.source::<ApiError>() {
         Some(ApiError::RateLimited { scope, retry_after }) => {
             let of_service = *scope == LimitScope::Service;
-            // Whoever meets an overloaded replica has already waited.
+            // An overloaded replica keeps nobody waiting for nothing.
             let delay = if of_service { Duration::ZERO } else { REJECTION_DELAY };
             Some(RateLimit { of_service, retry_after_seconds: wait_ms(*retry_after).div_ceil(1000).max(1), delay })
         }

@@ -29,7 +29,7 @@ struct WaitLimits {
 /// A query or mutation that waits longer is better repeated.
 const REQUEST_WAIT: WaitLimits = WaitLimits { longest: TimeDelta::seconds(1), per_permit: 8 };
 /// The followers of a broadcast come together, and each start is short.
-const START_WAIT: WaitLimits = WaitLimits { longest: TimeDelta::seconds(5), per_permit: 64 };
+const START_WAIT: WaitLimits = WaitLimits { longest: TimeDelta::seconds(5), per_permit: 16 };
 
 /// Permits for operations. Each type has a pool of its own, which the others cannot exhaust.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use futures_util::{
     FutureExt, StreamExt as _,
     stream::{self, BoxStream},
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
@@ -36,6 +36,9 @@ pub(in crate::http) struct OperationRun {
     pub(in crate::http) caller: Caller,
     /// The transport, as it is logged.
     pub(in crate::http) transport: &'static str,
+    /// Whether a rejection by a rate limit is held back here, while the operation keeps its place. Over HTTP, where
+    /// others may wait for the same response, the handler does that.
+    pub(in crate::http) holds_rejection: bool,
     /// The span of the request's trace.
     pub(in crate::http) span: Span,
 }
@@ -72,7 +75,9 @@ pub(in crate::http) fn execute_holding<T: Send + 'static>(
     }
 }
 
-/// Starts a subscription, and returns its responses. Rejects it if too many start at once.
+/// Starts a subscription in a task of its own, and returns its responses. Rejects it if too many start at once.
+///
+/// The permit is held by that task, so that a connection that accepts no bytes cannot keep it.
 pub(in crate::http) async fn subscribe(
     state: Arc<HttpState>,
     request: Request,
@@ -80,12 +85,20 @@ pub(in crate::http) async fn subscribe(
     resume: Option<Resume>,
     sink: Option<Arc<dyn EventSink>>,
 ) -> BoxStream<'static, OperationResponse> {
-    match state.concurrency.acquire(OperationType::Subscription, state.clock.as_ref()).await {
-        Ok(_permit) => state.engine.responses(request, &caller, resume, sink).await,
-        Err(Overloaded) => {
-            let rejected = Box::new(state.engine.overloaded(caller.language));
-            stream::iter([OperationResponse::Rejected(rejected)]).boxed()
+    let rejected = |response| stream::iter([OperationResponse::Rejected(Box::new(response))]).boxed();
+    let (language, starting) = (caller.language, Arc::clone(&state));
+    let start = async move {
+        match starting.concurrency.acquire(OperationType::Subscription, starting.clock.as_ref()).await {
+            Ok(_permit) => starting.engine.responses(request, &caller, resume, sink).await,
+            Err(Overloaded) => rejected(starting.engine.overloaded(caller.language)),
         }
+    };
+    let mut started = JoinSet::new();
+    started.spawn(start.in_current_span());
+    match started.join_next().await {
+        Some(Ok(responses)) => responses,
+        // The start panicked.
+        Some(Err(_)) | None => rejected(error_response(&state, language, "INTERNAL")),
     }
 }
 
@@ -96,7 +109,7 @@ async fn run<T>(
     cancelled: CancellationToken,
     held: T,
 ) {
-    let OperationRun { request, operation, name, caller, transport, .. } = operation_run;
+    let OperationRun { request, operation, name, caller, transport, holds_rejection, .. } = operation_run;
     let started = state.clock.now();
     let permit = tokio::select! {
         permit = state.concurrency.acquire(operation, state.clock.as_ref()) => Some(permit),
@@ -136,7 +149,7 @@ async fn run<T>(
     let continues = !finished && operation == OperationType::Mutation;
     // Release the permit, and then what is held, before the client can send its next request.
     let rest = continues.then_some((executed, permit));
-    if let Some(limit) = response.limit {
+    if let Some(limit) = response.limit.filter(|_| holds_rejection) {
         limit.hold_back(sender.closed()).await;
     }
     let rest = rest.map(|(executed, permit)| (executed, held, permit));

@@ -25,13 +25,13 @@ use crate::{
         connection::ConnectionState,
         content_encoding::{ContentEncoding, DecodeError},
         content_negotiation::{ResponseFormat, response_format},
-        execute::{self, OperationRun},
+        execute::{self, OperationRun, error_code},
         headers::{header_text, is_upgrade, language},
         http_stream::{self, StreamFraming, StreamRequest},
         origin,
         rejected_request::RejectedRequest,
         request,
-        response_cache::ResponseKey,
+        response_cache::{CacheOutcome, ResponseKey},
         ws,
     },
     telemetry::{self, SPANS},
@@ -137,7 +137,7 @@ async fn handle_post(state: &Arc<HttpState>, http: HttpRequest) -> Response {
         Err(DecodeError::Malformed) => return reject(StatusCode::BAD_REQUEST, "request-gzip"),
     };
     match request::parse(&body, &state.persisted_queries) {
-        Ok(request) => respond(state, &parts.headers, HttpOperation::of(request, &parts, None)).await,
+        Ok(request) => respond(state, &parts.headers, HttpOperation::of(request, &parts, true)).await,
         Err(bad) => ErrorResponse {
             format: response_format(&parts.headers).unwrap_or(ResponseFormat::Json),
             ..ErrorResponse::bad_request(bad, language)
@@ -160,11 +160,19 @@ pub(in crate::http) async fn get(
     }
     let (parts, _) = http.into_parts();
     let query = query.unwrap_or_default();
-    if let Some(response) = cached(&state, &parts.headers, &query, started) {
+    let key = ResponseKey::of(&query, &parts.headers);
+    if let Some(response) = key.as_ref().and_then(|key| cached(&state, &parts.headers, key, started)) {
         return response;
     }
     let response = match request::from_query_string(&query, &state.persisted_queries) {
-        Ok(request) => respond(&state, &parts.headers, HttpOperation::of(request, &parts, Some(query))).await,
+        Ok(request) => {
+            respond(
+                &state,
+                &parts.headers,
+                HttpOperation { cache_key: key, ..HttpOperation::of(request, &parts, false) },
+            )
+            .await
+        }
         Err(bad) => {
             let language = language(&parts.headers);
             ErrorResponse {
@@ -213,22 +221,24 @@ fn authenticate(state: &HttpState, headers: &HeaderMap, language: Language) -> R
 /// A GraphQL operation received over HTTP.
 struct HttpOperation {
     request: Request,
-    /// The query string of a GET.
-    query_string: Option<String>,
+    by_post: bool,
+    /// The key of a response that may be shared.
+    cache_key: Option<ResponseKey>,
     client: ClientIp,
     /// The connection it was received on.
     connection: ConnectionState,
 }
 
 impl HttpOperation {
-    fn of(request: Request, parts: &Parts, query_string: Option<String>) -> Self {
+    fn of(request: Request, parts: &Parts, by_post: bool) -> Self {
         let client = parts.extensions.get().copied().unwrap_or_default();
-        Self { request, query_string, client, connection: parts.extensions.get().cloned().unwrap_or_default() }
+        let connection = parts.extensions.get().cloned().unwrap_or_default();
+        Self { request, by_post, cache_key: None, client, connection }
     }
 }
 
 async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOperation) -> Response {
-    let HttpOperation { mut request, query_string, client, connection } = operation;
+    let HttpOperation { mut request, by_post, cache_key, client, connection } = operation;
     let language = language(headers);
     let Some(format) = response_format(headers) else {
         return ErrorResponse::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", "request-accept", language)
@@ -256,7 +266,7 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
     let operation = request::operation_type(&mut request, &state.engine, &state.persisted_queries, &caller)
         .unwrap_or(OperationType::Query);
     let bad_input = |status, message| reject(ErrorResponse::new(status, "BAD_USER_INPUT", message, language));
-    if operation == OperationType::Mutation && query_string.is_some() {
+    if operation == OperationType::Mutation && !by_post {
         return bad_input(StatusCode::METHOD_NOT_ALLOWED, "request-mutation");
     }
     let name = access_log::operation_name(&mut request);
@@ -275,38 +285,61 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
         let request = StreamRequest { request, name, framing, resume, session_end, connection, span };
         return http_stream::stream(state, request, caller);
     }
-    let transport = if query_string.is_some() { "get" } else { "post" };
-    let format = if format == ResponseFormat::Multipart { ResponseFormat::Json } else { format };
-    // All anonymous viewers get the same response.
-    let is_shared = caller.viewer.person().is_none() && format != ResponseFormat::EventStream;
-    let shared = query_string.filter(|_| is_shared);
-    let key = shared.map(|query| ResponseKey { query, language, format });
-    let executed = async {
-        let operation_run = OperationRun { request, operation, name: name.clone(), caller, transport, span };
-        execute::execute(state, operation_run).await
-    };
-    let result = match key {
-        Some(key) => match state.response_cache.execute(key, name.clone(), state.clock.as_ref(), executed).await {
-            Ok(cached) => return cached.respond(format, headers, state.clock.now()),
-            Err(result) => result,
-        },
+    let transport = if by_post { "post" } else { "get" };
+    let operation_run = OperationRun { request, operation, name, caller, transport, holds_rejection: false, span };
+    respond_once(state, headers, operation_run, (format, cache_key)).await
+}
+
+/// Executes a query or mutation, unless another of the same key is being executed, and answers it.
+async fn respond_once(
+    state: &Arc<HttpState>,
+    headers: &HeaderMap,
+    operation_run: OperationRun,
+    (format, cache_key): (ResponseFormat, Option<ResponseKey>),
+) -> Response {
+    let (name, started) = (operation_run.name.clone(), state.clock.now());
+    let executed = async { execute::execute(state, operation_run).await };
+    let result = match cache_key {
+        Some(key) => {
+            let cache = &state.response_cache;
+            let CacheOutcome { result, is_own } =
+                cache.execute(key, (headers, name.clone()), state.clock.as_ref(), executed).await;
+            if !is_own {
+                let code = result.as_ref().map_or_else(|failed| error_code(&failed.errors), |_| "OK".to_owned());
+                log_shared(state, name.as_deref(), &code, started);
+            }
+            match result {
+                Ok(cached) => return cached.respond(headers, state.clock.now()),
+                Err(failed) => failed,
+            }
+        }
         None => executed.await,
     };
-    if format == ResponseFormat::EventStream { http_stream::single(&result.json) } else { render(result, format) }
+    if let Some(limit) = result.limit {
+        limit.hold_back(std::future::pending()).await;
+    }
+    match format {
+        ResponseFormat::EventStream => http_stream::single(&result.json),
+        ResponseFormat::Multipart => render(result, ResponseFormat::Json),
+        ResponseFormat::Json | ResponseFormat::GraphqlResponse => render(result, format),
+    }
 }
 
 /// Answers a GET from the cache.
-fn cached(state: &HttpState, headers: &HeaderMap, query: &str, started: DateTime<Utc>) -> Option<Response> {
-    let is_public = !headers.contains_key(header::AUTHORIZATION) && origin::is_allowed(headers, &state.allowed_origins);
-    if !is_public || state.lifecycle.is_draining() {
+fn cached(state: &HttpState, headers: &HeaderMap, key: &ResponseKey, started: DateTime<Utc>) -> Option<Response> {
+    if !origin::is_allowed(headers, &state.allowed_origins) || state.lifecycle.is_draining() {
         return None;
     }
-    let key = ResponseKey { query: query.to_owned(), language: language(headers), format: response_format(headers)? };
-    let cached = state.response_cache.find(&key, started)?;
-    let (operation, name) = (Some("query"), cached.name.as_deref());
-    let entry = AccessLogEntry { transport: "get", operation, name, viewer: "anonymous", code: "OK" };
+    let cached = state.response_cache.find(key, headers, started)?;
+    log_shared(state, cached.name.as_deref(), "OK", started);
+    Some(cached.respond(headers, started))
+}
+
+/// Logs and counts a query that was answered with the response of another.
+fn log_shared(state: &HttpState, name: Option<&str>, code: &str, started: DateTime<Utc>) {
+    metrics::counter!("kezdesu_cached_responses_total").increment(1);
+    let entry = AccessLogEntry { transport: "get", operation: Some("query"), name, viewer: "anonymous", code };
     access_log::log_request(&entry, state, started);
-    Some(cached.respond(key.format, headers, started))
 }
 
 /// Returns the framing of a stream, or `None` if the format has room for one response only.

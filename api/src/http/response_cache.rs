@@ -3,7 +3,11 @@
 
 use std::{future::Future, pin::pin, sync::Arc};
 
-use axum::{http::HeaderMap, response::Response};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, header},
+    response::Response,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::enums::Language;
 use lru::LruCache;
@@ -12,10 +16,11 @@ use parking_lot::Mutex;
 use crate::{
     clock::Clock,
     feed::single_flight::SingleFlight,
-    graphql::operation_response::SerializedResponse,
+    graphql::{error::RateLimit, operation_response::SerializedResponse},
     http::{
         cache_control::{SHORT_LIFETIME, TaggedBody},
-        content_negotiation::ResponseFormat,
+        content_negotiation::{ResponseFormat, response_format},
+        headers::{has_token, language},
     },
 };
 
@@ -23,22 +28,44 @@ use crate::{
 const MAX_BYTES: usize = 8 << 20;
 /// Approximate size of an entry beside its body.
 const ENTRY_BYTES: usize = 512;
+/// How often a request waits for another's execution before it executes by itself.
+const MAX_JOINS: usize = 3;
 
 /// What a response depends on, its viewer being anonymous.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::http) struct ResponseKey {
     /// The query string as it was sent.
-    pub(in crate::http) query: String,
-    pub(in crate::http) language: Language,
-    pub(in crate::http) format: ResponseFormat,
+    query: String,
+    language: Language,
+    format: ResponseFormat,
+}
+
+impl ResponseKey {
+    /// Returns the key of a request, or `None` if its response is not shared, because it has a token or asks for a stream.
+    pub(in crate::http) fn of(query: &str, headers: &HeaderMap) -> Option<Self> {
+        let format = match response_format(headers).filter(|_| !headers.contains_key(header::AUTHORIZATION))? {
+            ResponseFormat::EventStream => return None,
+            // Anything but a subscription is answered so.
+            ResponseFormat::Multipart => ResponseFormat::Json,
+            format => format,
+        };
+        Some(Self { query: query.to_owned(), language: language(headers), format })
+    }
+}
+
+/// Returns whether a client wants the present state (`Cache-Control: no-cache`).
+fn wants_present_state(headers: &HeaderMap) -> bool {
+    has_token(headers, header::CACHE_CONTROL, "no-cache")
 }
 
 /// A response without errors.
 #[derive(Debug)]
 pub(in crate::http) struct CachedResponse {
     body: TaggedBody,
+    content_type: &'static str,
     /// The operation's name, as it is logged.
     pub(in crate::http) name: Option<String>,
+    /// When its execution began.
     at: DateTime<Utc>,
 }
 
@@ -51,21 +78,26 @@ impl CachedResponse {
     }
 
     /// Answers a request, with 304 if the client has the response.
-    pub(in crate::http) fn respond(
-        &self,
-        format: ResponseFormat,
-        request_headers: &HeaderMap,
-        now: DateTime<Utc>,
-    ) -> Response {
+    pub(in crate::http) fn respond(&self, request_headers: &HeaderMap, now: DateTime<Utc>) -> Response {
         let age = self.age(now).unwrap_or(SHORT_LIFETIME);
-        self.body.short_lived(age, format.content_type(), request_headers)
+        self.body.short_lived(age, self.content_type, request_headers)
     }
 }
+
+/// The response of a request.
+pub(in crate::http) struct CacheOutcome {
+    pub(in crate::http) result: Result<Arc<CachedResponse>, SerializedResponse>,
+    /// Whether the request was executed, and not another of the same key.
+    pub(in crate::http) is_own: bool,
+}
+
+/// What an execution gives to all who wait for it. `None` if it failed because of who asked.
+type SharedResult = Option<Result<Arc<CachedResponse>, SerializedResponse>>;
 
 /// The responses that are kept, and those that are being made.
 pub struct ResponseCache {
     kept: Mutex<Kept>,
-    in_flight: SingleFlight<ResponseKey, Option<Arc<CachedResponse>>>,
+    in_flight: SingleFlight<ResponseKey, SharedResult>,
 }
 
 struct Kept {
@@ -81,57 +113,190 @@ impl Default for ResponseCache {
 }
 
 impl ResponseCache {
-    /// Returns a fresh response.
-    pub(in crate::http) fn find(&self, key: &ResponseKey, now: DateTime<Utc>) -> Option<Arc<CachedResponse>> {
-        let found = self.kept.lock().responses.get(key).cloned();
-        let found = found.filter(|response| response.age(now).is_some());
-        if found.is_some() {
-            metrics::counter!("kezdesu_cached_responses_total").increment(1);
+    /// Returns a fresh response, unless the client wants the present state.
+    pub(in crate::http) fn find(
+        &self,
+        key: &ResponseKey,
+        headers: &HeaderMap,
+        now: DateTime<Utc>,
+    ) -> Option<Arc<CachedResponse>> {
+        if wants_present_state(headers) {
+            return None;
         }
-        found
+        let mut kept = self.kept.lock();
+        let found = Arc::clone(kept.responses.get(key)?);
+        if found.age(now).is_none() {
+            kept.remove(key);
+            return None;
+        }
+        Some(found)
     }
 
-    /// Executes a query once for all who ask for it meanwhile, and keeps its response.
-    ///
-    /// # Errors
-    /// A response that is not shared: its own if it has errors, because limits differ by address, or if another's had.
+    /// Executes a query once for all who ask for it meanwhile, and keeps its response. Whoever wants the present state
+    /// does not join the others.
     pub(in crate::http) async fn execute(
         &self,
         key: ResponseKey,
-        name: Option<String>,
+        (headers, name): (&HeaderMap, Option<String>),
         clock: &dyn Clock,
         execute: impl Future<Output = SerializedResponse>,
-    ) -> Result<Arc<CachedResponse>, SerializedResponse> {
-        let (mut execute, mut failed) = (pin!(execute), None);
-        let shared = self.in_flight.join(key.clone(), || async {
-            let response = execute.as_mut().await;
-            if !response.errors.is_empty() {
-                failed = Some(response);
-                return None;
+    ) -> CacheOutcome {
+        let mut execute = pin!(execute);
+        for _ in 0..if wants_present_state(headers) { 0 } else { MAX_JOINS } {
+            let mut own = None;
+            let shared = self.in_flight.join(key.clone(), || async {
+                let at = clock.now();
+                let result = self.keep(&key, name.clone(), at, execute.as_mut().await);
+                own = Some(result.clone());
+                let is_callers = result.as_ref().is_err_and(|failed| failed.limit.is_some_and(is_of_caller));
+                (!is_callers).then_some(result)
+            });
+            let shared = shared.await;
+            if let Some(result) = own {
+                return CacheOutcome { result, is_own: true };
             }
-            let cached = Arc::new(CachedResponse { body: TaggedBody::new(response.json), name, at: clock.now() });
-            self.keep(key, &cached);
-            Some(cached)
-        });
-        match (shared.await, failed) {
-            (Some(cached), _) => Ok(cached),
-            (None, Some(failed)) => Err(failed),
-            (None, None) => Err(execute.await),
+            match shared {
+                Some(Ok(cached)) if cached.age(clock.now()).is_some() => {
+                    return CacheOutcome { result: Ok(cached), is_own: false };
+                }
+                Some(Err(failed)) => return CacheOutcome { result: Err(failed), is_own: false },
+                // Too old when it ended, or rejected because of who asked.
+                Some(Ok(_)) | None => {}
+            }
+        }
+        let at = clock.now();
+        CacheOutcome { result: self.keep(&key, name, at, execute.await), is_own: true }
+    }
+
+    fn keep(
+        &self,
+        key: &ResponseKey,
+        name: Option<String>,
+        at: DateTime<Utc>,
+        response: SerializedResponse,
+    ) -> Result<Arc<CachedResponse>, SerializedResponse> {
+        if !response.errors.is_empty() {
+            return Err(response);
+        }
+        // A copy, because the original counts as held until it is sent, and the cache has a bound of its own.
+        let body = TaggedBody::new(Bytes::copy_from_slice(&response.json));
+        let cached = Arc::new(CachedResponse { body, content_type: key.format.content_type(), name, at });
+        self.kept.lock().insert(key.clone(), Arc::clone(&cached));
+        Ok(cached)
+    }
+}
+
+/// Returns whether a limit depends on who asks.
+const fn is_of_caller(limit: RateLimit) -> bool {
+    !limit.of_service
+}
+
+impl Kept {
+    fn size(key: &ResponseKey, response: &CachedResponse) -> usize {
+        ENTRY_BYTES + key.query.len() + response.body.len()
+    }
+
+    fn insert(&mut self, key: ResponseKey, response: Arc<CachedResponse>) {
+        let now = response.at;
+        self.bytes += Self::size(&key, &response);
+        if let Some((key, replaced)) = self.responses.push(key, response) {
+            self.bytes -= Self::size(&key, &replaced);
+        }
+        let is_stale = |(_, last): (&ResponseKey, &Arc<CachedResponse>)| last.age(now).is_none();
+        while self.bytes > MAX_BYTES || self.responses.peek_lru().is_some_and(is_stale) {
+            let Some((key, dropped)) = self.responses.pop_lru() else { return };
+            self.bytes -= Self::size(&key, &dropped);
         }
     }
 
-    fn keep(&self, key: ResponseKey, response: &Arc<CachedResponse>) {
-        let size = |key: &ResponseKey, response: &CachedResponse| ENTRY_BYTES + key.query.len() + response.body.len();
-        let mut kept = self.kept.lock();
-        kept.bytes += size(&key, response);
-        if let Some((key, replaced)) = kept.responses.push(key, Arc::clone(response)) {
-            kept.bytes -= size(&key, &replaced);
+    fn remove(&mut self, key: &ResponseKey) {
+        if let Some(removed) = self.responses.pop(key) {
+            self.bytes -= Self::size(key, &removed);
         }
-        while kept.bytes > MAX_BYTES
-            || kept.responses.peek_lru().is_some_and(|(_, last)| last.age(response.at).is_none())
-        {
-            let Some((key, dropped)) = kept.responses.pop_lru() else { return };
-            kept.bytes -= size(&key, &dropped);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_graphql::ServerError;
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn clock() -> Arc<ManualClock> {
+        ManualClock::at("2026-03-02T04:00:00Z".parse().unwrap())
+    }
+
+    fn key(query: &str) -> ResponseKey {
+        ResponseKey::of(query, &HeaderMap::new()).unwrap()
+    }
+
+    fn response(length: usize) -> SerializedResponse {
+        let json = Bytes::from(vec![b'a'; length]);
+        SerializedResponse { json, errors: Vec::new(), is_request_error: false, limit: None }
+    }
+
+    fn failure(limit: Option<RateLimit>) -> SerializedResponse {
+        SerializedResponse { errors: vec![ServerError::new("", None)], limit, ..response(0) }
+    }
+
+    #[tokio::test]
+    async fn keeps_responses_within_its_bytes_and_their_lifetime() {
+        let (cache, clock, headers) = (ResponseCache::default(), clock(), HeaderMap::new());
+        for n in 0..12 {
+            let made = cache.execute(key(&n.to_string()), (&headers, None), &*clock, async { response(1 << 20) }).await;
+            assert!(made.result.is_ok() && made.is_own);
+            assert!(cache.kept.lock().bytes <= MAX_BYTES);
         }
+        let found = |n: usize| cache.find(&key(&n.to_string()), &headers, clock.now()).is_some();
+        assert_eq!((0..12).map(found).filter(|found| *found).count(), 7, "the newest");
+        clock.advance(SHORT_LIFETIME);
+        assert!((0..12).all(|n| !found(n)));
+        let kept = cache.kept.lock();
+        assert_eq!((kept.responses.len(), kept.bytes), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn shares_a_failure_unless_it_is_of_the_caller() {
+        let (cache, clock, headers) = (ResponseCache::default(), clock(), HeaderMap::new());
+        let of = |of_service| RateLimit { of_service, retry_after_seconds: 1, delay: Duration::ZERO };
+        for (failed, executions) in [(failure(None), 1), (failure(Some(of(true))), 1), (failure(Some(of(false))), 2)] {
+            let (first, second) = (tokio::sync::Notify::new(), std::sync::atomic::AtomicUsize::new(1));
+            let leader = cache.execute(key("a"), (&headers, None), &*clock, async {
+                first.notified().await;
+                failed.clone()
+            });
+            let waiter = cache.execute(key("a"), (&headers, None), &*clock, async {
+                second.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                response(1)
+            });
+            let (mut leader, mut waiter) = (Box::pin(leader), Box::pin(waiter));
+            assert!(leader.as_mut().now_or_never().is_none() && waiter.as_mut().now_or_never().is_none());
+            first.notify_one();
+            assert!(leader.await.result.is_err());
+            assert_eq!(waiter.await.result.is_err(), executions == 1);
+            assert_eq!(second.into_inner(), executions);
+        }
+    }
+
+    #[tokio::test]
+    async fn executes_again_for_whoever_came_long_after_the_start() {
+        let (cache, clock, headers) = (ResponseCache::default(), clock(), HeaderMap::new());
+        let go = tokio::sync::Notify::new();
+        let mut leader = Box::pin(cache.execute(key("a"), (&headers, None), &*clock, async {
+            go.notified().await;
+            response(1)
+        }));
+        assert!(leader.as_mut().now_or_never().is_none());
+        clock.advance(SHORT_LIFETIME);
+        let mut late = Box::pin(cache.execute(key("a"), (&headers, None), &*clock, async { response(2) }));
+        assert!(late.as_mut().now_or_never().is_none());
+        go.notify_one();
+        assert_eq!(leader.await.result.unwrap().body.len(), 1);
+        let late = late.await;
+        assert_eq!((late.result.unwrap().body.len(), late.is_own), (2, true));
     }
 }

@@ -9,10 +9,7 @@ use entities::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set, sea_query::OnConflict};
 
-use crate::store::{
-    StoreError, Tx,
-    batching::{batches, padded},
-};
+use crate::store::{StoreError, Tx, batching::padded};
 
 impl Tx {
     /// Returns which of these messages of a broadcast were deleted before their import.
@@ -43,15 +40,13 @@ impl Tx {
         external_ids: &[String],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        for batch in batches(external_ids) {
-            let rows = batch.iter().map(|id| deleted_message::ActiveModel {
-                broadcast_id: Set(broadcast),
-                external_id: Set(id.clone()),
-                deleted_at: Set(now),
-            });
-            let known = OnConflict::columns([Column::BroadcastId, Column::ExternalId]).do_nothing().to_owned();
-            deleted_message::Entity::insert_many(rows).on_conflict(known).exec_without_returning(self.inner()).await?;
-        }
+        let rows = external_ids.iter().map(|id| deleted_message::ActiveModel {
+            broadcast_id: Set(broadcast),
+            external_id: Set(id.clone()),
+            deleted_at: Set(now),
+        });
+        let known = OnConflict::columns([Column::BroadcastId, Column::ExternalId]).do_nothing().to_owned();
+        self.insert_rows(rows.collect(), Some(known)).await?;
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use crate::store::{DatabaseEngine, StoreError, Tx, batching::batches};
 const ROWS: &str = "new_rows";
 
 impl Tx {
-    /// Inserts rows, all with the same columns set. Returns how many were written, which may be fewer only if
+    /// Inserts rows, all with the columns set that the first has. Returns how many were written, which may be fewer only if
     /// `on_conflict` says so.
     ///
     /// # Errors
@@ -54,6 +54,8 @@ impl Tx {
             .map(|column| column.as_str())
             .collect();
         let set: Vec<Json> = rows.iter().map(to_json).collect::<Result<_, _>>()?;
+        // PostgreSQL would leave out what the first row does not have.
+        debug_assert!(set.iter().all(|row| row.as_object().map(Map::len) == Some(columns.len())), "the same columns");
         let table = A::Entity::default().table_name().to_owned();
         let row_type = Expr::null().cast_as(Alias::new(table.as_str()));
         let set = Expr::val(Json::Array(set).to_string()).cast_as(Alias::new("json"));

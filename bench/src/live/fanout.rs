@@ -158,27 +158,21 @@ pub async fn fanout(lines: &mut Lines) {
 
 /// Measures fan-out with more and more different operations among the subscribers.
 pub async fn groups(lines: &mut Lines) {
-    let followers_count = FOLLOWERS;
     let mut alone = 0.0;
     for operations in [1, 10, 100, 1_000] {
         let env = BenchEnv::start("BEFORE", false).await;
         let moderator = Arc::new(person(&env.process.host, "moderator", &["MODERATOR"]));
         let comments = env.post(0, BURST).await;
         let query = format!("subscription OPERATION($id: ID!) {{ comments(meetingId: $id) {FIELDS} }}");
-        let mut load = followers(&env.process.host, followers_count, 2, &query, &json!({ "id": env.meeting }));
+        let mut load = followers(&env.process.host, FOLLOWERS, 2, &query, &json!({ "id": env.meeting }));
         load["operations"] = json!(operations);
         let mut load = Part::start("load", &load.to_string());
         assert!(load.receive().await.starts_with("ready"));
         let id = env.process.id();
         let began = cpu(id);
-        deliver(&mut load, followers_count * BURST, env.approve(&moderator, &comments)).await;
+        deliver(&mut load, FOLLOWERS * BURST, env.approve(&moderator, &comments)).await;
         let cost = (cpu(id) - began).as_secs_f64() * 1e3 / BURST as f64;
-        line(
-            lines,
-            format!("groups: CPU an event, {operations} of {followers_count} differ"),
-            format!("{cost:.1} ms"),
-            "",
-        );
+        line(lines, format!("groups: CPU an event, {operations} of {FOLLOWERS} differ"), format!("{cost:.1} ms"), "");
         match operations {
             1 => alone = cost,
             1_000 => {

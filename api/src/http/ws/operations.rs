@@ -206,7 +206,8 @@ impl ActiveOperations {
                 let responses = execute::subscribe(Arc::clone(state), request, caller, None, Some(sink)).boxed();
                 async move { (output, responses.await) }.instrument(span).boxed()
             } else {
-                let single = OperationRun { request, operation, name, caller, transport: TRANSPORT, span };
+                let transport = TRANSPORT;
+                let single = OperationRun { request, operation, name, caller, transport, holds_rejection: true, span };
                 let response = execute::execute_holding(state, single, slot.take());
                 let output = OperationOutput { id, log: None };
                 async move { (output, stream::iter([response.await.into_operation_response()]).boxed()) }.boxed()
