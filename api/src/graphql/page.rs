@@ -59,8 +59,9 @@ pub fn text_search_cost(search: Option<&str>) -> usize {
 
 fn search_cost(search: Option<&str>, base: usize, each: usize) -> usize {
     // Searches with too many words are rejected, whatever their cost.
-    let terms = search.map_or(0, |text| text.split_whitespace().take(MAX_SEARCH_TERMS + 1).count());
-    if search.is_some() { each.saturating_mul(terms).saturating_add(base) } else { 0 }
+    let Some(text) = search else { return 0 };
+    let terms = search_terms(text).map_or(MAX_SEARCH_TERMS + 1, |terms| terms.len());
+    each.saturating_mul(terms).saturating_add(base)
 }
 
 /// Returns the cost of a page read from the database.
@@ -240,6 +241,18 @@ macro_rules! connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_costs_by_its_terms_however_they_are_separated() {
+        let terms: Vec<String> = ('а'..='у').map(|letter| letter.to_string()).collect();
+        let cost = text_search_cost(Some(&terms.join(" ")));
+        assert_eq!(cost, 50 + 20 * terms.len());
+        for separator in [",", " , ", "\u{a0}", "/"] {
+            assert_eq!(text_search_cost(Some(&terms.join(separator))), cost, "{separator:?}");
+        }
+        assert!(text_search_cost(Some(&"а,".repeat(500))) > cost, "one that is refused costs no less");
+        assert_eq!((text_search_cost(None), text_search_cost(Some(" "))), (0, 50));
+    }
 
     #[test]
     fn dedup_keeps_the_first_of_each_value() {
