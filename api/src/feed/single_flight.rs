@@ -43,12 +43,33 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
                 shared
             }
         };
-        let value = shared.get_or_init(read).await.clone();
-        let mut reads = self.0.lock();
-        if reads.get(&key).is_some_and(|known| known.as_ptr() == Arc::as_ptr(&shared)) {
-            reads.remove(&key);
+        let flight = Flight { reads: &self.0, key, shared: Some(shared) };
+        match &flight.shared {
+            Some(shared) => shared.get_or_init(read).await.clone(),
+            // Taken only on drop.
+            None => read().await,
         }
-        value
+    }
+}
+
+/// One participant of a read. The last of a cancelled read, or the first to see its end, removes it.
+struct Flight<'a, K: Eq + Hash, V> {
+    reads: &'a Mutex<HashMap<K, Weak<OnceCell<V>>>>,
+    key: K,
+    shared: Option<Arc<OnceCell<V>>>,
+}
+
+impl<K: Eq + Hash, V> Drop for Flight<'_, K, V> {
+    fn drop(&mut self) {
+        // Counted under the lock, so that nobody joins meanwhile.
+        let mut reads = self.reads.lock();
+        let Some(shared) = self.shared.take() else { return };
+        let (cell, has_ended) = (Arc::downgrade(&shared), shared.initialized());
+        drop(shared);
+        let is_over = |known: &Weak<OnceCell<V>>| known.ptr_eq(&cell) && (has_ended || known.strong_count() == 0);
+        if reads.get(&self.key).is_some_and(is_over) {
+            reads.remove(&self.key);
+        }
     }
 }
 
@@ -81,5 +102,18 @@ mod tests {
         let second = flight.join(1, || read(&reads));
         drop(first);
         assert_eq!(second.await, Ok(1));
+        assert!(flight.0.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_read_leaves_nothing_behind() {
+        let flight = SingleFlight::<u8, Result<usize, usize>>::default();
+        let (mut first, mut second) =
+            (Box::pin(flight.join(1, std::future::pending)), Box::pin(flight.join(1, std::future::pending)));
+        assert!(futures_util::poll!(&mut first).is_pending() && futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        assert_eq!(flight.0.lock().len(), 1, "another waits");
+        drop(second);
+        assert!(flight.0.lock().is_empty());
     }
 }

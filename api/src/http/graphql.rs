@@ -337,7 +337,9 @@ fn cached(state: &HttpState, headers: &HeaderMap, key: &ResponseKey, started: Da
 
 /// Logs and counts a query that was answered with the response of another.
 fn log_shared(state: &HttpState, name: Option<&str>, code: &str, started: DateTime<Utc>) {
-    metrics::counter!("kezdesu_cached_responses_total").increment(1);
+    if code == "OK" {
+        metrics::counter!("kezdesu_cached_responses_total").increment(1);
+    }
     let entry = AccessLogEntry { transport: "get", operation: Some("query"), name, viewer: "anonymous", code };
     access_log::log_request(&entry, state, started);
 }

@@ -4,7 +4,6 @@
 use std::{future::Future, pin::pin, sync::Arc};
 
 use axum::{
-    body::Bytes,
     http::{HeaderMap, header},
     response::Response,
 };
@@ -141,12 +140,13 @@ impl ResponseCache {
         clock: &dyn Clock,
         execute: impl Future<Output = SerializedResponse>,
     ) -> CacheOutcome {
-        let mut execute = pin!(execute);
+        let (mut execute, came) = (pin!(execute), clock.now());
         for _ in 0..if wants_present_state(headers) { 0 } else { MAX_JOINS } {
             let mut own = None;
             let shared = self.in_flight.join(key.clone(), || async {
                 let at = clock.now();
-                let result = self.keep(&key, name.clone(), at, execute.as_mut().await);
+                let response = execute.as_mut().await;
+                let result = self.keep(&key, name.clone(), (at, clock.now()), response);
                 own = Some(result.clone());
                 let is_callers = result.as_ref().is_err_and(|failed| failed.limit.is_some_and(is_of_caller));
                 (!is_callers).then_some(result)
@@ -156,32 +156,34 @@ impl ResponseCache {
                 return CacheOutcome { result, is_own: true };
             }
             match shared {
-                Some(Ok(cached)) if cached.age(clock.now()).is_some() => {
+                // As fresh as what the cache would have given when this request came.
+                Some(Ok(cached)) if came - cached.at < SHORT_LIFETIME => {
                     return CacheOutcome { result: Ok(cached), is_own: false };
                 }
                 Some(Err(failed)) => return CacheOutcome { result: Err(failed), is_own: false },
-                // Too old when it ended, or rejected because of who asked.
+                // Began too long ago, or was rejected because of who asked.
                 Some(Ok(_)) | None => {}
             }
         }
         let at = clock.now();
-        CacheOutcome { result: self.keep(&key, name, at, execute.await), is_own: true }
+        let response = execute.await;
+        CacheOutcome { result: self.keep(&key, name, (at, clock.now()), response), is_own: true }
     }
 
     fn keep(
         &self,
         key: &ResponseKey,
         name: Option<String>,
-        at: DateTime<Utc>,
+        (at, now): (DateTime<Utc>, DateTime<Utc>),
         response: SerializedResponse,
     ) -> Result<Arc<CachedResponse>, SerializedResponse> {
         if !response.errors.is_empty() {
             return Err(response);
         }
-        // A copy, because the original counts as held until it is sent, and the cache has a bound of its own.
-        let body = TaggedBody::new(Bytes::copy_from_slice(&response.json));
+        // The bytes count as held until the cache and all clients have released them.
+        let body = TaggedBody::new(response.json);
         let cached = Arc::new(CachedResponse { body, content_type: key.format.content_type(), name, at });
-        self.kept.lock().insert(key.clone(), Arc::clone(&cached));
+        self.kept.lock().insert(key.clone(), Arc::clone(&cached), now);
         Ok(cached)
     }
 }
@@ -196,8 +198,11 @@ impl Kept {
         ENTRY_BYTES + key.query.len() + response.body.len()
     }
 
-    fn insert(&mut self, key: ResponseKey, response: Arc<CachedResponse>) {
-        let now = response.at;
+    fn insert(&mut self, key: ResponseKey, response: Arc<CachedResponse>, now: DateTime<Utc>) {
+        let is_newer = |kept: &Arc<CachedResponse>| kept.at > response.at && kept.age(now).is_some();
+        if self.responses.peek(&key).is_some_and(is_newer) {
+            return;
+        }
         self.bytes += Self::size(&key, &response);
         if let Some((key, replaced)) = self.responses.push(key, response) {
             self.bytes -= Self::size(&key, &replaced);
@@ -221,6 +226,7 @@ mod tests {
     use std::time::Duration;
 
     use async_graphql::ServerError;
+    use axum::body::Bytes;
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -279,6 +285,29 @@ mod tests {
             assert!(leader.await.result.is_err());
             assert_eq!(waiter.await.result.is_err(), executions == 1);
             assert_eq!(second.into_inner(), executions);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_response_replaces_no_newer_one() {
+        let (cache, clock, headers) = (ResponseCache::default(), clock(), HeaderMap::new());
+        let go = tokio::sync::Notify::new();
+        let mut slow = Box::pin(cache.execute(key("a"), (&headers, None), &*clock, async {
+            go.notified().await;
+            response(1)
+        }));
+        assert!(slow.as_mut().now_or_never().is_none());
+        clock.advance(TimeDelta::milliseconds(500));
+        let mut present = HeaderMap::new();
+        present.insert(header::CACHE_CONTROL, "no-cache".parse().unwrap());
+        for (other, headers) in [("a", &present), ("b", &headers)] {
+            assert!(cache.execute(key(other), (headers, None), &*clock, async { response(2) }).await.is_own);
+        }
+        clock.advance(TimeDelta::milliseconds(500));
+        go.notify_one();
+        assert_eq!(slow.await.result.unwrap().body.len(), 1);
+        for kept in ["a", "b"] {
+            assert_eq!(cache.find(&key(kept), &headers, clock.now()).unwrap().body.len(), 2, "{kept}");
         }
     }
 
