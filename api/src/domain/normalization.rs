@@ -34,6 +34,9 @@ pub const VERSION: i32 = 1;
 pub const MAX_SEARCH_TERMS: usize = 20;
 /// The longest search, in characters.
 pub const MAX_SEARCH_LENGTH: usize = 200;
+/// The longest search before it is normalised, in bytes. Invisible characters do not count in its length, but take
+/// time.
+const MAX_SEARCH_BYTES: usize = 16 * MAX_SEARCH_LENGTH;
 
 /// Signs that only separate words and sentences, and so carry no meaning.
 const DIVIDERS: &str = ".,!?;:…-‐‑‒–—―«»“”„‟‘’‚'\"()[]/¡¿·";
@@ -105,6 +108,9 @@ pub fn terms(text: &str) -> Vec<String> {
 /// Returns the terms of a search, or `None` if it is too long or has too many.
 #[must_use]
 pub fn search_terms(text: &str) -> Option<Vec<String>> {
+    if text.len() > MAX_SEARCH_BYTES {
+        return None;
+    }
     match single_line(text, MAX_SEARCH_LENGTH) {
         Ok(text) => Some(terms(&text)).filter(|terms| terms.len() <= MAX_SEARCH_TERMS),
         Err(BadText::Empty) => Some(Vec::new()),
