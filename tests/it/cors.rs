@@ -197,6 +197,7 @@ async fn preflight_allows_the_documented_headers() {
         "apollographql-client-name",
         "apollographql-client-version",
         "authorization",
+        "cache-control",
         "content-type",
         "if-none-match",
         "last-event-id",

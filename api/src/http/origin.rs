@@ -12,10 +12,11 @@ use tower_http::cors::CorsLayer;
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Request headers allowed across origins, besides the safelisted ones.
-const ALLOWED_HEADERS: [HeaderName; 11] = [
+const ALLOWED_HEADERS: [HeaderName; 12] = [
     header::ACCEPT,
     header::ACCEPT_LANGUAGE,
     header::AUTHORIZATION,
+    header::CACHE_CONTROL,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
     HeaderName::from_static("last-event-id"),
