@@ -269,7 +269,7 @@ pub fn rate_limit(answer: &Response) -> Option<RateLimit> {
     let limits = answer.errors.iter().map(|error| match error.source::<ApiError>() {
         Some(ApiError::RateLimited { scope, retry_after }) => {
             let of_service = *scope == LimitScope::Service;
-            // An overloaded replica keeps nobody waiting for nothing.
+            // An overload is reported at once, because it is not the client's doing.
             let delay = if of_service { Duration::ZERO } else { REJECTION_DELAY };
             Some(RateLimit { of_service, retry_after_seconds: wait_ms(*retry_after).div_ceil(1000).max(1), delay })
         }
