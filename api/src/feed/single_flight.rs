@@ -33,40 +33,33 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
     where
         F: Future<Output = V>,
     {
-        let shared = {
+        // The cell is dropped before its flight, which then sees whether anybody else has it.
+        let (_flight, shared) = {
             let mut reads = self.0.lock();
-            if let Some(shared) = reads.get(&key).and_then(Weak::upgrade) {
-                shared
-            } else {
+            let shared = reads.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| {
                 let shared = Arc::new(OnceCell::new());
                 reads.insert(key.clone(), Arc::downgrade(&shared));
                 shared
-            }
+            });
+            (Flight { reads: &self.0, key, cell: Arc::downgrade(&shared) }, shared)
         };
-        let flight = Flight { reads: &self.0, key, shared: Some(shared) };
-        match &flight.shared {
-            Some(shared) => shared.get_or_init(read).await.clone(),
-            // Taken only on drop.
-            None => read().await,
-        }
+        shared.get_or_init(read).await.clone()
     }
 }
 
-/// One participant of a read. The last of a cancelled read, or the first to see its end, removes it.
+/// Removes a read on drop if it has ended, or if nobody waits for it any more.
 struct Flight<'a, K: Eq + Hash, V> {
     reads: &'a Mutex<HashMap<K, Weak<OnceCell<V>>>>,
     key: K,
-    shared: Option<Arc<OnceCell<V>>>,
+    cell: Weak<OnceCell<V>>,
 }
 
 impl<K: Eq + Hash, V> Drop for Flight<'_, K, V> {
     fn drop(&mut self) {
-        // Counted under the lock, so that nobody joins meanwhile.
         let mut reads = self.reads.lock();
-        let Some(shared) = self.shared.take() else { return };
-        let (cell, has_ended) = (Arc::downgrade(&shared), shared.initialized());
-        drop(shared);
-        let is_over = |known: &Weak<OnceCell<V>>| known.ptr_eq(&cell) && (has_ended || known.strong_count() == 0);
+        let is_over = |known: &Weak<OnceCell<V>>| {
+            known.ptr_eq(&self.cell) && known.upgrade().is_none_or(|cell| cell.initialized())
+        };
         if reads.get(&self.key).is_some_and(is_over) {
             reads.remove(&self.key);
         }
