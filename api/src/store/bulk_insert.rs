@@ -1,4 +1,4 @@
-//! Inserts sets of rows with few statements.
+//! Bulk inserts: many rows with few statements.
 //!
 //! PostgreSQL gets a set as one JSON parameter, so each table has one statement, planned once, whatever the number of
 //! rows. In SQLite, which has no round trips, binding values is cheaper.

@@ -5,6 +5,7 @@
 //! is only for infrastructure failures.
 
 mod batching;
+mod bulk_insert;
 mod changes;
 pub mod comment_changes;
 pub mod comments;
@@ -23,7 +24,6 @@ pub mod mutes;
 mod normalization;
 pub mod regions;
 pub mod revocations;
-mod row_sets;
 pub mod staff_names;
 pub mod stage_segments;
 mod statements;
