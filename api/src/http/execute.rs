@@ -8,8 +8,8 @@ use futures_util::{
     FutureExt, StreamExt as _,
     stream::{self, BoxStream},
 };
-use tokio::{sync::oneshot, task::JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::oneshot;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{Instrument as _, Span};
 
 use crate::{
@@ -93,13 +93,9 @@ pub(in crate::http) async fn subscribe(
             Err(Overloaded) => rejected(starting.engine.overloaded(caller.language)),
         }
     };
-    let mut started = JoinSet::new();
-    started.spawn(start.in_current_span());
-    match started.join_next().await {
-        Some(Ok(responses)) => responses,
-        // The start panicked.
-        Some(Err(_)) | None => rejected(error_response(&state, language, "INTERNAL")),
-    }
+    let started = AbortOnDropHandle::new(tokio::spawn(start.in_current_span()));
+    // An error means that the start panicked.
+    started.await.unwrap_or_else(|_| rejected(error_response(&state, language, "INTERNAL")))
 }
 
 async fn run<T>(
