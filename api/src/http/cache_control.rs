@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 /// gone from every cache.
 pub(in crate::http) const SHORT_LIFETIME: TimeDelta = TimeDelta::seconds(2);
 
-/// The same for 200 and 304, because caches key on `Vary`.
+/// Request headers that select the response of a query. Sent with 200 and with 304, because caches key on them.
 const VARY_OF_QUERIES: HeaderValue =
     HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Authorization");
 

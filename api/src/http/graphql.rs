@@ -31,7 +31,7 @@ use crate::{
         origin,
         rejected_request::RejectedRequest,
         request,
-        response_cache::{CacheOutcome, ResponseKey},
+        response_cache::{CacheOutcome, CacheRequest, ResponseKey},
         ws,
     },
     telemetry::{self, SPANS},
@@ -287,11 +287,11 @@ async fn respond(state: &Arc<HttpState>, headers: &HeaderMap, operation: HttpOpe
     }
     let transport = if by_post { "post" } else { "get" };
     let operation_run = OperationRun { request, operation, name, caller, transport, holds_rejection: false, span };
-    respond_once(state, headers, operation_run, (format, cache_key)).await
+    execute_and_respond(state, headers, operation_run, (format, cache_key)).await
 }
 
 /// Executes a query or mutation, unless another of the same key is being executed, and answers it.
-async fn respond_once(
+async fn execute_and_respond(
     state: &Arc<HttpState>,
     headers: &HeaderMap,
     operation_run: OperationRun,
@@ -301,9 +301,9 @@ async fn respond_once(
     let executed = async { execute::execute(state, operation_run).await };
     let result = match cache_key {
         Some(key) => {
-            let cache = &state.response_cache;
+            let request = CacheRequest { key, headers, name: name.clone() };
             let CacheOutcome { result, is_own } =
-                cache.execute(key, (headers, name.clone()), state.clock.as_ref(), executed).await;
+                state.response_cache.execute(request, state.clock.as_ref(), executed).await;
             if !is_own {
                 let code = result.as_ref().map_or_else(|failed| error_code(&failed.errors), |_| "OK".to_owned());
                 log_shared(state, name.as_deref(), &code, started);

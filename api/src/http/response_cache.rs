@@ -52,8 +52,8 @@ impl ResponseKey {
     }
 }
 
-/// Returns whether a client wants the present state (`Cache-Control: no-cache`).
-fn wants_present_state(headers: &HeaderMap) -> bool {
+/// Returns whether a client bypasses the cache (`Cache-Control: no-cache`).
+fn bypasses_cache(headers: &HeaderMap) -> bool {
     has_token(headers, header::CACHE_CONTROL, "no-cache")
 }
 
@@ -83,6 +83,14 @@ impl CachedResponse {
     }
 }
 
+/// A request for a response that may be shared.
+pub(in crate::http) struct CacheRequest<'a> {
+    pub(in crate::http) key: ResponseKey,
+    pub(in crate::http) headers: &'a HeaderMap,
+    /// The operation's name, as it is logged.
+    pub(in crate::http) name: Option<String>,
+}
+
 /// The response of a request.
 pub(in crate::http) struct CacheOutcome {
     pub(in crate::http) result: Result<Arc<CachedResponse>, SerializedResponse>,
@@ -95,58 +103,55 @@ type SharedResult = Option<Result<Arc<CachedResponse>, SerializedResponse>>;
 
 /// The responses that are kept, and those that are being made.
 pub struct ResponseCache {
-    kept: Mutex<Kept>,
+    entries: Mutex<CacheEntries>,
     in_flight: SingleFlight<ResponseKey, SharedResult>,
 }
 
-struct Kept {
+struct CacheEntries {
     responses: LruCache<ResponseKey, Arc<CachedResponse>>,
     bytes: usize,
 }
 
 impl Default for ResponseCache {
     fn default() -> Self {
-        let kept = Mutex::new(Kept { responses: LruCache::unbounded(), bytes: 0 });
-        Self { kept, in_flight: SingleFlight::default() }
+        let entries = Mutex::new(CacheEntries { responses: LruCache::unbounded(), bytes: 0 });
+        Self { entries, in_flight: SingleFlight::default() }
     }
 }
 
 impl ResponseCache {
-    /// Returns a fresh response, unless the client wants the present state.
+    /// Returns a fresh response, unless the client bypasses the cache.
     pub(in crate::http) fn find(
         &self,
         key: &ResponseKey,
         headers: &HeaderMap,
         now: DateTime<Utc>,
     ) -> Option<Arc<CachedResponse>> {
-        if wants_present_state(headers) {
+        if bypasses_cache(headers) {
             return None;
         }
-        let mut kept = self.kept.lock();
-        let found = Arc::clone(kept.responses.get(key)?);
+        let mut entries = self.entries.lock();
+        let found = Arc::clone(entries.responses.get(key)?);
         if found.age(now).is_none() {
-            kept.remove(key);
+            entries.remove(key);
             return None;
         }
         Some(found)
     }
 
-    /// Executes a query once for all who ask for it meanwhile, and keeps its response. Whoever wants the present state
-    /// does not join the others.
+    /// Executes a query once for all who ask for it meanwhile, and keeps its response. Whoever bypasses the cache does not
+    /// join the others.
     pub(in crate::http) async fn execute(
         &self,
-        key: ResponseKey,
-        (headers, name): (&HeaderMap, Option<String>),
+        request: CacheRequest<'_>,
         clock: &dyn Clock,
         execute: impl Future<Output = SerializedResponse>,
     ) -> CacheOutcome {
         let (mut execute, came) = (pin!(execute), clock.now());
-        for _ in 0..if wants_present_state(headers) { 0 } else { MAX_JOINS } {
+        for _ in 0..if bypasses_cache(request.headers) { 0 } else { MAX_JOINS } {
             let mut own = None;
-            let shared = self.in_flight.join(key.clone(), || async {
-                let at = clock.now();
-                let response = execute.as_mut().await;
-                let result = self.keep(&key, name.clone(), (at, clock.now()), response);
+            let shared = self.in_flight.join(request.key.clone(), || async {
+                let result = self.keep(&request, clock, execute.as_mut()).await;
                 own = Some(result.clone());
                 let is_callers = result.as_ref().is_err_and(|failed| failed.limit.is_some_and(is_of_caller));
                 (!is_callers).then_some(result)
@@ -165,25 +170,26 @@ impl ResponseCache {
                 Some(Ok(_)) | None => {}
             }
         }
-        let at = clock.now();
-        let response = execute.await;
-        CacheOutcome { result: self.keep(&key, name, (at, clock.now()), response), is_own: true }
+        CacheOutcome { result: self.keep(&request, clock, execute).await, is_own: true }
     }
 
-    fn keep(
+    /// Executes a query, and keeps its response unless it has errors.
+    async fn keep(
         &self,
-        key: &ResponseKey,
-        name: Option<String>,
-        (at, now): (DateTime<Utc>, DateTime<Utc>),
-        response: SerializedResponse,
+        request: &CacheRequest<'_>,
+        clock: &dyn Clock,
+        execute: impl Future<Output = SerializedResponse>,
     ) -> Result<Arc<CachedResponse>, SerializedResponse> {
+        let (key, at) = (&request.key, clock.now());
+        let response = execute.await;
         if !response.errors.is_empty() {
             return Err(response);
         }
         // The bytes count as held until the cache and all clients have released them.
         let body = TaggedBody::new(response.json);
-        let cached = Arc::new(CachedResponse { body, content_type: key.format.content_type(), name, at });
-        self.kept.lock().insert(key.clone(), Arc::clone(&cached), now);
+        let (content_type, name) = (key.format.content_type(), request.name.clone());
+        let cached = Arc::new(CachedResponse { body, content_type, name, at });
+        self.entries.lock().insert(key.clone(), Arc::clone(&cached), clock.now());
         Ok(cached)
     }
 }
@@ -193,7 +199,7 @@ const fn is_of_caller(limit: RateLimit) -> bool {
     !limit.of_service
 }
 
-impl Kept {
+impl CacheEntries {
     fn size(key: &ResponseKey, response: &CachedResponse) -> usize {
         ENTRY_BYTES + key.query.len() + response.body.len()
     }
@@ -228,6 +234,7 @@ mod tests {
     use async_graphql::ServerError;
     use axum::body::Bytes;
     use futures_util::FutureExt as _;
+    use tokio::sync::Notify;
 
     use super::*;
     use crate::clock::ManualClock;
@@ -238,6 +245,16 @@ mod tests {
 
     fn key(query: &str) -> ResponseKey {
         ResponseKey::of(query, &HeaderMap::new()).unwrap()
+    }
+
+    fn request<'a>(query: &str, headers: &'a HeaderMap) -> CacheRequest<'a> {
+        CacheRequest { key: key(query), headers, name: None }
+    }
+
+    /// Responds after a signal.
+    async fn response_after(signal: &Notify, length: usize) -> SerializedResponse {
+        signal.notified().await;
+        response(length)
     }
 
     fn response(length: usize) -> SerializedResponse {
@@ -253,16 +270,16 @@ mod tests {
     async fn keeps_responses_within_its_bytes_and_their_lifetime() {
         let (cache, clock, headers) = (ResponseCache::default(), clock(), HeaderMap::new());
         for n in 0..12 {
-            let made = cache.execute(key(&n.to_string()), (&headers, None), &*clock, async { response(1 << 20) }).await;
+            let made = cache.execute(request(&n.to_string(), &headers), &*clock, async { response(1 << 20) }).await;
             assert!(made.result.is_ok() && made.is_own);
-            assert!(cache.kept.lock().bytes <= MAX_BYTES);
+            assert!(cache.entries.lock().bytes <= MAX_BYTES);
         }
         let found = |n: usize| cache.find(&key(&n.to_string()), &headers, clock.now()).is_some();
         assert_eq!((0..12).map(found).filter(|found| *found).count(), 7, "the newest");
         clock.advance(SHORT_LIFETIME);
         assert!((0..12).all(|n| !found(n)));
-        let kept = cache.kept.lock();
-        assert_eq!((kept.responses.len(), kept.bytes), (0, 0));
+        let entries = cache.entries.lock();
+        assert_eq!((entries.responses.len(), entries.bytes), (0, 0));
     }
 
     #[tokio::test]
@@ -270,12 +287,12 @@ mod tests {
         let (cache, clock, headers) = (ResponseCache::default(), clock(), HeaderMap::new());
         let of = |of_service| RateLimit { of_service, retry_after_seconds: 1, delay: Duration::ZERO };
         for (failed, executions) in [(failure(None), 1), (failure(Some(of(true))), 1), (failure(Some(of(false))), 2)] {
-            let (first, second) = (tokio::sync::Notify::new(), std::sync::atomic::AtomicUsize::new(1));
-            let leader = cache.execute(key("a"), (&headers, None), &*clock, async {
+            let (first, second) = (Notify::new(), std::sync::atomic::AtomicUsize::new(1));
+            let leader = cache.execute(request("a", &headers), &*clock, async {
                 first.notified().await;
                 failed.clone()
             });
-            let waiter = cache.execute(key("a"), (&headers, None), &*clock, async {
+            let waiter = cache.execute(request("a", &headers), &*clock, async {
                 second.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 response(1)
             });
@@ -291,17 +308,14 @@ mod tests {
     #[tokio::test]
     async fn a_slow_response_replaces_no_newer_one() {
         let (cache, clock, headers) = (ResponseCache::default(), clock(), HeaderMap::new());
-        let go = tokio::sync::Notify::new();
-        let mut slow = Box::pin(cache.execute(key("a"), (&headers, None), &*clock, async {
-            go.notified().await;
-            response(1)
-        }));
+        let go = Notify::new();
+        let mut slow = Box::pin(cache.execute(request("a", &headers), &*clock, response_after(&go, 1)));
         assert!(slow.as_mut().now_or_never().is_none());
         clock.advance(TimeDelta::milliseconds(500));
         let mut present = HeaderMap::new();
         present.insert(header::CACHE_CONTROL, "no-cache".parse().unwrap());
         for (other, headers) in [("a", &present), ("b", &headers)] {
-            assert!(cache.execute(key(other), (headers, None), &*clock, async { response(2) }).await.is_own);
+            assert!(cache.execute(request(other, headers), &*clock, async { response(2) }).await.is_own);
         }
         clock.advance(TimeDelta::milliseconds(500));
         go.notify_one();
@@ -314,14 +328,11 @@ mod tests {
     #[tokio::test]
     async fn executes_again_for_whoever_came_long_after_the_start() {
         let (cache, clock, headers) = (ResponseCache::default(), clock(), HeaderMap::new());
-        let go = tokio::sync::Notify::new();
-        let mut leader = Box::pin(cache.execute(key("a"), (&headers, None), &*clock, async {
-            go.notified().await;
-            response(1)
-        }));
+        let go = Notify::new();
+        let mut leader = Box::pin(cache.execute(request("a", &headers), &*clock, response_after(&go, 1)));
         assert!(leader.as_mut().now_or_never().is_none());
         clock.advance(SHORT_LIFETIME);
-        let mut late = Box::pin(cache.execute(key("a"), (&headers, None), &*clock, async { response(2) }));
+        let mut late = Box::pin(cache.execute(request("a", &headers), &*clock, async { response(2) }));
         assert!(late.as_mut().now_or_never().is_none());
         go.notify_one();
         assert_eq!(leader.await.result.unwrap().body.len(), 1);
