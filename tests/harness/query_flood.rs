@@ -39,10 +39,15 @@ const DATA: usize = 4 << 10;
 /// Errors stand behind the data.
 const ERRORS: &[u8] = b"\"errors\"";
 
+/// Returns whether a body is long and holds no errors.
+fn holds_data(body: &[u8]) -> bool {
+    let end = &body[body.len().saturating_sub(DATA / 4)..];
+    body.len() >= DATA && !end.windows(ERRORS.len()).any(|part| part == ERRORS)
+}
+
 impl Tally {
     fn count_body(&mut self, body: &[u8]) {
-        let end = body.get(body.len().saturating_sub(DATA / 4)..).unwrap_or_default();
-        if body.len() >= DATA && !end.windows(ERRORS.len()).any(|part| part == ERRORS) {
+        if holds_data(body) {
             self.answered += 1;
         } else {
             self.count(&serde_json::from_slice(body).expect("JSON"));
@@ -125,8 +130,7 @@ async fn flood_a_socket(host: &str, query: &str, ends: &AtomicBool, tally: &mut 
     }
     while !ends.load(Ordering::Relaxed) {
         let Some(text) = socket.try_receive_text().await else { return };
-        let end = text.len().saturating_sub(DATA / 4);
-        if text.len() >= DATA && !text.as_bytes()[end..].windows(ERRORS.len()).any(|part| part == ERRORS) {
+        if holds_data(text.as_bytes()) {
             // A `next`; its `complete` follows.
             tally.answered += 1;
             continue;

@@ -19,13 +19,19 @@ async fn follow(actor: &harness::Actor, meeting: &str) -> Subscription {
     live
 }
 
-async fn a_group_writes_most_events(engine: Engine) {
-    const FOLLOWERS: usize = 20;
-    const POSTS: i64 = 10;
+/// Starts a program with a live meeting. Its data is in the directory.
+async fn serve_live_meeting(engine: Engine) -> (Process, String, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let program = Process::serve(&settings_on(dir.path(), engine).await).await;
     let staff = person(&program.host, "staff", &["AKIMAT"]);
     let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    (program, meeting, dir)
+}
+
+async fn a_group_writes_most_events(engine: Engine) {
+    const FOLLOWERS: usize = 20;
+    const POSTS: i64 = 10;
+    let (program, meeting, _dir) = serve_live_meeting(engine).await;
     let ana = person(&program.host, "ana", &["CITIZEN"]);
     let mut followers = Vec::new();
     for _ in 0..FOLLOWERS {
@@ -53,10 +59,7 @@ async fn a_group_writes_most_events(engine: Engine) {
 /// Streams over HTTP get events through their group, and keep their order when their client reads late.
 async fn streams_over_http_are_served_by_their_group(engine: Engine) {
     const POSTS: i64 = 30;
-    let dir = tempfile::tempdir().unwrap();
-    let program = Process::serve(&settings_on(dir.path(), engine).await).await;
-    let staff = person(&program.host, "staff", &["AKIMAT"]);
-    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    let (program, meeting, _dir) = serve_live_meeting(engine).await;
     let ana = person(&program.host, "ana", &["CITIZEN"]);
     let open = async || {
         let mut live = EventStream::of(&anonymous(&program.host), COMMENTS, json!({ "id": meeting })).await;
@@ -108,10 +111,7 @@ fn open_files(program: &Process) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subscribers_that_leave_a_quiet_feed_release_their_connections() {
     const LEAVING: usize = 100;
-    let dir = tempfile::tempdir().unwrap();
-    let program = Process::serve(&settings_on(dir.path(), Engine::Embedded).await).await;
-    let staff = person(&program.host, "staff", &["AKIMAT"]);
-    let meeting = staff.live_meeting(HOST, HOST, now() + TimeDelta::minutes(1), "AFTER").await;
+    let (program, meeting, _dir) = serve_live_meeting(Engine::Embedded).await;
     // Keeps the group, in which nothing happens.
     let _stays = follow(&anonymous(&program.host), &meeting).await;
     let before = open_files(&program);

@@ -14,13 +14,11 @@ use harness::{
     query_flood::{peak_memory, with_default_limits},
     until,
 };
-use kezdesu::graphql::node::GlobalId;
+use kezdesu::{graphql::node::GlobalId, http::HttpLimits};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 const RESPONSE: &str = "application/graphql-response+json";
-/// After this time the service closes a socket that does not read.
-const STALL: Duration = Duration::from_secs(10);
 
 /// Sends a query and returns the status, `Retry-After` and the response.
 async fn send(actor: &Actor, accept: &str, query: &str, variables: Value) -> (u16, Option<String>, Value) {
@@ -164,6 +162,7 @@ async fn unread_responses_use_bounded_memory() {
     }
     let ask =
         async || send(&anonymous(&program.host), RESPONSE, "{ regions(first: 1) { totalCount } }", json!({})).await;
+    let stall = HttpLimits::default().write_timeout.to_std().unwrap();
     // On a busy machine the service closes the first sockets before enough is rendered: new ones follow.
     let refused = tokio::time::timeout(TIMEOUT * 4, async {
         loop {
@@ -171,7 +170,7 @@ async fn unread_responses_use_bounded_memory() {
             if asked.0 == 503 {
                 break asked;
             }
-            if sockets.front().is_some_and(|(opened, _): &(Instant, _)| opened.elapsed() > STALL) {
+            if sockets.front().is_some_and(|(opened, _): &(Instant, _)| opened.elapsed() > stall) {
                 sockets.pop_front();
                 sockets.push_back((Instant::now(), hostile().await));
             }
