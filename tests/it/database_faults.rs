@@ -206,7 +206,7 @@ async fn a_retry_by_key_settles_a_connection_lost_during_commit() {
         async move { post(&author, &meeting, "cut").await }
     });
     let waiting = || async {
-        let waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        let waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
         let rows = Statement::from_string(DbBackend::Postgres, waits);
         database.query_all_raw(rows).await.unwrap().len()
     };
