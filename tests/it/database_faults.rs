@@ -11,7 +11,7 @@ use std::{
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Engine, HOST, Process, Server, TcpProxy, TestEnv, databases,
+    Actor, Engine, HOST, Process, Server, TcpProxy, databases,
     external::{now, person, settings, settings_on},
     id_of, readiness, until,
 };
@@ -219,33 +219,6 @@ async fn a_retry_by_key_settles_a_connection_lost_during_commit() {
     let settled = post(&author, &meeting, "cut").await.unwrap();
     let kept = staff.comments(&meeting, json!({})).await;
     assert_eq!(kept.iter().map(id_of).collect::<Vec<_>>(), [settled], "stored exactly once");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn retries_a_command_once_after_a_lock_timeout() {
-    let env = TestEnv::start(Engine::Production).await;
-    let staff = env.akimat(HOST);
-    let meeting = id_of(&staff.plan(HOST, HOST, env.now() + TimeDelta::days(20), "BEFORE").await);
-    let keeper = connect(env.database_url()).await;
-    keeper.execute_unprepared("BEGIN; SELECT 1 FROM meetings FOR UPDATE").await.unwrap();
-    let watcher = connect(env.database_url()).await;
-    let announcing = tokio::spawn({
-        let (staff, meeting) = (staff.clone(), meeting.clone());
-        async move { staff.announce(&meeting).await }
-    });
-    // Each attempt is its own transaction.
-    let tries = std::sync::Mutex::new(std::collections::BTreeSet::new());
-    let waiting = || async {
-        let sql = "SELECT xact_start::text AS began FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let rows = Statement::from_string(DbBackend::Postgres, sql);
-        for row in watcher.query_all_raw(rows).await.unwrap() {
-            tries.lock().unwrap().insert(row.try_get::<String>("", "began").unwrap());
-        }
-        tries.lock().unwrap().len()
-    };
-    until(waiting, || {}, |count| *count == 2).await;
-    keeper.execute_unprepared("ROLLBACK").await.unwrap();
-    assert_eq!(announcing.await.unwrap()["phase"], "ANNOUNCED");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

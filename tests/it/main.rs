@@ -11,6 +11,7 @@ mod cancellation;
 mod client_libraries;
 mod command_line;
 mod compose_file;
+mod conflict_retries;
 mod connection_limits;
 mod connector_restrictions;
 mod content_encoding;
