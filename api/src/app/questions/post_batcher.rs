@@ -102,7 +102,10 @@ async fn run_batches(app: Arc<App>, meeting: MeetingId) {
         let (posts, senders): (Vec<_>, Vec<_>) = batch.into_iter().map(|queued| (queued.post, queued.outcome)).unzip();
         metrics::histogram!("kezdesu_posts_per_commit").record(f64::from(u32::try_from(posts.len()).unwrap_or(0)));
         let mut posted = app.post_batch(meeting, &posts, early_check).await;
-        if posted.as_ref().is_err_and(StoreError::is_conflict) {
+        if let Err(error) = &posted
+            && error.is_conflict()
+        {
+            tracing::warn!(error = error.chain(), "a command lost a race for a lock and is retried");
             posted = app.post_batch(meeting, &posts, EarlyCheck::Run).await;
         }
         let outcomes = match posted {
