@@ -1,15 +1,61 @@
 //! Posting, voting on, withdrawing and importing comments.
 
 use chrono::TimeDelta;
-use harness::{HOST, id_of, on_both_engines, refusal, until};
+use futures_util::future::join_all;
+use harness::{Engine, HOST, TestEnv, error_code, id_of, on_both_engines, refusal, until};
 use kezdesu::graphql::node::GlobalId;
+use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 
 fn bodies(comments: &[Value]) -> Vec<&str> {
     comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect()
 }
 
+/// Makes every update of a meeting fail that sets a column other than `last_receipt`, even to its old value.
+async fn allow_only_receipts(env: &TestEnv) {
+    let embedded = env.engine == Engine::Embedded;
+    let columns = if embedded {
+        "SELECT name FROM pragma_table_info('meetings') WHERE name <> 'last_receipt'"
+    } else {
+        "SELECT attname::text AS name FROM pg_attribute WHERE attrelid = 'meetings'::regclass AND attnum > 0 \
+         AND NOT attisdropped AND attname <> 'last_receipt'"
+    };
+    let database = env.database().await;
+    let columns = Statement::from_string(database.get_database_backend(), columns);
+    let columns = database.query_all_raw(columns).await.unwrap();
+    let columns: Vec<String> = columns.iter().map(|row| row.try_get("", "name").unwrap()).collect();
+    let trigger = format!("CREATE TRIGGER only_receipts BEFORE UPDATE OF {} ON meetings", columns.join(", "));
+    let sql = if embedded {
+        format!("{trigger} BEGIN SELECT RAISE(ABORT, 'another column'); END")
+    } else {
+        format!(
+            "CREATE FUNCTION only_receipts() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'another column'; END $$ \
+             LANGUAGE plpgsql; {trigger} EXECUTE FUNCTION only_receipts()"
+        )
+    };
+    database.execute_unprepared(&sql).await.unwrap();
+}
+
 on_both_engines! {
+    async fn a_post_changes_only_the_last_receipt_of_its_meeting(env) {
+        let (staff, moderator, ana) = (env.akimat(HOST), env.moderator(HOST), env.citizen("Ana"));
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        allow_only_receipts(&env).await;
+        let close = json!({ "meetingId": meeting, "acceptingComments": false });
+        let closed = moderator.try_mutate("setModeration", close).await;
+        assert_eq!(error_code(&closed), "INTERNAL", "other commands change other columns");
+        let post = |body: String| json!({ "meetingId": meeting, "body": body, "idempotencyKey": body });
+        // The posts of several people share transactions, and one is repeated.
+        let people: Vec<_> = (0..20).map(|n| env.citizen(&format!("Ben {n}"))).collect();
+        let posts = people.iter().enumerate().map(|(n, one)| one.mutate("postComment", post(format!("№ {n}"))));
+        let repeated = (0..2).map(|_| ana.mutate("postComment", post("Жол?".to_owned())));
+        for payload in join_all(posts).await.into_iter().chain(join_all(repeated).await) {
+            assert!(payload["refusal"].is_null(), "{payload}");
+        }
+        assert_eq!(refusal(&ana.mutate("postComment", json!({ "meetingId": meeting, "body": "Жол?" })).await), "DUPLICATE");
+        assert_eq!(ana.post(&meeting, "Су?").await["receipt"], "Q-0022");
+    }
+
     async fn posted_comments_get_a_receipt_and_are_public_by_moderation_mode(env) {
         let (staff, ana, ben) = (env.akimat(HOST), env.citizen("Ana"), env.citizen("Ben"));
         let after = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
@@ -101,7 +147,7 @@ on_both_engines! {
             "INVALID",
             "authors cannot vote for their own comments"
         );
-        let answers = futures_util::future::join_all((0..8).map(|_| ben.mutate("voteComment", vote(true)))).await;
+        let answers = join_all((0..8).map(|_| ben.mutate("voteComment", vote(true)))).await;
         assert!(answers.iter().all(|payload| payload["comment"]["votes"] == 2), "concurrent votes count once");
         let list = env.anonymous().comments(&meeting, json!({ "orderBy": "MOST_VOTED" })).await;
         assert_eq!(list[0]["votes"], 2);
