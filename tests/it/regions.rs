@@ -1,9 +1,24 @@
 //! Regions of the classifier: hierarchy, search, paging and import.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-use harness::on_both_engines;
-use kezdesu::app::regions::{ImportError, ImportOptions};
+use harness::{Engine, TestEnv, on_both_engines};
+use kezdesu::{
+    app::{
+        regions::{ImportError, ImportOptions},
+        time_split::TimeSplitTickers,
+        topics,
+    },
+    domain::viewer::Viewer,
+    feed::Hub,
+    graphql::{caller::Caller, engine},
+};
 use serde_json::json;
 
 /// A district that is embedded with all its regions.
@@ -216,4 +231,39 @@ on_both_engines! {
         assert_eq!(import(&lines[..=100].join("\n"), "2026-03-01", 96).await.unwrap().diff.ended.len(), 96);
         assert_eq!(count().await, 100);
     }
+}
+
+/// Creates an engine without HTTP, so that an operation runs on the task of the test.
+fn engine(env: &TestEnv) -> engine::Engine {
+    let app = env.service(0).app();
+    let clock = || Arc::clone(&app.clock);
+    let hub = Hub::new(topics(app), app.store.clone(), clock());
+    let splits = TimeSplitTickers::new(Arc::clone(&hub), app.store.clone(), clock());
+    engine::Engine::new(Arc::clone(app), hub, splits, false)
+}
+
+#[tokio::test]
+async fn each_search_of_an_operation_yields_to_other_tasks() {
+    let env = TestEnv::start(Engine::Embedded).await;
+    let engine = engine(&env);
+    let caller = Caller { viewer: Viewer::Anonymous, language: entities::enums::Language::Kk, address: None };
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&turns);
+    // The runtime has one thread, so this runs only when the operation yields.
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    for searches in [1, 10] {
+        let fields: String =
+            (0..searches).map(|n| format!("s{n}: regions(search: \"а\", first: 1) {{ totalCount }} ")).collect();
+        let before = turns.load(Ordering::Relaxed);
+        let response = engine.execute(format!("{{ {fields} }}").into(), &caller, None).await;
+        let during = turns.load(Ordering::Relaxed) - before;
+        assert!(response.errors.is_empty(), "{:?}", response.errors);
+        assert!(during >= searches, "another task ran {during} times during {searches} searches");
+    }
+    other.abort();
 }

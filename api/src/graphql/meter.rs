@@ -249,6 +249,28 @@ mod tests {
         assert!(meter.text(1).is_ok() && memory.check().is_ok());
     }
 
+    #[tokio::test]
+    async fn another_task_runs_after_each_cpu_work_of_an_operation() {
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&turns);
+        let other = tokio::spawn(async move {
+            loop {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        let meter = Meter::new(&ResponseMemory::default());
+        // Polled together, like the fields of an operation.
+        let works = (0..20).map(|_| meter.run_cpu_work(|| turns.load(Ordering::Relaxed)));
+        let seen = futures_util::future::join_all(works).await;
+        other.abort();
+        assert!(
+            seen.is_sorted_by(|earlier, later| earlier < later),
+            "turns of the other task before each work: {seen:?}"
+        );
+        assert!(seen.last() < Some(&turns.load(Ordering::Relaxed)), "it runs after the last work too");
+    }
+
     #[test]
     fn serializes_a_response_up_to_the_limit() {
         let max = "x".repeat(MAX_RESPONSE_BYTES - 2);
