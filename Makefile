@@ -80,6 +80,6 @@ deps:
 # Checks the compose file, if Docker Compose is installed.
 compose-check:
 	@if docker compose version >/dev/null 2>&1; then \
-		POSTGRES_PASSWORD=check KEZDESU_JWKS=https://id.example/jwks KEZDESU_JWT_ISSUER=check KEZDESU_JWT_AUDIENCE=check KEZDESU_HOSTS=check.example \
+		POSTGRES_PASSWORD=check KEZDESU_JWKS=https://id.example/jwks KEZDESU_JWT_ISSUER=check KEZDESU_JWT_AUDIENCE=check KEZDESU_HOSTS=check.example KEZDESU_DATA_KEYS=check \
 			docker compose config --quiet && echo "docker-compose.yml is valid"; \
 	else echo "SKIPPED: docker compose is not installed, so docker-compose.yml is not checked"; fi

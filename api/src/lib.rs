@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod domain;
+pub mod encryption;
 pub mod feed;
 pub mod files;
 #[cfg(any(test, fuzzing))]
@@ -19,6 +20,7 @@ pub mod idgen;
 pub mod jobs;
 pub mod lifecycle;
 pub mod network;
+pub mod secret_file;
 pub mod service;
 pub mod store;
 pub mod telemetry;

@@ -6,7 +6,7 @@ use kezdesu::{config::load, service};
 use sea_orm::{ConnectionTrait, Database};
 use tokio::sync::OnceCell;
 
-use crate::Server;
+use crate::{DATA_KEYS, Server};
 
 /// The servers of this test run.
 pub struct Databases {
@@ -64,6 +64,7 @@ impl Databases {
             ("KEZDESU_JWKS", "unused".to_owned()),
             ("KEZDESU_JWT_ISSUER", "unused".to_owned()),
             ("KEZDESU_JWT_AUDIENCE", "unused".to_owned()),
+            ("KEZDESU_DATA_KEYS", DATA_KEYS.to_owned()),
         ];
         let settings = load(pairs.map(|(name, value)| (name.to_owned(), value))).expect("valid settings");
         let store = service::open(&settings, true).await.expect("the schema is migrated");

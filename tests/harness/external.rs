@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use crate::{Actor, Engine, HOST, Tokens, databases, token_claims};
+use crate::{Actor, DATA_KEYS, Engine, HOST, Tokens, databases, token_claims};
 
 /// Returns the wall-clock time, which the program uses.
 #[must_use]
@@ -41,6 +41,10 @@ pub fn settings(dir: &Path, more: &[(&str, String)]) -> Vec<(String, String)> {
         ("KEZDESU_ADDRESS_COST_A_MINUTE", "0".to_owned()),
         ("KEZDESU_CONCURRENT_OPERATIONS", "0".to_owned()),
     ];
+    // The embedded database makes keys of its own.
+    if more.iter().any(|(name, _)| matches!(*name, "KEZDESU_DATABASE_URL" | "KEZDESU_ENVIRONMENT")) {
+        pairs.push(("KEZDESU_DATA_KEYS", DATA_KEYS.to_owned()));
+    }
     pairs.extend_from_slice(more);
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -43,6 +43,10 @@ pub const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 /// KATO code of the region whose akim hosts the meetings of the tests.
 pub const HOST: &str = "751110000";
 
+/// Keys for personal data: one that encrypts, and the one for digests.
+pub const DATA_KEYS: &str =
+    "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=,digest:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=";
+
 /// A query that any caller may run: who the token says they are.
 pub const WHO: &str = "{ viewer { subject } }";
 

@@ -16,7 +16,7 @@ use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransa
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::{Actor, Tokens, databases, token_claims};
+use crate::{Actor, DATA_KEYS, Tokens, databases, token_claims};
 
 /// Time at which every test starts: 2 March 2026, 09:00 in Almaty.
 pub const START: &str = "2026-03-02T04:00:00Z";
@@ -38,6 +38,7 @@ pub struct TestEnv {
     pub engine: Engine,
     /// Signs tokens.
     pub tokens: Tokens,
+    pairs: Vec<(String, String)>,
     settings: Settings,
     services: Vec<Service>,
     people: AtomicU64,
@@ -64,6 +65,7 @@ impl TestEnv {
             ("KEZDESU_JWT_ISSUER".to_owned(), Tokens::ISSUER.to_owned()),
             ("KEZDESU_JWT_AUDIENCE".to_owned(), Tokens::AUDIENCE.to_owned()),
             ("KEZDESU_DATABASE_CONNECTIONS".to_owned(), "6".to_owned()),
+            ("KEZDESU_DATA_KEYS".to_owned(), DATA_KEYS.to_owned()),
             // A test does as a few people what a crowd does in production.
             ("KEZDESU_PERSON_A_MINUTE".to_owned(), "0".to_owned()),
             ("KEZDESU_ADDRESS_A_MINUTE".to_owned(), "0".to_owned()),
@@ -82,12 +84,19 @@ impl TestEnv {
             redis = Some(databases.redis());
         }
         pairs.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let settings = load(pairs).expect("valid settings");
+        let settings = load(pairs.clone()).expect("valid settings");
         let clock = ManualClock::at(START.parse().expect("a time"));
         let people = AtomicU64::new(1);
-        let mut env = Self { clock, engine, tokens: Tokens, settings, services: Vec::new(), people, redis, _dir: dir };
+        let mut env =
+            Self { clock, engine, tokens: Tokens, pairs, settings, services: Vec::new(), people, redis, _dir: dir };
         env.replica().await;
         env
+    }
+
+    /// Changes a setting of the replicas that start from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.pairs.push((name.to_owned(), value.to_owned()));
+        self.settings = load(self.pairs.clone()).expect("valid settings");
     }
 
     /// Starts another replica and returns its index.

@@ -10,12 +10,13 @@ use harness::checkout;
 /// A module, and the modules that it may import, or the files of them.
 const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("store", &["domain", "telemetry"]),
+    ("encryption", &["secret_file"]),
+    ("store", &["domain", "encryption", "telemetry"]),
     ("text", &[]),
-    ("config", &["domain"]),
-    ("auth", &["clock", "config", "domain", "tls"]),
+    ("config", &["domain", "encryption"]),
+    ("auth", &["clock", "config", "domain", "secret_file", "tls"]),
     ("feed", &["clock", "domain", "store"]),
-    ("app", &["clock", "domain", "feed", "idgen", "network", "store"]),
+    ("app", &["clock", "domain", "encryption", "feed", "idgen", "network", "store"]),
     ("graphql", &["app", "clock", "domain", "feed", "idgen", "text"]),
     ("jobs", &["app", "auth", "clock", "domain", "feed", "lifecycle", "telemetry"]),
     ("demo", &["app", "auth", "clock", "config", "domain", "feed", "graphql", "service"]),
@@ -40,7 +41,7 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
 
 /// The modules whose files import each other in no circle.
 const WITHOUT_CIRCLES: &[&str] =
-    &["app", "auth", "config", "demo", "domain", "feed", "graphql", "http", "jobs", "store", "text"];
+    &["app", "auth", "config", "demo", "domain", "encryption", "feed", "graphql", "http", "jobs", "store", "text"];
 
 /// The modules that may use the database of the app.
 const USERS_OF_STORE: &[&str] = &["app", "feed", "store"];

@@ -10,12 +10,13 @@ use yaml_serde::{Mapping, Value};
 type Given = BTreeMap<&'static str, &'static str>;
 
 /// Required variables. None has a well-known default.
-const REQUIRED: [(&str, &str); 5] = [
+const REQUIRED: [(&str, &str); 6] = [
     ("POSTGRES_PASSWORD", "hush"),
     ("KEZDESU_JWKS", "https://id.example/jwks"),
     ("KEZDESU_JWT_ISSUER", "https://id.example"),
     ("KEZDESU_JWT_AUDIENCE", "kezdesu"),
     ("KEZDESU_HOSTS", "meetings.example"),
+    ("KEZDESU_DATA_KEYS", harness::DATA_KEYS),
 ];
 
 fn text() -> String {

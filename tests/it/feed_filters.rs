@@ -207,6 +207,7 @@ on_both_engines! {
             ("KEZDESU_JWKS", "unused"),
             ("KEZDESU_JWT_ISSUER", "unused"),
             ("KEZDESU_JWT_AUDIENCE", "unused"),
+            ("KEZDESU_DATA_KEYS", harness::DATA_KEYS),
         ];
         let settings = load(pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
         service::open(&settings, true).await.unwrap().close().await;

@@ -1,12 +1,7 @@
 //! The development key. Available only with the embedded database on a loopback address, and never with a
 //! JWKS.
 
-use std::{
-    fs::OpenOptions,
-    io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,6 +16,7 @@ use crate::{
     },
     config::Settings,
     domain::viewer::{Grant, ImportRestriction},
+    secret_file::{random_bytes, read_or_create},
 };
 
 const KID: &str = "dev";
@@ -96,24 +92,8 @@ pub(in crate::auth) fn keys(settings: &Settings) -> Result<Keys, KeyError> {
 
 /// Reads the secret, or creates it. Processes that start at the same time end up with the same one.
 fn secret(dir: &Path) -> Result<Vec<u8>, KeyError> {
-    std::fs::create_dir_all(dir).map_err(KeyError::Development)?;
-    let path = dir.join(FILE);
-    if !path.exists() {
-        let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(|error| KeyError::Development(std::io::Error::other(error)))?;
-        // Write to a temporary file and hard-link it, so that nobody reads a partial file and the first link
-        // wins.
-        let draft = dir.join(format!("{FILE}.{}", std::process::id()));
-        let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
-        written
-            .and_then(|mut file| file.write_all(STANDARD_NO_PAD.encode(bytes).as_bytes()))
-            .map_err(KeyError::Development)?;
-        // If the link fails, another process was first: use its secret.
-        let _ = std::fs::hard_link(&draft, &path);
-        let _ = std::fs::remove_file(&draft);
-    }
-    let mut text = String::new();
-    std::fs::File::open(&path).and_then(|mut file| file.read_to_string(&mut text)).map_err(KeyError::Development)?;
+    let text = read_or_create(dir, FILE, || Ok(STANDARD_NO_PAD.encode(random_bytes::<32>()?)));
+    let text = text.map_err(KeyError::Development)?;
     let bytes = STANDARD_NO_PAD.decode(text.trim()).ok().filter(|bytes| bytes.len() >= 32);
     bytes.ok_or_else(|| KeyError::Development(std::io::Error::from(std::io::ErrorKind::InvalidData)))
 }

@@ -56,9 +56,9 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_the_addresses_with_passwords() {
+    fn secrets_are_the_addresses_with_passwords_and_the_keys() {
         let secrets: Vec<_> = SETTINGS.iter().filter(|setting| setting.secret).map(|setting| setting.name).collect();
-        assert_eq!(secrets, ["KEZDESU_DATABASE_URL", "KEZDESU_REDIS_URL"]);
+        assert_eq!(secrets, ["KEZDESU_DATABASE_URL", "KEZDESU_REDIS_URL", "KEZDESU_DATA_KEYS"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     config::parser::{Parser, list},
     domain::norms::Norms,
+    encryption::KeyRing,
 };
 
 /// Parses a listen address.
@@ -72,6 +73,12 @@ pub(in crate::config) fn networks() -> Parser<Vec<IpNet>> {
     list("addresses or networks", "holds addresses or networks such as 10.0.0.0/8", move |items| {
         items.iter().map(network).collect()
     })
+}
+
+/// Parses keys for personal data.
+pub(in crate::config) fn data_keys() -> Parser<KeyRing> {
+    let expected = "holds keys of 32 bytes such as k1:BASE64,digest:BASE64, each with an id of its own";
+    list("`id:base64` of 32 bytes, one with the id `digest`", expected, |items| KeyRing::parse(&items.join(",")))
 }
 
 /// Parses names of norm sets.

@@ -34,6 +34,7 @@ fn validate(raw: &RawSettings, settings: &Settings) -> Result<(), SettingError> 
     };
     if settings.environment == Environment::Production {
         require("KEZDESU_JWKS", "is required in production")?;
+        require("KEZDESU_DATA_KEYS", "is required in production")?;
     }
     if settings.jwks.is_some() {
         require("KEZDESU_JWT_ISSUER", "is required with KEZDESU_JWKS")?;
@@ -42,6 +43,9 @@ fn validate(raw: &RawSettings, settings: &Settings) -> Result<(), SettingError> 
     if !(settings.is_embedded() && settings.listen.ip().is_loopback()) {
         let expected = "is required unless the database is the embedded one and KEZDESU_LISTEN is a loopback address";
         require("KEZDESU_JWKS", expected)?;
+    }
+    if !settings.is_embedded() {
+        require("KEZDESU_DATA_KEYS", "is required unless the database is the embedded one")?;
     }
     if settings.safelist == Safelist::Public {
         require("KEZDESU_OPERATIONS", "is required with KEZDESU_SAFELIST")?;
@@ -57,6 +61,19 @@ mod tests {
 
     fn with(pairs: &[(&str, &str)]) -> Result<Settings, String> {
         load(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).map_err(|bad| bad.to_string())
+    }
+
+    const KEYS: (&str, &str) = (
+        "KEZDESU_DATA_KEYS",
+        "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=,digest:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=",
+    );
+
+    fn identity_provider() -> Vec<(&'static str, &'static str)> {
+        ["KEZDESU_JWKS", "KEZDESU_JWT_ISSUER", "KEZDESU_JWT_AUDIENCE"].map(|name| (name, "https://id.example/")).into()
+    }
+
+    fn production() -> Vec<(&'static str, &'static str)> {
+        [identity_provider(), vec![("KEZDESU_ENVIRONMENT", "production"), KEYS]].concat()
     }
 
     fn error(pairs: &[(&str, &str)]) -> String {
@@ -135,6 +152,20 @@ mod tests {
     }
 
     #[test]
+    fn production_and_postgresql_require_keys_for_personal_data() {
+        let more = |more: (&'static str, &'static str)| [identity_provider(), vec![more]].concat();
+        let in_production = error(&more(("KEZDESU_ENVIRONMENT", "production")));
+        assert_eq!(in_production, "KEZDESU_DATA_KEYS: is required in production");
+        let shared = error(&more(("KEZDESU_DATABASE_URL", "postgres://h/d")));
+        assert_eq!(shared, "KEZDESU_DATA_KEYS: is required unless the database is the embedded one");
+        let bad = error(&[("KEZDESU_DATA_KEYS", "k1:hush,digest:hush")]);
+        assert!(bad.starts_with("KEZDESU_DATA_KEYS: holds keys of 32 bytes") && !bad.contains("hush"), "{bad}");
+        let settings = with(&production()).unwrap();
+        assert!(settings.data_keys.is_some() && !format!("{settings:?}").contains("AQEB"));
+        assert!(with(&[]).unwrap().data_keys.is_none());
+    }
+
+    #[test]
     fn a_list_without_items_is_not_set() {
         let settings =
             with(&[("KEZDESU_NORM_SETS", " , "), ("KEZDESU_HOSTS", ","), ("KEZDESU_GATEWAYS", ",")]).unwrap();
@@ -145,9 +176,7 @@ mod tests {
 
     #[test]
     fn only_production_delays_shutdown_by_default() {
-        let production =
-            ["KEZDESU_JWKS", "KEZDESU_JWT_ISSUER", "KEZDESU_JWT_AUDIENCE"].map(|name| (name, "https://id.example/"));
-        let production = [&production[..], &[("KEZDESU_ENVIRONMENT", "production")]].concat();
+        let production = production();
         assert_eq!(with(&[]).unwrap().shutdown_delay, TimeDelta::zero());
         assert_eq!(with(&production).unwrap().shutdown_delay, TimeDelta::seconds(5));
         assert_eq!(with(&[("KEZDESU_LAME_DUCK", "15")]).unwrap().shutdown_delay, TimeDelta::seconds(15));
@@ -160,9 +189,7 @@ mod tests {
         assert_eq!(hosts(&[("KEZDESU_HOSTS", "*")]), None);
         let named = hosts(&[("KEZDESU_HOSTS", "Meetings.Example, кездесу.қаз")]).unwrap();
         assert_eq!(named, ["meetings.example", "xn--d1abbgn0co.xn--80ao21a"]);
-        let production =
-            ["KEZDESU_JWKS", "KEZDESU_JWT_ISSUER", "KEZDESU_JWT_AUDIENCE"].map(|name| (name, "https://id.example/"));
-        let production = [&production[..], &[("KEZDESU_ENVIRONMENT", "production")]].concat();
+        let production = production();
         assert_eq!(hosts(&production), None);
         let both = [&production[..], &[("KEZDESU_HOSTS", "meetings.example")]].concat();
         assert_eq!(hosts(&both), Some(vec!["meetings.example".to_owned()]));

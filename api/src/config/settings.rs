@@ -14,11 +14,14 @@ use crate::{
     config::{
         Secret, Setting, SettingError,
         declaration::settings,
-        formats::{collector, database, hosts, log_filter, networks, norm_sets, origins, redis, socket_address},
+        formats::{
+            collector, data_keys, database, hosts, log_filter, networks, norm_sets, origins, redis, socket_address,
+        },
         parser::{Parser, limit, number, one_of, path, text},
         raw::RawSettings,
     },
     domain::norms::Norms,
+    encryption::KeyRing,
 };
 
 /// The environment that the service runs in.
@@ -59,7 +62,7 @@ settings! {
         config: Option<PathBuf> = "KEZDESU_CONFIG", path("file").optional(), default "none" = None;
 
         /// Environment that the service runs in. Production serves no GraphiQL and no introspection, and requires
-        /// `KEZDESU_JWKS`.
+        /// `KEZDESU_JWKS` and `KEZDESU_DATA_KEYS`.
         environment: Environment = "KEZDESU_ENVIRONMENT", one_of(ENVIRONMENTS), default "development";
 
         /// Norm sets of the decree in force.
@@ -95,7 +98,7 @@ settings! {
     }
 
     "Database and bus" {
-        /// Directory of the embedded database and the development key.
+        /// Directory of the embedded database, its key file and the development key.
         data_dir: PathBuf = "KEZDESU_DATA_DIR", path("directory"), default "./data";
 
         /// URL of the database.
@@ -114,6 +117,17 @@ settings! {
 
         /// Number of events kept in each feed for resuming clients.
         keep_events: i64 = "KEZDESU_KEEP_EVENTS", number(100..=i64::MAX), default "100000";
+    }
+
+    "Personal data" {
+        /// Keys for personal data, each with its id: the first encrypts, all decrypt, and the one called `digest` finds
+        /// equal values. Required in production, and with PostgreSQL; else `data.keys` in `KEZDESU_DATA_DIR` is created.
+        data_keys: Option<Secret<KeyRing>> = "KEZDESU_DATA_KEYS", data_keys().secret().optional(),
+            default "key file of the embedded database" = None;
+
+        /// Time after the end of a reception when the personal data of its applicants is erased.
+        applicant_retention: TimeDelta = "KEZDESU_APPLICANT_RETENTION_DAYS",
+            number(1..=3650).unit("days").map(TimeDelta::days), default "90";
     }
 
     "Tokens" {

@@ -43,6 +43,10 @@ async fn replacing_a_key_ends_the_sessions_it_signed() {
     assert_eq!(fixture.auth.authenticate(Some(&sign(&header(), &claims()))).unwrap_err(), AuthError::BadSignature);
 }
 
+/// Keys for personal data, which production requires.
+const DATA_KEYS: &str =
+    "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=,digest:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=";
+
 /// Another Ed25519 public key (RFC 8032, test 2).
 const OTHER: &str = "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw";
 
@@ -60,6 +64,7 @@ fn at(url: &str, environment: &str) -> Settings {
         ("KEZDESU_JWT_ISSUER", "https://id.example"),
         ("KEZDESU_JWT_AUDIENCE", "kezdesu"),
         ("KEZDESU_ENVIRONMENT", environment),
+        ("KEZDESU_DATA_KEYS", DATA_KEYS),
     ])
 }
 
