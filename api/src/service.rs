@@ -20,6 +20,7 @@ use crate::{
     clock::{Clock, sleep},
     config::{Environment, Settings},
     domain::regions::embedded,
+    encryption::{KEY_FILE, KeyRing},
     feed::{Bus, Hub, MemoryBus, RedisBus},
     files,
     graphql::Engine,
@@ -82,6 +83,9 @@ pub enum StartError {
     /// The data directory cannot be created.
     #[error("KEZDESU_DATA_DIR: the directory cannot be made")]
     Directory(#[source] std::io::Error),
+    /// The key file of the embedded database cannot be read or created.
+    #[error("KEZDESU_DATA_DIR: the file {KEY_FILE} cannot be used")]
+    KeyFile(#[source] std::io::Error),
     /// A listener has no address.
     #[error("KEZDESU_LISTEN: the listener has no address")]
     Listener(#[source] std::io::Error),
@@ -242,7 +246,16 @@ pub async fn app(
         address_cost: settings.address_cost_a_minute,
         gateways: settings.gateways.clone(),
     };
-    Ok(App::new(AppParts { store, clock, ids, region_history, norms: settings.norms.clone(), bus, limits }))
+    let (norms, data_keys) = (settings.norms.clone(), data_keys(settings)?);
+    Ok(App::new(AppParts { store, clock, ids, region_history, norms, data_keys, bus, limits }))
+}
+
+/// Returns the keys for personal data: those of the setting, or those of the embedded database's key file.
+fn data_keys(settings: &Settings) -> Result<KeyRing, StartError> {
+    match &settings.data_keys {
+        Some(keys) => Ok(keys.reveal().clone()),
+        None => KeyRing::of_directory(&settings.data_dir).map_err(StartError::KeyFile),
+    }
 }
 
 fn bus(settings: &Settings, clock: &Arc<dyn Clock>, lifecycle: &Lifecycle) -> Result<Arc<dyn Bus>, StartError> {
@@ -285,7 +298,11 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
     app.set_clock().await?;
     begin_epoch(&store, clock.as_ref(), ids.as_ref()).await?;
-    let policy = RetentionPolicy { topics: app::topics(&app), default_events: settings.keep_events };
+    let policy = RetentionPolicy {
+        topics: app::topics(&app),
+        default_events: settings.keep_events,
+        applicants: settings.applicant_retention,
+    };
     let hub = Hub::new(policy.topics.clone(), store.clone(), Arc::clone(&clock));
     lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
     jobs::start(&lifecycle, &app, &auth, &bus, &policy).await?;

@@ -40,4 +40,8 @@ ids! {
     CommentId,
     /// An uninterrupted period of one stage.
     SegmentId,
+    /// A personal reception after a meeting.
+    ReceptionId,
+    /// A person's registration for a reception.
+    RegistrationId,
 }

@@ -4,6 +4,9 @@ pub mod enums;
 pub mod ids;
 pub mod kato;
 
+pub mod applicant;
+pub mod audit_entry;
+pub mod audit_head;
 pub mod blocked_words;
 pub mod broadcast;
 pub mod comment;

@@ -50,6 +50,7 @@ const USERS_OF_STORE: &[&str] = &["app", "feed", "store"];
 const ALLOWED_FEATURES: &[(&str, &[&str])] = &[
     ("meetings", &[]),
     ("notifications", &[]),
+    ("personal_data", &[]),
     ("questions", &["meetings", "notifications"]),
     ("regions", &[]),
     ("time_split", &["meetings"]),

@@ -48,6 +48,7 @@ mod outages;
 mod overload;
 mod permissions;
 mod persisted_queries;
+mod personal_data;
 mod query_cost;
 mod query_flood;
 mod query_plans;

@@ -12,6 +12,7 @@ pub mod job_queue;
 pub mod meetings;
 pub mod normalization;
 pub mod notifications;
+pub mod personal_data;
 pub mod questions;
 pub mod rate_limit;
 pub mod reads;
@@ -40,6 +41,7 @@ use crate::{
         regions::{RegionHistory, Tree},
         viewer::Viewer,
     },
+    encryption::KeyRing,
     feed::Bus,
     idgen::IdGen,
     store::{Store, StoreError, Tx},
@@ -62,6 +64,8 @@ pub struct App {
     pub region_history: ArcSwap<RegionHistory>,
     /// The norms of the decree that are switched on.
     pub norms: Norms,
+    /// The keys for personal data.
+    pub(in crate::app) data_keys: KeyRing,
     /// Notifies the replicas of new feed events.
     pub bus: Arc<dyn Bus>,
     /// Limits mutations and cost for each person and address.
@@ -76,7 +80,7 @@ impl App {
     /// Creates an app from its dependencies.
     #[must_use]
     pub fn new(with: AppParts) -> Arc<Self> {
-        let AppParts { store, clock, ids, region_history, norms, bus, limits } = with;
+        let AppParts { store, clock, ids, region_history, norms, data_keys, bus, limits } = with;
         let rate_limiter = rate_limit::RateLimiter::new(limits, &clock);
         let reads = store.for_queries();
         Arc::new(Self {
@@ -86,6 +90,7 @@ impl App {
             ids,
             region_history,
             norms,
+            data_keys,
             bus,
             rate_limiter,
             post_batcher: questions::post_batcher::PostBatcher::default(),
@@ -106,6 +111,8 @@ pub struct AppParts {
     pub region_history: ArcSwap<RegionHistory>,
     /// The norms of the decree that are switched on.
     pub norms: Norms,
+    /// The keys for personal data.
+    pub data_keys: KeyRing,
     /// Notifies the replicas of new feed events.
     pub bus: Arc<dyn Bus>,
     /// Rate limits for each person and address.

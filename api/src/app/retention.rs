@@ -19,6 +19,8 @@ pub struct RetentionPolicy {
     pub topics: Topics,
     /// Number of events per feed if its topic does not say.
     pub default_events: i64,
+    /// How long the personal data of applicants is kept after the end of a reception.
+    pub applicants: TimeDelta,
 }
 
 /// The events of a feed to keep.

@@ -1,12 +1,15 @@
 //! Business rules as pure functions over values. Time is an argument; there is no I/O and no async code.
 
 pub mod announcement;
+pub mod audit;
+pub mod audit_chain;
 pub mod author_name;
 pub mod blocked_words;
 pub mod characters;
 pub mod comment;
 pub mod comment_events;
 pub mod feed;
+pub mod global_id;
 mod homoglyphs;
 pub mod iin;
 pub mod jobs;

@@ -6,7 +6,10 @@ use async_graphql::{Context, ID};
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
-use crate::graphql::error::{ApiError, ApiResult};
+use crate::{
+    domain::global_id::typed_id,
+    graphql::error::{ApiError, ApiResult},
+};
 
 /// An object with a global id.
 pub trait Entity: Sized {
@@ -62,12 +65,7 @@ impl<T: From<Uuid> + Into<Uuid>> IdFormat<T> for UuidFormat {
     }
 
     fn show(prefix: &'static str, id: T) -> String {
-        let uuid: Uuid = id.into();
-        // All prefixes are valid, so the fallback is unreachable.
-        DynamicType::new(prefix).map_or_else(
-            |_| format!("{prefix}_{}", uuid.simple()),
-            |kind| TypeSafeId::from_type_and_uuid(kind, uuid).to_string(),
-        )
+        typed_id(prefix, id.into())
     }
 }
 

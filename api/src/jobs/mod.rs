@@ -1,6 +1,7 @@
 //! Scheduled and queued jobs, each a caller of a command.
 //!
-//! Jobs that write shared data are rows of the table `jobs`: votes, budgets, normalization, retention, old events.
+//! Jobs that write shared data are rows of the table `jobs`: votes, budgets, normalization, retention, old events, and the
+//! erasure and re-encryption of personal data.
 //! One replica at a time runs each ([`runner`]), and its transactions are fenced ([`crate::app::job_queue`]).
 //! [`registry`] is the only place where a kind is registered.
 //!
@@ -34,7 +35,7 @@ const NORMALIZATION_PERIOD: TimeDelta = TimeDelta::seconds(10);
 
 /// Returns every kind of job with its period and command.
 fn registry(policy: &RetentionPolicy) -> Registry {
-    let (policy, topics) = (policy.clone(), policy.topics.clone());
+    let (policy, topics, applicants) = (policy.clone(), policy.topics.clone(), policy.applicants);
     Registry::default()
         .every(SECOND, "votes", |run| async move { run.app.publish_vote_counts(&run.lease).await })
         .every(SECOND, "budgets", |run| async move { run.app.check_budgets(&run.lease).await })
@@ -43,6 +44,12 @@ fn registry(policy: &RetentionPolicy) -> Registry {
             let policy = policy.clone();
             async move { run.app.apply_retention(&run.lease, &policy).await }
         })
+        .every(MINUTE, "data-keys", |run| async move { run.app.reencrypt_applicants(&run.lease).await })
+        .every(
+            HOUR,
+            "old-applicants",
+            move |run| async move { run.app.erase_old_applicants(&run.lease, applicants).await },
+        )
         .every(HOUR, "old-events", move |run| {
             let topics = topics.clone();
             async move { run.app.delete_old_events(&run.lease, &topics).await }

@@ -2,6 +2,8 @@
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 
+use crate::encryption::EncryptionError;
+
 /// An infrastructure failure. Expected outcomes are return values instead.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -17,6 +19,9 @@ pub enum StoreError {
     /// A stored value is malformed.
     #[error("a stored {0} is not understood")]
     Corrupt(&'static str),
+    /// Personal data cannot be encrypted or decrypted.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
 }
 
 /// The engine's error code.
@@ -61,7 +66,7 @@ impl StoreError {
         let (DbErr::Exec(cause) | DbErr::Query(cause)) = (match self {
             Self::Database(error) => error,
             Self::Shared(error) => return error.code(),
-            Self::Address(_) | Self::Corrupt(_) => return None,
+            Self::Address(_) | Self::Corrupt(_) | Self::Encryption(_) => return None,
         }) else {
             return None;
         };
@@ -80,7 +85,7 @@ impl StoreError {
         match self {
             Self::Database(error) => matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
             Self::Shared(error) => error.is_pool_timeout(),
-            Self::Address(_) | Self::Corrupt(_) => false,
+            Self::Address(_) | Self::Corrupt(_) | Self::Encryption(_) => false,
         }
     }
 
@@ -90,7 +95,7 @@ impl StoreError {
         match self {
             Self::Database(error) => matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)),
             Self::Shared(error) => error.is_unreachable(),
-            Self::Address(_) | Self::Corrupt(_) => false,
+            Self::Address(_) | Self::Corrupt(_) | Self::Encryption(_) => false,
         }
     }
 

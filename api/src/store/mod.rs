@@ -4,6 +4,8 @@
 //! no transaction needs an upgrade; PostgreSQL takes row locks. Expected outcomes are return values; [`StoreError`]
 //! is only for infrastructure failures.
 
+pub mod applicants;
+pub mod audit_log;
 mod batching;
 mod bulk_insert;
 mod changes;

@@ -4,6 +4,7 @@
 //! A role holds in the scope of its grant only: a moderator of one district who is staff of another has each power
 //! in its own district.
 
+mod audit;
 mod meetings;
 mod questions;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::{fmt::Write as _, marker::PhantomData};
 use entities::kato::KatoCode;
 
 pub use self::{
+    audit::{AuditScope, SeeAuditLog, acts_in_office, audit_scope},
     meetings::{
         AddBroadcast, AnnounceMeeting, CancelMeeting, PlanMeeting, RescheduleMeeting, RunMeeting, SeeSettings,
         SetModeration, is_staff,
@@ -132,7 +134,7 @@ pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
         ("beside", Some(elsewhere)),
         ("nowhere", None),
     ];
-    render(meetings::ROWS, scope, &positions) + &render(questions::ROWS, scope, &positions)
+    [meetings::ROWS, questions::ROWS, audit::ROWS].map(|rows| render(rows, scope, &positions)).concat()
 }
 
 /// Renders the rows of actions on one subject. `positions` are the regions of the roles, with their names.

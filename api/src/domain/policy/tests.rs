@@ -31,7 +31,7 @@ fn viewer(grants: &[(Role, Option<&str>)]) -> Viewer {
 
 /// Returns the actions that a viewer may do, by name.
 fn permitted(viewer: &Viewer, scope: &HostScope) -> Vec<&'static str> {
-    let rows = meetings::ROWS.iter().chain(questions::ROWS);
+    let rows = meetings::ROWS.iter().chain(questions::ROWS).chain(audit::ROWS);
     rows.filter(|(_, permits)| permits(viewer, scope)).map(|(name, _)| *name).collect()
 }
 
@@ -51,6 +51,7 @@ comment.import: Connector(here,above) Admin
 comment.moderate: Moderator(here,above) Admin
 author.mute: Moderator(here,above) Admin
 comment.see_all: Moderator(here,above) Akimat(here,above) Administration Admin
+audit.see: Moderator(here,above) Akimat(here,above) Administration Admin
 ";
     assert_eq!(matrix(&okrug(), code(OTHER_DISTRICT)), expected);
 }
@@ -87,8 +88,37 @@ fn one_role_in_several_regions_holds_in_each() {
 fn admin_and_administration_hold_everywhere_whatever_their_region() {
     for region in [None, Some(OTHER_DISTRICT)] {
         let oversight = viewer(&[(Role::Administration, region), (Role::Citizen, None)]);
-        assert_eq!(permitted(&oversight, &okrug()), ["meeting.see_settings", "comment.post", "comment.see_all"]);
+        assert_eq!(
+            permitted(&oversight, &okrug()),
+            ["meeting.see_settings", "comment.post", "comment.see_all", "audit.see"]
+        );
         let admin = viewer(&[(Role::Admin, region)]);
-        assert_eq!(permitted(&admin, &okrug()).len(), meetings::ROWS.len() + questions::ROWS.len());
+        assert_eq!(permitted(&admin, &okrug()).len(), meetings::ROWS.len() + questions::ROWS.len() + audit::ROWS.len());
     }
+}
+
+#[test]
+fn the_scope_of_the_audit_log_is_that_of_its_action() {
+    let hosts = [okrug(), other_district()];
+    let regions = [None, Some(OBLAST), Some(DISTRICT), Some("103230000"), Some(OTHER_DISTRICT)];
+    for (role, region) in Role::ALL.iter().flat_map(|role| regions.map(|region| (*role, region))) {
+        let viewer = viewer(&[(role, region), (Role::Citizen, Some(DISTRICT))]);
+        for host in &hosts {
+            let is_below = |unit: &KatoCode| (unit.subtree().0..=unit.subtree().1).contains(&host.host);
+            let scoped = match audit_scope(&viewer) {
+                Ok(AuditScope::Everything) => true,
+                Ok(AuditScope::Within(units)) => units.iter().any(is_below),
+                Err(denied) => denied != Denied::Forbidden,
+            };
+            assert_eq!(scoped, SeeAuditLog::permits(&viewer, host), "{role:?} {region:?}");
+        }
+    }
+    assert_eq!(audit_scope(&Viewer::Anonymous), Err(Denied::Anonymous));
+}
+
+#[test]
+fn an_office_elsewhere_is_no_office_here() {
+    let acts = |role, region| acts_in_office(&viewer(&[(role, region), (Role::Citizen, Some(OBLAST))]), &okrug());
+    assert!(acts(Role::Akimat, Some(DISTRICT)) && acts(Role::Admin, None));
+    assert!(!acts(Role::Akimat, Some(OTHER_DISTRICT)) && !acts(Role::Citizen, Some(DISTRICT)));
 }

@@ -7,7 +7,10 @@ use entities::kato::KatoCode;
 
 use crate::{
     clock::almaty_date,
-    domain::regions::{Tree, Unit, UnitNode},
+    domain::{
+        global_id::REGION,
+        regions::{Tree, Unit, UnitNode},
+    },
     graphql::{
         context::ContextExt,
         entity::{Entity, TextFormat},
@@ -42,7 +45,7 @@ impl Region {
 }
 
 impl Entity for Region {
-    const PREFIX: &'static str = "region";
+    const PREFIX: &'static str = REGION;
     type Id = KatoCode;
     type Format = TextFormat;
 

@@ -1,0 +1,66 @@
+//! Reads applicants: the only function that decrypts for a viewer. It records each look.
+
+use std::collections::{BTreeMap, HashMap};
+
+use entities::ids::RegistrationId;
+
+use crate::{
+    app::{
+        App, CommandError, parse_code,
+        personal_data::{Applicant, decrypt},
+    },
+    domain::{
+        audit::{APPLICANT_READ, AuditActor, NewAuditEntry},
+        global_id::{REGISTRATION, typed_id},
+        policy::{HostScope, acts_in_office},
+        viewer::{Person, Viewer},
+    },
+    store::StoreError,
+};
+
+/// Returns the actor of an audit entry: a person in an office over the host, or one who acts for themselves.
+#[must_use]
+pub fn audit_actor(viewer: &Viewer, person: &Person, host: &HostScope) -> AuditActor {
+    AuditActor::of(person, acts_in_office(viewer, host))
+}
+
+impl App {
+    /// Returns the applicants of registrations, except those who are erased. The caller has checked that the viewer may see
+    /// them.
+    ///
+    /// Each look is recorded in the audit log, in the transaction that reads. If it cannot be recorded, nothing is
+    /// returned.
+    ///
+    /// # Errors
+    /// When the viewer is anonymous, a field does not decrypt, or the database fails.
+    pub async fn read_applicants(
+        &self,
+        viewer: &Viewer,
+        wanted: &[RegistrationId],
+    ) -> Result<HashMap<RegistrationId, Applicant>, CommandError> {
+        let person = viewer.person().ok_or(CommandError::Unauthenticated)?;
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        let mut applicants = HashMap::new();
+        let mut looks: BTreeMap<String, Vec<NewAuditEntry>> = BTreeMap::new();
+        for row in tx.applicants(wanted).await? {
+            let Some(applicant) = decrypt(&self.data_keys, &row).map_err(StoreError::from)? else { continue };
+            let host = self.host_scope(parse_code(&row.host_code)?);
+            looks.entry(row.host_code).or_default().push(NewAuditEntry {
+                id: self.ids.next(now),
+                at: now,
+                actor: audit_actor(viewer, person, &host),
+                action: APPLICANT_READ,
+                subject: typed_id(REGISTRATION, row.registration_id.0),
+                detail: None,
+            });
+            applicants.insert(row.registration_id, applicant);
+        }
+        tx.append_audit_to_each(looks).await?;
+        self.commit(tx).await?;
+        Ok(applicants)
+    }
+}

@@ -1,0 +1,19 @@
+//! Global ids as text: what kind of object it is, and which.
+
+use type_safe_id::{DynamicType, TypeSafeId};
+use uuid::Uuid;
+
+/// The prefix of the global ids of units of the classifier.
+pub const REGION: &str = "region";
+/// The prefix of the global ids of registrations.
+pub const REGISTRATION: &str = "reg";
+
+/// Returns the id of an object as a `TypeID`: the prefix and the UUID in base 32.
+#[must_use]
+pub fn typed_id(prefix: &'static str, id: Uuid) -> String {
+    // All prefixes are valid, so the fallback is unreachable.
+    DynamicType::new(prefix).map_or_else(
+        |_| format!("{prefix}_{}", id.simple()),
+        |kind| TypeSafeId::from_type_and_uuid(kind, id).to_string(),
+    )
+}
