@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entities::{
-    blocked_words, broadcast, comment,
+    audit_entry, blocked_words, broadcast, comment,
     ids::{BroadcastId, CommentId, MeetingId},
     meeting, stage_segment,
 };
 
 pub use crate::store::{
     StoreError,
+    audit_reads::{AuditCursor, AuditFilter},
     comments::{CommentCursor, CommentFilter, CommentOrder},
     keyset::{PageRequest, PageSlice},
     meetings::{MeetingCursor, MeetingFilter},
@@ -23,11 +24,22 @@ use crate::{
         comment::is_public,
         comment_events::comment_feed,
         notification::{PersonKey, notification_feed},
-        policy::author_key,
+        policy::{AuditScope, Denied, audit_scope, author_key},
         viewer::{Person, Viewer},
     },
     store::Store,
 };
+
+/// Why the audit log is not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditLogError {
+    /// The viewer may see no entry.
+    #[error("not allowed")]
+    Denied(Denied),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Reads over one of the service's pools of connections.
 #[derive(Clone)]
@@ -225,4 +237,29 @@ impl Reads {
         let feed = notification_feed(&PersonKey::of(&person.subject));
         Ok(self.store.feed_extent(&feed).await?.head)
     }
+
+    /// Returns a page of the entries of the audit log that the viewer may see and a filter selects, newest first.
+    ///
+    /// # Errors
+    /// When the viewer may see no entry, or the database fails.
+    pub async fn audit_log(
+        &self,
+        viewer: &Viewer,
+        filter: &AuditFilter,
+        request: &PageRequest<AuditCursor>,
+    ) -> Result<PageSlice<audit_entry::Model>, AuditLogError> {
+        Ok(self.store.audit_log(&visible_audit_log(viewer)?, filter, request).await?)
+    }
+
+    /// Counts the entries of the audit log that the viewer may see and a filter selects.
+    ///
+    /// # Errors
+    /// When the viewer may see no entry, or the database fails.
+    pub async fn count_audit_log(&self, viewer: &Viewer, filter: &AuditFilter) -> Result<u64, AuditLogError> {
+        Ok(self.store.count_audit_log(&visible_audit_log(viewer)?, filter).await?)
+    }
+}
+
+fn visible_audit_log(viewer: &Viewer) -> Result<AuditScope, AuditLogError> {
+    audit_scope(viewer).map_err(AuditLogError::Denied)
 }

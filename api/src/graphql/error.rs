@@ -161,12 +161,20 @@ impl From<LimitReached> for ApiError {
     }
 }
 
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Anonymous => Self::Unauthenticated,
+            Denied::Forbidden => Self::Forbidden,
+        }
+    }
+}
+
 impl From<FollowError> for ApiError {
     fn from(error: FollowError) -> Self {
         match error {
             FollowError::Unknown => Self::NotFound,
-            FollowError::Denied(Denied::Anonymous) => Self::Unauthenticated,
-            FollowError::Denied(Denied::Forbidden) => Self::Forbidden,
+            FollowError::Denied(denied) => denied.into(),
             FollowError::Store(error) => StoreError::Shared(error).into(),
         }
     }

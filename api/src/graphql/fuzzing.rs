@@ -11,7 +11,7 @@ use entities::kato::KatoCode;
 use futures_util::FutureExt;
 
 use crate::{
-    app::reads::{CommentCursor, MeetingCursor},
+    app::reads::{AuditCursor, CommentCursor, MeetingCursor},
     graphql::{
         ApiSchema,
         document_scan::DocumentSize,
@@ -227,7 +227,12 @@ pub fn identity(input: &[u8]) -> bool {
         assert_eq!(GlobalId::parse(&shown), Some(id), "{text} is written as {shown:?}");
         assert_eq!(*shown, *text, "an id has one text form");
     }
-    let cursors = [cursor::<KatoCode>(&text), cursor::<MeetingCursor>(&text), cursor::<CommentCursor>(&text)];
+    let cursors = [
+        cursor::<KatoCode>(&text),
+        cursor::<MeetingCursor>(&text),
+        cursor::<CommentCursor>(&text),
+        cursor::<AuditCursor>(&text),
+    ];
     id.is_some() || cursors.contains(&true)
 }
 

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use entities::{comment, meeting};
+use entities::{audit_entry, comment, meeting};
 use tokio::sync::Mutex;
 
 use crate::graphql::error::{ApiError, ApiResult};
@@ -179,6 +179,13 @@ pub fn meeting_bytes(row: &meeting::Model) -> usize {
     let optional = [&row.title_ru, &row.title_en, &row.venue_kk, &row.venue_ru, &row.venue_en];
     let texts: usize = optional.into_iter().flatten().map(String::len).sum();
     ROW_OVERHEAD_BYTES + 2 * (row.title_kk.len() + texts)
+}
+
+/// Returns the approximate size of an entry of the audit log.
+#[must_use]
+pub fn audit_entry_bytes(row: &audit_entry::Model) -> usize {
+    let detail = row.detail.as_ref().map_or(0, String::len);
+    ROW_OVERHEAD_BYTES + row.actor.len() + row.action.len() + row.subject.len() + detail
 }
 
 /// Serialises a response as JSON, up to the maximum size.

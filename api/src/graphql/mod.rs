@@ -1,6 +1,7 @@
 //! The GraphQL API. It only translates: commands and rules make every decision.
 
 pub mod attached_follower;
+pub mod audit;
 pub mod caller;
 pub mod context;
 pub mod cost_budget;

@@ -8,6 +8,7 @@ use crate::{
     clock::almaty_date,
     domain::regions::UnitFilter,
     graphql::{
+        audit::{AuditEntryConnection, AuditFilterInput, list_audit_log},
         context::ContextExt,
         entity::{Entity as _, find, parse_id},
         enums::RegionKind,
@@ -127,6 +128,19 @@ impl Query {
     ) -> ApiResult<MeetingConnection> {
         let filter = filter.unwrap_or_default().parse()?;
         list_meetings(ctx, filter, PageArgs { first, after, last, before }).await
+    }
+
+    /// Entries of the audit log, newest first. ADMIN and ADMINISTRATION see all, AKIMAT and MODERATOR those of hosts in
+    /// their scope; nobody else sees any.
+    #[graphql(tag = "internal", complexity = "connection_cost(first, None, child_complexity)")]
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter; an empty one selects all entries.")] filter: AuditFilterInput,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> ApiResult<AuditEntryConnection> {
+        list_audit_log(ctx, filter.parse()?, PageArgs::forward(first, after)).await
     }
 
     #[graphql(entity)]

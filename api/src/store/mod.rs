@@ -6,6 +6,7 @@
 
 pub mod applicants;
 pub mod audit_log;
+pub mod audit_reads;
 mod batching;
 mod bulk_insert;
 mod changes;
