@@ -49,6 +49,9 @@ pub enum Command {
     },
     /// Begin a new epoch of the feeds after a restore from a backup; clients then read them anew.
     NewEpoch,
+    /// Check the audit log.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Copy the embedded database into a new file, while the service may be running.
     Backup {
         /// The file to create
@@ -60,6 +63,14 @@ pub enum Command {
     Settings,
     /// Serve with demonstration data.
     Demo,
+}
+
+/// Commands for the audit log.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Audit {
+    /// Verify every chain, while the service may be running. Prints `ok` and the number of rows, or the first bad row and
+    /// exits with 1.
+    Verify,
 }
 
 /// Commands for the territorial units.

@@ -2,6 +2,7 @@
 
 mod agency_example;
 mod architecture;
+mod audit_log;
 mod author_events;
 mod author_names;
 mod authorisation;

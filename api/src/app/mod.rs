@@ -3,6 +3,7 @@
 //! A command reads `now` once, at its start. One transaction holds the rows, their events and the idempotency key. The
 //! bus is notified after the commit, and the command returns only then.
 
+pub mod audit;
 pub mod database_health;
 mod digest;
 pub mod idempotency;

@@ -5,12 +5,13 @@ use std::{error::Error, io::Write as _, process::ExitCode, sync::Arc};
 use chrono::TimeDelta;
 use clap::Parser as _;
 use kezdesu::{
-    app::regions::ImportOptions,
+    app::{audit, regions::ImportOptions},
     auth::mint,
-    cli::{Cli, Command, Regions},
+    cli::{Audit, Cli, Command, Regions},
     clock::{Clock, SystemClock, sleep},
     config::{Settings, from_environment, settings_table},
     demo,
+    domain::audit_chain::BrokenChain,
     feed::{Bus, MemoryBus, RedisBus},
     files,
     graphql::sdl,
@@ -36,6 +37,11 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli.command).await {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<BrokenChain>() => {
+            // The command's answer, and not a failure to find it.
+            let _ = writeln!(std::io::stdout(), "{error}");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             // One line, including all causes.
             let mut text = error.to_string();
@@ -93,6 +99,11 @@ async fn run(command: Command) -> CommandResult {
             let store = service::open(&settings, false).await?;
             let epoch = service::new_epoch(&store, clock.as_ref(), RandomIds::start().as_ref()).await?;
             print(&format!("the feeds are in epoch {epoch}\n"))
+        }
+        Command::Audit(Audit::Verify) => {
+            let store = service::open(&settings, false).await?;
+            let rows = audit::verify(&store).await??;
+            print(&format!("ok: {rows} rows\n"))
         }
         Command::Backup { file } => {
             service::back_up(&settings, &file).await?;
