@@ -1,4 +1,4 @@
-//! Applicants: encrypted personal data of registrations. Rows are decrypted in [`crate::app::personal_data`] only.
+//! Applicants: encrypted personal data of registrations. Rows are decrypted in `app/personal_data` only.
 
 use chrono::{DateTime, Utc};
 use entities::{

@@ -4,6 +4,8 @@ mod erasure;
 mod read;
 mod rotation;
 mod save;
+#[cfg(test)]
+mod tests;
 
 pub use read::audit_actor;
 pub use save::NewApplicant;
