@@ -1,11 +1,24 @@
-//! Files of secrets in the data directory, created on first use.
+//! The data directory, and files of secrets in it that are created on first use.
 
 use std::{
-    fs::{File, OpenOptions, Permissions},
+    fs::{DirBuilder, File, OpenOptions, Permissions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
+
+/// Creates a directory with mode 0700, or restricts an existing one.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn private_directory(path: &Path) -> io::Result<()> {
+    if !path.is_dir() {
+        return DirBuilder::new().recursive(true).mode(0o700).create(path);
+    }
+    // A directory of another user stays as it is.
+    let _ = std::fs::set_permissions(path, Permissions::from_mode(0o700));
+    Ok(())
+}
 
 /// Reads a file of a directory, or creates it with mode 0600 and this content. Processes that start at the same time
 /// end up with the same content.

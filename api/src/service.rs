@@ -1,13 +1,6 @@
 //! The service: wires everything together, from listeners to shutdown.
 
-use std::{
-    fs::{DirBuilder, OpenOptions, Permissions},
-    net::SocketAddr,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs::OpenOptions, net::SocketAddr, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
@@ -31,6 +24,7 @@ use crate::{
     idgen::IdGen,
     jobs,
     lifecycle::Lifecycle,
+    secret_file::private_directory,
     store::{DatabaseEngine as Database, Store, StoreError},
     telemetry, tls,
 };
@@ -153,16 +147,6 @@ pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartErro
     Ok(store)
 }
 
-/// Creates a directory with mode 0700, or restricts an existing one.
-fn private_directory(path: &Path) -> std::io::Result<()> {
-    if !path.is_dir() {
-        return DirBuilder::new().recursive(true).mode(0o700).create(path);
-    }
-    // A directory of another user stays as it is.
-    let _ = std::fs::set_permissions(path, Permissions::from_mode(0o700));
-    Ok(())
-}
-
 /// Copies the embedded database into a new file with mode 0600, while the service may be running.
 ///
 /// # Errors
@@ -258,6 +242,11 @@ fn data_keys(settings: &Settings) -> Result<KeyRing, StartError> {
     }
 }
 
+fn retention_policy(settings: &Settings, app: &Arc<App>) -> RetentionPolicy {
+    let (default_events, applicants) = (settings.keep_events, settings.applicant_retention);
+    RetentionPolicy { topics: app::topics(app), default_events, applicants }
+}
+
 fn bus(settings: &Settings, clock: &Arc<dyn Clock>, lifecycle: &Lifecycle) -> Result<Arc<dyn Bus>, StartError> {
     let Some(url) = &settings.redis_url else { return Ok(Arc::new(MemoryBus::default())) };
     let bus = RedisBus::new(url.reveal(), &settings.redis_prefix, Arc::clone(clock))?;
@@ -298,11 +287,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let app = app(&settings, store.clone(), Arc::clone(&bus), Arc::clone(&clock), Arc::clone(&ids)).await?;
     app.set_clock().await?;
     begin_epoch(&store, clock.as_ref(), ids.as_ref()).await?;
-    let policy = RetentionPolicy {
-        topics: app::topics(&app),
-        default_events: settings.keep_events,
-        applicants: settings.applicant_retention,
-    };
+    let policy = retention_policy(&settings, &app);
     let hub = Hub::new(policy.topics.clone(), store.clone(), Arc::clone(&clock));
     lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
     jobs::start(&lifecycle, &app, &auth, &bus, &policy).await?;

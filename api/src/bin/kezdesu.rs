@@ -100,11 +100,7 @@ async fn run(command: Command) -> CommandResult {
             let epoch = service::new_epoch(&store, clock.as_ref(), RandomIds::start().as_ref()).await?;
             print(&format!("the feeds are in epoch {epoch}\n"))
         }
-        Command::Audit(Audit::Verify) => {
-            let store = service::open(&settings, false).await?;
-            let rows = audit::verify(&store).await??;
-            print(&format!("ok: {rows} rows\n"))
-        }
+        Command::Audit(Audit::Verify) => verify_audit_log(&settings).await,
         Command::Backup { file } => {
             service::back_up(&settings, &file).await?;
             print(&format!("the database is backed up in {}\n", file.display()))
@@ -118,6 +114,13 @@ async fn run(command: Command) -> CommandResult {
             print(&app.import_regions(&file, options).await?.to_string())
         }
     }
+}
+
+/// Verifies the audit log. Its first bad row is an error.
+async fn verify_audit_log(settings: &Settings) -> CommandResult {
+    let store = service::open(settings, false).await?;
+    let rows = audit::verify(&store).await??;
+    print(&format!("ok: {rows} rows\n"))
 }
 
 /// Revokes the tokens of a subject, and returns how long new ones are not accepted yet.

@@ -79,8 +79,9 @@ mod tests {
             }
         }
 
+        // The first pass multiplies the eleventh digit by 11, so only the second one depends on it.
         #[test]
-        fn rejects_every_single_wrong_digit_of_the_first_pass(number in 0_u64..100_000_000_000, at in 0_usize..11, by in 1_u32..10) {
+        fn rejects_a_wrong_digit_among_the_first_ten(number in 0_u64..100_000_000_000, at in 0_usize..10, by in 1_u32..10) {
             let digits: Vec<u32> = format!("{number:011}").chars().filter_map(|digit| digit.to_digit(10)).collect();
             let mut wrong = digits.clone();
             wrong[at] = (wrong[at] + by) % 10;

@@ -5,6 +5,11 @@ use phonenumber::{Mode, country};
 /// The longest text that may be a phone number.
 const MAX_LENGTH: usize = 32;
 
+/// Number of digits of a number of Kazakhstan without the code of the country.
+const NATIONAL_LENGTH: usize = 10;
+/// The code of the country, with which its numbers begin again.
+const COUNTRY_DIGIT: char = '7';
+
 /// A text is not a phone number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPhone {
@@ -29,7 +34,11 @@ pub fn parse_phone(text: &str) -> Result<String, BadPhone> {
     if text.chars().count() > MAX_LENGTH || !rest.chars().all(is_sign) || !rest.contains(|c: char| c.is_ascii_digit()) {
         return Err(BadPhone::Characters);
     }
-    let digits: String = text.chars().filter(|sign| sign.is_ascii_digit() || *sign == '+').collect();
+    let mut digits: String = text.chars().filter(|sign| sign.is_ascii_digit() || *sign == '+').collect();
+    // The library would take the first digit of such a number for the code of the country.
+    if digits.len() == NATIONAL_LENGTH && digits.starts_with(COUNTRY_DIGIT) {
+        digits = format!("+{COUNTRY_DIGIT}{digits}");
+    }
     // The library compiles the patterns of a country on first use, and caches them.
     let number = phonenumber::parse(Some(country::KZ), digits).map_err(|_| BadPhone::NoSuchNumber)?;
     if !number.is_valid() {

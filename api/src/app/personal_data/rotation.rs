@@ -35,7 +35,7 @@ impl App {
             let rows = tx.lock_applicants_of_keys(&earlier, after, BATCH).await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.registration_id);
-            let renewed: Vec<_> = rows.into_iter().filter_map(|row| self.reencrypted(row)).collect();
+            let renewed: Vec<_> = rows.iter().filter_map(|row| self.reencrypted(row)).collect();
             let count = renewed.len();
             tx.replace_encrypted_fields(renewed).await?;
             self.commit(tx).await?;
@@ -44,9 +44,9 @@ impl App {
         Ok(())
     }
 
-    fn reencrypted(&self, row: applicant::Model) -> Option<applicant::Model> {
+    fn reencrypted(&self, row: &applicant::Model) -> Option<applicant::Model> {
         let renew = || -> Result<Option<applicant::Model>, EncryptionError> {
-            let Some(applicant) = decrypt(&self.data_keys, &row)? else { return Ok(None) };
+            let Some(applicant) = decrypt(&self.data_keys, row)? else { return Ok(None) };
             let fields = encrypt(&self.data_keys, row.registration_id, &applicant)?;
             let key_id = Some(self.data_keys.current_id().to_owned());
             Ok(Some(applicant::Model {
