@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use harness::{
-    Actor, HOST, Process, Server, Socket, TcpProxy, WHO, databases,
+    Actor, DATA_KEYS, HOST, Process, Server, Socket, TcpProxy, WHO, databases,
     external::{anonymous, now, person, settings},
     id_of, readiness, until,
 };
@@ -127,7 +127,7 @@ async fn failed_startup_names_the_setting_without_the_password() {
         ("KEZDESU_REDIS_URL", "http://:canary-redis@localhost"),
         ("KEZDESU_JWKS", keys.as_str()),
     ] {
-        let mut settings = settings(dir.path(), &[]);
+        let mut settings = settings(dir.path(), &[("KEZDESU_DATA_KEYS", DATA_KEYS.to_owned())]);
         settings.push((name.to_owned(), value.to_owned()));
         let mut command = Command::new(Process::program());
         command.arg("serve").env_clear().envs(settings).env("KEZDESU_LISTEN", "127.0.0.1:0");
