@@ -7,8 +7,8 @@ use entities::{
     ids::CommentId,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, IntoActiveModel, QueryFilter, QueryOrder,
-    sea_query::{Expr, ExprTrait, IntoIden, Query, TableRef, ValueTuple},
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    sea_query::{Expr, Query},
 };
 
 use crate::{
@@ -16,7 +16,6 @@ use crate::{
     store::{
         StoreError, Tx,
         batching::{batches, padded},
-        changes::differing_columns,
     },
 };
 
@@ -49,40 +48,11 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn change_comments(&self, changes: &[CommentChange]) -> Result<(), StoreError> {
-        let mut groups: Vec<(Vec<Column>, Vec<comment::ActiveModel>)> = Vec::new();
-        for CommentChange { before, after } in changes.iter().filter(|change| change.before != change.after) {
-            let (before, after) = (before.clone().into_active_model(), after.clone().into_active_model());
-            let columns = differing_columns(&before, &after);
-            let same = |of: &[Column]| of.iter().map(IdenStatic::as_str).eq(columns.iter().map(IdenStatic::as_str));
-            match groups.iter_mut().find(|(of, _)| same(of)) {
-                Some((_, rows)) => rows.push(after),
-                None => groups.push((columns, vec![after])),
-            }
-        }
-        for (columns, rows) in &groups {
-            for batch in batches(rows) {
-                self.update_comments(columns, batch).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn update_comments(&self, columns: &[Column], rows: &[comment::ActiveModel]) -> Result<(), StoreError> {
-        let row = |row: &comment::ActiveModel| {
-            let written = std::iter::once(Column::Id).chain(columns.iter().copied());
-            ValueTuple::Many(written.filter_map(|column| row.get(column).into_value()).collect())
-        };
-        let mut update = Query::update();
-        update
-            .table(comment::Entity)
-            .from(TableRef::ValuesList(rows.iter().map(row).collect(), CHANGES_ALIAS.into_iden()));
-        for (place, column) in columns.iter().enumerate() {
-            // Both engines number the columns of a VALUES list from 1.
-            update.value(*column, Expr::col((CHANGES_ALIAS, format!("column{}", place + 2))));
-        }
-        update.and_where(Expr::col((comment::Entity, Column::Id)).eq(Expr::col((CHANGES_ALIAS, "column1"))));
-        self.inner().execute(&update).await?;
-        Ok(())
+        let rows = changes.iter().filter(|change| change.before != change.after).map(|change| {
+            let CommentChange { before, after } = change.clone();
+            (before.into_active_model(), after.into_active_model())
+        });
+        self.update_rows(Column::Id, rows).await
     }
 
     /// Recounts the people who voted for comments or for comments merged into them, and returns the counts.
@@ -134,9 +104,6 @@ impl Tx {
         Ok(())
     }
 }
-
-/// Alias of the VALUES list in an update.
-const CHANGES_ALIAS: &str = "changed";
 
 /// Returns the SQL expression that counts the voters of a row of `comments`.
 fn merged_vote_count() -> String {

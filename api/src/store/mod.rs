@@ -9,6 +9,7 @@ pub mod audit_log;
 pub mod audit_reads;
 mod batching;
 mod bulk_insert;
+mod bulk_update;
 mod changes;
 pub mod comment_changes;
 pub mod comments;
