@@ -1,5 +1,7 @@
 //! Database rows, id types, and enums that are stored as text. No business rules and no GraphQL.
 
+#[macro_use]
+mod text_enum;
 pub mod enums;
 pub mod ids;
 pub mod kato;
@@ -20,7 +22,12 @@ pub mod idempotency_key;
 pub mod job;
 pub mod meeting;
 pub mod muted_author;
+pub mod reception;
+pub mod reception_host;
+pub mod reception_letter;
+pub mod reception_lock;
 pub mod region_edition;
 pub mod region_version;
+pub mod registration;
 pub mod stage_segment;
 pub mod token_withdrawal;

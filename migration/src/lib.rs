@@ -25,6 +25,7 @@ mod m0020_read_indexes;
 mod m0021_jobs;
 mod m0022_comment_authors;
 mod m0023_event_regions;
+mod m0024_receptions;
 mod m0025_applicants;
 mod m0026_audit_log;
 
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_jobs::Migration),
             Box::new(m0022_comment_authors::Migration),
             Box::new(m0023_event_regions::Migration),
+            Box::new(m0024_receptions::Migration),
             Box::new(m0025_applicants::Migration),
             Box::new(m0026_audit_log::Migration),
         ]
