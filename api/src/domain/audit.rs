@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::domain::{global_id::REGION, notification::PersonKey, viewer::Person};
+use crate::domain::{global_id::REGION, notification::PersonKey};
 
 /// The shard of the chain that lists the others.
 pub const SHARDS: &str = "";
@@ -32,15 +32,6 @@ pub enum AuditActor {
     Own(PersonKey),
     /// The service itself, for example a job.
     Service,
-}
-
-impl AuditActor {
-    /// Returns the actor for a person who acts in an office, or for themselves.
-    #[must_use]
-    pub fn of(person: &Person, in_office: bool) -> Self {
-        let key = PersonKey::of(&person.subject);
-        if in_office { Self::Staff(key) } else { Self::Own(key) }
-    }
 }
 
 impl fmt::Display for AuditActor {

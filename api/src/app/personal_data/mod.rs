@@ -7,7 +7,6 @@ mod save;
 #[cfg(test)]
 mod tests;
 
-pub use read::audit_actor;
 pub use save::NewApplicant;
 
 use std::fmt;

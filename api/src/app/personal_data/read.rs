@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use entities::ids::RegistrationId;
+use uuid::Uuid;
 
 use crate::{
     app::{
@@ -12,19 +13,22 @@ use crate::{
     domain::{
         audit::{APPLICANT_READ, AuditActor, NewAuditEntry},
         global_id::{REGISTRATION, typed_id},
+        notification::PersonKey,
         policy::{HostScope, acts_in_office},
         viewer::{Person, Viewer},
     },
     store::StoreError,
 };
 
-/// Returns the actor of an audit entry: a person in an office over the host, or one who acts for themselves.
-#[must_use]
-pub fn audit_actor(viewer: &Viewer, person: &Person, host: &HostScope) -> AuditActor {
-    AuditActor::of(person, acts_in_office(viewer, host))
-}
-
 impl App {
+    /// Returns the actor of an audit entry: a person in an office over the host, or one who acts for themselves. The
+    /// pseudonym is made with a key, so that nobody finds a person by trying subjects.
+    #[must_use]
+    pub fn audit_actor(&self, viewer: &Viewer, person: &Person, host: &HostScope) -> AuditActor {
+        let pseudonym = PersonKey(self.data_keys.digest("actor", Uuid::nil(), &person.subject));
+        if acts_in_office(viewer, host) { AuditActor::Staff(pseudonym) } else { AuditActor::Own(pseudonym) }
+    }
+
     /// Returns the applicants of registrations, except those who are erased. The caller has checked that the viewer may see
     /// them.
     ///
@@ -52,7 +56,7 @@ impl App {
             looks.entry(row.host_code).or_default().push(NewAuditEntry {
                 id: self.ids.next(now),
                 at: now,
-                actor: audit_actor(viewer, person, &host),
+                actor: self.audit_actor(viewer, person, &host),
                 action: APPLICANT_READ,
                 subject: typed_id(REGISTRATION, row.registration_id.0),
                 detail: None,

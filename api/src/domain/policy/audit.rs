@@ -42,8 +42,8 @@ pub fn audit_scope(viewer: &Viewer) -> Result<AuditScope, Denied> {
     if units.is_empty() { Err(Denied::Forbidden) } else { Ok(AuditScope::Within(units)) }
 }
 
-/// Returns whether the viewer has an office over a host, so that what they do there is not done for themselves.
+/// Returns whether the viewer is staff of a host, so that what they do there is not done for themselves.
 #[must_use]
 pub fn acts_in_office(viewer: &Viewer, scope: &HostScope) -> bool {
-    viewer.grants().iter().any(|grant| grant.role != Role::Citizen && scope.is_within(grant))
+    STAFF.into_iter().any(|role| has_role_over(viewer, role, scope))
 }
