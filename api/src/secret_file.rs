@@ -40,8 +40,10 @@ pub fn read_or_create(dir: &Path, name: &str, content: impl FnOnce() -> io::Resu
 
 /// Writes to a temporary file and hard-links it, so that nobody reads a partial file and the first link wins.
 fn create(dir: &Path, name: &str, content: &str) -> io::Result<()> {
-    let draft = dir.join(format!("{name}.{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    // Not the process id: containers that share a volume have equal ones.
+    let suffix = u64::from_be_bytes(random_bytes()?);
+    let draft = dir.join(format!("{name}.{suffix:016x}"));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(content.as_bytes())?;
     // What the secret protects must not outlive it after a power failure.
     file.sync_all()?;
