@@ -127,6 +127,11 @@ impl KeyRing {
         &self.0.first.id
     }
 
+    /// Returns the ids of all keys that decrypt.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.current_id()).chain(self.earlier_ids())
+    }
+
     /// Returns the ids of the keys that only decrypt.
     pub fn earlier_ids(&self) -> impl Iterator<Item = &str> {
         self.0.others.iter().map(|key| key.id.as_str())

@@ -166,6 +166,20 @@ impl Tx {
 }
 
 impl Store {
+    /// Returns the id of a key that encrypts an applicant and is none of these, if there is one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn applicant_key_beside(&self, key_ids: &[String]) -> Result<Option<String>, StoreError> {
+        let other = Entity::find()
+            .select_only()
+            .column(Column::KeyId)
+            .filter(Column::KeyId.is_not_null())
+            .filter(Column::KeyId.is_not_in(key_ids.iter().cloned()))
+            .limit(1);
+        Ok(other.into_tuple::<String>().one(self.reader()).await?)
+    }
+
     /// Returns whether any applicant is encrypted with one of these keys.
     ///
     /// # Errors
