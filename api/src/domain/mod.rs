@@ -20,6 +20,8 @@ pub mod norms;
 pub mod notification;
 pub mod phone;
 pub mod policy;
+pub mod reception_events;
+pub mod receptions;
 pub mod regions;
 pub mod text;
 pub mod time_split;

@@ -1,4 +1,4 @@
-//! Notifications: tell people about changes to their own comments.
+//! Notifications: tell people about changes to their own comments and registrations.
 
 use chrono::TimeDelta;
 use entities::enums::CommentState;
@@ -25,9 +25,29 @@ pub const COMMENT_SELECTED: EventKind = EventKind::new("COMMENT_SELECTED");
 pub const COMMENT_ANSWERED: EventKind = EventKind::new("COMMENT_ANSWERED");
 /// A comment was merged into another with the same question.
 pub const COMMENT_MERGED: EventKind = EventKind::new("COMMENT_MERGED");
+/// A registration for a reception got a slot.
+pub const RECEPTION_BOOKED: EventKind = EventKind::new("RECEPTION_BOOKED");
+/// A registration was offered a slot.
+pub const RECEPTION_OFFERED: EventKind = EventKind::new("RECEPTION_OFFERED");
+/// The person was called to a desk, perhaps again.
+pub const RECEPTION_CALLED: EventKind = EventKind::new("RECEPTION_CALLED");
+/// A registration changed otherwise: its offer ended, it counts as a no-show, or the reception changed.
+pub const RECEPTION_CHANGED: EventKind = EventKind::new("RECEPTION_CHANGED");
+/// A registration was cancelled.
+pub const RECEPTION_CANCELLED: EventKind = EventKind::new("RECEPTION_CANCELLED");
 /// All kinds.
-pub const ALL: &[EventKind] =
-    &[COMMENT_PUBLISHED, COMMENT_REJECTED, COMMENT_SELECTED, COMMENT_ANSWERED, COMMENT_MERGED];
+pub const ALL: &[EventKind] = &[
+    COMMENT_PUBLISHED,
+    COMMENT_REJECTED,
+    COMMENT_SELECTED,
+    COMMENT_ANSWERED,
+    COMMENT_MERGED,
+    RECEPTION_BOOKED,
+    RECEPTION_OFFERED,
+    RECEPTION_CALLED,
+    RECEPTION_CHANGED,
+    RECEPTION_CANCELLED,
+];
 
 /// Identifies a person in the name of a feed, by a digest that does not reveal the subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
