@@ -8,6 +8,8 @@ mod queue;
 mod reads;
 mod reschedule;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{
