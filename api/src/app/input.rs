@@ -5,6 +5,30 @@ use crate::{
     domain::text::{BadText, single_line},
 };
 
+/// A text in up to three languages.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Title {
+    /// In Kazakh.
+    pub kk: String,
+    /// In Russian.
+    pub ru: Option<String>,
+    /// In English.
+    pub en: Option<String>,
+}
+
+impl Title {
+    /// Validates and cleans each language, of at most `max` characters.
+    pub(in crate::app) fn checked(&self, field: &'static str, max: usize) -> Result<Self, CommandError> {
+        let other = |part: &Option<String>| part.as_ref().map(|part| checked_text(field, part, max)).transpose();
+        Ok(Self { kk: checked_text(field, &self.kk, max)?, ru: other(&self.ru)?, en: other(&self.en)? })
+    }
+
+    /// Returns the text in each of its languages.
+    pub(in crate::app) fn texts(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.kk), self.ru.as_ref(), self.en.as_ref()].into_iter().flatten().map(String::as_str)
+    }
+}
+
 /// Validates and cleans a single-line text of 1 to `max` characters.
 pub(in crate::app) fn checked_text(field: &'static str, text: &str, max: usize) -> Result<String, CommandError> {
     single_line(text, max).map_err(|bad| text_rejection(field, bad).into())

@@ -9,12 +9,13 @@ mod moderation_settings;
 mod plan;
 mod reschedule;
 
+pub use crate::app::input::Title;
 pub use announce::Announce;
 pub use broadcast::AddBroadcast;
 pub use cancel::Cancel;
 pub use feed::MeetingTopic;
 pub use moderation_settings::SetModeration;
-pub use plan::{PlanMeeting, Title};
+pub use plan::PlanMeeting;
 pub use reschedule::Reschedule;
 
 use std::marker::PhantomData;

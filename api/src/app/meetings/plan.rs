@@ -12,7 +12,7 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         idempotency::idempotency_key,
-        input::{check_range, checked_text},
+        input::{Title, check_range, checked_text},
         meetings::{check_planned_start, meeting_event},
         rejection::{DecreeViolation, Invalid},
     },
@@ -29,29 +29,6 @@ use crate::{
         viewer::Viewer,
     },
 };
-
-/// A text in up to three languages.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Title {
-    /// In Kazakh.
-    pub kk: String,
-    /// In Russian.
-    pub ru: Option<String>,
-    /// In English.
-    pub en: Option<String>,
-}
-
-impl Title {
-    fn checked(&self, field: &'static str) -> Result<Self, CommandError> {
-        let other =
-            |part: &Option<String>| part.as_ref().map(|part| checked_text(field, part, MAX_TITLE_LENGTH)).transpose();
-        Ok(Self { kk: checked_text(field, &self.kk, MAX_TITLE_LENGTH)?, ru: other(&self.ru)?, en: other(&self.en)? })
-    }
-
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        [Some(&self.kk), self.ru.as_ref(), self.en.as_ref()].into_iter().flatten().map(String::as_str)
-    }
-}
 
 /// A meeting to plan.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -115,8 +92,8 @@ impl App {
         subject: &str,
         now: DateTime<Utc>,
     ) -> Result<meeting::Model, CommandError> {
-        let title = plan.title.checked("title")?;
-        let venue = plan.venue.as_ref().map(|venue| venue.checked("venue")).transpose()?;
+        let title = plan.title.checked("title", MAX_TITLE_LENGTH)?;
+        let venue = plan.venue.as_ref().map(|venue| venue.checked("venue", MAX_TITLE_LENGTH)).transpose()?;
         check_range("plannedMinutes", plan.planned_minutes, MIN_PLANNED_MINUTES, MAX_PLANNED_MINUTES)?;
         check_planned_start(plan.planned_start, now)?;
         let off_calendar_reason = off_calendar_reason(plan)?;
