@@ -70,6 +70,23 @@ pub enum Rejection {
     },
     /// The author has already posted the same text.
     Duplicate,
+    /// The reception has no free slot, and the person does not want to wait.
+    Full,
+    /// The person already has an active registration.
+    AlreadyRegistered,
+    /// The chosen slot is taken, while others are free.
+    SlotTaken,
+    /// The offer of a freed slot has ended.
+    OfferExpired,
+    /// A host sits in another reception at the same time.
+    HostBusy {
+        /// Name of the host.
+        host: String,
+        /// Place of the other reception.
+        place: String,
+        /// Start of the other reception.
+        starts_at: DateTime<Utc>,
+    },
     /// One item of a list is rejected, and the whole list with it.
     AtIndex {
         /// Name of the input field that holds the list.
@@ -153,6 +170,14 @@ pub enum Invalid {
     ReservedName,
     /// The author of the comment is unknown.
     UnknownAuthor,
+    /// No slot of the reception starts at this time.
+    NotASlot,
+    /// The value is not a phone number.
+    Phone,
+    /// The value is not an individual identification number.
+    Iin,
+    /// The end is not after the start.
+    EndsBeforeStart,
 }
 
 /// A rule of the decree that a command would break.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use async_graphql::{Enum, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Asia::Almaty;
 use entities::enums::Language;
 use fluent_templates::fluent_bundle::FluentValue;
 
@@ -27,7 +28,7 @@ pub enum RefusalCode {
     Stale,
     /// The idempotency key was already used with a different input.
     KeyReused,
-    /// The meeting's phase or the comment's state does not allow it.
+    /// The state of an object, for example a meeting's phase, does not allow it: see `message`.
     WrongState,
     /// The decree does not allow it: `norm` is the paragraph.
     Decree,
@@ -45,6 +46,14 @@ pub enum RefusalCode {
     Muted,
     /// You have already posted the same text at this meeting.
     Duplicate,
+    /// The reception has no free slot. Register with `waitIfFull` to wait for one.
+    Full,
+    /// The person already has an active registration.
+    AlreadyRegistered,
+    /// The chosen slot is taken. Others are free.
+    SlotTaken,
+    /// The offer of a freed slot has expired. The person is in the waiting line again.
+    OfferExpired,
 }
 
 /// The reason that a mutation was refused. Nothing was changed.
@@ -116,11 +125,16 @@ impl Refusal {
             Rejection::Muted { until, retry_after } => {
                 Self { retry_after_ms: Some(retry_after.num_milliseconds()), opens_at: Some(*until), ..refusal }
             }
+            Rejection::SlotTaken => Self { field: Some("slotStartsAt".to_owned()), ..refusal },
+            Rejection::HostBusy { .. } => Self { field: Some("hosts".to_owned()), ..refusal },
             Rejection::KeyReused
             | Rejection::WrongState(_)
             | Rejection::CommentsClosed
             | Rejection::BlockedWord
             | Rejection::Duplicate
+            | Rejection::Full
+            | Rejection::AlreadyRegistered
+            | Rejection::OfferExpired
             | Rejection::AtIndex { .. } => refusal,
         }
     }
@@ -159,6 +173,15 @@ fn code_and_message(rejection: &Rejection, language: Language) -> (RefusalCode, 
         Rejection::BlockedWord => refusal(RefusalCode::BlockedWord, "refusal-blocked-word"),
         Rejection::Muted { .. } => refusal(RefusalCode::Muted, "refusal-muted"),
         Rejection::Duplicate => refusal(RefusalCode::Duplicate, "refusal-duplicate"),
+        Rejection::Full => refusal(RefusalCode::Full, "refusal-full"),
+        Rejection::AlreadyRegistered => refusal(RefusalCode::AlreadyRegistered, "refusal-already-registered"),
+        Rejection::SlotTaken => refusal(RefusalCode::SlotTaken, "refusal-slot-taken"),
+        Rejection::OfferExpired => refusal(RefusalCode::OfferExpired, "refusal-offer-expired"),
+        Rejection::HostBusy { host, place, starts_at } => {
+            let time = local_time(*starts_at, language);
+            let args = vec![("host", host.clone().into()), ("place", place.clone().into()), ("time", time.into())];
+            (RefusalCode::WrongState, "refusal-host-busy".into(), args)
+        }
     }
 }
 
@@ -183,7 +206,20 @@ fn invalid_message(why: Invalid) -> (&'static str, Args) {
         Invalid::OwnDecision => ("refusal-own-comment-decision", vec![]),
         Invalid::ReservedName => ("refusal-reserved-name", vec![]),
         Invalid::UnknownAuthor => ("refusal-unknown-author", vec![]),
+        Invalid::NotASlot => ("refusal-not-a-slot", vec![]),
+        Invalid::Phone => ("refusal-phone", vec![]),
+        Invalid::Iin => ("refusal-iin", vec![]),
+        Invalid::EndsBeforeStart => ("refusal-ends-before-start", vec![]),
     }
+}
+
+/// Returns a time in Asia/Almaty, as people write it.
+fn local_time(at: DateTime<Utc>, language: Language) -> String {
+    let format = match language {
+        Language::Kk | Language::Ru => "%d.%m.%Y, %H:%M",
+        Language::En => "%-d %B %Y, %H:%M",
+    };
+    at.with_timezone(&Almaty).format(format).to_string()
 }
 
 /// Rounds up to whole seconds.
