@@ -8,7 +8,10 @@ use ipnet::IpNet;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    app::{self, App, AppParts, rate_limit::RateLimits, retention::RetentionPolicy, time_split::TimeSplitTickers},
+    app::{
+        self, App, AppParts, rate_limit::RateLimits, receptions::ReceptionRules, retention::RetentionPolicy,
+        time_split::TimeSplitTickers,
+    },
     auth::{Authenticator, KeyError, LEEWAY},
     clock::{Clock, sleep},
     config::{Environment, Settings},
@@ -80,6 +83,9 @@ pub enum StartError {
     /// The key file of the embedded database cannot be read or created.
     #[error("KEZDESU_DATA_DIR: the file {KEY_FILE} cannot be used")]
     KeyFile(#[source] std::io::Error),
+    /// A key that personal data is encrypted with is missing.
+    #[error("KEZDESU_DATA_KEYS: personal data is encrypted with the key {0}, which is not among the keys")]
+    MissingDataKey(String),
     /// A listener has no address.
     #[error("KEZDESU_LISTEN: the listener has no address")]
     Listener(#[source] std::io::Error),
@@ -230,8 +236,14 @@ pub async fn app(
         address_cost: settings.address_cost_a_minute,
         gateways: settings.gateways.clone(),
     };
+    let reception_rules =
+        ReceptionRules { offer: settings.reception_offer, days_between: settings.reception_days_between };
     let (norms, data_keys) = (settings.norms.clone(), data_keys(settings)?);
-    Ok(App::new(AppParts { store, clock, ids, region_history, norms, data_keys, bus, limits }))
+    let key_ids: Vec<String> = data_keys.ids().map(str::to_owned).collect();
+    if let Some(missing) = store.applicant_key_beside(&key_ids).await? {
+        return Err(StartError::MissingDataKey(missing));
+    }
+    Ok(App::new(AppParts { store, clock, ids, region_history, norms, data_keys, bus, reception_rules, limits }))
 }
 
 /// Returns the keys for personal data: those of the setting, or those of the embedded database's key file.

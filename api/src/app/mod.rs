@@ -17,6 +17,7 @@ pub mod personal_data;
 pub mod questions;
 pub mod rate_limit;
 pub mod reads;
+pub mod receptions;
 pub mod regions;
 pub mod rejection;
 pub mod retention;
@@ -69,6 +70,8 @@ pub struct App {
     pub(in crate::app) data_keys: KeyRing,
     /// Notifies the replicas of new feed events.
     pub bus: Arc<dyn Bus>,
+    /// The settings of receptions.
+    pub reception_rules: receptions::ReceptionRules,
     /// Limits mutations and cost for each person and address.
     pub rate_limiter: rate_limit::RateLimiter,
     /// Batches the posts of each meeting.
@@ -81,7 +84,7 @@ impl App {
     /// Creates an app from its dependencies.
     #[must_use]
     pub fn new(with: AppParts) -> Arc<Self> {
-        let AppParts { store, clock, ids, region_history, norms, data_keys, bus, limits } = with;
+        let AppParts { store, clock, ids, region_history, norms, data_keys, bus, reception_rules, limits } = with;
         let rate_limiter = rate_limit::RateLimiter::new(limits, &clock);
         let reads = store.for_queries();
         Arc::new(Self {
@@ -93,6 +96,7 @@ impl App {
             norms,
             data_keys,
             bus,
+            reception_rules,
             rate_limiter,
             post_batcher: questions::post_batcher::PostBatcher::default(),
             blocked_words: questions::blocked_words_cache::BlockedWordsCache::default(),
@@ -116,6 +120,8 @@ pub struct AppParts {
     pub data_keys: KeyRing,
     /// Notifies the replicas of new feed events.
     pub bus: Arc<dyn Bus>,
+    /// The settings of receptions.
+    pub reception_rules: receptions::ReceptionRules,
     /// Rate limits for each person and address.
     pub limits: rate_limit::RateLimits,
 }

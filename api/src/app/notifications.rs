@@ -1,11 +1,12 @@
 //! The feeds of notifications, and the events that changes of comments add to them.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use entities::{
     comment,
     enums::{CommentState, Stored as _},
-    ids::CommentId,
+    ids::{CommentId, RegistrationId},
+    registration,
 };
 use uuid::Uuid;
 
@@ -20,6 +21,25 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// What a notification is about.
+#[derive(Clone, Debug)]
+pub enum NotificationSubject {
+    /// A comment.
+    Comment(Arc<comment::Model>),
+    /// A registration for a reception.
+    Registration(Arc<registration::Model>),
+}
+
+impl NotificationSubject {
+    /// Returns whether this version knows its state.
+    fn is_known(&self) -> bool {
+        match self {
+            Self::Comment(comment) => comment.state.is_known(),
+            Self::Registration(registration) => registration.state.is_known(),
+        }
+    }
+}
+
 /// The feeds of notifications, one per person.
 pub struct NotificationTopic(pub Store);
 
@@ -29,20 +49,29 @@ impl Topic for NotificationTopic {
     const RETENTION: Retention = notification::RETENTION;
     type Scope = PersonKey;
     type Parent = PersonKey;
-    type Subject = comment::Model;
+    type Subject = NotificationSubject;
     type Filter = ();
 
     async fn parent(&self, scope: PersonKey) -> Result<Option<PersonKey>, StoreError> {
         Ok(Some(scope))
     }
 
-    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Vec<comment::Model>, StoreError> {
-        let ids: Vec<_> = ids.into_iter().map(CommentId).collect();
-        self.0.comments_by_id(&ids).await
+    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Vec<NotificationSubject>, StoreError> {
+        let comments: Vec<_> = ids.iter().copied().map(CommentId).collect();
+        let comments = self.0.comments_by_id(&comments).await?;
+        let found: HashSet<_> = comments.iter().map(|comment| comment.id.0).collect();
+        let others: Vec<_> = ids.into_iter().filter(|id| !found.contains(id)).map(RegistrationId).collect();
+        let others = if others.is_empty() { Vec::new() } else { self.0.registrations_by_id(&others).await? };
+        let comments = comments.into_iter().map(|row| NotificationSubject::Comment(Arc::new(row)));
+        let registrations = others.into_iter().map(|row| NotificationSubject::Registration(Arc::new(row)));
+        Ok(comments.chain(registrations).collect())
     }
 
-    fn subject_id(comment: &comment::Model) -> Uuid {
-        comment.id.0
+    fn subject_id(subject: &NotificationSubject) -> Uuid {
+        match subject {
+            NotificationSubject::Comment(comment) => comment.id.0,
+            NotificationSubject::Registration(registration) => registration.id.0,
+        }
     }
 
     fn visibility(
@@ -55,11 +84,9 @@ impl Topic for NotificationTopic {
         if PersonKey::of(subject) != *person {
             return Err(Denied::Forbidden);
         }
-        Ok(Box::new(|event, comment| match comment {
+        Ok(Box::new(|event, subject| match subject {
             // A notification of an unknown kind has no text to show.
-            Some(comment) if comment.state.is_known() && event.kind != EventKind::UNKNOWN => {
-                Visibility::Personal(event.kind)
-            }
+            Some(subject) if subject.is_known() && event.kind != EventKind::UNKNOWN => Visibility::Personal(event.kind),
             _ => Visibility::Hidden,
         }))
     }
@@ -85,16 +112,27 @@ pub(in crate::app) fn of_merged_answer(comment: &comment::Model, actor: Option<&
     notify(comment.author_key.as_deref()?, comment.id, notification::COMMENT_ANSWERED, actor)
 }
 
+/// Returns the notification of the person of a registration.
+pub(in crate::app) fn of_registration(
+    person: &str,
+    registration: RegistrationId,
+    kind: EventKind,
+) -> (FeedName, NewEvent) {
+    notification(&PersonKey(person.to_owned()), registration.0, kind, None)
+}
+
 fn notify(author: &str, comment: CommentId, kind: EventKind, actor: Option<&str>) -> Option<(FeedName, NewEvent)> {
-    let person = PersonKey::of_author(author)?;
-    let actor = actor.map(str::to_owned);
+    Some(notification(&PersonKey::of_author(author)?, comment.0, kind, actor))
+}
+
+fn notification(person: &PersonKey, subject: Uuid, kind: EventKind, actor: Option<&str>) -> (FeedName, NewEvent) {
     let event = NewEvent {
-        subject: comment.0,
+        subject,
         kind,
         public_kind: None,
         audience: Audience::Everyone,
-        actor,
+        actor: actor.map(str::to_owned),
         filter_values: FilterValues::default(),
     };
-    Some((notification_feed(&person), event))
+    (notification_feed(person), event)
 }

@@ -61,6 +61,16 @@ impl Reads {
         Self { app: Arc::clone(app), store: app.store.clone() }
     }
 
+    /// The application, for the permissions of a feature's reads.
+    pub(in crate::app) const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// The database, for a feature's reads.
+    pub(in crate::app) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Returns meetings by id. Every meeting is public.
     ///
     /// # Errors

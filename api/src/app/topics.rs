@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    app::{App, meetings::MeetingTopic, notifications::NotificationTopic, questions::CommentTopic},
+    app::{
+        App, meetings::MeetingTopic, notifications::NotificationTopic, questions::CommentTopic,
+        receptions::ReceptionTopic,
+    },
     feed::Topics,
 };
 
@@ -14,4 +17,5 @@ pub fn topics(app: &Arc<App>) -> Topics {
         .with(CommentTopic(Arc::clone(app)))
         .with(MeetingTopic(app.store.clone()))
         .with(NotificationTopic(app.store.clone()))
+        .with(ReceptionTopic(Arc::clone(app)))
 }

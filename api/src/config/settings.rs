@@ -178,6 +178,15 @@ settings! {
             limit(u32::MAX, NonZeroU32::new), default "15000";
     }
 
+    "Receptions" {
+        /// Time for which a freed slot of a reception is offered to the next in line.
+        reception_offer: TimeDelta = "KEZDESU_RECEPTION_OFFER_SECONDS",
+            number(1..=86_400).unit("seconds").map(TimeDelta::seconds), default "600";
+
+        /// Days within which a person is received at most once by a host. 0 switches the rule off.
+        reception_days_between: u32 = "KEZDESU_RECEPTION_DAYS_BETWEEN", number(0..=366).unit("days"), default "0";
+    }
+
     "Persisted operations" {
         /// File of persisted operations, in Apollo's manifest format.
         operations: Option<PathBuf> = "KEZDESU_OPERATIONS", path("file").optional(), default "none" = None;

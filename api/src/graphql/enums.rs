@@ -206,6 +206,64 @@ open_enum! {
     } unknown Hidden
 }
 
+open_enum! {
+    /// The state of a personal reception (p. 3.5).
+    ReceptionState {
+        /// Prepared by staff; not public.
+        Draft,
+        /// Public; people can register.
+        Open,
+        /// People are being received.
+        Running,
+        /// Over.
+        Closed,
+        /// Cancelled.
+        Cancelled,
+    } unknown Draft
+}
+
+remote_enum! {
+    /// The role of a host of a personal reception (p. 3.5).
+    "entities::enums::ReceptionHostRole" ReceptionHostRole {
+        /// Head of a local executive body.
+        LocalExecutive,
+        /// Of the prosecutor's office.
+        Prosecutor,
+        /// Of the police.
+        Police,
+        /// A deputy of the maslikhat.
+        MaslikhatDeputy,
+        /// A member of a public council.
+        PublicCouncil,
+        /// Of the local intelligentsia.
+        Intelligentsia,
+        /// The akim.
+        Akim,
+        /// Anybody else.
+        Other,
+    }
+}
+
+open_enum! {
+    /// The state of a registration for a personal reception.
+    RegistrationState {
+        /// In the waiting line, without a slot.
+        Waiting,
+        /// A freed slot is offered until `offerExpiresAt`.
+        Offered,
+        /// Has a slot.
+        Booked,
+        /// Called to a desk.
+        Called,
+        /// Was received.
+        Served,
+        /// Was called and did not come.
+        NoShow,
+        /// Cancelled.
+        Cancelled,
+    } unknown Cancelled
+}
+
 remote_enum! {
     /// A channel by which a meeting is announced (p. 3.4).
     "entities::enums::OutreachChannel" OutreachChannel {

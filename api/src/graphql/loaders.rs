@@ -3,23 +3,27 @@
 //! Loaders belong to one request and its viewer, so nothing leaks to another viewer. Nothing is cached: a
 //! subscription may last for hours, and permissions are checked each time.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use async_graphql::dataloader::Loader;
 use chrono::{DateTime, Utc};
 use entities::{
     broadcast, comment,
-    ids::{BroadcastId, CommentId, MeetingId},
-    meeting, stage_segment,
+    ids::{BroadcastId, CommentId, MeetingId, ReceptionId, RegistrationId},
+    meeting, reception, reception_host, registration, stage_segment,
 };
 
 use crate::{
-    app::reads::Reads,
-    domain::viewer::Viewer,
+    app::{personal_data::Applicant, reads::Reads},
+    domain::{receptions::Queue, viewer::Viewer},
     graphql::{
         caller::ViewerAccess,
         error::{ApiError, ApiResult},
-        meter::{Meter, comment_bytes, meeting_bytes},
+        meter::{Meter, comment_bytes, meeting_bytes, queue_bytes, reception_bytes, registration_bytes},
     },
 };
 
@@ -73,6 +77,40 @@ pub struct VotedFor(pub CommentId);
 /// The key of the time until which the viewer is muted at a meeting.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MutedAt(pub MeetingId);
+
+/// The key of the receptions of a meeting that the viewer may see, by start.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReceptionsOf(pub MeetingId);
+
+/// The key of a reception's hosts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HostsOf(pub ReceptionId);
+
+/// The key of a reception's queue.
+#[derive(Clone)]
+pub struct QueueOf(pub Arc<reception::Model>);
+
+impl PartialEq for QueueOf {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for QueueOf {}
+
+impl Hash for QueueOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+/// The key of the viewer's own registration for a reception: the active one, else the newest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnRegistrationAt(pub ReceptionId);
+
+/// The key of the personal data of a registration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ApplicantOf(pub RegistrationId);
 
 impl Loader<MeetingId> for Loaders {
     type Value = Arc<meeting::Model>;
@@ -185,5 +223,105 @@ impl Loader<MutedAt> for Loaders {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let muted = self.reads()?.muted_at(viewer, &ids).await?;
         Ok(muted.into_iter().map(|(id, until)| (MutedAt(id), until)).collect())
+    }
+}
+
+impl Loader<ReceptionId> for Loaders {
+    type Value = Arc<reception::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[ReceptionId]) -> Result<HashMap<ReceptionId, Self::Value>, ApiError> {
+        let rows = self.reads()?.receptions_by_id(self.viewer(), ids).await?;
+        self.meter.rows(rows.iter().map(reception_bytes).sum())?;
+        Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
+    }
+}
+
+impl Loader<ReceptionsOf> for Loaders {
+    type Value = Vec<Arc<reception::Model>>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[ReceptionsOf]) -> Result<HashMap<ReceptionsOf, Self::Value>, ApiError> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let rows = self.reads()?.receptions_of(self.viewer(), &ids).await?;
+        self.meter.rows(rows.iter().map(reception_bytes).sum())?;
+        let mut by_key: HashMap<_, Self::Value> = HashMap::new();
+        for row in rows {
+            by_key.entry(ReceptionsOf(row.meeting_id)).or_default().push(Arc::new(row));
+        }
+        Ok(by_key)
+    }
+}
+
+impl Loader<HostsOf> for Loaders {
+    type Value = Vec<reception_host::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[HostsOf]) -> Result<HashMap<HostsOf, Self::Value>, ApiError> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let mut by_key: HashMap<_, Self::Value> = HashMap::new();
+        for row in self.reads()?.reception_hosts(&ids).await? {
+            by_key.entry(HostsOf(row.reception_id)).or_default().push(row);
+        }
+        Ok(by_key)
+    }
+}
+
+impl Loader<QueueOf> for Loaders {
+    type Value = Arc<Queue>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[QueueOf]) -> Result<HashMap<QueueOf, Self::Value>, ApiError> {
+        let receptions: Vec<_> = keys.iter().map(|key| &*key.0).collect();
+        let queues = self.reads()?.queues(&receptions).await?;
+        self.meter.rows(queues.iter().map(|(_, queue)| queue_bytes(queue)).sum())?;
+        let mut by_id: HashMap<_, _> = queues.into_iter().map(|(id, queue)| (id, Arc::new(queue))).collect();
+        Ok(keys.iter().filter_map(|key| Some((key.clone(), by_id.remove(&key.0.id)?))).collect())
+    }
+}
+
+impl Loader<RegistrationId> for Loaders {
+    type Value = Arc<registration::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[RegistrationId]) -> Result<HashMap<RegistrationId, Self::Value>, ApiError> {
+        let viewer = self.viewer();
+        if viewer.person().is_none() {
+            return Ok(HashMap::new());
+        }
+        let rows = self.reads()?.registrations_by_id(viewer, ids).await?;
+        self.meter.rows(rows.iter().map(registration_bytes).sum())?;
+        Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
+    }
+}
+
+impl Loader<OwnRegistrationAt> for Loaders {
+    type Value = Arc<registration::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[OwnRegistrationAt]) -> Result<HashMap<OwnRegistrationAt, Self::Value>, ApiError> {
+        let viewer = self.viewer();
+        if viewer.person().is_none() {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let rows = self.reads()?.own_registrations_at(viewer, &ids).await?;
+        self.meter.rows(rows.iter().map(registration_bytes).sum())?;
+        Ok(rows.into_iter().map(|row| (OwnRegistrationAt(row.reception_id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<ApplicantOf> for Loaders {
+    type Value = Applicant;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[ApplicantOf]) -> Result<HashMap<ApplicantOf, Applicant>, ApiError> {
+        let viewer = self.viewer();
+        if viewer.person().is_none() {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let applicants = self.reads()?.applicants(viewer, &ids).await?;
+        Ok(applicants.into_iter().map(|(id, applicant)| (ApplicantOf(id), applicant)).collect())
     }
 }

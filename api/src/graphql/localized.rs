@@ -2,7 +2,10 @@
 
 use async_graphql::{Context, InputObject, SimpleObject};
 
-use crate::graphql::{context::ContextExt, error::ApiResult};
+use crate::{
+    app::meetings::Title,
+    graphql::{context::ContextExt, error::ApiResult},
+};
 
 /// A text in Kazakh, and optionally in Russian and English.
 #[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]
@@ -43,4 +46,10 @@ pub struct LocalizedTextInput {
     pub ru: Option<String>,
     /// In English.
     pub en: Option<String>,
+}
+
+impl From<LocalizedTextInput> for Title {
+    fn from(text: LocalizedTextInput) -> Self {
+        Self { kk: text.kk, ru: text.ru, en: text.en }
+    }
 }

@@ -6,10 +6,13 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use entities::{audit_entry, comment, meeting};
+use entities::{audit_entry, comment, meeting, reception, registration};
 use tokio::sync::Mutex;
 
-use crate::graphql::error::{ApiError, ApiResult};
+use crate::{
+    domain::receptions::{Entry, Queue},
+    graphql::error::{ApiError, ApiResult},
+};
 
 /// Maximum number of database statements per operation.
 pub const MAX_STATEMENTS: usize = 100;
@@ -179,6 +182,26 @@ pub fn meeting_bytes(row: &meeting::Model) -> usize {
     let optional = [&row.title_ru, &row.title_en, &row.venue_kk, &row.venue_ru, &row.venue_en];
     let texts: usize = optional.into_iter().flatten().map(String::len).sum();
     ROW_OVERHEAD_BYTES + 2 * (row.title_kk.len() + texts)
+}
+
+/// Returns the approximate size of a reception.
+#[must_use]
+pub fn reception_bytes(row: &reception::Model) -> usize {
+    let optional = [&row.place_ru, &row.place_en, &row.cancel_reason];
+    let texts: usize = optional.into_iter().flatten().map(String::len).sum();
+    ROW_OVERHEAD_BYTES + row.place_kk.len() + texts
+}
+
+/// Returns the approximate size of a registration.
+#[must_use]
+pub fn registration_bytes(row: &registration::Model) -> usize {
+    ROW_OVERHEAD_BYTES + row.topic.len() + row.outcome.as_ref().map_or(0, String::len)
+}
+
+/// Returns the approximate size of a reception's queue.
+#[must_use]
+pub fn queue_bytes(queue: &Queue) -> usize {
+    size_of::<Entry>().saturating_mul(queue.entries().len())
 }
 
 /// Returns the approximate size of an entry of the audit log.

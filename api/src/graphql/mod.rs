@@ -35,6 +35,7 @@ pub mod prepared_operation;
 mod query;
 mod query_root;
 pub mod questions;
+pub mod receptions;
 pub mod refusal;
 pub mod regions;
 pub mod render_cache;

@@ -9,6 +9,7 @@ use crate::graphql::{
     error::ApiResult,
     meetings::{Broadcast, Meeting},
     questions::Comment,
+    receptions::{Reception, Registration},
     regions::Region,
 };
 
@@ -67,11 +68,15 @@ entities! {
     Broadcast,
     /// A comment.
     Comment,
+    /// A personal reception.
+    Reception,
+    /// A registration for a personal reception.
+    Registration,
 }
 
 #[cfg(test)]
 mod tests {
-    use entities::ids::{BroadcastId, CommentId, MeetingId};
+    use entities::ids::{BroadcastId, CommentId, MeetingId, ReceptionId, RegistrationId};
     use uuid::Uuid;
 
     use super::*;
@@ -84,6 +89,8 @@ mod tests {
             GlobalId::Meeting(MeetingId(uuid)),
             GlobalId::Broadcast(BroadcastId(uuid)),
             GlobalId::Comment(CommentId(uuid)),
+            GlobalId::Reception(ReceptionId(uuid)),
+            GlobalId::Registration(RegistrationId(uuid)),
         ] {
             assert_eq!(GlobalId::parse(&id.show()), Some(id));
         }

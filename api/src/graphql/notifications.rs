@@ -1,11 +1,12 @@
 //! The notifications of a person.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, SimpleObject, Subscription};
-use entities::comment;
 use futures_util::stream::BoxStream;
 
 use crate::{
-    app::notifications::NotificationTopic,
+    app::notifications::{NotificationSubject, NotificationTopic},
     domain::{
         feed::EventKind,
         notification::{self, PersonKey},
@@ -16,6 +17,7 @@ use crate::{
         error::ApiError,
         node::Node,
         questions::Comment,
+        receptions::Registration,
         subscription_stream::{EventFrame, FeedEvent, ResumeArguments, subscribe},
     },
     text,
@@ -38,9 +40,19 @@ pub enum NotificationKind {
     CommentAnswered,
     /// A comment was merged into another with the same question.
     CommentMerged,
+    /// A registration has a slot.
+    ReceptionBooked,
+    /// A freed slot is offered until `offerExpiresAt`.
+    ReceptionOffered,
+    /// The viewer is called to a desk.
+    ReceptionCalled,
+    /// The time, desk or place of a registration changed.
+    ReceptionChanged,
+    /// A registration was cancelled, or its reception.
+    ReceptionCancelled,
 }
 
-/// A change to the viewer's own comments.
+/// A change to the viewer's own comments and registrations.
 ///
 /// A client that has received events up to N ignores those with `seq <= N`. If `prev > N`, it has missed
 /// events and subscribes again with `after: N` and the `epoch` of SUBSCRIBED. A HEARTBEAT counts as an event
@@ -69,6 +81,11 @@ impl NotificationEvent {
             NotificationKind::CommentSelected => "notification-comment-selected",
             NotificationKind::CommentAnswered => "notification-comment-answered",
             NotificationKind::CommentMerged => "notification-comment-merged",
+            NotificationKind::ReceptionBooked => "notification-reception-booked",
+            NotificationKind::ReceptionOffered => "notification-reception-offered",
+            NotificationKind::ReceptionCalled => "notification-reception-called",
+            NotificationKind::ReceptionChanged => "notification-reception-changed",
+            NotificationKind::ReceptionCancelled => "notification-reception-cancelled",
         };
         Some(text::message(ctx.language(), key, &[]))
     }
@@ -86,13 +103,22 @@ impl FeedEvent for NotificationEvent {
             notification::COMMENT_SELECTED => NotificationKind::CommentSelected,
             notification::COMMENT_ANSWERED => NotificationKind::CommentAnswered,
             notification::COMMENT_MERGED => NotificationKind::CommentMerged,
+            notification::RECEPTION_BOOKED => NotificationKind::ReceptionBooked,
+            notification::RECEPTION_OFFERED => NotificationKind::ReceptionOffered,
+            notification::RECEPTION_CALLED => NotificationKind::ReceptionCalled,
+            notification::RECEPTION_CHANGED => NotificationKind::ReceptionChanged,
+            notification::RECEPTION_CANCELLED => NotificationKind::ReceptionCancelled,
             _ => NotificationKind::CommentPublished,
         }
     }
 
     fn new(frame: EventFrame, kind: NotificationKind, entry: Option<&Entry>) -> Self {
-        let comment = entry.and_then(Entry::subject::<comment::Model>);
-        Self { frame, kind, subject: comment.map(|row| Node::Comment(Comment(row))) }
+        let subject = entry.and_then(Entry::subject::<NotificationSubject>);
+        let subject = subject.map(|subject| match &*subject {
+            NotificationSubject::Comment(row) => Node::Comment(Comment(Arc::clone(row))),
+            NotificationSubject::Registration(row) => Node::Registration(Registration::new(Arc::clone(row))),
+        });
+        Self { frame, kind, subject }
     }
 }
 
@@ -103,7 +129,7 @@ pub struct NotificationSubscription;
 /// The notifications of a person.
 #[Subscription]
 impl NotificationSubscription {
-    /// Follows changes to the viewer's own comments, from now or from a position. Requires authentication.
+    /// Follows changes to the viewer's own comments and registrations, from now or from a position. Requires authentication.
     async fn notifications(
         &self,
         ctx: &Context<'_>,

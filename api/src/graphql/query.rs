@@ -17,6 +17,7 @@ use crate::{
         node::Node,
         page::{PageArgs, connection_cost, page_cost, region_search_cost},
         questions::Comment,
+        receptions::{Reception, Registration},
         regions::{Region, RegionConnection, dedup_kinds, list_regions},
         scalars::{Date, KatoCode},
         viewer::Viewer,
@@ -130,6 +131,26 @@ impl Query {
         list_meetings(ctx, filter, PageArgs { first, after, last, before }).await
     }
 
+    /// The reception with this id; null for a draft unless the viewer is staff of it.
+    #[graphql(tag = "public")]
+    async fn reception(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: ID,
+    ) -> ApiResult<Option<Reception>> {
+        Reception::load(ctx, parse_id::<Reception>(&id, "id")?).await
+    }
+
+    /// The registration with this id; null unless it is the viewer's own or the viewer is staff of the reception.
+    #[graphql(tag = "public")]
+    async fn registration(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: ID,
+    ) -> ApiResult<Option<Registration>> {
+        Registration::load(ctx, parse_id::<Registration>(&id, "id")?).await
+    }
+
     /// Entries of the audit log, newest first. ADMIN and ADMINISTRATION see all, AKIMAT and MODERATOR those of hosts in
     /// their scope; nobody else sees any.
     #[graphql(tag = "internal", complexity = "connection_cost(first, None, child_complexity)")]
@@ -160,6 +181,16 @@ impl Query {
 
     #[graphql(entity)]
     async fn comment_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Comment>> {
+        find(ctx, &id).await
+    }
+
+    #[graphql(entity)]
+    async fn reception_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Reception>> {
+        find(ctx, &id).await
+    }
+
+    #[graphql(entity)]
+    async fn registration_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Registration>> {
         find(ctx, &id).await
     }
 

@@ -12,18 +12,25 @@ use crate::graphql::{
     operation_limits::{MAX_COST, MAX_DEPTH, MAX_SELECTION_DEPTH, OperationLimits},
     query_root::QueryRoot,
     questions::{QuestionMutation, QuestionSubscription},
+    receptions::{ReceptionMutation, ReceptionSubscription},
     time_split::TimeSplitSubscription,
 };
 
 /// Every mutation takes one `input` and returns a payload with either the object or a refusal.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct Mutation(MeetingMutation, QuestionMutation);
+pub struct Mutation(MeetingMutation, QuestionMutation, ReceptionMutation);
 
 /// Subscriptions. Those with an `after` argument can resume after the last position that was received.
 #[derive(MergedSubscription, Default)]
 #[graphql(name = "Subscription")]
-pub struct Subscription(QuestionSubscription, TimeSplitSubscription, MeetingSubscription, NotificationSubscription);
+pub struct Subscription(
+    QuestionSubscription,
+    TimeSplitSubscription,
+    MeetingSubscription,
+    ReceptionSubscription,
+    NotificationSubscription,
+);
 
 /// The schema of the public API.
 pub type ApiSchema = Schema<QueryRoot, Mutation, Subscription>;

@@ -10,6 +10,7 @@ use crate::{
         error::ApiResult,
         page::{PageArgs, STATEMENT_COST, connection_cost},
         questions::{CommentConnection, own_comments},
+        receptions::{RegistrationConnection, own_registrations},
         regions::Region,
     },
 };
@@ -52,8 +53,19 @@ impl Viewer {
         own_comments(ctx, PageArgs::forward(first, after)).await
     }
 
-    /// Position of the newest notification. Read it with the comments or before them, then subscribe to
-    /// `notifications` after it.
+    /// The viewer's own registrations for receptions in any state, newest first.
+    #[graphql(complexity = "connection_cost(first, None, child_complexity)")]
+    async fn registrations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> ApiResult<RegistrationConnection> {
+        own_registrations(ctx, PageArgs::forward(first, after)).await
+    }
+
+    /// Position of the newest notification. Read it with the comments and registrations or before them, then
+    /// subscribe to `notifications` after it.
     #[graphql(complexity = "STATEMENT_COST")]
     async fn notifications_head(&self, ctx: &Context<'_>) -> ApiResult<i64> {
         ctx.meter().statement()?;

@@ -21,7 +21,7 @@ pub use registry::{JobRun, Registry};
 pub use runner::Runner;
 
 use crate::{
-    app::{App, reads::StoreError, retention::RetentionPolicy},
+    app::{App, job_queue::JobError, reads::StoreError, receptions::SETTLE_JOB, retention::RetentionPolicy},
     auth::Authenticator,
     feed::Bus,
     lifecycle::Lifecycle,
@@ -53,6 +53,11 @@ fn registry(policy: &RetentionPolicy) -> Registry {
         .every(HOUR, "old-events", move |run| {
             let topics = topics.clone();
             async move { run.app.delete_old_events(&run.lease, &topics).await }
+        })
+        .queued(SETTLE_JOB, |run| async move {
+            let id = run.payload.get("reception").cloned().unwrap_or_default();
+            let id = serde_json::from_value(id).map_err(|error| JobError::Failed(error.into()))?;
+            run.app.settle_reception(&run.lease, id).await
         })
 }
 

@@ -70,7 +70,7 @@ mod tests {
         path::Path,
     };
 
-    use entities::enums::{CommentState, MeetingPhase};
+    use entities::enums::{CommentState, MeetingPhase, ReceptionState, RegistrationState};
 
     use super::*;
 
@@ -97,7 +97,11 @@ mod tests {
     fn composed() -> impl Iterator<Item = String> {
         let phases = MeetingPhase::ALL.iter().map(|phase| format!("meeting-phase-{}", phase.as_str()));
         let states = CommentState::ALL.iter().map(|state| format!("comment-state-{}", state.as_str()));
-        phases.chain(states).chain(["meeting", "comment"].map(|object| format!("refusal-wrong-state-{object}")))
+        let receptions = ReceptionState::ALL.iter().map(|state| format!("reception-state-{}", state.as_str()));
+        let registrations = RegistrationState::ALL.iter().map(|state| format!("registration-state-{}", state.as_str()));
+        let objects = ["meeting", "comment", "reception", "registration"];
+        let messages = objects.map(|object| format!("refusal-wrong-state-{object}"));
+        phases.chain(states).chain(receptions).chain(registrations).chain(messages)
     }
 
     /// Returns all string literals that look like keys and start with one of these words.

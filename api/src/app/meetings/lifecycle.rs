@@ -83,7 +83,7 @@ impl App {
         Ok((self.save(locked, STAGE).await?, segments))
     }
 
-    /// Ends a live meeting.
+    /// Ends a live meeting, and drafts the reception after it (p. 3.5).
     ///
     /// # Errors
     /// Rejected when the meeting is not live.
@@ -105,6 +105,7 @@ impl App {
         }
         locked.meeting.phase = MeetingPhase::Ended;
         locked.meeting.ended_at = Some(ended);
+        locked.other_events = self.draft_reception(&locked.tx, &locked.meeting, now).await?;
         Ok(self.save(locked, ENDED).await?)
     }
 

@@ -30,7 +30,7 @@ use crate::{
     },
     clock::almaty_date,
     domain::{
-        feed::{Audience, EventKind, NewEvent},
+        feed::{Audience, EventKind, FeedName, NewEvent},
         meeting::{MAX_PLANNING_AHEAD, MeetingStep, WrongPhase, check_phase},
         meeting_events::meeting_feed,
         policy::{Allowed, HostAction, authorize},
@@ -103,6 +103,8 @@ pub(in crate::app) struct LockedMeeting<'v, A> {
     /// The meeting to save.
     pub(in crate::app) meeting: meeting::Model,
     pub(in crate::app) allowed: Allowed<'v, A>,
+    /// Events of other feeds, whose names come after that of the feed of meetings.
+    pub(in crate::app) other_events: Vec<(FeedName, NewEvent)>,
 }
 
 impl App {
@@ -141,19 +143,20 @@ impl App {
         self.remember_staff(&tx, permit.viewer, &self.host_scope_of(&permit.meeting)?).await?;
         let meeting = tx.lock_meeting(permit.meeting.id).await?.ok_or(Rejection::NotFound { field: "meetingId" })?;
         let allowed = authorize::<A>(permit.viewer, &self.host_scope_of(&meeting)?)?;
-        Ok(LockedMeeting { tx, before: meeting.clone(), meeting, allowed })
+        Ok(LockedMeeting { tx, before: meeting.clone(), meeting, allowed, other_events: Vec::new() })
     }
 
     /// Saves a changed meeting with its event, and commits.
     pub(in crate::app) async fn save<A>(
         &self,
-        LockedMeeting { mut tx, before, mut meeting, allowed }: LockedMeeting<'_, A>,
+        LockedMeeting { mut tx, before, mut meeting, allowed, other_events }: LockedMeeting<'_, A>,
         kind: EventKind,
     ) -> Result<meeting::Model, StoreError> {
         meeting.version += 1;
         tx.save_meeting(&before, &meeting).await?;
         let event = meeting_event(&meeting, kind, Some(&allowed.person.subject));
         tx.record(meeting_feed(), self.now(), &[event]).await?;
+        tx.record_each(self.now(), other_events).await?;
         self.commit(tx).await?;
         Ok(meeting)
     }

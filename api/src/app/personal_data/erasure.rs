@@ -30,7 +30,7 @@ impl App {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn erase_applicant(
+    pub async fn erase_personal_data(
         &self,
         tx: &Tx,
         registration: RegistrationId,
@@ -57,6 +57,7 @@ impl App {
             }
             let ids: Vec<_> = rows.iter().map(|row| row.registration_id).collect();
             tx.erase_applicants(&ids, now).await?;
+            tx.erase_registration_texts(&ids).await?;
             tx.append_audit_to_each(self.erasures(&rows, now)).await?;
             self.commit(tx).await?;
             tracing::info!(applicants = ids.len(), "erased personal data at the end of its retention");

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    app::receptions::ReceptionRules,
     app::{App, AppParts, CommandError, rate_limit::RateLimits},
     clock::ManualClock,
     domain::{
@@ -59,6 +60,7 @@ async fn app(dir: &tempfile::TempDir, keys: &str) -> Arc<App> {
         norms: Norms::named(&["decree-2022"]).unwrap(),
         data_keys: KeyRing::parse(keys).unwrap(),
         bus: Arc::new(MemoryBus::default()),
+        reception_rules: ReceptionRules::default(),
         limits: RateLimits { person: None, address: None, person_cost: None, address_cost: None, gateways: Vec::new() },
     })
 }

@@ -7,6 +7,7 @@
 mod audit;
 mod meetings;
 mod questions;
+mod receptions;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use self::{
         CommentScope, ImportComments, ModerateComments, MuteAuthor, PostComment, SeeAllComments, author_key, author_of,
         comment_scope, may_import_from, may_post, subject_of,
     },
+    receptions::{RegisterForReception, RunReception, is_staff_anywhere},
 };
 use crate::domain::viewer::{Grant, ImportRestriction, Person, Role, Viewer};
 
@@ -134,7 +136,9 @@ pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
         ("beside", Some(elsewhere)),
         ("nowhere", None),
     ];
-    [meetings::ROWS, questions::ROWS, audit::ROWS].map(|rows| render(rows, scope, &positions)).concat()
+    [meetings::ROWS, questions::ROWS, receptions::ROWS, audit::ROWS]
+        .map(|rows| render(rows, scope, &positions))
+        .concat()
 }
 
 /// Renders the rows of actions on one subject. `positions` are the regions of the roles, with their names.

@@ -31,8 +31,8 @@ fn viewer(grants: &[(Role, Option<&str>)]) -> Viewer {
 
 /// Returns the actions that a viewer may do, by name.
 fn permitted(viewer: &Viewer, scope: &HostScope) -> Vec<&'static str> {
-    let rows = meetings::ROWS.iter().chain(questions::ROWS).chain(audit::ROWS);
-    rows.filter(|(_, permits)| permits(viewer, scope)).map(|(name, _)| *name).collect()
+    let rows = [meetings::ROWS, questions::ROWS, receptions::ROWS, audit::ROWS].concat();
+    rows.iter().filter(|(_, permits)| permits(viewer, scope)).map(|(name, _)| *name).collect()
 }
 
 #[test]
@@ -51,6 +51,8 @@ comment.import: Connector(here,above) Admin
 comment.moderate: Moderator(here,above) Admin
 author.mute: Moderator(here,above) Admin
 comment.see_all: Moderator(here,above) Akimat(here,above) Administration Admin
+reception.run: Moderator(here,above) Akimat(here,above) Admin
+reception.register: Citizen Admin
 audit.see: Moderator(here,above) Akimat(here,above) Administration Admin
 ";
     assert_eq!(matrix(&okrug(), code(OTHER_DISTRICT)), expected);
@@ -72,7 +74,7 @@ fn a_role_holds_only_in_the_scope_of_its_own_grant() {
 #[test]
 fn a_grant_without_a_region_does_not_borrow_that_of_another() {
     let viewer = viewer(&[(Role::Moderator, None), (Role::Citizen, Some(DISTRICT)), (Role::Connector, Some(OBLAST))]);
-    assert_eq!(permitted(&viewer, &okrug()), ["comment.post", "comment.import"]);
+    assert_eq!(permitted(&viewer, &okrug()), ["comment.post", "comment.import", "reception.register"]);
     assert!(!is_staff(&viewer, &okrug()));
 }
 
@@ -90,10 +92,11 @@ fn admin_and_administration_hold_everywhere_whatever_their_region() {
         let oversight = viewer(&[(Role::Administration, region), (Role::Citizen, None)]);
         assert_eq!(
             permitted(&oversight, &okrug()),
-            ["meeting.see_settings", "comment.post", "comment.see_all", "audit.see"]
+            ["meeting.see_settings", "comment.post", "comment.see_all", "reception.register", "audit.see"]
         );
         let admin = viewer(&[(Role::Admin, region)]);
-        assert_eq!(permitted(&admin, &okrug()).len(), meetings::ROWS.len() + questions::ROWS.len() + audit::ROWS.len());
+        let all = [meetings::ROWS, questions::ROWS, receptions::ROWS, audit::ROWS].concat();
+        assert_eq!(permitted(&admin, &okrug()).len(), all.len());
     }
 }
 

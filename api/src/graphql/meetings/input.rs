@@ -6,7 +6,7 @@ use chrono_tz::Asia::Almaty;
 
 use crate::{
     app::{
-        meetings::{AddBroadcast, Announce, Cancel, PlanMeeting, Reschedule, SetModeration, Title},
+        meetings::{AddBroadcast, Announce, Cancel, PlanMeeting, Reschedule, SetModeration},
         reads::MeetingFilter,
     },
     graphql::{
@@ -76,10 +76,6 @@ fn start_of_day(date: Date, field: &str) -> ApiResult<DateTime<Utc>> {
     instant.map(|instant| instant.with_timezone(&Utc)).ok_or_else(|| ApiError::bad(field))
 }
 
-fn title(text: LocalizedTextInput) -> Title {
-    Title { kk: text.kk, ru: text.ru, en: text.en }
-}
-
 /// A meeting to be planned.
 #[derive(InputObject)]
 pub struct PlanMeetingInput {
@@ -114,10 +110,10 @@ impl PlanMeetingInput {
         let plan = PlanMeeting {
             region: self.region.0,
             host: self.host.0,
-            title: title(self.title),
+            title: self.title.into(),
             origin: self.origin.into(),
             off_calendar_reason: self.off_calendar_reason,
-            venue: self.venue.map(title),
+            venue: self.venue.map(Into::into),
             planned_start: self.planned_start.0,
             planned_minutes: self.planned_minutes,
             moderation: self.moderation.unwrap_or(ModerationMode::Before).into(),

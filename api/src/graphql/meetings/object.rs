@@ -28,6 +28,7 @@ use crate::{
         meter::meeting_bytes,
         page::{Cursor, Page, PageArgs, STATEMENT_COST, connection_cost},
         questions::{CommentConnection, CommentFilterInput, list_comments},
+        receptions::{Reception, receptions_of},
         regions::Region,
         time_split::TimeSplit,
     },
@@ -294,6 +295,12 @@ impl Meeting {
     /// subscribe after it. Within one operation, it is read before the comments.
     async fn comments_head(&self, ctx: &Context<'_>) -> ApiResult<i64> {
         FeedHeads::of(ctx, self.0.id).await
+    }
+
+    /// The personal receptions after the meeting (p. 3.5), by start. Drafts are for staff only.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn receptions(&self, ctx: &Context<'_>) -> ApiResult<Vec<Reception>> {
+        receptions_of(ctx, self.0.id).await
     }
 
     /// Version of the object, raised by every change. Send it with a change to detect conflicts.

@@ -1,0 +1,64 @@
+//! Erases the personal data of an applicant.
+
+use chrono::{DateTime, Utc};
+use entities::{ids::RegistrationId, registration};
+
+use crate::{
+    app::{
+        App, CommandError,
+        receptions::{locked::is_active, permit::RegistrationPermit, rejection},
+    },
+    domain::{
+        audit::{APPLICANT_ERASED, NewAuditEntry},
+        global_id::{REGISTRATION, typed_id},
+        viewer::Viewer,
+    },
+};
+
+impl App {
+    /// Erases name, phone and IIN of an applicant, with the texts of the registration, by the person or the reception's
+    /// staff. The ticket and its state stay. A registration that may still lead to a visit is cancelled first.
+    ///
+    /// # Errors
+    /// Rejected while the person is at a desk.
+    pub async fn erase_applicant(
+        &self,
+        viewer: &Viewer,
+        id: RegistrationId,
+    ) -> Result<registration::Model, CommandError> {
+        let now = self.now();
+        let permit = self.permit_registration(viewer, id).await?;
+        let mut locked = self.begin_with_reception(&permit.reception, now).await?;
+        locked.settle();
+        if locked.queue.entry(id).is_some_and(|entry| is_active(entry.state)) {
+            locked.queue.cancel(id, now).map_err(|refusal| rejection(refusal, locked.reception.desks))?;
+        }
+        // In this order, as the job of the retention locks them.
+        if self.erase_personal_data(&locked.tx, id, now).await? {
+            locked.audit.push(self.erasure_entry(&permit, now)?);
+            locked.also_changed.push(id);
+        }
+        // A repeated erasure changes nothing.
+        if !locked.audit.is_empty() {
+            locked.tx.erase_registration_texts(&[id]).await?;
+        }
+        locked.save_with(self, id).await
+    }
+
+    fn erasure_entry(
+        &self,
+        permit: &RegistrationPermit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<NewAuditEntry, CommandError> {
+        let viewer = permit.reception.viewer;
+        let person = viewer.person().ok_or(CommandError::Unauthenticated)?;
+        Ok(NewAuditEntry {
+            id: self.ids.next(now),
+            at: now,
+            actor: self.audit_actor(viewer, person, &permit.reception.host),
+            action: APPLICANT_ERASED,
+            subject: typed_id(REGISTRATION, permit.registration.id.0),
+            detail: None,
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! Registers people for receptions.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::{
+    enums::Language,
+    ids::{ReceptionId, RegistrationId},
+    reception, registration,
+};
+
+use crate::{
+    app::{
+        App, CommandError, Rejection,
+        idempotency::idempotency_key,
+        input::checked_text,
+        parse_code,
+        personal_data::{Applicant, NewApplicant},
+        receptions::{
+            locked::{LockedReception, NewRegistration, is_active},
+            rejection, wrong_reception_state,
+        },
+        rejection::Invalid,
+    },
+    domain::{iin, notification::PersonKey, phone, policy, viewer::Viewer},
+};
+
+/// The longest topic, in characters.
+const MAX_TOPIC_LENGTH: usize = 500;
+/// The longest name of an applicant, in characters.
+const MAX_NAME_LENGTH: usize = 200;
+
+/// The most registrations of a person for a reception, cancelled ones included: each keeps a slot from others for a while.
+const MAX_REGISTRATIONS: usize = 10;
+
+/// A registration to make.
+#[derive(Clone)]
+pub struct Register {
+    /// The reception.
+    pub reception: ReceptionId,
+    /// What the person wants to talk about.
+    pub topic: String,
+    /// Name of the person.
+    pub name: String,
+    /// Phone number.
+    pub phone: String,
+    /// Individual identification number.
+    pub iin: Option<String>,
+    /// Language of the person.
+    pub language: Language,
+    /// Start of the chosen slot; the next free one if not given.
+    pub slot_starts_at: Option<DateTime<Utc>>,
+    /// Whether to wait if every slot is taken.
+    pub wait_if_full: bool,
+}
+
+/// What identifies the input of a registration, without personal data in a form that can be guessed.
+#[derive(Debug, serde::Serialize)]
+struct RegisterDigest<'a> {
+    reception: ReceptionId,
+    applicant: String,
+    slot_starts_at: Option<&'a DateTime<Utc>>,
+    wait_if_full: bool,
+}
+
+impl App {
+    /// Registers the viewer for a slot of a reception, or for its waiting list.
+    ///
+    /// # Errors
+    /// Rejected when the person is registered, the slot is taken, everything is taken, or a field breaks a rule.
+    pub async fn register(
+        &self,
+        viewer: &Viewer,
+        command: Register,
+        key: Option<&str>,
+    ) -> Result<registration::Model, CommandError> {
+        let now = self.now();
+        let permit = self.permit_reception::<policy::RegisterForReception>(viewer, command.reception).await?;
+        let key = idempotency_key(permit.subject, "register", key, &self.register_digest(&command))?;
+        let id = RegistrationId(self.ids.next(now));
+        let applicant =
+            checked_applicant(&command.name, Some(&command.phone), command.iin.as_deref(), command.language);
+        let topic = checked_topic(&command.topic);
+        let tx = self.store.begin().await?;
+        if let Some(first) = tx.claim_idempotency_key(key.as_ref(), id.0, now).await? {
+            let first = tx.registration(RegistrationId(first)).await?;
+            return first.ok_or_else(|| Rejection::NotFound { field: "idempotencyKey" }.into());
+        }
+        // Rejected only now, because a repeat succeeds even if the input would be rejected today.
+        let (applicant, topic) = (applicant?, topic?);
+        let mut locked = self.lock_reception(tx, &permit, now).await?;
+        locked.check_takes_registrations(now)?;
+        locked.settle();
+        let person = PersonKey::of(permit.subject).0;
+        self.check_not_registered(&locked, &person).await?;
+        locked
+            .queue
+            .register(id, command.slot_starts_at, command.wait_if_full, now)
+            .map_err(|refusal| rejection(refusal, locked.reception.desks))?;
+        locked.insert(NewRegistration { id, person: Some(person), topic });
+        self.save_applicant_of(&locked, id, &applicant).await?;
+        locked.save_with(self, id).await
+    }
+
+    /// Saves the personal data of a new registration.
+    pub(super) async fn save_applicant_of(
+        &self,
+        locked: &LockedReception,
+        id: RegistrationId,
+        applicant: &Applicant,
+    ) -> Result<(), CommandError> {
+        let reception = &locked.reception;
+        let new = NewApplicant {
+            registration: id,
+            reception: reception.id,
+            host: parse_code(&reception.host_code)?,
+            // A walk-in may come after the end.
+            reception_ends_at: reception.ends_at.max(locked.now),
+            applicant,
+        };
+        Ok(self.save_applicant(&locked.tx, &new, locked.now).await?)
+    }
+
+    async fn check_not_registered(&self, locked: &LockedReception, person: &str) -> Result<(), CommandError> {
+        let own = || locked.rows.values().filter(|row| row.person.as_deref() == Some(person));
+        let is_registered =
+            own().any(|row| locked.queue.entry(row.entry.id).is_some_and(|entry| is_active(entry.state)));
+        if is_registered || own().count() >= MAX_REGISTRATIONS || self.is_received_elsewhere(locked, person).await? {
+            return Err(Rejection::AlreadyRegistered.into());
+        }
+        Ok(())
+    }
+
+    async fn is_received_elsewhere(&self, locked: &LockedReception, person: &str) -> Result<bool, CommandError> {
+        let days = self.reception_rules.days_between;
+        if days == 0 {
+            return Ok(false);
+        }
+        let reception: &reception::Model = &locked.reception;
+        // Two receptions of the host are not registered for at once.
+        locked.tx.lock_names(&format!("person:{}", reception.host_code), &[person.to_owned()]).await?;
+        let span = TimeDelta::days(i64::from(days));
+        let (from, until) = (reception.starts_at - span, reception.starts_at + span);
+        Ok(locked.tx.is_registered_elsewhere(person, reception, from, until).await?)
+    }
+
+    fn register_digest<'a>(&self, command: &'a Register) -> RegisterDigest<'a> {
+        let Register { reception, topic, name, phone, iin, language, slot_starts_at, wait_if_full } = command;
+        let applicant = serde_json::json!([topic, name, phone, iin, language]).to_string();
+        RegisterDigest {
+            reception: *reception,
+            applicant: self.data_keys.digest("idempotency", reception.0, &applicant),
+            slot_starts_at: slot_starts_at.as_ref(),
+            wait_if_full: *wait_if_full,
+        }
+    }
+}
+
+impl LockedReception {
+    /// Checks that people can register: it is open and not over.
+    pub(super) fn check_takes_registrations(&self, now: DateTime<Utc>) -> Result<(), CommandError> {
+        self.check_open()?;
+        if self.reception.ends_at <= now {
+            return Err(wrong_reception_state(entities::enums::ReceptionState::Closed).into());
+        }
+        Ok(())
+    }
+}
+
+/// Validates and cleans the personal data of an applicant.
+pub(super) fn checked_applicant(
+    name: &str,
+    phone: Option<&str>,
+    iin: Option<&str>,
+    language: Language,
+) -> Result<Applicant, CommandError> {
+    let name = checked_text("name", name, MAX_NAME_LENGTH)?;
+    let invalid = |field, why| Rejection::Invalid { field, why };
+    let phone = phone.map(|text| phone::parse_phone(text).map_err(|_| invalid("phone", Invalid::Phone))).transpose()?;
+    let iin = iin.map(|text| iin::parse_iin(text).map_err(|_| invalid("iin", Invalid::Iin))).transpose()?;
+    Ok(Applicant { name, phone, iin, language })
+}
+
+/// Validates and cleans a topic.
+pub(super) fn checked_topic(topic: &str) -> Result<String, CommandError> {
+    checked_text("topic", topic, MAX_TOPIC_LENGTH)
+}
