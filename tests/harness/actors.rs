@@ -4,7 +4,11 @@ use chrono::{DateTime, Utc};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::{Socket, Subscription, sdl, web};
+use crate::{
+    Socket, Subscription,
+    receptions::{RECEPTION, REGISTRATION},
+    sdl, web,
+};
 
 /// Fields of a comment that tests read.
 const COMMENT: &str = "id receipt kind body language authorName platform state stateReason votes labels postedAt \
@@ -219,7 +223,7 @@ impl Actor {
 }
 
 /// Returns the object of a payload, which must not be a refusal.
-fn done(payload: Value, object: &str) -> Value {
+pub(crate) fn done(payload: Value, object: &str) -> Value {
     assert!(payload["refusal"].is_null(), "{payload}");
     payload[object].clone()
 }
@@ -229,7 +233,9 @@ fn selection(ty: &str) -> Option<String> {
     match ty {
         "Comment" => Some(COMMENT.to_owned()),
         "Meeting" => Some(MEETING.to_owned()),
+        "Reception" => Some(RECEPTION.to_owned()),
         "Refusal" => Some(REFUSAL.to_owned()),
+        "Registration" => Some(REGISTRATION.to_owned()),
         "TimeSplit" => Some(SPLIT.to_owned()),
         _ => None,
     }

@@ -22,6 +22,10 @@ pub struct SampleObjects<'a> {
     pub comment: &'a str,
     /// Id of a broadcast.
     pub broadcast: &'a str,
+    /// Id of a reception.
+    pub reception: &'a str,
+    /// Id of a registration.
+    pub registration: &'a str,
 }
 
 fn kind(name: &str) -> Option<&'static TypeKind> {
@@ -126,15 +130,19 @@ fn sample(field: &str, ty: &Type, objects: SampleObjects<'_>) -> Value {
         "ID" => json!(match field {
             "meetingId" => objects.meeting,
             "broadcastId" => objects.broadcast,
+            "receptionId" => objects.reception,
+            "registrationId" => objects.registration,
             _ => objects.comment,
         }),
         "KatoCode" => json!(objects.host),
+        "DateTime" if field == "endsAt" => json!("2026-03-20T08:00:00Z"),
         "DateTime" => json!("2026-03-20T04:00:00Z"),
         "Date" => json!("2026-03-20"),
         "Int" if field.ends_with("Minutes") => json!(60),
         "Int" => json!(1),
         "Boolean" => json!(true),
         "String" if field == "url" => json!("https://vk.example/1"),
+        "String" if field == "phone" => json!("+77011234567"),
         "String" => json!("р"),
         name => match kind(name) {
             Some(TypeKind::Enum(kind)) => {

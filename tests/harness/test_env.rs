@@ -12,7 +12,9 @@ use kezdesu::{
     idgen::RandomIds,
     service::{self, Service, Setup},
 };
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, TransactionTrait as _};
+use sea_orm::{
+    ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait as _,
+};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -169,6 +171,24 @@ impl TestEnv {
         connection.close().await.expect("the connection closes");
     }
 
+    /// Returns everything that a table holds, as text.
+    pub async fn dump(&self, table: &str) -> String {
+        let connection = self.database().await;
+        let backend = connection.get_database_backend();
+        let rows = if self.engine == Engine::Production {
+            format!("SELECT string_agg(row_to_json(t)::text, ' ') AS text FROM {table} t")
+        } else {
+            let columns = format!(
+                "SELECT group_concat('quote(' || name || ')', ' || ') AS text FROM pragma_table_info('{table}')"
+            );
+            let columns = text_of(&connection, Statement::from_string(backend, columns)).await;
+            format!("SELECT group_concat({columns}, ' ') AS text FROM {table}")
+        };
+        let text = text_of(&connection, Statement::from_string(backend, rows)).await;
+        connection.close().await.expect("the connection closes");
+        text
+    }
+
     /// Runs SQL in a transaction outside of every replica, and keeps it open until the result is dropped.
     pub async fn hold(&self, text: &str) -> DatabaseTransaction {
         let connection = self.database().await;
@@ -237,4 +257,10 @@ impl TestEnv {
     pub fn connector(&self, region: &str) -> Actor {
         self.person("Connector", &["CONNECTOR"], Some(region))
     }
+}
+
+/// Returns the column `text` of the only row of a statement.
+async fn text_of(connection: &DatabaseConnection, statement: Statement) -> String {
+    let row = connection.query_one_raw(statement).await.expect("the database runs the statement").expect("a row");
+    row.try_get::<Option<String>>("", "text").expect("a text").unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Denied commands begin no transaction and wait for no lock.
 
 use harness::{
-    Actor, HOST, id_of, on_both_engines, refusal,
+    Actor, HOST, Opening, id_of, on_both_engines, refusal,
     sdl::{SampleObjects, mutations, sample_input},
 };
 use kezdesu::graphql::node::GlobalId;
@@ -19,13 +19,22 @@ on_both_engines! {
         let comment = id_of(&env.citizen("Ana").post(&meeting, "Жол?").await);
         let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/live" });
         let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
+        let reception = staff.reception_in(HOST, HOST, &env, Opening::default()).await;
+        let registration = id_of(&env.citizen("Ana").register(&reception, json!({})).await);
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         // The embedded engine has a single writer.
         let held = env.service(0).app().store.begin().await.unwrap();
         held.lock_meeting(id).await.unwrap().unwrap();
         let (anonymous, connector, oversight) =
             (env.anonymous(), env.connector("711110000"), env.person("Oversight", &["ADMINISTRATION"], None));
-        let objects = SampleObjects { host: HOST, meeting: &meeting, comment: &comment, broadcast: &broadcast };
+        let objects = SampleObjects {
+            host: HOST,
+            meeting: &meeting,
+            comment: &comment,
+            broadcast: &broadcast,
+            reception: &reception,
+            registration: &registration,
+        };
         for name in mutations() {
             let input = sample_input(name, objects);
             assert_eq!(code(&anonymous, name, &input).await, "UNAUTHENTICATED", "{name}");

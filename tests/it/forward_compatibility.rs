@@ -94,7 +94,7 @@ on_both_engines! {
         let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         ana.post(&meeting, "Бір").await;
         env.sql(
-            "INSERT INTO feeds (name, head, kept_after) VALUES ('receptions', 1000, 0), ('comments:soon', 1000, 0)",
+            "INSERT INTO feeds (name, head, kept_after) VALUES ('appeals', 1000, 0), ('comments:soon', 1000, 0)",
         )
         .await;
         for _ in 0..3 {
@@ -102,7 +102,7 @@ on_both_engines! {
             ana.post(&meeting, &format!("Сұрақ {}", env.now())).await;
         }
         // Violates the primary key if the feed was trimmed.
-        env.sql("INSERT INTO feeds (name, head, kept_after) SELECT 'meetings', 0, 0 FROM feeds WHERE name IN ('receptions', 'comments:soon') AND kept_after > 0").await;
+        env.sql("INSERT INTO feeds (name, head, kept_after) SELECT 'meetings', 0, 0 FROM feeds WHERE name IN ('appeals', 'comments:soon') AND kept_after > 0").await;
     }
 
     async fn hides_a_comment_in_an_unknown_state(env) {

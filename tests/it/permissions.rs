@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use harness::{
-    Actor, Engine, TestEnv, id_of, on_both_engines,
+    Actor, Engine, Opening, TestEnv, id_of, on_both_engines,
     sdl::{self, SampleObjects},
 };
 use serde_json::{Value, json};
@@ -27,7 +27,16 @@ async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(String, &'static str)> {
     let comment = id_of(&env.citizen("Other").post(&meeting, "Жол?").await);
     let add = json!({ "meetingId": meeting, "platform": "VK", "url": "https://vk.example/1" });
     let broadcast = id_of(&admin.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
-    let objects = SampleObjects { host: HOST, meeting: &meeting, comment: &comment, broadcast: &broadcast };
+    let reception = admin.reception_in(HOST, REGION, env, Opening::default()).await;
+    let registration = id_of(&env.citizen("Other").register(&reception, json!({})).await);
+    let objects = SampleObjects {
+        host: HOST,
+        meeting: &meeting,
+        comment: &comment,
+        broadcast: &broadcast,
+        reception: &reception,
+        registration: &registration,
+    };
     let mut done = Vec::new();
     for name in sdl::mutations() {
         let answer = actor.try_mutate(name, sdl::sample_input(name, objects)).await;

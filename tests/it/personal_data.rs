@@ -171,7 +171,7 @@ on_both_engines! {
         save(app, 1, 1, &person()).await;
         let erase = async || {
             let tx = app.store.begin().await.unwrap();
-            let erased = app.erase_applicant(&tx, id(1), app.clock.now()).await.unwrap();
+            let erased = app.erase_personal_data(&tx, id(1), app.clock.now()).await.unwrap();
             tx.commit().await.unwrap();
             erased
         };
@@ -245,7 +245,7 @@ on_both_engines! {
             for n in 2..=20 {
                 assert_eq!(read(&app, &[id(n)]).await.unwrap()[&id(n)], person());
                 let tx = app.store.begin().await.unwrap();
-                app.erase_applicant(&tx, id(n + 100), env.now()).await.unwrap();
+                app.erase_personal_data(&tx, id(n + 100), env.now()).await.unwrap();
                 tx.commit().await.unwrap();
             }
         };
@@ -331,6 +331,21 @@ async fn production_refuses_to_start_without_keys_or_with_bad_ones() {
     let bad = refusal(&with("k1:canary,digest:canary")).await;
     assert!(bad.starts_with("kezdesu: KEZDESU_DATA_KEYS: holds keys") && !bad.contains("canary"), "{bad}");
     assert!(!dir.path().join(KEY_FILE).exists());
+}
+
+#[tokio::test]
+async fn a_start_without_a_key_that_is_in_use_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path(), &[]);
+    Process::serve(&settings).await.kill().await;
+    let url = format!("sqlite://{}", dir.path().join("kezdesu.db").display());
+    let database = sea_orm::Database::connect(url).await.unwrap();
+    let row = "INSERT INTO applicants (registration_id, reception_id, host_code, reception_ends_at, key_id, name, language, created_at) \
+               VALUES (x'01', x'02', '751110000', '2026-03-02T04:00:00Z', 'lost', 'lost:AA', 'KK', '2026-03-02T04:00:00Z')";
+    database.execute_unprepared(row).await.unwrap();
+    database.close().await.unwrap();
+    let refused = refusal(&settings).await;
+    assert!(refused.contains("KEZDESU_DATA_KEYS: personal data is encrypted with the key lost"), "{refused}");
 }
 
 /// Returns the line with which the program refuses to start.

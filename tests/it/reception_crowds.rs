@@ -1,0 +1,188 @@
+//! Crowds at receptions: many people want few slots, many desks call at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use harness::{Actor, Engine, HOST, Opening, TestEnv, id_of, refusal};
+use serde_json::{Value, json};
+
+/// Lets `people` register at once for 20 slots, and checks who got what.
+async fn rush(env: &TestEnv, staff: &Actor, people: usize, round: usize) {
+    let opening = Opening { starts_in: TimeDelta::hours(24), slots: 10, desks: 2 };
+    let reception = staff.reception(env, opening).await;
+    let crowd: Vec<Actor> = (0..people).map(|n| env.citizen(&format!("r{round}p{n}"))).collect();
+    let tries = crowd.iter().enumerate().map(|(n, person)| {
+        let reception = &reception;
+        async move { person.try_register(reception, json!({ "waitIfFull": n % 2 == 0 })).await }
+    });
+    let mut slots: BTreeMap<(String, i64), usize> = BTreeMap::new();
+    let (mut full, mut waiting) = (0, BTreeSet::new());
+    for payload in join_all(tries).await {
+        let row = &payload["registration"];
+        if row.is_null() {
+            assert_eq!(refusal(&payload), "FULL", "{payload}");
+            full += 1;
+        } else if row["state"] == "WAITING" {
+            assert!(waiting.insert(row["ticket"].as_str().unwrap().to_owned()));
+        } else {
+            let slot = (row["slot"]["startsAt"].as_str().unwrap().to_owned(), row["slot"]["desk"].as_i64().unwrap());
+            *slots.entry(slot).or_default() += 1;
+        }
+    }
+    assert_eq!(slots.len(), 20, "every slot is filled");
+    assert!(slots.values().all(|people| *people == 1), "none twice: {slots:?}");
+    assert_eq!(20 + full + waiting.len(), people);
+    let seen = env.anonymous().see_reception(&reception).await;
+    assert_eq!(
+        (&seen["booked"], &seen["free"], seen["waiting"].as_u64()),
+        (&json!(20), &json!(0), u64::try_from(waiting.len()).ok())
+    );
+}
+
+async fn rushes(engine: Engine, people: usize, rounds: usize) {
+    let env = TestEnv::start(engine).await;
+    let staff = env.akimat(HOST);
+    for round in 0..rounds {
+        rush(&env, &staff, people, round).await;
+    }
+}
+
+/// Lets people cancel and register again at once, and checks after every wave that nothing is lost or doubled.
+async fn churn(engine: Engine, people: usize, waves: usize) {
+    let env = TestEnv::start(engine).await;
+    let staff = env.akimat(HOST);
+    let opening = Opening { starts_in: TimeDelta::hours(24), slots: 5, desks: 2 };
+    let reception = staff.reception(&env, opening).await;
+    let crowd: Vec<Actor> = (0..people).map(|n| env.citizen(&format!("p{n}"))).collect();
+    let mut active: Vec<Option<String>> = vec![None; people];
+    for wave in 0..waves {
+        let moves = crowd.iter().zip(&active).enumerate().map(|(n, (person, own))| {
+            let reception = &reception;
+            async move {
+                match own {
+                    Some(id) if (n + wave) % 3 == 0 => {
+                        person.on_registration("cancelRegistration", id, json!({})).await;
+                        None
+                    }
+                    Some(id) if (n + wave) % 3 == 1 => {
+                        let payload = person.try_on_registration("acceptOffer", id, json!({})).await;
+                        assert!(payload["refusal"].is_null() || refusal(&payload) == "OFFER_EXPIRED", "{payload}");
+                        Some(id.clone())
+                    }
+                    Some(id) => Some(id.clone()),
+                    None => Some(id_of(&person.register(reception, json!({})).await)),
+                }
+            }
+        });
+        active = join_all(moves).await;
+        env.advance(TimeDelta::seconds(47));
+        check(&env, &staff, &reception).await;
+    }
+}
+
+/// Checks that no slot is held twice, and that the waiting line is in order.
+async fn check(env: &TestEnv, staff: &Actor, reception: &str) {
+    let query = "query($id: ID!) { reception(id: $id) { capacity booked free waiting \
+                 registrations(first: 100) { nodes { state place slot { startsAt desk } } } } }";
+    // Only those who are active hold anything; the newest hundred are enough of a sample of tickets.
+    let seen = staff.query(query, json!({ "id": reception })).await["reception"].clone();
+    let number = |field: &str| seen[field].as_i64().unwrap();
+    assert!(number("booked") >= 0 && number("booked") <= number("capacity"), "{seen}");
+    assert!(number("free") >= 0 && number("booked") + number("free") <= number("capacity"), "{seen}");
+    let rows = seen["registrations"]["nodes"].as_array().unwrap();
+    let held = rows.iter().filter(|row| ["BOOKED", "OFFERED"].contains(&row["state"].as_str().unwrap()));
+    let mut slots = BTreeSet::new();
+    for row in held {
+        assert!(slots.insert(row["slot"].to_string()), "held twice: {row}");
+    }
+    let _ = env;
+}
+
+/// Lets every desk of every replica call visitors until nobody is left.
+async fn desks(engine: Engine, replicas: usize, visitors: usize) {
+    let mut env = TestEnv::start(engine).await;
+    for _ in 1..replicas {
+        env.replica().await;
+    }
+    let staff = env.akimat(HOST);
+    let opening = Opening { starts_in: TimeDelta::hours(2), slots: 12, desks: 15 };
+    let reception = staff.reception(&env, opening).await;
+    let walk_ins = visitors.saturating_sub(180);
+    for n in 0..visitors - walk_ins {
+        env.citizen(&format!("v{n}")).register(&reception, json!({})).await;
+    }
+    let entering = (0..walk_ins).map(|n| {
+        let (staff, reception) = (&staff, &reception);
+        async move {
+            let input = json!({ "receptionId": reception, "topic": "Су", "name": format!("w{n}"), "language": "KK" });
+            assert!(staff.mutate("registerWalkIn", input).await["refusal"].is_null());
+        }
+    });
+    join_all(entering).await;
+    env.advance(TimeDelta::hours(2));
+    let calling = (0..15).map(|desk| {
+        let (staff, reception) = (staff.at(env.host(desk % replicas)), &reception);
+        async move { work(&staff, reception, i32::try_from(desk).unwrap() + 1).await }
+    });
+    let called: Vec<String> = join_all(calling).await.into_iter().flatten().collect();
+    let distinct: BTreeSet<&String> = called.iter().collect();
+    assert_eq!((called.len(), distinct.len()), (visitors, visitors), "each visitor is called exactly once");
+}
+
+/// Calls and serves people at a desk until nobody is left, and returns their registrations.
+async fn work(staff: &Actor, reception: &str, desk: i32) -> Vec<String> {
+    let mut called = Vec::new();
+    loop {
+        let payload = staff.call_next(reception, desk).await;
+        if payload["registration"] == Value::Null {
+            assert_eq!(refusal(&payload), "NOT_FOUND");
+            return called;
+        }
+        let id = id_of(&payload["registration"]);
+        staff.on_registration("closeRegistration", &id, json!({ "outcome": "Шешілді" })).await;
+        called.push(id);
+    }
+}
+
+macro_rules! on_each_engine {
+    ($($name:ident: $run:expr;)*) => {$(
+        mod $name {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn embedded() {
+                ($run)(Engine::Embedded).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn production() {
+                ($run)(Engine::Production).await;
+            }
+        }
+    )*};
+}
+
+on_each_engine! {
+    a_crowd_fills_every_slot_once: |engine| rushes(engine, 100, 2);
+    cancelling_and_registering_at_once_loses_nothing: |engine| churn(engine, 20, 12);
+    desks_that_call_at_once_never_get_the_same_person: |engine| desks(engine, if engine == Engine::Production { 3 } else { 1 }, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make test-faults"]
+async fn fifty_rushes_of_four_hundred_people_embedded() {
+    rushes(Engine::Embedded, 400, 50).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make test-faults"]
+async fn fifty_rushes_of_four_hundred_people_production() {
+    rushes(Engine::Production, 400, 50).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: make test-faults"]
+async fn two_thousand_visitors_of_fifteen_desks_on_three_replicas() {
+    desks(Engine::Production, 3, 2_000).await;
+}
