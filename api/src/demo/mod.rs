@@ -4,6 +4,7 @@
 
 mod people;
 mod questions;
+mod reception;
 
 use std::sync::Arc;
 
@@ -64,7 +65,8 @@ pub fn check_allowed(settings: &Settings) -> Result<(), DemoError> {
 pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>) -> Result<String, DemoError> {
     let app = service.app();
     let staff = viewer("demo-akimat", "Алмалы ауданының әкімдігі", &[Role::Akimat, Role::Moderator], Some(HOST));
-    let live = create_meetings(app, &staff).await?;
+    let Meetings { live, ending } = create_meetings(app, &staff).await?;
+    service.lifecycle().spawn("demo reception", reception::run(Arc::clone(app), staff.clone(), ending));
     service.lifecycle().spawn("demo", people::run(Arc::clone(app), staff, live));
     let token = |subject: &str, roles: &[Role], region: Option<&str>| {
         let request = TokenRequest {
@@ -78,12 +80,14 @@ pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>
     };
     let citizen = token("citizen", &[Role::Citizen], None)?;
     let moderator = token("moderator", &[Role::Moderator, Role::Akimat], Some(HOST))?;
-    let id = GlobalId::Meeting(live).show();
-    let (address, id) = (service.address(), id.as_str());
+    let (id, ending) = (GlobalId::Meeting(live).show(), GlobalId::Meeting(ending).show());
+    let (address, id, ending) = (service.address(), id.as_str(), ending.as_str());
     Ok(format!(
         "Kezdesu demo\n\n  explorer   http://{address}/\n  endpoint   http://{address}/graphql  (WebSocket at the same path)\n  \
          operator   http://{}\n\nA meeting is live: {id}\n\nFollow its questions (paste into the explorer):\n\n  subscription {{\n    \
-         comments(meetingId: \"{id}\") {{ seq prev kind comment {{ receipt body state votes }} }}\n  }}\n\nFirst query:\n\n  \
+         comments(meetingId: \"{id}\") {{ seq prev kind comment {{ receipt body state votes }} }}\n  }}\n\n\
+         Another meeting ends in a minute: {ending}\nIts reception opens then. Follow the queue:\n\n  subscription {{\n    \
+         receptions(meetingId: \"{ending}\") {{ kind reception {{ waiting nowServing calls {{ ticket desk }} }} }}\n  }}\n\nFirst query:\n\n  \
          curl -s http://{address}/graphql -H 'content-type: application/json' \\\n    \
          -d '{{\"query\":\"{{ meeting(id: \\\"{id}\\\") {{ title {{ kk }} phase timeSplit {{ stage presentationMs budgetMs }} }} }}\"}}'\n\n\
          Tokens for 8 hours (header: Authorization: Bearer …):\n\n  CITIZEN\n  {citizen}\n\n  MODERATOR and AKIMAT of {HOST}\n  {moderator}\n\n\
@@ -107,8 +111,16 @@ fn grants(roles: &[Role], region: Option<&str>) -> Vec<Grant> {
     roles.iter().map(|role| Grant { role: *role, region, agency: None }).collect()
 }
 
-/// Creates three meetings: one planned, one announced, one live.
-async fn create_meetings(app: &Arc<App>, staff: &Viewer) -> Result<MeetingId, CommandError> {
+/// The live meetings of the demonstration.
+struct Meetings {
+    /// It goes on.
+    live: MeetingId,
+    /// It ends soon, and a reception opens.
+    ending: MeetingId,
+}
+
+/// Creates four meetings: one planned, one announced, two live.
+async fn create_meetings(app: &Arc<App>, staff: &Viewer) -> Result<Meetings, CommandError> {
     let plan = |kk: &str, ru: &str, days: i64| -> Option<PlanMeeting> {
         Some(PlanMeeting {
             region: HOST.parse().ok()?,
@@ -130,11 +142,12 @@ async fn create_meetings(app: &Arc<App>, staff: &Viewer) -> Result<MeetingId, Co
         version: None,
     };
     let earlier = end_earlier(app, staff).await?;
-    let mut live = None;
+    let mut live = Vec::new();
     for (kk, ru, days) in [
         ("Көктемгі кездесу", "Весенняя встреча", 60),
         ("Ауданның даму жоспары", "План развития района", 20),
         ("Әкімнің халықпен кездесуі", "Встреча акима с населением", 0),
+        ("Тұрғын үй мәселелері", "Вопросы жилья", 0),
     ] {
         let Some(plan) = plan(kk, ru, days).filter(|_| days == 0 || !earlier) else { continue };
         let meeting = app.plan_meeting(staff, plan, None).await?.id;
@@ -147,13 +160,16 @@ async fn create_meetings(app: &Arc<App>, staff: &Viewer) -> Result<MeetingId, Co
             let add = AddBroadcast { meeting, platform, url, external_id: None, comments_enabled: true };
             app.add_broadcast(staff, add, None).await?;
             app.start_meeting(staff, meeting, Stage::Presentation).await?;
-            live = Some(meeting);
+            live.push(meeting);
         }
     }
-    live.ok_or(CommandError::Forbidden)
+    match live[..] {
+        [live, ending] => Ok(Meetings { live, ending }),
+        _ => Err(CommandError::Forbidden),
+    }
 }
 
-/// Ends the live meetings of an earlier run. Returns whether there was one.
+/// Ends the live meetings and receptions of an earlier run. Returns whether there was one.
 async fn end_earlier(app: &Arc<App>, staff: &Viewer) -> Result<bool, CommandError> {
     let filter = MeetingFilter { host: HOST.parse().ok(), ..MeetingFilter::default() };
     let window = PageRequest { after: None, before: None, limit: 1000, backward: true };
@@ -162,5 +178,7 @@ async fn end_earlier(app: &Arc<App>, staff: &Viewer) -> Result<bool, CommandErro
     for row in earlier.iter().filter(|row| row.phase == MeetingPhase::Live) {
         app.end_meeting(staff, row.id).await?;
     }
+    let meetings: Vec<_> = earlier.iter().map(|row| row.id).collect();
+    reception::cancel_earlier(app, staff, &meetings).await?;
     Ok(!earlier.is_empty())
 }
