@@ -8,6 +8,7 @@ mod load;
 mod post;
 mod process;
 mod query;
+mod receptions;
 
 use std::fmt::Write as _;
 
@@ -48,6 +49,9 @@ async fn measure(part: &str) -> Lines {
     }
     if wanted("query") {
         query::query(&mut lines).await;
+    }
+    if wanted("receptions") {
+        receptions::receptions(&mut lines).await;
     }
     if wanted("flood") {
         flood::flood(&mut lines).await;
