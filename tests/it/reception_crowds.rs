@@ -135,7 +135,7 @@ async fn desks(engine: Engine, replicas: usize, visitors: usize) {
     let staff = env.akimat(HOST);
     let opening = Opening { starts_in: TimeDelta::hours(2), slots: 12, desks: 15 };
     let reception = staff.reception(&env, opening).await;
-    let walk_ins = visitors.saturating_sub(180);
+    let walk_ins = visitors - (visitors / 2).min(180);
     for n in 0..visitors - walk_ins {
         env.citizen(&format!("v{n}")).register(&reception, json!({})).await;
     }
@@ -222,9 +222,9 @@ macro_rules! on_each_engine {
 }
 
 on_each_engine! {
-    a_crowd_fills_every_slot_once: |engine| rushes(engine, 100, 2);
-    cancelling_and_registering_at_once_loses_nothing: |engine| churn(engine, 20, 12);
-    desks_that_call_at_once_never_get_the_same_person: |engine| desks(engine, if engine == Engine::Production { 3 } else { 1 }, 200);
+    a_crowd_fills_every_slot_once: |engine| rushes(engine, 60, 2);
+    cancelling_and_registering_at_once_loses_nothing: |engine| churn(engine, 16, 8);
+    desks_that_call_at_once_never_get_the_same_person: |engine| desks(engine, if engine == Engine::Production { 3 } else { 1 }, 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
