@@ -35,7 +35,7 @@ fn entry(app: &App, action: &'static str, subject: &str) -> NewAuditEntry {
     NewAuditEntry {
         id: app.ids.next(now),
         at: now,
-        actor: AuditActor::Staff(PersonKey::of("staff")),
+        actor: AuditActor::Staff(PersonKey::of("staff").0),
         action,
         subject: subject.to_owned(),
         detail: Some("a reason".to_owned()),

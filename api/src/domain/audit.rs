@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::domain::{global_id::REGION, notification::PersonKey};
+use crate::domain::global_id::REGION;
 
 /// The shard of the chain that lists the others.
 pub const SHARDS: &str = "";
@@ -27,9 +27,9 @@ const ENCODING: &str = "kezdesu audit entry 1";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditActor {
     /// A person in an office.
-    Staff(PersonKey),
+    Staff(String),
     /// The person whom the object is about.
-    Own(PersonKey),
+    Own(String),
     /// The service itself, for example a job.
     Service,
 }
@@ -37,8 +37,8 @@ pub enum AuditActor {
 impl fmt::Display for AuditActor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Staff(PersonKey(key)) => write!(f, "staff:{key}"),
-            Self::Own(PersonKey(key)) => write!(f, "self:{key}"),
+            Self::Staff(key) => write!(f, "staff:{key}"),
+            Self::Own(key) => write!(f, "self:{key}"),
             Self::Service => f.write_str("service"),
         }
     }

@@ -7,10 +7,7 @@ use entities::{applicant, ids::RegistrationId};
 
 use crate::{
     app::App,
-    domain::{
-        audit::{APPLICANT_ERASED, AuditActor, NewAuditEntry},
-        global_id::{REGISTRATION, typed_id},
-    },
+    domain::audit::{APPLICANT_ERASED, AuditActor, NewAuditEntry},
     store::{
         StoreError, Tx,
         job_leases::{JobError, Lease},
@@ -68,14 +65,9 @@ impl App {
     fn erasures(&self, rows: &[applicant::Model], now: DateTime<Utc>) -> BTreeMap<String, Vec<NewAuditEntry>> {
         let mut entries: BTreeMap<String, Vec<NewAuditEntry>> = BTreeMap::new();
         for row in rows {
-            entries.entry(row.host_code.clone()).or_default().push(NewAuditEntry {
-                id: self.ids.next(now),
-                at: now,
-                actor: AuditActor::Service,
-                action: APPLICANT_ERASED,
-                subject: typed_id(REGISTRATION, row.registration_id.0),
-                detail: Some(RETENTION.to_owned()),
-            });
+            let erasure = self.applicant_entry(APPLICANT_ERASED, AuditActor::Service, row.registration_id, now);
+            let erasure = NewAuditEntry { detail: Some(RETENTION.to_owned()), ..erasure };
+            entries.entry(row.host_code.clone()).or_default().push(erasure);
         }
         entries
     }

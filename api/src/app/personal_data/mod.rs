@@ -11,9 +11,15 @@ pub use save::NewApplicant;
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use entities::{applicant, enums::Language, ids::RegistrationId};
 
 use crate::{
+    app::App,
+    domain::{
+        audit::{AuditActor, NewAuditEntry},
+        global_id::{REGISTRATION, typed_id},
+    },
     encryption::{EncryptionError, Field, KeyRing},
     store::applicants::TABLE,
 };
@@ -59,6 +65,20 @@ impl EncryptedColumn {
     /// Returns the place of a value.
     pub(in crate::app::personal_data) const fn of(self, registration: RegistrationId) -> Field {
         Field { table: TABLE, column: self.name(), row: registration.0 }
+    }
+}
+
+impl App {
+    /// Returns an entry of the audit log about an applicant.
+    pub(in crate::app) fn applicant_entry(
+        &self,
+        action: &'static str,
+        actor: AuditActor,
+        registration: RegistrationId,
+        now: DateTime<Utc>,
+    ) -> NewAuditEntry {
+        let subject = typed_id(REGISTRATION, registration.0);
+        NewAuditEntry { id: self.ids.next(now), at: now, actor, action, subject, detail: None }
     }
 }
 

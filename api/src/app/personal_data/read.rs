@@ -12,8 +12,6 @@ use crate::{
     },
     domain::{
         audit::{APPLICANT_READ, AuditActor, NewAuditEntry},
-        global_id::{REGISTRATION, typed_id},
-        notification::PersonKey,
         policy::{HostScope, acts_in_office},
         viewer::{Person, Viewer},
     },
@@ -25,7 +23,7 @@ impl App {
     /// pseudonym is made with a key, so that nobody finds a person by trying subjects.
     #[must_use]
     pub fn audit_actor(&self, viewer: &Viewer, person: &Person, host: &HostScope) -> AuditActor {
-        let pseudonym = PersonKey(self.data_keys.digest("actor", Uuid::nil(), &person.subject));
+        let pseudonym = self.data_keys.digest("actor", Uuid::nil(), &person.subject);
         if acts_in_office(viewer, host) { AuditActor::Staff(pseudonym) } else { AuditActor::Own(pseudonym) }
     }
 
@@ -53,14 +51,9 @@ impl App {
         for row in tx.applicants(wanted).await? {
             let Some(applicant) = decrypt(&self.data_keys, &row).map_err(StoreError::from)? else { continue };
             let host = self.host_scope(parse_code(&row.host_code)?);
-            looks.entry(row.host_code).or_default().push(NewAuditEntry {
-                id: self.ids.next(now),
-                at: now,
-                actor: self.audit_actor(viewer, person, &host),
-                action: APPLICANT_READ,
-                subject: typed_id(REGISTRATION, row.registration_id.0),
-                detail: None,
-            });
+            let actor = self.audit_actor(viewer, person, &host);
+            let look = self.applicant_entry(APPLICANT_READ, actor, row.registration_id, now);
+            looks.entry(row.host_code).or_default().push(look);
             applicants.insert(row.registration_id, applicant);
         }
         tx.append_audit_to_each(looks).await?;
