@@ -43,6 +43,19 @@ impl Opening {
     }
 }
 
+impl TestEnv {
+    /// Registers people with these names for a reception, one after the other, and returns them with their registrations.
+    pub async fn registered(&self, reception: &str, names: &[&str]) -> Vec<(Actor, String)> {
+        let mut people = Vec::new();
+        for name in names {
+            let person = self.citizen(name);
+            let id = id_of(&person.register(reception, json!({})).await);
+            people.push((person, id));
+        }
+        people
+    }
+}
+
 impl Actor {
     /// Holds a meeting and ends it, and returns its id.
     pub async fn ended_meeting(&self, host: &str, region: &str, now: DateTime<Utc>) -> String {

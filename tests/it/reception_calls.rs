@@ -1,7 +1,7 @@
 //! Running receptions: calls, recalls, no-shows, walk-ins, and what a waiting room shows.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use harness::{Actor, HOST, Opening, TestEnv, error_code, id_of, on_both_engines, refusal, until};
+use harness::{Actor, HOST, Opening, error_code, id_of, on_both_engines, refusal, until};
 use serde_json::{Value, json};
 
 const OPENING: Opening = Opening { starts_in: TimeDelta::hours(2), slots: 4, desks: 2 };
@@ -11,17 +11,6 @@ const SCREEN: &str = "subscription($meeting: ID) { receptions(meetingId: $meetin
 
 fn time(value: &Value) -> DateTime<Utc> {
     value.as_str().expect("a time").parse().expect("a time")
-}
-
-/// Registers people with these names, and returns their registrations.
-async fn registered(env: &TestEnv, reception: &str, names: &[&str]) -> Vec<(Actor, String)> {
-    let mut people = Vec::new();
-    for name in names {
-        let person = env.citizen(name);
-        let id = id_of(&person.register(reception, json!({})).await);
-        people.push((person, id));
-    }
-    people
 }
 
 async fn walk_in(staff: &Actor, reception: &str, name: &str, phone: Value) -> Value {
@@ -42,7 +31,7 @@ on_both_engines! {
     async fn people_are_called_by_the_time_of_their_slots(env) {
         let staff = env.moderator(HOST);
         let reception = env.akimat(HOST).reception(&env, OPENING).await;
-        let people = registered(&env, &reception, &["Ana", "Ben", "Cat"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben", "Cat"]).await;
         env.advance(TimeDelta::minutes(120));
         let first = staff.call_next(&reception, 1).await["registration"].clone();
         assert_eq!((id_of(&first), &first["state"]), (people[0].1.clone(), &json!("CALLED")));
@@ -62,7 +51,7 @@ on_both_engines! {
     async fn nobody_is_called_before_their_day(env) {
         let staff = env.akimat(HOST);
         let reception = staff.reception(&env, Opening { starts_in: TimeDelta::days(1), ..OPENING }).await;
-        let people = registered(&env, &reception, &["Ana"]).await;
+        let people = env.registered(&reception, &["Ana"]).await;
         assert_eq!(refusal(&staff.call_next(&reception, 1).await), "NOT_FOUND");
         env.advance(TimeDelta::hours(15));
         assert_eq!(called(&staff, &reception, 1).await, people[0].1, "midnight has passed in Almaty");
@@ -71,7 +60,7 @@ on_both_engines! {
     async fn walk_ins_come_between_those_with_slots(env) {
         let staff = env.akimat(HOST);
         let reception = staff.reception(&env, Opening { slots: 2, ..OPENING }).await;
-        let people = registered(&env, &reception, &["Ana", "Ben", "Cat", "Dan"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben", "Cat", "Dan"]).await;
         env.advance(TimeDelta::minutes(140));
         let guest = id_of(&walk_in(&staff, &reception, "Қонақ", json!("+77015550000")).await["registration"]);
         assert_eq!(refusal(&walk_in(&staff, &reception, "Басқа", json!("8 701 555 00 00")).await), "ALREADY_REGISTERED");
@@ -88,7 +77,7 @@ on_both_engines! {
     async fn a_person_who_does_not_come_is_a_no_show_after_three_calls_or_five_minutes(env) {
         let staff = env.akimat(HOST);
         let reception = staff.reception(&env, OPENING).await;
-        let people = registered(&env, &reception, &["Ana", "Ben", "Cat"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben", "Cat"]).await;
         env.advance(TimeDelta::minutes(121));
         let no_show = json!({ "outcome": "Келмеді", "served": false });
         let ana = called(&staff, &reception, 1).await;
@@ -115,7 +104,7 @@ on_both_engines! {
     async fn a_reception_closes_when_nobody_is_at_a_desk(env) {
         let staff = env.akimat(HOST);
         let reception = staff.reception(&env, OPENING).await;
-        let people = registered(&env, &reception, &["Ana", "Ben"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben"]).await;
         env.advance(TimeDelta::minutes(121));
         let ana = called(&staff, &reception, 1).await;
         let close = json!({ "receptionId": reception });
@@ -167,7 +156,7 @@ on_both_engines! {
     async fn a_person_follows_their_place_and_estimate(env) {
         let staff = env.akimat(HOST);
         let reception = staff.reception(&env, Opening { slots: 4, desks: 1, ..OPENING }).await;
-        let people = registered(&env, &reception, &["Ana", "Ben", "Cat"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben", "Cat"]).await;
         let query = "subscription { receptions { kind registration { id } reception { viewerRegistration { id place estimatedAt state } } } }";
         let mut live = people[2].0.follow(query, json!({})).await;
         assert_eq!(live.next().await["kind"], "SUBSCRIBED");
@@ -196,7 +185,7 @@ on_both_engines! {
     async fn strangers_do_not_run_a_reception(env) {
         let staff = env.akimat(HOST);
         let reception = staff.reception(&env, OPENING).await;
-        let people = registered(&env, &reception, &["Ana", "Ben"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben"]).await;
         let neighbour = env.akimat("711110000");
         for actor in [env.citizen("Cat"), neighbour, people[0].0.clone()] {
             for (mutation, input) in [

@@ -6,17 +6,6 @@ use serde_json::{Value, json};
 
 const ONE_SLOT: Opening = Opening { starts_in: TimeDelta::hours(5), slots: 1, desks: 1 };
 
-/// Returns people registered one after the other, with their registrations.
-async fn registered(env: &TestEnv, reception: &str, names: &[&str]) -> Vec<(Actor, String)> {
-    let mut people = Vec::new();
-    for name in names {
-        let person = env.citizen(name);
-        let id = id_of(&person.register(reception, json!({})).await);
-        people.push((person, id));
-    }
-    people
-}
-
 async fn cancel((person, id): &(Actor, String)) {
     person.on_registration("cancelRegistration", id, json!({})).await;
 }
@@ -33,7 +22,7 @@ async fn until_state(env: &TestEnv, who: &(Actor, String), expected: &str) {
 on_both_engines! {
     async fn a_freed_slot_is_offered_to_the_first_in_line(env) {
         let reception = env.akimat(HOST).reception(&env, ONE_SLOT).await;
-        let people = registered(&env, &reception, &["Ana", "Ben", "Cat"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben", "Cat"]).await;
         cancel(&people[0]).await;
         let offered = people[1].0.see_registration(&people[1].1).await;
         assert_eq!(offered["state"], "OFFERED");
@@ -51,7 +40,7 @@ on_both_engines! {
 
     async fn an_offer_that_ends_goes_to_the_next_in_line(env) {
         let reception = env.akimat(HOST).reception(&env, ONE_SLOT).await;
-        let people = registered(&env, &reception, &["Ana", "Ben", "Cat", "Dan"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben", "Cat", "Dan"]).await;
         cancel(&people[0]).await;
         env.advance(TimeDelta::minutes(10));
         assert_eq!(refusal(&people[1].0.try_on_registration("acceptOffer", &people[1].1, json!({})).await), "OFFER_EXPIRED");
@@ -73,7 +62,7 @@ on_both_engines! {
     async fn offers_survive_a_restart(env) {
         let mut env = env;
         let reception = env.akimat(HOST).reception(&env, ONE_SLOT).await;
-        let people = registered(&env, &reception, &["Ana", "Ben", "Cat"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben", "Cat"]).await;
         cancel(&people[0]).await;
         env.stop(0).await;
         env.advance(TimeDelta::minutes(11));
@@ -85,7 +74,7 @@ on_both_engines! {
 
     async fn accepting_races_with_the_end_of_an_offer(env) {
         let reception = env.akimat(HOST).reception(&env, ONE_SLOT).await;
-        let people = registered(&env, &reception, &["Ana", "Ben", "Cat"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben", "Cat"]).await;
         cancel(&people[0]).await;
         env.advance(TimeDelta::minutes(10) - TimeDelta::milliseconds(1));
         let ((), accepted) = tokio::join!(
@@ -104,22 +93,22 @@ on_both_engines! {
 
     async fn a_freed_slot_is_kept_from_free_choice_for_two_minutes(env) {
         let reception = env.akimat(HOST).reception(&env, ONE_SLOT).await;
-        let first = registered(&env, &reception, &["Ana"]).await;
+        let first = env.registered(&reception, &["Ana"]).await;
         cancel(&first[0]).await;
         assert_eq!(refusal(&env.citizen("Ben").try_register(&reception, json!({ "waitIfFull": false })).await), "FULL");
-        let waiting = registered(&env, &reception, &["Cat"]).await;
+        let waiting = env.registered(&reception, &["Cat"]).await;
         assert_eq!(state(&waiting[0]).await, "WAITING", "an accomplice gets nothing");
         cancel(&waiting[0]).await;
         env.advance(TimeDelta::minutes(2));
-        let free = registered(&env, &reception, &["Dan"]).await;
+        let free = env.registered(&reception, &["Dan"]).await;
         assert_eq!(state(&free[0]).await, "BOOKED");
     }
 
     async fn after_the_two_minutes_the_slot_is_offered_to_who_waits(env) {
         let reception = env.akimat(HOST).reception(&env, ONE_SLOT).await;
-        let first = registered(&env, &reception, &["Ana"]).await;
+        let first = env.registered(&reception, &["Ana"]).await;
         cancel(&first[0]).await;
-        let waiting = registered(&env, &reception, &["Ben"]).await;
+        let waiting = env.registered(&reception, &["Ben"]).await;
         env.advance(TimeDelta::minutes(2));
         until_state(&env, &waiting[0], "OFFERED").await;
     }
@@ -127,7 +116,7 @@ on_both_engines! {
     async fn a_slot_freed_late_is_left_to_walk_ins(env) {
         let staff = env.akimat(HOST);
         let reception = staff.reception(&env, ONE_SLOT).await;
-        let people = registered(&env, &reception, &["Ana", "Ben"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben"]).await;
         env.advance(TimeDelta::hours(5) - TimeDelta::minutes(39));
         cancel(&people[0]).await;
         assert_eq!(state(&people[1]).await, "WAITING", "too late for an offer");
@@ -142,8 +131,8 @@ on_both_engines! {
     async fn offers_that_end_together_move_on_in_line(env) {
         let staff = env.akimat(HOST);
         let reception = staff.reception(&env, Opening { slots: 3, ..ONE_SLOT }).await;
-        let booked = registered(&env, &reception, &["Ana", "Ben", "Cat"]).await;
-        let waiting = registered(&env, &reception, &["Dan", "Eva", "Fay", "Gul"]).await;
+        let booked = env.registered(&reception, &["Ana", "Ben", "Cat"]).await;
+        let waiting = env.registered(&reception, &["Dan", "Eva", "Fay", "Gul"]).await;
         for who in &booked {
             cancel(who).await;
         }
@@ -164,7 +153,7 @@ on_both_engines! {
 
     async fn an_offer_that_has_ended_is_not_accepted_before_the_job_ends_it(env) {
         let reception = env.akimat(HOST).reception(&env, ONE_SLOT).await;
-        let people = registered(&env, &reception, &["Ana", "Ben"]).await;
+        let people = env.registered(&reception, &["Ana", "Ben"]).await;
         cancel(&people[0]).await;
         // No job runs before the command does.
         env.sql("DELETE FROM jobs WHERE kind = 'receptions'").await;
