@@ -240,7 +240,7 @@ pub async fn app(
         ReceptionRules { offer: settings.reception_offer, days_between: settings.reception_days_between };
     let (norms, data_keys) = (settings.norms.clone(), data_keys(settings)?);
     let key_ids: Vec<String> = data_keys.ids().map(str::to_owned).collect();
-    if let Some(missing) = store.applicant_key_beside(&key_ids).await? {
+    if let Some(missing) = store.unknown_applicant_key(&key_ids).await? {
         return Err(StartError::MissingDataKey(missing));
     }
     Ok(App::new(AppParts { store, clock, ids, region_history, norms, data_keys, bus, reception_rules, limits }))

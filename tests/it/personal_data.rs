@@ -71,7 +71,7 @@ async fn read(app: &App, ids: &[RegistrationId]) -> Result<HashMap<RegistrationI
 
 async fn same(app: &App, at: u128, phone: Option<&str>, iin: Option<&str>) -> Vec<RegistrationId> {
     let tx = app.store.begin().await.unwrap();
-    app.has_applicant(&tx, reception(at), phone, iin).await.unwrap()
+    app.registrations_of_applicant(&tx, reception(at), phone, iin).await.unwrap()
 }
 
 async fn rows(env: &TestEnv) -> Vec<applicant::Model> {

@@ -1,7 +1,10 @@
 //! Validation of input fields that several features share.
 
+use chrono::{DateTime, Months, Utc};
+
 use crate::{
     app::{CommandError, Rejection, rejection::Invalid},
+    clock::almaty_date,
     domain::text::{BadText, single_line},
 };
 
@@ -32,6 +35,27 @@ impl Title {
 /// Validates and cleans a single-line text of 1 to `max` characters.
 pub(in crate::app) fn checked_text(field: &'static str, text: &str, max: usize) -> Result<String, CommandError> {
     single_line(text, max).map_err(|bad| text_rejection(field, bad).into())
+}
+
+/// Checks that a time is at most so many months ahead.
+pub(in crate::app) fn check_not_after(
+    field: &'static str,
+    at: DateTime<Utc>,
+    ahead: Months,
+    now: DateTime<Utc>,
+) -> Result<(), Rejection> {
+    match now.checked_add_months(ahead) {
+        Some(furthest) if at > furthest => {
+            let why = Invalid::Dates { from: almaty_date(now), to: almaty_date(furthest) };
+            Err(Rejection::Invalid { field, why })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that an object has not changed since the caller read a version of it, if the caller names one.
+pub(in crate::app) fn check_version(current: i32, read: Option<i32>) -> Result<(), Rejection> {
+    if read.is_some_and(|read| read != current) { Err(Rejection::Stale { current }) } else { Ok(()) }
 }
 
 /// Turns a text error into the rejection of an input field.

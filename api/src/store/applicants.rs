@@ -170,7 +170,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn applicant_key_beside(&self, key_ids: &[String]) -> Result<Option<String>, StoreError> {
+    pub async fn unknown_applicant_key(&self, key_ids: &[String]) -> Result<Option<String>, StoreError> {
         let other = Entity::find()
             .select_only()
             .column(Column::KeyId)

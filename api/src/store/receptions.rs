@@ -13,10 +13,7 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 
-use crate::{
-    domain::receptions::Schedule,
-    store::{Store, StoreError, Tx, batching::padded, changes::with_changes},
-};
+use crate::store::{Store, StoreError, Tx, batching::padded, changes::with_changes};
 
 /// Hosts of a reception that may sit elsewhere at the same time.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +104,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn host_elsewhere(&self, check: HostCheck<'_>) -> Result<Option<(String, reception::Model)>, StoreError> {
+    pub async fn find_busy_host(&self, check: HostCheck<'_>) -> Result<Option<(String, reception::Model)>, StoreError> {
         if check.name_keys.is_empty() {
             return Ok(None);
         }
@@ -190,10 +187,4 @@ impl Store {
         let hosts = Entity::find().filter(Column::ReceptionId.is_in(padded(ids.iter().copied())));
         Ok(hosts.order_by_asc(Column::ReceptionId).order_by_asc(Column::Ordinal).all(self.reader()).await?)
     }
-}
-
-/// Returns when and where a reception receives people.
-#[must_use]
-pub const fn schedule(row: &reception::Model) -> Schedule {
-    Schedule { starts_at: row.starts_at, ends_at: row.ends_at, slot_minutes: row.slot_minutes, desks: row.desks }
 }

@@ -8,9 +8,8 @@ use entities::{
     registration::{self, ActiveModel, Column, Entity},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel as _, JoinType, Order,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, Select, SelectModel, Selector, Set,
-    Unchanged,
+    ColumnTrait, DerivePartialModel, EntityTrait, JoinType, Order, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait as _, Select, SelectModel, Selector, Set, Unchanged,
     sea_query::{Expr, ExprTrait as _},
 };
 
@@ -34,29 +33,20 @@ pub struct QueuedRegistration {
     pub version: i32,
 }
 
-/// The columns of a [`QueuedRegistration`].
-const QUEUE_COLUMNS: [Column; 18] = [
-    Column::Id,
-    Column::ReceptionId,
-    Column::Person,
-    Column::Number,
-    Column::State,
-    Column::IsWalkIn,
-    Column::SlotStartsAt,
-    Column::SlotDesk,
-    Column::Place,
-    Column::OfferExpiresAt,
-    Column::FreedAt,
-    Column::CallDesk,
-    Column::FirstCalledAt,
-    Column::CalledAt,
-    Column::Calls,
-    Column::ClosedAt,
-    Column::CreatedAt,
-    Column::Version,
-];
+/// A registration to insert, beside its entry in the queue.
+#[derive(Clone, Debug)]
+pub struct NewRegistration {
+    /// Its id.
+    pub id: RegistrationId,
+    /// Pseudonym of the person.
+    pub person: Option<String>,
+    /// What the person wants to talk about.
+    pub topic: String,
+}
 
-#[derive(Debug, FromQueryResult)]
+/// The columns of a registration without its texts.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct QueueRow {
     id: RegistrationId,
     reception_id: ReceptionId,
@@ -124,12 +114,10 @@ fn row_of(entry: &Entry, version: i32) -> ActiveModel {
 
 fn queue_query(receptions: &[ReceptionId]) -> Selector<SelectModel<QueueRow>> {
     Entity::find()
-        .select_only()
-        .columns(QUEUE_COLUMNS)
         .filter(Column::ReceptionId.is_in(padded(receptions.iter().copied())))
         .order_by_asc(Column::ReceptionId)
         .order_by_asc(Column::Number)
-        .into_model::<QueueRow>()
+        .into_partial_model::<QueueRow>()
 }
 
 impl Tx {
@@ -142,12 +130,28 @@ impl Tx {
         Ok(rows.into_iter().map(|row| row.read().1).collect())
     }
 
-    /// Inserts a registration.
+    /// Inserts a registration for a reception.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn insert_registration(&self, row: registration::Model) -> Result<(), StoreError> {
-        row.into_active_model().reset_all().insert(self.inner()).await?;
+    pub async fn insert_registration(
+        &self,
+        reception: ReceptionId,
+        entry: &Entry,
+        new: &NewRegistration,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let row = ActiveModel {
+            id: Set(entry.id),
+            reception_id: Set(reception),
+            person: Set(new.person.clone()),
+            number: Set(entry.number),
+            is_walk_in: Set(entry.is_walk_in),
+            topic: Set(new.topic.clone()),
+            created_at: Set(now),
+            ..row_of(entry, 1)
+        };
+        Entity::insert(row).exec_without_returning(self.inner()).await?;
         Ok(())
     }
 

@@ -26,9 +26,9 @@ use entities::{ids::MeetingId, meeting, stage_segment};
 use crate::{
     app::{
         App, CommandError, Rejection,
+        input::{check_not_after, check_version},
         rejection::{BlockingState, Invalid},
     },
-    clock::almaty_date,
     domain::{
         feed::{Audience, EventKind, FeedName, NewEvent},
         meeting::{MAX_PLANNING_AHEAD, MeetingStep, WrongPhase, check_phase},
@@ -56,16 +56,10 @@ impl From<WrongPhase> for CommandError {
 
 /// Checks that a meeting starts in the future, but not too far ahead.
 pub(in crate::app) fn check_planned_start(start: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
-    let invalid = |why| Err(Rejection::Invalid { field: "plannedStart", why });
     if start < now {
-        return invalid(Invalid::InPast);
+        return Err(Rejection::Invalid { field: "plannedStart", why: Invalid::InPast });
     }
-    match now.checked_add_months(MAX_PLANNING_AHEAD) {
-        Some(furthest) if start > furthest => {
-            invalid(Invalid::Dates { from: almaty_date(now), to: almaty_date(furthest) })
-        }
-        _ => Ok(()),
-    }
+    check_not_after("plannedStart", start, MAX_PLANNING_AHEAD, now)
 }
 
 /// Converts stored segments to the domain's type.
@@ -168,8 +162,6 @@ pub(in crate::app) fn check_step(
     version: Option<i32>,
     step: MeetingStep,
 ) -> Result<bool, CommandError> {
-    if version.is_some_and(|version| version != meeting.version) {
-        return Err(Rejection::Stale { current: meeting.version }.into());
-    }
+    check_version(meeting.version, version)?;
     Ok(check_phase(meeting.phase, step)?)
 }

@@ -64,7 +64,7 @@ impl App {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn has_applicant(
+    pub async fn registrations_of_applicant(
         &self,
         tx: &Tx,
         reception: ReceptionId,

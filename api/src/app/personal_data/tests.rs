@@ -83,7 +83,7 @@ async fn save(app: &App, registration: u128) -> Result<(), String> {
     };
     tracing::info!(?new, "saving");
     app.save_applicant(&tx, &new, now).await.map_err(|error| format!("{error:?} {}", error.chain()))?;
-    app.has_applicant(&tx, new.reception, Some(SECRETS[1]), Some(SECRETS[2])).await.unwrap();
+    app.registrations_of_applicant(&tx, new.reception, Some(SECRETS[1]), Some(SECRETS[2])).await.unwrap();
     tx.commit().await.unwrap();
     Ok(())
 }

@@ -7,11 +7,7 @@ use entities::{
 };
 
 use crate::{
-    app::{
-        App, CommandError,
-        input::checked_text,
-        receptions::{rejection, wrong_registration_state},
-    },
+    app::{App, CommandError, input::checked_text, receptions::wrong_registration_state},
     domain::{feed::EventKind, policy, text::is_blank, viewer::Viewer},
 };
 
@@ -33,7 +29,7 @@ impl App {
         let permit = self.permit_reception::<policy::RunReception>(viewer, id).await?;
         let mut locked = self.begin_with_reception(&permit, now).await?;
         locked.check_open()?;
-        let called = locked.queue.call_next(desk, now).map_err(|refusal| rejection(refusal, locked.reception.desks))?;
+        let called = locked.queue.call_next(desk, now)?;
         if locked.reception.state == ReceptionState::Open {
             locked.set_state(ReceptionState::Running, EventKind::CHANGED);
         }
@@ -53,7 +49,7 @@ impl App {
         let permit = self.permit_registration_as_staff(viewer, id).await?;
         let mut locked = self.begin_with_reception(&permit.reception, now).await?;
         locked.check_open()?;
-        locked.queue.recall(id, now).map_err(|refusal| rejection(refusal, locked.reception.desks))?;
+        locked.queue.recall(id, now)?;
         locked.save_with(self, id).await
     }
 
@@ -78,8 +74,7 @@ impl App {
         if locked.tx.registration(id).await?.is_none_or(|row| row.topic.is_empty()) {
             return Err(wrong_registration_state(permit.registration.state).into());
         }
-        let closed =
-            locked.queue.close_call(id, served, now).map_err(|refusal| rejection(refusal, locked.reception.desks))?;
+        let closed = locked.queue.close_call(id, served, now)?;
         if let Some(outcome) = outcome.filter(|_| closed) {
             locked.tx.save_outcome(id, &outcome).await?;
         }

@@ -4,13 +4,9 @@ use chrono::{DateTime, Utc};
 use entities::{ids::RegistrationId, registration};
 
 use crate::{
-    app::{
-        App, CommandError,
-        receptions::{locked::is_active, permit::RegistrationPermit, rejection},
-    },
+    app::{App, CommandError, receptions::permit::RegistrationPermit},
     domain::{
         audit::{APPLICANT_ERASED, NewAuditEntry},
-        global_id::{REGISTRATION, typed_id},
         viewer::Viewer,
     },
 };
@@ -30,8 +26,8 @@ impl App {
         let permit = self.permit_registration(viewer, id).await?;
         let mut locked = self.begin_with_reception(&permit.reception, now).await?;
         locked.settle();
-        if locked.queue.entry(id).is_some_and(|entry| is_active(entry.state)) {
-            locked.queue.cancel(id, now).map_err(|refusal| rejection(refusal, locked.reception.desks))?;
+        if locked.has_active(id) {
+            locked.queue.cancel(id, now)?;
         }
         // In this order, as the job of the retention locks them.
         if self.erase_personal_data(&locked.tx, id, now).await? {
@@ -52,13 +48,7 @@ impl App {
     ) -> Result<NewAuditEntry, CommandError> {
         let viewer = permit.reception.viewer;
         let person = viewer.person().ok_or(CommandError::Unauthenticated)?;
-        Ok(NewAuditEntry {
-            id: self.ids.next(now),
-            at: now,
-            actor: self.audit_actor(viewer, person, &permit.reception.host),
-            action: APPLICANT_ERASED,
-            subject: typed_id(REGISTRATION, permit.registration.id.0),
-            detail: None,
-        })
+        let actor = self.audit_actor(viewer, person, &permit.reception.host);
+        Ok(self.applicant_entry(APPLICANT_ERASED, actor, permit.registration.id, now))
     }
 }

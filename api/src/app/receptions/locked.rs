@@ -1,6 +1,6 @@
 //! A reception locked for a command: its queue, and what is written at the end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use entities::{
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     app::{
         App, CommandError, Rejection, notifications,
-        receptions::{event, permit::ReceptionPermit, reception_event, wrong_reception_state},
+        receptions::{event, permit::ReceptionPermit, reception_event, schedule, wrong_reception_state},
     },
     domain::{
         audit::NewAuditEntry,
@@ -26,8 +26,7 @@ use crate::{
         StoreError, Tx,
         job_leases::{JobError, Lease},
         jobs::NewJob,
-        receptions::schedule,
-        registrations::QueuedRegistration,
+        registrations::{NewRegistration, QueuedRegistration},
     },
 };
 
@@ -44,25 +43,17 @@ pub(super) struct LockedReception {
     pub(super) queue: Queue,
     /// The registrations as read.
     pub(super) rows: HashMap<RegistrationId, QueuedRegistration>,
-    /// Registrations to insert.
-    new: Vec<NewRegistration>,
+    /// A registration to insert.
+    new: Option<NewRegistration>,
     /// Events about the reception as a whole.
     events: Vec<EventKind>,
-    /// Whether everybody is told of the change, though no registration has changed.
-    pub(super) tell_all: bool,
+    /// Whether everybody is notified of the change, though no registration has changed.
+    pub(super) notify_all: bool,
     /// Registrations of which something else than their place in the queue has changed.
     pub(super) also_changed: Vec<RegistrationId>,
     /// Entries of the audit log.
     pub(super) audit: Vec<NewAuditEntry>,
     pub(super) now: DateTime<Utc>,
-}
-
-/// A registration to insert, beside its entry in the queue.
-pub(super) struct NewRegistration {
-    pub(super) id: RegistrationId,
-    /// Pseudonym of the person.
-    pub(super) person: Option<String>,
-    pub(super) topic: String,
 }
 
 impl LockedReception {
@@ -79,9 +70,9 @@ impl LockedReception {
             before: reception.clone(),
             reception,
             rows: rows.into_iter().map(|row| (row.entry.id, row)).collect(),
-            new: Vec::new(),
+            new: None,
             events: Vec::new(),
-            tell_all: false,
+            notify_all: false,
             also_changed: Vec::new(),
             audit: Vec::new(),
             now,
@@ -125,9 +116,14 @@ impl LockedReception {
         self.events.push(kind);
     }
 
+    /// Returns whether a registration may still lead to a visit.
+    pub(super) fn has_active(&self, id: RegistrationId) -> bool {
+        self.queue.entry(id).is_some_and(|entry| is_active(entry.state))
+    }
+
     /// Adds a registration that the queue has accepted.
     pub(super) fn insert(&mut self, new: NewRegistration) {
-        self.new.push(new);
+        self.new = Some(new);
     }
 
     /// Writes everything with its events, plans the next run of the clock, and commits. Returns the reception as saved.
@@ -173,20 +169,13 @@ impl LockedReception {
     }
 
     async fn write_registrations(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let mut saved: Vec<(QueuedRegistration, Entry)> = Vec::new();
-        for Change { id, .. } in changes {
-            let (Some(row), Some(after)) = (self.rows.get(id), self.queue.entry(*id)) else { continue };
-            if !saved.iter().any(|(before, _)| before.entry.id == *id) {
-                saved.push((row.clone(), after.clone()));
-            }
-        }
-        self.tx.save_entries(&saved).await?;
-        for new in std::mem::take(&mut self.new) {
-            let Some(entry) = self.queue.entry(new.id) else { continue };
-            let row = new_row(&self.reception, entry, &new, self.now);
-            self.rows.insert(new.id, QueuedRegistration { entry: entry.clone(), person: new.person, version: 1 });
-            self.tx.insert_registration(row).await?;
-        }
+        let changed: BTreeSet<_> = changes.iter().map(|change| change.id).collect();
+        let saved = changed.iter().filter_map(|id| Some((self.rows.get(id)?.clone(), self.queue.entry(*id)?.clone())));
+        self.tx.save_entries(&saved.collect::<Vec<_>>()).await?;
+        let Some(new) = self.new.take() else { return Ok(()) };
+        let Some(entry) = self.queue.entry(new.id) else { return Ok(()) };
+        self.tx.insert_registration(self.reception.id, entry, &new, self.now).await?;
+        self.rows.insert(new.id, QueuedRegistration { entry: entry.clone(), person: new.person, version: 1 });
         Ok(())
     }
 
@@ -208,13 +197,14 @@ impl LockedReception {
         let of_entries = (changes.iter().map(|change| (change.id, change.kind)))
             .chain(others.map(|id| (*id, EventKind::CHANGED)))
             .map(|(id, kind)| event(&self.reception, id.0, kind));
-        let changed = changes.iter().filter_map(|change| Some((change.id, change.told?)));
-        let all = self.active().filter(|_| self.tell_all).map(|id| (id, RECEPTION_CHANGED));
-        let told = changed.chain(all).filter_map(|(id, kind)| {
+        let changed = changes.iter().filter_map(|change| Some((change.id, change.notification?)));
+        let active = self.queue.entries().iter().filter(|entry| self.notify_all && is_active(entry.state));
+        let all = active.map(|entry| (entry.id, RECEPTION_CHANGED));
+        let notified = changed.chain(all).filter_map(|(id, kind)| {
             let person = self.rows.get(&id)?.person.as_deref()?;
             Some(notifications::of_registration(person, id, kind))
         });
-        of_reception.chain(of_entries).map(|event| (reception_feed(), event)).chain(told).collect()
+        of_reception.chain(of_entries).map(|event| (reception_feed(), event)).chain(notified).collect()
     }
 }
 
@@ -261,34 +251,4 @@ pub(super) fn queue(offer: chrono::TimeDelta, row: &reception::Model, entries: V
 pub(super) const fn is_active(state: RegistrationState) -> bool {
     use RegistrationState::{Booked, Called, Offered, Waiting};
     matches!(state, Waiting | Offered | Booked | Called)
-}
-
-fn new_row(
-    reception: &reception::Model,
-    entry: &Entry,
-    new: &NewRegistration,
-    now: DateTime<Utc>,
-) -> registration::Model {
-    registration::Model {
-        id: entry.id,
-        reception_id: reception.id,
-        person: new.person.clone(),
-        number: entry.number,
-        state: entry.state,
-        is_walk_in: entry.is_walk_in,
-        slot_starts_at: entry.slot.map(|slot| slot.starts_at),
-        slot_desk: entry.slot.map(|slot| slot.desk),
-        place: entry.place,
-        offer_expires_at: entry.offer_expires_at,
-        freed_at: entry.freed_at,
-        call_desk: None,
-        first_called_at: None,
-        called_at: None,
-        calls: 0,
-        closed_at: None,
-        topic: new.topic.clone(),
-        outcome: None,
-        created_at: now,
-        version: 1,
-    }
 }

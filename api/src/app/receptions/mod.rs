@@ -1,6 +1,5 @@
 //! Commands on personal receptions (p. 3.5): prepare, open, register, call, close.
 
-mod arrangement;
 mod call;
 mod draft;
 mod erase;
@@ -13,14 +12,15 @@ mod reads;
 mod register;
 mod settle;
 mod update;
+mod validation;
 mod walk_in;
 
-pub use arrangement::ReceptionHost;
 pub use feed::{ReceptionFilter, ReceptionSubject, ReceptionTopic};
 pub use locked::SETTLE_JOB;
 pub use open::OpenReception;
 pub use register::Register;
 pub use update::UpdateReception;
+pub use validation::ReceptionHost;
 pub use walk_in::RegisterWalkIn;
 
 use chrono::TimeDelta;
@@ -36,7 +36,7 @@ use crate::{
     },
     domain::{
         feed::{Audience, EventKind, FilterValues, NewEvent},
-        receptions::QueueRefusal,
+        receptions::{QueueRefusal, Schedule},
     },
 };
 
@@ -65,21 +65,27 @@ const fn wrong_registration_state(state: RegistrationState) -> Rejection {
     Rejection::WrongState(BlockingState { object: "registration", aspect: "state", state: state.as_str() })
 }
 
-/// Turns a refusal of the queue into the rejection of a command.
-fn rejection(refusal: QueueRefusal, desks: i32) -> CommandError {
-    match refusal {
-        QueueRefusal::NotASlot => Rejection::Invalid { field: "slotStartsAt", why: Invalid::NotASlot },
-        QueueRefusal::SlotTaken => Rejection::SlotTaken,
-        QueueRefusal::Full => Rejection::Full,
-        QueueRefusal::OfferExpired => Rejection::OfferExpired,
-        QueueRefusal::NobodyDue => Rejection::NotFound { field: "receptionId" },
-        QueueRefusal::NoSuchDesk => {
-            Rejection::Invalid { field: "desk", why: Invalid::Range { min: 1, max: i64::from(desks) } }
+impl From<QueueRefusal> for CommandError {
+    fn from(refusal: QueueRefusal) -> Self {
+        match refusal {
+            QueueRefusal::NotASlot => Rejection::Invalid { field: "slotStartsAt", why: Invalid::NotASlot },
+            QueueRefusal::SlotTaken => Rejection::SlotTaken,
+            QueueRefusal::Full => Rejection::Full,
+            QueueRefusal::OfferExpired => Rejection::OfferExpired,
+            QueueRefusal::NobodyDue => Rejection::NotFound { field: "receptionId" },
+            QueueRefusal::NoSuchDesk { desks } => {
+                Rejection::Invalid { field: "desk", why: Invalid::Range { min: 1, max: i64::from(desks) } }
+            }
+            QueueRefusal::UnknownEntry => Rejection::NotFound { field: "registrationId" },
+            QueueRefusal::WrongState(state) => wrong_registration_state(state),
         }
-        QueueRefusal::UnknownEntry => Rejection::NotFound { field: "registrationId" },
-        QueueRefusal::WrongState(state) => wrong_registration_state(state),
+        .into()
     }
-    .into()
+}
+
+/// Returns when and where a reception receives people.
+const fn schedule(row: &reception::Model) -> Schedule {
+    Schedule { starts_at: row.starts_at, ends_at: row.ends_at, slot_minutes: row.slot_minutes, desks: row.desks }
 }
 
 /// Returns an event about a reception as a whole. Events of drafts are for staff.

@@ -3,7 +3,7 @@
 use entities::{ids::RegistrationId, registration};
 
 use crate::{
-    app::{App, CommandError, receptions::rejection},
+    app::{App, CommandError},
     domain::viewer::Viewer,
 };
 
@@ -20,7 +20,7 @@ impl App {
         let now = self.now();
         let permit = self.permit_registration(viewer, id).await?;
         let mut locked = self.begin_with_reception(&permit.reception, now).await?;
-        locked.queue.cancel(id, now).map_err(|refusal| rejection(refusal, locked.reception.desks))?;
+        locked.queue.cancel(id, now)?;
         locked.save_with(self, id).await
     }
 
@@ -36,7 +36,7 @@ impl App {
         }
         let mut locked = self.begin_with_reception(&permit.reception, now).await?;
         locked.check_open()?;
-        locked.queue.accept_offer(id, now).map_err(|refusal| rejection(refusal, locked.reception.desks))?;
+        locked.queue.accept_offer(id, now)?;
         locked.save_with(self, id).await
     }
 }

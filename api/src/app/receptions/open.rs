@@ -14,10 +14,10 @@ use crate::{
         input::Title,
         receptions::{
             ReceptionHost,
-            arrangement::{MAX_PLACE_LENGTH, check_hosts, check_schedule, named_hosts},
             draft::new_reception,
             locked::plan_wake_up,
-            reception_event,
+            reception_event, schedule,
+            validation::{check_schedule, checked_hosts, set_place},
         },
     },
     domain::{
@@ -26,7 +26,7 @@ use crate::{
         reception_events::{CREATED, OPENED, reception_feed},
         viewer::Viewer,
     },
-    store::{Tx, receptions::schedule},
+    store::Tx,
 };
 
 /// A reception to prepare.
@@ -110,13 +110,11 @@ impl App {
         command: &OpenReception,
         now: DateTime<Utc>,
     ) -> Result<(reception::Model, Vec<reception_host::Model>), CommandError> {
-        let place = command.place.checked("place", MAX_PLACE_LENGTH)?;
-        (row.place_kk, row.place_ru, row.place_en) = (place.kk, place.ru, place.en);
+        set_place(&mut row, &command.place)?;
         (row.starts_at, row.ends_at) = (command.starts_at, command.ends_at);
         (row.slot_minutes, row.desks) = (command.slot_minutes, command.desks);
         check_schedule(&schedule(&row), now)?;
-        let hosts =
-            if command.open { named_hosts(row.id, &command.hosts)? } else { check_hosts(row.id, &command.hosts)? };
+        let hosts = checked_hosts(row.id, &command.hosts, command.open)?;
         if command.open {
             self.open_row(tx, &mut row, &hosts, now).await?;
         }

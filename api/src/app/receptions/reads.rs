@@ -1,6 +1,6 @@
 //! What queries and subscriptions read of receptions, each as a viewer may see it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entities::{
     ids::{MeetingId, ReceptionId, RegistrationId},
@@ -50,17 +50,15 @@ impl Reads {
     fn visible_receptions(
         &self,
         viewer: &Viewer,
-        mut rows: Vec<reception::Model>,
+        rows: Vec<reception::Model>,
     ) -> Result<Vec<reception::Model>, StoreError> {
-        let mut failure = None;
-        rows.retain(|row| {
-            row.opened_at.is_some()
-                || self.app().may_run_reception(viewer, row).unwrap_or_else(|error| {
-                    failure = Some(error);
-                    false
-                })
-        });
-        failure.map_or(Ok(rows), Err)
+        let mut visible = Vec::with_capacity(rows.len());
+        for row in rows {
+            if row.opened_at.is_some() || self.app().may_run_reception(viewer, &row)? {
+                visible.push(row);
+            }
+        }
+        Ok(visible)
     }
 
     /// Returns the hosts of receptions in their order.
@@ -100,22 +98,18 @@ impl Reads {
     ) -> Result<Vec<registration::Model>, StoreError> {
         let Some(own) = person(viewer) else { return Ok(Vec::new()) };
         let mut rows = self.store().registrations_by_id(ids).await?;
-        let runs = if viewer.is_public() { HashMap::new() } else { self.runs(viewer, &rows).await? };
-        rows.retain(|row| row.person.as_ref() == Some(&own) || runs.contains_key(&row.reception_id));
+        let runs = if viewer.is_public() { HashSet::new() } else { self.runs(viewer, &rows).await? };
+        rows.retain(|row| row.person.as_ref() == Some(&own) || runs.contains(&row.reception_id));
         Ok(rows)
     }
 
-    /// Returns the receptions of registrations that the viewer runs, with the codes of their hosts.
-    async fn runs(
-        &self,
-        viewer: &Viewer,
-        rows: &[registration::Model],
-    ) -> Result<HashMap<ReceptionId, String>, StoreError> {
+    /// Returns the receptions of registrations that the viewer runs.
+    async fn runs(&self, viewer: &Viewer, rows: &[registration::Model]) -> Result<HashSet<ReceptionId>, StoreError> {
         let ids: Vec<_> = rows.iter().map(|row| row.reception_id).collect();
-        let mut runs = HashMap::new();
+        let mut runs = HashSet::new();
         for row in self.store().receptions_by_id(&ids).await? {
             if self.app().may_run_reception(viewer, &row)? {
-                runs.insert(row.id, row.host_code);
+                runs.insert(row.id);
             }
         }
         Ok(runs)

@@ -6,6 +6,7 @@ use entities::{
     ids::{ReceptionId, RegistrationId},
     reception, registration,
 };
+use serde::Serialize;
 
 use crate::{
     app::{
@@ -14,13 +15,11 @@ use crate::{
         input::checked_text,
         parse_code,
         personal_data::{Applicant, NewApplicant},
-        receptions::{
-            locked::{LockedReception, NewRegistration, is_active},
-            rejection, wrong_reception_state,
-        },
+        receptions::{locked::LockedReception, wrong_reception_state},
         rejection::Invalid,
     },
     domain::{iin, notification::PersonKey, phone, policy, viewer::Viewer},
+    store::{StoreError, Tx, idempotency::IdempotencyKey, registrations::NewRegistration},
 };
 
 /// The longest topic, in characters.
@@ -53,7 +52,7 @@ pub struct Register {
 }
 
 /// What identifies the input of a registration, without personal data in a form that can be guessed.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, Serialize)]
 struct RegisterDigest<'a> {
     reception: ReceptionId,
     applicant: String,
@@ -74,15 +73,20 @@ impl App {
     ) -> Result<registration::Model, CommandError> {
         let now = self.now();
         let permit = self.permit_reception::<policy::RegisterForReception>(viewer, command.reception).await?;
-        let key = idempotency_key(permit.subject, "register", key, &self.register_digest(&command))?;
+        let Register { reception, topic, name, phone, iin, language, slot_starts_at, wait_if_full } = &command;
+        let input = RegisterDigest {
+            reception: *reception,
+            applicant: self.input_digest(*reception, &(topic, name, phone, iin, language))?,
+            slot_starts_at: slot_starts_at.as_ref(),
+            wait_if_full: *wait_if_full,
+        };
+        let key = idempotency_key(permit.subject, "register", key, &input)?;
         let id = RegistrationId(self.ids.next(now));
-        let applicant =
-            checked_applicant(&command.name, Some(&command.phone), command.iin.as_deref(), command.language);
-        let topic = checked_topic(&command.topic);
+        let applicant = checked_applicant(name, Some(phone), iin.as_deref(), *language);
+        let topic = checked_topic(topic);
         let tx = self.store.begin().await?;
-        if let Some(first) = tx.claim_idempotency_key(key.as_ref(), id.0, now).await? {
-            let first = tx.registration(RegistrationId(first)).await?;
-            return first.ok_or_else(|| Rejection::NotFound { field: "idempotencyKey" }.into());
+        if let Some(first) = claim_registration(&tx, key.as_ref(), id, now).await? {
+            return Ok(first);
         }
         // Rejected only now, because a repeat succeeds even if the input would be rejected today.
         let (applicant, topic) = (applicant?, topic?);
@@ -91,23 +95,18 @@ impl App {
         locked.settle();
         let person = PersonKey::of(permit.subject).0;
         self.check_not_registered(&locked, &person).await?;
-        locked
-            .queue
-            .register(id, command.slot_starts_at, command.wait_if_full, now)
-            .map_err(|refusal| rejection(refusal, locked.reception.desks))?;
-        locked.insert(NewRegistration { id, person: Some(person), topic });
-        self.save_applicant_of(&locked, id, &applicant).await?;
-        locked.save_with(self, id).await
+        locked.queue.register(id, *slot_starts_at, *wait_if_full, now)?;
+        self.save_registration(locked, NewRegistration { id, person: Some(person), topic }, &applicant).await
     }
 
-    /// Saves the personal data of a new registration.
-    pub(super) async fn save_applicant_of(
+    /// Saves a registration that the queue has accepted, with its applicant.
+    pub(super) async fn save_registration(
         &self,
-        locked: &LockedReception,
-        id: RegistrationId,
+        mut locked: LockedReception,
+        registration: NewRegistration,
         applicant: &Applicant,
-    ) -> Result<(), CommandError> {
-        let reception = &locked.reception;
+    ) -> Result<registration::Model, CommandError> {
+        let (id, reception) = (registration.id, &locked.reception);
         let new = NewApplicant {
             registration: id,
             reception: reception.id,
@@ -116,13 +115,20 @@ impl App {
             reception_ends_at: reception.ends_at.max(locked.now),
             applicant,
         };
-        Ok(self.save_applicant(&locked.tx, &new, locked.now).await?)
+        self.save_applicant(&locked.tx, &new, locked.now).await?;
+        locked.insert(registration);
+        locked.save_with(self, id).await
+    }
+
+    /// Returns a digest of the personal part of an input, which nobody without the key can guess.
+    pub(super) fn input_digest(&self, reception: ReceptionId, input: &impl Serialize) -> Result<String, StoreError> {
+        let text = serde_json::to_string(input).map_err(|_| StoreError::Corrupt("input"))?;
+        Ok(self.data_keys.digest("idempotency", reception.0, &text))
     }
 
     async fn check_not_registered(&self, locked: &LockedReception, person: &str) -> Result<(), CommandError> {
         let own = || locked.rows.values().filter(|row| row.person.as_deref() == Some(person));
-        let is_registered =
-            own().any(|row| locked.queue.entry(row.entry.id).is_some_and(|entry| is_active(entry.state)));
+        let is_registered = own().any(|row| locked.has_active(row.entry.id));
         if is_registered || own().count() >= MAX_REGISTRATIONS || self.is_received_elsewhere(locked, person).await? {
             return Err(Rejection::AlreadyRegistered.into());
         }
@@ -141,17 +147,6 @@ impl App {
         let (from, until) = (reception.starts_at - span, reception.starts_at + span);
         Ok(locked.tx.is_registered_elsewhere(person, reception, from, until).await?)
     }
-
-    fn register_digest<'a>(&self, command: &'a Register) -> RegisterDigest<'a> {
-        let Register { reception, topic, name, phone, iin, language, slot_starts_at, wait_if_full } = command;
-        let applicant = serde_json::json!([topic, name, phone, iin, language]).to_string();
-        RegisterDigest {
-            reception: *reception,
-            applicant: self.data_keys.digest("idempotency", reception.0, &applicant),
-            slot_starts_at: slot_starts_at.as_ref(),
-            wait_if_full: *wait_if_full,
-        }
-    }
 }
 
 impl LockedReception {
@@ -163,6 +158,18 @@ impl LockedReception {
         }
         Ok(())
     }
+}
+
+/// Claims an idempotency key. Returns the registration of the first call if this call repeats it.
+pub(super) async fn claim_registration(
+    tx: &Tx,
+    key: Option<&IdempotencyKey>,
+    id: RegistrationId,
+    now: DateTime<Utc>,
+) -> Result<Option<registration::Model>, CommandError> {
+    let Some(first) = tx.claim_idempotency_key(key, id.0, now).await? else { return Ok(None) };
+    let first = tx.registration(RegistrationId(first)).await?;
+    Ok(Some(first.ok_or(Rejection::NotFound { field: "idempotencyKey" })?))
 }
 
 /// Validates and cleans the personal data of an applicant.

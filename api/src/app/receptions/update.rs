@@ -1,21 +1,18 @@
 //! Changes, closes and cancels receptions.
 
 use chrono::{DateTime, Utc};
-use entities::{
-    enums::ReceptionState,
-    ids::{ReceptionId, RegistrationId},
-    reception, reception_host,
-};
+use entities::{enums::ReceptionState, ids::ReceptionId, reception, reception_host};
 
 use crate::{
     app::{
-        App, CommandError, Rejection,
-        input::{Title, checked_text},
+        App, CommandError,
+        input::{Title, check_version, checked_text},
         receptions::{
             ReceptionHost,
-            arrangement::{MAX_PLACE_LENGTH, check_hosts, check_schedule, check_some, named_hosts},
-            locked::{LockedReception, is_active},
-            rejection, wrong_reception_state,
+            locked::LockedReception,
+            schedule,
+            validation::{check_schedule, checked_hosts, named_hosts, set_place},
+            wrong_reception_state,
         },
     },
     clock::almaty_date,
@@ -26,7 +23,6 @@ use crate::{
         reception_events::{CANCELLED, CLOSED, OPENED},
         viewer::Viewer,
     },
-    store::receptions::schedule,
 };
 
 /// A change of a reception. What is not given stays.
@@ -71,7 +67,7 @@ impl App {
         if cancels && locked.reception.state == ReceptionState::Cancelled {
             return Ok(locked.reception);
         }
-        check_version(&locked.reception, command.version)?;
+        check_version(locked.reception.version, command.version)?;
         if matches!(locked.reception.state, ReceptionState::Closed | ReceptionState::Cancelled) {
             return Err(wrong_reception_state(locked.reception.state).into());
         }
@@ -98,9 +94,9 @@ impl App {
         if locked.reception.state == ReceptionState::Closed {
             return Ok(locked.reception);
         }
-        check_version(&locked.reception, version)?;
+        check_version(locked.reception.version, version)?;
         locked.check_open()?;
-        locked.queue.close(now).map_err(|refusal| rejection(refusal, locked.reception.desks))?;
+        locked.queue.close(now)?;
         locked.reception.closed_at = Some(now);
         locked.set_state(ReceptionState::Closed, CLOSED);
         Ok(locked.save(self).await?)
@@ -140,7 +136,7 @@ impl App {
             locked.queue.reschedule(new, now);
             locked.tx.set_reception_end(before.id, new.ends_at).await?;
         } else {
-            locked.tell_all = place(&locked.reception) != place(&before);
+            locked.notify_all = place(&locked.reception) != place(&before);
         }
         locked.changed(EventKind::CHANGED);
         Ok(())
@@ -156,15 +152,9 @@ impl App {
         let id = locked.reception.id;
         let is_public = opens || locked.reception.opened_at.is_some();
         let hosts = match &command.hosts {
-            Some(hosts) if is_public => named_hosts(id, hosts)?,
-            Some(hosts) => check_hosts(id, hosts)?,
-            None if !opens => return Ok(locked.tx.hosts(id).await?),
-            None => {
-                let mut hosts = locked.tx.hosts(id).await?;
-                hosts.retain(|host| !host.name.is_empty());
-                check_some(&hosts)?;
-                hosts
-            }
+            Some(hosts) => checked_hosts(id, hosts, is_public)?,
+            None if opens => named_hosts(locked.tx.hosts(id).await?)?,
+            None => return Ok(locked.tx.hosts(id).await?),
         };
         locked.tx.replace_hosts(id, hosts.clone()).await?;
         Ok(hosts)
@@ -175,17 +165,9 @@ fn place(row: &reception::Model) -> [Option<&String>; 3] {
     [Some(&row.place_kk), row.place_ru.as_ref(), row.place_en.as_ref()]
 }
 
-fn check_version(row: &reception::Model, version: Option<i32>) -> Result<(), Rejection> {
-    match version {
-        Some(version) if version != row.version => Err(Rejection::Stale { current: row.version }),
-        _ => Ok(()),
-    }
-}
-
 fn apply(row: &mut reception::Model, command: &UpdateReception) -> Result<(), CommandError> {
     if let Some(place) = &command.place {
-        let place = place.checked("place", MAX_PLACE_LENGTH)?;
-        (row.place_kk, row.place_ru, row.place_en) = (place.kk, place.ru, place.en);
+        set_place(row, place)?;
     }
     row.starts_at = command.starts_at.unwrap_or(row.starts_at);
     row.ends_at = command.ends_at.unwrap_or(row.ends_at);
@@ -199,11 +181,4 @@ fn cancel(locked: &mut LockedReception, reason: &str, now: DateTime<Utc>) -> Res
     locked.queue.cancel_all(now);
     locked.set_state(ReceptionState::Cancelled, CANCELLED);
     Ok(())
-}
-
-impl LockedReception {
-    /// Returns the registrations that may still lead to a visit.
-    pub(super) fn active(&self) -> impl Iterator<Item = RegistrationId> {
-        self.queue.entries().iter().filter(|entry| is_active(entry.state)).map(|entry| entry.id)
-    }
 }

@@ -6,7 +6,7 @@ use entities::{enums::ReceptionHostRole, ids::ReceptionId, reception, reception_
 use crate::{
     app::{
         App, CommandError, Rejection,
-        input::{Title, check_range, checked_text},
+        input::{Title, check_not_after, check_range, checked_text},
         rejection::Invalid,
     },
     clock::almaty_date,
@@ -21,7 +21,7 @@ use crate::{
 /// The longest name of a host, in characters.
 const MAX_NAME_LENGTH: usize = 200;
 /// The longest place or position, in characters.
-pub(super) const MAX_PLACE_LENGTH: usize = 300;
+const MAX_PLACE_LENGTH: usize = 300;
 /// The highest number of hosts of a reception.
 const MAX_HOSTS: usize = 30;
 /// The shortest slot, in minutes.
@@ -63,50 +63,42 @@ pub(super) fn check_schedule(schedule: &Schedule, now: DateTime<Utc>) -> Result<
         let (from, to) = (almaty_date(schedule.starts_at), almaty_date(schedule.starts_at + MAX_LENGTH));
         return invalid("endsAt", Invalid::Dates { from, to });
     }
-    match now.checked_add_months(MAX_AHEAD) {
-        Some(furthest) if schedule.starts_at > furthest => {
-            return invalid("startsAt", Invalid::Dates { from: almaty_date(now), to: almaty_date(furthest) });
-        }
-        _ => {}
-    }
-    let most = MAX_SLOTS / schedule.desks.max(1);
-    if schedule.slots_per_desk() > most {
-        invalid("desks", Invalid::Range { min: 1, max: most_desks(schedule) })
-    } else {
-        Ok(())
-    }
+    check_not_after("startsAt", schedule.starts_at, MAX_AHEAD, now)?;
+    check_range("desks", schedule.desks, 1, MAX_SLOTS / schedule.slots_per_desk())
 }
 
-fn most_desks(schedule: &Schedule) -> i64 {
-    i64::from(MAX_SLOTS / schedule.slots_per_desk().max(1)).max(1)
+/// Validates and sets the place of a reception.
+pub(super) fn set_place(row: &mut reception::Model, place: &Title) -> Result<(), CommandError> {
+    let place = place.checked("place", MAX_PLACE_LENGTH)?;
+    (row.place_kk, row.place_ru, row.place_en) = (place.kk, place.ru, place.en);
+    Ok(())
 }
 
-/// Validates the hosts of a reception that people can see. Roles that are not filled are left out.
-pub(super) fn named_hosts(
+/// Validates hosts. In a draft a blank name is a role to fill; a reception that people can see leaves such roles out.
+pub(super) fn checked_hosts(
     reception: ReceptionId,
     hosts: &[ReceptionHost],
+    is_public: bool,
 ) -> Result<Vec<reception_host::Model>, CommandError> {
-    let mut hosts = check_hosts(reception, hosts)?;
+    check_some(hosts)?;
+    if hosts.len() > MAX_HOSTS {
+        return Err(Rejection::Invalid { field: "hosts", why: Invalid::TooMany { max: MAX_HOSTS } }.into());
+    }
+    let hosts =
+        (0..).zip(hosts).map(|(ordinal, host)| check_host(reception, ordinal, host)).collect::<Result<_, _>>()?;
+    Ok(if is_public { named_hosts(hosts)? } else { hosts })
+}
+
+/// Leaves out the roles that are to be filled.
+pub(super) fn named_hosts(mut hosts: Vec<reception_host::Model>) -> Result<Vec<reception_host::Model>, Rejection> {
     hosts.retain(|host| !host.name.is_empty());
     check_some(&hosts)?;
     Ok(hosts)
 }
 
 /// Checks that there is a host.
-pub(super) const fn check_some<T>(hosts: &[T]) -> Result<(), Rejection> {
+const fn check_some<T>(hosts: &[T]) -> Result<(), Rejection> {
     if hosts.is_empty() { Err(Rejection::Invalid { field: "hosts", why: Invalid::Empty }) } else { Ok(()) }
-}
-
-/// Validates the hosts of a draft. A blank name is a role to fill.
-pub(super) fn check_hosts(
-    reception: ReceptionId,
-    hosts: &[ReceptionHost],
-) -> Result<Vec<reception_host::Model>, CommandError> {
-    check_some(hosts)?;
-    if hosts.len() > MAX_HOSTS {
-        return Err(Rejection::Invalid { field: "hosts", why: Invalid::TooMany { max: MAX_HOSTS } }.into());
-    }
-    (0..).zip(hosts).map(|(ordinal, host)| check_host(reception, ordinal, host)).collect()
 }
 
 fn check_host(
@@ -148,7 +140,7 @@ impl App {
         let oblast = row.host_code.get(..2).ok_or(StoreError::Corrupt("classifier code"))?;
         let (starts_at, ends_at) = (row.starts_at, row.ends_at);
         let check = HostCheck { reception: row.id, oblast, name_keys: &name_keys, starts_at, ends_at };
-        match tx.host_elsewhere(check).await? {
+        match tx.find_busy_host(check).await? {
             Some((host, other)) => {
                 Err(Rejection::HostBusy { host, place: other.place_kk, starts_at: other.starts_at }.into())
             }

@@ -12,11 +12,12 @@ use crate::{
         idempotency::idempotency_key,
         personal_data::Applicant,
         receptions::{
-            locked::{LockedReception, NewRegistration, is_active},
-            register::{checked_applicant, checked_topic},
+            locked::LockedReception,
+            register::{checked_applicant, checked_topic, claim_registration},
         },
     },
     domain::{policy, viewer::Viewer},
+    store::registrations::NewRegistration,
 };
 
 /// A person who came without a registration.
@@ -50,16 +51,14 @@ impl App {
         let now = self.now();
         let permit = self.permit_reception::<policy::RunReception>(viewer, command.reception).await?;
         let RegisterWalkIn { reception, topic, name, phone, iin, language } = &command;
-        let digest = serde_json::json!([topic, name, phone, iin, language]).to_string();
-        let input = (reception, self.data_keys.digest("idempotency", reception.0, &digest));
+        let input = (reception, self.input_digest(*reception, &(topic, name, phone, iin, language))?);
         let key = idempotency_key(permit.subject, "registerWalkIn", key, &input)?;
         let id = RegistrationId(self.ids.next(now));
         let applicant = checked_applicant(name, phone.as_deref(), iin.as_deref(), *language);
         let topic = checked_topic(topic);
         let tx = self.store.begin().await?;
-        if let Some(first) = tx.claim_idempotency_key(key.as_ref(), id.0, now).await? {
-            let first = tx.registration(RegistrationId(first)).await?;
-            return first.ok_or_else(|| Rejection::NotFound { field: "idempotencyKey" }.into());
+        if let Some(first) = claim_registration(&tx, key.as_ref(), id, now).await? {
+            return Ok(first);
         }
         // Rejected only now, because a repeat succeeds even if the input would be rejected today.
         let (applicant, topic) = (applicant?, topic?);
@@ -68,9 +67,7 @@ impl App {
         locked.settle();
         self.check_applicant_is_new(&locked, &applicant).await?;
         locked.queue.add_walk_in(id, now);
-        locked.insert(NewRegistration { id, person: None, topic });
-        self.save_applicant_of(&locked, id, &applicant).await?;
-        locked.save_with(self, id).await
+        self.save_registration(locked, NewRegistration { id, person: None, topic }, &applicant).await
     }
 
     async fn check_applicant_is_new(
@@ -79,8 +76,11 @@ impl App {
         applicant: &Applicant,
     ) -> Result<(), CommandError> {
         let (phone, iin) = (applicant.phone.as_deref(), applicant.iin.as_deref());
-        let known = self.has_applicant(&locked.tx, locked.reception.id, phone, iin).await?;
-        let is_active = |id: &RegistrationId| locked.queue.entry(*id).is_some_and(|entry| is_active(entry.state));
-        if known.iter().any(is_active) { Err(Rejection::AlreadyRegistered.into()) } else { Ok(()) }
+        let known = self.registrations_of_applicant(&locked.tx, locked.reception.id, phone, iin).await?;
+        if known.into_iter().any(|id| locked.has_active(id)) {
+            Err(Rejection::AlreadyRegistered.into())
+        } else {
+            Ok(())
+        }
     }
 }

@@ -87,7 +87,7 @@ impl Queue {
     pub fn call_next(&mut self, desk: i32, now: DateTime<Utc>) -> Result<RegistrationId, QueueRefusal> {
         self.settle(now);
         if !self.schedule.has_desk(desk) {
-            return Err(QueueRefusal::NoSuchDesk);
+            return Err(QueueRefusal::NoSuchDesk { desks: self.schedule.desks });
         }
         let is_here = |entry: &&Entry| entry.state == Called && entry.call.is_some_and(|call| call.desk == desk);
         if let Some(open) = self.entries.iter().filter(is_here).min_by_key(|entry| entry.number) {
@@ -145,14 +145,14 @@ impl Queue {
             .entry(id)
             .and_then(|entry| entry.call)
             .is_none_or(|call| call.times >= NO_SHOW_CALLS || now >= later(call.first_at, NO_SHOW_AFTER));
-        let (after, kind, told) = match (state, served) {
+        let (after, kind, notification) = match (state, served) {
             (Called | NoShow, true) => (Served, reception_events::SERVED, None),
             (Called, false) if may_be_no_show => (NoShow, EventKind::CHANGED, Some(notification::RECEPTION_CHANGED)),
             (Served, true) | (NoShow, false) => return Ok(false),
             (other, _) => return Err(QueueRefusal::WrongState(other)),
         };
         self.update(position, |entry| (entry.state, entry.closed_at) = (after, Some(now)));
-        self.changed(position, kind, told);
+        self.changed(position, kind, notification);
         Ok(true)
     }
 }

@@ -97,7 +97,7 @@ pub struct Change {
     /// How, for the feed of receptions.
     pub kind: EventKind,
     /// The notification to the person, if there is one.
-    pub told: Option<EventKind>,
+    pub notification: Option<EventKind>,
 }
 
 /// Why a command is refused.
@@ -116,7 +116,10 @@ pub enum QueueRefusal {
     /// The state of the registration does not allow it.
     WrongState(RegistrationState),
     /// There is no such desk.
-    NoSuchDesk,
+    NoSuchDesk {
+        /// How many desks there are, counted from 1.
+        desks: i32,
+    },
     /// There is no such registration.
     UnknownEntry,
 }

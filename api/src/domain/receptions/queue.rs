@@ -95,7 +95,7 @@ impl Queue {
         if wanted.is_some_and(|start| start <= now || !self.schedule.has_start(start)) {
             return Err(QueueRefusal::NotASlot);
         }
-        let free = self.choosable(now);
+        let free = self.free_to_choose(now);
         let slot = free.iter().find(|slot| wanted.is_none_or(|start| start == slot.starts_at)).copied();
         match slot {
             Some(slot) => {
@@ -182,7 +182,7 @@ impl Queue {
     }
 
     /// Returns the slots that are free to choose, in order: none while people wait in line.
-    pub(super) fn choosable(&self, now: DateTime<Utc>) -> Vec<Slot> {
+    pub(super) fn free_to_choose(&self, now: DateTime<Utc>) -> Vec<Slot> {
         if self.entries.iter().any(Entry::is_in_line) { Vec::new() } else { self.board().free(now).collect() }
     }
 
@@ -206,9 +206,9 @@ impl Queue {
         }
     }
 
-    pub(super) fn changed(&mut self, position: usize, kind: EventKind, told: Option<EventKind>) {
+    pub(super) fn changed(&mut self, position: usize, kind: EventKind, notification: Option<EventKind>) {
         if let Some(entry) = self.entries.get(position) {
-            self.changes.push(Change { id: entry.id, kind, told });
+            self.changes.push(Change { id: entry.id, kind, notification });
         }
     }
 

@@ -12,7 +12,7 @@ impl Queue {
     /// Returns all slots in order, with whether each is free to choose now.
     #[must_use]
     pub fn slots(&self, now: DateTime<Utc>) -> Vec<(Slot, bool)> {
-        let mut free = self.choosable(now).into_iter().peekable();
+        let mut free = self.free_to_choose(now).into_iter().peekable();
         self.schedule.slots().map(|slot| (slot, free.next_if_eq(&slot).is_some())).collect()
     }
 
@@ -35,7 +35,7 @@ impl Queue {
     /// Returns the number of slots that are free to choose now.
     #[must_use]
     pub fn free(&self, now: DateTime<Utc>) -> usize {
-        self.choosable(now).len()
+        self.free_to_choose(now).len()
     }
 
     /// Returns how many people wait: for a slot, with an offer, or as walk-ins.

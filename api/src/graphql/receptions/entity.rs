@@ -105,7 +105,7 @@ impl Registration {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn applicant_once(&self, ctx: &Context<'_>) -> ApiResult<Option<Applicant>> {
+    pub async fn load_applicant(&self, ctx: &Context<'_>) -> ApiResult<Option<Applicant>> {
         let read = self.applicant.get_or_try_init(|| ctx.loaders().load_one(ApplicantOf(self.row.id)));
         read.await.cloned()
     }

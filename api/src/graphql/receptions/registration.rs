@@ -158,7 +158,7 @@ impl Registration {
     /// The person's data; null after erasure. Each look is recorded in the audit log.
     #[graphql(complexity = "child_complexity.saturating_add(APPLICANT_COST)")]
     async fn applicant(&self, ctx: &Context<'_>) -> ApiResult<Option<Applicant>> {
-        self.applicant_once(ctx).await.map(|found| found.map(Applicant))
+        self.load_applicant(ctx).await.map(|found| found.map(Applicant))
     }
 
     /// How many people are before this one, in the queue or on the waiting list; null if it is over.

@@ -152,7 +152,7 @@ fn nobody_is_called_before_their_day() {
 fn desks_count_from_1() {
     let mut queue = full_queue(2, 2, 0, 0);
     for desk in [i32::MIN, -1, 0, 2, i32::MAX] {
-        assert_eq!(queue.call_next(desk, at(0)), Err(QueueRefusal::NoSuchDesk));
+        assert_eq!(queue.call_next(desk, at(0)), Err(QueueRefusal::NoSuchDesk { desks: 1 }));
     }
     let first = queue.call_next(1, at(0)).unwrap();
     assert_eq!(queue.call_next(1, at(10)), Ok(first));

@@ -57,7 +57,10 @@ fn changes_explain(before: &Queue, after: &Queue, changes: &[Change]) -> TestCas
         let open = is_offered.get_mut(&change.id).unwrap();
         prop_assert!(!(*open && change.kind == reception_events::OFFERED), "{change:?}");
         *open = change.kind == reception_events::OFFERED
-            || (*open && change.kind == EventKind::CHANGED && offers(after.entry(change.id)) && change.told.is_none());
+            || (*open
+                && change.kind == EventKind::CHANGED
+                && offers(after.entry(change.id))
+                && change.notification.is_none());
     }
     for entry in after.entries() {
         let Some(change) = last.get(&entry.id) else {
@@ -78,9 +81,9 @@ fn changes_explain(before: &Queue, after: &Queue, changes: &[Change]) -> TestCas
             reception_events::OFFERED => Some(notification::RECEPTION_OFFERED),
             reception_events::CALLED => Some(notification::RECEPTION_CALLED),
             reception_events::FREED => Some(notification::RECEPTION_CANCELLED),
-            _ => change.told,
+            _ => change.notification,
         };
-        prop_assert_eq!(change.told, told);
+        prop_assert_eq!(change.notification, told);
     }
     Ok(())
 }

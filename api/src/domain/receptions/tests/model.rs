@@ -247,7 +247,7 @@ impl Model {
         // The day in Almaty; the model's clock starts at 10:00.
         let day = |t: i64| (t + 36_000).div_euclid(86_400);
         if desk < 1 || desk > self.desks {
-            return Err(QueueRefusal::NoSuchDesk);
+            return Err(QueueRefusal::NoSuchDesk { desks: self.desks });
         }
         if let Some(open) = self.people.iter().find(|p| p.state == Called && p.desk == desk) {
             return Ok(open.id);

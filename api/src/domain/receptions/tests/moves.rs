@@ -27,7 +27,7 @@ fn keeps_the_start_at_another_desk() {
     queue.reschedule(schedule(2, 1), minutes(-80));
     assert_eq!(states(&queue, &[1, 3]), [(Booked, slot(0, 1)), (Booked, slot(10, 1))]);
     let changes = queue.take_changes();
-    assert!(changes.len() == 2 && changes.iter().all(|c| c.told == Some(notification::RECEPTION_CHANGED)));
+    assert!(changes.len() == 2 && changes.iter().all(|c| c.notification == Some(notification::RECEPTION_CHANGED)));
 }
 
 #[test]
@@ -72,7 +72,8 @@ fn new_slots_are_offered_to_the_line() {
     queue.take_changes();
     queue.reschedule(schedule(1, 2), minutes(-80));
     assert_eq!(states(&queue, &[1, 2, 3]), [(Booked, slot(0, 1)), (Offered, slot(0, 2)), (Waiting, None)]);
-    let told: Vec<_> = queue.take_changes().into_iter().map(|change| (change.id, change.told.unwrap())).collect();
+    let told: Vec<_> =
+        queue.take_changes().into_iter().map(|change| (change.id, change.notification.unwrap())).collect();
     let changed = notification::RECEPTION_CHANGED;
     let offered = notification::RECEPTION_OFFERED;
     assert_eq!(told, [(id(1), changed), (id(2), changed), (id(3), changed), (id(2), offered)]);
