@@ -282,3 +282,17 @@ text_enum! {
         PublicPlaces = "PUBLIC_PLACES",
     }
 }
+
+open_text_enum! {
+    /// Kind of a body to which issues are assigned.
+    AgencyKind {
+        /// A ministry or another central state body.
+        CentralBody = "CENTRAL_BODY",
+        /// A national holding.
+        NationalHolding = "NATIONAL_HOLDING",
+        /// A national company.
+        NationalCompany = "NATIONAL_COMPANY",
+        /// An akimat or another local executive body.
+        LocalExecutive = "LOCAL_EXECUTIVE",
+    }
+}

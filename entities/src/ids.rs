@@ -44,4 +44,6 @@ ids! {
     ReceptionId,
     /// A person's registration for a reception.
     RegistrationId,
+    /// A body to which issues are assigned; derived from its code.
+    AgencyId,
 }

@@ -6,6 +6,7 @@ pub mod enums;
 pub mod ids;
 pub mod kato;
 
+pub mod agency;
 pub mod applicant;
 pub mod audit_entry;
 pub mod audit_head;
@@ -19,6 +20,7 @@ pub mod feed_epoch;
 pub mod feed_event;
 pub mod host_staff_name;
 pub mod idempotency_key;
+pub mod issue_category;
 pub mod job;
 pub mod meeting;
 pub mod muted_author;

@@ -28,6 +28,7 @@ mod m0023_event_regions;
 mod m0024_receptions;
 mod m0025_applicants;
 mod m0026_audit_log;
+mod m0027_agencies;
 
 /// All migrations, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_receptions::Migration),
             Box::new(m0025_applicants::Migration),
             Box::new(m0026_audit_log::Migration),
+            Box::new(m0027_agencies::Migration),
         ]
     }
 }

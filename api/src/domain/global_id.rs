@@ -3,6 +3,8 @@
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
+/// The prefix of the global ids of agencies.
+pub const AGENCY: &str = "agency";
 /// The prefix of the global ids of units of the classifier.
 pub const REGION: &str = "region";
 /// The prefix of the global ids of registrations.

@@ -1,5 +1,6 @@
 //! Business rules as pure functions over values. Time is an argument; there is no I/O and no async code.
 
+pub mod agencies;
 pub mod announcement;
 pub mod audit;
 pub mod audit_chain;
@@ -12,7 +13,9 @@ pub mod feed;
 pub mod global_id;
 mod homoglyphs;
 pub mod iin;
+pub mod issue_categories;
 pub mod jobs;
+pub mod localized_name;
 pub mod meeting;
 pub mod meeting_events;
 pub mod normalization;
@@ -22,7 +25,11 @@ pub mod phone;
 pub mod policy;
 pub mod reception_events;
 pub mod receptions;
+pub mod reference_change;
+pub mod reference_code;
+pub mod region_letters;
 pub mod regions;
 pub mod text;
 pub mod time_split;
+pub mod tsv;
 pub mod viewer;

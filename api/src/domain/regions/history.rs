@@ -83,6 +83,11 @@ impl RegionHistory {
         tree.get(code).map(|node| (Arc::clone(tree), node))
     }
 
+    /// Returns the trees of all periods, oldest first.
+    pub fn trees(&self) -> impl Iterator<Item = &Arc<Tree>> {
+        std::iter::once(&self.first).chain(self.later.iter().map(|(_, tree)| tree))
+    }
+
     fn newest(&self) -> &Arc<Tree> {
         self.later.last().map_or(&self.first, |(_, tree)| tree)
     }
