@@ -220,7 +220,7 @@ pub async fn new_epoch(store: &Store, clock: &dyn Clock, ids: &dyn IdGen) -> Res
 /// Creates the commands over a database.
 ///
 /// # Errors
-/// When the units cannot be loaded.
+/// When the units, bodies and categories cannot be loaded.
 pub async fn app(
     settings: &Settings,
     store: Store,
@@ -243,7 +243,9 @@ pub async fn app(
     if let Some(missing) = store.unknown_applicant_key(&key_ids).await? {
         return Err(StartError::MissingDataKey(missing));
     }
-    Ok(App::new(AppParts { store, clock, ids, region_history, norms, data_keys, bus, reception_rules, limits }))
+    let app = App::new(AppParts { store, clock, ids, region_history, norms, data_keys, bus, reception_rules, limits });
+    app.reload_reference_data().await?;
+    Ok(app)
 }
 
 /// Returns the keys for personal data: those of the setting, or those of the embedded database's key file.

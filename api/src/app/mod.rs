@@ -3,6 +3,7 @@
 //! A command reads `now` once, at its start. One transaction holds the rows, their events and the idempotency key. The
 //! bus is notified after the commit, and the command returns only then.
 
+pub mod agencies;
 pub mod audit;
 pub mod database_health;
 mod digest;
@@ -64,6 +65,8 @@ pub struct App {
     pub ids: Arc<dyn IdGen>,
     /// The classifier's units and their history.
     pub region_history: ArcSwap<RegionHistory>,
+    /// The bodies to which issues are assigned, and the categories of issues.
+    pub(in crate::app) reference_data: agencies::ReferenceData,
     /// The norms of the decree that are switched on.
     pub norms: Norms,
     /// The keys for personal data.
@@ -93,6 +96,7 @@ impl App {
             clock,
             ids,
             region_history,
+            reference_data: agencies::ReferenceData::default(),
             norms,
             data_keys,
             bus,

@@ -178,6 +178,10 @@ pub enum Invalid {
     Iin,
     /// The end is not after the start.
     EndsBeforeStart,
+    /// The value is not a code of reference data.
+    Code,
+    /// The field of an akimat follows from the classifier.
+    FixedForAkimat,
 }
 
 /// A rule of the decree that a command would break.

@@ -20,6 +20,13 @@ pub const APPLICANT_READ: &str = "applicant.read";
 /// The personal data of an applicant was erased.
 pub const APPLICANT_ERASED: &str = "applicant.erased";
 
+/// An agency was added or changed.
+pub const AGENCY_SAVED: &str = "agency.saved";
+/// A category of issues was added or changed.
+pub const ISSUE_CATEGORY_SAVED: &str = "issue_category.saved";
+/// The shard of the chain of what belongs to the whole country. No unit of the classifier has this code.
+pub const COUNTRY: &str = "000000000";
+
 /// Separates the encoding from any other use of the hash, and names its version.
 const ENCODING: &str = "kezdesu audit entry 1";
 

@@ -10,8 +10,8 @@ use crate::store::FeedAdvanced;
 pub enum BusMessage {
     /// A feed has new events.
     Advanced(FeedAdvanced),
-    /// The regions have changed.
-    Regions,
+    /// The regions, agencies or categories have changed.
+    ReferenceData,
     /// Messages may have been lost: read all feeds from the database.
     Missed,
 }
@@ -20,8 +20,8 @@ pub enum BusMessage {
 pub trait Bus: Send + Sync + 'static {
     /// Publishes that a feed has new events. Returns at once and never fails.
     fn publish(&self, advanced: FeedAdvanced);
-    /// Publishes that the regions have changed.
-    fn regions_changed(&self);
+    /// Publishes that the regions, agencies or categories have changed.
+    fn reference_data_changed(&self);
     /// Subscribes to messages. A listener that falls behind gets `Lagged`, which means the same as
     /// [`BusMessage::Missed`].
     fn listen(&self) -> broadcast::Receiver<BusMessage>;
@@ -48,8 +48,8 @@ impl Bus for MemoryBus {
         let _ = self.0.send(BusMessage::Advanced(advanced));
     }
 
-    fn regions_changed(&self) {
-        let _ = self.0.send(BusMessage::Regions);
+    fn reference_data_changed(&self) {
+        let _ = self.0.send(BusMessage::ReferenceData);
     }
 
     fn listen(&self) -> broadcast::Receiver<BusMessage> {

@@ -204,7 +204,7 @@ impl Hub {
             tokio::select! {
                 message = messages.recv() => match message {
                     Ok(BusMessage::Advanced(advanced)) => self.wake(&advanced.feed, advanced.seq),
-                    Ok(BusMessage::Regions) => {}
+                    Ok(BusMessage::ReferenceData) => {}
                     Ok(BusMessage::Missed) | Err(RecvError::Lagged(_)) => self.wake_all(),
                     Err(RecvError::Closed) => return,
                 },

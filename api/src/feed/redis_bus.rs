@@ -31,7 +31,7 @@ use crate::{
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 const RETRY_PERIOD: TimeDelta = TimeDelta::seconds(1);
-const REGIONS: &str = "regions";
+const REFERENCE_DATA: &str = "regions";
 
 /// Connects every replica that uses the same Redis server and prefix.
 pub struct RedisBus {
@@ -152,8 +152,8 @@ impl Bus for RedisBus {
         self.send(format!("{} {}", advanced.feed, advanced.seq), BusMessage::Advanced(advanced));
     }
 
-    fn regions_changed(&self) {
-        self.send(REGIONS.to_owned(), BusMessage::Regions);
+    fn reference_data_changed(&self) {
+        self.send(REFERENCE_DATA.to_owned(), BusMessage::ReferenceData);
     }
 
     fn listen(&self) -> broadcast::Receiver<BusMessage> {
@@ -201,8 +201,8 @@ fn on_push(push: &PushInfo, received: &broadcast::Sender<BusMessage>, connected:
 
 fn parse(bytes: &[u8]) -> Option<BusMessage> {
     let text = std::str::from_utf8(bytes).ok()?;
-    if text == REGIONS {
-        return Some(BusMessage::Regions);
+    if text == REFERENCE_DATA {
+        return Some(BusMessage::ReferenceData);
     }
     let (feed, seq) = text.split_once(' ')?;
     Some(BusMessage::Advanced(FeedAdvanced { feed: FeedName::stored(feed), seq: seq.parse().ok()? }))
@@ -227,7 +227,10 @@ mod tests {
         }
         assert_eq!(
             all,
-            [BusMessage::Advanced(FeedAdvanced { feed: FeedName::stored("meetings"), seq: 7 }), BusMessage::Regions]
+            [
+                BusMessage::Advanced(FeedAdvanced { feed: FeedName::stored("meetings"), seq: 7 }),
+                BusMessage::ReferenceData
+            ]
         );
     }
 }

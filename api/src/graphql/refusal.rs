@@ -210,6 +210,8 @@ fn invalid_message(why: Invalid) -> (&'static str, Args) {
         Invalid::Phone => ("refusal-phone", vec![]),
         Invalid::Iin => ("refusal-iin", vec![]),
         Invalid::EndsBeforeStart => ("refusal-ends-before-start", vec![]),
+        Invalid::Code => ("refusal-code", vec![]),
+        Invalid::FixedForAkimat => ("refusal-fixed-for-akimat", vec![]),
     }
 }
 

@@ -58,7 +58,7 @@ fn every<F>(
     });
 }
 
-/// Reloads the regions when the bus announces an import, and checks every minute for lost announcements.
+/// Reloads regions, agencies and categories when the bus announces a change, and checks every minute for lost announcements.
 async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
     let mut messages = bus.listen();
     let mut known = None;
@@ -68,7 +68,7 @@ async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
         let should_check = tokio::select! {
             message = messages.recv() => match message {
                 Ok(BusMessage::Advanced(_)) => false,
-                Ok(BusMessage::Regions | BusMessage::Missed) | Err(RecvError::Lagged(_)) => true,
+                Ok(BusMessage::ReferenceData | BusMessage::Missed) | Err(RecvError::Lagged(_)) => true,
                 Err(RecvError::Closed) => return,
             },
             () = &mut next_check => true,
@@ -80,6 +80,9 @@ async fn watch_regions(app: Arc<App>, bus: Arc<dyn Bus>) {
         match app.reload_changed_regions(known).await {
             Ok(count) => known = Some(count),
             Err(error) => tracing::warn!(error = error.chain(), "the regions cannot be reloaded"),
+        }
+        if let Err(error) = app.reload_changed_reference_data().await {
+            tracing::warn!(error = error.chain(), "agencies and categories cannot be reloaded");
         }
     }
 }

@@ -94,6 +94,7 @@ fn value_to_json(value: Value) -> Result<Json, StoreError> {
         Value::BigInt(value) => value.into(),
         Value::String(value) => value.into(),
         Value::Uuid(value) => value.map(|value| value.to_string()).into(),
+        Value::ChronoDate(value) => value.map(|value| value.to_string()).into(),
         Value::ChronoDateTimeUtc(value) => value.map(|value| value.to_rfc3339_opts(SecondsFormat::Micros, true)).into(),
         _ => return Err(StoreError::Corrupt("type of a column in a set")),
     })

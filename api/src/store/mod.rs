@@ -4,6 +4,7 @@
 //! no transaction needs an upgrade; PostgreSQL takes row locks. Expected outcomes are return values; [`StoreError`]
 //! is only for infrastructure failures.
 
+pub mod agencies;
 pub mod applicants;
 pub mod audit_log;
 pub mod audit_reads;

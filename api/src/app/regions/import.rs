@@ -170,7 +170,7 @@ impl App {
             };
             tx.apply_edition(&edition, &changes).await?;
             self.commit(tx).await?;
-            self.bus.regions_changed();
+            self.bus.reference_data_changed();
             self.reload_regions().await?;
         }
         Ok(ImportReport::new(&units, changes, warnings, options.dry_run))

@@ -8,6 +8,7 @@ mod audit;
 mod meetings;
 mod questions;
 mod receptions;
+mod reference_data;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use self::{
         comment_scope, may_import_from, may_post, subject_of,
     },
     receptions::{RegisterForReception, RunReception, is_staff_anywhere},
+    reference_data::{Country, EditReferenceData, SeeDoubts},
 };
 use crate::domain::viewer::{Grant, ImportRestriction, Person, Role, Viewer};
 
@@ -136,9 +138,8 @@ pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
         ("beside", Some(elsewhere)),
         ("nowhere", None),
     ];
-    [meetings::ROWS, questions::ROWS, receptions::ROWS, audit::ROWS]
-        .map(|rows| render(rows, scope, &positions))
-        .concat()
+    let of_hosts = [meetings::ROWS, questions::ROWS, receptions::ROWS, audit::ROWS];
+    of_hosts.map(|rows| render(rows, scope, &positions)).concat() + &render(reference_data::ROWS, &Country, &positions)
 }
 
 /// Renders the rows of actions on one subject. `positions` are the regions of the roles, with their names.

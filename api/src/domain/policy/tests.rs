@@ -54,6 +54,8 @@ comment.see_all: Moderator(here,above) Akimat(here,above) Administration Admin
 reception.run: Moderator(here,above) Akimat(here,above) Admin
 reception.register: Citizen Admin
 audit.see: Moderator(here,above) Akimat(here,above) Administration Admin
+reference.edit: Admin
+reference.see_doubts: Admin
 ";
     assert_eq!(matrix(&okrug(), code(OTHER_DISTRICT)), expected);
 }
