@@ -321,3 +321,17 @@ remote_enum! {
         MostVoted,
     }
 }
+
+open_enum! {
+    /// The kind of a body to which issues are assigned.
+    AgencyKind {
+        /// A ministry or another central state body.
+        CentralBody,
+        /// A national holding.
+        NationalHolding,
+        /// A national company.
+        NationalCompany,
+        /// An akimat or another local executive body.
+        LocalExecutive,
+    } unknown CentralBody
+}

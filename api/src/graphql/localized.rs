@@ -4,6 +4,7 @@ use async_graphql::{Context, InputObject, SimpleObject};
 
 use crate::{
     app::meetings::Title,
+    domain::localized_name::LocalizedName,
     graphql::{context::ContextExt, error::ApiResult},
 };
 
@@ -46,6 +47,18 @@ pub struct LocalizedTextInput {
     pub ru: Option<String>,
     /// In English.
     pub en: Option<String>,
+}
+
+impl From<&LocalizedName> for LocalizedText {
+    fn from(name: &LocalizedName) -> Self {
+        Self { kk: name.kk.clone(), ru: name.ru.clone(), en: name.en.clone() }
+    }
+}
+
+impl From<LocalizedTextInput> for LocalizedName {
+    fn from(text: LocalizedTextInput) -> Self {
+        Self { kk: text.kk, ru: text.ru, en: text.en }
+    }
 }
 
 impl From<LocalizedTextInput> for Title {

@@ -1,5 +1,6 @@
 //! The GraphQL API. It only translates: commands and rules make every decision.
 
+pub mod agencies;
 pub mod attached_follower;
 pub mod audit;
 pub mod caller;

@@ -5,6 +5,7 @@
 use async_graphql::{Context, ID, Interface};
 
 use crate::graphql::{
+    agencies::Agency,
     entity::{Entity, parse},
     error::ApiResult,
     meetings::{Broadcast, Meeting},
@@ -72,14 +73,17 @@ entities! {
     Reception,
     /// A registration for a personal reception.
     Registration,
+    /// A body to which issues are assigned.
+    Agency,
 }
 
 #[cfg(test)]
 mod tests {
-    use entities::ids::{BroadcastId, CommentId, MeetingId, ReceptionId, RegistrationId};
+    use entities::ids::{AgencyId, BroadcastId, CommentId, MeetingId, ReceptionId, RegistrationId};
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::agencies::agency_id;
 
     #[test]
     fn parses_the_ids_that_it_shows() {
@@ -91,6 +95,8 @@ mod tests {
             GlobalId::Comment(CommentId(uuid)),
             GlobalId::Reception(ReceptionId(uuid)),
             GlobalId::Registration(RegistrationId(uuid)),
+            GlobalId::Agency(AgencyId(uuid)),
+            GlobalId::Agency(agency_id("min-finance")),
         ] {
             assert_eq!(GlobalId::parse(&id.show()), Some(id));
         }

@@ -8,10 +8,11 @@ use crate::{
     clock::almaty_date,
     domain::regions::UnitFilter,
     graphql::{
+        agencies::{Agency, IssueCategory, agencies_cost, issue_categories, list_agencies},
         audit::{AuditEntryConnection, AuditFilterInput, list_audit_log},
         context::ContextExt,
         entity::{Entity as _, find, parse_id},
-        enums::RegionKind,
+        enums::{AgencyKind, RegionKind},
         error::{ApiError, ApiResult},
         meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list_meetings},
         node::Node,
@@ -26,6 +27,8 @@ use crate::{
 
 /// Maximum number of ids per look-up.
 const MAX_NODES: usize = 100;
+/// How many categories of issues there are, about.
+const CATEGORIES: usize = 30;
 
 /// Queries.
 pub struct Query;
@@ -151,6 +154,28 @@ impl Query {
         Registration::load(ctx, parse_id::<Registration>(&id, "id")?).await
     }
 
+    /// The agency with this code, whether it still exists or not.
+    #[graphql(tag = "public")]
+    async fn agency(&self, ctx: &Context<'_>, #[graphql(desc = "The code.")] code: String) -> Option<Agency> {
+        Agency::by_code(ctx, &code)
+    }
+
+    /// The agencies that exist today, by kind and then by code.
+    #[graphql(tag = "public", complexity = "agencies_cost(kinds.as_deref(), child_complexity)")]
+    async fn agencies(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only agencies of these kinds.")] kinds: Option<Vec<AgencyKind>>,
+    ) -> Vec<Agency> {
+        list_agencies(ctx, kinds)
+    }
+
+    /// The categories of issues, in the order in which they are offered.
+    #[graphql(tag = "public", complexity = "CATEGORIES.saturating_mul(child_complexity).saturating_add(1)")]
+    async fn issue_categories(&self, ctx: &Context<'_>) -> Vec<IssueCategory> {
+        issue_categories(ctx)
+    }
+
     /// Entries of the audit log, newest first. ADMIN and ADMINISTRATION see all, AKIMAT and MODERATOR those of hosts in
     /// their scope; nobody else sees any.
     #[graphql(tag = "internal", complexity = "connection_cost(first, None, child_complexity)")]
@@ -192,6 +217,16 @@ impl Query {
     #[graphql(entity)]
     async fn registration_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Registration>> {
         find(ctx, &id).await
+    }
+
+    #[graphql(entity)]
+    async fn agency_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Agency>> {
+        find(ctx, &id).await
+    }
+
+    #[graphql(entity)]
+    async fn agency_by_code(&self, ctx: &Context<'_>, code: String) -> Option<Agency> {
+        Agency::by_code(ctx, &code)
     }
 
     #[graphql(entity)]

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use crate::graphql::{
+    agencies::AgencyMutation,
     context::SchemaData,
     cost_budget::CostBudget,
     meetings::{MeetingMutation, MeetingSubscription},
@@ -19,7 +20,7 @@ use crate::graphql::{
 /// Every mutation takes one `input` and returns a payload with either the object or a refusal.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct Mutation(MeetingMutation, QuestionMutation, ReceptionMutation);
+pub struct Mutation(MeetingMutation, QuestionMutation, ReceptionMutation, AgencyMutation);
 
 /// Subscriptions. Those with an `after` argument can resume after the last position that was received.
 #[derive(MergedSubscription, Default)]

@@ -5,6 +5,7 @@ use async_graphql::{Context, Object};
 use crate::{
     domain::viewer::{self, MAX_GRANTS, Person},
     graphql::{
+        agencies::Agency,
         context::ContextExt,
         enums::Role,
         error::ApiResult,
@@ -76,6 +77,11 @@ impl Viewer {
     async fn region(&self, ctx: &Context<'_>) -> Option<Region> {
         Region::current(ctx, self.0.region()?)
     }
+
+    /// The agency for which the caller has their roles. Null if the grants name none or several, or an unknown one.
+    async fn agency(&self, ctx: &Context<'_>) -> Option<Agency> {
+        Agency::by_code(ctx, self.0.agency()?)
+    }
 }
 
 /// A role with the scope in which the caller has it.
@@ -92,5 +98,10 @@ impl Grant {
     /// The unit in which the caller has the role, with all units below it. ADMIN and ADMINISTRATION hold everywhere.
     async fn region(&self, ctx: &Context<'_>) -> Option<Region> {
         Region::current(ctx, self.0.region?)
+    }
+
+    /// The agency for which the caller has the role. Null if the grant names none, or an unknown one.
+    async fn agency(&self, ctx: &Context<'_>) -> Option<Agency> {
+        Agency::by_code(ctx, self.0.agency.as_deref()?)
     }
 }
