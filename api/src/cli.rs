@@ -35,6 +35,12 @@ pub enum Command {
     /// Manage the territorial units.
     #[command(subcommand)]
     Regions(Regions),
+    /// Manage the agencies to which issues are assigned.
+    #[command(subcommand)]
+    Agencies(Agencies),
+    /// Manage the categories of issues.
+    #[command(subcommand)]
+    Categories(Categories),
     /// Mint a token with the development key.
     Token(TokenArgs),
     /// Revoke all tokens issued to a subject until now, and wait until new ones are accepted.
@@ -93,6 +99,33 @@ pub enum Regions {
         /// Accept a date more than a year ahead
         #[arg(long)]
         allow_far: bool,
+    },
+}
+
+/// Commands for agencies.
+#[derive(Debug, Subcommand)]
+pub enum Agencies {
+    /// Import agencies, all or nothing. Agencies that the file does not list stay.
+    Import {
+        /// The file: text with tabs between the columns code, kind, name_kk, name_ru, name_en, valid_from, valid_to, source,
+        /// doubt and, if wanted, region
+        file: PathBuf,
+        /// Only report what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// Commands for categories of issues.
+#[derive(Debug, Subcommand)]
+pub enum Categories {
+    /// Import categories, all or nothing. Categories that the file does not list stay.
+    Import {
+        /// The file: text with tabs between the columns code, name_kk, name_ru, name_en and, if wanted, ordinal
+        file: PathBuf,
+        /// Only report what would change
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -5,9 +5,9 @@ use std::{error::Error, io::Write as _, process::ExitCode, sync::Arc};
 use chrono::TimeDelta;
 use clap::Parser as _;
 use kezdesu::{
-    app::{audit, regions::ImportOptions},
+    app::{App, audit, regions::ImportOptions},
     auth::mint,
-    cli::{Audit, Cli, Command, Regions},
+    cli::{Agencies, Audit, Categories, Cli, Command, Regions},
     clock::{Clock, SystemClock, sleep},
     config::{Settings, from_environment, settings_table},
     demo,
@@ -106,12 +106,14 @@ async fn run(command: Command) -> CommandResult {
             print(&format!("the database is backed up in {}\n", file.display()))
         }
         Command::Regions(Regions::Import { file, dry_run, dated, allow_ending, allow_far }) => {
-            let store = service::open(&settings, false).await?;
-            let ids: Arc<dyn IdGen> = RandomIds::start();
-            let bus = one_shot_bus(&settings, &clock)?;
-            let app = service::app(&settings, store, bus, clock, ids).await?;
             let options = ImportOptions { dry_run, dated, allow_ending, allow_far };
-            print(&app.import_regions(&file, options).await?.to_string())
+            print(&one_shot_app(&settings, clock).await?.import_regions(&file, options).await?.to_string())
+        }
+        Command::Agencies(Agencies::Import { file, dry_run }) => {
+            print(&one_shot_app(&settings, clock).await?.import_agencies(&file, dry_run).await?.to_string())
+        }
+        Command::Categories(Categories::Import { file, dry_run }) => {
+            print(&one_shot_app(&settings, clock).await?.import_issue_categories(&file, dry_run).await?.to_string())
         }
     }
 }
@@ -129,6 +131,14 @@ async fn revoke_tokens(settings: &Settings, clock: &dyn Clock, subject: &str) ->
     let TokenRevocation { until, wait } = service::revoke_tokens(&store, clock, subject).await?;
     print(&format!("tokens issued to {subject} up to {} are revoked\n", until.format("%FT%TZ")))?;
     Ok(wait)
+}
+
+/// Creates the commands of the service for a short-lived command.
+async fn one_shot_app(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<App>, Box<dyn Error>> {
+    let store = service::open(settings, false).await?;
+    let ids: Arc<dyn IdGen> = RandomIds::start();
+    let bus = one_shot_bus(settings, &clock)?;
+    Ok(service::app(settings, store, bus, clock, ids).await?)
 }
 
 /// Creates the bus for a short-lived command. Replicas that it does not reach notice changes by polling.
