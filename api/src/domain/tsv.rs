@@ -88,6 +88,8 @@ fn fields(line: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     #[test]
@@ -110,6 +112,27 @@ mod tests {
             ("a\tb\n1\t2\n1\t2\t3\n", "line 3 has 3 fields instead of 2"),
         ] {
             assert_eq!(read_tsv(text, &["a", "b"], &["d"]).unwrap_err().to_string(), why, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reads_back_what_is_written(rows in vec(("[а-яa-z]([а-яa-z ]{0,8}[а-яa-z])?", "[0-9]{0,4}"), 0..20)) {
+            let lines: String = rows.iter().map(|(a, b)| format!("{b}\t{a}\n")).collect();
+            let text = format!("b\ta\n{lines}");
+            let read = read_tsv(&text, &["a", "b"], &[]).unwrap();
+            prop_assert_eq!(read.len(), rows.len());
+            for (row, (a, b)) in read.iter().zip(&rows) {
+                prop_assert_eq!(row.get("a"), Some(a.as_str()));
+                prop_assert_eq!(row.get("b").unwrap_or_default(), b.as_str());
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_rejected(text in "(a|b|\t|\n|\r|\\PC){0,60}") {
+            if let Ok(rows) = read_tsv(&text, &["a"], &["b"]) {
+                prop_assert!(rows.iter().all(|row| row.has("a")));
+            }
         }
     }
 }

@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(id("min-finance"), id("min-finance"));
         assert_ne!(id("min-finance"), id("min-finances"));
         // Stored ids refer to this value.
-        assert_eq!(id("min-finance"), "PINNED");
+        assert_eq!(id("min-finance"), "98d8f345-55ae-8434-a59a-c49c66913d8c");
     }
 
     #[test]

@@ -179,7 +179,7 @@ mod tests {
         assert_eq!((akimat.kind, akimat.region), (AgencyKind::LocalExecutive, unit), "these follow the classifier");
         assert_eq!(directory.added, 1);
         let many = (0..=MAX_AGENCIES).map(|number| draft(&format!("n{number}")).unchecked());
-        assert!(super::AgencyDirectory::new(&history(), day("2026-03-02"), many).is_overfull());
+        assert!(AgencyDirectory::new(&history(), day("2026-03-02"), many).is_overfull());
     }
 
     #[test]
