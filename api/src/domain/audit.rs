@@ -1,7 +1,8 @@
 //! The audit log: what an entry says, and the chain of hashes that shows whether entries were changed.
 //!
-//! Each host has a chain of its own, so that writers of different hosts do not wait for each other. The first entry of a
-//! chain is announced in a further chain, whose shard is empty, so that a whole chain cannot disappear.
+//! Each host has a chain of its own, so that writers of different hosts do not wait for each other, and so has the whole
+//! country. The first entry of a chain is announced in a further chain, whose shard is empty, so that a whole chain cannot
+//! disappear.
 
 use std::fmt;
 

@@ -116,16 +116,16 @@ pub async fn list_audit_log(ctx: &Context<'_>, filter: AuditFilter, page: PageAr
     Ok(AuditEntryConnection::new(page, AuditEntryCounter(filter)))
 }
 
-/// A record that personal data was read or changed. Entries are linked by hashes, so that none can be changed or removed
-/// unnoticed.
+/// A record that personal data was read or changed, or that an agency or a category of issues was changed. Entries are linked
+/// by hashes, so that none can be changed or removed unnoticed.
 #[derive(Clone)]
 pub struct AuditEntry(Arc<audit_entry::Model>);
 
-/// A record that personal data was read or changed. Entries are linked by hashes, so that none can be changed or removed
-/// unnoticed.
+/// A record that personal data was read or changed, or that an agency or a category of issues was changed. Entries are linked
+/// by hashes, so that none can be changed or removed unnoticed.
 #[Object]
 impl AuditEntry {
-    /// Position in the chain of its host, from 1 without gaps.
+    /// Position in the chain of its host or of the whole country, from 1 without gaps.
     async fn seq(&self) -> i64 {
         self.0.seq
     }
