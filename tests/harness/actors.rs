@@ -21,6 +21,8 @@ const MEETING: &str = "id phase version announcedAt announcedInTime startedAt en
 /// Fields of a time split that tests read.
 pub(crate) const SPLIT: &str =
     "stage plannedMs budgetMs presentationMs questionsMs breakMs budgetLeftMs status exceededAt";
+/// Fields of an agency that tests read.
+const AGENCY: &str = "id code kind names { kk ru en } region { code } validFrom validTo doubt";
 const REFUSAL: &str = "code message field norm retryAfterMs currentVersion opensAt";
 
 /// A person who sends requests to one replica.
@@ -231,7 +233,9 @@ pub(crate) fn done(payload: Value, object: &str) -> Value {
 /// Returns the fields of an object that tests read.
 fn selection(ty: &str) -> Option<String> {
     match ty {
+        "Agency" => Some(AGENCY.to_owned()),
         "Comment" => Some(COMMENT.to_owned()),
+        "IssueCategory" => Some("code names { kk ru en }".to_owned()),
         "Meeting" => Some(MEETING.to_owned()),
         "Reception" => Some(RECEPTION.to_owned()),
         "Refusal" => Some(REFUSAL.to_owned()),

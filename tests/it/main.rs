@@ -1,6 +1,8 @@
 //! End-to-end tests through the public interfaces: one file per feature, on both engines.
 
+mod agencies;
 mod agency_example;
+mod agency_imports;
 mod architecture;
 mod audit_log;
 mod author_events;
