@@ -91,9 +91,15 @@ pub fn guess_language(text: &str) -> Language {
 
 /// Returns the text in NFC without invisible characters, with its line breaks and tabs.
 fn cleaned(text: &str) -> String {
-    let composed: String = text.nfc().collect();
-    // Removed characters may have separated a letter and its mark.
-    without_invisible(&composed).nfc().collect()
+    let mut cleaned: String = text.nfc().collect();
+    // Removed characters may have separated a letter and its marks. In their new order, a joiner that had an effect may have none.
+    loop {
+        let again: String = without_invisible(&cleaned).nfc().collect();
+        if again == cleaned {
+            return cleaned;
+        }
+        cleaned = again;
+    }
 }
 
 fn joined(text: &str) -> String {
@@ -194,6 +200,12 @@ mod tests {
         assert_eq!(sanitize(&"ә".repeat(1001), 1000).unwrap().chars().count(), 1000);
         assert_eq!(sanitize("аб👨\u{200d}👩\u{200d}👧в", 6).unwrap(), "аб…");
         assert_eq!(sanitize(&format!("а{}", "\u{301}".repeat(50)), 6).unwrap(), format!("а{}…", "\u{301}".repeat(4)));
+    }
+
+    #[test]
+    fn removes_a_joiner_that_loses_its_effect_when_marks_are_reordered() {
+        let text = "क\u{200c}\u{94d}\u{200b}\u{338}";
+        assert_eq!(single_line(text, 40).as_deref(), Ok("क\u{338}\u{94d}"));
     }
 
     proptest! {
