@@ -1,0 +1,228 @@
+//! Lists of issues.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use entities::{
+    enums::{IssueLevel, IssueState},
+    ids::{IssueId, MeetingId},
+    issue::{self, Column, Entity},
+    issue_person,
+    kato::KatoCode,
+};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, Select,
+    sea_query::{Order, Query, SimpleExpr},
+};
+
+use crate::{
+    domain::{issues::is_open, policy::InternalsScope},
+    store::{
+        DatabaseEngine, Store, StoreError,
+        keyset::{PageRequest, PageSlice},
+        search::TextSearch,
+    },
+};
+
+/// Order of a list of issues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IssueOrder {
+    /// Newest first.
+    #[default]
+    Newest,
+    /// Open ones by their deadlines, then the others.
+    MostUrgent,
+    /// Last changed first.
+    LastChanged,
+}
+
+/// Filter of a list of issues. All given conditions must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IssueFilter {
+    /// About this unit or one below it.
+    pub region: Option<KatoCode>,
+    /// Raised at this meeting.
+    pub meeting: Option<MeetingId>,
+    /// Code of the responsible body.
+    pub agency: Option<String>,
+    /// Which bodies they need.
+    pub level: Option<IssueLevel>,
+    /// Any of these states.
+    pub states: Option<Vec<IssueState>>,
+    /// Code of the category.
+    pub category: Option<String>,
+    /// Whether the deadline has passed, as of this day.
+    pub overdue: Option<(bool, NaiveDate)>,
+    /// Whether so many are not satisfied that staff has to look again.
+    pub unsatisfied: Option<bool>,
+    /// Normalised terms that the texts must all contain.
+    pub words: Vec<String>,
+    /// Pseudonym of a person who follows them.
+    pub followed_by: Option<String>,
+    /// The order.
+    pub order: IssueOrder,
+}
+
+/// Sort key of an issue in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueCursor {
+    /// When it was raised.
+    Newest(DateTime<Utc>, IssueId),
+    /// Its deadline.
+    MostUrgent(NaiveDate, IssueId),
+    /// When it last changed.
+    LastChanged(DateTime<Utc>, IssueId),
+}
+
+impl IssueCursor {
+    /// Returns the sort key of an issue.
+    #[must_use]
+    pub const fn of(order: IssueOrder, row: &issue::Model) -> Self {
+        match order {
+            IssueOrder::Newest => Self::Newest(row.created_at, row.id),
+            IssueOrder::MostUrgent => Self::MostUrgent(row.urgent_by, row.id),
+            IssueOrder::LastChanged => Self::LastChanged(row.updated_at, row.id),
+        }
+    }
+
+    /// Returns the order of the lists that it belongs to.
+    #[must_use]
+    pub const fn order(self) -> IssueOrder {
+        match self {
+            Self::Newest(..) => IssueOrder::Newest,
+            Self::MostUrgent(..) => IssueOrder::MostUrgent,
+            Self::LastChanged(..) => IssueOrder::LastChanged,
+        }
+    }
+
+    /// Returns the condition for the rows beyond it, where keys are larger or smaller.
+    fn beyond(self, larger: bool) -> Condition {
+        match self {
+            Self::Newest(at, id) => beyond(Column::CreatedAt, at, id, larger),
+            Self::MostUrgent(day, id) => beyond(Column::UrgentBy, day, id, larger),
+            Self::LastChanged(at, id) => beyond(Column::UpdatedAt, at, id, larger),
+        }
+    }
+}
+
+fn beyond<V: Into<sea_orm::Value> + Copy>(column: Column, value: V, id: IssueId, larger: bool) -> Condition {
+    let (bound, further) = if larger {
+        (column.gte(value), Condition::any().add(column.gt(value)).add(Column::Id.gt(id)))
+    } else {
+        (column.lte(value), Condition::any().add(column.lt(value)).add(Column::Id.lt(id)))
+    };
+    // The first condition alone bounds the range of the index.
+    Condition::all().add(bound).add(further)
+}
+
+impl Store {
+    /// Returns a page of the issues that a filter allows. Texts that are not released are searched within the scope only.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn issues(
+        &self,
+        scope: &InternalsScope,
+        filter: &IssueFilter,
+        request: &PageRequest<IssueCursor>,
+    ) -> Result<PageSlice<issue::Model>, StoreError> {
+        Ok(request.slice(page_query(self.engine(), scope, filter, request).all(self.reader()).await?))
+    }
+
+    /// Returns the statement of [`Self::issues`], for tests of its query plan.
+    #[must_use]
+    pub fn issues_statement(
+        &self,
+        scope: &InternalsScope,
+        filter: &IssueFilter,
+        request: &PageRequest<IssueCursor>,
+    ) -> sea_orm::Statement {
+        page_query(self.engine(), scope, filter, request).build(self.reader().get_database_backend())
+    }
+
+    /// Counts the issues that a filter allows, up to [`crate::store::counts::MAX_COUNT`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_issues(&self, scope: &InternalsScope, filter: &IssueFilter) -> Result<u64, StoreError> {
+        self.count(Entity::find().filter(allowed(self.engine(), scope, filter))).await
+    }
+}
+
+fn page_query(
+    engine: DatabaseEngine,
+    scope: &InternalsScope,
+    filter: &IssueFilter,
+    request: &PageRequest<IssueCursor>,
+) -> Select<Entity> {
+    let column = match filter.order {
+        IssueOrder::Newest => Column::CreatedAt,
+        IssueOrder::MostUrgent => Column::UrgentBy,
+        IssueOrder::LastChanged => Column::UpdatedAt,
+    };
+    let is_ascending = (filter.order == IssueOrder::MostUrgent) != request.backward;
+    let forward = filter.order == IssueOrder::MostUrgent;
+    let direction = if is_ascending { Order::Asc } else { Order::Desc };
+    Entity::find()
+        .filter(
+            allowed(engine, scope, filter)
+                .add_option(request.after.map(|cursor| cursor.beyond(forward)))
+                .add_option(request.before.map(|cursor| cursor.beyond(!forward))),
+        )
+        .order_by(column, direction.clone())
+        .order_by(Column::Id, direction)
+        .limit(request.query_limit())
+}
+
+fn allowed(engine: DatabaseEngine, scope: &InternalsScope, filter: &IssueFilter) -> Condition {
+    let followed = filter.followed_by.as_ref().map(|person| {
+        let followed = Query::select()
+            .column(issue_person::Column::IssueId)
+            .from(issue_person::Entity)
+            .and_where(issue_person::Column::Person.eq(person))
+            .and_where(issue_person::Column::Follows.eq(true))
+            .to_owned();
+        Column::Id.in_subquery(followed)
+    });
+    Condition::all()
+        // Issues in an unknown state are in no list.
+        .add(Column::State.is_in(filter.states.as_deref().unwrap_or(IssueState::ALL).iter().copied()))
+        .add_option(filter.region.map(within))
+        .add_option(filter.meeting.map(|meeting| Column::MeetingId.eq(meeting)))
+        .add_option(filter.agency.as_ref().map(|agency| Column::Responsible.eq(agency)))
+        .add_option(filter.level.map(|level| Column::Level.eq(level)))
+        .add_option(filter.category.as_ref().map(|category| Column::Category.eq(category)))
+        .add_option(filter.overdue.map(|(overdue, today)| overdue_condition(overdue, today)))
+        .add_option(filter.unsatisfied.map(|unsatisfied| Column::IsUnsatisfied.eq(unsatisfied)))
+        .add_option(followed)
+        .add_option((!filter.words.is_empty()).then(|| matching(engine, scope, &filter.words)))
+}
+
+fn within(unit: KatoCode) -> SimpleExpr {
+    let (first, last) = unit.subtree();
+    Column::RegionCode.between(first.as_str(), last.as_str())
+}
+
+fn overdue_condition(overdue: bool, today: NaiveDate) -> Condition {
+    let open: Vec<_> = IssueState::ALL.iter().copied().filter(|state| is_open(*state)).collect();
+    // Only open issues have a deadline in this column.
+    let condition = Condition::all().add(Column::UrgentBy.lt(today)).add(Column::State.is_in(open));
+    if overdue { condition } else { condition.not() }
+}
+
+/// Selects the issues whose texts contain all words, as far as the viewer may read them.
+fn matching(engine: DatabaseEngine, scope: &InternalsScope, words: &[String]) -> Condition {
+    let all = |column: Column| {
+        let search = TextSearch { column, words };
+        search.by_index(engine).unwrap_or_else(|| search.by_reading(engine))
+    };
+    match scope {
+        InternalsScope::Everything => all(Column::StaffSearch),
+        InternalsScope::Of { units, agencies } if units.is_empty() && agencies.is_empty() => all(Column::Search),
+        InternalsScope::Of { units, agencies } => {
+            let own = units.iter().fold(Condition::any(), |any, unit| any.add(within(*unit)));
+            let own = own.add_option(
+                (!agencies.is_empty()).then(|| Column::Responsible.is_in(agencies.iter().map(String::as_str))),
+            );
+            Condition::any().add(all(Column::Search)).add(Condition::all().add(own).add(all(Column::StaffSearch)))
+        }
+    }
+}
