@@ -1,0 +1,126 @@
+//! Where deliveries come from: the feed of issues, and what a receiver is shown of an issue.
+
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    pin::Pin,
+};
+
+use chrono::{DateTime, Utc};
+use entities::{ids::IssueId, issue, kato::KatoCode, webhook};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    domain::{
+        agencies::agency_id,
+        feed::{Audience, EventFilter},
+        issue_events::issue_feed,
+        policy::WebhookOwner,
+    },
+    store::{
+        StoreError,
+        feeds::{EventRange, StoredEvent},
+    },
+};
+
+/// An event about an issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueEvent {
+    /// Position in the feed.
+    pub seq: i64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// The issue.
+    pub issue: Uuid,
+    /// Stored name of its kind, which a later version may have added.
+    pub kind: String,
+}
+
+/// Events of the feed that a webhook is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events, in order.
+    pub events: Vec<IssueEvent>,
+    /// Position up to which the feed was looked through.
+    pub through: i64,
+}
+
+/// A future of [`IssueEvents`].
+pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Reads the events that a webhook is about, and their issues as the owner of the webhook may see them.
+pub trait IssueEvents: Send + Sync + 'static {
+    /// Returns the first events after the webhook's position, at most `limit`.
+    fn page<'a>(&'a self, app: &'a App, webhook: &'a webhook::Model, limit: usize) -> Reading<'a, EventPage>;
+
+    /// Returns issues as their owner may see them. Issues that the owner may not see are left out.
+    fn views<'a>(
+        &'a self,
+        app: &'a App,
+        owner: &'a WebhookOwner,
+        issues: &'a [Uuid],
+    ) -> Reading<'a, HashMap<Uuid, Value>>;
+}
+
+/// The feed of issues in the database.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoredIssueEvents;
+
+impl StoredIssueEvents {
+    async fn read(app: &App, webhook: &webhook::Model, limit: usize) -> Result<EventPage, StoreError> {
+        let feed = issue_feed();
+        let head = app.store.feed_extent(&feed).await?.head;
+        let after = webhook.position;
+        let unit = webhook.region_code.as_deref().and_then(|code| code.parse().ok());
+        let agency = webhook.agency.as_deref().map(|code| agency_id(code).0);
+        let filter = agency.map(EventFilter::OfAgency).or_else(|| unit.map(EventFilter::Within));
+        let Some(filter) = filter else { return Ok(EventPage { events: Vec::new(), through: head.max(after) }) };
+        let range = EventRange { after, through: head, limit };
+        let rows = app.store.matching_events(&feed, filter, range).await?;
+        let is_full = rows.len() >= limit;
+        let through = rows.last().filter(|_| is_full).map_or(head.max(after), |last| last.seq);
+        let rows = match unit.filter(|_| agency.is_some()) {
+            Some(unit) => within(app, rows, unit).await?,
+            None => rows,
+        };
+        // The last event of a body that an issue leaves is for that body only.
+        let is_for = |row: &StoredEvent| row.audience == Audience::Everyone || agency.is_some();
+        let event = |row: StoredEvent| IssueEvent { seq: row.seq, at: row.at, issue: row.subject, kind: row.kind };
+        let events = rows.into_iter().filter(is_for).map(event);
+        Ok(EventPage { events: events.collect(), through })
+    }
+}
+
+impl IssueEvents for StoredIssueEvents {
+    fn page<'a>(&'a self, app: &'a App, webhook: &'a webhook::Model, limit: usize) -> Reading<'a, EventPage> {
+        Box::pin(Self::read(app, webhook, limit))
+    }
+
+    fn views<'a>(
+        &'a self,
+        app: &'a App,
+        owner: &'a WebhookOwner,
+        issues: &'a [Uuid],
+    ) -> Reading<'a, HashMap<Uuid, Value>> {
+        let sees_internals = move |row: &issue::Model| match owner {
+            WebhookOwner::Agency(code) => row.responsible.as_ref() == Some(code),
+            WebhookOwner::Akimat(scope) => {
+                let (first, last) = scope.host.subtree();
+                (first.as_str()..=last.as_str()).contains(&row.region_code.as_str())
+            }
+        };
+        Box::pin(app.issue_views(issues, sees_internals))
+    }
+}
+
+/// Leaves out the events of issues that are not in a unit or below it.
+async fn within(app: &App, rows: Vec<StoredEvent>, unit: KatoCode) -> Result<Vec<StoredEvent>, StoreError> {
+    let ids: Vec<_> = rows.iter().map(|row| IssueId(row.subject)).collect();
+    let (first, last) = unit.subtree();
+    let issues = app.store.issues_by_id(&ids).await?.into_iter();
+    let is_within = |row: &issue::Model| (first.as_str()..=last.as_str()).contains(&row.region_code.as_str());
+    let inside: HashSet<Uuid> = issues.filter(is_within).map(|row| row.id.0).collect();
+    Ok(rows.into_iter().filter(|row| inside.contains(&row.subject)).collect())
+}
