@@ -1,11 +1,15 @@
 //! The service: wires everything together, from listeners to shutdown.
 
-use std::{fs::OpenOptions, net::SocketAddr, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc, time::Duration};
+mod backup;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use ipnet::IpNet;
 use tokio::{net::TcpListener, task::JoinHandle};
+
+pub use backup::{BackupError, back_up};
 
 use crate::{
     app::{
@@ -30,6 +34,7 @@ use crate::{
     secret_file::private_directory,
     store::{DatabaseEngine as Database, Store, StoreError},
     telemetry, tls,
+    webhooks::{AddressRules, SystemResolver, WebhookClient},
 };
 
 /// How long tasks may take to finish once all requests are done.
@@ -86,6 +91,9 @@ pub enum StartError {
     /// A key that personal data is encrypted with is missing.
     #[error("KEZDESU_DATA_KEYS: personal data is encrypted with the key {0}, which is not among the keys")]
     MissingDataKey(String),
+    /// The client that sends events to receivers cannot be created.
+    #[error("the certificates of the system cannot be used")]
+    WebhookClient(#[source] reqwest::Error),
     /// A listener has no address.
     #[error("KEZDESU_LISTEN: the listener has no address")]
     Listener(#[source] std::io::Error),
@@ -95,25 +103,6 @@ impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         if error.is_read_only() { Self::ReadOnly(error) } else { Self::Store(error) }
     }
-}
-
-/// Why a backup failed.
-#[derive(Debug, thiserror::Error)]
-pub enum BackupError {
-    /// PostgreSQL has backup tools of its own.
-    #[error(
-        "KEZDESU_DATABASE_URL: only the embedded database is backed up by this command; back PostgreSQL up with its own tools"
-    )]
-    NotEmbedded,
-    /// The file name is not UTF-8.
-    #[error("the name of the file is not UTF-8")]
-    Name,
-    /// The file exists or cannot be created.
-    #[error("the file cannot be made")]
-    File(#[source] std::io::Error),
-    /// Copying failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// A running service.
@@ -151,22 +140,6 @@ pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartErro
     }
     store.probe_write().await?;
     Ok(store)
-}
-
-/// Copies the embedded database into a new file with mode 0600, while the service may be running.
-///
-/// # Errors
-/// When the database is PostgreSQL, or the file exists or cannot be written.
-pub async fn back_up(settings: &Settings, file: &Path) -> Result<(), BackupError> {
-    if !settings.is_embedded() {
-        return Err(BackupError::NotEmbedded);
-    }
-    let path = file.to_str().ok_or(BackupError::Name)?;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(BackupError::File)?;
-    let store = Store::connect(settings.database_url.reveal(), settings.database_connections).await?;
-    store.copy_to(path).await?;
-    store.close().await;
-    Ok(())
 }
 
 /// The extent of a revocation.
@@ -240,12 +213,32 @@ pub async fn app(
         ReceptionRules { offer: settings.reception_offer, days_between: settings.reception_days_between };
     let (norms, data_keys) = (settings.norms.clone(), data_keys(settings)?);
     let key_ids: Vec<String> = data_keys.ids().map(str::to_owned).collect();
-    if let Some(missing) = store.unknown_applicant_key(&key_ids).await? {
+    let missing = store.unknown_applicant_key(&key_ids).await?;
+    if let Some(missing) = missing.or(store.unknown_webhook_key(&key_ids).await?) {
         return Err(StartError::MissingDataKey(missing));
     }
-    let app = App::new(AppParts { store, clock, ids, region_history, norms, data_keys, bus, reception_rules, limits });
+    let webhook_client = webhook_client(settings, &clock)?;
+    let app = App::new(AppParts {
+        store,
+        clock,
+        ids,
+        region_history,
+        norms,
+        data_keys,
+        bus,
+        reception_rules,
+        webhook_client,
+        limits,
+    });
     app.reload_reference_data().await?;
     Ok(app)
+}
+
+/// Returns the client that sends events to receivers.
+fn webhook_client(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<WebhookClient, StartError> {
+    let https_only = settings.environment == Environment::Production;
+    let rules = AddressRules { https_only, networks: settings.webhook_networks.clone() };
+    WebhookClient::new(rules, Arc::new(SystemResolver), Arc::clone(clock)).map_err(StartError::WebhookClient)
 }
 
 /// Returns the keys for personal data: those of the setting, or those of the embedded database's key file.

@@ -296,3 +296,91 @@ open_text_enum! {
         LocalExecutive = "LOCAL_EXECUTIVE",
     }
 }
+
+open_text_enum! {
+    /// Which bodies an issue needs: local ones, or central ones (p. 5.2).
+    IssueLevel {
+        /// Local bodies can solve it.
+        Local = "LOCAL",
+        /// It needs central bodies, national holdings or companies.
+        Central = "CENTRAL",
+    }
+}
+
+open_text_enum! {
+    /// State of a problem issue.
+    IssueState {
+        /// Raised, without a responsible body.
+        Registered = "REGISTERED",
+        /// A body is responsible, with a deadline.
+        Assigned = "ASSIGNED",
+        /// It has a plan or a report.
+        InProgress = "IN_PROGRESS",
+        /// Solved.
+        Resolved = "RESOLVED",
+        /// Declined with a reason.
+        Declined = "DECLINED",
+    }
+}
+
+open_text_enum! {
+    /// What a maslikhat session decided about the money for an issue (p. 3.5).
+    FundingDecision {
+        /// No money is needed.
+        NotNeeded = "NOT_NEEDED",
+        /// Not decided yet.
+        Pending = "PENDING",
+        /// Granted.
+        Funded = "FUNDED",
+        /// Refused.
+        Refused = "REFUSED",
+    }
+}
+
+open_text_enum! {
+    /// Kind of what an issue was raised from.
+    IssueSourceKind {
+        /// A comment on a meeting.
+        Comment = "COMMENT",
+        /// A registration for a personal reception.
+        Registration = "REGISTRATION",
+        /// A request sent in before a meeting.
+        Request = "REQUEST",
+    }
+}
+
+text_enum! {
+    /// Channel by which a request came (p. 3.4).
+    RequestChannel {
+        /// The open-data portal.
+        OpenDataPortal = "OPEN_DATA_PORTAL",
+        /// The blog platform of state bodies, which closed in January 2023.
+        BlogPlatform = "BLOG_PLATFORM",
+        /// The system of electronic appeals.
+        EOtinish = "E_OTINISH",
+        /// A call centre.
+        CallCentre = "CALL_CENTRE",
+        /// The form of a meeting, or this API.
+        MeetingForm = "MEETING_FORM",
+        /// A letter.
+        Letter = "LETTER",
+        /// A messenger.
+        Messenger = "MESSENGER",
+        /// A social network.
+        SocialNetwork = "SOCIAL_NETWORK",
+        /// Another channel.
+        Other = "OTHER",
+    } else Other
+}
+
+open_text_enum! {
+    /// State of the delivery of an event to a webhook.
+    DeliveryState {
+        /// Not sent yet, or to be sent again.
+        Waiting = "WAITING",
+        /// The receiver has taken it.
+        Delivered = "DELIVERED",
+        /// Given up, until it is replayed.
+        Parked = "PARKED",
+    }
+}

@@ -26,6 +26,8 @@ pub struct Model {
     pub actor: Option<String>,
     /// Code of the unit that it is about. `None` if its topic has no regions, or an older version recorded it.
     pub region_code: Option<String>,
+    /// Id of the agency that was responsible. `None` if none was, or its topic has no agencies.
+    pub agency: Option<Uuid>,
 }
 
 /// No relations. The store joins rows explicitly.

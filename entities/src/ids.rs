@@ -46,4 +46,12 @@ ids! {
     RegistrationId,
     /// A body to which issues are assigned; derived from its code.
     AgencyId,
+    /// A problem issue.
+    IssueId,
+    /// A step of an issue's plan.
+    PlanStepId,
+    /// A request sent in before a meeting.
+    RequestId,
+    /// A receiver of events about issues.
+    WebhookId,
 }

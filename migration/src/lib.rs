@@ -29,6 +29,11 @@ mod m0024_receptions;
 mod m0025_applicants;
 mod m0026_audit_log;
 mod m0027_agencies;
+mod m0028_issues;
+mod m0029_search_indexes;
+mod m0030_webhooks;
+mod m0031_issue_search;
+mod text_index;
 
 /// All migrations, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +70,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0025_applicants::Migration),
             Box::new(m0026_audit_log::Migration),
             Box::new(m0027_agencies::Migration),
+            Box::new(m0028_issues::Migration),
+            Box::new(m0029_search_indexes::Migration),
+            Box::new(m0031_issue_search::Migration),
+            Box::new(m0030_webhooks::Migration),
         ]
     }
 }

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use crate::{
     Socket, Subscription,
+    issues::ISSUE,
     receptions::{RECEPTION, REGISTRATION},
     sdl, web,
+    webhooks::WEBHOOK,
 };
 
 /// Fields of a comment that tests read.
@@ -236,11 +238,14 @@ fn selection(ty: &str) -> Option<String> {
         "Agency" => Some(AGENCY.to_owned()),
         "Comment" => Some(COMMENT.to_owned()),
         "IssueCategory" => Some("code names { kk ru en }".to_owned()),
+        "Issue" => Some(ISSUE.to_owned()),
+        "PublicRequest" => Some("id number text channel count".to_owned()),
         "Meeting" => Some(MEETING.to_owned()),
         "Reception" => Some(RECEPTION.to_owned()),
         "Refusal" => Some(REFUSAL.to_owned()),
         "Registration" => Some(REGISTRATION.to_owned()),
         "TimeSplit" => Some(SPLIT.to_owned()),
+        "Webhook" => Some(WEBHOOK.to_owned()),
         _ => None,
     }
 }

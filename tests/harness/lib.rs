@@ -7,6 +7,7 @@ mod databases;
 mod event_stream;
 pub mod external;
 mod graph;
+mod issues;
 mod leases;
 mod lossy_gateway;
 mod node;
@@ -14,6 +15,7 @@ mod process;
 pub mod query_flood;
 mod raw_connection;
 mod raw_websocket;
+mod receiver;
 mod receptions;
 pub mod sdl;
 mod servers;
@@ -21,6 +23,7 @@ mod sockets;
 mod tcp_proxy;
 mod test_env;
 mod tokens;
+mod webhooks;
 
 pub use actors::{Actor, error_code, id_of, refusal};
 pub use databases::{Databases, databases};
@@ -32,12 +35,14 @@ pub use node::{NodeProcess, checkout, node, node_dir, python, try_node};
 pub use process::Process;
 pub use raw_connection::RawConnection;
 pub use raw_websocket::{RawWebSocket, frame};
+pub use receiver::{Behaviour, Received, Receiver};
 pub use receptions::Opening;
 pub use servers::Server;
 pub use sockets::{Socket, Subscription};
 pub use tcp_proxy::{TcpProxy, until};
 pub use test_env::{Engine, START, TestEnv};
 pub use tokens::{Tokens, token_claims};
+pub use webhooks::{assert_in_order, record_issue_events, record_issue_events_in};
 
 /// Upper bound on waiting for something that must happen. It guards against hanging tests.
 pub const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);

@@ -26,6 +26,10 @@ pub struct SampleObjects<'a> {
     pub reception: &'a str,
     /// Id of a registration.
     pub registration: &'a str,
+    /// Id of a webhook.
+    pub webhook: &'a str,
+    /// Id of an issue.
+    pub issue: &'a str,
 }
 
 fn kind(name: &str) -> Option<&'static TypeKind> {
@@ -119,6 +123,10 @@ fn sample_object(input: &InputObjectType, objects: SampleObjects<'_>) -> Value {
         // An input whose fields are all optional means nothing without one.
         samples.insert(first.node.name.node.to_string(), sample(&first.node.name.node, &first.node.ty.node, objects));
     }
+    // The name of the field does not tell what is merged.
+    if let (true, Some(into)) = (samples.contains_key("issueIds"), samples.get_mut("into")) {
+        *into = json!(objects.issue);
+    }
     Value::Object(samples)
 }
 
@@ -132,6 +140,9 @@ fn sample(field: &str, ty: &Type, objects: SampleObjects<'_>) -> Value {
             "broadcastId" => objects.broadcast,
             "receptionId" => objects.reception,
             "registrationId" => objects.registration,
+            "webhookId" => objects.webhook,
+            "issueId" | "issueIds" => objects.issue,
+            "stepId" => "step_00000000000000000000000000",
             _ => objects.comment,
         }),
         "KatoCode" => json!(objects.host),
@@ -140,8 +151,9 @@ fn sample(field: &str, ty: &Type, objects: SampleObjects<'_>) -> Value {
         "Date" => json!("2026-03-20"),
         "Int" if field.ends_with("Minutes") => json!(60),
         "Int" => json!(1),
+        "Tenge" => json!("1"),
         "Boolean" => json!(true),
-        "String" if field == "url" => json!("https://vk.example/1"),
+        "String" if field == "url" => json!("http://127.0.0.1:9/"),
         "String" if field == "phone" => json!("+77011234567"),
         "String" => json!("р"),
         name => match kind(name) {

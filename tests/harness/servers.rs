@@ -36,7 +36,7 @@ impl Server {
         }
         let as_postgres = if root { "setpriv --reuid=postgres --regid=postgres --clear-groups" } else { "" };
         let initdb = format!(
-            "{as_postgres} {} -D {} -U postgres -A trust --no-sync > /dev/null",
+            "{as_postgres} {} -D {} -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync > /dev/null",
             program("initdb", "postgresql"),
             data.display()
         );

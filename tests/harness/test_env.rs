@@ -68,6 +68,7 @@ impl TestEnv {
             ("KEZDESU_JWT_AUDIENCE".to_owned(), Tokens::AUDIENCE.to_owned()),
             ("KEZDESU_DATABASE_CONNECTIONS".to_owned(), "6".to_owned()),
             ("KEZDESU_DATA_KEYS".to_owned(), DATA_KEYS.to_owned()),
+            ("KEZDESU_WEBHOOK_NETWORKS".to_owned(), "127.0.0.0/8".to_owned()),
             // A test does as a few people what a crowd does in production.
             ("KEZDESU_PERSON_A_MINUTE".to_owned(), "0".to_owned()),
             ("KEZDESU_ADDRESS_A_MINUTE".to_owned(), "0".to_owned()),

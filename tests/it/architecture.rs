@@ -16,7 +16,8 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
     ("config", &["domain", "encryption"]),
     ("auth", &["clock", "config", "domain", "secret_file", "tls"]),
     ("feed", &["clock", "domain", "store"]),
-    ("app", &["clock", "domain", "encryption", "feed", "idgen", "network", "store"]),
+    ("webhooks", &["clock", "secret_file", "tls"]),
+    ("app", &["clock", "domain", "encryption", "feed", "idgen", "network", "store", "webhooks"]),
     ("graphql", &["app", "clock", "domain", "feed", "idgen", "text"]),
     ("jobs", &["app", "auth", "clock", "domain", "feed", "lifecycle", "telemetry"]),
     ("demo", &["app", "auth", "clock", "config", "domain", "feed", "graphql", "service"]),
@@ -40,8 +41,21 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// The modules whose files import each other in no circle.
-const WITHOUT_CIRCLES: &[&str] =
-    &["app", "auth", "config", "demo", "domain", "encryption", "feed", "graphql", "http", "jobs", "store", "text"];
+const WITHOUT_CIRCLES: &[&str] = &[
+    "app",
+    "auth",
+    "config",
+    "demo",
+    "domain",
+    "encryption",
+    "feed",
+    "graphql",
+    "http",
+    "jobs",
+    "store",
+    "text",
+    "webhooks",
+];
 
 /// The modules that may use the database of the app.
 const USERS_OF_STORE: &[&str] = &["app", "feed", "store"];
@@ -54,6 +68,7 @@ const ALLOWED_FEATURES: &[(&str, &[&str])] = &[
     ("questions", &["meetings", "notifications"]),
     ("regions", &[]),
     ("time_split", &["meetings"]),
+    ("webhooks", &[]),
 ];
 
 /// Maximum lines of a file.

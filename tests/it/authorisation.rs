@@ -21,6 +21,8 @@ on_both_engines! {
         let broadcast = id_of(&staff.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
         let reception = staff.reception_in(HOST, HOST, &env, Opening::default()).await;
         let registration = id_of(&env.citizen("Ana").register(&reception, json!({})).await);
+        let webhook = id_of(&staff.register_webhook("http://127.0.0.1:9/").await.0);
+        let issue = id_of(&staff.raise("Жол", &[]).await);
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         // The embedded engine has a single writer.
         let held = env.service(0).app().store.begin().await.unwrap();
@@ -34,6 +36,8 @@ on_both_engines! {
             broadcast: &broadcast,
             reception: &reception,
             registration: &registration,
+            webhook: &webhook,
+            issue: &issue,
         };
         for name in mutations() {
             let input = sample_input(name, objects);

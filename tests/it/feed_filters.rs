@@ -196,7 +196,9 @@ on_both_engines! {
     async fn the_migration_records_the_same_regions_as_commands(env) {
         plan_meetings(&env).await;
         assert_eq!(recorded_regions(&env).await, PLACES.map(|(_, region)| region));
-        let drop: String = [2, 4, 6, 7, 9].map(|length| format!("DROP INDEX feed_events_region_{length}_idx;")).concat();
+        let drop: String = [2, 4, 6, 7, 9]
+            .map(|length| format!("DROP INDEX feed_events_region_{length}_idx; DROP INDEX feed_events_issue_region_{length}_idx;"))
+            .concat();
         env.sql(&format!(
             "{drop} ALTER TABLE feed_events DROP COLUMN region_code;
              DELETE FROM seaql_migrations WHERE version = 'm0023_event_regions'"

@@ -10,11 +10,16 @@ use serde_json::{Value, json};
 const CREATE: [&str; 3] = ["addBroadcast", "planMeeting", "postComment"];
 /// Those that are tested in `receptions.rs`.
 const OF_RECEPTIONS: [&str; 3] = ["openReception", "register", "registerWalkIn"];
+/// Those that are tested in `webhooks.rs`.
+const OF_WEBHOOKS: [&str; 1] = ["registerWebhook"];
+/// Those that are tested in `issues.rs`.
+const OF_ISSUES: [&str; 4] = ["raiseIssue", "recordRequests", "reportProgress", "submitRequest"];
 
 #[test]
 fn every_mutation_with_an_idempotency_key_is_tested_here() {
     let with_key: BTreeSet<_> = sdl::mutations().into_iter().filter(|name| sdl::takes_key(name)).collect();
-    assert_eq!(with_key, CREATE.into_iter().chain(OF_RECEPTIONS).collect());
+    let tested = CREATE.into_iter().chain(OF_RECEPTIONS).chain(OF_WEBHOOKS).chain(OF_ISSUES);
+    assert_eq!(with_key, tested.collect());
 }
 
 fn plan(env: &TestEnv, key: &str) -> Value {

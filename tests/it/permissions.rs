@@ -29,6 +29,11 @@ async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(String, &'static str)> {
     let broadcast = id_of(&admin.mutate("addBroadcast", add).await["meeting"]["broadcasts"][0]);
     let reception = admin.reception_in(HOST, REGION, env, Opening::default()).await;
     let registration = id_of(&env.citizen("Other").register(&reception, json!({})).await);
+    let register = json!({ "region": HOST, "url": "http://127.0.0.1:9/" });
+    let webhook = id_of(&admin.mutate("registerWebhook", register).await["webhook"]);
+    let mut raise = Actor::issue_input("Жол", &[]);
+    raise["region"] = json!(HOST);
+    let issue = id_of(&admin.mutate("raiseIssue", raise).await["issue"]);
     let objects = SampleObjects {
         host: HOST,
         meeting: &meeting,
@@ -36,6 +41,8 @@ async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(String, &'static str)> {
         broadcast: &broadcast,
         reception: &reception,
         registration: &registration,
+        webhook: &webhook,
+        issue: &issue,
     };
     let mut done = Vec::new();
     for name in sdl::mutations() {

@@ -9,14 +9,20 @@ use kezdesu::{
         comments::{CommentFilter, CommentOrder},
         feeds::EventRange,
         keyset::PageRequest,
+        meetings::MeetingFilter,
     },
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, IdenStatic, Iterable, Statement};
 
-/// Copies the only row of a table `count` times with `changes` to its columns, where `n` is the number of the copy.
-async fn multiply(
+/// Returns the columns of meetings that must be inserted.
+pub(crate) fn meeting_columns() -> Vec<&'static str> {
+    meeting::Column::iter().map(|column| column.as_str()).chain(["blocked_words"]).collect()
+}
+
+/// Copies the row of a table that a condition selects `count` times with `changes` to its columns, where `n` is the number of the copy.
+pub(crate) async fn multiply(
     database: &DatabaseConnection,
-    table: &str,
+    (table, row): (&str, &str),
     columns: &[&str],
     count: usize,
     changes: &[(&str, &str)],
@@ -31,7 +37,7 @@ async fn multiply(
     let values: Vec<_> = columns.iter().map(value).collect();
     let series = format!("WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {count})");
     let copy = format!(
-        "{series} INSERT INTO {table} ({}) SELECT {} FROM {table}, series",
+        "{series} INSERT INTO {table} ({}) SELECT {} FROM (SELECT * FROM {table} WHERE {row} LIMIT 1) {table}, series",
         columns.join(", "),
         values.join(", ")
     );
@@ -69,7 +75,7 @@ async fn meeting_with_comments(env: &TestEnv, count: usize, changes: &[(&str, &s
     let columns: Vec<_> = comment::Column::iter().map(|column| column.as_str()).collect();
     let mut all = vec![("receipt", "1 + n"), ("posted_seq", "1 + n"), ("author_key", "'sub:' || n")];
     all.extend_from_slice(changes);
-    multiply(&database, "comments", &columns, count, &all).await;
+    multiply(&database, ("comments", "true"), &columns, count, &all).await;
     (meeting, database)
 }
 
@@ -104,9 +110,7 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         staff.plan(HOST, HOST, env.now() + chrono::TimeDelta::days(9), "AFTER").await;
         let database = env.database().await;
-        let mut columns: Vec<_> = meeting::Column::iter().map(|column| column.as_str()).collect();
-        columns.push("blocked_words");
-        multiply(&database, "meetings", &columns, 5_000, &[("phase", "'ENDED'")]).await;
+        multiply(&database, ("meetings", "true"), &meeting_columns(), 5_000, &[("phase", "'ENDED'")]).await;
         staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
         let store = &env.service(0).app().store;
         reads_only(&plan(&database, &store.meetings_within_budget_statement()).await, "meetings_within_budget_idx");
@@ -120,6 +124,52 @@ on_both_engines! {
         reads_only(&plan(&database, &store.selected_comment_statement(id)).await, "comments_selected_key");
         let votes = store.unpublished_votes_statement(env.now(), 10);
         reads_only(&plan(&database, &votes).await, "comments_votes_unshown_idx");
+    }
+
+    async fn searches_of_meetings_read_in_order_or_use_their_index(env) {
+        env.akimat(HOST).plan(HOST, HOST, env.now() + chrono::TimeDelta::days(9), "AFTER").await;
+        let database = env.database().await;
+        let is_embedded = env.engine == Engine::Embedded;
+        let index = "CREATE INDEX meetings_search_trigrams ON meetings USING gin (search gin_trgm_ops)";
+        if !is_embedded {
+            // An index is built faster than it is kept in step.
+            database.execute_unprepared("DROP INDEX meetings_search_trigrams").await.unwrap();
+        }
+        let start = if is_embedded {
+            "strftime('%Y-%m-%dT%H:%M:%S+00:00', meetings.planned_start, n || ' minutes')"
+        } else {
+            "meetings.planned_start + n * interval '1 minute'"
+        };
+        let text = "CASE WHEN n % 10000 = 0 THEN 'сирек' WHEN n % 2 = 0 THEN 'кездесу' ELSE 'отчет' END || ' ' || n";
+        multiply(&database, ("meetings", "true"), &meeting_columns(), 100_000, &[("search", text), ("planned_start", start)]).await;
+        if !is_embedded {
+            database.execute_unprepared(index).await.unwrap();
+        }
+        let store = &env.service(0).app().store;
+        let request = PageRequest { after: None, before: None, limit: 20, backward: false };
+        for (words, count) in [(vec!["сирек"], 10), (vec!["кездесу"], 20), (vec!["су"], 20), (vec!["жоқта"], 0), (vec!["сирек", "000"], 10)] {
+            let filter = MeetingFilter { words: words.iter().map(|word| (*word).to_owned()).collect(), ..Default::default() };
+            let (in_order, by_index) = store.meetings_statements(&filter, &request);
+            let read = plan(&database, &in_order).await;
+            reads_only(&read, "meetings_planned_start_idx");
+            assert_eq!(by_index.is_none(), words == ["су"], "{words:?}");
+            if let Some(statement) = by_index {
+                let plan = plan(&database, &statement).await;
+                let (index, whole) = if is_embedded {
+                    ("meetings_search_trigrams VIRTUAL TABLE INDEX", "SCAN meetings\n")
+                } else {
+                    ("meetings_search_trigrams", "Seq Scan")
+                };
+                assert!(plan.contains(index) && !plan.contains(whole), "{plan}");
+                assert!(!plan.contains("meetings_planned_start_idx"), "{plan}");
+            }
+            assert_eq!(store.meetings(&filter, &request).await.unwrap().rows.len(), count, "{words:?}");
+        }
+        if is_embedded {
+            let keep = Statement::from_string(DbBackend::Sqlite, "UPDATE meetings_search_trigrams SET search = '' WHERE rowid = (SELECT row_number FROM meetings_search_trigrams_rows WHERE id = (SELECT id FROM meetings WHERE id = x'00'))");
+            let plan = plan(&database, &keep).await;
+            assert!(!plan.contains("SCAN meetings_search_trigrams_rows"), "{plan}");
+        }
     }
 
     async fn statements_keep_their_plans(env) {
@@ -137,7 +187,7 @@ on_both_engines! {
         let columns: Vec<_> = feed_event::Column::iter().map(|column| column.as_str()).collect();
         // One event in a thousand is elsewhere.
         let code = "CASE WHEN n % 1000 = 0 THEN '103230101' ELSE feed_events.region_code END";
-        multiply(&database, "feed_events", &columns, 20_000, &[("seq", "1 + n"), ("region_code", code)]).await;
+        multiply(&database, ("feed_events", "true"), &columns, 20_000, &[("seq", "1 + n"), ("region_code", code)]).await;
         let store = &env.service(0).app().store;
         for (unit, level) in [("10", 2), ("1032", 4), ("103230", 6), ("1032301", 7), ("103230101", 9), ("75", 2)] {
             let filter = EventFilter::Within(format!("{unit:0<9}").parse().unwrap());

@@ -10,6 +10,7 @@ mod digest;
 pub mod idempotency;
 mod input;
 pub mod isolation;
+pub mod issues;
 pub mod job_queue;
 pub mod meetings;
 pub mod normalization;
@@ -25,6 +26,7 @@ pub mod retention;
 pub mod revocations;
 pub mod time_split;
 mod topics;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -48,6 +50,7 @@ use crate::{
     feed::Bus,
     idgen::IdGen,
     store::{Store, StoreError, Tx},
+    webhooks::WebhookClient,
 };
 
 /// The slowest answer of the database's clock that is used to correct the local clock.
@@ -75,6 +78,8 @@ pub struct App {
     pub bus: Arc<dyn Bus>,
     /// The settings of receptions.
     pub reception_rules: receptions::ReceptionRules,
+    /// Sends events to receivers.
+    pub(in crate::app) webhook_client: WebhookClient,
     /// Limits mutations and cost for each person and address.
     pub rate_limiter: rate_limit::RateLimiter,
     /// Batches the posts of each meeting.
@@ -87,7 +92,8 @@ impl App {
     /// Creates an app from its dependencies.
     #[must_use]
     pub fn new(with: AppParts) -> Arc<Self> {
-        let AppParts { store, clock, ids, region_history, norms, data_keys, bus, reception_rules, limits } = with;
+        let AppParts { store, clock, ids, region_history, norms, data_keys, bus, .. } = with;
+        let AppParts { reception_rules, webhook_client, limits, .. } = with;
         let rate_limiter = rate_limit::RateLimiter::new(limits, &clock);
         let reads = store.for_queries();
         Arc::new(Self {
@@ -101,6 +107,7 @@ impl App {
             data_keys,
             bus,
             reception_rules,
+            webhook_client,
             rate_limiter,
             post_batcher: questions::post_batcher::PostBatcher::default(),
             blocked_words: questions::blocked_words_cache::BlockedWordsCache::default(),
@@ -126,6 +133,8 @@ pub struct AppParts {
     pub bus: Arc<dyn Bus>,
     /// The settings of receptions.
     pub reception_rules: receptions::ReceptionRules,
+    /// Sends events to receivers.
+    pub webhook_client: WebhookClient,
     /// Rate limits for each person and address.
     pub limits: rate_limit::RateLimits,
 }

@@ -1,6 +1,6 @@
 //! Maintains columns of normalised text, and renormalises rows written by an older version.
 
-use entities::{comment, ids::MeetingId, meeting};
+use entities::{comment, ids::MeetingId, issue, meeting};
 
 use crate::{
     app::App,
@@ -56,6 +56,16 @@ fn meeting_search(row: &meeting::Model) -> String {
     let texts = [&row.title_ru, &row.title_en, &row.venue_kk, &row.venue_ru, &row.venue_en];
     let texts = std::iter::once(&row.title_kk).chain(texts.into_iter().flatten());
     normalize_for_search(&texts.map(String::as_str).collect::<Vec<_>>().join(" "))
+}
+
+/// Derives an issue's columns for searches by the current version of the rules. Neither holds who raised it.
+pub(in crate::app) fn normalize_issue(row: &mut issue::Model) {
+    let public = [Some(&row.number), Some(&row.title), row.released_description.as_ref()];
+    let texts: Vec<&str> = public.into_iter().flatten().map(String::as_str).collect();
+    row.search = normalize_for_search(&texts.join(" "));
+    let staff: Vec<&str> = texts.into_iter().chain([row.description.as_str()]).collect();
+    row.staff_search = normalize_for_search(&staff.join(" "));
+    row.normalization_version = VERSION;
 }
 
 impl App {

@@ -5,8 +5,8 @@ use std::{collections::HashSet, sync::Arc};
 use entities::{
     comment,
     enums::{CommentState, Stored as _},
-    ids::{CommentId, RegistrationId},
-    registration,
+    ids::{CommentId, IssueId, RegistrationId},
+    issue, registration,
 };
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub enum NotificationSubject {
     Comment(Arc<comment::Model>),
     /// A registration for a reception.
     Registration(Arc<registration::Model>),
+    /// An issue.
+    Issue(Arc<issue::Model>),
 }
 
 impl NotificationSubject {
@@ -36,6 +38,7 @@ impl NotificationSubject {
         match self {
             Self::Comment(comment) => comment.state.is_known(),
             Self::Registration(registration) => registration.state.is_known(),
+            Self::Issue(issue) => issue.state.is_known(),
         }
     }
 }
@@ -56,21 +59,30 @@ impl Topic for NotificationTopic {
         Ok(Some(scope))
     }
 
-    async fn subjects(&self, ids: Vec<Uuid>) -> Result<Vec<NotificationSubject>, StoreError> {
-        let comments: Vec<_> = ids.iter().copied().map(CommentId).collect();
-        let comments = self.0.comments_by_id(&comments).await?;
-        let found: HashSet<_> = comments.iter().map(|comment| comment.id.0).collect();
-        let others: Vec<_> = ids.into_iter().filter(|id| !found.contains(id)).map(RegistrationId).collect();
-        let others = if others.is_empty() { Vec::new() } else { self.0.registrations_by_id(&others).await? };
-        let comments = comments.into_iter().map(|row| NotificationSubject::Comment(Arc::new(row)));
-        let registrations = others.into_iter().map(|row| NotificationSubject::Registration(Arc::new(row)));
-        Ok(comments.chain(registrations).collect())
+    async fn subjects(&self, mut ids: Vec<Uuid>) -> Result<Vec<NotificationSubject>, StoreError> {
+        let mut subjects = Vec::with_capacity(ids.len());
+        // An id names one object of any kind, so what is found is not looked for again.
+        let comments = self.0.comments_by_id(&ids.iter().copied().map(CommentId).collect::<Vec<_>>()).await?;
+        subjects.extend(comments.into_iter().map(|row| NotificationSubject::Comment(Arc::new(row))));
+        leave_out(&mut ids, &subjects);
+        if !ids.is_empty() {
+            let registrations: Vec<_> = ids.iter().copied().map(RegistrationId).collect();
+            let rows = self.0.registrations_by_id(&registrations).await?;
+            subjects.extend(rows.into_iter().map(|row| NotificationSubject::Registration(Arc::new(row))));
+            leave_out(&mut ids, &subjects);
+        }
+        if !ids.is_empty() {
+            let rows = self.0.issues_by_id(&ids.into_iter().map(IssueId).collect::<Vec<_>>()).await?;
+            subjects.extend(rows.into_iter().map(|row| NotificationSubject::Issue(Arc::new(row))));
+        }
+        Ok(subjects)
     }
 
     fn subject_id(subject: &NotificationSubject) -> Uuid {
         match subject {
             NotificationSubject::Comment(comment) => comment.id.0,
             NotificationSubject::Registration(registration) => registration.id.0,
+            NotificationSubject::Issue(issue) => issue.id.0,
         }
     }
 
@@ -90,6 +102,12 @@ impl Topic for NotificationTopic {
             _ => Visibility::Hidden,
         }))
     }
+}
+
+/// Leaves out the ids of subjects.
+fn leave_out(ids: &mut Vec<Uuid>, subjects: &[NotificationSubject]) {
+    let found: HashSet<_> = subjects.iter().map(NotificationTopic::subject_id).collect();
+    ids.retain(|id| !found.contains(id));
 }
 
 /// Returns the notification of a comment's author about a change of its state, if there is one. Authors are not notified of what they
@@ -119,6 +137,11 @@ pub(in crate::app) fn of_registration(
     kind: EventKind,
 ) -> (FeedName, NewEvent) {
     notification(&PersonKey(person.to_owned()), registration.0, kind, None)
+}
+
+/// Returns the notification of a person who follows an issue.
+pub(in crate::app) fn of_issue(person: &str, issue: IssueId, kind: EventKind) -> (FeedName, NewEvent) {
+    notification(&PersonKey(person.to_owned()), issue.0, kind, None)
 }
 
 fn notify(author: &str, comment: CommentId, kind: EventKind, actor: Option<&str>) -> Option<(FeedName, NewEvent)> {

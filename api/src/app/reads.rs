@@ -15,8 +15,10 @@ pub use crate::store::{
     StoreError,
     audit_reads::{AuditCursor, AuditFilter},
     comments::{CommentCursor, CommentFilter, CommentOrder},
+    issue_lists::{IssueCursor, IssueFilter, IssueOrder},
     keyset::{PageRequest, PageSlice},
     meetings::{MeetingCursor, MeetingFilter},
+    public_requests::RequestFilter,
 };
 use crate::{
     app::App,

@@ -87,6 +87,16 @@ pub enum Rejection {
         /// Start of the other reception.
         starts_at: DateTime<Utc>,
     },
+    /// Another issue was raised from the source.
+    AlreadyRaised {
+        /// The number of that issue.
+        number: String,
+    },
+    /// Steps of the plan are neither done nor struck.
+    OpenSteps {
+        /// How many.
+        steps: usize,
+    },
     /// One item of a list is rejected, and the whole list with it.
     AtIndex {
         /// Name of the input field that holds the list.
@@ -182,6 +192,27 @@ pub enum Invalid {
     Code,
     /// The field of an akimat follows from the classifier.
     FixedForAkimat,
+    /// No body with this code exists today.
+    UnknownAgency,
+    /// There is no category with this code.
+    UnknownCategory,
+    /// The value is no quarter, or one that has not begun, or one from before the issue was raised.
+    Quarter,
+    /// The value is not a URL that events can be sent to.
+    ReceiverUrl,
+    /// The URL does not begin with `https://`.
+    NotHttps,
+    /// The address belongs to an inner network.
+    InnerAddress,
+    /// The host has no address.
+    UnknownHost,
+    /// The owner has too many webhooks.
+    TooManyWebhooks {
+        /// The highest allowed number.
+        max: u64,
+    },
+    /// No event is of this kind.
+    NotAnEvent,
 }
 
 /// A rule of the decree that a command would break.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     app::{
-        App, meetings::MeetingTopic, notifications::NotificationTopic, questions::CommentTopic,
+        App, issues::IssueTopic, meetings::MeetingTopic, notifications::NotificationTopic, questions::CommentTopic,
         receptions::ReceptionTopic,
     },
     feed::Topics,
@@ -18,4 +18,5 @@ pub fn topics(app: &Arc<App>) -> Topics {
         .with(MeetingTopic(app.store.clone()))
         .with(NotificationTopic(app.store.clone()))
         .with(ReceptionTopic(Arc::clone(app)))
+        .with(IssueTopic(Arc::clone(app)))
 }

@@ -33,21 +33,5 @@ pub(in crate::auth) fn format_broadcast_id(id: BroadcastId) -> Option<String> {
 
 /// Returns the role with this name in tokens, or `None` if there is none.
 pub(in crate::auth) fn parse_role(name: &str) -> Option<Role> {
-    Role::ALL.into_iter().find(|role| role_name(*role) == name)
-}
-
-/// Returns the name of a role in tokens and in the public API.
-#[must_use]
-pub const fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Citizen => "CITIZEN",
-        Role::Moderator => "MODERATOR",
-        Role::Akimat => "AKIMAT",
-        Role::Maslikhat => "MASLIKHAT",
-        Role::Agency => "AGENCY",
-        Role::Government => "GOVERNMENT",
-        Role::Administration => "ADMINISTRATION",
-        Role::Connector => "CONNECTOR",
-        Role::Admin => "ADMIN",
-    }
+    Role::ALL.into_iter().find(|role| role.as_str() == name)
 }

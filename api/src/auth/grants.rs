@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     auth::{
-        claim_values::{optional_text, parse_role, role_name},
+        claim_values::{optional_text, parse_role},
         error::AuthError,
     },
     domain::viewer::{Grant, MAX_GRANTS},
@@ -63,7 +63,7 @@ impl TryFrom<Option<Vec<GrantClaim>>> for GrantsClaim {
 impl From<GrantsClaim> for Vec<GrantClaim> {
     fn from(claim: GrantsClaim) -> Self {
         let written = |Grant { role, region, agency }| GrantClaim {
-            role: role_name(role).to_owned(),
+            role: role.as_str().to_owned(),
             region: region.map(|code| code.to_string().into()),
             agency: agency.map(Into::into),
             others: Map::new(),

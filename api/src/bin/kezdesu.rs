@@ -95,11 +95,7 @@ async fn run(command: Command) -> CommandResult {
             sleep(clock.as_ref(), wait).await;
             print("tokens that are issued from now on are accepted\n")
         }
-        Command::NewEpoch => {
-            let store = service::open(&settings, false).await?;
-            let epoch = service::new_epoch(&store, clock.as_ref(), RandomIds::start().as_ref()).await?;
-            print(&format!("the feeds are in epoch {epoch}\n"))
-        }
+        Command::NewEpoch => begin_epoch(&settings, clock.as_ref()).await,
         Command::Audit(Audit::Verify) => verify_audit_log(&settings).await,
         Command::Backup { file } => {
             service::back_up(&settings, &file).await?;
@@ -116,6 +112,13 @@ async fn run(command: Command) -> CommandResult {
             print(&one_shot_app(&settings, clock).await?.import_issue_categories(&file, dry_run).await?.to_string())
         }
     }
+}
+
+/// Begins a new epoch of the feeds.
+async fn begin_epoch(settings: &Settings, clock: &dyn Clock) -> CommandResult {
+    let store = service::open(settings, false).await?;
+    let epoch = service::new_epoch(&store, clock, RandomIds::start().as_ref()).await?;
+    print(&format!("the feeds are in epoch {epoch}\n"))
 }
 
 /// Verifies the audit log. Its first bad row is an error.

@@ -187,6 +187,11 @@ settings! {
         reception_days_between: u32 = "KEZDESU_RECEPTION_DAYS_BETWEEN", number(0..=366).unit("days"), default "0";
     }
 
+    "Webhooks" {
+        /// Inner networks that webhooks may be sent to, such as `10.20.0.0/16`. Public addresses are always allowed.
+        webhook_networks: Vec<IpNet> = "KEZDESU_WEBHOOK_NETWORKS", networks(), default "none" = Vec::new();
+    }
+
     "Persisted operations" {
         /// File of persisted operations, in Apollo's manifest format.
         operations: Option<PathBuf> = "KEZDESU_OPERATIONS", path("file").optional(), default "none" = None;

@@ -13,7 +13,7 @@ use crate::{
         App, CommandError,
         meetings::Title,
         reads::{PageRequest, Reads},
-        receptions::{OpenReception, ReceptionHost, Register, RegisterWalkIn, UpdateReception},
+        receptions::{OpenReception, ReceptionHost, Register, RegisterWalkIn, UpdateReception, Visit},
     },
     clock::sleep,
     demo::{questions::QUESTIONS, viewer},
@@ -130,7 +130,9 @@ async fn visit(app: &Arc<App>, staff: &Viewer, reception: ReceptionId, step: i64
 /// Ends the visit at a desk, and calls the next person to it.
 async fn serve(app: &Arc<App>, staff: &Viewer, reception: ReceptionId, desk: i32) -> Result<(), CommandError> {
     if let Some(current) = called_to(app, staff, reception, desk).await? {
-        app.close_registration(staff, current, "Түсіндірме берілді.", true).await?;
+        let visit =
+            Visit { outcome: "Түсіндірме берілді.".to_owned(), served: true, raise_issue: None };
+        app.close_registration(staff, current, &visit).await?;
     }
     app.call_next(staff, reception, desk).await?;
     Ok(())

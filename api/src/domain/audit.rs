@@ -20,6 +20,16 @@ pub const SHARD_BEGUN: &str = "audit.shard_begun";
 pub const APPLICANT_READ: &str = "applicant.read";
 /// The personal data of an applicant was erased.
 pub const APPLICANT_ERASED: &str = "applicant.erased";
+/// A webhook was registered.
+pub const WEBHOOK_REGISTERED: &str = "webhook.registered";
+/// A webhook was changed.
+pub const WEBHOOK_CHANGED: &str = "webhook.changed";
+/// A webhook got a new secret.
+pub const WEBHOOK_SECRET_ROTATED: &str = "webhook.secret_rotated";
+/// Events were sent to a webhook again.
+pub const WEBHOOK_REPLAYED: &str = "webhook.replayed";
+/// A webhook was removed.
+pub const WEBHOOK_REMOVED: &str = "webhook.removed";
 
 /// An agency was added or changed.
 pub const AGENCY_SAVED: &str = "agency.saved";

@@ -107,6 +107,8 @@ pub enum Audience {
     Everyone,
     /// Nobody, not even the owner of its subject.
     Staff,
+    /// The agency of the event.
+    Agency,
 }
 
 impl Audience {
@@ -116,14 +118,16 @@ impl Audience {
         match self {
             Self::Everyone => None,
             Self::Staff => Some("STAFF"),
+            Self::Agency => Some("AGENCY"),
         }
     }
 
     /// Reads a stored name. An audience of a later version may be narrow, so it is read as the narrowest.
     #[must_use]
-    pub const fn parse(name: Option<&str>) -> Self {
+    pub fn parse(name: Option<&str>) -> Self {
         match name {
             None => Self::Everyone,
+            Some("AGENCY") => Self::Agency,
             Some(_) => Self::Staff,
         }
     }
@@ -134,6 +138,8 @@ impl Audience {
 pub struct FilterValues {
     /// The unit that the event is about.
     pub region: Option<KatoCode>,
+    /// The agency that was responsible at the event, by its id.
+    pub agency: Option<Uuid>,
 }
 
 /// A filter on the events of a feed, which the database answers from an index.
@@ -141,6 +147,8 @@ pub struct FilterValues {
 pub enum EventFilter {
     /// Events about a unit or one below it.
     Within(KatoCode),
+    /// Events for which an agency was responsible, by its id.
+    OfAgency(Uuid),
 }
 
 impl EventFilter {
@@ -152,6 +160,7 @@ impl EventFilter {
                 let (first, last) = unit.subtree();
                 values.region.is_some_and(|region| (first..=last).contains(&region))
             }
+            Self::OfAgency(agency) => values.agency == Some(agency),
         }
     }
 }
@@ -188,6 +197,8 @@ pub struct Event {
     pub public_kind: Option<EventKind>,
     /// Whom it is for.
     pub audience: Audience,
+    /// The agency that was responsible at the event, by its id.
+    pub agency: Option<Uuid>,
 }
 
 /// How long events are kept.
@@ -212,7 +223,7 @@ mod tests {
                 .collect();
         for unit in &codes {
             for region in &codes {
-                let values = FilterValues { region: Some(*region) };
+                let values = FilterValues { region: Some(*region), ..FilterValues::default() };
                 let is_prefixed = region.as_str().starts_with(unit.prefix());
                 assert_eq!(EventFilter::Within(*unit).selects(values), is_prefixed, "{region} within {unit}");
             }

@@ -7,8 +7,16 @@ use uuid::Uuid;
 pub const AGENCY: &str = "agency";
 /// The prefix of the global ids of units of the classifier.
 pub const REGION: &str = "region";
+/// The prefix of the global ids of meetings.
+pub const MEETING: &str = "mtg";
+/// The prefix of the global ids of issues.
+pub const ISSUE: &str = "iss";
+/// The prefix of the global ids of requests.
+pub const REQUEST: &str = "req";
 /// The prefix of the global ids of registrations.
 pub const REGISTRATION: &str = "reg";
+/// The prefix of the global ids of webhooks.
+pub const WEBHOOK: &str = "webhook";
 
 /// Returns the id of an object as a `TypeID`: the prefix and the UUID in base 32.
 #[must_use]

@@ -1,4 +1,4 @@
-//! Notifications: tell people about changes to their own comments and registrations.
+//! Notifications: tell people about changes to their own comments and registrations, and to the issues that they follow.
 
 use chrono::TimeDelta;
 use entities::enums::CommentState;
@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::{
     comment::is_public,
     feed::{EventKind, FeedName, FeedScope, Retention},
+    issue_events,
     policy::{author_of, subject_of},
 };
 
@@ -35,6 +36,20 @@ pub const RECEPTION_CALLED: EventKind = EventKind::new("RECEPTION_CALLED");
 pub const RECEPTION_CHANGED: EventKind = EventKind::new("RECEPTION_CHANGED");
 /// A registration was cancelled.
 pub const RECEPTION_CANCELLED: EventKind = EventKind::new("RECEPTION_CANCELLED");
+/// An issue was raised from the person's words.
+pub const ISSUE_RAISED: EventKind = EventKind::new("ISSUE_RAISED");
+/// A body became responsible for an issue.
+pub const ISSUE_ASSIGNED: EventKind = EventKind::new("ISSUE_ASSIGNED");
+/// The plan of an issue changed.
+pub const ISSUE_PLANNED: EventKind = EventKind::new("ISSUE_PLANNED");
+/// Progress on an issue was reported.
+pub const ISSUE_PROGRESS: EventKind = EventKind::new("ISSUE_PROGRESS");
+/// An issue was resolved. Those from whose words it was raised are asked whether they are satisfied.
+pub const ISSUE_RESOLVED: EventKind = EventKind::new("ISSUE_RESOLVED");
+/// An issue was declined.
+pub const ISSUE_DECLINED: EventKind = EventKind::new("ISSUE_DECLINED");
+/// An issue was taken up again.
+pub const ISSUE_REOPENED: EventKind = EventKind::new("ISSUE_REOPENED");
 /// All kinds.
 pub const ALL: &[EventKind] = &[
     COMMENT_PUBLISHED,
@@ -47,6 +62,13 @@ pub const ALL: &[EventKind] = &[
     RECEPTION_CALLED,
     RECEPTION_CHANGED,
     RECEPTION_CANCELLED,
+    ISSUE_RAISED,
+    ISSUE_ASSIGNED,
+    ISSUE_PLANNED,
+    ISSUE_PROGRESS,
+    ISSUE_RESOLVED,
+    ISSUE_DECLINED,
+    ISSUE_REOPENED,
 ];
 
 /// Identifies a person in the name of a feed, by a digest that does not reveal the subject.
@@ -97,6 +119,21 @@ pub fn of_comment(before: CommentState, after: CommentState) -> Option<EventKind
         CommentState::Answered => Some(COMMENT_ANSWERED),
         CommentState::Merged => Some(COMMENT_MERGED),
         CommentState::Published | CommentState::Pending | CommentState::Withdrawn | CommentState::Unknown => None,
+    }
+}
+
+/// Returns the notification of those who follow an issue about an event of it, if there is one.
+#[must_use]
+pub fn of_issue(kind: EventKind) -> Option<EventKind> {
+    match kind {
+        issue_events::RAISED => Some(ISSUE_RAISED),
+        issue_events::ASSIGNED => Some(ISSUE_ASSIGNED),
+        issue_events::PLANNED => Some(ISSUE_PLANNED),
+        issue_events::PROGRESS => Some(ISSUE_PROGRESS),
+        issue_events::RESOLVED => Some(ISSUE_RESOLVED),
+        issue_events::DECLINED => Some(ISSUE_DECLINED),
+        issue_events::REOPENED => Some(ISSUE_REOPENED),
+        _ => None,
     }
 }
 

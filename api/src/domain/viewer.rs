@@ -56,6 +56,22 @@ impl Role {
     pub const fn is_nationwide(self) -> bool {
         matches!(self, Self::Administration | Self::Admin)
     }
+
+    /// Returns the name of the role in tokens and in the public API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Citizen => "CITIZEN",
+            Self::Moderator => "MODERATOR",
+            Self::Akimat => "AKIMAT",
+            Self::Maslikhat => "MASLIKHAT",
+            Self::Agency => "AGENCY",
+            Self::Government => "GOVERNMENT",
+            Self::Administration => "ADMINISTRATION",
+            Self::Connector => "CONNECTOR",
+            Self::Admin => "ADMIN",
+        }
+    }
 }
 
 /// The most grants that the `grants` claim of a token may list.

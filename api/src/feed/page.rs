@@ -86,7 +86,7 @@ impl PageReader<'_> {
         ids.dedup();
         let subjects: HashMap<_, _> = self.topic.subjects(ids).await?;
         let kind = |name: &str| EventKind::parse(name, self.topic.kinds());
-        let entry = |StoredEvent { seq, at, subject, kind: own, public_kind, audience }: StoredEvent| Entry {
+        let entry = |StoredEvent { seq, at, subject, kind: own, public_kind, audience, agency }: StoredEvent| Entry {
             subject: subjects.get(&subject).cloned(),
             event: Arc::new(Event {
                 seq,
@@ -95,6 +95,7 @@ impl PageReader<'_> {
                 kind: kind(&own),
                 public_kind: public_kind.as_deref().map(kind),
                 audience,
+                agency,
             }),
             version: RenderVersion { tail: 0, read_at, removals: 0 },
         };

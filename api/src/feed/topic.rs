@@ -45,7 +45,7 @@ pub trait Topic: Send + Sync + Sized + 'static {
     fn subject_id(subject: &Self::Subject) -> Uuid;
 
     /// Returns the values by which followers filter the events of a subject. They are recorded with each event, so
-    /// they must never change.
+    /// they must never change. The agency is that of the event, not of the subject.
     fn filter_values(_subject: &Self::Subject) -> FilterValues {
         FilterValues::default()
     }
@@ -179,7 +179,10 @@ impl Topics {
 pub(in crate::feed) fn by_entry<T: Topic>(visibility: VisibilityOf<T>, filter: Option<EventFilter>) -> EntryVisibility {
     Arc::new(move |entry| {
         let subject = entry.subject_ref::<T::Subject>();
-        let is_selected = |filter: EventFilter| subject.is_some_and(|found| filter.selects(T::filter_values(found)));
+        let is_selected = |filter: EventFilter| {
+            let values = |found| FilterValues { agency: entry.event.agency, ..T::filter_values(found) };
+            subject.is_some_and(|found| filter.selects(values(found)))
+        };
         match visibility(&entry.event, subject) {
             Visibility::Shared(_) | Visibility::Personal(_) if !filter.is_none_or(is_selected) => Visibility::Hidden,
             shown => shown,

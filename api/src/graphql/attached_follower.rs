@@ -227,6 +227,7 @@ mod tests {
             kind: EventKind::CHANGED,
             public_kind: Some(EventKind::CHANGED),
             audience: Audience::Everyone,
+            agency: None,
         };
         seqs.iter().map(|seq| Entry::without_subject(event(seq))).collect()
     }

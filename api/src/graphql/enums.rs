@@ -39,6 +39,7 @@ macro_rules! open_enum {
     };
 }
 
+pub(in crate::graphql) use {open_enum, remote_enum};
 remote_enum! {
     /// A language of the service. Kazakh is the state language, Russian is also official, English is for
     /// developers.
@@ -284,6 +285,18 @@ remote_enum! {
         /// Notices in public places.
         PublicPlaces,
     }
+}
+
+open_enum! {
+    /// The state of a delivery to a webhook.
+    DeliveryState {
+        /// Not sent yet, or to be sent again.
+        Waiting,
+        /// The receiver has taken it.
+        Delivered,
+        /// Given up, until it is replayed.
+        Parked,
+    } unknown Waiting
 }
 
 remote_enum! {

@@ -27,6 +27,8 @@ use crate::graphql::{
 /// Maximum number of selections in the result. Those of an interface may be repeated for each of its object
 /// types.
 const MAX_MERGED_SELECTIONS: usize = 8 * MAX_SELECTIONS;
+/// The field that every type has.
+const TYPENAME: &str = "__typename";
 
 /// A document to execute.
 pub struct MergedDocument {
@@ -161,10 +163,18 @@ impl<'a> FieldMerger<'a> {
             self.collect_for(set, &every, every.len(), &mut collected);
         }
         let AbstractFields { mut common, mut by_object } = collected;
-        // A field in both sets is moved to each object type, or it would execute twice.
-        let shared_keys: Vec<_> =
-            common.keys().copied().filter(|key| by_object.values().any(|fields| fields.contains_key(*key))).collect();
-        for key in shared_keys {
+        // A field in both sets is moved to each object type, or it would execute twice. So is a field of an interface that all types of a
+        // union implement: a union has no fields.
+        let has_field = |name: &str| name == TYPENAME || TYPES.field(parent, name).is_some();
+        let moved_keys: Vec<_> = common
+            .iter()
+            .filter(|(key, fields)| {
+                by_object.values().any(|fields| fields.contains_key(**key))
+                    || !fields.iter().all(|field| has_field(&field.node.name.node))
+            })
+            .map(|(key, _)| *key)
+            .collect();
+        for key in moved_keys {
             let fields = common.swap_remove(key).unwrap_or_default();
             for object in &every {
                 by_object.entry(*object).or_default().entry(key).or_default().extend(fields.iter().copied());

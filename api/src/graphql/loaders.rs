@@ -13,8 +13,8 @@ use async_graphql::dataloader::Loader;
 use chrono::{DateTime, Utc};
 use entities::{
     broadcast, comment,
-    ids::{BroadcastId, CommentId, MeetingId, ReceptionId, RegistrationId},
-    meeting, reception, reception_host, registration, stage_segment,
+    ids::{BroadcastId, CommentId, MeetingId, ReceptionId, RegistrationId, WebhookId},
+    meeting, reception, reception_host, registration, stage_segment, webhook,
 };
 
 use crate::{
@@ -43,14 +43,19 @@ impl Loaders {
     }
 
     /// Counts a statement and returns what sends it.
-    fn reads(&self) -> ApiResult<&Reads> {
+    pub(in crate::graphql) fn reads(&self) -> ApiResult<&Reads> {
         self.meter.statement()?;
         Ok(&self.reads)
     }
 
-    fn viewer(&self) -> &Viewer {
+    pub(in crate::graphql) fn viewer(&self) -> &Viewer {
         self.viewer_access.record();
         &self.viewer
+    }
+
+    /// The resource usage of the operation.
+    pub(in crate::graphql) fn meter(&self) -> &Meter {
+        &self.meter
     }
 }
 
@@ -323,5 +328,15 @@ impl Loader<ApplicantOf> for Loaders {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let applicants = self.reads()?.applicants(viewer, &ids).await?;
         Ok(applicants.into_iter().map(|(id, applicant)| (ApplicantOf(id), applicant)).collect())
+    }
+}
+
+impl Loader<WebhookId> for Loaders {
+    type Value = Arc<webhook::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[WebhookId]) -> Result<HashMap<WebhookId, Self::Value>, ApiError> {
+        let rows = self.reads()?.webhooks_by_id(self.viewer(), ids).await?;
+        Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
     }
 }

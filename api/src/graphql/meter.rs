@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use entities::{audit_entry, comment, meeting, reception, registration};
+use entities::{audit_entry, comment, issue, issue_report, meeting, public_request, reception, registration};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -209,6 +209,26 @@ pub fn queue_bytes(queue: &Queue) -> usize {
 pub fn audit_entry_bytes(row: &audit_entry::Model) -> usize {
     let detail = row.detail.as_ref().map_or(0, String::len);
     ROW_OVERHEAD_BYTES + row.actor.len() + row.action.len() + row.subject.len() + detail
+}
+
+/// Returns the approximate size of an issue: its texts are loaded as shown and as searched.
+#[must_use]
+pub fn issue_bytes(row: &issue::Model) -> usize {
+    let optional = [&row.released_description, &row.resolution, &row.funding_source];
+    let texts: usize = optional.into_iter().flatten().map(String::len).sum();
+    ROW_OVERHEAD_BYTES + row.title.len() + row.description.len() + texts + row.search.len() + row.staff_search.len()
+}
+
+/// Returns the approximate size of a report on an issue.
+#[must_use]
+pub fn report_bytes(row: &issue_report::Model) -> usize {
+    ROW_OVERHEAD_BYTES + row.text.len()
+}
+
+/// Returns the approximate size of a request: its text is loaded twice, as shown and as searched.
+#[must_use]
+pub fn request_bytes(row: &public_request::Model) -> usize {
+    ROW_OVERHEAD_BYTES + row.text.len() + row.search.len()
 }
 
 /// Serialises a response as JSON, up to the maximum size.

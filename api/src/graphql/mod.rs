@@ -18,6 +18,7 @@ pub mod feed_stream;
 mod field_merge;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod issues;
 pub mod literals;
 mod loader_dispatch;
 pub mod loaders;
@@ -50,6 +51,7 @@ pub mod time_split;
 mod type_index;
 mod variables;
 pub mod viewer;
+pub mod webhooks;
 
 pub use engine::Engine;
 pub use schema::{ApiSchema, client_sdl, sdl};

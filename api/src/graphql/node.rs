@@ -8,10 +8,12 @@ use crate::graphql::{
     agencies::Agency,
     entity::{Entity, parse},
     error::ApiResult,
+    issues::{Issue, PublicRequest},
     meetings::{Broadcast, Meeting},
     questions::Comment,
     receptions::{Reception, Registration},
     regions::Region,
+    webhooks::Webhook,
 };
 
 macro_rules! entities {
@@ -75,11 +77,19 @@ entities! {
     Registration,
     /// A body to which issues are assigned.
     Agency,
+    /// A problem issue.
+    Issue,
+    /// A request sent in before a meeting.
+    PublicRequest,
+    /// A receiver of events about issues.
+    Webhook,
 }
 
 #[cfg(test)]
 mod tests {
-    use entities::ids::{AgencyId, BroadcastId, CommentId, MeetingId, ReceptionId, RegistrationId};
+    use entities::ids::{
+        AgencyId, BroadcastId, CommentId, IssueId, MeetingId, ReceptionId, RegistrationId, RequestId, WebhookId,
+    };
     use uuid::Uuid;
 
     use super::*;
@@ -97,6 +107,9 @@ mod tests {
             GlobalId::Registration(RegistrationId(uuid)),
             GlobalId::Agency(AgencyId(uuid)),
             GlobalId::Agency(agency_id("min-finance")),
+            GlobalId::Issue(IssueId(uuid)),
+            GlobalId::PublicRequest(RequestId(uuid)),
+            GlobalId::Webhook(WebhookId(uuid)),
         ] {
             assert_eq!(GlobalId::parse(&id.show()), Some(id));
         }

@@ -15,6 +15,7 @@ use crate::{
     graphql::{
         context::ContextExt,
         error::ApiError,
+        issues::Issue,
         node::Node,
         questions::Comment,
         receptions::Registration,
@@ -50,9 +51,23 @@ pub enum NotificationKind {
     ReceptionChanged,
     /// A registration was cancelled, or its reception.
     ReceptionCancelled,
+    /// An issue was raised from the viewer's words.
+    IssueRaised,
+    /// A body became responsible for an issue.
+    IssueAssigned,
+    /// The plan of an issue changed, or a step was done.
+    IssuePlanned,
+    /// Progress on an issue was reported.
+    IssueProgress,
+    /// An issue was resolved. If it was raised from the viewer's words, answer with `confirmResolution`.
+    IssueResolved,
+    /// An issue was declined.
+    IssueDeclined,
+    /// An issue was taken up again.
+    IssueReopened,
 }
 
-/// A change to the viewer's own comments and registrations.
+/// A change to the viewer's own comments and registrations, or to an issue that the viewer follows.
 ///
 /// A client that has received events up to N ignores those with `seq <= N`. If `prev > N`, it has missed
 /// events and subscribes again with `after: N` and the `epoch` of SUBSCRIBED. A HEARTBEAT counts as an event
@@ -86,6 +101,13 @@ impl NotificationEvent {
             NotificationKind::ReceptionCalled => "notification-reception-called",
             NotificationKind::ReceptionChanged => "notification-reception-changed",
             NotificationKind::ReceptionCancelled => "notification-reception-cancelled",
+            NotificationKind::IssueRaised => "notification-issue-raised",
+            NotificationKind::IssueAssigned => "notification-issue-assigned",
+            NotificationKind::IssuePlanned => "notification-issue-planned",
+            NotificationKind::IssueProgress => "notification-issue-progress",
+            NotificationKind::IssueResolved => "notification-issue-resolved",
+            NotificationKind::IssueDeclined => "notification-issue-declined",
+            NotificationKind::IssueReopened => "notification-issue-reopened",
         };
         Some(text::message(ctx.language(), key, &[]))
     }
@@ -108,6 +130,13 @@ impl FeedEvent for NotificationEvent {
             notification::RECEPTION_CALLED => NotificationKind::ReceptionCalled,
             notification::RECEPTION_CHANGED => NotificationKind::ReceptionChanged,
             notification::RECEPTION_CANCELLED => NotificationKind::ReceptionCancelled,
+            notification::ISSUE_RAISED => NotificationKind::IssueRaised,
+            notification::ISSUE_ASSIGNED => NotificationKind::IssueAssigned,
+            notification::ISSUE_PLANNED => NotificationKind::IssuePlanned,
+            notification::ISSUE_PROGRESS => NotificationKind::IssueProgress,
+            notification::ISSUE_RESOLVED => NotificationKind::IssueResolved,
+            notification::ISSUE_DECLINED => NotificationKind::IssueDeclined,
+            notification::ISSUE_REOPENED => NotificationKind::IssueReopened,
             _ => NotificationKind::CommentPublished,
         }
     }
@@ -117,6 +146,7 @@ impl FeedEvent for NotificationEvent {
         let subject = subject.map(|subject| match &*subject {
             NotificationSubject::Comment(row) => Node::Comment(Comment(Arc::clone(row))),
             NotificationSubject::Registration(row) => Node::Registration(Registration::new(Arc::clone(row))),
+            NotificationSubject::Issue(row) => Node::Issue(Issue(Arc::clone(row))),
         });
         Self { frame, kind, subject }
     }
@@ -129,7 +159,8 @@ pub struct NotificationSubscription;
 /// The notifications of a person.
 #[Subscription]
 impl NotificationSubscription {
-    /// Follows changes to the viewer's own comments and registrations, from now or from a position. Requires authentication.
+    /// Follows changes to the viewer's own comments and registrations, and to the issues that the viewer follows, from now or from a
+    /// position. Requires authentication.
     async fn notifications(
         &self,
         ctx: &Context<'_>,

@@ -180,10 +180,24 @@ impl<T> Page<T> {
     }
 }
 
-/// Declares the connection and edge types of a node type. The last argument is the cost of counting the list.
+/// Declares the connection and edge types of a node type: their names, what is listed, the cost of counting the list, and
+/// how the count is described unless it is exact.
 #[macro_export]
 macro_rules! connection {
     ($connection:ident, $edge:ident, $node:ty, $counter:ty, $what:literal, $count_cost:literal) => {
+        $crate::connection!(
+            $connection,
+            $edge,
+            $node,
+            $counter,
+            $what,
+            $count_cost,
+            "Number of items in the whole list. Counted only if selected."
+        );
+    };
+    (
+        $connection:ident, $edge:ident, $node:ty, $counter:ty, $what:literal, $count_cost:literal, $count:literal
+    ) => {
         #[doc = concat!("One of a list of ", $what, ", with its place in the list.")]
         #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
@@ -229,7 +243,7 @@ macro_rules! connection {
                 self.page.info.clone()
             }
 
-            /// Number of items in the whole list. Counted only if selected.
+            #[doc = concat!($count)]
             #[graphql(complexity = $count_cost)]
             async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> $crate::graphql::error::ApiResult<i32> {
                 self.counter.count(ctx).await

@@ -14,6 +14,10 @@ use crate::{
         entity::{Entity as _, find, parse_id},
         enums::{AgencyKind, RegionKind},
         error::{ApiError, ApiResult},
+        issues::{
+            Issue, IssueConnection, IssueFilterInput, PublicRequest, PublicRequestConnection, RequestFilterInput,
+            list_issues, list_requests, parse_number,
+        },
         meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list_meetings},
         node::Node,
         page::{PageArgs, connection_cost, page_cost, region_search_cost},
@@ -22,6 +26,7 @@ use crate::{
         regions::{Region, RegionConnection, dedup_kinds, list_regions},
         scalars::{Date, KatoCode},
         viewer::Viewer,
+        webhooks::{Webhook, list_webhooks},
     },
 };
 
@@ -29,6 +34,8 @@ use crate::{
 const MAX_NODES: usize = 100;
 /// How many categories of issues there are, about.
 const CATEGORIES: usize = 30;
+/// The number of webhooks by which their list is priced. Few owners have more, and statements are limited too.
+const PRICED_WEBHOOKS: i32 = 5;
 
 /// Queries.
 pub struct Query;
@@ -187,6 +194,86 @@ impl Query {
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> ApiResult<AuditEntryConnection> {
         list_audit_log(ctx, filter.parse()?, PageArgs::forward(first, after)).await
+    }
+
+    /// The issue with this id.
+    #[graphql(tag = "public")]
+    async fn issue(&self, ctx: &Context<'_>, #[graphql(desc = "The global id.")] id: ID) -> ApiResult<Option<Issue>> {
+        Issue::load(ctx, parse_id::<Issue>(&id, "id")?).await
+    }
+
+    /// The issue with this number. An issue that was merged keeps its number: see `mergedInto`.
+    #[graphql(tag = "public")]
+    async fn issue_by_number(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The number, for example `ALM-2026-000123`; in any case, and with or without the zeros.")]
+        number: String,
+    ) -> ApiResult<Option<Issue>> {
+        match parse_number(&number) {
+            Some(number) => Issue::by_number(ctx, number).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Issues, newest first unless the filter says otherwise. Everybody sees them; who raised them, and descriptions that are
+    /// not released, are for staff.
+    #[graphql(
+        tag = "public",
+        complexity = "connection_cost(first, last, child_complexity).saturating_add(IssueFilterInput::cost(&filter))"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn issues(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] filter: Option<IssueFilterInput>,
+        #[graphql(desc = "Number of items from the start, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> ApiResult<IssueConnection> {
+        let filter = filter.unwrap_or_default().parse(ctx)?;
+        list_issues(ctx, filter, PageArgs { first, after, last, before }).await
+    }
+
+    /// Requests that were sent in before meetings, oldest first. AKIMAT and MODERATOR see those of their units, GOVERNMENT,
+    /// ADMINISTRATION and ADMIN all; nobody else sees any.
+    #[graphql(
+        tag = "internal",
+        complexity = "connection_cost(first, None, child_complexity).saturating_add(RequestFilterInput::cost(&filter))"
+    )]
+    async fn public_requests(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] filter: Option<RequestFilterInput>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> ApiResult<PublicRequestConnection> {
+        list_requests(ctx, filter.unwrap_or_default().parse()?, PageArgs::forward(first, after)).await
+    }
+
+    #[graphql(entity)]
+    async fn issue_entity_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Issue>> {
+        find(ctx, &id).await
+    }
+
+    #[graphql(entity)]
+    async fn issue_entity_by_number(&self, ctx: &Context<'_>, number: String) -> ApiResult<Option<Issue>> {
+        match parse_number(&number) {
+            Some(number) => Issue::by_number(ctx, number).await,
+            None => Ok(None),
+        }
+    }
+
+    #[graphql(entity)]
+    async fn public_request_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<PublicRequest>> {
+        find(ctx, &id).await
+    }
+
+    /// The webhooks of the viewer's agencies and of akimats in the viewer's units, oldest first; all for ADMIN.
+    #[graphql(tag = "internal", complexity = "connection_cost(Some(PRICED_WEBHOOKS), None, child_complexity)")]
+    async fn webhooks(&self, ctx: &Context<'_>) -> ApiResult<Vec<Webhook>> {
+        list_webhooks(ctx).await
     }
 
     #[graphql(entity)]

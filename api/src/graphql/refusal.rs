@@ -44,7 +44,7 @@ pub enum RefusalCode {
     BlockedWord,
     /// You are muted at this meeting until `opensAt`.
     Muted,
-    /// You have already posted the same text at this meeting.
+    /// It is already there: you have posted the same text at this meeting, or another issue was raised from the same source.
     Duplicate,
     /// The reception has no free slot. Register with `waitIfFull` to wait for one.
     Full,
@@ -127,6 +127,7 @@ impl Refusal {
             }
             Rejection::SlotTaken => Self { field: Some("slotStartsAt".to_owned()), ..refusal },
             Rejection::HostBusy { .. } => Self { field: Some("hosts".to_owned()), ..refusal },
+            Rejection::AlreadyRaised { .. } => Self { field: Some("sources".to_owned()), ..refusal },
             Rejection::KeyReused
             | Rejection::WrongState(_)
             | Rejection::CommentsClosed
@@ -135,6 +136,7 @@ impl Refusal {
             | Rejection::Full
             | Rejection::AlreadyRegistered
             | Rejection::OfferExpired
+            | Rejection::OpenSteps { .. }
             | Rejection::AtIndex { .. } => refusal,
         }
     }
@@ -177,6 +179,12 @@ fn code_and_message(rejection: &Rejection, language: Language) -> (RefusalCode, 
         Rejection::AlreadyRegistered => refusal(RefusalCode::AlreadyRegistered, "refusal-already-registered"),
         Rejection::SlotTaken => refusal(RefusalCode::SlotTaken, "refusal-slot-taken"),
         Rejection::OfferExpired => refusal(RefusalCode::OfferExpired, "refusal-offer-expired"),
+        Rejection::AlreadyRaised { number } => {
+            (RefusalCode::Duplicate, "refusal-already-raised".into(), vec![("number", number.clone().into())])
+        }
+        Rejection::OpenSteps { steps } => {
+            (RefusalCode::WrongState, "refusal-open-steps".into(), vec![("steps", (*steps).into())])
+        }
         Rejection::HostBusy { host, place, starts_at } => {
             let time = local_time(*starts_at, language);
             let args = vec![("host", host.clone().into()), ("place", place.clone().into()), ("time", time.into())];
@@ -212,6 +220,15 @@ fn invalid_message(why: Invalid) -> (&'static str, Args) {
         Invalid::EndsBeforeStart => ("refusal-ends-before-start", vec![]),
         Invalid::Code => ("refusal-code", vec![]),
         Invalid::FixedForAkimat => ("refusal-fixed-for-akimat", vec![]),
+        Invalid::UnknownAgency => ("refusal-unknown-agency", vec![]),
+        Invalid::UnknownCategory => ("refusal-unknown-category", vec![]),
+        Invalid::Quarter => ("refusal-quarter", vec![]),
+        Invalid::ReceiverUrl => ("refusal-receiver-url", vec![]),
+        Invalid::NotHttps => ("refusal-not-https", vec![]),
+        Invalid::InnerAddress => ("refusal-inner-address", vec![]),
+        Invalid::UnknownHost => ("refusal-unknown-host", vec![]),
+        Invalid::TooManyWebhooks { max } => ("refusal-too-many-webhooks", vec![("max", max.into())]),
+        Invalid::NotAnEvent => ("refusal-not-an-event", vec![]),
     }
 }
 

@@ -89,6 +89,27 @@ impl ScalarType for KatoCode {
     }
 }
 
+/// Whole tenge as decimal digits: budgets do not fit an `Int`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tenge(pub i64);
+
+/// Whole tenge as decimal digits: budgets do not fit an `Int`.
+#[Scalar(name = "Tenge")]
+impl ScalarType for Tenge {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let digits = match &value {
+            Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+            Value::Number(number) => number.as_i64().filter(|tenge| *tenge >= 0),
+            _ => None,
+        };
+        digits.map(Self).ok_or_else(|| invalid("error-tenge"))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
 /// Returns the error that names a message.
 fn invalid<T: InputType>(message: &'static str) -> InputValueError<T> {
     InputValueError::custom(message).with_extension(MESSAGE, message)

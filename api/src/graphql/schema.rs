@@ -8,6 +8,7 @@ use crate::graphql::{
     agencies::AgencyMutation,
     context::SchemaData,
     cost_budget::CostBudget,
+    issues::{IssueMutation, IssueSubscription},
     meetings::{MeetingMutation, MeetingSubscription},
     notifications::NotificationSubscription,
     operation_limits::{MAX_COST, MAX_DEPTH, MAX_SELECTION_DEPTH, OperationLimits},
@@ -15,12 +16,20 @@ use crate::graphql::{
     questions::{QuestionMutation, QuestionSubscription},
     receptions::{ReceptionMutation, ReceptionSubscription},
     time_split::TimeSplitSubscription,
+    webhooks::WebhookMutation,
 };
 
 /// Every mutation takes one `input` and returns a payload with either the object or a refusal.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct Mutation(MeetingMutation, QuestionMutation, ReceptionMutation, AgencyMutation);
+pub struct Mutation(
+    MeetingMutation,
+    QuestionMutation,
+    ReceptionMutation,
+    AgencyMutation,
+    IssueMutation,
+    WebhookMutation,
+);
 
 /// Subscriptions. Those with an `after` argument can resume after the last position that was received.
 #[derive(MergedSubscription, Default)]
@@ -30,6 +39,7 @@ pub struct Subscription(
     TimeSplitSubscription,
     MeetingSubscription,
     ReceptionSubscription,
+    IssueSubscription,
     NotificationSubscription,
 );
 

@@ -9,6 +9,7 @@ use crate::{
         context::ContextExt,
         enums::Role,
         error::ApiResult,
+        issues::{IssueConnection, PublicRequestConnection, followed_issues, own_requests},
         page::{PageArgs, STATEMENT_COST, connection_cost},
         questions::{CommentConnection, own_comments},
         receptions::{RegistrationConnection, own_registrations},
@@ -63,6 +64,28 @@ impl Viewer {
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> ApiResult<RegistrationConnection> {
         own_registrations(ctx, PageArgs::forward(first, after)).await
+    }
+
+    /// The viewer's own requests, oldest first.
+    #[graphql(complexity = "connection_cost(first, None, child_complexity)")]
+    async fn requests(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> ApiResult<PublicRequestConnection> {
+        own_requests(ctx, PageArgs::forward(first, after)).await
+    }
+
+    /// The issues that the viewer follows, last changed first: those raised from their words, and those followed by hand.
+    #[graphql(complexity = "connection_cost(first, None, child_complexity)")]
+    async fn followed_issues(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> ApiResult<IssueConnection> {
+        followed_issues(ctx, PageArgs::forward(first, after)).await
     }
 
     /// Position of the newest notification. Read it with the comments and registrations or before them, then

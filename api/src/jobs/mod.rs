@@ -1,7 +1,7 @@
 //! Scheduled and queued jobs, each a caller of a command.
 //!
-//! Jobs that write shared data are rows of the table `jobs`: votes, budgets, normalization, retention, old events, and the
-//! erasure and re-encryption of personal data.
+//! Jobs that write shared data are rows of the table `jobs`: votes, budgets, normalization, retention, old events, the
+//! erasure and re-encryption of personal data, and webhooks.
 //! One replica at a time runs each ([`runner`]), and its transactions are fenced ([`crate::app::job_queue`]).
 //! [`registry`] is the only place where a kind is registered.
 //!
@@ -21,7 +21,14 @@ pub use registry::{JobRun, Registry};
 pub use runner::Runner;
 
 use crate::{
-    app::{App, job_queue::JobError, reads::StoreError, receptions::SETTLE_JOB, retention::RetentionPolicy},
+    app::{
+        App,
+        job_queue::JobError,
+        reads::StoreError,
+        receptions::SETTLE_JOB,
+        retention::RetentionPolicy,
+        webhooks::{DELIVERY_JOB, DeliveryRun, StoredIssueEvents},
+    },
     auth::Authenticator,
     feed::Bus,
     lifecycle::Lifecycle,
@@ -32,6 +39,18 @@ const MINUTE: TimeDelta = TimeDelta::minutes(1);
 const HOUR: TimeDelta = TimeDelta::hours(1);
 /// Period of renormalising rows that older replicas wrote.
 const NORMALIZATION_PERIOD: TimeDelta = TimeDelta::seconds(10);
+
+/// Webhooks that a replica serves at once. Their runs wait for receivers most of the time.
+const WEBHOOKS_AT_ONCE: usize = 200;
+
+/// Runs the job of a webhook.
+async fn deliver(run: JobRun) -> Result<(), JobError> {
+    let id = run.payload.get("webhook").cloned().unwrap_or_default();
+    let webhook = serde_json::from_value(id).map_err(|error| JobError::Failed(error.into()))?;
+    let is_stopping = || run.lifecycle.is_draining();
+    let delivery = DeliveryRun { lease: &run.lease, webhook, events: &StoredIssueEvents, is_stopping: &is_stopping };
+    run.app.deliver_webhook(&delivery).await
+}
 
 /// Returns every kind of job with its period and command.
 fn registry(policy: &RetentionPolicy) -> Registry {
@@ -44,7 +63,12 @@ fn registry(policy: &RetentionPolicy) -> Registry {
             let policy = policy.clone();
             async move { run.app.apply_retention(&run.lease, &policy).await }
         })
-        .every(MINUTE, "data-keys", |run| async move { run.app.reencrypt_applicants(&run.lease).await })
+        .every(MINUTE, "data-keys", |run| async move {
+            run.app.reencrypt_applicants(&run.lease).await?;
+            run.app.reencrypt_webhooks(&run.lease).await
+        })
+        .every(SECOND, "webhook-dispatch", |run| async move { run.app.dispatch_webhooks(&run.lease).await })
+        .queued_apart(WEBHOOKS_AT_ONCE, DELIVERY_JOB, deliver)
         .every(
             HOUR,
             "old-applicants",

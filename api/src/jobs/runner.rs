@@ -26,7 +26,7 @@ use crate::{
 
 /// Interval between two polls for due jobs.
 const POLL: TimeDelta = TimeDelta::seconds(1);
-/// Queued jobs that a replica runs at once, since they share the pool of writing connections.
+/// Queued jobs of the kinds that share slots that a replica runs at once, since they share the pool of writing connections.
 const QUEUED_AT_ONCE: usize = 4;
 /// Pause before a retry if the database could not record the outcome.
 const UNRECORDED_PAUSE: TimeDelta = TimeDelta::seconds(1);
@@ -100,17 +100,17 @@ impl Runner {
     /// Takes and starts due jobs. Returns whether there may be more than free slots.
     async fn poll(self: &Arc<Self>, runs: &mut JoinSet<()>) -> Result<bool, StoreError> {
         let held: Vec<JobKey> = self.held.lock().iter().cloned().collect();
-        let names = |of: fn(Schedule) -> bool| -> Vec<_> {
-            self.registry.kinds().filter(|kind| of(kind.schedule)).map(|kind| kind.name).collect()
-        };
-        let (queued, mut periodic) =
-            (names(|schedule| schedule == Schedule::Queued), names(|schedule| schedule != Schedule::Queued));
-        periodic.retain(|name| held.iter().all(|job| job.kind != *name));
-        let running = held.iter().filter(|job| queued.contains(&job.kind.as_str())).count();
-        let slots = QUEUED_AT_ONCE.saturating_sub(running);
+        let periodic = self.registry.kinds().filter(|kind| kind.schedule != Schedule::Queued).map(|kind| kind.name);
+        let periodic: Vec<_> = periodic.filter(|name| held.iter().all(|job| job.kind != *name)).collect();
         self.take(&periodic, &held, periodic.len(), runs).await?;
-        let taken = self.take(&queued, &held, slots, runs).await?;
-        Ok(!queued.is_empty() && taken == slots)
+        let mut has_more = false;
+        for (kinds, at_once) in self.registry.queues(QUEUED_AT_ONCE) {
+            let running = held.iter().filter(|job| kinds.contains(&job.kind.as_str())).count();
+            let slots = at_once.saturating_sub(running);
+            let taken = self.take(&kinds, &held, slots, runs).await?;
+            has_more |= !kinds.is_empty() && taken == slots;
+        }
+        Ok(has_more)
     }
 
     async fn take(
@@ -200,7 +200,12 @@ impl Runner {
     }
 
     async fn run_once(&self, kind: &JobKind, taken: &TakenJob) -> Result<(), JobError> {
-        let run = JobRun { app: Arc::clone(&self.app), lease: taken.lease.clone(), payload: taken.payload.clone() };
+        let run = JobRun {
+            app: Arc::clone(&self.app),
+            lease: taken.lease.clone(),
+            payload: taken.payload.clone(),
+            lifecycle: self.lifecycle.clone(),
+        };
         let span = tracing::info_span!(target: SPANS, "job", name = kind.name);
         let began = Instant::now();
         // Unwind safe: an unfinished transaction is rolled back.

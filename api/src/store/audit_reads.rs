@@ -78,6 +78,33 @@ impl Store {
         Ok(Entity::find().filter(allowed(scope, filter)).count(self.reader()).await?)
     }
 
+    /// Returns a page of the entries about an object whose actions begin with a word, oldest first. The list is read forwards only.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_history(
+        &self,
+        subject: &str,
+        actions: &str,
+        request: &PageRequest<AuditCursor>,
+    ) -> Result<PageSlice<Model>, StoreError> {
+        let mut query = Entity::find().filter(history(subject, actions));
+        if let Some(AuditCursor { at, id }) = request.after {
+            let later = Condition::any().add(Column::At.gt(at)).add(Column::Id.gt(id));
+            query = query.filter(Condition::all().add(Column::At.gte(at)).add(later));
+        }
+        let query = query.order_by_asc(Column::At).order_by_asc(Column::Id);
+        Ok(request.slice(query.limit(request.query_limit()).all(self.reader()).await?))
+    }
+
+    /// Counts the entries of a history.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_audit_history(&self, subject: &str, actions: &str) -> Result<u64, StoreError> {
+        Ok(Entity::find().filter(history(subject, actions)).count(self.reader()).await?)
+    }
+
     /// Opens a snapshot of the audit log, which the entries that are appended meanwhile are not in.
     ///
     /// # Errors
@@ -136,6 +163,10 @@ fn allowed(scope: &AuditScope, filter: &AuditFilter) -> Condition {
         .add_option(filter.actions.as_ref().map(|actions| Column::Action.is_in(actions)))
         .add_option(filter.from.map(|from| Column::At.gte(from)))
         .add_option(filter.until.map(|until| Column::At.lt(until)))
+}
+
+fn history(subject: &str, actions: &str) -> Condition {
+    Condition::all().add(Column::Subject.eq(subject)).add(Column::Action.starts_with(actions))
 }
 
 /// Selects the chains of hosts in or below a unit.

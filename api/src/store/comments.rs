@@ -11,7 +11,7 @@ use entities::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, JoinType, Order,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -24,7 +24,7 @@ use crate::{
         Store, StoreError, Tx,
         batching::padded,
         keyset::{PageRequest, PageSlice},
-        normalization::contains,
+        search::contains,
     },
 };
 
@@ -230,15 +230,16 @@ impl Store {
         author_query(author, request).build(self.reader().get_database_backend())
     }
 
-    /// Counts an author's comments.
+    /// Counts an author's comments, up to [`MAX_COUNT`](crate::store::MAX_COUNT).
     ///
     /// # Errors
     /// When the database fails.
     pub async fn count_comments_of(&self, author: &str) -> Result<u64, StoreError> {
-        Ok(by_author(author).count(self.reader()).await?)
+        self.count(by_author(author)).await
     }
 
-    /// Counts the comments of a meeting that a scope and a filter allow.
+    /// Counts the comments of a meeting that a scope and a filter allow, up to
+    /// [`MAX_COUNT`](crate::store::MAX_COUNT).
     ///
     /// # Errors
     /// When the database fails.
@@ -248,7 +249,7 @@ impl Store {
         scope: &CommentScope,
         filter: &CommentFilter,
     ) -> Result<u64, StoreError> {
-        Ok(filtered_query(meeting, scope, filter).count(self.reader()).await?)
+        self.count(filtered_query(meeting, scope, filter)).await
     }
 }
 

@@ -7,7 +7,7 @@ use entities::{feed, feed_event};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait as _, Select, Set, Statement,
-    sea_query::{Expr, JoinType, OnConflict, Query},
+    sea_query::{Expr, JoinType, OnConflict, Query, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -40,6 +40,8 @@ pub struct StoredEvent {
     pub public_kind: Option<String>,
     /// Whom it is for.
     pub audience: Audience,
+    /// The agency that was responsible at the event.
+    pub agency: Option<Uuid>,
 }
 
 /// A range of positions.
@@ -228,9 +230,10 @@ impl Store {
         filter: EventFilter,
         range: EventRange,
     ) -> Result<Vec<StoredEvent>, StoreError> {
-        let [selected, unknown] = matching_queries(name, filter, range);
-        let mut rows = selected.all(self.reader()).await?;
-        rows.extend(unknown.all(self.reader()).await?);
+        let mut rows = Vec::new();
+        for query in matching_queries(name, filter, range) {
+            rows.extend(query.all(self.reader()).await?);
+        }
         rows.sort_unstable_by_key(|row| row.seq);
         rows.truncate(range.limit);
         Ok(rows.into_iter().map(stored).collect())
@@ -243,8 +246,9 @@ impl Store {
         name: &FeedName,
         filter: EventFilter,
         range: EventRange,
-    ) -> [Statement; 2] {
-        matching_queries(name, filter, range).map(|query| query.build(self.reader().get_database_backend()))
+    ) -> Vec<Statement> {
+        let build = |query: Select<feed_event::Entity>| query.build(self.reader().get_database_backend());
+        matching_queries(name, filter, range).into_iter().map(build).collect()
     }
 
     /// Lists the feeds of a topic that hold more than `keep` events.
@@ -297,20 +301,27 @@ fn topic_condition(topic: &str) -> Condition {
 /// Selects the events of a range with the filter's value, and those without any value.
 ///
 /// They are two queries because each reads one value of an index, which holds it in the order of positions. One query
-/// for both values would sort all matches for each page.
-fn matching_queries(name: &FeedName, filter: EventFilter, range: EventRange) -> [Select<feed_event::Entity>; 2] {
-    let EventFilter::Within(unit) = filter;
-    let prefix = unit.prefix();
-    [prefix, ""].map(|value| {
+/// for both values would sort all matches for each page. Events for which no agency was responsible are known as such.
+fn matching_queries(name: &FeedName, filter: EventFilter, range: EventRange) -> Vec<Select<feed_event::Entity>> {
+    let conditions: Vec<SimpleExpr> = match filter {
+        EventFilter::Within(unit) => {
+            let prefix = unit.prefix();
+            let has = |value| Expr::cust(format!("substr(coalesce(region_code, ''), 1, {})", prefix.len())).eq(value);
+            [prefix, ""].map(has).into()
+        }
+        EventFilter::OfAgency(agency) => vec![feed_event::Column::Agency.eq(agency)],
+    };
+    let query = |condition| {
         feed_event::Entity::find()
             // Literal SQL, because bound values would not match the partial index and its expression.
             .filter(Expr::col((feed_event::Entity, feed_event::Column::Feed)).eq(Expr::Constant(name.as_str().into())))
-            .filter(Expr::cust(format!("substr(coalesce(region_code, ''), 1, {})", prefix.len())).eq(value))
+            .filter::<SimpleExpr>(condition)
             .filter(feed_event::Column::Seq.gt(range.after))
             .filter(feed_event::Column::Seq.lte(range.through))
             .order_by_asc(feed_event::Column::Seq)
             .limit(u64::try_from(range.limit).unwrap_or(u64::MAX))
-    })
+    };
+    conditions.into_iter().map(query).collect()
 }
 
 fn event_row(feed: &FeedName, seq: i64, at: DateTime<Utc>, event: &NewEvent) -> feed_event::ActiveModel {
@@ -324,6 +335,7 @@ fn event_row(feed: &FeedName, seq: i64, at: DateTime<Utc>, event: &NewEvent) -> 
         audience: Set(event.audience.as_str().map(str::to_owned)),
         actor: Set(event.actor.clone()),
         region_code: Set(event.filter_values.region.map(|region| region.to_string())),
+        agency: Set(event.filter_values.agency),
     }
 }
 
@@ -336,5 +348,6 @@ fn stored(row: feed_event::Model) -> StoredEvent {
         kind: row.kind,
         public_kind: row.public_kind.filter(|_| audience == Audience::Everyone),
         audience,
+        agency: row.agency,
     }
 }

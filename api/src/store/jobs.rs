@@ -73,6 +73,27 @@ impl Tx {
         self.insert_if_new(new.kind, new.key, new.run_at, Some(new.payload.to_string())).await
     }
 
+    /// Makes jobs of a kind that were parked before a time due again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unpark_jobs(
+        &self,
+        kind: &str,
+        parked_before: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let again = job::ActiveModel {
+            run_at: Set(Some(now)),
+            attempts: Set(0),
+            parked_at: Set(None),
+            ..job::ActiveModel::default()
+        };
+        let parked = Condition::all().add(Column::Kind.eq(kind)).add(Column::ParkedAt.lt(parked_before));
+        Entity::update_many().set(again).filter(parked).exec(self.inner()).await?;
+        Ok(())
+    }
+
     async fn insert_if_new(
         &self,
         kind: &str,

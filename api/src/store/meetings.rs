@@ -13,7 +13,7 @@ use entities::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, JoinType,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
     sea_query::{Expr, ExprTrait, IntoCondition, IntoIden, Query},
 };
 
@@ -22,7 +22,7 @@ use crate::store::{
     batching::padded,
     changes::{keep_unknown, with_changes},
     keyset::{PageRequest, PageSlice},
-    normalization::contains,
+    search::{SearchedPage, TextSearch},
 };
 
 /// Filter of a list of meetings. All given conditions must hold.
@@ -238,29 +238,34 @@ impl Store {
         filter: &MeetingFilter,
         request: &PageRequest<MeetingCursor>,
     ) -> Result<PageSlice<meeting::Model>, StoreError> {
-        let mut query = meeting::Entity::find().filter(filter_condition(filter));
-        if let Some((start, id)) = request.after {
-            let later = Condition::all().add(Column::PlannedStart.eq(start)).add(Column::Id.gt(id));
-            query = query.filter(Condition::any().add(Column::PlannedStart.gt(start)).add(later));
-        }
-        if let Some((start, id)) = request.before {
-            let earlier = Condition::all().add(Column::PlannedStart.eq(start)).add(Column::Id.lt(id));
-            query = query.filter(Condition::any().add(Column::PlannedStart.lt(start)).add(earlier));
-        }
-        let query = if request.backward {
-            query.order_by_desc(Column::PlannedStart).order_by_desc(Column::Id)
+        let page = searched_page(filter, request);
+        let rows = if filter.words.is_empty() {
+            page.by_reading(self.engine(), None).all(self.reader()).await?
         } else {
-            query.order_by_asc(Column::PlannedStart).order_by_asc(Column::Id)
+            self.searched_page(&page).await?
         };
-        Ok(request.slice(query.limit(request.query_limit()).all(self.reader()).await?))
+        Ok(request.slice(rows))
     }
 
-    /// Counts the meetings that a filter allows.
+    /// Returns the statements that [`Store::meetings`] may run, to explain their plans: in order, and by the index.
+    #[must_use]
+    pub fn meetings_statements(
+        &self,
+        filter: &MeetingFilter,
+        request: &PageRequest<MeetingCursor>,
+    ) -> (Statement, Option<Statement>) {
+        let page = searched_page(filter, request);
+        let in_order = page.by_reading(self.engine(), None).build(self.reader().get_database_backend());
+        (in_order, page.by_index(self.engine()))
+    }
+
+    /// Counts the meetings that a filter allows, up to [`MAX_COUNT`](crate::store::MAX_COUNT).
     ///
     /// # Errors
     /// When the database fails.
     pub async fn count_meetings(&self, filter: &MeetingFilter) -> Result<u64, StoreError> {
-        Ok(meeting::Entity::find().filter(filter_condition(filter)).count(self.reader()).await?)
+        let rows = meeting::Entity::find().filter(place_and_time(filter)).filter(other_conditions(filter));
+        self.count_searched(rows, text_search(filter)).await
     }
 
     /// Returns the broadcasts of several meetings, oldest first.
@@ -288,19 +293,55 @@ impl Store {
     }
 }
 
-fn filter_condition(filter: &MeetingFilter) -> Condition {
+fn searched_page<'a>(
+    filter: &'a MeetingFilter,
+    request: &PageRequest<MeetingCursor>,
+) -> SearchedPage<'a, meeting::Entity, MeetingCursor> {
+    let cursors = Condition::all()
+        .add_option(request.after.map(|key| before(key, true)))
+        .add_option(request.before.map(|key| before(key, false)));
+    SearchedPage {
+        rows: meeting::Entity::find().filter(place_and_time(filter)).filter(cursors),
+        key: &[Column::PlannedStart, Column::Id],
+        backward: request.backward,
+        before,
+        rest: other_conditions(filter),
+        search: text_search(filter),
+        limit: request.query_limit(),
+    }
+}
+
+fn text_search(filter: &MeetingFilter) -> TextSearch<'_, Column> {
+    TextSearch { column: Column::Search, words: &filter.words }
+}
+
+/// Returns the condition for meetings before a key in the order of a list, or in its reverse. The bound on the start
+/// alone is where a scan of an index begins.
+fn before((start, id): MeetingCursor, backward: bool) -> Condition {
+    let (bound, beyond, further) = if backward {
+        (Column::PlannedStart.gte(start), Column::PlannedStart.gt(start), Column::Id.gt(id))
+    } else {
+        (Column::PlannedStart.lte(start), Column::PlannedStart.lt(start), Column::Id.lt(id))
+    };
+    Condition::all().add(bound).add(Condition::any().add(beyond).add(further))
+}
+
+/// Conditions that indexes in the order of the list answer.
+fn place_and_time(filter: &MeetingFilter) -> Condition {
     let region = filter.region.map(|code| {
         let (first, last) = code.subtree();
         Column::RegionCode.between(first.as_str(), last.as_str())
     });
-    let words = filter.words.iter().fold(Condition::all(), |all, word| all.add(contains(Column::Search, word)));
     Condition::all()
         .add_option(region)
         .add_option(filter.host.map(|code| Column::HostCode.eq(code.as_str())))
+        .add_option(filter.from.map(|from| Column::PlannedStart.gte(from)))
+        .add_option(filter.until.map(|until| Column::PlannedStart.lt(until)))
+}
+
+fn other_conditions(filter: &MeetingFilter) -> Condition {
+    Condition::all()
         // Meetings in an unknown phase are in no list.
         .add(Column::Phase.is_in(filter.phases.as_deref().unwrap_or(MeetingPhase::ALL).iter().copied()))
         .add_option(filter.origin.map(|origin| Column::Origin.eq(origin)))
-        .add_option(filter.from.map(|from| Column::PlannedStart.gte(from)))
-        .add_option(filter.until.map(|until| Column::PlannedStart.lt(until)))
-        .add(words)
 }

@@ -16,21 +16,27 @@ pub mod comment_changes;
 pub mod comments;
 mod connect;
 mod connection_taint;
+mod counts;
 mod deletions;
 mod epoch;
 mod error;
 pub mod feeds;
 pub mod idempotency;
+pub mod issue_lists;
+pub mod issue_parts;
+pub mod issues;
 pub mod job_leases;
 pub mod jobs;
 pub mod keyset;
 pub mod meetings;
 pub mod mutes;
 mod normalization;
+pub mod public_requests;
 pub mod receptions;
 pub mod regions;
 pub mod registrations;
 pub mod revocations;
+mod search;
 pub mod staff_names;
 pub mod stage_segments;
 mod statements;
@@ -38,6 +44,8 @@ mod statements;
 mod tests;
 mod tx;
 pub mod votes;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -46,6 +54,7 @@ use migration::Migrator;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sea_orm_migration::MigratorTrait;
 
+pub use counts::MAX_COUNT;
 pub use error::StoreError;
 pub use tx::{FeedAdvanced, Tx};
 

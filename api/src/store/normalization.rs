@@ -1,4 +1,4 @@
-//! Searches normalised text, and finds rows that an older version of the rules normalised.
+//! Finds rows that an older version of the rules normalised.
 
 use entities::{
     comment,
@@ -6,17 +6,11 @@ use entities::{
     meeting,
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, LikeExpr, LockBehavior, LockType, SimpleExpr},
+    EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, LockBehavior, LockType, SimpleExpr},
 };
 
 use crate::store::{Store, StoreError, Tx};
-
-/// Returns the condition that a column contains a text literally.
-pub(in crate::store) fn contains(column: impl ColumnTrait, text: &str) -> SimpleExpr {
-    let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    column.like(LikeExpr::new(format!("%{literal}%")).escape('\\'))
-}
 
 /// Returns the condition for outdated rows, as literal SQL so that the planner uses their partial index.
 fn outdated(version: i32) -> SimpleExpr {

@@ -70,9 +70,10 @@ mod tests {
         path::Path,
     };
 
-    use entities::enums::{CommentState, MeetingPhase, ReceptionState, RegistrationState};
+    use entities::enums::{CommentState, IssueState, MeetingPhase, ReceptionState, RegistrationState};
 
     use super::*;
+    use crate::domain::viewer::Role;
 
     /// The catalogues in the order of [`Language::ALL`].
     const FILES: [&str; 3] = [
@@ -99,9 +100,12 @@ mod tests {
         let states = CommentState::ALL.iter().map(|state| format!("comment-state-{}", state.as_str()));
         let receptions = ReceptionState::ALL.iter().map(|state| format!("reception-state-{}", state.as_str()));
         let registrations = RegistrationState::ALL.iter().map(|state| format!("registration-state-{}", state.as_str()));
-        let objects = ["meeting", "comment", "reception", "registration"];
+        let issues = IssueState::ALL.iter().map(|state| state.as_str()).chain(["MERGED"]);
+        let issues = issues.map(|state| format!("issue-state-{state}"));
+        let roles = Role::ALL.iter().map(|role| format!("role-{}", role.as_str()));
+        let objects = ["meeting", "comment", "reception", "registration", "issue"];
         let messages = objects.map(|object| format!("refusal-wrong-state-{object}"));
-        phases.chain(states).chain(receptions).chain(registrations).chain(messages)
+        phases.chain(states).chain(receptions).chain(registrations).chain(issues).chain(roles).chain(messages)
     }
 
     /// Returns all string literals that look like keys and start with one of these words.

@@ -49,6 +49,7 @@ async fn measure(part: &str) -> Lines {
     }
     if wanted("query") {
         query::query(&mut lines).await;
+        query::search(&mut lines).await;
     }
     if wanted("receptions") {
         receptions::receptions(&mut lines).await;

@@ -6,7 +6,7 @@ use harness::HOST;
 use reqwest::RequestBuilder;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{PgPool, postgres::PgPoolOptions, sqlite::SqlitePoolOptions};
 
 use crate::{
     Lines,
@@ -126,4 +126,74 @@ async fn compare(env: &BenchEnv, request: impl Fn(&str) -> RequestBuilder, name:
     let mut bare = Part::start("bare", &text.len().to_string());
     let host = bare.receive().await;
     [cost(env.process.id(), &ours).await, cost(bare.id(), &request(&host)).await]
+}
+
+/// Meetings that are searched.
+const MEETINGS: usize = 330_000;
+/// Rounds of a search.
+const SEARCHES: usize = 200;
+
+/// Copies the meeting of the environment, with a rare word in one of two thousand.
+async fn multiply_meetings(pool: &PgPool) {
+    let columns = "SELECT column_name::text FROM information_schema.columns WHERE table_name = 'meetings'";
+    let columns: Vec<String> = sqlx::query_scalar(columns).fetch_all(pool).await.expect("columns");
+    let values = columns.iter().map(|column| match column.as_str() {
+        "id" => "gen_random_uuid()".to_owned(),
+        "planned_start" => "planned_start + n * interval '1 minute'".to_owned(),
+        "search" => "'аким халык алдында есеп бериу кездесу отчет акима перед населением ' || n || \
+                     CASE WHEN n % 2000 = 7 THEN ' комплаенс' ELSE ' жол' END"
+            .to_owned(),
+        column => column.to_owned(),
+    });
+    let copy = format!(
+        "INSERT INTO meetings ({}) SELECT {} FROM (SELECT * FROM meetings LIMIT 1) meetings, generate_series(1, {MEETINGS}) n",
+        columns.join(", "),
+        values.collect::<Vec<_>>().join(", ")
+    );
+    // An index is built faster than it is kept in step.
+    let index = "SELECT pg_get_indexdef('meetings_search_trigrams'::regclass)";
+    let index: String = sqlx::query_scalar(index).fetch_one(pool).await.expect("an index");
+    for statement in ["DROP INDEX meetings_search_trigrams", &copy, &index, "VACUUM ANALYZE meetings"] {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(pool).await.expect("meetings");
+    }
+}
+
+/// Returns the wall time of one of many rounds.
+async fn round<F: Future>(each: impl Fn() -> F) -> Duration {
+    let rounds = u32::try_from(SEARCHES).expect("few");
+    let took = timed(async {
+        for _ in 0..SEARCHES {
+            each().await;
+        }
+    });
+    took.await / rounds
+}
+
+/// Compares pages of searches with the bare SQL of a page of the rare word, on PostgreSQL.
+pub async fn search(lines: &mut Lines) {
+    let env = BenchEnv::start("AFTER", true).await;
+    let url = env.settings.iter().find(|(name, _)| name == "KEZDESU_DATABASE_URL").expect("a URL");
+    let pool = PgPoolOptions::new().max_connections(1).connect(&url.1).await.expect("the database");
+    multiply_meetings(&pool).await;
+    let bare = "SELECT * FROM (SELECT * FROM meetings WHERE search LIKE '%комплаенс%' OFFSET 0) found
+         ORDER BY planned_start, id LIMIT 21";
+    let floor = round(async || assert_eq!(sqlx::query(bare).fetch_all(&pool).await.expect("rows").len(), 21)).await;
+    for (name, word) in [("a rare word", "комплаенс"), ("a frequent word", "кездесу"), ("two characters", "су")]
+    {
+        let body = json!({
+            "query": "query($s: String!) { meetings(first: 20, filter: { search: $s }) \
+                      { nodes { id title { kk ru } } pageInfo { endCursor } } }",
+            "variables": { "s": word },
+        });
+        let request = harness::web().post(format!("http://{}/graphql", env.process.host)).json(&body);
+        let again = || request.try_clone().expect("a body in memory");
+        assert!(ask(again()).await > 1_000, "{name}: a page");
+        let ours = round(async || ask(again()).await).await;
+        let what = format!("search among 330,000 meetings, one page, {name}");
+        line(lines, what, format!("{:.1} ms", us(ours) / 1e3), "≤ 10 ms");
+        if word == "комплаенс" {
+            let what = format!("search among 330,000 meetings, one page: bare SQL {:.1} ms", us(floor) / 1e3);
+            line(lines, what, format!("{:.1} x", us(ours) / us(floor)), "≤ 3 x");
+        }
+    }
 }

@@ -8,7 +8,7 @@ export const config = (schema) => ({
       config: {
         enumsAsTypes: true,
         strictScalars: true,
-        scalars: { DateTime: 'string', Date: 'string', KatoCode: 'string' },
+        scalars: { DateTime: 'string', Date: 'string', KatoCode: 'string', Tenge: 'string' },
       },
     },
   },

@@ -42,7 +42,7 @@ impl Topic for MeetingTopic {
     }
 
     fn filter_values(meeting: &meeting::Model) -> FilterValues {
-        FilterValues { region: meeting.region_code.parse().ok() }
+        FilterValues { region: meeting.region_code.parse().ok(), agency: None }
     }
 
     fn event_filter(region: &Option<KatoCode>) -> Option<EventFilter> {

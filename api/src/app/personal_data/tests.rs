@@ -24,6 +24,7 @@ use crate::{
     feed::MemoryBus,
     idgen::RandomIds,
     store::Store,
+    webhooks::{AddressRules, SystemResolver, WebhookClient},
 };
 
 const SECRETS: [&str; 3] = ["canary name", "+77011234567", "910831450197"];
@@ -45,6 +46,11 @@ impl Write for Log {
     }
 }
 
+fn webhook_client() -> WebhookClient {
+    let clock = ManualClock::at(DateTime::UNIX_EPOCH);
+    WebhookClient::new(AddressRules::default(), Arc::new(SystemResolver), clock).unwrap()
+}
+
 async fn app(dir: &tempfile::TempDir, keys: &str) -> Arc<App> {
     let store = Store::connect(&format!("sqlite://{}", dir.path().join("test.db").display()), 2).await.unwrap();
     store.migrate().await.unwrap();
@@ -61,6 +67,7 @@ async fn app(dir: &tempfile::TempDir, keys: &str) -> Arc<App> {
         data_keys: KeyRing::parse(keys).unwrap(),
         bus: Arc::new(MemoryBus::default()),
         reception_rules: ReceptionRules::default(),
+        webhook_client: webhook_client(),
         limits: RateLimits { person: None, address: None, person_cost: None, address_cost: None, gateways: Vec::new() },
     })
 }

@@ -90,7 +90,7 @@ fn public_visibility(event: &Event, comment: Option<&comment::Model>) -> Visibil
 
 /// Returns what a viewer is shown. Authors (`own`) also see the events of their own comments, except those for staff.
 fn visibility(event: &Event, comment: Option<&comment::Model>, own: Option<&str>) -> Visibility {
-    let is_own = event.audience != Audience::Staff
+    let is_own = event.audience == Audience::Everyone
         && own.is_some()
         && comment.is_some_and(|comment| comment.author_key.as_deref() == own);
     match public_visibility(event, comment) {

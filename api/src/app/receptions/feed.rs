@@ -81,7 +81,7 @@ impl Topic for ReceptionTopic {
     }
 
     fn filter_values(subject: &ReceptionSubject) -> FilterValues {
-        FilterValues { region: subject.reception.region_code.parse().ok() }
+        FilterValues { region: subject.reception.region_code.parse().ok(), agency: None }
     }
 
     fn event_filter(filter: &ReceptionFilter) -> Option<EventFilter> {

@@ -12,7 +12,9 @@ use serde_json::json;
 
 use crate::{
     app::{
-        App, CommandError, Rejection, notifications,
+        App, CommandError, Rejection,
+        issues::Recorded,
+        notifications,
         receptions::{event, permit::ReceptionPermit, reception_event, schedule, wrong_reception_state},
     },
     domain::{
@@ -53,6 +55,8 @@ pub(super) struct LockedReception {
     pub(super) also_changed: Vec<RegistrationId>,
     /// Entries of the audit log.
     pub(super) audit: Vec<NewAuditEntry>,
+    /// What is recorded of other objects that the command changes.
+    pub(super) also_recorded: Recorded,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -75,6 +79,7 @@ impl LockedReception {
             notify_all: false,
             also_changed: Vec::new(),
             audit: Vec::new(),
+            also_recorded: Recorded::default(),
             now,
         };
         locked.start_when_due();
@@ -163,9 +168,11 @@ impl LockedReception {
         self.tx.save_reception(&self.before, &self.reception).await?;
         self.plan_wake_up().await?;
         // Feeds, and then chains of the audit log, are the last in the lock order.
-        let events = self.collect_events(&changes);
+        let Recorded { events: other_events, mut audit } = std::mem::take(&mut self.also_recorded);
+        let events = self.collect_events(&changes).into_iter().chain(other_events).collect();
         self.tx.record_each(self.now, events).await?;
-        self.tx.append_audit(&self.reception.host_code, &self.audit).await
+        audit.entry(self.reception.host_code.clone()).or_default().append(&mut self.audit);
+        self.tx.append_audit_to_each(audit).await
     }
 
     async fn write_registrations(&mut self, changes: &[Change]) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ mod update;
 mod validation;
 mod walk_in;
 
+pub use call::Visit;
 pub use feed::{ReceptionFilter, ReceptionSubject, ReceptionTopic};
 pub use locked::SETTLE_JOB;
 pub use open::OpenReception;
@@ -101,6 +102,6 @@ fn event(row: &reception::Model, subject: uuid::Uuid, kind: EventKind) -> NewEve
         public_kind: (row.opened_at.is_some()).then_some(kind),
         audience: Audience::Everyone,
         actor: None,
-        filter_values: FilterValues { region: row.region_code.parse().ok() },
+        filter_values: FilterValues { region: row.region_code.parse().ok(), agency: None },
     }
 }

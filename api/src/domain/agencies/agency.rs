@@ -27,6 +27,14 @@ pub struct Agency {
 }
 
 impl Agency {
+    /// Returns a body of which only the code is known.
+    #[must_use]
+    pub fn unknown(code: &str) -> Self {
+        let names = LocalizedName { kk: code.to_owned(), ru: None, en: None };
+        let kind = AgencyKind::Unknown;
+        Self { code: code.to_owned(), kind, names, region: None, valid_from: None, valid_to: None, doubt: None }
+    }
+
     /// Returns the id, which follows from the code.
     #[must_use]
     pub fn id(&self) -> AgencyId {

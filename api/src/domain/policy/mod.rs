@@ -5,12 +5,14 @@
 //! in its own district.
 
 mod audit;
+mod issues;
 mod meetings;
 mod questions;
 mod receptions;
 mod reference_data;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::{fmt::Write as _, marker::PhantomData};
 
@@ -18,6 +20,10 @@ use entities::kato::KatoCode;
 
 pub use self::{
     audit::{AuditScope, SeeAuditLog, acts_in_office, audit_scope},
+    issues::{
+        FollowIssue, FundIssue, InternalsScope, IssueScope, RaiseIssue, ReportIssue, RunIssue, SeeIssueInternals,
+        SeeRequests, SubmitRequest, internals_scope, own_agencies,
+    },
     meetings::{
         AddBroadcast, AnnounceMeeting, CancelMeeting, PlanMeeting, RescheduleMeeting, RunMeeting, SeeSettings,
         SetModeration, is_staff,
@@ -28,6 +34,7 @@ pub use self::{
     },
     receptions::{RegisterForReception, RunReception, is_staff_anywhere},
     reference_data::{Country, EditReferenceData, SeeDoubts},
+    webhooks::{ManageWebhook, WebhookOwner, WebhookScope, webhook_scope},
 };
 use crate::domain::viewer::{Grant, ImportRestriction, Person, Role, Viewer};
 
@@ -138,8 +145,15 @@ pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
         ("beside", Some(elsewhere)),
         ("nowhere", None),
     ];
-    let of_hosts = [meetings::ROWS, questions::ROWS, receptions::ROWS, audit::ROWS];
-    of_hosts.map(|rows| render(rows, scope, &positions)).concat() + &render(reference_data::ROWS, &Country, &positions)
+    let issue = IssueScope { region: scope.clone(), responsible: Some(sample_agency(scope.host)) };
+    let of_hosts = [meetings::ROWS, questions::ROWS, receptions::ROWS, audit::ROWS, issues::UNIT_ROWS];
+    [
+        of_hosts.map(|rows| render(rows, scope, &positions)).concat(),
+        render(reference_data::ROWS, &Country, &positions),
+        render(issues::ROWS, &issue, &positions),
+        render(webhooks::ROWS, &WebhookOwner::Akimat(scope.clone()), &positions),
+    ]
+    .concat()
 }
 
 /// Renders the rows of actions on one subject. `positions` are the regions of the roles, with their names.
@@ -167,6 +181,11 @@ fn render<S>(rows: &[Row<S>], on: &S, positions: &[(&str, Option<KatoCode>)]) ->
 
 fn sample_viewer(role: Role, region: Option<KatoCode>) -> Viewer {
     let (subject, name) = ("one".to_owned(), "One".to_owned());
-    let grants = vec![Grant { role, region, agency: None }];
+    let grants = vec![Grant { role, region, agency: region.map(sample_agency) }];
     Viewer::Person(Person { subject, name, grants, imports: ImportRestriction::default() })
+}
+
+/// Returns the code of the body that stands beside a unit in the matrix.
+fn sample_agency(region: KatoCode) -> String {
+    format!("agency-{region}")
 }

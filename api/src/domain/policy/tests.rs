@@ -54,8 +54,17 @@ comment.see_all: Moderator(here,above) Akimat(here,above) Administration Admin
 reception.run: Moderator(here,above) Akimat(here,above) Admin
 reception.register: Citizen Admin
 audit.see: Moderator(here,above) Akimat(here,above) Administration Admin
+issue.raise: Akimat(here,above) Admin
+request.submit: Citizen Admin
+request.see: Moderator(here,above) Akimat(here,above) Government Administration Admin
 reference.edit: Admin
 reference.see_doubts: Admin
+issue.run: Akimat(here,above) Admin
+issue.report: Akimat(here,above) Agency(here) Admin
+issue.fund: Akimat(here,above) Maslikhat(here,above) Admin
+issue.follow: Citizen Admin
+issue.see_internals: Moderator(here,above) Akimat(here,above) Agency(here) Government Administration Admin
+webhook.manage: Akimat(here,above) Admin
 ";
     assert_eq!(matrix(&okrug(), code(OTHER_DISTRICT)), expected);
 }
@@ -126,4 +135,36 @@ fn an_office_elsewhere_is_no_office_here() {
     let acts = |role, region| acts_in_office(&viewer(&[(role, region), (Role::Citizen, Some(OBLAST))]), &okrug());
     assert!(acts(Role::Akimat, Some(DISTRICT)) && acts(Role::Admin, None));
     assert!(!acts(Role::Akimat, Some(OTHER_DISTRICT)) && !acts(Role::Citizen, Some(DISTRICT)));
+}
+
+#[test]
+fn the_scope_of_webhooks_is_that_of_their_action() {
+    let agency = |code: &str| WebhookOwner::Agency(code.to_owned());
+    let owners = [WebhookOwner::Akimat(okrug()), WebhookOwner::Akimat(other_district()), agency("MOH"), agency("MOJ")];
+    let regions = [None, Some(OBLAST), Some(DISTRICT), Some("103230000"), Some(OTHER_DISTRICT)];
+    let grants = Role::ALL.iter().flat_map(|role| {
+        regions.into_iter().flat_map(move |region| [None, Some("MOH")].map(move |agency| (*role, region, agency)))
+    });
+    for (role, region, agency) in grants {
+        let grant = Grant { role, region: region.map(code), agency: agency.map(str::to_owned) };
+        let person = Person {
+            subject: "one".to_owned(),
+            name: "One".to_owned(),
+            grants: vec![grant],
+            imports: ImportRestriction::default(),
+        };
+        let viewer = Viewer::Person(person);
+        for owner in &owners {
+            let scoped = match (webhook_scope(&viewer), owner) {
+                (Ok(WebhookScope::Everything), _) => true,
+                (Ok(WebhookScope::Own { agencies, .. }), WebhookOwner::Agency(code)) => agencies.contains(code),
+                (Ok(WebhookScope::Own { regions, .. }), WebhookOwner::Akimat(scope)) => {
+                    regions.iter().any(|unit| scope.host.as_str().starts_with(unit.prefix()))
+                }
+                (Err(_), _) => false,
+            };
+            assert_eq!(scoped, ManageWebhook::permits(&viewer, owner), "{role:?} {region:?} {agency:?} {owner:?}");
+        }
+    }
+    assert_eq!(webhook_scope(&Viewer::Anonymous), Err(Denied::Anonymous));
 }

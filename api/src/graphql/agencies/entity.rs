@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::Context;
-use entities::ids::AgencyId;
+use entities::{enums::Language, ids::AgencyId};
 
 use crate::{
     domain::{agencies, global_id::AGENCY},
@@ -29,6 +29,18 @@ impl Agency {
     #[must_use]
     pub fn by_code(ctx: &Context<'_>, code: &str) -> Option<Self> {
         ctx.app().agencies().get(code).cloned().map(Self)
+    }
+
+    /// Returns the agency with a stored code. One that only a later version knows is named by its code.
+    #[must_use]
+    pub fn by_stored_code(ctx: &Context<'_>, code: &str) -> Self {
+        Self::by_code(ctx, code).unwrap_or_else(|| Self(Arc::new(agencies::Agency::unknown(code))))
+    }
+
+    /// Returns the name in a language.
+    #[must_use]
+    pub fn name_in(&self, language: Language) -> String {
+        self.0.names.in_language(language).to_owned()
     }
 }
 

@@ -10,9 +10,11 @@ use crate::{
         context::ContextExt,
         entity::Entity as _,
         enums::{AgencyKind, Language},
-        error::ApiResult,
+        error::{ApiError, ApiResult},
+        issues::{IssueConnection, IssueFilterInput, list_issues},
         localized::LocalizedText,
         page::dedup,
+        page::{PageArgs, connection_cost},
         regions::Region,
         scalars::Date,
     },
@@ -97,5 +99,24 @@ impl Agency {
             return Ok(None);
         }
         self.0.doubt.as_deref().map(|doubt| ctx.text(doubt)).transpose()
+    }
+
+    /// Issues for which the body is responsible, newest first unless the filter says otherwise.
+    #[graphql(
+        complexity = "connection_cost(first, None, child_complexity).saturating_add(IssueFilterInput::cost(&filter))"
+    )]
+    async fn issues(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] filter: Option<IssueFilterInput>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> ApiResult<IssueConnection> {
+        let mut filter = filter.unwrap_or_default().parse(ctx)?;
+        if filter.agency.as_ref().is_some_and(|code| *code != self.0.code) {
+            return Err(ApiError::bad("filter.agency"));
+        }
+        filter.agency = Some(self.0.code.clone());
+        list_issues(ctx, filter, PageArgs::forward(first, after)).await
     }
 }

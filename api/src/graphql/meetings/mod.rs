@@ -8,6 +8,6 @@ mod subscription;
 
 pub use entity::{Broadcast, Meeting};
 pub use input::MeetingFilterInput;
-pub use mutation::MeetingMutation;
+pub use mutation::{MeetingMutation, MeetingPayload, meeting_payload};
 pub use object::{MeetingConnection, list_meetings};
 pub use subscription::MeetingSubscription;

@@ -43,7 +43,11 @@ pub struct TimeSplitPayload {
     pub refusal: Option<Refusal>,
 }
 
-fn meeting(ctx: &Context<'_>, result: Result<meeting::Model, CommandError>) -> ApiResult<MeetingPayload> {
+/// Converts the result of a command on a meeting.
+///
+/// # Errors
+/// If the error is not a refusal.
+pub fn meeting_payload(ctx: &Context<'_>, result: Result<meeting::Model, CommandError>) -> ApiResult<MeetingPayload> {
     payload(ctx, result, |row, refusal| MeetingPayload { meeting: row.map(|row| Meeting(Arc::new(row))), refusal })
 }
 
@@ -63,7 +67,7 @@ impl MeetingMutation {
     ) -> ApiResult<MeetingPayload> {
         let (plan, key) = input.parse();
         let (app, viewer, key) = (ctx.app(), ctx.viewer(), key.as_deref());
-        meeting(ctx, run_with_retry(|| app.plan_meeting(viewer, plan.clone(), key)).await)
+        meeting_payload(ctx, run_with_retry(|| app.plan_meeting(viewer, plan.clone(), key)).await)
     }
 
     /// Announces a meeting (p. 3.4). For akimat staff. Late announcements are accepted and visible in
@@ -75,7 +79,7 @@ impl MeetingMutation {
         #[graphql(desc = "The announcement.")] input: AnnounceMeetingInput,
     ) -> ApiResult<MeetingPayload> {
         let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
-        meeting(ctx, run_with_retry(|| app.announce_meeting(viewer, command.clone())).await)
+        meeting_payload(ctx, run_with_retry(|| app.announce_meeting(viewer, command.clone())).await)
     }
 
     /// Reschedules a meeting that has not started. For akimat staff.
@@ -86,7 +90,7 @@ impl MeetingMutation {
         #[graphql(desc = "The move.")] input: RescheduleMeetingInput,
     ) -> ApiResult<MeetingPayload> {
         let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
-        meeting(ctx, run_with_retry(|| app.reschedule_meeting(viewer, command.clone())).await)
+        meeting_payload(ctx, run_with_retry(|| app.reschedule_meeting(viewer, command.clone())).await)
     }
 
     /// Cancels a meeting that has not started. For akimat staff.
@@ -97,7 +101,7 @@ impl MeetingMutation {
         #[graphql(desc = "The cancellation.")] input: CancelMeetingInput,
     ) -> ApiResult<MeetingPayload> {
         let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
-        meeting(ctx, run_with_retry(|| app.cancel_meeting(viewer, command.clone())).await)
+        meeting_payload(ctx, run_with_retry(|| app.cancel_meeting(viewer, command.clone())).await)
     }
 
     /// Adds an online broadcast (p. 3.2) to a meeting that has not ended. For akimat staff.
@@ -109,7 +113,7 @@ impl MeetingMutation {
     ) -> ApiResult<MeetingPayload> {
         let (add, key) = input.parse()?;
         let (app, viewer, key) = (ctx.app(), ctx.viewer(), key.as_deref());
-        meeting(ctx, run_with_retry(|| app.add_broadcast(viewer, add.clone(), key)).await)
+        meeting_payload(ctx, run_with_retry(|| app.add_broadcast(viewer, add.clone(), key)).await)
     }
 
     /// Starts an announced meeting. For akimat staff and moderators.
@@ -121,7 +125,7 @@ impl MeetingMutation {
     ) -> ApiResult<MeetingPayload> {
         let id = parse_id::<Meeting>(&input.meeting_id, "input.meetingId")?;
         let (app, viewer, stage) = (ctx.app(), ctx.viewer(), input.stage.unwrap_or(Stage::Presentation).into());
-        meeting(ctx, run_with_retry(|| app.start_meeting(viewer, id, stage)).await)
+        meeting_payload(ctx, run_with_retry(|| app.start_meeting(viewer, id, stage)).await)
     }
 
     /// Switches a live meeting to a stage (p. 3.3). For akimat staff and moderators. Setting the current
@@ -149,7 +153,7 @@ impl MeetingMutation {
     ) -> ApiResult<MeetingPayload> {
         let id = parse_id::<Meeting>(&input.meeting_id, "input.meetingId")?;
         let (app, viewer) = (ctx.app(), ctx.viewer());
-        meeting(ctx, run_with_retry(|| app.end_meeting(viewer, id)).await)
+        meeting_payload(ctx, run_with_retry(|| app.end_meeting(viewer, id)).await)
     }
 
     /// Changes the moderation settings of a meeting. For moderators.
@@ -160,6 +164,6 @@ impl MeetingMutation {
         #[graphql(desc = "The settings.")] input: SetModerationInput,
     ) -> ApiResult<MeetingPayload> {
         let (app, viewer, command) = (ctx.app(), ctx.viewer(), input.parse()?);
-        meeting(ctx, run_with_retry(|| app.set_moderation(viewer, command.clone())).await)
+        meeting_payload(ctx, run_with_retry(|| app.set_moderation(viewer, command.clone())).await)
     }
 }

@@ -9,7 +9,7 @@ use entities::ids::MeetingId;
 use crate::{
     app::{
         parse_code,
-        reads::{MeetingCursor, MeetingFilter},
+        reads::{IssueFilter, MeetingCursor, MeetingFilter},
     },
     connection,
     domain::{
@@ -22,6 +22,7 @@ use crate::{
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform},
         error::{ApiError, ApiResult},
         feed_heads::FeedHeads,
+        issues::{IssueConnection, list_issues},
         loaders::{BlockedWordsOf, BroadcastsOf, MutedAt, SegmentsOf},
         localized::LocalizedText,
         meetings::entity::{Broadcast, Meeting},
@@ -34,7 +35,15 @@ use crate::{
     },
 };
 
-connection!(MeetingConnection, MeetingEdge, Meeting, MeetingCounter, "meetings", "STATEMENT_COST");
+connection!(
+    MeetingConnection,
+    MeetingEdge,
+    Meeting,
+    MeetingCounter,
+    "meetings",
+    "STATEMENT_COST",
+    "Number of items in the whole list, or 10,000 if there are more. Counted only if selected."
+);
 
 /// Counts the meetings of a list.
 pub struct MeetingCounter(MeetingFilter);
@@ -301,6 +310,18 @@ impl Meeting {
     #[graphql(complexity = "5 * child_complexity + 1")]
     async fn receptions(&self, ctx: &Context<'_>) -> ApiResult<Vec<Reception>> {
         receptions_of(ctx, self.0.id).await
+    }
+
+    /// The issues that were raised at the meeting or its receptions, newest first.
+    #[graphql(complexity = "connection_cost(first, None, child_complexity)")]
+    async fn issues(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> ApiResult<IssueConnection> {
+        let filter = IssueFilter { meeting: Some(self.0.id), ..IssueFilter::default() };
+        list_issues(ctx, filter, PageArgs::forward(first, after)).await
     }
 
     /// Version of the object, raised by every change. Send it with a change to detect conflicts.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
-use entities::{ids::CommentId, meeting};
+use entities::{enums::IssueSourceKind, ids::CommentId, meeting};
 use uuid::Uuid;
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         entity::Entity as _,
         enums::{CommentKind, CommentState, Language, Platform, Stage},
         error::{ApiError, ApiResult},
+        issues::{Issue, issue_from},
         loaders::{PublicComment, SegmentsOf, VotedFor},
         meetings::Meeting,
         meter::comment_bytes,
@@ -24,7 +25,15 @@ use crate::{
     },
 };
 
-connection!(CommentConnection, CommentEdge, Comment, CommentCounter, "comments", "STATEMENT_COST");
+connection!(
+    CommentConnection,
+    CommentEdge,
+    Comment,
+    CommentCounter,
+    "comments",
+    "STATEMENT_COST",
+    "Number of items in the whole list, or 10,000 if there are more. Counted only if selected."
+);
 
 /// Counts the comments of a list.
 pub enum CommentCounter {
@@ -200,6 +209,12 @@ impl Comment {
     /// The written answer; null if it was only given orally.
     async fn answer(&self, ctx: &Context<'_>) -> ApiResult<Option<&str>> {
         self.0.answer.as_deref().map(|answer| ctx.text(answer)).transpose()
+    }
+
+    /// The issue that was raised from it.
+    #[graphql(complexity = "child_complexity.saturating_add(STATEMENT_COST)")]
+    async fn issue(&self, ctx: &Context<'_>) -> ApiResult<Option<Issue>> {
+        issue_from(ctx, IssueSourceKind::Comment, self.0.id.0).await
     }
 
     /// The comment that this one was merged into; null if the viewer may not see it.

@@ -1,16 +1,18 @@
 //! The inputs of reception operations.
 
 use async_graphql::{ID, InputObject};
+use entities::ids::RegistrationId;
 
 use crate::{
-    app::receptions::{OpenReception, ReceptionHost, Register, RegisterWalkIn, UpdateReception},
+    app::receptions::{OpenReception, ReceptionHost, Register, RegisterWalkIn, UpdateReception, Visit},
     graphql::{
         entity::parse_id,
         enums::{Language, ReceptionHostRole},
         error::ApiResult,
+        issues::RaiseIssueInput,
         localized::LocalizedTextInput,
         meetings::Meeting,
-        receptions::Reception,
+        receptions::{Reception, Registration},
         scalars::Timestamp,
     },
 };
@@ -259,6 +261,21 @@ pub struct CloseRegistrationInput {
     /// Whether the person was received. False for one who was called and did not come.
     #[graphql(default_with = "Some(true)")]
     pub served: Option<bool>,
+    /// An issue to raise from the visit, in addition to its other sources. For akimat staff. Its key is not used: a repeated call raises no
+    /// second issue.
+    pub raise_issue: Option<RaiseIssueInput>,
+}
+
+impl CloseRegistrationInput {
+    /// Returns the registration, and how its visit ends.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` if an id is malformed.
+    pub fn parse(self) -> ApiResult<(RegistrationId, Visit)> {
+        let raise_issue = self.raise_issue.map(|raise| raise.parse().map(|(raise, _)| raise)).transpose()?;
+        let visit = Visit { outcome: self.outcome, served: self.served.unwrap_or(true), raise_issue };
+        Ok((parse_id::<Registration>(&self.registration_id, "input.registrationId")?, visit))
+    }
 }
 
 /// A person whose data are to be erased.

@@ -176,19 +176,18 @@ impl ReceptionMutation {
         registration(ctx, run_with_retry(|| app.recall_registration(viewer, id)).await)
     }
 
-    /// Ends a visit with its outcome, or records that the person did not come: after three calls or five minutes. For
-    /// akimat staff and moderators.
+    /// Ends a visit with its outcome and perhaps an issue, or records that the person did not come: after three calls or five
+    /// minutes. For akimat staff and moderators.
     #[graphql(tag = "internal")]
     async fn close_registration(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The registration and its outcome.")] input: CloseRegistrationInput,
     ) -> ApiResult<RegistrationPayload> {
-        let id = parse_id::<Registration>(&input.registration_id, "input.registrationId")?;
+        let (id, visit) = input.parse()?;
         FeedHeads::before_receptions(ctx).await?;
-        let (app, viewer, outcome) = (ctx.app(), ctx.viewer(), input.outcome);
-        let served = input.served.unwrap_or(true);
-        registration(ctx, run_with_retry(|| app.close_registration(viewer, id, &outcome, served)).await)
+        let (app, viewer) = (ctx.app(), ctx.viewer());
+        registration(ctx, run_with_retry(|| app.close_registration(viewer, id, &visit)).await)
     }
 
     /// Registers a person who came without a registration. For akimat staff and moderators.

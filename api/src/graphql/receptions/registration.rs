@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
-use entities::ids::RegistrationId;
+use entities::{enums::IssueSourceKind, ids::RegistrationId};
 use uuid::Uuid;
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         entity::Entity as _,
         enums::{Language, RegistrationState},
         error::ApiResult,
+        issues::{Issue, issue_from},
         meter::registration_bytes,
         page::{Cursor, Page, PageArgs, STATEMENT_COST},
         receptions::{
@@ -153,6 +154,12 @@ impl Registration {
     /// What came of the visit; null before its end.
     async fn outcome(&self, ctx: &Context<'_>) -> ApiResult<Option<&str>> {
         self.row.outcome.as_deref().map(|outcome| ctx.text(outcome)).transpose()
+    }
+
+    /// The issue that was raised from the visit.
+    #[graphql(complexity = "child_complexity.saturating_add(STATEMENT_COST)")]
+    async fn issue(&self, ctx: &Context<'_>) -> ApiResult<Option<Issue>> {
+        issue_from(ctx, IssueSourceKind::Registration, self.row.id.0).await
     }
 
     /// The person's data; null after erasure. Each look is recorded in the audit log.

@@ -14,6 +14,7 @@ use crate::{
         entity::Entity as _,
         enums::{Language, LocalityKind, RegionKind},
         error::{ApiError, ApiResult},
+        issues::{IssueConnection, IssueFilterInput, list_issues},
         localized::LocalizedText,
         meetings::{MeetingConnection, MeetingFilterInput, list_meetings},
         page::{Cursor, Page, PageArgs, connection_cost, dedup, page_cost, parse_search},
@@ -80,6 +81,24 @@ pub fn dedup_kinds(kinds: Option<Vec<RegionKind>>) -> Option<Vec<entities::enums
 }
 
 impl Region {
+    /// Returns the unit to which a filter narrows a list of this unit. Units that do not nest have nothing in common.
+    fn narrowed(&self, requested: Option<kato::KatoCode>) -> ApiResult<kato::KatoCode> {
+        let own = self.unit.code;
+        let within = |(first, last): (kato::KatoCode, kato::KatoCode), code| (first..=last).contains(&code);
+        match requested {
+            None => Ok(own),
+            Some(requested) if within(own.subtree(), requested) => Ok(requested),
+            Some(requested) if within(requested.subtree(), own) => Ok(own),
+            Some(_) => Err(ApiError::bad("filter.region")),
+        }
+    }
+
+    /// Returns the name in a language.
+    #[must_use]
+    pub fn name_in(&self, language: entities::enums::Language) -> String {
+        self.unit.name(language).to_owned()
+    }
+
     fn at_nodes(&self, nodes: impl IntoIterator<Item = UnitNode>) -> Vec<Self> {
         nodes.into_iter().filter_map(|node| Self::at(Arc::clone(&self.tree), node)).collect()
     }
@@ -188,16 +207,23 @@ impl Region {
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> ApiResult<MeetingConnection> {
         let mut filter = filter.unwrap_or_default().parse()?;
-        // A filter for another unit narrows the result; units that do not nest have no meetings in common.
-        let (first_code, last_code) = self.unit.code.subtree();
-        filter.region = match filter.region {
-            Some(requested) if (first_code..=last_code).contains(&requested) => Some(requested),
-            Some(requested) if (requested.subtree().0..=requested.subtree().1).contains(&self.unit.code) => {
-                Some(self.unit.code)
-            }
-            Some(_) => return Err(ApiError::bad("filter.region")),
-            None => Some(self.unit.code),
-        };
+        filter.region = Some(self.narrowed(filter.region)?);
         list_meetings(ctx, filter, PageArgs::forward(first, after)).await
+    }
+
+    /// Issues about the unit and those below it, newest first unless the filter says otherwise.
+    #[graphql(
+        complexity = "connection_cost(first, None, child_complexity).saturating_add(IssueFilterInput::cost(&filter))"
+    )]
+    async fn issues(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] filter: Option<IssueFilterInput>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> ApiResult<IssueConnection> {
+        let mut filter = filter.unwrap_or_default().parse(ctx)?;
+        filter.region = Some(self.narrowed(filter.region)?);
+        list_issues(ctx, filter, PageArgs::forward(first, after)).await
     }
 }
