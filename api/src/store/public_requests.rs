@@ -1,16 +1,16 @@
 //! Requests that people send in before a meeting.
 
 use entities::{
-    enums::{IssueSourceKind, RequestChannel},
+    enums::RequestChannel,
     ids::{MeetingId, RequestId},
     issue_source,
     kato::KatoCode,
     public_request::{self, Column, Entity},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait, Condition, EntityTrait, IntoActiveModel as _, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
-    sea_query::{OnConflict, Query},
+    ActiveModelTrait as _, ColumnTrait, Condition, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, ExprTrait as _, OnConflict, Query},
 };
 
 use crate::store::{
@@ -101,12 +101,12 @@ impl Store {
         Ok(request.slice(rows.all(self.reader()).await?))
     }
 
-    /// Counts the requests that a filter allows.
+    /// Counts the requests that a filter allows, up to [`crate::store::counts::MAX_COUNT`].
     ///
     /// # Errors
     /// When the database fails.
     pub async fn count_requests(&self, filter: &RequestFilter) -> Result<u64, StoreError> {
-        Ok(Entity::find().filter(allowed(filter)).count(self.reader()).await?)
+        self.count(Entity::find().filter(allowed(filter))).await
     }
 }
 
@@ -121,9 +121,9 @@ fn allowed(filter: &RequestFilter) -> Condition {
         let raised = Query::select()
             .column(issue_source::Column::SourceId)
             .from(issue_source::Entity)
-            .and_where(issue_source::Column::Kind.eq(IssueSourceKind::Request))
+            .and_where(Expr::col((issue_source::Entity, issue_source::Column::SourceId)).equals((Entity, Column::Id)))
             .to_owned();
-        Column::Id.not_in_subquery(raised)
+        Expr::exists(raised).not()
     });
     Condition::all()
         .add_option(filter.meeting.map(|meeting| Column::MeetingId.eq(meeting)))

@@ -107,6 +107,11 @@ impl App {
             return first.ok_or_else(|| Rejection::NotFound { field: "idempotencyKey" }.into());
         }
         let (text, letters) = checked?;
+        if let Some(id) = command.meeting {
+            // Locked before the counter, in the order of all commands.
+            let meeting = tx.lock_meeting(id).await?.ok_or(Rejection::NotFound { field: "meetingId" })?;
+            check_before(&meeting)?;
+        }
         let row = public_request::Model {
             id,
             number: take_number(&tx, letters, now, 1).await?,
@@ -210,13 +215,25 @@ impl App {
         if let Some(id) = command.meeting {
             let meeting = self.store.meetings_by_id(&[id]).await?.pop();
             let meeting = meeting.ok_or(Rejection::NotFound { field: "meetingId" })?;
-            if !matches!(meeting.phase, MeetingPhase::Planned | MeetingPhase::Announced) {
-                return Err(WrongPhase(meeting.phase).into());
+            let place = parse_code(&meeting.region_code)?;
+            let within = |(first, last): (KatoCode, KatoCode), code| (first..=last).contains(&code);
+            // A request about another unit would be seen by the staff of neither.
+            if !within(place.subtree(), command.region) && !within(command.region.subtree(), place) {
+                return Err(Rejection::NotFound { field: "meetingId" }.into());
             }
+            check_before(&meeting)?;
         }
         let text = multi_line(&command.text, MAX_NOTE_LENGTH * 2).map_err(|bad| text_rejection("text", bad))?;
         Ok((text, letters))
     }
+}
+
+/// Checks that a meeting has not begun.
+fn check_before(meeting: &meeting::Model) -> Result<(), CommandError> {
+    if matches!(meeting.phase, MeetingPhase::Planned | MeetingPhase::Announced) {
+        return Ok(());
+    }
+    Err(WrongPhase(meeting.phase).into())
 }
 
 async fn take_number(tx: &Tx, letters: &str, now: DateTime<Utc>, count: i32) -> Result<String, CommandError> {
