@@ -86,19 +86,22 @@ impl PageReader<'_> {
         ids.dedup();
         let subjects: HashMap<_, _> = self.topic.subjects(ids).await?;
         let kind = |name: &str| EventKind::parse(name, self.topic.kinds());
-        let entry = |StoredEvent { seq, at, subject, kind: own, public_kind, audience, agency }: StoredEvent| Entry {
-            subject: subjects.get(&subject).cloned(),
-            event: Arc::new(Event {
-                seq,
-                at,
-                subject,
-                kind: kind(&own),
-                public_kind: public_kind.as_deref().map(kind),
-                audience,
-                agency,
-            }),
-            version: RenderVersion { tail: 0, read_at, removals: 0 },
-        };
+        let entry =
+            |StoredEvent { seq, at, subject, kind: own, public_kind, audience, agency, region: _ }: StoredEvent| {
+                Entry {
+                    subject: subjects.get(&subject).cloned(),
+                    event: Arc::new(Event {
+                        seq,
+                        at,
+                        subject,
+                        kind: kind(&own),
+                        public_kind: public_kind.as_deref().map(kind),
+                        audience,
+                        agency,
+                    }),
+                    version: RenderVersion { tail: 0, read_at, removals: 0 },
+                }
+            };
         Ok(events.into_iter().map(entry).collect())
     }
 }

@@ -42,6 +42,8 @@ pub struct StoredEvent {
     pub audience: Audience,
     /// The agency that was responsible at the event.
     pub agency: Option<Uuid>,
+    /// Code of the unit that it is about.
+    pub region: Option<String>,
 }
 
 /// A range of positions.
@@ -349,5 +351,6 @@ fn stored(row: feed_event::Model) -> StoredEvent {
         public_kind: row.public_kind.filter(|_| audience == Audience::Everyone),
         audience,
         agency: row.agency,
+        region: row.region_code,
     }
 }

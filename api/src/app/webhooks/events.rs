@@ -1,13 +1,9 @@
 //! Where deliveries come from: the feed of issues, and what a receiver is shown of an issue.
 
-use std::{
-    collections::{HashMap, HashSet},
-    future::Future,
-    pin::Pin,
-};
+use std::{collections::HashMap, future::Future, pin::Pin};
 
 use chrono::{DateTime, Utc};
-use entities::{ids::IssueId, issue, kato::KatoCode, webhook};
+use entities::{issue, kato::KatoCode, webhook};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -81,14 +77,14 @@ impl StoredIssueEvents {
         let rows = app.store.matching_events(&feed, filter, range).await?;
         let is_full = rows.len() >= limit;
         let through = rows.last().filter(|_| is_full).map_or(head.max(after), |last| last.seq);
-        let rows = match unit.filter(|_| agency.is_some()) {
-            Some(unit) => within(app, rows, unit).await?,
-            None => rows,
-        };
         // The last event of a body that an issue leaves is for that body only.
-        let is_for = |row: &StoredEvent| row.audience == Audience::Everyone || agency.is_some();
+        let is_for = |row: &StoredEvent| match row.audience {
+            Audience::Everyone => true,
+            Audience::Agency => agency.is_some(),
+            Audience::Staff => false,
+        };
         let event = |row: StoredEvent| IssueEvent { seq: row.seq, at: row.at, issue: row.subject, kind: row.kind };
-        let events = rows.into_iter().filter(is_for).map(event);
+        let events = rows.into_iter().filter(|row| is_within(row, unit) && is_for(row)).map(event);
         Ok(EventPage { events: events.collect(), through })
     }
 }
@@ -115,12 +111,10 @@ impl IssueEvents for StoredIssueEvents {
     }
 }
 
-/// Leaves out the events of issues that are not in a unit or below it.
-async fn within(app: &App, rows: Vec<StoredEvent>, unit: KatoCode) -> Result<Vec<StoredEvent>, StoreError> {
-    let ids: Vec<_> = rows.iter().map(|row| IssueId(row.subject)).collect();
-    let (first, last) = unit.subtree();
-    let issues = app.store.issues_by_id(&ids).await?.into_iter();
-    let is_within = |row: &issue::Model| (first.as_str()..=last.as_str()).contains(&row.region_code.as_str());
-    let inside: HashSet<Uuid> = issues.filter(is_within).map(|row| row.id.0).collect();
-    Ok(rows.into_iter().filter(|row| inside.contains(&row.subject)).collect())
+/// Returns whether an event is about a unit or one below it, if a unit is given.
+fn is_within(row: &StoredEvent, unit: Option<KatoCode>) -> bool {
+    unit.is_none_or(|unit| {
+        let (first, last) = unit.subtree();
+        row.region.as_deref().is_some_and(|region| (first.as_str()..=last.as_str()).contains(&region))
+    })
 }
