@@ -56,7 +56,7 @@ impl App {
             .filter_map(|after| Some((current.iter().find(|step| step.id == after.id)?.clone(), after)))
             .filter(|(before, after)| before != after)
             .collect();
-        if added.is_empty() && saved.is_empty() {
+        if added.is_empty() && saved.is_empty() && locked.issue == locked.before {
             return Ok(locked.before);
         }
         for (before, after) in &saved {

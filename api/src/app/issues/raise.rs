@@ -28,7 +28,7 @@ use crate::{
     domain::{
         issue_events::{RAISED, issue_feed},
         issues::{MAX_TEXT_LENGTH, MAX_TITLE_LENGTH, first_level, issue_number, urgent_by},
-        policy::{self, IssueScope, authorize},
+        policy::{self, Action as _, IssueScope, authorize},
         region_letters::letters,
         text::multi_line,
         viewer::Viewer,
@@ -114,7 +114,7 @@ impl App {
         let letters = first_level(command.region).and_then(letters).filter(|_| tree.get(command.region).is_some());
         let letters = letters.ok_or(Rejection::Invalid { field: "region", why: Invalid::UnknownRegion })?;
         let sources = self.permit_sources(viewer, &command.sources).await?;
-        let meeting = self.meeting_of(command, &sources).await?;
+        let meeting = self.meeting_of(viewer, command, &sources).await?;
         let title = checked_text("title", &command.title, MAX_TITLE_LENGTH)?;
         let description = multi_line(&command.description, MAX_TEXT_LENGTH);
         let description = description.map_err(|bad| text_rejection("description", bad))?;
@@ -127,10 +127,18 @@ impl App {
     }
 
     /// Returns the meeting at which an issue was raised.
-    async fn meeting_of(&self, command: &RaiseIssue, sources: &Sources) -> Result<Option<MeetingId>, CommandError> {
+    async fn meeting_of(
+        &self,
+        viewer: &Viewer,
+        command: &RaiseIssue,
+        sources: &Sources,
+    ) -> Result<Option<MeetingId>, CommandError> {
         let Some(id) = command.meeting else { return Ok(sources.meeting) };
-        let found = self.store.meetings_by_id(&[id]).await?.pop();
-        found.map(|meeting| Some(meeting.id)).ok_or_else(|| Rejection::NotFound { field: "meetingId" }.into())
+        let missing = || Rejection::NotFound { field: "meetingId" };
+        let meeting = self.store.meetings_by_id(&[id]).await?.pop().ok_or_else(missing)?;
+        // An issue at the meeting of another host would be in that host's results.
+        let is_own = policy::RaiseIssue::permits(viewer, &self.host_scope_of(&meeting)?);
+        if is_own { Ok(Some(id)) } else { Err(missing().into()) }
     }
 
     /// Writes the rows of a raised issue, and returns what is recorded of it.
