@@ -85,6 +85,14 @@ on_both_engines! {
         input["region"] = json!("711110000");
         let neighbour = env.akimat("711110000").mutate("raiseIssue", input).await;
         assert_eq!(harness::refusal(&neighbour), "NOT_FOUND", "another's question");
+        let mut foreign_meeting = Actor::issue_input("Жол", &[]);
+        foreign_meeting["region"] = json!("711110000");
+        foreign_meeting["meetingId"] = json!(meeting);
+        let foreign_meeting = env.akimat("711110000").mutate("raiseIssue", foreign_meeting).await;
+        assert_eq!(harness::refusal(&foreign_meeting), "NOT_FOUND", "another's meeting");
+        let planned = id_of(&staff.plan(HOST, HOST, env.now() + chrono::TimeDelta::days(9), "AFTER").await);
+        let submit = json!({ "region": "711110000", "meetingId": planned, "text": "Жол" });
+        assert_eq!(harness::refusal(&env.citizen("Eva").mutate("submitRequest", submit).await), "NOT_FOUND", "elsewhere");
         let elsewhere = staff.try_mutate("raiseIssue", { let mut input = Actor::issue_input("Жол", &[]); input["region"] = json!("711110000"); input }).await;
         assert_eq!(error_code(&elsewhere), "FORBIDDEN", "another's unit");
         for (field, value) in [("category", json!("nothing")), ("title", json!(" ")), ("description", json!("\u{200b}"))] {

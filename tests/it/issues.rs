@@ -158,6 +158,11 @@ on_both_engines! {
         let actions: Vec<_> = replaced["issue"]["plan"].as_array().unwrap().iter().map(|step| step["action"].clone()).collect();
         assert_eq!(actions, ["Жоба", "Басқа"]);
         let last = id_of(&replaced["issue"]["plan"][1]);
+        // Another body keeps the plan: confirming it brings the issue back into progress.
+        staff.assign(&issue, "min-energy", "2026-12-31").await;
+        staff.assign(&issue, CENTRAL, "2026-12-31").await;
+        let same = json!({ "issueId": issue, "steps": plan(&[("Басқа", CENTRAL, "2026-07-01")]) });
+        assert_eq!(staff.mutate("planIssue", same).await["issue"]["state"], "IN_PROGRESS");
         agency.mutate("completeStep", json!({ "issueId": issue, "stepId": last })).await;
         let session = json!({ "issueId": issue, "needed": "150000000000", "session": "2026-03-01", "decision": "FUNDED", "source": "Облыс бюджеті" });
         let funded = env.person("L", &["MASLIKHAT"], Some(HOST)).mutate("decideFunding", session).await["issue"]["funding"].clone();
@@ -194,6 +199,9 @@ on_both_engines! {
         assert_eq!((&progress[0]["percent"], &progress[0]["previousPercent"]), (&json!(60), &Value::Null));
         assert_eq!((&progress[1]["percent"], &progress[1]["previousPercent"]), (&json!(30), &json!(60)));
         assert_eq!(progress[1]["reportedBy"]["code"], CENTRAL);
+        agency.mutate("reportProgress", report("2026-Q1", 70)).await;
+        let progress = staff.see_issue(&issue).await["progress"].clone();
+        assert_eq!(progress[1]["previousPercent"], 70, "as the earlier quarter says now");
         let reports: Vec<_> = history(&staff, &issue).await.into_iter().filter(|change| change["field"] == "progress.2026-Q1").collect();
         assert_eq!((&reports[1]["before"], &reports[1]["after"]), (&json!("40 %: 40 бөлігі"), &json!("60 %: 60 бөлігі")), "both stay");
     }
@@ -240,6 +248,8 @@ on_both_engines! {
         let old = env.anonymous().query(old, json!({ "n": other["number"] })).await["issueByNumber"].clone();
         assert_eq!((&old["number"], &old["mergedInto"]["number"]), (&other["number"], &one["number"]));
         assert!(ben.see_issue(&into).await["viewerFollows"] == true && ana.see_issue(&into).await["viewerFollows"] == true);
+        let followed = ben.query("{ viewer { followedIssues { nodes { id } } } }", json!({})).await;
+        assert_eq!(followed["viewer"]["followedIssues"]["nodes"], json!([{ "id": into }]), "followers move");
         let late = staff.mutate("assignIssue", json!({ "issueId": merged, "agency": CENTRAL, "deadline": "2026-12-31" })).await;
         assert_eq!(refusal(&late), "WRONG_STATE", "a merged issue does not change");
         let again = staff.mutate("raiseIssue", Actor::issue_input("Тағы", &[&comments[1]])).await;

@@ -156,6 +156,25 @@ impl Tx {
         self.insert_rows::<issue_person::ActiveModel>(rows, Some(again)).await.map(drop)
     }
 
+    /// Returns the row of a person about an issue.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn person_of(&self, issue: IssueId, person: &str) -> Result<Option<issue_person::Model>, StoreError> {
+        Ok(issue_person::Entity::find_by_id((issue, person.to_owned())).one(self.inner()).await?)
+    }
+
+    /// Deletes the people of issues.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_people(&self, issues: &[IssueId]) -> Result<(), StoreError> {
+        use issue_person::{Column, Entity};
+        let of = Column::IssueId.is_in(padded(issues.iter().copied()));
+        Entity::delete_many().filter(of).exec(self.inner()).await?;
+        Ok(())
+    }
+
     /// Forgets what people said of the outcome of an issue.
     ///
     /// # Errors
@@ -229,7 +248,14 @@ impl Store {
     pub async fn issue_reports(&self, issues: &[IssueId]) -> Result<Vec<issue_report::Model>, StoreError> {
         use issue_report::{Column, Entity};
         let rows = Entity::find().filter(Column::IssueId.is_in(padded(issues.iter().copied())));
-        Ok(rows.order_by_asc(Column::IssueId).order_by_asc(Column::Quarter).all(self.reader()).await?)
+        let mut rows = rows.order_by_asc(Column::IssueId).order_by_asc(Column::Quarter).all(self.reader()).await?;
+        // A report of an earlier quarter may have been replaced since.
+        let mut before: Option<(IssueId, i32)> = None;
+        for row in &mut rows {
+            row.previous_percent = before.filter(|(issue, _)| *issue == row.issue_id).map(|(_, percent)| percent);
+            before = Some((row.issue_id, row.percent));
+        }
+        Ok(rows)
     }
 
     /// Returns the rows of a person about these issues.

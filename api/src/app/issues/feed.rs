@@ -7,7 +7,7 @@ use entities::{enums::Stored as _, ids::IssueId, issue};
 use uuid::Uuid;
 
 use crate::{
-    app::App,
+    app::{App, issues::own_deadline},
     clock::almaty_date,
     domain::{
         agencies::agency_id,
@@ -99,7 +99,7 @@ impl IssueTopic {
             let (first, last) = unit.subtree();
             (first.as_str()..=last.as_str()).contains(&row.region_code.as_str())
         };
-        let is_overdue = || is_overdue(row.state, row.deadline, almaty_date(self.0.clock.now()));
+        let is_overdue = || is_overdue(row.state, own_deadline(row), almaty_date(self.0.clock.now()));
         filter.region.is_none_or(within)
             && filter.meeting.is_none_or(|meeting| row.meeting_id == Some(meeting))
             && filter.level.is_none_or(|level| row.level == level)

@@ -18,7 +18,7 @@ impl App {
         let person = PersonKey::of(&permit.person.subject).0;
         // Locked, so that a merge moves every follower.
         let locked = self.begin_with_issue(&permit, now).await?;
-        let known = locked.tx.people_of(&[id]).await?.into_iter().find(|row| row.person == person);
+        let known = locked.tx.person_of(id, &person).await?;
         if known.as_ref().is_some_and(|row| row.follows) != follow {
             let new = issue_person::Model {
                 issue_id: id,

@@ -8,7 +8,7 @@ use entities::{issue, issue_person};
 use crate::{
     app::{
         App, CommandError, Rejection,
-        issues::{MERGED, assigned_away, issue_event, permit::IssuePermit, wrong_issue_state},
+        issues::{MERGED, assigned_away, issue_event, own_deadline, permit::IssuePermit, wrong_issue_state},
         normalization::normalize_issue,
         notifications,
     },
@@ -123,12 +123,13 @@ impl LockedIssue {
 
     /// Writes the rows, and returns what is recorded of the change.
     pub(super) async fn write(&mut self, app: &App, kind: EventKind) -> Result<Recorded, StoreError> {
-        self.issue.urgent_by = urgent_by(self.issue.state, self.issue.deadline);
+        self.issue.urgent_by = urgent_by(self.issue.state, own_deadline(&self.issue));
         self.issue.updated_at = self.now;
         self.issue.version = self.before.version.saturating_add(1);
         normalize_issue(&mut self.issue);
         self.tx.save_issue(&self.before, &self.issue).await?;
-        let people = self.tx.people_of(&[self.issue.id]).await?;
+        let is_told = of_issue(kind).is_some();
+        let people = if is_told { self.tx.people_of(&[self.issue.id]).await? } else { Vec::new() };
         let audit = self.record.audit(app, (&self.before, &self.issue), kind, self.now);
         let away =
             self.before.responsible.as_deref().filter(|before| Some(*before) != self.issue.responsible.as_deref());

@@ -92,6 +92,7 @@ impl App {
         row.raised_by_count = i32::try_from(raised).unwrap_or(i32::MAX);
         row.is_unsatisfied = is_unsatisfied(row.raised_by_count, counts);
         locked.tx.save_people(people.into_values().collect()).await?;
+        locked.tx.delete_people(merged).await?;
         Ok(())
     }
 
@@ -106,7 +107,7 @@ impl App {
         let LockedIssue { mut tx, issue, mut record, now, .. } = locked;
         record.fields.clear();
         for before in merged {
-            let issue = issue::Model { merged_into: Some(into), ..before.clone() };
+            let issue = issue::Model { merged_into: Some(into), is_unsatisfied: false, ..before.clone() };
             let mut one = LockedIssue { tx, before, issue, record, now };
             let other = one.write(self, EventKind::CHANGED).await?;
             recorded.events.extend(other.events);

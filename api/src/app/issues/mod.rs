@@ -103,6 +103,12 @@ fn check_due(field: &'static str, day: NaiveDate, today: NaiveDate) -> Result<()
     Err(Rejection::Invalid { field, why: Invalid::Dates { from: today, to: furthest } })
 }
 
+/// Returns the deadline of an issue; `None` if it was merged into another, whose deadline counts.
+#[must_use]
+pub const fn own_deadline(row: &issue::Model) -> Option<NaiveDate> {
+    if is_merged(row) { None } else { row.deadline }
+}
+
 /// Returns whether an issue has been merged into another.
 const fn is_merged(row: &issue::Model) -> bool {
     row.merged_into.is_some()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    app::App,
+    app::{App, issues::own_deadline},
     clock::almaty_date,
     domain::{
         global_id::{ISSUE, MEETING, typed_id},
@@ -57,7 +57,7 @@ impl App {
             "category": row.category, "language": row.language.as_str(), "region": row.region_code,
             "meetingId": row.meeting_id.map(|id| typed_id(MEETING, id.0)), "level": row.level.as_str(),
             "state": row.state.as_str(), "responsible": row.responsible, "deadline": row.deadline,
-            "overdue": is_overdue(row.state, row.deadline, almaty_date(self.now())), "funding": funding,
+            "overdue": is_overdue(row.state, own_deadline(row), almaty_date(self.now())), "funding": funding,
             "resolution": row.resolution, "mergedInto": row.merged_into.map(|id| typed_id(ISSUE, id.0)),
             "plan": plan, "progress": progress, "createdAt": row.created_at, "updatedAt": row.updated_at, "version": row.version,
         })

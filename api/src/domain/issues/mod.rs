@@ -103,7 +103,8 @@ pub const fn is_open(state: IssueState) -> bool {
     matches!(state, IssueState::Registered | IssueState::Assigned | IssueState::InProgress)
 }
 
-/// Returns whether the deadline of an open issue has passed. A deadline is met until the end of its day.
+/// Returns whether the deadline of an open issue has passed. A deadline is met until the end of its day. An issue that was merged into
+/// another has none: the caller passes `None`.
 #[must_use]
 pub fn is_overdue(state: IssueState, deadline: Option<NaiveDate>, today: NaiveDate) -> bool {
     is_open(state) && deadline.is_some_and(|deadline| deadline < today)

@@ -8,6 +8,7 @@ use entities::{
 };
 
 use crate::{
+    app::issues::own_deadline,
     clock::almaty_date,
     domain::{
         issues::is_overdue,
@@ -143,7 +144,7 @@ impl Issue {
 
     /// Whether it is open and its deadline has passed.
     async fn overdue(&self, ctx: &Context<'_>) -> bool {
-        is_overdue(self.0.state, self.0.deadline, almaty_date(ctx.app().clock.now()))
+        is_overdue(self.0.state, own_deadline(&self.0), almaty_date(ctx.app().clock.now()))
     }
 
     /// What the maslikhat decided about the money (p. 3.5); null before that.
