@@ -46,6 +46,13 @@ impl KatoCode {
         (*self, Self(last))
     }
 
+    /// Returns whether a code is that of this unit or of a descendant.
+    #[must_use]
+    pub fn contains(&self, code: Self) -> bool {
+        let (first, last) = self.subtree();
+        (first..=last).contains(&code)
+    }
+
     /// Returns the digits that exactly the codes of this unit and its descendants begin with.
     #[must_use]
     pub fn prefix(&self) -> &str {

@@ -156,10 +156,7 @@ impl EventFilter {
     #[must_use]
     pub fn selects(self, values: FilterValues) -> bool {
         match self {
-            Self::Within(unit) => {
-                let (first, last) = unit.subtree();
-                values.region.is_some_and(|region| (first..=last).contains(&region))
-            }
+            Self::Within(unit) => values.region.is_some_and(|region| unit.contains(region)),
             Self::OfAgency(agency) => values.agency == Some(agency),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use entities::{enums::Stored as _, ids::IssueId, issue};
+use entities::{enums::Stored as _, ids::IssueId, issue, kato::KatoCode};
 use uuid::Uuid;
 
 use crate::{
@@ -95,10 +95,7 @@ fn is_for(event: &Event, own: Option<&[Uuid]>, wanted: Option<Uuid>) -> bool {
 impl IssueTopic {
     /// Returns whether a filter selects an issue, whatever its body is.
     fn selects(&self, viewer: &Viewer, filter: &IssueFilter, row: &issue::Model) -> bool {
-        let within = |unit: entities::kato::KatoCode| {
-            let (first, last) = unit.subtree();
-            (first.as_str()..=last.as_str()).contains(&row.region_code.as_str())
-        };
+        let within = |unit: KatoCode| row.region_code.parse().is_ok_and(|region| unit.contains(region));
         let is_overdue = || is_overdue(row.state, own_deadline(row), almaty_date(self.0.clock.now()));
         filter.region.is_none_or(within)
             && filter.meeting.is_none_or(|meeting| row.meeting_id == Some(meeting))

@@ -102,10 +102,7 @@ impl IssueEvents for StoredIssueEvents {
     ) -> Reading<'a, HashMap<Uuid, Value>> {
         let sees_internals = move |row: &issue::Model| match owner {
             WebhookOwner::Agency(code) => row.responsible.as_ref() == Some(code),
-            WebhookOwner::Akimat(scope) => {
-                let (first, last) = scope.host.subtree();
-                (first.as_str()..=last.as_str()).contains(&row.region_code.as_str())
-            }
+            WebhookOwner::Akimat(scope) => row.region_code.parse().is_ok_and(|region| scope.host.contains(region)),
         };
         Box::pin(app.issue_views(issues, sees_internals))
     }
@@ -113,8 +110,6 @@ impl IssueEvents for StoredIssueEvents {
 
 /// Returns whether an event is about a unit or one below it, if a unit is given.
 fn is_within(row: &StoredEvent, unit: Option<KatoCode>) -> bool {
-    unit.is_none_or(|unit| {
-        let (first, last) = unit.subtree();
-        row.region.as_deref().is_some_and(|region| (first.as_str()..=last.as_str()).contains(&region))
-    })
+    let region = || row.region.as_deref().and_then(|code| code.parse().ok());
+    unit.is_none_or(|unit| region().is_some_and(|region| unit.contains(region)))
 }

@@ -84,11 +84,10 @@ impl Region {
     /// Returns the unit to which a filter narrows a list of this unit. Units that do not nest have nothing in common.
     fn narrowed(&self, requested: Option<kato::KatoCode>) -> ApiResult<kato::KatoCode> {
         let own = self.unit.code;
-        let within = |(first, last): (kato::KatoCode, kato::KatoCode), code| (first..=last).contains(&code);
         match requested {
             None => Ok(own),
-            Some(requested) if within(own.subtree(), requested) => Ok(requested),
-            Some(requested) if within(requested.subtree(), own) => Ok(own),
+            Some(requested) if own.contains(requested) => Ok(requested),
+            Some(requested) if requested.contains(own) => Ok(own),
             Some(_) => Err(ApiError::bad("filter.region")),
         }
     }
