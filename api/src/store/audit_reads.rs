@@ -22,6 +22,7 @@ use crate::{
     store::{
         DatabaseEngine, Store, StoreError,
         keyset::{PageRequest, PageSlice},
+        subtree::within,
     },
 };
 
@@ -154,11 +155,13 @@ impl AuditSnapshot {
 fn allowed(scope: &AuditScope, filter: &AuditFilter) -> Condition {
     let units = match scope {
         AuditScope::Everything => None,
-        AuditScope::Within(units) => Some(units.iter().fold(Condition::any(), |any, unit| any.add(within(*unit)))),
+        AuditScope::Within(units) => {
+            Some(units.iter().fold(Condition::any(), |any, unit| any.add(within(Column::Shard, *unit))))
+        }
     };
     Condition::all()
         .add_option(units)
-        .add_option(filter.region.map(within))
+        .add_option(filter.region.map(|unit| within(Column::Shard, unit)))
         .add_option(filter.subject.as_ref().map(|subject| Column::Subject.eq(subject)))
         .add_option(filter.actions.as_ref().map(|actions| Column::Action.is_in(actions)))
         .add_option(filter.from.map(|from| Column::At.gte(from)))
@@ -167,12 +170,6 @@ fn allowed(scope: &AuditScope, filter: &AuditFilter) -> Condition {
 
 fn history(subject: &str, actions: &str) -> Condition {
     Condition::all().add(Column::Subject.eq(subject)).add(Column::Action.starts_with(actions))
-}
-
-/// Selects the chains of hosts in or below a unit.
-fn within(unit: KatoCode) -> Condition {
-    let (first, last) = unit.subtree();
-    Condition::all().add(Column::Shard.between(first.as_str(), last.as_str()))
 }
 
 fn entry(row: Model) -> ChainEntry {

@@ -10,7 +10,7 @@ use entities::{
 };
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, Select,
-    sea_query::{Order, Query, SimpleExpr},
+    sea_query::{Order, Query},
 };
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
         DatabaseEngine, Store, StoreError,
         keyset::{PageRequest, PageSlice},
         search::TextSearch,
+        subtree::within,
     },
 };
 
@@ -158,14 +159,14 @@ fn page_query(
         IssueOrder::MostUrgent => Column::UrgentBy,
         IssueOrder::LastChanged => Column::UpdatedAt,
     };
-    let is_ascending = (filter.order == IssueOrder::MostUrgent) != request.backward;
-    let forward = filter.order == IssueOrder::MostUrgent;
-    let direction = if is_ascending { Order::Asc } else { Order::Desc };
+    // Only this order begins with the smallest keys.
+    let rises = filter.order == IssueOrder::MostUrgent;
+    let direction = if rises == request.backward { Order::Desc } else { Order::Asc };
     Entity::find()
         .filter(
             allowed(engine, scope, filter)
-                .add_option(request.after.map(|cursor| cursor.beyond(forward)))
-                .add_option(request.before.map(|cursor| cursor.beyond(!forward))),
+                .add_option(request.after.map(|cursor| cursor.beyond(rises)))
+                .add_option(request.before.map(|cursor| cursor.beyond(!rises))),
         )
         .order_by(column, direction.clone())
         .order_by(Column::Id, direction)
@@ -185,7 +186,7 @@ fn allowed(engine: DatabaseEngine, scope: &InternalsScope, filter: &IssueFilter)
     Condition::all()
         // Issues in an unknown state are in no list.
         .add(Column::State.is_in(filter.states.as_deref().unwrap_or(IssueState::ALL).iter().copied()))
-        .add_option(filter.region.map(within))
+        .add_option(filter.region.map(|unit| within(Column::RegionCode, unit)))
         .add_option(filter.meeting.map(|meeting| Column::MeetingId.eq(meeting)))
         .add_option(filter.agency.as_ref().map(|agency| Column::Responsible.eq(agency)))
         .add_option(filter.level.map(|level| Column::Level.eq(level)))
@@ -194,11 +195,6 @@ fn allowed(engine: DatabaseEngine, scope: &InternalsScope, filter: &IssueFilter)
         .add_option(filter.unsatisfied.map(|unsatisfied| Column::IsUnsatisfied.eq(unsatisfied)))
         .add_option(followed)
         .add_option((!filter.words.is_empty()).then(|| matching(engine, scope, &filter.words)))
-}
-
-fn within(unit: KatoCode) -> SimpleExpr {
-    let (first, last) = unit.subtree();
-    Column::RegionCode.between(first.as_str(), last.as_str())
 }
 
 fn overdue_condition(overdue: bool, today: NaiveDate) -> Condition {
@@ -218,7 +214,7 @@ fn matching(engine: DatabaseEngine, scope: &InternalsScope, words: &[String]) ->
         InternalsScope::Everything => all(Column::StaffSearch),
         InternalsScope::Of { units, agencies } if units.is_empty() && agencies.is_empty() => all(Column::Search),
         InternalsScope::Of { units, agencies } => {
-            let own = units.iter().fold(Condition::any(), |any, unit| any.add(within(*unit)));
+            let own = units.iter().fold(Condition::any(), |any, unit| any.add(within(Column::RegionCode, *unit)));
             let own = own.add_option(
                 (!agencies.is_empty()).then(|| Column::Responsible.is_in(agencies.iter().map(String::as_str))),
             );

@@ -23,6 +23,7 @@ use crate::store::{
     changes::{keep_unknown, with_changes},
     keyset::{PageRequest, PageSlice},
     search::{SearchedPage, TextSearch},
+    subtree::within,
 };
 
 /// Filter of a list of meetings. All given conditions must hold.
@@ -328,12 +329,8 @@ fn before((start, id): MeetingCursor, backward: bool) -> Condition {
 
 /// Conditions that indexes in the order of the list answer.
 fn place_and_time(filter: &MeetingFilter) -> Condition {
-    let region = filter.region.map(|code| {
-        let (first, last) = code.subtree();
-        Column::RegionCode.between(first.as_str(), last.as_str())
-    });
     Condition::all()
-        .add_option(region)
+        .add_option(filter.region.map(|unit| within(Column::RegionCode, unit)))
         .add_option(filter.host.map(|code| Column::HostCode.eq(code.as_str())))
         .add_option(filter.from.map(|from| Column::PlannedStart.gte(from)))
         .add_option(filter.until.map(|until| Column::PlannedStart.lt(until)))

@@ -40,6 +40,7 @@ mod search;
 pub mod staff_names;
 pub mod stage_segments;
 mod statements;
+mod subtree;
 #[cfg(test)]
 mod tests;
 mod tx;

@@ -18,6 +18,7 @@ use crate::store::{
     batching::padded,
     keyset::{PageRequest, PageSlice},
     search::contains,
+    subtree::within,
 };
 
 /// Filter of a list of requests. All given conditions must hold.
@@ -111,12 +112,10 @@ impl Store {
 }
 
 fn allowed(filter: &RequestFilter) -> Condition {
-    let within = |unit: KatoCode| {
-        let (first, last) = unit.subtree();
-        Column::RegionCode.between(first.as_str(), last.as_str())
-    };
-    let units =
-        filter.units.as_ref().map(|units| units.iter().fold(Condition::any(), |any, unit| any.add(within(*unit))));
+    let units = filter
+        .units
+        .as_ref()
+        .map(|units| units.iter().fold(Condition::any(), |any, unit| any.add(within(Column::RegionCode, *unit))));
     let unassigned = filter.unassigned.then(|| {
         let raised = Query::select()
             .column(issue_source::Column::SourceId)
@@ -127,7 +126,7 @@ fn allowed(filter: &RequestFilter) -> Condition {
     });
     Condition::all()
         .add_option(filter.meeting.map(|meeting| Column::MeetingId.eq(meeting)))
-        .add_option(filter.region.map(within))
+        .add_option(filter.region.map(|unit| within(Column::RegionCode, unit)))
         .add_option(filter.channel.map(|channel| Column::Channel.eq(channel)))
         .add_option(filter.person.as_ref().map(|person| Column::Person.eq(person)))
         .add_option(units)
