@@ -9,6 +9,7 @@ use crate::domain::{
     feed::{EventKind, FeedName, FeedScope, Retention},
     issue_events,
     policy::{author_of, subject_of},
+    viewer::Viewer,
 };
 
 /// The topic of the feeds of notifications.
@@ -81,6 +82,12 @@ impl PersonKey {
     pub fn of(subject: &str) -> Self {
         let digest = Sha256::digest(author_of(subject));
         Self(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Returns the key of a viewer; `None` for the anonymous.
+    #[must_use]
+    pub fn of_viewer(viewer: &Viewer) -> Option<Self> {
+        viewer.subject().map(Self::of)
     }
 
     /// Returns the key of an author; `None` for one of another platform.

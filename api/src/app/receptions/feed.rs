@@ -95,7 +95,7 @@ impl Topic for ReceptionTopic {
         filter: ReceptionFilter,
     ) -> Result<VisibilityOf<Self>, Denied> {
         let viewer = viewer.clone();
-        let own = viewer.subject().map(|subject| PersonKey::of(subject).0);
+        let own = PersonKey::of_viewer(&viewer).map(|key| key.0);
         Ok(Box::new(move |event, subject| {
             let Some(subject) = subject else { return Visibility::Hidden };
             if filter.meeting.is_some_and(|meeting| subject.reception.meeting_id != meeting) {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 fn person(viewer: &Viewer) -> Option<String> {
-    viewer.subject().map(|subject| PersonKey::of(subject).0)
+    PersonKey::of_viewer(viewer).map(|key| key.0)
 }
 
 impl Reads {
