@@ -52,9 +52,7 @@ pub struct Model {
     pub resolution: Option<String>,
     /// The issue that it was merged into.
     pub merged_into: Option<IssueId>,
-    /// Number of people with an account from whose words it was raised.
-    pub raised_by_count: i32,
-    /// How many of them are satisfied with the outcome.
+    /// How many of those from whose words it was raised are satisfied with the outcome.
     pub satisfied: i32,
     /// How many of them are not.
     pub unsatisfied: i32,

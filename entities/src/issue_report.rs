@@ -18,8 +18,6 @@ pub struct Model {
     pub text: String,
     /// How much is done.
     pub percent: i32,
-    /// How much was said to be done before.
-    pub previous_percent: Option<i32>,
     /// When it was reported.
     pub reported_at: DateTimeUtc,
     /// Code of the body that reported; `None` for the akimat of the unit.

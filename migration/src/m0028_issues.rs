@@ -13,7 +13,7 @@ const TABLES: &str = "
         released_description text, category varchar NOT NULL, language varchar NOT NULL, region_code varchar NOT NULL,
         meeting_id uuid, level varchar NOT NULL, state varchar NOT NULL, responsible varchar, deadline date,
         urgent_by date NOT NULL, funding_needed bigint, funding_session date, funding_decision varchar,
-        funding_source text, resolution text, merged_into uuid, raised_by_count integer NOT NULL,
+        funding_source text, resolution text, merged_into uuid,
         satisfied integer NOT NULL, unsatisfied integer NOT NULL, is_unsatisfied boolean NOT NULL, search text NOT NULL,
         staff_search text NOT NULL, normalization_version integer NOT NULL, created_at TIMESTAMP NOT NULL,
         updated_at TIMESTAMP NOT NULL, version integer NOT NULL,
@@ -30,7 +30,7 @@ const TABLES: &str = "
         CONSTRAINT issue_steps_issue_id_fkey FOREIGN KEY (issue_id) REFERENCES issues (id));
     CREATE TABLE issue_reports (
         issue_id uuid NOT NULL, quarter varchar NOT NULL, text text NOT NULL, percent integer NOT NULL,
-        previous_percent integer, reported_at TIMESTAMP NOT NULL, reported_by varchar,
+        reported_at TIMESTAMP NOT NULL, reported_by varchar,
         CONSTRAINT issue_reports_pkey PRIMARY KEY (issue_id, quarter),
         CONSTRAINT issue_reports_issue_id_fkey FOREIGN KEY (issue_id) REFERENCES issues (id),
         CONSTRAINT issue_reports_percent_check CHECK (percent BETWEEN 0 AND 100));

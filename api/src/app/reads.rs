@@ -16,6 +16,7 @@ pub use crate::store::{
     audit_reads::{AuditCursor, AuditFilter},
     comments::{CommentCursor, CommentFilter, CommentOrder},
     issue_lists::{IssueCursor, IssueFilter, IssueOrder},
+    issue_parts::QuarterReport,
     keyset::{PageRequest, PageSlice},
     meetings::{MeetingCursor, MeetingFilter},
     public_requests::RequestFilter,

@@ -10,6 +10,12 @@ pub fn letters(first_level_code: KatoCode) -> Option<&'static str> {
     rows().find(|(code, _)| *code == first_level_code.as_str()).map(|(_, letters)| letters)
 }
 
+/// Returns the letters of the unit of the first level that a unit lies in.
+#[must_use]
+pub fn letters_of(code: KatoCode) -> Option<&'static str> {
+    letters(format!("{}0000000", code.as_str().get(..2)?).parse().ok()?)
+}
+
 /// Returns the code and the letters of each unit.
 fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
     FACTS.lines().skip(1).filter_map(|line| {
@@ -35,6 +41,9 @@ mod tests {
         assert!(all.iter().all(|letters| letters.len() == 3 && letters.bytes().all(|byte| byte.is_ascii_uppercase())));
         for (code, expected) in [("750000000", Some("ALM")), ("190000000", Some("ALO")), ("103200000", None)] {
             assert_eq!(letters(code.parse().unwrap()), expected);
+        }
+        for (code, expected) in [("751110000", Some("ALM")), ("103200000", Some("ABA")), ("990000000", None)] {
+            assert_eq!(letters_of(code.parse().unwrap()), expected);
         }
     }
 }

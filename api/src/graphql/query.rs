@@ -16,7 +16,7 @@ use crate::{
         error::{ApiError, ApiResult},
         issues::{
             Issue, IssueConnection, IssueFilterInput, PublicRequest, PublicRequestConnection, RequestFilterInput,
-            list_issues, list_requests, parse_number,
+            list_issues, list_requests,
         },
         meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list_meetings},
         node::Node,
@@ -210,10 +210,7 @@ impl Query {
         #[graphql(desc = "The number, for example `ALM-2026-000123`; in any case, and with or without the zeros.")]
         number: String,
     ) -> ApiResult<Option<Issue>> {
-        match parse_number(&number) {
-            Some(number) => Issue::by_number(ctx, number).await,
-            None => Ok(None),
-        }
+        Issue::by_number(ctx, &number).await
     }
 
     /// Issues, newest first unless the filter says otherwise. Everybody sees them; who raised them, and descriptions that are
@@ -259,10 +256,7 @@ impl Query {
 
     #[graphql(entity)]
     async fn issue_entity_by_number(&self, ctx: &Context<'_>, number: String) -> ApiResult<Option<Issue>> {
-        match parse_number(&number) {
-            Some(number) => Issue::by_number(ctx, number).await,
-            None => Ok(None),
-        }
+        Issue::by_number(ctx, &number).await
     }
 
     #[graphql(entity)]

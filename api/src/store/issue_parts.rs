@@ -17,6 +17,15 @@ use crate::{
     store::{Store, StoreError, Tx, batching::padded},
 };
 
+/// A report on an issue.
+#[derive(Clone, Debug)]
+pub struct QuarterReport {
+    /// The newest report of the quarter.
+    pub row: issue_report::Model,
+    /// What that of the quarter before said, which may have been replaced since.
+    pub previous_percent: Option<i32>,
+}
+
 impl Tx {
     /// Returns the issues that were raised from these sources. The caller's insert fails if another one comes in between.
     ///
@@ -108,7 +117,7 @@ impl Tx {
     /// When the database fails.
     pub async fn save_report(&self, row: issue_report::Model) -> Result<(), StoreError> {
         use issue_report::{Column, Entity};
-        let columns = [Column::Text, Column::Percent, Column::PreviousPercent, Column::ReportedAt, Column::ReportedBy];
+        let columns = [Column::Text, Column::Percent, Column::ReportedAt, Column::ReportedBy];
         let again = OnConflict::columns([Column::IssueId, Column::Quarter]).update_columns(columns).to_owned();
         let insert = Entity::insert(row.into_active_model().reset_all()).on_conflict(again);
         insert.exec_without_returning(self.inner()).await?;
@@ -245,17 +254,16 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn issue_reports(&self, issues: &[IssueId]) -> Result<Vec<issue_report::Model>, StoreError> {
+    pub async fn issue_reports(&self, issues: &[IssueId]) -> Result<Vec<QuarterReport>, StoreError> {
         use issue_report::{Column, Entity};
         let rows = Entity::find().filter(Column::IssueId.is_in(padded(issues.iter().copied())));
-        let mut rows = rows.order_by_asc(Column::IssueId).order_by_asc(Column::Quarter).all(self.reader()).await?;
-        // A report of an earlier quarter may have been replaced since.
+        let rows = rows.order_by_asc(Column::IssueId).order_by_asc(Column::Quarter).all(self.reader()).await?;
         let mut before: Option<(IssueId, i32)> = None;
-        for row in &mut rows {
-            row.previous_percent = before.filter(|(issue, _)| *issue == row.issue_id).map(|(_, percent)| percent);
-            before = Some((row.issue_id, row.percent));
-        }
-        Ok(rows)
+        let with_previous = |row: issue_report::Model| {
+            let previous = before.replace((row.issue_id, row.percent)).filter(|(issue, _)| *issue == row.issue_id);
+            QuarterReport { row, previous_percent: previous.map(|(_, percent)| percent) }
+        };
+        Ok(rows.into_iter().map(with_previous).collect())
     }
 
     /// Returns the rows of a person about these issues.

@@ -6,14 +6,9 @@ use crate::{
     app::{
         App, CommandError,
         input::checked_text,
-        issues::{awaits_answers, wrong_issue_state},
+        issues::{awaits_answers, confirmations, wrong_issue_state},
     },
-    domain::{
-        feed::EventKind,
-        issues::{Confirmations, MAX_NOTE_LENGTH, is_unsatisfied},
-        policy,
-        viewer::Viewer,
-    },
+    domain::{feed::EventKind, issues::MAX_NOTE_LENGTH, policy, viewer::Viewer},
 };
 
 impl App {
@@ -44,10 +39,9 @@ impl App {
         }
         (own.satisfied, own.comment) = (Some(satisfied), comment);
         let saved = own.clone();
-        let counts = Confirmations::of(people.iter().filter(|row| row.raised).filter_map(|row| row.satisfied));
+        let (counts, is_unsatisfied) = confirmations(&people);
         let row = &mut locked.issue;
-        (row.satisfied, row.unsatisfied) = (counts.satisfied, counts.unsatisfied);
-        row.is_unsatisfied = is_unsatisfied(row.raised_by_count, counts);
+        (row.satisfied, row.unsatisfied, row.is_unsatisfied) = (counts.satisfied, counts.unsatisfied, is_unsatisfied);
         locked.tx.save_people(vec![saved]).await?;
         locked.save(self, EventKind::CHANGED).await
     }

@@ -12,13 +12,12 @@ use crate::{
     domain::{
         feed::EventKind,
         issues::{MAX_NOTE_LENGTH, Transition, furthest_due},
+        norms::DECREE_2022,
         policy,
         viewer::Viewer,
     },
 };
 
-/// The first day on which a session may have been: when the decree came into force.
-const FIRST_SESSION: Option<NaiveDate> = NaiveDate::from_ymd_opt(2022, 3, 3);
 /// The most money, in tenge: more than any budget, and small enough to be added up.
 const MAX_TENGE: i64 = 1_000_000_000_000_000;
 
@@ -73,7 +72,7 @@ fn check_funding(funding: &FundingInput, today: NaiveDate) -> Result<(), Rejecti
         return Err(Rejection::Invalid { field: "needed", why: Invalid::Range { min, max } });
     }
     let is_decided = funding.decision != FundingDecision::Pending;
-    let (from, to) = (FIRST_SESSION.unwrap_or(today), if is_decided { today } else { furthest_due(today) });
+    let (from, to) = (DECREE_2022.valid_from, if is_decided { today } else { furthest_due(today) });
     if !(from..=to).contains(&funding.session) {
         return Err(Rejection::Invalid { field: "session", why: Invalid::Dates { from, to } });
     }

@@ -8,7 +8,7 @@ use entities::{issue, issue_person};
 use crate::{
     app::{
         App, CommandError, Rejection,
-        issues::{MERGED, assigned_away, issue_event, own_deadline, permit::IssuePermit, wrong_issue_state},
+        issues::{MERGED, assigned_away, is_merged, issue_event, own_deadline, permit::IssuePermit, wrong_issue_state},
         normalization::normalize_issue,
         notifications,
     },
@@ -115,9 +115,7 @@ impl LockedIssue {
     /// Writes everything with its event, the notifications of its followers and its history, and commits.
     pub(super) async fn save(mut self, app: &App, kind: EventKind) -> Result<issue::Model, CommandError> {
         let recorded = self.write(app, kind).await?;
-        self.tx.record_each(self.now, recorded.events).await?;
-        self.tx.append_audit_to_each(recorded.audit).await?;
-        app.commit(self.tx).await?;
+        app.commit_recorded(self.tx, recorded, self.now).await?;
         Ok(self.issue)
     }
 
@@ -144,6 +142,18 @@ impl LockedIssue {
 }
 
 impl App {
+    /// Records the events and the audit entries of a change, the last in the lock order, and commits.
+    pub(super) async fn commit_recorded(
+        &self,
+        mut tx: Tx,
+        recorded: Recorded,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        tx.record_each(now, recorded.events).await?;
+        tx.append_audit_to_each(recorded.audit).await?;
+        self.commit(tx).await
+    }
+
     /// Starts a transaction, locks the permit's issue, and authorises again, because the issue may have changed.
     pub(super) async fn begin_with_issue<A: for<'a> Action<On<'a> = IssueScope>>(
         &self,
@@ -165,7 +175,7 @@ impl App {
         let issue = issue.ok_or(Rejection::NotFound { field: "issueId" })?;
         let scope = self.issue_scope(&issue)?;
         authorize::<A>(permit.viewer, &scope)?;
-        if issue.merged_into.is_some() {
+        if is_merged(&issue) {
             return Err(wrong_issue_state(MERGED).into());
         }
         let record = ChangeRecord::new(self, permit.viewer, permit.person, &scope);

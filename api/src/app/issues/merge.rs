@@ -8,7 +8,7 @@ use crate::{
     app::{
         App, CommandError, Rejection,
         issues::{
-            MERGED, is_merged,
+            MERGED, confirmations, is_merged,
             locked::{ChangeRecord, LockedIssue},
             wrong_issue_state,
         },
@@ -16,7 +16,7 @@ use crate::{
     },
     domain::{
         feed::EventKind,
-        issues::{Confirmations, MAX_MERGED, is_unsatisfied},
+        issues::MAX_MERGED,
         policy::{self, authorize},
         viewer::Viewer,
     },
@@ -86,11 +86,7 @@ impl App {
             row.raised |= other.raised;
             row.follows |= other.follows;
         }
-        let raised = people.values().filter(|row| row.raised).count();
-        let counts = Confirmations::of(people.values().filter(|row| row.raised).filter_map(|row| row.satisfied));
-        let row = &mut locked.issue;
-        row.raised_by_count = i32::try_from(raised).unwrap_or(i32::MAX);
-        row.is_unsatisfied = is_unsatisfied(row.raised_by_count, counts);
+        (_, locked.issue.is_unsatisfied) = confirmations(people.values());
         locked.tx.save_people(people.into_values().collect()).await?;
         locked.tx.delete_people(merged).await?;
         Ok(())
@@ -116,9 +112,7 @@ impl App {
             }
             (tx, record) = (one.tx, one.record);
         }
-        tx.record_each(now, recorded.events).await?;
-        tx.append_audit_to_each(recorded.audit).await?;
-        self.commit(tx).await?;
+        self.commit_recorded(tx, recorded, now).await?;
         Ok(issue)
     }
 }

@@ -30,7 +30,7 @@ pub use requests::{RecordRequests, RecordedRequest, SubmitRequest};
 pub use sources::SourceId;
 
 use chrono::NaiveDate;
-use entities::{enums::IssueState, issue};
+use entities::{enums::IssueState, issue, issue_person, kato::KatoCode};
 
 use crate::{
     app::{
@@ -40,7 +40,8 @@ use crate::{
     domain::{
         agencies::agency_id,
         feed::{Audience, EventKind, FilterValues, NewEvent},
-        issues::{IssueRefusal, furthest_due},
+        issues::{Confirmations, IssueRefusal, furthest_due, is_unsatisfied},
+        region_letters::letters_of,
     },
 };
 
@@ -85,6 +86,12 @@ fn assigned_away(row: &issue::Model, before: &str, kind: EventKind) -> NewEvent 
 }
 
 impl App {
+    /// Returns the letters of the numbers of a unit that exists today.
+    fn letters_of_region(&self, region: KatoCode) -> Result<&'static str, Rejection> {
+        let letters = letters_of(region).filter(|_| self.tree().get(region).is_some());
+        letters.ok_or(Rejection::Invalid { field: "region", why: Invalid::UnknownRegion })
+    }
+
     /// Checks the code of a body that exists today.
     fn check_agency(&self, field: &'static str, code: &str, today: NaiveDate) -> Result<(), Rejection> {
         match self.agencies().get(code) {
@@ -112,6 +119,13 @@ pub const fn own_deadline(row: &issue::Model) -> Option<NaiveDate> {
 /// Returns whether an issue has been merged into another.
 const fn is_merged(row: &issue::Model) -> bool {
     row.merged_into.is_some()
+}
+
+/// Counts what those from whose words an issue was raised say of its outcome, and returns whether staff has to look again.
+fn confirmations<'a>(people: impl IntoIterator<Item = &'a issue_person::Model>) -> (Confirmations, bool) {
+    let raised: Vec<_> = people.into_iter().filter(|row| row.raised).collect();
+    let counts = Confirmations::of(raised.iter().filter_map(|row| row.satisfied));
+    (counts, is_unsatisfied(i32::try_from(raised.len()).unwrap_or(i32::MAX), counts))
 }
 
 /// Returns whether people may say whether they are satisfied.

@@ -27,9 +27,8 @@ use crate::{
     clock::almaty_date,
     domain::{
         issue_events::{RAISED, issue_feed},
-        issues::{MAX_TEXT_LENGTH, MAX_TITLE_LENGTH, first_level, issue_number, urgent_by},
+        issues::{MAX_TEXT_LENGTH, MAX_TITLE_LENGTH, issue_number, urgent_by},
         policy::{self, Action as _, IssueScope, authorize},
-        region_letters::letters,
         text::multi_line,
         viewer::Viewer,
     },
@@ -88,15 +87,13 @@ impl App {
             other => other,
         };
         let key = idempotency_key(subject, "raiseIssue", key, command)?;
-        let mut tx = self.store.begin().await?;
+        let tx = self.store.begin().await?;
         if let Some(first) = tx.claim_idempotency_key(key.as_ref(), id.0, now).await? {
             let first = tx.lock_issues(&[IssueId(first)]).await?.pop();
             return first.ok_or_else(|| Rejection::NotFound { field: "idempotencyKey" }.into());
         }
         let (issue, recorded) = self.write_raised(&tx, permit?, now).await?;
-        tx.record_each(now, recorded.events).await?;
-        tx.append_audit_to_each(recorded.audit).await?;
-        self.commit(tx).await?;
+        self.commit_recorded(tx, recorded, now).await?;
         Ok(issue)
     }
 
@@ -110,9 +107,7 @@ impl App {
     ) -> Result<RaisePermit, CommandError> {
         let region = self.host_scope(command.region);
         let person = authorize::<policy::RaiseIssue>(viewer, &region)?.person;
-        let tree = self.tree();
-        let letters = first_level(command.region).and_then(letters).filter(|_| tree.get(command.region).is_some());
-        let letters = letters.ok_or(Rejection::Invalid { field: "region", why: Invalid::UnknownRegion })?;
+        let letters = self.letters_of_region(command.region)?;
         let sources = self.permit_sources(viewer, &command.sources).await?;
         let meeting = self.meeting_of(viewer, command, &sources).await?;
         let title = checked_text("title", &command.title, MAX_TITLE_LENGTH)?;
@@ -154,7 +149,6 @@ impl App {
         row.number = issue_number(letters, year, tx.take_numbers(letters, year, 1).await?);
         normalize_issue(&mut row);
         let people = sources.people(tx).await?;
-        row.raised_by_count = i32::try_from(people.len()).unwrap_or(i32::MAX);
         tx.insert_issue(row.clone()).await?;
         let rows = source_rows(row.id, &sources);
         let written = tx.insert_sources(rows).await?;
@@ -212,7 +206,6 @@ fn new_issue(
         funding_source: None,
         resolution: None,
         merged_into: None,
-        raised_by_count: 0,
         satisfied: 0,
         unsatisfied: 0,
         is_unsatisfied: false,

@@ -3,18 +3,17 @@
 use entities::{
     audit_entry,
     ids::{IssueId, RequestId},
-    issue, issue_report, issue_source, public_request,
+    issue, issue_source, public_request,
 };
 use uuid::Uuid;
 
 use crate::{
     app::{
         parse_code,
-        reads::{AuditCursor, IssueCursor, IssueFilter, PageRequest, PageSlice, Reads, RequestFilter},
+        reads::{AuditCursor, IssueCursor, IssueFilter, PageRequest, PageSlice, QuarterReport, Reads, RequestFilter},
     },
     domain::{
         global_id::{ISSUE, typed_id},
-        issue_events::issue_feed,
         issues::Step,
         notification::PersonKey,
         policy::{Action as _, Denied, InternalsScope, SeeRequests, internals_scope},
@@ -38,7 +37,7 @@ pub struct OwnPart {
 }
 
 fn person(viewer: &Viewer) -> Option<String> {
-    viewer.subject().map(|subject| PersonKey::of(subject).0)
+    PersonKey::of_viewer(viewer).map(|key| key.0)
 }
 
 impl Reads {
@@ -113,7 +112,7 @@ impl Reads {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn issue_reports(&self, ids: &[IssueId]) -> Result<Vec<issue_report::Model>, StoreError> {
+    pub async fn issue_reports(&self, ids: &[IssueId]) -> Result<Vec<QuarterReport>, StoreError> {
         self.store().issue_reports(ids).await
     }
 
@@ -209,13 +208,5 @@ impl Reads {
     /// When the database fails.
     pub async fn count_requests(&self, filter: &RequestFilter) -> Result<u64, StoreError> {
         self.store().count_requests(filter).await
-    }
-
-    /// Returns the position of the newest event of the feed of issues.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn issues_head(&self) -> Result<i64, StoreError> {
-        Ok(self.store().feed_extent(&issue_feed()).await?.head)
     }
 }

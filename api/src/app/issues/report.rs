@@ -61,7 +61,6 @@ impl App {
         let reports = locked.tx.reports(command.issue).await?;
         let name = quarter.to_string();
         let replaced = reports.iter().find(|report| report.quarter == name);
-        let earlier = reports.iter().rev().find(|report| report.quarter < name);
         let shown = |percent: i32, text: &str| format!("{percent} %: {text}");
         locked.changed(
             format!("progress.{name}"),
@@ -73,7 +72,6 @@ impl App {
             quarter: name,
             text,
             percent: command.percent,
-            previous_percent: earlier.map(|report| report.percent),
             reported_at: now,
             reported_by: locked.record.by.agency.clone(),
         };

@@ -21,12 +21,13 @@ use crate::{
     },
     clock::almaty_date,
     domain::{
-        issues::{MAX_NOTE_LENGTH, MAX_TEXT_LENGTH, first_level, request_number},
+        issues::{MAX_NOTE_LENGTH, MAX_TEXT_LENGTH, request_number},
         meeting::WrongPhase,
         normalization::normalize_for_search,
+        norms::DECREE_2022,
         notification::PersonKey,
         policy::{self, authorize},
-        region_letters::letters,
+        region_letters::letters_of,
         text::{guess_language, is_longer_than, multi_line},
         viewer::Viewer,
     },
@@ -43,8 +44,6 @@ const MAX_COUNT: i32 = 1_000_000;
 const MAX_ID_LENGTH: usize = 200;
 /// The name of the list in the input.
 const REQUESTS: &str = "requests";
-/// The first day on which a recorded request may have come: when the decree came into force.
-const FIRST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(2022, 3, 3);
 
 /// A request of the viewer.
 #[derive(Clone, Debug, Serialize)]
@@ -114,7 +113,7 @@ impl App {
         }
         let row = public_request::Model {
             id,
-            number: take_number(&tx, letters, now, 1).await?,
+            number: take_number(&tx, letters, now).await?,
             meeting_id: command.meeting,
             region_code: command.region.to_string(),
             channel: RequestChannel::MeetingForm,
@@ -171,7 +170,7 @@ impl App {
         now: DateTime<Utc>,
     ) -> Result<(), CommandError> {
         let region = parse_code(&meeting.region_code)?;
-        let letters = first_level(region).and_then(letters).unwrap_or_default();
+        let letters = letters_of(region).unwrap_or_default();
         let ids: Vec<_> = requests.iter().filter_map(|request| request.external_id.clone()).collect();
         let known = tx.recorded_requests(meeting.id, &ids).await?;
         let mut seen: HashSet<_> = known.into_iter().collect();
@@ -209,16 +208,13 @@ impl App {
 
     /// Validates a request of a person, and returns its text and the letters of its number.
     async fn checked_request(&self, command: &SubmitRequest) -> Result<(String, &'static str), CommandError> {
-        let letters =
-            first_level(command.region).and_then(letters).filter(|_| self.tree().get(command.region).is_some());
-        let letters = letters.ok_or(Rejection::Invalid { field: "region", why: Invalid::UnknownRegion })?;
+        let letters = self.letters_of_region(command.region)?;
         if let Some(id) = command.meeting {
             let meeting = self.store.meetings_by_id(&[id]).await?.pop();
             let meeting = meeting.ok_or(Rejection::NotFound { field: "meetingId" })?;
             let place = parse_code(&meeting.region_code)?;
-            let within = |(first, last): (KatoCode, KatoCode), code| (first..=last).contains(&code);
             // A request about another unit would be seen by the staff of neither.
-            if !within(place.subtree(), command.region) && !within(command.region.subtree(), place) {
+            if !place.contains(command.region) && !command.region.contains(place) {
                 return Err(Rejection::NotFound { field: "meetingId" }.into());
             }
             check_before(&meeting)?;
@@ -236,9 +232,9 @@ fn check_before(meeting: &meeting::Model) -> Result<(), CommandError> {
     Err(WrongPhase(meeting.phase).into())
 }
 
-async fn take_number(tx: &Tx, letters: &str, now: DateTime<Utc>, count: i32) -> Result<String, CommandError> {
+async fn take_number(tx: &Tx, letters: &str, now: DateTime<Utc>) -> Result<String, CommandError> {
     let year = almaty_date(now).year();
-    Ok(request_number(letters, year, tx.take_numbers(&format!("{SERIES}{letters}"), year, count).await?))
+    Ok(request_number(letters, year, tx.take_numbers(&format!("{SERIES}{letters}"), year, 1).await?))
 }
 
 /// Validates recorded requests and returns their texts.
@@ -258,7 +254,7 @@ fn checked_recorded(requests: &[RecordedRequest], today: NaiveDate) -> Result<Ve
 
 fn checked_one(request: &RecordedRequest, today: NaiveDate) -> Result<String, Rejection> {
     check_range("count", request.count, 1, MAX_COUNT)?;
-    let from = FIRST_DAY.unwrap_or(today);
+    let from = DECREE_2022.valid_from;
     if !(from..=today).contains(&request.received_on) {
         return Err(Rejection::Invalid { field: "receivedOn", why: Invalid::Dates { from, to: today } });
     }

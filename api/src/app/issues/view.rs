@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use entities::{ids::IssueId, issue, issue_report};
+use entities::{ids::IssueId, issue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::{
         global_id::{ISSUE, MEETING, typed_id},
         issues::{Step, is_overdue},
     },
-    store::StoreError,
+    store::{StoreError, issue_parts::QuarterReport},
 };
 
 impl App {
@@ -34,7 +34,7 @@ impl App {
             plans.entry(issue).or_default().push(step_view(&step));
         }
         for report in self.store.issue_reports(&ids).await? {
-            reports.entry(report.issue_id).or_default().push(report_view(&report));
+            reports.entry(report.row.issue_id).or_default().push(report_view(&report));
         }
         let view = |row: &issue::Model| {
             let [plan, progress] = [&mut plans, &mut reports].map(|of| of.remove(&row.id).unwrap_or_default());
@@ -68,9 +68,9 @@ fn step_view(step: &Step) -> Value {
     json!({ "action": step.action, "executor": step.executor, "due": step.due, "doneAt": step.done_at })
 }
 
-fn report_view(report: &issue_report::Model) -> Value {
+fn report_view(QuarterReport { row: report, previous_percent }: &QuarterReport) -> Value {
     json!({
         "quarter": report.quarter, "text": report.text, "percent": report.percent,
-        "previousPercent": report.previous_percent, "reportedAt": report.reported_at, "reportedBy": report.reported_by,
+        "previousPercent": previous_percent, "reportedAt": report.reported_at, "reportedBy": report.reported_by,
     })
 }

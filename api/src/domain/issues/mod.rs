@@ -14,7 +14,7 @@ use entities::enums::IssueState;
 pub use self::{
     confirmation::{Confirmations, is_unsatisfied},
     history::{Author, DESCRIPTION, FieldChange, acting_as, audit_action},
-    number::{first_level, issue_number, parse_number, request_number},
+    number::{issue_number, parse_number, request_number},
     plan::{PlanChange, Step, WantedStep, open_steps, replace_plan},
     quarter::Quarter,
 };

@@ -1,7 +1,5 @@
 //! The numbers that people quote: letters of the oblast, the year, and a counter without gaps.
 
-use entities::kato::KatoCode;
-
 /// The prefix of the numbers of requests.
 const REQUEST: &str = "R-";
 /// The longest number.
@@ -34,10 +32,4 @@ pub fn parse_number(text: &str) -> Option<String> {
     let known = letters.len() == 3 && letters.bytes().all(is_letter);
     (known && year.len() == 4).then_some(())?;
     Some(issue_number(letters, digits(year)?, digits(counter).filter(|counter| *counter > 0)?))
-}
-
-/// Returns the unit of the first level that a unit lies in, by its code.
-#[must_use]
-pub fn first_level(code: KatoCode) -> Option<KatoCode> {
-    format!("{}0000000", code.as_str().get(..2)?).parse().ok()
 }

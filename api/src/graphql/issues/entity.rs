@@ -12,6 +12,7 @@ use crate::{
     app::parse_code,
     domain::{
         global_id::{ISSUE, REQUEST},
+        issues::parse_number,
         policy::{Action, IssueScope, SeeIssueInternals},
     },
     graphql::{
@@ -28,11 +29,12 @@ use crate::{
 pub struct Issue(pub Arc<issue::Model>);
 
 impl Issue {
-    /// Returns the issue with this number, in the form in which numbers are stored.
+    /// Returns the issue with this number, as people type it; `None` if it is no number.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn by_number(ctx: &Context<'_>, number: String) -> ApiResult<Option<Self>> {
+    pub async fn by_number(ctx: &Context<'_>, typed: &str) -> ApiResult<Option<Self>> {
+        let Some(number) = parse_number(typed) else { return Ok(None) };
         Ok(ctx.load(ByNumber(number)).await?.map(Self))
     }
 

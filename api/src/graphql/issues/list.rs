@@ -11,7 +11,6 @@ use crate::{
     app::reads::{IssueCursor, IssueFilter, IssueOrder as StoredOrder, Reads},
     clock::almaty_date,
     connection,
-    domain::issues,
     graphql::{
         context::ContextExt,
         entity::parse_id,
@@ -186,10 +185,4 @@ pub async fn followed_issues(ctx: &Context<'_>, page: PageArgs) -> ApiResult<Iss
     let followed_by = Reads::follower(ctx.viewer());
     let order = StoredOrder::LastChanged;
     list_issues(ctx, IssueFilter { followed_by, order, ..IssueFilter::default() }, page).await
-}
-
-/// Returns a number in the form in which numbers are stored, or `None` if it is no number.
-#[must_use]
-pub fn parse_number(text: &str) -> Option<String> {
-    issues::parse_number(text)
 }

@@ -6,12 +6,12 @@ use async_graphql::dataloader::Loader;
 use entities::{
     enums::IssueSourceKind,
     ids::{IssueId, RequestId},
-    issue, issue_report, public_request,
+    issue, public_request,
 };
 use uuid::Uuid;
 
 use crate::{
-    app::issues::OwnPart,
+    app::{issues::OwnPart, reads::QuarterReport},
     domain::issues::Step,
     graphql::{
         error::ApiError,
@@ -103,16 +103,16 @@ impl Loader<PlanOf> for Loaders {
 }
 
 impl Loader<ReportsOn> for Loaders {
-    type Value = Vec<issue_report::Model>;
+    type Value = Vec<QuarterReport>;
     type Error = ApiError;
 
     async fn load(&self, keys: &[ReportsOn]) -> Result<HashMap<ReportsOn, Self::Value>, ApiError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let rows = self.reads()?.issue_reports(&ids).await?;
-        self.meter().rows(rows.iter().map(report_bytes).sum())?;
+        self.meter().rows(rows.iter().map(|report| report_bytes(&report.row)).sum())?;
         let mut by_key: HashMap<_, Self::Value> = HashMap::new();
-        for row in rows {
-            by_key.entry(ReportsOn(row.issue_id)).or_default().push(row);
+        for report in rows {
+            by_key.entry(ReportsOn(report.row.issue_id)).or_default().push(report);
         }
         Ok(by_key)
     }

@@ -16,7 +16,7 @@ mod subscription;
 pub use entity::{Issue, PublicRequest};
 pub use enums::IssueEventKind;
 pub use input::RaiseIssueInput;
-pub use list::{IssueConnection, IssueCounter, IssueFilterInput, followed_issues, list_issues, parse_number};
+pub use list::{IssueConnection, IssueCounter, IssueFilterInput, followed_issues, list_issues};
 pub use mutation::IssueMutation;
 pub use request::{PublicRequestConnection, RequestFilterInput, issue_from, list_requests, own_requests};
 pub use subscription::IssueSubscription;

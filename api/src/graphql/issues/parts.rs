@@ -2,9 +2,10 @@
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entities::{ids::PlanStepId, issue, issue_report};
+use entities::{ids::PlanStepId, issue};
 
 use crate::{
+    app::reads::QuarterReport,
     domain::{global_id::typed_id, issues::Step},
     graphql::{
         agencies::Agency,
@@ -90,24 +91,24 @@ impl PlanStep {
 }
 
 /// A quarterly report on an issue (p. 3.5, 5.3).
-pub struct ProgressReport(pub issue_report::Model);
+pub struct ProgressReport(pub QuarterReport);
 
 /// A quarterly report on an issue (p. 3.5, 5.3).
 #[Object]
 impl ProgressReport {
     /// The quarter, for example `2026-Q4`.
     async fn quarter(&self) -> &str {
-        &self.0.quarter
+        &self.0.row.quarter
     }
 
     /// What was done.
     async fn text(&self, ctx: &Context<'_>) -> ApiResult<&str> {
-        ctx.text(self.0.text.as_str())
+        ctx.text(self.0.row.text.as_str())
     }
 
     /// How much is done, 0 to 100. It may be less than before: see `previousPercent`.
     async fn percent(&self) -> i32 {
-        self.0.percent
+        self.0.row.percent
     }
 
     /// What the report of an earlier quarter said; null if there was none.
@@ -117,12 +118,12 @@ impl ProgressReport {
 
     /// When it was reported.
     async fn reported_at(&self) -> DateTime<Utc> {
-        self.0.reported_at
+        self.0.row.reported_at
     }
 
     /// The body that reported; null for the staff of the unit.
     async fn reported_by(&self, ctx: &Context<'_>) -> Option<Agency> {
-        self.0.reported_by.as_deref().map(|code| Agency::by_stored_code(ctx, code))
+        self.0.row.reported_by.as_deref().map(|code| Agency::by_stored_code(ctx, code))
     }
 }
 
