@@ -33,6 +33,7 @@ mod m0028_issues;
 mod m0029_search_indexes;
 mod m0030_webhooks;
 mod m0031_issue_search;
+mod m0034_issue_states;
 mod text_index;
 
 /// All migrations, oldest first.
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0029_search_indexes::Migration),
             Box::new(m0031_issue_search::Migration),
             Box::new(m0030_webhooks::Migration),
+            Box::new(m0034_issue_states::Migration),
         ]
     }
 }

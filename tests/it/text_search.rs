@@ -59,17 +59,17 @@ const PIECES: [&str; 36] = [
 ];
 
 /// A seeded random generator.
-struct Rng(u64);
+pub(crate) struct Rng(pub u64);
 
 impl Rng {
-    fn below(&mut self, sides: usize) -> usize {
+    pub fn below(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 % u64::try_from(sides).unwrap()).unwrap()
     }
 
-    fn text(&mut self, most: usize) -> String {
+    pub fn text(&mut self, most: usize) -> String {
         let separators = ["", " ", " ", "-"];
         (0..=self.below(most))
             .map(|_| format!("{}{}", PIECES[self.below(PIECES.len())], separators[self.below(4)]))
@@ -77,7 +77,7 @@ impl Rng {
     }
 
     /// A part of a text, cut anywhere.
-    fn part(&mut self, text: &str) -> String {
+    pub fn part(&mut self, text: &str) -> String {
         let characters: Vec<char> = text.chars().collect();
         let first = self.below(characters.len());
         characters.iter().skip(first).take(1 + self.below(12)).collect()

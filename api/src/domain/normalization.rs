@@ -30,6 +30,8 @@ use crate::domain::{
 
 /// Version of the rules, stored with normalised rows. 0 is any version before this module.
 pub const VERSION: i32 = 1;
+/// Characters that a search term needs so that an index of trigrams finds it.
+pub const TRIGRAM: usize = 3;
 /// The highest number of different words in a search. Each nests one condition deeper in the SQL statement.
 pub const MAX_SEARCH_TERMS: usize = 20;
 /// The longest search, in characters.

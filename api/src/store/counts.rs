@@ -7,7 +7,7 @@ use sea_orm::{
 
 use crate::store::{Store, StoreError};
 
-/// The highest count of a list of meetings or comments. Longer lists are said to have as many.
+/// The highest count of a list. Longer lists are said to have as many.
 pub const MAX_COUNT: u64 = 10_000;
 
 impl Store {

@@ -9,16 +9,16 @@ use entities::{
     kato::KatoCode,
 };
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, Select,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, Select, Statement,
     sea_query::{Order, Query},
 };
 
 use crate::{
     domain::{issues::is_open, policy::InternalsScope},
     store::{
-        DatabaseEngine, Store, StoreError,
+        Store, StoreError,
+        issue_search::IssueSearch,
         keyset::{PageRequest, PageSlice},
-        search::TextSearch,
         subtree::within,
     },
 };
@@ -104,7 +104,28 @@ impl IssueCursor {
     }
 }
 
-fn beyond<V: Into<sea_orm::Value> + Copy>(column: Column, value: V, id: IssueId, larger: bool) -> Condition {
+impl IssueOrder {
+    /// Returns whether rows are read from the largest key. Only the most urgent have the smallest.
+    pub(in crate::store) const fn is_descending(self, backward: bool) -> bool {
+        matches!(self, Self::MostUrgent) == backward
+    }
+
+    /// Returns the condition for the rows between the cursors of a page.
+    pub(in crate::store) fn cursors(self, request: &PageRequest<IssueCursor>) -> Condition {
+        let rises = !self.is_descending(false);
+        Condition::all()
+            .add_option(request.after.map(|cursor| cursor.beyond(rises)))
+            .add_option(request.before.map(|cursor| cursor.beyond(!rises)))
+    }
+}
+
+/// Returns the condition for larger or smaller keys than a key.
+pub(in crate::store) fn beyond<V: Into<sea_orm::Value> + Copy>(
+    column: Column,
+    value: V,
+    id: IssueId,
+    larger: bool,
+) -> Condition {
     let (bound, further) = if larger {
         (column.gte(value), Condition::any().add(column.gt(value)).add(Column::Id.gt(id)))
     } else {
@@ -125,18 +146,18 @@ impl Store {
         filter: &IssueFilter,
         request: &PageRequest<IssueCursor>,
     ) -> Result<PageSlice<issue::Model>, StoreError> {
-        Ok(request.slice(page_query(self.engine(), scope, filter, request).all(self.reader()).await?))
+        let rows = if filter.words.is_empty() {
+            page_query(filter, request).all(self.reader()).await?
+        } else {
+            self.search_issues(scope, filter, request).await?
+        };
+        Ok(request.slice(rows))
     }
 
-    /// Returns the statement of [`Self::issues`], for tests of its query plan.
+    /// Returns the statement of [`Self::issues`] without a search, for tests of its query plan.
     #[must_use]
-    pub fn issues_statement(
-        &self,
-        scope: &InternalsScope,
-        filter: &IssueFilter,
-        request: &PageRequest<IssueCursor>,
-    ) -> sea_orm::Statement {
-        page_query(self.engine(), scope, filter, request).build(self.reader().get_database_backend())
+    pub fn issues_statement(&self, filter: &IssueFilter, request: &PageRequest<IssueCursor>) -> Statement {
+        page_query(filter, request).build(self.reader().get_database_backend())
     }
 
     /// Counts the issues that a filter allows, up to [`crate::store::counts::MAX_COUNT`].
@@ -144,36 +165,40 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn count_issues(&self, scope: &InternalsScope, filter: &IssueFilter) -> Result<u64, StoreError> {
-        self.count(Entity::find().filter(allowed(self.engine(), scope, filter))).await
+        let rows = Entity::find().filter(place(filter)).filter(other_conditions(filter));
+        if filter.words.is_empty() {
+            return self.count(rows).await;
+        }
+        self.count_searched(rows, IssueSearch::new(scope, &filter.words)).await
     }
 }
 
-fn page_query(
-    engine: DatabaseEngine,
-    scope: &InternalsScope,
-    filter: &IssueFilter,
-    request: &PageRequest<IssueCursor>,
-) -> Select<Entity> {
+fn page_query(filter: &IssueFilter, request: &PageRequest<IssueCursor>) -> Select<Entity> {
     let column = match filter.order {
         IssueOrder::Newest => Column::CreatedAt,
         IssueOrder::MostUrgent => Column::UrgentBy,
         IssueOrder::LastChanged => Column::UpdatedAt,
     };
-    // Only this order begins with the smallest keys.
-    let rises = filter.order == IssueOrder::MostUrgent;
-    let direction = if rises == request.backward { Order::Desc } else { Order::Asc };
+    let direction = if filter.order.is_descending(request.backward) { Order::Desc } else { Order::Asc };
     Entity::find()
-        .filter(
-            allowed(engine, scope, filter)
-                .add_option(request.after.map(|cursor| cursor.beyond(rises)))
-                .add_option(request.before.map(|cursor| cursor.beyond(!rises))),
-        )
+        .filter(place(filter))
+        .filter(other_conditions(filter))
+        .filter(filter.order.cursors(request))
         .order_by(column, direction.clone())
         .order_by(Column::Id, direction)
         .limit(request.query_limit())
 }
 
-fn allowed(engine: DatabaseEngine, scope: &InternalsScope, filter: &IssueFilter) -> Condition {
+/// Conditions that indexes in the order of a list answer.
+pub(in crate::store) fn place(filter: &IssueFilter) -> Condition {
+    Condition::all()
+        .add_option(filter.region.map(|unit| within(Column::RegionCode, unit)))
+        .add_option(filter.meeting.map(|meeting| Column::MeetingId.eq(meeting)))
+        .add_option(filter.agency.as_ref().map(|agency| Column::Responsible.eq(agency)))
+        .add_option(filter.category.as_ref().map(|category| Column::Category.eq(category)))
+}
+
+pub(in crate::store) fn other_conditions(filter: &IssueFilter) -> Condition {
     let followed = filter.followed_by.as_ref().map(|person| {
         let followed = Query::select()
             .column(issue_person::Column::IssueId)
@@ -186,15 +211,10 @@ fn allowed(engine: DatabaseEngine, scope: &InternalsScope, filter: &IssueFilter)
     Condition::all()
         // Issues in an unknown state are in no list.
         .add(Column::State.is_in(filter.states.as_deref().unwrap_or(IssueState::ALL).iter().copied()))
-        .add_option(filter.region.map(|unit| within(Column::RegionCode, unit)))
-        .add_option(filter.meeting.map(|meeting| Column::MeetingId.eq(meeting)))
-        .add_option(filter.agency.as_ref().map(|agency| Column::Responsible.eq(agency)))
         .add_option(filter.level.map(|level| Column::Level.eq(level)))
-        .add_option(filter.category.as_ref().map(|category| Column::Category.eq(category)))
         .add_option(filter.overdue.map(|(overdue, today)| overdue_condition(overdue, today)))
         .add_option(filter.unsatisfied.map(|unsatisfied| Column::IsUnsatisfied.eq(unsatisfied)))
         .add_option(followed)
-        .add_option((!filter.words.is_empty()).then(|| matching(engine, scope, &filter.words)))
 }
 
 fn overdue_condition(overdue: bool, today: NaiveDate) -> Condition {
@@ -202,23 +222,4 @@ fn overdue_condition(overdue: bool, today: NaiveDate) -> Condition {
     // Only open issues have a deadline in this column.
     let condition = Condition::all().add(Column::UrgentBy.lt(today)).add(Column::State.is_in(open));
     if overdue { condition } else { condition.not() }
-}
-
-/// Selects the issues whose texts contain all words, as far as the viewer may read them.
-fn matching(engine: DatabaseEngine, scope: &InternalsScope, words: &[String]) -> Condition {
-    let all = |column: Column| {
-        let search = TextSearch { column, words };
-        search.by_index(engine).unwrap_or_else(|| search.by_reading(engine))
-    };
-    match scope {
-        InternalsScope::Everything => all(Column::StaffSearch),
-        InternalsScope::Of { units, agencies } if units.is_empty() && agencies.is_empty() => all(Column::Search),
-        InternalsScope::Of { units, agencies } => {
-            let own = units.iter().fold(Condition::any(), |any, unit| any.add(within(Column::RegionCode, *unit)));
-            let own = own.add_option(
-                (!agencies.is_empty()).then(|| Column::Responsible.is_in(agencies.iter().map(String::as_str))),
-            );
-            Condition::any().add(all(Column::Search)).add(Condition::all().add(own).add(all(Column::StaffSearch)))
-        }
-    }
 }

@@ -297,14 +297,14 @@ impl Store {
 fn searched_page<'a>(
     filter: &'a MeetingFilter,
     request: &PageRequest<MeetingCursor>,
-) -> SearchedPage<'a, meeting::Entity, MeetingCursor> {
+) -> SearchedPage<'a, meeting::Entity, MeetingCursor, TextSearch<'a, Column>> {
     let cursors = Condition::all()
         .add_option(request.after.map(|key| before(key, true)))
         .add_option(request.before.map(|key| before(key, false)));
     SearchedPage {
         rows: meeting::Entity::find().filter(place_and_time(filter)).filter(cursors),
         key: &[Column::PlannedStart, Column::Id],
-        backward: request.backward,
+        descending: request.backward,
         before,
         rest: other_conditions(filter),
         search: text_search(filter),

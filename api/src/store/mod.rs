@@ -24,6 +24,7 @@ pub mod feeds;
 pub mod idempotency;
 pub mod issue_lists;
 pub mod issue_parts;
+pub mod issue_search;
 pub mod issues;
 pub mod job_leases;
 pub mod jobs;

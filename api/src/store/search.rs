@@ -11,14 +11,15 @@ use sea_orm::{
     sea_query::{Alias, Asterisk, Expr, ExprTrait as _, Func, LikeExpr, Query, SimpleExpr},
 };
 
-use crate::store::{DatabaseEngine, Store, StoreError, counts::MAX_COUNT};
+use crate::{
+    domain::normalization::TRIGRAM,
+    store::{DatabaseEngine, Store, StoreError, counts::MAX_COUNT},
+};
 
 /// Rows that are read in order before the index is asked.
 const FIRST_ROWS: u64 = 1_000;
 /// How many times as many rows are read in order if that can be expected to fill the page.
 const MORE_ROWS: u64 = 8;
-/// Characters of the sequences in the index.
-const TRIGRAM: usize = 3;
 /// Words that are looked up in the index, longest first. The rows that they leave are filtered by the others.
 const INDEXED_WORDS: usize = 3;
 /// Characters of a word that are looked up in SQLite's index.
@@ -30,6 +31,17 @@ pub(in crate::store) fn contains(column: impl ColumnTrait, text: &str) -> Simple
     column.like(LikeExpr::new(format!("%{literal}%")).escape('\\'))
 }
 
+/// A search, in the forms that lists need.
+pub(in crate::store) trait Search {
+    /// Returns the condition that is checked for each row that is read.
+    fn by_reading(&self, engine: DatabaseEngine) -> Condition;
+    /// Returns the same condition in a form that indexes answer, or `None` if all words are too short for them.
+    fn by_index(&self, engine: DatabaseEngine) -> Option<Condition>;
+    /// Returns the statement that counts at least as many matches in SQLite's full-text table as the search has, up to
+    /// [`MAX_COUNT`], or `None` if all words are too short for it.
+    fn match_count(&self) -> Option<Statement>;
+}
+
 /// The words of a search, all of which a column must contain.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct TextSearch<'a, C> {
@@ -39,14 +51,12 @@ pub(in crate::store) struct TextSearch<'a, C> {
     pub words: &'a [String],
 }
 
-impl<C: ColumnTrait> TextSearch<'_, C> {
-    /// Returns the condition that is checked for each row that is read.
-    pub fn by_reading(&self, engine: DatabaseEngine) -> Condition {
+impl<C: ColumnTrait> Search for TextSearch<'_, C> {
+    fn by_reading(&self, engine: DatabaseEngine) -> Condition {
         self.words.iter().fold(Condition::all(), |all, word| all.add(self.read(engine, word)))
     }
 
-    /// Returns the same condition in a form that the index answers, or `None` if all words are too short for it.
-    pub fn by_index(&self, engine: DatabaseEngine) -> Option<Condition> {
+    fn by_index(&self, engine: DatabaseEngine) -> Option<Condition> {
         let indexed = self.indexed_words();
         let condition = match engine {
             _ if indexed.is_empty() => return None,
@@ -59,6 +69,18 @@ impl<C: ColumnTrait> TextSearch<'_, C> {
         Some(condition)
     }
 
+    fn match_count(&self) -> Option<Statement> {
+        let words = self.indexed_words();
+        let count = format!(
+            "SELECT count(*) AS matches FROM (SELECT rowid FROM {index} WHERE {index} MATCH ? LIMIT {MAX_COUNT})",
+            index = self.index()
+        );
+        let values = [match_expression(&words).into()];
+        (!words.is_empty()).then(|| Statement::from_sql_and_values(DbBackend::Sqlite, count, values))
+    }
+}
+
+impl<C: ColumnTrait> TextSearch<'_, C> {
     /// On PostgreSQL in a form that no index answers, so that the planner keeps to the order of the list.
     fn read(&self, engine: DatabaseEngine, word: &str) -> SimpleExpr {
         match engine {
@@ -91,17 +113,6 @@ impl<C: ColumnTrait> TextSearch<'_, C> {
         )
     }
 
-    /// The statement that counts the matches in the full-text table, at most as many as a list is counted.
-    fn match_count(&self) -> Option<Statement> {
-        let words = self.indexed_words();
-        let count = format!(
-            "SELECT count(*) AS matches FROM (SELECT rowid FROM {index} WHERE {index} MATCH ? LIMIT {MAX_COUNT})",
-            index = self.index()
-        );
-        let values = [match_expression(&words).into()];
-        (!words.is_empty()).then(|| Statement::from_sql_and_values(DbBackend::Sqlite, count, values))
-    }
-
     fn table(&self) -> String {
         self.column.entity_name().to_string()
     }
@@ -122,26 +133,26 @@ fn match_expression(words: &[&str]) -> String {
 }
 
 /// A page of a list that is searched.
-pub(in crate::store) struct SearchedPage<'a, E: EntityTrait, K> {
+pub(in crate::store) struct SearchedPage<'a, E: EntityTrait, K, S> {
     /// The rows from the cursor on, unordered, by conditions that indexes in the order of the list answer.
     pub rows: Select<E>,
     /// The columns of the sort key.
     pub key: &'a [E::Column],
-    /// Whether the list is read from its end.
-    pub backward: bool,
-    /// Returns the condition for rows before a key in the order of the list, or after it if the list is read from its end.
+    /// Whether the rows are read from the largest key.
+    pub descending: bool,
+    /// Returns the condition for keys before a key, as the rows are read: smaller, or larger if they are read descending.
     pub before: fn(K, bool) -> Condition,
     /// The other conditions.
     pub rest: Condition,
     /// The search.
-    pub search: TextSearch<'a, E::Column>,
+    pub search: S,
     /// The number of rows to find.
     pub limit: u64,
 }
 
-impl<E: EntityTrait, K> SearchedPage<'_, E, K> {
+impl<E: EntityTrait, K, S: Search> SearchedPage<'_, E, K, S> {
     const fn order(&self) -> Order {
-        if self.backward { Order::Desc } else { Order::Asc }
+        if self.descending { Order::Desc } else { Order::Asc }
     }
 
     fn ordered(&self, rows: Select<E>) -> Select<E> {
@@ -151,7 +162,7 @@ impl<E: EntityTrait, K> SearchedPage<'_, E, K> {
     /// The rows of the page, read in order, up to a key.
     pub fn by_reading(&self, engine: DatabaseEngine, end: Option<K>) -> Select<E> {
         let rows = self.rows.clone().filter(self.rest.clone()).filter(self.search.by_reading(engine));
-        let rows = if let Some(key) = end { rows.filter((self.before)(key, self.backward)) } else { rows };
+        let rows = if let Some(key) = end { rows.filter((self.before)(key, self.descending)) } else { rows };
         self.ordered(rows).limit(self.limit)
     }
 
@@ -173,9 +184,13 @@ impl<E: EntityTrait, K> SearchedPage<'_, E, K> {
 
 impl Store {
     /// Returns the rows of a page of a searched list.
-    pub(in crate::store) async fn searched_page<E: EntityTrait, K: TryGetableMany + Send + Sync>(
+    pub(in crate::store) async fn searched_page<
+        E: EntityTrait,
+        K: TryGetableMany + Send + Sync,
+        S: Search + Send + Sync,
+    >(
         &self,
-        page: &SearchedPage<'_, E, K>,
+        page: &SearchedPage<'_, E, K, S>,
     ) -> Result<Vec<E::Model>, StoreError> {
         let (found, is_whole) = self.read_in_order(page, FIRST_ROWS).await?;
         if is_whole {
@@ -195,9 +210,9 @@ impl Store {
     }
 
     /// Searches the first rows of a list, and returns whether the page is full or the list ends there.
-    async fn read_in_order<E: EntityTrait, K: TryGetableMany + Send + Sync>(
+    async fn read_in_order<E: EntityTrait, K: TryGetableMany + Send + Sync, S: Search + Send + Sync>(
         &self,
-        page: &SearchedPage<'_, E, K>,
+        page: &SearchedPage<'_, E, K, S>,
         rows: u64,
     ) -> Result<(Vec<E::Model>, bool), StoreError> {
         let end = page.ordered(page.rows.clone()).select_only().columns(page.key.iter().copied()).offset(rows).limit(1);
@@ -212,14 +227,14 @@ impl Store {
     pub(in crate::store) async fn count_searched<E: EntityTrait>(
         &self,
         rows: Select<E>,
-        search: TextSearch<'_, E::Column>,
+        search: impl Search + Send + Sync,
     ) -> Result<u64, StoreError> {
         let by_index = if self.is_indexed(&search).await? { search.by_index(self.engine) } else { None };
         self.count(rows.filter(by_index.unwrap_or_else(|| search.by_reading(self.engine)))).await
     }
 
     /// PostgreSQL decides itself. SQLite reads the table if there are so many matches that it soon finds enough.
-    async fn is_indexed<C: ColumnTrait>(&self, search: &TextSearch<'_, C>) -> Result<bool, StoreError> {
+    async fn is_indexed(&self, search: &(impl Search + Send + Sync)) -> Result<bool, StoreError> {
         let Some(count) = search.match_count() else { return Ok(false) };
         if self.engine == DatabaseEngine::Postgres {
             return Ok(true);
