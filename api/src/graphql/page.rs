@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     app::reads::{PageRequest, PageSlice},
-    domain::normalization::{MAX_SEARCH_TERMS, search_terms},
+    domain::normalization::{MAX_SEARCH_TERMS, TRIGRAM, search_terms},
     graphql::error::{ApiError, ApiResult},
 };
 
@@ -50,11 +50,19 @@ pub fn region_search_cost(search: Option<&str>) -> usize {
     search_cost(search, 10, 5)
 }
 
-/// Returns the cost of searching the texts of a list: the database reads the whole list for each page and
-/// count.
+/// Returns the cost of searching the texts of a short list, which the database reads for each page and count.
 #[must_use]
 pub fn text_search_cost(search: Option<&str>) -> usize {
     search_cost(search, 50, 20)
+}
+
+/// Returns the cost of searching the texts of a list of the whole country. Words of one and two characters are in no
+/// index, so the database reads all of it if there are no others.
+#[must_use]
+pub fn indexed_search_cost(search: Option<&str>) -> usize {
+    let is_short = |terms: Vec<String>| !terms.is_empty() && terms.iter().all(|term| term.chars().count() < TRIGRAM);
+    let reads_all = search.and_then(search_terms).is_some_and(is_short);
+    search_cost(search, if reads_all { 4_000 } else { 50 }, 20)
 }
 
 fn search_cost(search: Option<&str>, base: usize, each: usize) -> usize {
@@ -258,14 +266,16 @@ mod tests {
 
     #[test]
     fn a_search_costs_by_its_terms_however_they_are_separated() {
-        let terms: Vec<String> = ('а'..='у').map(|letter| letter.to_string()).collect();
+        let terms: Vec<String> = ('а'..='у').map(|letter| format!("{letter}ол")).collect();
         let cost = text_search_cost(Some(&terms.join(" ")));
         assert_eq!(cost, 50 + 20 * terms.len());
         for separator in [",", " , ", "\u{a0}", "/"] {
             assert_eq!(text_search_cost(Some(&terms.join(separator))), cost, "{separator:?}");
         }
-        assert!(text_search_cost(Some(&"а,".repeat(500))) > cost, "one that is refused costs no less");
+        assert!(text_search_cost(Some(&"аул,".repeat(500))) > cost, "one that is refused costs no less");
         assert_eq!((text_search_cost(None), text_search_cost(Some(" "))), (0, 50));
+        assert_eq!(indexed_search_cost(Some("су")), 4_020, "one without an indexed word");
+        assert_eq!(indexed_search_cost(Some("су жол")), 90);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
         },
         meetings::Meeting,
         meter::issue_bytes,
-        page::{Cursor, Page, PageArgs, dedup, parse_search, text_search_cost},
+        page::{Cursor, Page, PageArgs, dedup, indexed_search_cost, parse_search},
         scalars::KatoCode,
     },
 };
@@ -72,7 +72,7 @@ impl IssueFilterInput {
     /// Returns the cost of the filter.
     #[must_use]
     pub fn cost(filter: &Option<Self>) -> usize {
-        text_search_cost(filter.as_ref().and_then(|filter| filter.search.as_deref()))
+        indexed_search_cost(filter.as_ref().and_then(|filter| filter.search.as_deref()))
     }
 
     /// Converts the filter for the store.

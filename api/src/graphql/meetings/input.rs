@@ -15,7 +15,7 @@ use crate::{
         error::{ApiError, ApiResult},
         localized::LocalizedTextInput,
         meetings::Meeting,
-        page::{dedup, parse_search, text_search_cost},
+        page::{dedup, indexed_search_cost, parse_search},
         scalars::{Date, KatoCode, Timestamp},
     },
 };
@@ -45,7 +45,7 @@ impl MeetingFilterInput {
     /// Returns the cost that the filter adds to a list.
     #[must_use]
     pub fn cost(filter: &Option<Self>) -> usize {
-        filter.as_ref().map_or(0, |filter| text_search_cost(filter.search.as_deref()))
+        filter.as_ref().map_or(0, |filter| indexed_search_cost(filter.search.as_deref()))
     }
 
     /// Converts the filter for the store.
