@@ -247,6 +247,24 @@ on_both_engines! {
         let tx = app.store.begin().await.unwrap();
         let row = tx.lock_meeting(id).await.unwrap().unwrap();
         assert_eq!((row.search, row.normalization_version), (search, normalization::VERSION));
+        drop(tx);
+
+        // The same for issues.
+        let staff = env.akimat(HOST);
+        let issue = id_of(&staff.raise("Көшеде су жоқ", &[]).await);
+        let Some(GlobalId::Issue(id)) = GlobalId::parse(&issue) else { panic!("{issue}") };
+        let row = app.store.issues_by_id(&[id]).await.unwrap().remove(0);
+        let tx = app.store.begin().await.unwrap();
+        let aged = entities::issue::Model {
+            search: "ескі".to_owned(),
+            staff_search: "ескі".to_owned(),
+            normalization_version: 0,
+            ..row.clone()
+        };
+        tx.save_issue(&row, &aged).await.unwrap();
+        tx.commit().await.unwrap();
+        app.renormalize(&lease(app).await).await.unwrap();
+        assert_eq!(app.store.issues_by_id(&[id]).await.unwrap(), [row]);
     }
 
     async fn reimporting_a_comment_of_an_older_version_is_no_change(env) {

@@ -86,6 +86,11 @@ impl App {
                 break;
             }
         }
+        for _ in 0..MAX_BATCHES {
+            if self.renormalize_issues(lease).await? == 0 {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -110,6 +115,21 @@ impl App {
         for row in &rows {
             let after = meeting::Model { search: meeting_search(row), normalization_version: VERSION, ..row.clone() };
             tx.save_meeting(row, &after).await?;
+        }
+        tx.commit().await?;
+        Ok(rows.len())
+    }
+
+    async fn renormalize_issues(&self, lease: &Lease) -> Result<usize, JobError> {
+        if !self.store.has_outdated_issues(VERSION).await? {
+            return Ok(0);
+        }
+        let tx = self.store.begin_fenced(lease).await?;
+        let rows = tx.lock_outdated_issues(VERSION, BATCH).await?;
+        for row in &rows {
+            let mut after = row.clone();
+            normalize_issue(&mut after);
+            tx.save_issue(row, &after).await?;
         }
         tx.commit().await?;
         Ok(rows.len())

@@ -2,8 +2,8 @@
 
 use entities::{
     comment,
-    ids::{CommentId, MeetingId},
-    meeting,
+    ids::{CommentId, IssueId, MeetingId},
+    issue, meeting,
 };
 use sea_orm::{
     EntityTrait, QueryFilter, QuerySelect,
@@ -35,6 +35,15 @@ impl Store {
         let one = meeting::Entity::find().select_only().column(meeting::Column::Id).filter(outdated(version)).limit(1);
         Ok(one.into_tuple::<MeetingId>().one(self.reader()).await?.is_some())
     }
+
+    /// Returns whether an older version normalised any issues.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_outdated_issues(&self, version: i32) -> Result<bool, StoreError> {
+        let one = issue::Entity::find().select_only().column(issue::Column::Id).filter(outdated(version)).limit(1);
+        Ok(one.into_tuple::<IssueId>().one(self.reader()).await?.is_some())
+    }
 }
 
 impl Tx {
@@ -53,6 +62,15 @@ impl Tx {
     /// When the database fails.
     pub async fn lock_outdated_meetings(&self, version: i32, limit: u64) -> Result<Vec<meeting::Model>, StoreError> {
         let some = meeting::Entity::find().filter(outdated(version)).limit(limit);
+        Ok(some.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).all(self.inner()).await?)
+    }
+
+    /// Locks and returns some outdated issues, skipping locked ones.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lock_outdated_issues(&self, version: i32, limit: u64) -> Result<Vec<issue::Model>, StoreError> {
+        let some = issue::Entity::find().filter(outdated(version)).limit(limit);
         Ok(some.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).all(self.inner()).await?)
     }
 }
