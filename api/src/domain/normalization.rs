@@ -138,8 +138,18 @@ impl Piece {
     }
 }
 
+/// Returns whether a character is a small letter or a digit that steps 1 to 5 and 8 leave as it is: most of a text.
+const fn is_plain(c: char) -> bool {
+    let kazakh = matches!(c, 'ә' | 'ғ' | 'қ' | 'ң' | 'ө' | 'ұ' | 'ү' | 'һ' | 'і');
+    kazakh || matches!(c, 'a'..='z' | '0'..='9' | 'а'..='и' | 'к'..='я')
+}
+
 /// Returns whether a character can be part of a normalised word.
 pub(in crate::domain) fn is_part_of_word(c: char) -> bool {
+    is_plain(c) || is_other_part_of_word(c)
+}
+
+fn is_other_part_of_word(c: char) -> bool {
     // These two letters and the keycap form pictures.
     (c.is_alphanumeric() || is_combining_mark(c)) && !matches!(c, 'ℹ' | 'Ⓜ' | '\u{20e3}')
 }
@@ -157,7 +167,9 @@ fn pieces(text: &str, level: Level) -> Vec<Piece> {
                 Level::BlockedWords => read_in_cyrillic(&mut whole),
                 Level::Search | Level::Duplicates => read_in_one_alphabet(&mut whole),
             }
-            pieces.push(Piece::Word(whole.into_iter().nfc().collect()));
+            let is_composed = whole.iter().all(|c| is_plain(*c));
+            let word = if is_composed { whole.into_iter().collect() } else { whole.into_iter().nfc().collect() };
+            pieces.push(Piece::Word(word));
         }
         if !c.is_whitespace() {
             pieces.push(Piece::Sign(c));
@@ -174,6 +186,10 @@ fn characters(text: &str, level: Level) -> Vec<char> {
     // An emoji sequence differs from its parts.
     let joined = if level == Level::BlockedWords { without_invisible(text) } else { text.to_owned() };
     for c in joined.chars() {
+        if is_plain(c) {
+            kept.push(c);
+            continue;
+        }
         let mut keep = |c| keep(c, level, &mut kept);
         // Wide and small forms equal their sign.
         let by_compatibility = is_part_of_word(c) || matches!(c, '\u{fe50}'..='\u{fe6b}' | '\u{ff01}'..='\u{ff5e}');
@@ -213,11 +229,16 @@ fn keep(c: char, level: Level, kept: &mut Vec<char>) {
 
 /// Steps 5 and 6. Keeps the Latin H for step 7, because it looks like another letter than h.
 fn fold(c: char, level: Level, word: &mut Vec<char>) {
-    if c == 'H' {
-        return word.push(c);
+    let russian = |c| if level == Level::BlockedWords { c } else { to_russian(c) };
+    match c {
+        'H' => word.push(c),
+        _ if is_plain(c) => word.push(russian(c)),
+        _ => word.extend(fold_case(c).map(russian)),
     }
-    let small = c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    word.extend(small.map(|c| if level == Level::BlockedWords { c } else { to_russian(c) }));
+}
+
+fn fold_case(c: char) -> impl Iterator<Item = char> {
+    c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]

@@ -149,3 +149,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn plain_letters_are_those_that_no_step_but_the_kazakh_one_changes() {
+    let plain: Vec<char> = (char::MIN..=char::MAX).filter(|c| is_plain(*c)).collect();
+    assert_eq!(plain.len(), 26 + 10 + 31 + 9);
+    for c in plain {
+        let mut parts = Vec::new();
+        decompose_compatible(c, |part| parts.push(part));
+        decompose_canonical(c, |part| parts.push(part));
+        parts.extend(fold_case(c));
+        assert!(parts.len() == 3 && parts.iter().all(|part| *part == c), "{c:?}: {parts:?}");
+        assert!(is_other_part_of_word(c) && !is_invisible(c) && !is_combining_mark(c), "{c:?}");
+        let mut kept = vec!['и'];
+        keep(c, Level::BlockedWords, &mut kept);
+        assert_eq!(kept, ['и', c]);
+        // No letter composes with what follows it, because marks are not plain.
+        assert_eq!(['е', c, 'i'].into_iter().nfc().collect::<String>(), format!("е{c}i"));
+    }
+}
