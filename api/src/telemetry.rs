@@ -123,6 +123,7 @@ fn describe_metrics() {
         "Events sent to subscribers, by who wrote them: their group, or the subscriber's own task."
     );
     metrics::describe_histogram!("kezdesu_posts_per_commit", "Posts in one commit.");
+    metrics::describe_histogram!("kezdesu_registrations_per_commit", "Registrations for receptions in one commit.");
     metrics::describe_counter!("kezdesu_statements_total", "Database statements.");
     metrics::describe_counter!("kezdesu_rate_limited_total", "RATE_LIMITED errors, by the scope of the limit.");
     metrics::describe_gauge!("kezdesu_operations_running", "Queries and mutations that are running.");
@@ -155,10 +156,11 @@ pub fn metrics() -> Option<PrometheusHandle> {
     HANDLE
         .get_or_init(|| {
             let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-            let posts = Matcher::Full("kezdesu_posts_per_commit".to_owned());
+            let batches = Matcher::Suffix("_per_commit".to_owned());
             let builder = PrometheusBuilder::new().set_buckets(&buckets).ok()?;
             // Powers of two up to the maximum batch size.
-            let builder = builder.set_buckets_for_metric(posts, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]).ok()?;
+            let builder =
+                builder.set_buckets_for_metric(batches, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]).ok()?;
             let handle = builder.install_recorder().ok()?;
             describe_metrics();
             Some(handle)

@@ -1,7 +1,8 @@
 //! Batch commands take the same number of statements for 6 comments as for 96.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use harness::{Actor, Engine, HOST, TestEnv, id_of, on_both_engines};
+use futures_util::future::join_all;
+use harness::{Actor, Engine, HOST, Opening, TestEnv, id_of, on_both_engines};
 use serde_json::{Value, json};
 
 /// Runs a mutation, which must succeed, and returns the number of its statements.
@@ -56,6 +57,19 @@ on_both_engines! {
         let (few, many) = (taken(&env, 6).await, taken(&env, 96).await);
         assert_eq!(few, many);
         assert!(many.iter().all(|(_, statements)| *statements <= 25), "{many:?}");
+    }
+
+    async fn registrations_that_arrive_together_share_statements(env) {
+        let opening = Opening { starts_in: TimeDelta::hours(24), slots: 30, desks: 4 };
+        let reception = &env.akimat(HOST).reception(&env, opening).await;
+        env.citizen("Ana").register(reception, json!({})).await;
+        let alone = env.counting(env.citizen("Ben").register(reception, json!({}))).await.1;
+        let crowd: Vec<Actor> = (0..100).map(|n| env.citizen(&format!("p{n}"))).collect();
+        let registering = join_all(crowd.iter().map(|person| person.register(reception, json!({}))));
+        let (rows, together) = env.counting(registering).await;
+        assert_eq!(rows.len(), 100);
+        // Each reads the reception once by itself; the rest is shared by few transactions.
+        assert!(together < 100 * alone / 3, "{together} statements for 100 people, {alone} for one");
     }
 
     async fn imports_take_as_many_statements_for_few_comments_as_for_many(env) {

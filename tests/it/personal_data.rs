@@ -61,7 +61,7 @@ async fn save(app: &App, registration: u128, at: u128, applicant: &Applicant) {
         reception_ends_at: now + TimeDelta::hours(1),
         applicant,
     };
-    app.save_applicant(&tx, &new, now).await.unwrap();
+    app.save_applicants(&tx, &[new], now).await.unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -108,20 +108,38 @@ async fn churn(engine: Engine, people: usize, waves: usize) {
     }
 }
 
-/// Checks that no slot is held twice, and that the counts are within the capacity.
+/// Checks that no slot is held twice, the counts are within the capacity, and the line is in the order of registration.
 async fn check(staff: &Actor, reception: &str) {
-    let query = "query($id: ID!) { reception(id: $id) { capacity booked free waiting \
+    let query = "query($id: ID!) { reception(id: $id) { capacity booked free \
                  registrations(first: 100) { nodes { state place slot { startsAt desk } } } } }";
     let seen = staff.query(query, json!({ "id": reception })).await["reception"].clone();
+    assert_eq!(queue_faults(&seen), Vec::<String>::new(), "{seen}");
+}
+
+/// Returns what is wrong with a reception as staff sees it.
+fn queue_faults(seen: &Value) -> Vec<String> {
     let number = |field: &str| seen[field].as_i64().unwrap();
-    assert!(number("booked") >= 0 && number("booked") <= number("capacity"), "{seen}");
-    assert!(number("free") >= 0 && number("booked") + number("free") <= number("capacity"), "{seen}");
-    let rows = seen["registrations"]["nodes"].as_array().unwrap();
-    let held = rows.iter().filter(|row| ["BOOKED", "OFFERED"].contains(&row["state"].as_str().unwrap()));
-    let mut slots = BTreeSet::new();
-    for row in held {
-        assert!(slots.insert(row["slot"].to_string()), "held twice: {row}");
+    let (booked, free, capacity) = (number("booked"), number("free"), number("capacity"));
+    let mut faults = Vec::new();
+    if booked < 0 || free < 0 || booked + free > capacity {
+        faults.push(format!("{booked} booked and {free} free of {capacity}"));
     }
+    let rows = seen["registrations"]["nodes"].as_array().unwrap();
+    let in_state = |state: &'static str| rows.iter().filter(move |row| row["state"] == state);
+    let mut slots = BTreeSet::new();
+    for row in in_state("BOOKED").chain(in_state("OFFERED")) {
+        if !slots.insert(row["slot"].to_string()) {
+            faults.push(format!("held twice: {row}"));
+        }
+    }
+    // Those with an offer are at the head of the line.
+    let line = || in_state("OFFERED").chain(in_state("WAITING"));
+    let mut places: Vec<_> = line().map(|row| row["place"].as_i64()).collect();
+    places.sort_unstable();
+    if !places.iter().copied().eq((0..).map(Some).take(line().count())) {
+        faults.push(format!("the line has the places {places:?}"));
+    }
+    faults
 }
 
 /// Lets every desk of every replica call visitors until nobody is left.
@@ -203,6 +221,53 @@ async fn the_checks_find_the_faults_of_a_reception_without_locks() {
     });
     let called: Vec<String> = join_all(desks).await.into_iter().flatten().collect();
     assert!(!is_called_once_each(&called, 200));
+    let row =
+        |state: &str, place: Value, desk: i32| json!({ "state": state, "place": place, "slot": { "desk": desk } });
+    let seen = |booked: i32, rows: &[Value]| json!({ "capacity": 2, "booked": booked, "free": 0, "registrations": { "nodes": rows } });
+    let [first, second] = [row("WAITING", json!(0), 0), row("WAITING", json!(1), 0)];
+    let [booked, beside] = [row("BOOKED", json!(null), 1), row("BOOKED", json!(null), 2)];
+    let right = [first.clone(), second.clone(), booked.clone(), beside.clone()];
+    assert_eq!(queue_faults(&seen(2, &right)), Vec::<String>::new());
+    let wrong = [
+        seen(3, &right),
+        seen(-1, &right),
+        seen(2, &[first.clone(), second, booked.clone(), booked.clone()]),
+        seen(2, &[first.clone(), first, booked, beside]),
+    ];
+    assert!(wrong.iter().all(|seen| queue_faults(seen).len() == 1), "{wrong:?}");
+}
+
+/// Lets people register at once whose registrations are judged together.
+async fn mixed_crowd(engine: Engine) {
+    let env = TestEnv::start(engine).await;
+    let opening = Opening { starts_in: TimeDelta::hours(24), slots: 10, desks: 2 };
+    let reception = &env.akimat(HOST).reception(&env, opening).await;
+    let people: Vec<Actor> = (0..12).map(|n| env.citizen(&format!("p{n}"))).collect();
+    let (ana, ben) = (&env.citizen("Ana"), &env.citizen("Ben"));
+    let others = join_all(people.iter().map(|person| person.try_register(reception, json!({}))));
+    let wrong = [json!({ "phone": "123" }), json!({ "topic": " " }), json!({ "slotStartsAt": env.now() })];
+    let cat = &env.citizen("Cat");
+    let wrong = join_all(wrong.iter().map(|input| cat.try_register(reception, input.clone())));
+    let twice = join_all((0..4).map(|n| ana.try_register(reception, json!({ "idempotencyKey": format!("k{n}") }))));
+    let same = join_all((0..4).map(|_| ben.try_register(reception, json!({ "idempotencyKey": "same" }))));
+    let (others, wrong, twice, same) = futures_util::future::join4(others, wrong, twice, same).await;
+    let mut ids: BTreeSet<_> = others.iter().map(|payload| id_of(&payload["registration"])).collect();
+    assert_eq!(ids.len(), 12, "the wrong ones fail nobody else");
+    let fields: Vec<_> = wrong.iter().map(|payload| (refusal(payload), payload["refusal"]["field"].clone())).collect();
+    let invalid = |field: &str| ("INVALID".to_owned(), json!(field));
+    assert_eq!(fields, [invalid("phone"), invalid("topic"), invalid("slotStartsAt")]);
+    let (made, refused): (Vec<_>, Vec<_>) = twice.iter().partition(|payload| payload["refusal"].is_null());
+    assert_eq!((made.len(), refused.len()), (1, 3), "{twice:?}");
+    assert!(refused.iter().all(|payload| refusal(payload) == "ALREADY_REGISTERED"), "{twice:?}");
+    ids.extend(made.iter().map(|payload| id_of(&payload["registration"])));
+    let repeats: BTreeSet<_> = same.iter().map(|payload| id_of(&payload["registration"])).collect();
+    assert_eq!(repeats.len(), 1, "a repeat returns the first: {same:?}");
+    ids.extend(repeats);
+    assert_eq!(ids.len(), 14);
+    // A key whose registration was refused may be used again.
+    let again = cat.try_register(reception, json!({ "idempotencyKey": "same" })).await;
+    assert!(again["refusal"].is_null(), "keys belong to a person: {again}");
+    check(&env.akimat(HOST), reception).await;
 }
 
 macro_rules! on_each_engine {
@@ -225,6 +290,7 @@ macro_rules! on_each_engine {
 
 on_each_engine! {
     a_crowd_fills_every_slot_once: |engine| rushes(engine, 60, 2);
+    people_who_register_together_are_judged_one_by_one: mixed_crowd;
     cancelling_and_registering_at_once_loses_nothing: |engine| churn(engine, 16, 8);
     desks_that_call_at_once_never_get_the_same_person: |engine| desks(engine, if engine == Engine::Production { 3 } else { 1 }, 100);
 }

@@ -83,6 +83,27 @@ impl Tx {
             KeyClaim::OtherInput => Err(Rejection::KeyReused.into()),
         }
     }
+
+    /// Claims the keys of several commands, each with its result and time. Returns for each the result of the first call if
+    /// it repeats one, and a rejection if its key was used with another input.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_each(
+        &self,
+        commands: &[(Option<&IdempotencyKey>, Uuid, DateTime<Utc>)],
+    ) -> Result<Vec<Result<Option<Uuid>, Rejection>>, StoreError> {
+        let keyed: Vec<_> =
+            commands.iter().filter_map(|(key, result, now)| Some(((*key)?.clone(), *result, *now))).collect();
+        let claims = self.claim_idempotency_keys(&keyed).await?;
+        let of = |(key, ..): &(Option<&IdempotencyKey>, Uuid, DateTime<Utc>)| match key.and_then(|key| claims.get(key))
+        {
+            None | Some(KeyClaim::New) => Ok(None),
+            Some(KeyClaim::Repeat(first)) => Ok(Some(*first)),
+            Some(KeyClaim::OtherInput) => Err(Rejection::KeyReused),
+        };
+        Ok(commands.iter().map(of).collect())
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod agencies;
 pub mod audit;
+mod batcher;
 pub mod database_health;
 mod digest;
 pub mod idempotency;
@@ -38,6 +39,7 @@ pub use rejection::{CommandError, Rejection};
 pub use topics::topics;
 
 use crate::{
+    app::{batcher::Batcher, questions::PendingPost, receptions::PendingRegistration},
     clock::{Clock, almaty_date},
     domain::{
         author_name::name_key,
@@ -83,7 +85,8 @@ pub struct App {
     /// Limits mutations and cost for each person and address.
     pub rate_limiter: rate_limit::RateLimiter,
     /// Batches the posts of each meeting.
-    pub(in crate::app) post_batcher: questions::post_batcher::PostBatcher,
+    pub(in crate::app) post_batcher: Batcher<PendingPost>,
+    pub(in crate::app) registration_batcher: Batcher<PendingRegistration>,
     /// The blocked words of meetings.
     pub(in crate::app) blocked_words: questions::blocked_words_cache::BlockedWordsCache,
 }
@@ -109,7 +112,8 @@ impl App {
             reception_rules,
             webhook_client,
             rate_limiter,
-            post_batcher: questions::post_batcher::PostBatcher::default(),
+            post_batcher: Batcher::default(),
+            registration_batcher: Batcher::default(),
             blocked_words: questions::blocked_words_cache::BlockedWordsCache::default(),
         })
     }

@@ -34,12 +34,12 @@ pub struct PersonDigests {
 }
 
 impl Tx {
-    /// Inserts an applicant.
+    /// Inserts applicants.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn insert_applicant(&self, row: Model) -> Result<(), StoreError> {
-        Entity::insert(row.into_active_model().reset_all()).exec_without_returning(self.inner()).await?;
+    pub async fn insert_applicants(&self, rows: Vec<Model>) -> Result<(), StoreError> {
+        self.insert_rows(rows.into_iter().map(|row| row.into_active_model().reset_all()).collect(), None).await?;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Registrations for personal receptions.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use entities::{
     enums::{ReceptionState, RegistrationState, Stored as _},
@@ -130,18 +132,17 @@ impl Tx {
         Ok(rows.into_iter().map(|row| row.read().1).collect())
     }
 
-    /// Inserts a registration for a reception.
+    /// Inserts registrations for a reception.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn insert_registration(
+    pub async fn insert_registrations(
         &self,
         reception: ReceptionId,
-        entry: &Entry,
-        new: &NewRegistration,
+        new: &[(&Entry, &NewRegistration)],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let row = ActiveModel {
+        let row = |(entry, new): &(&Entry, &NewRegistration)| ActiveModel {
             id: Set(entry.id),
             reception_id: Set(reception),
             person: Set(new.person.clone()),
@@ -151,7 +152,7 @@ impl Tx {
             created_at: Set(now),
             ..row_of(entry, 1)
         };
-        Entity::insert(row).exec_without_returning(self.inner()).await?;
+        self.insert_rows(new.iter().map(row).collect(), None).await?;
         Ok(())
     }
 
@@ -213,36 +214,48 @@ impl Tx {
         Ok(())
     }
 
+    /// Returns registrations in any order. Those in an unknown state are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn registrations(&self, ids: &[RegistrationId]) -> Result<Vec<registration::Model>, StoreError> {
+        let rows = Entity::find().filter(Column::Id.is_in(padded(ids.iter().copied()))).all(self.inner()).await?;
+        Ok(rows.into_iter().filter(|row| row.state.is_known()).collect())
+    }
+
     /// Returns a registration. One in an unknown state is left out.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn registration(&self, id: RegistrationId) -> Result<Option<registration::Model>, StoreError> {
-        Ok(Entity::find_by_id(id).one(self.inner()).await?.filter(|row| row.state.is_known()))
+        Ok(self.registrations(&[id]).await?.pop())
     }
 
-    /// Returns whether a person was or will be received by a host between two times, at another reception.
+    /// Returns which of these persons were or will be received by a host between two times, at another reception.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn is_registered_elsewhere(
+    pub async fn registered_elsewhere(
         &self,
-        person: &str,
+        persons: &[String],
         reception: &reception::Model,
         from: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<HashSet<String>, StoreError> {
         let join = Entity::belongs_to(reception::Entity).from(Column::ReceptionId).to(reception::Column::Id);
         let registrations = Entity::find()
+            .select_only()
+            .column(Column::Person)
             .join(JoinType::InnerJoin, join.into())
-            .filter(Column::Person.eq(person))
+            .filter(Column::Person.is_in(padded(persons.iter().cloned())))
             .filter(Column::State.ne(RegistrationState::Cancelled))
             .filter(reception::Column::HostCode.eq(reception.host_code.as_str()))
             .filter(reception::Column::Id.ne(reception.id))
             .filter(reception::Column::State.ne(ReceptionState::Cancelled))
             .filter(reception::Column::StartsAt.gt(from))
             .filter(reception::Column::StartsAt.lt(until));
-        Ok(registrations.count(self.inner()).await? > 0)
+        let found: Vec<Option<String>> = registrations.into_tuple().all(self.inner()).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 }
 

@@ -32,15 +32,25 @@ pub struct NewApplicant<'a> {
 }
 
 impl App {
-    /// Encrypts and saves the applicant of a new registration.
+    /// Encrypts and saves the applicants of new registrations.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn save_applicant(&self, tx: &Tx, new: &NewApplicant<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn save_applicants(
+        &self,
+        tx: &Tx,
+        new: &[NewApplicant<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let rows: Result<Vec<_>, _> = new.iter().map(|new| self.encrypted(new, now)).collect();
+        tx.insert_applicants(rows?).await
+    }
+
+    fn encrypted(&self, new: &NewApplicant<'_>, now: DateTime<Utc>) -> Result<applicant::Model, StoreError> {
         let NewApplicant { registration, reception, host, reception_ends_at, applicant } = *new;
         let fields = encrypt(&self.data_keys, registration, applicant)?;
         let digests = self.digests(reception, applicant.phone.as_deref(), applicant.iin.as_deref());
-        tx.insert_applicant(applicant::Model {
+        Ok(applicant::Model {
             registration_id: registration,
             reception_id: reception,
             host_code: host.to_string(),
@@ -55,7 +65,6 @@ impl App {
             erased_at: None,
             created_at: now,
         })
-        .await
     }
 
     /// Returns the registrations of a reception with the same phone number or individual identification number.

@@ -89,7 +89,7 @@ async fn save(app: &App, registration: u128) -> Result<(), String> {
         applicant: &applicant,
     };
     tracing::info!(?new, "saving");
-    app.save_applicant(&tx, &new, now).await.map_err(|error| format!("{error:?} {}", error.chain()))?;
+    app.save_applicants(&tx, &[new], now).await.map_err(|error| format!("{error:?} {}", error.chain()))?;
     app.registrations_of_applicant(&tx, new.reception, Some(SECRETS[1]), Some(SECRETS[2])).await.unwrap();
     tx.commit().await.unwrap();
     Ok(())

@@ -11,7 +11,6 @@ mod moderate;
 mod mute;
 mod pending_post;
 mod post;
-pub(in crate::app) mod post_batcher;
 mod posting_context;
 mod select;
 mod votes;
@@ -21,6 +20,7 @@ pub use feed::{CommentFilter, CommentTopic};
 pub(crate) use import::DELETION_RETENTION;
 pub use import::{ImportComments, ImportSummary, ImportedComment};
 pub use moderate::{Moderate, Moderation};
+pub(in crate::app) use pending_post::PendingPost;
 pub use post::{PostComment, PostOptions};
 
 use std::{

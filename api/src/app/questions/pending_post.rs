@@ -64,12 +64,3 @@ pub(super) fn authors_of(posts: &[PendingPost]) -> Vec<String> {
     authors.dedup();
     authors
 }
-
-/// Whether posts are checked before the meeting is locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::app) enum EarlyCheck {
-    /// They are, so that posts which must be rejected lock nothing.
-    Run,
-    /// They are not, because the meeting has just accepted others.
-    Skip,
-}

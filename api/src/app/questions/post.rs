@@ -13,11 +13,12 @@ use entities::{
 use crate::{
     app::{
         App, CommandError, Rejection,
+        batcher::{Batched, Batcher, EarlyCheck, Outcome},
         idempotency::idempotency_key,
         input::checked_text,
         questions::{
             change_event,
-            pending_post::{DisplayName, EarlyCheck, PendingPost, authors_of},
+            pending_post::{DisplayName, PendingPost, authors_of},
             posting_context::{PostingContext, check_accepting, mute_rejection},
         },
     },
@@ -28,7 +29,7 @@ use crate::{
         policy::{self, author_key, authorize},
         viewer::Viewer,
     },
-    store::{StoreError, Tx, idempotency::KeyClaim, meetings::PostingState},
+    store::{StoreError, Tx, idempotency::IdempotencyKey, meetings::PostingState},
 };
 
 /// A comment to post.
@@ -94,19 +95,15 @@ impl App {
             normalized_body,
             name,
         };
-        self.post_batcher.post(self, meeting, pending).await
+        self.run_batched(meeting, pending).await
     }
 
-    /// Commits posts of one meeting in one transaction, and returns the outcome of each. Rejected posts write nothing.
-    ///
-    /// # Errors
-    /// When the database fails, which fails the whole batch.
-    pub(in crate::app) async fn post_batch(
+    async fn post_batch(
         &self,
         meeting: MeetingId,
         posts: &[PendingPost],
         early_check: EarlyCheck,
-    ) -> Result<Vec<Result<comment::Model, CommandError>>, StoreError> {
+    ) -> Result<Vec<Outcome<comment::Model>>, StoreError> {
         if early_check == EarlyCheck::Run
             && let Some(rejections) = self.early_rejections(meeting, posts).await?
         {
@@ -189,6 +186,29 @@ impl App {
     }
 }
 
+impl Batched for PendingPost {
+    type Target = MeetingId;
+    type Output = comment::Model;
+    const SIZES: &'static str = "kezdesu_posts_per_commit";
+
+    fn batcher(app: &App) -> &Batcher<Self> {
+        &app.post_batcher
+    }
+
+    fn idempotency_key(&self) -> Option<&IdempotencyKey> {
+        self.idempotency_key.as_ref()
+    }
+
+    async fn commit(
+        app: &App,
+        meeting: MeetingId,
+        posts: &[Self],
+        early_check: EarlyCheck,
+    ) -> Result<Vec<Outcome<comment::Model>>, StoreError> {
+        app.post_batch(meeting, posts, early_check).await
+    }
+}
+
 fn early_rejection(state: &PostingState, post: &PendingPost) -> Option<Rejection> {
     let open = check_accepting(state.phase, state.planned_start, state.accepting_comments);
     open.err().or_else(|| mute_rejection(state.muted.get(&post.author).copied(), post.now))
@@ -198,22 +218,17 @@ type Replay = Option<Result<comment::Model, Rejection>>;
 
 /// Claims the keys of posts, and returns the earlier outcome of each post that repeats one.
 async fn replays(tx: &Tx, posts: &[PendingPost]) -> Result<Vec<Replay>, StoreError> {
-    let claims: Vec<_> =
-        posts.iter().filter_map(|post| Some((post.idempotency_key.clone()?, post.id.0, post.now))).collect();
-    let claims = tx.claim_idempotency_keys(&claims).await?;
-    let done = claims.values().filter_map(|claim| match claim {
-        KeyClaim::Repeat(first) => Some(CommentId(*first)),
-        KeyClaim::New | KeyClaim::OtherInput => None,
-    });
-    let done: Vec<_> = done.collect();
+    let keys: Vec<_> = posts.iter().map(|post| (post.idempotency_key.as_ref(), post.id.0, post.now)).collect();
+    let claims = tx.claim_each(&keys).await?;
+    let done: Vec<_> = claims.iter().filter_map(|claim| claim.as_ref().ok()?.map(CommentId)).collect();
     let firsts = if done.is_empty() { Vec::new() } else { tx.comments_by_id(&done).await? };
-    let replay = |post: &PendingPost| match claims.get(post.idempotency_key.as_ref()?)? {
-        KeyClaim::New => None,
-        KeyClaim::OtherInput => Some(Err(Rejection::KeyReused)),
-        KeyClaim::Repeat(first) => {
-            let row = firsts.iter().find(|row| row.id.0 == *first).cloned();
+    let replay = |claim: Result<Option<uuid::Uuid>, Rejection>| match claim {
+        Ok(None) => None,
+        Ok(Some(first)) => {
+            let row = firsts.iter().find(|row| row.id.0 == first).cloned();
             Some(row.ok_or(Rejection::NotFound { field: "idempotencyKey" }))
         }
+        Err(rejection) => Some(Err(rejection)),
     };
-    Ok(posts.iter().map(replay).collect())
+    Ok(claims.into_iter().map(replay).collect())
 }

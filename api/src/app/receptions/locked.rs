@@ -1,6 +1,6 @@
 //! A reception locked for a command: its queue, and what is written at the end.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use entities::{
@@ -45,8 +45,8 @@ pub(super) struct LockedReception {
     pub(super) queue: Queue,
     /// The registrations as read.
     pub(super) rows: HashMap<RegistrationId, QueuedRegistration>,
-    /// A registration to insert.
-    new: Option<NewRegistration>,
+    /// Registrations to insert.
+    new: Vec<NewRegistration>,
     /// Events about the reception as a whole.
     events: Vec<EventKind>,
     /// Whether everybody is notified of the change, though no registration has changed.
@@ -74,7 +74,7 @@ impl LockedReception {
             before: reception.clone(),
             reception,
             rows: rows.into_iter().map(|row| (row.entry.id, row)).collect(),
-            new: None,
+            new: Vec::new(),
             events: Vec::new(),
             notify_all: false,
             also_changed: Vec::new(),
@@ -128,7 +128,10 @@ impl LockedReception {
 
     /// Adds a registration that the queue has accepted.
     pub(super) fn insert(&mut self, new: NewRegistration) {
-        self.new = Some(new);
+        if let Some(entry) = self.queue.entry(new.id).cloned() {
+            self.rows.insert(new.id, QueuedRegistration { entry, person: new.person.clone(), version: 1 });
+            self.new.push(new);
+        }
     }
 
     /// Writes everything with its events, plans the next run of the clock, and commits. Returns the reception as saved.
@@ -147,15 +150,21 @@ impl LockedReception {
     }
 
     /// Like [`Self::save`], but returns a registration as saved.
-    pub(super) async fn save_with(
+    pub(super) async fn save_with(self, app: &App, id: RegistrationId) -> Result<registration::Model, CommandError> {
+        let row = self.save_with_all(app, &[id]).await?.pop();
+        Ok(row.ok_or(Rejection::NotFound { field: "registrationId" })?)
+    }
+
+    /// Like [`Self::save`], but returns registrations as saved, in any order.
+    pub(super) async fn save_with_all(
         mut self,
         app: &App,
-        id: RegistrationId,
-    ) -> Result<registration::Model, CommandError> {
+        ids: &[RegistrationId],
+    ) -> Result<Vec<registration::Model>, StoreError> {
         self.write().await?;
-        let row = self.tx.registration(id).await?;
+        let rows = self.tx.registrations(ids).await?;
         app.commit(self.tx).await?;
-        Ok(row.ok_or(Rejection::NotFound { field: "registrationId" })?)
+        Ok(rows)
     }
 
     async fn write(&mut self) -> Result<(), StoreError> {
@@ -175,15 +184,14 @@ impl LockedReception {
         self.tx.append_audit_to_each(audit).await
     }
 
-    async fn write_registrations(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+    async fn write_registrations(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let new: Vec<_> = self.new.iter().filter_map(|new| Some((self.queue.entry(new.id)?, new))).collect();
+        let inserted: HashSet<_> = new.iter().map(|(entry, _)| entry.id).collect();
         let changed: BTreeSet<_> = changes.iter().map(|change| change.id).collect();
-        let saved = changed.iter().filter_map(|id| Some((self.rows.get(id)?.clone(), self.queue.entry(*id)?.clone())));
+        let saved = (changed.iter().filter(|id| !inserted.contains(id)))
+            .filter_map(|id| Some((self.rows.get(id)?.clone(), self.queue.entry(*id)?.clone())));
         self.tx.save_entries(&saved.collect::<Vec<_>>()).await?;
-        let Some(new) = self.new.take() else { return Ok(()) };
-        let Some(entry) = self.queue.entry(new.id) else { return Ok(()) };
-        self.tx.insert_registration(self.reception.id, entry, &new, self.now).await?;
-        self.rows.insert(new.id, QueuedRegistration { entry: entry.clone(), person: new.person, version: 1 });
-        Ok(())
+        self.tx.insert_registrations(self.reception.id, &new, self.now).await
     }
 
     /// Plans a job for the next moment at which time alone changes something.

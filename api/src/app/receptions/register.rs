@@ -1,10 +1,12 @@
 //! Registers people for receptions.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 use entities::{
     enums::Language,
     ids::{ReceptionId, RegistrationId},
-    reception, registration,
+    registration,
 };
 use serde::Serialize;
 
@@ -15,7 +17,7 @@ use crate::{
         input::checked_text,
         parse_code,
         personal_data::{Applicant, NewApplicant},
-        receptions::{locked::LockedReception, wrong_reception_state},
+        receptions::{locked::LockedReception, registration_batch::PendingRegistration, wrong_reception_state},
         rejection::Invalid,
     },
     domain::{iin, notification::PersonKey, phone, policy, viewer::Viewer},
@@ -26,9 +28,6 @@ use crate::{
 const MAX_TOPIC_LENGTH: usize = 500;
 /// The longest name of an applicant, in characters.
 const MAX_NAME_LENGTH: usize = 200;
-
-/// The most registrations of a person for a reception, cancelled ones included: each keeps a slot from others for a while.
-const MAX_REGISTRATIONS: usize = 10;
 
 /// A registration to make.
 #[derive(Clone)]
@@ -63,10 +62,12 @@ struct RegisterDigest<'a> {
 impl App {
     /// Registers the viewer for a slot of a reception, or for its waiting list.
     ///
+    /// Registrations for one reception that arrive together share a transaction, in the order of their arrival.
+    ///
     /// # Errors
     /// Rejected when the person is registered, the slot is taken, everything is taken, or a field breaks a rule.
     pub async fn register(
-        &self,
+        self: &Arc<Self>,
         viewer: &Viewer,
         command: Register,
         key: Option<&str>,
@@ -80,23 +81,25 @@ impl App {
             slot_starts_at: slot_starts_at.as_ref(),
             wait_if_full: *wait_if_full,
         };
-        let key = idempotency_key(permit.subject, "register", key, &input)?;
-        let id = RegistrationId(self.ids.next(now));
+        let idempotency_key = idempotency_key(permit.subject, "register", key, &input)?;
         let applicant = checked_applicant(name, Some(phone), iin.as_deref(), *language);
-        let topic = checked_topic(topic);
-        let tx = self.store.begin().await?;
-        if let Some(first) = claim_registration(&tx, key.as_ref(), id, now).await? {
-            return Ok(first);
-        }
-        // Rejected only now, because a repeat succeeds even if the input would be rejected today.
-        let (applicant, topic) = (applicant?, topic?);
-        let mut locked = self.lock_reception(tx, &permit, now).await?;
-        locked.check_takes_registrations(now)?;
-        locked.settle();
-        let person = PersonKey::of(permit.subject).0;
-        self.check_not_registered(&locked, &person).await?;
-        locked.queue.register(id, *slot_starts_at, *wait_if_full, now)?;
-        self.save_registration(locked, NewRegistration { id, person: Some(person), topic }, &applicant).await
+        let input = match applicant.and_then(|applicant| Ok((applicant, checked_topic(topic)?))) {
+            Ok(input) => Ok(input),
+            Err(CommandError::Rejected(rejection)) => Err(*rejection),
+            Err(error) => return Err(error),
+        };
+        let pending = PendingRegistration {
+            id: RegistrationId(self.ids.next(now)),
+            now,
+            viewer: viewer.clone(),
+            host: permit.host.clone(),
+            idempotency_key,
+            person: PersonKey::of(permit.subject).0,
+            input,
+            slot_starts_at: *slot_starts_at,
+            wait_if_full: *wait_if_full,
+        };
+        self.run_batched(*reception, pending).await
     }
 
     /// Saves a registration that the queue has accepted, with its applicant.
@@ -115,7 +118,7 @@ impl App {
             reception_ends_at: reception.ends_at.max(locked.now),
             applicant,
         };
-        self.save_applicant(&locked.tx, &new, locked.now).await?;
+        self.save_applicants(&locked.tx, &[new], locked.now).await?;
         locked.insert(registration);
         locked.save_with(self, id).await
     }
@@ -124,28 +127,6 @@ impl App {
     pub(super) fn input_digest(&self, reception: ReceptionId, input: &impl Serialize) -> Result<String, StoreError> {
         let text = serde_json::to_string(input).map_err(|_| StoreError::Corrupt("input"))?;
         Ok(self.data_keys.digest("idempotency", reception.0, &text))
-    }
-
-    async fn check_not_registered(&self, locked: &LockedReception, person: &str) -> Result<(), CommandError> {
-        let own = || locked.rows.values().filter(|row| row.person.as_deref() == Some(person));
-        let is_registered = own().any(|row| locked.has_active(row.entry.id));
-        if is_registered || own().count() >= MAX_REGISTRATIONS || self.is_received_elsewhere(locked, person).await? {
-            return Err(Rejection::AlreadyRegistered.into());
-        }
-        Ok(())
-    }
-
-    async fn is_received_elsewhere(&self, locked: &LockedReception, person: &str) -> Result<bool, CommandError> {
-        let days = self.reception_rules.days_between;
-        if days == 0 {
-            return Ok(false);
-        }
-        let reception: &reception::Model = &locked.reception;
-        // Two receptions of the host are not registered for at once.
-        locked.tx.lock_names(&format!("person:{}", reception.host_code), &[person.to_owned()]).await?;
-        let span = TimeDelta::days(i64::from(days));
-        let (from, until) = (reception.starts_at - span, reception.starts_at + span);
-        Ok(locked.tx.is_registered_elsewhere(person, reception, from, until).await?)
     }
 }
 
