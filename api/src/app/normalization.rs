@@ -29,10 +29,15 @@ impl NormalizedComment {
     /// Derives the columns from a comment's texts.
     #[must_use]
     pub fn new(meeting: MeetingId, author: Option<&str>, body: &str, author_name: &str) -> Self {
-        let said = normalize(body, Level::Duplicates);
+        Self::of_said(meeting, author, &normalize(body, Level::Duplicates), &format!("{body} {author_name}"))
+    }
+
+    /// Derives the columns from a comment's body, normalised for duplicates, and from all its texts.
+    #[must_use]
+    pub fn of_said(meeting: MeetingId, author: Option<&str>, said: &str, texts: &str) -> Self {
         Self {
-            search: normalize_for_search(&format!("{body} {author_name}")),
-            said_digest: duplicate_digest(meeting, author.unwrap_or_default(), &said),
+            search: normalize_for_search(texts),
+            said_digest: duplicate_digest(meeting, author.unwrap_or_default(), said),
         }
     }
 

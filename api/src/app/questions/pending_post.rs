@@ -7,7 +7,7 @@ use entities::{
 };
 
 use crate::{
-    app::{CommandError, Rejection, input::checked_text, rejection::Invalid},
+    app::{CommandError, Rejection, input::checked_text, normalization::NormalizedComment, rejection::Invalid},
     domain::{
         author_name::{has_title, name_key},
         viewer::{MAX_NAME_LENGTH, Person, Viewer},
@@ -27,6 +27,8 @@ pub(in crate::app) struct PendingPost {
     pub(super) body: String,
     /// The body, normalised to detect duplicates.
     pub(super) normalized_body: String,
+    /// The columns that are derived from the texts.
+    pub(super) normalized: NormalizedComment,
     pub(super) name: DisplayName,
 }
 

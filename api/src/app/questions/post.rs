@@ -16,6 +16,7 @@ use crate::{
         batcher::{Batched, Batcher, EarlyCheck, Outcome},
         idempotency::idempotency_key,
         input::checked_text,
+        normalization::NormalizedComment,
         questions::{
             change_event,
             pending_post::{DisplayName, PendingPost, authors_of},
@@ -82,7 +83,10 @@ impl App {
         let id = CommentId(self.ids.next(now));
         let PostComment { meeting, kind, language, .. } = post;
         let language = language.unwrap_or(sent.language);
+        // Here and not in the batch, whose posts would wait for it.
         let normalized_body = normalize(&body, Level::Duplicates);
+        let texts = format!("{body} {}", name.text);
+        let normalized = NormalizedComment::of_said(meeting, Some(&author), &normalized_body, &texts);
         let pending = PendingPost {
             id,
             now,
@@ -93,6 +97,7 @@ impl App {
             language,
             body,
             normalized_body,
+            normalized,
             name,
         };
         self.run_batched(meeting, pending).await

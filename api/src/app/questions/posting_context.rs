@@ -11,7 +11,6 @@ use entities::{comment, enums::MeetingPhase, meeting};
 use crate::{
     app::{
         App, CommandError, HostScope, Rejection,
-        normalization::NormalizedComment,
         questions::{
             not_live_rejection_in,
             pending_post::{PendingPost, RESERVED_NAME, authors_of},
@@ -68,8 +67,8 @@ impl<'a> PostingContext<'a> {
     ) -> Result<Self, StoreError> {
         let authors = authors_of(posts);
         // Older replicas computed the digest from the body as sent.
-        let digests = posts.iter().flat_map(|PendingPost { author, body, normalized_body, .. }| {
-            [normalized_body, body].map(|text| duplicate_digest(meeting.id, author, text))
+        let digests = posts.iter().flat_map(|PendingPost { author, body, normalized, .. }| {
+            [normalized.said_digest, duplicate_digest(meeting.id, author, body)]
         });
         let last_posts =
             if meeting.slow_mode_seconds > 0 { tx.last_posts(meeting.id, &authors).await? } else { HashMap::new() };
@@ -120,14 +119,13 @@ impl<'a> PostingContext<'a> {
     }
 
     fn row(&self, post: &PendingPost) -> comment::Model {
-        let PendingPost { id, now, author, kind, language, body, name, .. } = post;
-        let normalized = NormalizedComment::new(self.meeting.id, Some(author), body, &name.text);
+        let PendingPost { id, now, author, kind, language, body, name, normalized, .. } = post;
         comment::Model {
             id: *id,
             meeting_id: self.meeting.id,
             receipt: self.receipt,
             kind: *kind,
-            search: normalized.search,
+            search: normalized.search.clone(),
             normalization_version: normalization::VERSION,
             body: body.clone(),
             said_digest: normalized.said_digest,
