@@ -118,6 +118,15 @@ impl Receiver {
         self.state.lock().expect("no panic").received.clone()
     }
 
+    /// Returns how many messages it has received.
+    ///
+    /// # Panics
+    /// If the receiver has panicked.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.state.lock().expect("no panic").received.len()
+    }
+
     /// Returns the positions of the messages that it has taken, in the order in which they came.
     #[must_use]
     pub fn taken(&self) -> Vec<i64> {

@@ -35,6 +35,17 @@ impl BenchEnv {
         Self::with(mode, &[("KEZDESU_DATABASE_URL", url.to_owned()), redis]).await
     }
 
+    /// Starts a service on PostgreSQL that sends webhooks to this machine.
+    pub async fn with_webhooks() -> Self {
+        let databases = databases().await;
+        let more = [
+            ("KEZDESU_DATABASE_URL", databases.fresh().await),
+            ("KEZDESU_REDIS_URL", databases.redis()),
+            ("KEZDESU_WEBHOOK_NETWORKS", "127.0.0.0/8".to_owned()),
+        ];
+        Self::with("AFTER", &more).await
+    }
+
     async fn with(mode: &str, more: &[(&str, String)]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let settings = settings(dir.path(), more);

@@ -4,11 +4,14 @@ mod bench_env;
 mod fanout;
 mod flood;
 mod floors;
+mod issues;
 mod load;
 mod post;
 mod process;
 mod query;
 mod receptions;
+mod replay;
+mod webhooks;
 
 use std::fmt::Write as _;
 
@@ -50,6 +53,15 @@ async fn measure(part: &str) -> Lines {
     if wanted("query") {
         query::query(&mut lines).await;
         query::search(&mut lines).await;
+    }
+    if wanted("issues") {
+        issues::issues(&mut lines).await;
+    }
+    if wanted("replay") {
+        replay::replays(&mut lines).await;
+    }
+    if wanted("webhooks") {
+        webhooks::webhooks(&mut lines).await;
     }
     if wanted("receptions") {
         receptions::receptions(&mut lines).await;

@@ -17,7 +17,7 @@ use crate::{
 
 const ROUNDS: usize = 3_000;
 
-async fn ask(request: RequestBuilder) -> usize {
+pub async fn ask(request: RequestBuilder) -> usize {
     request.send().await.expect("an answer").bytes().await.expect("a body").len()
 }
 
@@ -113,7 +113,7 @@ pub async fn query(lines: &mut Lines) {
     }
 }
 
-fn us(span: Duration) -> f64 {
+pub fn us(span: Duration) -> f64 {
     span.as_secs_f64() * 1e6
 }
 
@@ -133,33 +133,39 @@ const MEETINGS: usize = 330_000;
 /// Rounds of a search.
 const SEARCHES: usize = 200;
 
-/// Copies the meeting of the environment, with a rare word in one of two thousand.
-async fn multiply_meetings(pool: &PgPool) {
-    let columns = "SELECT column_name::text FROM information_schema.columns WHERE table_name = 'meetings'";
-    let columns: Vec<String> = sqlx::query_scalar(columns).fetch_all(pool).await.expect("columns");
-    let values = columns.iter().map(|column| match column.as_str() {
-        "id" => "gen_random_uuid()".to_owned(),
-        "planned_start" => "planned_start + n * interval '1 minute'".to_owned(),
-        "search" => "'аким халык алдында есеп бериу кездесу отчет акима перед населением ' || n || \
-                     CASE WHEN n % 2000 = 7 THEN ' комплаенс' ELSE ' жол' END"
-            .to_owned(),
-        column => column.to_owned(),
+/// Copies the only row of a table this many times, with other values of some columns, where `n` is the number of the copy.
+pub async fn multiply(pool: &PgPool, table: &str, count: usize, changes: &[(&str, &str)]) {
+    let columns = "SELECT column_name::text FROM information_schema.columns WHERE table_name = $1";
+    let columns: Vec<String> = sqlx::query_scalar(columns).bind(table).fetch_all(pool).await.expect("columns");
+    let values = columns.iter().map(|column| match changes.iter().find(|(name, _)| name == column) {
+        Some((_, value)) => (*value).to_owned(),
+        None if column == "id" => "gen_random_uuid()".to_owned(),
+        None => column.clone(),
     });
     let copy = format!(
-        "INSERT INTO meetings ({}) SELECT {} FROM (SELECT * FROM meetings LIMIT 1) meetings, generate_series(1, {MEETINGS}) n",
+        "INSERT INTO {table} ({}) SELECT {} FROM (SELECT * FROM {table} LIMIT 1) {table}, generate_series(1, {count}) n",
         columns.join(", "),
         values.collect::<Vec<_>>().join(", ")
     );
     // An index is built faster than it is kept in step.
-    let index = "SELECT pg_get_indexdef('meetings_search_trigrams'::regclass)";
-    let index: String = sqlx::query_scalar(index).fetch_one(pool).await.expect("an index");
-    for statement in ["DROP INDEX meetings_search_trigrams", &copy, &index, "VACUUM ANALYZE meetings"] {
-        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(pool).await.expect("meetings");
+    let indexes =
+        "SELECT indexname::text, indexdef FROM pg_indexes WHERE tablename = $1 AND indexdef LIKE '% USING gin %'";
+    let indexes: Vec<(String, String)> = sqlx::query_as(indexes).bind(table).fetch_all(pool).await.expect("indexes");
+    let drops = indexes.iter().map(|(name, _)| format!("DROP INDEX {name}"));
+    let creates = indexes.iter().map(|(_, create)| create.clone());
+    for statement in drops.chain([copy]).chain(creates).chain([format!("VACUUM ANALYZE {table}")]) {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(pool).await.expect("rows");
     }
 }
 
+/// Returns a connection to the database of an environment.
+pub async fn database(env: &BenchEnv) -> PgPool {
+    let url = env.settings.iter().find(|(name, _)| name == "KEZDESU_DATABASE_URL").expect("a URL");
+    PgPoolOptions::new().max_connections(1).connect(&url.1).await.expect("the database")
+}
+
 /// Returns the wall time of one of many rounds.
-async fn round<F: Future>(each: impl Fn() -> F) -> Duration {
+pub async fn round<F: Future>(each: impl Fn() -> F) -> Duration {
     let rounds = u32::try_from(SEARCHES).expect("few");
     let took = timed(async {
         for _ in 0..SEARCHES {
@@ -172,9 +178,16 @@ async fn round<F: Future>(each: impl Fn() -> F) -> Duration {
 /// Compares pages of searches with the bare SQL of a page of the rare word, on PostgreSQL.
 pub async fn search(lines: &mut Lines) {
     let env = BenchEnv::start("AFTER", true).await;
-    let url = env.settings.iter().find(|(name, _)| name == "KEZDESU_DATABASE_URL").expect("a URL");
-    let pool = PgPoolOptions::new().max_connections(1).connect(&url.1).await.expect("the database");
-    multiply_meetings(&pool).await;
+    let pool = database(&env).await;
+    let text = "'аким халык алдында есеп бериу кездесу отчет акима перед населением ' || n || \
+                CASE WHEN n % 2000 = 7 THEN ' комплаенс' ELSE ' жол' END";
+    multiply(
+        &pool,
+        "meetings",
+        MEETINGS,
+        &[("planned_start", "planned_start + n * interval '1 minute'"), ("search", text)],
+    )
+    .await;
     let bare = "SELECT * FROM (SELECT * FROM meetings WHERE search LIKE '%комплаенс%' OFFSET 0) found
          ORDER BY planned_start, id LIMIT 21";
     let floor = round(async || assert_eq!(sqlx::query(bare).fetch_all(&pool).await.expect("rows").len(), 21)).await;
