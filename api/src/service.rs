@@ -284,6 +284,11 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     tls::install_provider();
     let metrics = telemetry::metrics();
     let address = listener.local_addr().map_err(StartError::Listener)?;
+    // Links name the port that is listened on.
+    let settings = Settings { listen: address, ..settings };
+    if settings.environment == Environment::Production && settings.public_url.is_none() {
+        tracing::warn!("KEZDESU_PUBLIC_URL is not set: links begin with {}", settings.link_base());
+    }
     let ops_address = ops_listener.local_addr().map_err(StartError::Listener)?;
     let persisted_queries = PersistedQueries::load(settings.operations.as_deref(), settings.safelist)?;
     let lifecycle = Lifecycle::default();

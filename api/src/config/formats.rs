@@ -46,6 +46,16 @@ fn web_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
+/// Parses the address of the service, and removes the slashes at its end.
+pub(in crate::config) fn public_url() -> Parser<String> {
+    let expected = "is an address such as https://meetings.example, without a query";
+    Parser::new("`https://…` or `http://…`", expected, |text| {
+        let url = web_url(text)?;
+        let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        (is_plain && url.password().is_none()).then(|| url.as_str().trim_end_matches('/').to_owned())
+    })
+}
+
 /// Parses origins of web pages, and normalises them.
 pub(in crate::config) fn origins() -> Parser<Vec<String>> {
     let origin = |text: &&str| web_url(text).map(|url| url.origin().ascii_serialization());

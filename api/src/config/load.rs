@@ -196,6 +196,25 @@ mod tests {
     }
 
     #[test]
+    fn links_begin_with_the_public_address_or_the_first_host_or_localhost() {
+        let base = |more: &[(&str, &str)]| with(more).unwrap().link_base();
+        assert_eq!(base(&[]), "http://localhost:8080");
+        assert_eq!(base(&[("KEZDESU_LISTEN", "127.0.0.1:9000")]), "http://localhost:9000");
+        let hosts = ("KEZDESU_HOSTS", "meetings.example, other.example");
+        assert_eq!(base(&[hosts]), "https://meetings.example");
+        assert_eq!(
+            base(&[hosts, ("KEZDESU_PUBLIC_URL", "https://Kezdesu.example/api/")]),
+            "https://kezdesu.example/api"
+        );
+        for url in ["kezdesu.example", "ftp://kezdesu.example", "https://u:p@kezdesu.example", "https://h/?a=1"] {
+            assert!(
+                error(&[("KEZDESU_PUBLIC_URL", url)]).starts_with("KEZDESU_PUBLIC_URL: is an address such as"),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
     fn accepts_a_collector_with_and_without_tls() {
         for url in ["http://127.0.0.1:4318", "https://otlp.example", "https://otlp.example:4318/"] {
             assert_eq!(with(&[("KEZDESU_OTLP", url)]).unwrap().otlp.as_deref(), Some(url));

@@ -15,7 +15,8 @@ use crate::{
         Secret, Setting, SettingError,
         declaration::settings,
         formats::{
-            collector, data_keys, database, hosts, log_filter, networks, norm_sets, origins, redis, socket_address,
+            collector, data_keys, database, hosts, log_filter, networks, norm_sets, origins, public_url, redis,
+            socket_address,
         },
         parser::{Parser, limit, number, one_of, path, text},
         raw::RawSettings,
@@ -86,6 +87,11 @@ settings! {
         hosts: Option<Vec<String>> = "KEZDESU_HOSTS", hosts(),
             // In production a load balancer checks the host. Elsewhere this protects against DNS rebinding.
             default "any in production, else none" = (environment != Environment::Production).then(Vec::new);
+
+        /// Address under which the service is reached, which links in pages and in the API begin with. Set it in production.
+        public_url: Option<String> = "KEZDESU_PUBLIC_URL", public_url().optional(),
+            default "`https://` and the first of `KEZDESU_HOSTS`, else `http://localhost` and the port" =
+                hosts.iter().flatten().next().map(|host| format!("https://{host}"));
 
         /// Origins of web pages that may use the API. The service's own pages always may.
         allowed_origins: Vec<String> = "KEZDESU_ALLOWED_ORIGINS", origins(), default "none" = Vec::new();
@@ -219,5 +225,11 @@ impl Settings {
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         self.database_url.reveal().starts_with("sqlite:")
+    }
+
+    /// Returns what links to the service begin with, without a slash at the end.
+    #[must_use]
+    pub fn link_base(&self) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://localhost:{}", self.listen.port()))
     }
 }
