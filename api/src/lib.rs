@@ -20,6 +20,7 @@ pub mod idgen;
 pub mod jobs;
 pub mod lifecycle;
 pub mod network;
+pub mod publications;
 pub mod secret_file;
 pub mod service;
 pub mod store;

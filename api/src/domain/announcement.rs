@@ -1,6 +1,6 @@
 //! Announcement deadlines of meetings (p. 3.4): 14 or 7 days by the host's kind, in Asia/Almaty dates.
 
-use chrono::{DateTime, Days, NaiveDate, Offset as _, TimeZone as _, Utc};
+use chrono::{DateTime, Days, FixedOffset, NaiveDate, Offset as _, TimeZone as _, Utc};
 use chrono_tz::Asia::Almaty;
 use entities::enums::RegionKind;
 
@@ -12,7 +12,17 @@ use crate::domain::norms::Norms;
 #[must_use]
 pub fn date(at: DateTime<Utc>) -> NaiveDate {
     let utc = at.naive_utc();
-    utc.checked_add_offset(Almaty.offset_from_utc_datetime(&utc).fix()).unwrap_or(utc).date()
+    utc.checked_add_offset(offset(at)).unwrap_or(utc).date()
+}
+
+/// Returns a time with the offset of Asia/Almaty, as people read it.
+#[must_use]
+pub fn local(at: DateTime<Utc>) -> DateTime<FixedOffset> {
+    at.with_timezone(&offset(at))
+}
+
+fn offset(at: DateTime<Utc>) -> FixedOffset {
+    Almaty.offset_from_utc_datetime(&at.naive_utc()).fix()
 }
 
 /// Returns the last date for announcing a meeting in time, or `None` if the host's kind has no norm.
@@ -66,6 +76,8 @@ mod tests {
         assert_eq!(date(at("2024-02-28T18:00:00Z")).to_string(), "2024-02-29");
         assert_eq!(date(at("2024-03-01T18:30:00Z")).to_string(), "2024-03-01");
         assert_eq!(date(at("2024-03-01T19:00:00Z")).to_string(), "2024-03-02");
+        assert_eq!(local(at("2024-02-28T18:00:00Z")).to_rfc3339(), "2024-02-29T00:00:00+06:00");
+        assert_eq!(local(at("2024-03-01T19:00:00Z")).to_rfc3339(), "2024-03-02T00:00:00+05:00");
         // Deadlines count calendar days, whatever their length.
         let due = due_date(&Norms::default(), RegionKind::Oblast, at("2024-03-10T06:00:00Z")).unwrap();
         assert_eq!(due.to_string(), "2024-02-25");

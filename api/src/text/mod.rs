@@ -41,9 +41,15 @@ pub fn negotiate(accept_language: Option<&str>) -> Language {
 /// Returns the preferred supported language of a text in the format of `Accept-Language`.
 #[must_use]
 pub fn preferred(text: &str) -> Option<Language> {
+    preferred_of(text, Language::ALL)
+}
+
+/// Returns the preferred one of some languages, by a text in the format of `Accept-Language`.
+#[must_use]
+pub fn preferred_of(text: &str, offered: &[Language]) -> Option<Language> {
     let preferences = text.split(',').filter_map(|preference| {
         let mut parts = preference.split(';');
-        let language = language_of(parts.next()?.trim())?;
+        let language = language_of(parts.next()?.trim()).filter(|language| offered.contains(language))?;
         let quality = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>).ok()?;
         (quality > 0.0).then_some((Some(language), quality))
     });
@@ -108,6 +114,9 @@ mod tests {
         phases.chain(states).chain(receptions).chain(registrations).chain(issues).chain(roles).chain(messages)
     }
 
+    /// The texts of pages in the languages of pages.
+    const PAGES: [&str; 2] = [include_str!("../../locales/kk/pages.ftl"), include_str!("../../locales/ru/pages.ftl")];
+
     /// Returns all string literals that look like keys and start with one of these words.
     fn quoted(code: &str, first_words: &BTreeSet<&str>) -> BTreeSet<String> {
         let is_key = |text: &&str| {
@@ -158,6 +167,26 @@ mod tests {
         let first_words = known.iter().filter_map(|key| Some(key.split_once('-')?.0)).collect();
         let mut used = quoted(&code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")), &first_words);
         used.extend(composed());
+        assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "used nowhere");
+        assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "used, and not there");
+    }
+
+    #[test]
+    fn the_texts_of_pages_are_translated_and_used() {
+        let [kk, ru] = PAGES.map(keys);
+        assert_eq!(kk, ru);
+        for (key, args) in &kk {
+            let args: Vec<_> = args.iter().map(|name| (leak(name), FluentValue::from(7))).collect();
+            let [kk, ru] = [Language::Kk, Language::Ru].map(|language| message(language, key, &args));
+            assert!(kk != *key && ru != *key && !kk.contains('{') && !ru.contains('{'), "{key}: {kk:?}, {ru:?}");
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut sources = code(&root.join("src"));
+        for template in std::fs::read_dir(root.join("templates")).unwrap() {
+            sources.push_str(&std::fs::read_to_string(template.unwrap().path()).unwrap());
+        }
+        let known: BTreeSet<_> = kk.into_keys().map(str::to_owned).collect();
+        let used = quoted(&sources, &["page"].into());
         assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "used nowhere");
         assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "used, and not there");
     }

@@ -1,0 +1,11 @@
+//! Rendering of what is published: pages that print well, and files beside them.
+//!
+//! Only rendering: what a page shows is handed in, and `http` answers requests with it. Pages have no script, and
+//! templates escape every text. A page is in Kazakh or in Russian.
+
+mod format;
+mod language;
+mod page;
+
+pub use language::PageLanguage;
+pub use page::{MessagePage, Page, PageAddress, RenderError, content_security_policy};
