@@ -48,6 +48,8 @@ pub struct Model {
     pub state: CommentState,
     /// Why it was rejected or hidden.
     pub state_reason: Option<String>,
+    /// Code of the unit whose moderator rejected, hid or merged it. `None` if nobody did, or an operator of the service.
+    pub decided_by: Option<String>,
     /// Number of people who want it answered.
     pub votes: i32,
     /// Time of the last vote event.

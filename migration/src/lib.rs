@@ -33,6 +33,7 @@ mod m0028_issues;
 mod m0029_search_indexes;
 mod m0030_webhooks;
 mod m0031_issue_search;
+mod m0032_comment_decisions;
 mod m0034_issue_states;
 mod text_index;
 
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0029_search_indexes::Migration),
             Box::new(m0031_issue_search::Migration),
             Box::new(m0030_webhooks::Migration),
+            Box::new(m0032_comment_decisions::Migration),
             Box::new(m0034_issue_states::Migration),
         ]
     }

@@ -90,7 +90,7 @@ impl<'a> CommentChanges<'a> {
 
     /// Unmerges a comment, which keeps its own votes.
     pub(super) fn unmerge(&mut self, mut row: comment::Model, next: CommentState) {
-        (row.state, row.merged_state, row.merged_into) = (next, None, None);
+        (row.state, row.merged_state, row.merged_into, row.decided_by) = (next, None, None, None);
         self.recount(row.id);
         self.update(row);
     }

@@ -259,6 +259,7 @@ impl Import<'_> {
             external_id: Some(message.external_id.clone()),
             state,
             state_reason: None,
+            decided_by: None,
             votes: 0,
             votes_shown_at: Some(self.now),
             votes_unshown: false,

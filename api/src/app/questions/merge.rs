@@ -10,7 +10,11 @@ use crate::{
         questions::{check_moderation_open, comment_changes::CommentChanges},
         rejection::Invalid,
     },
-    domain::{comment::check_merge_target, policy, viewer::Viewer},
+    domain::{
+        comment::check_merge_target,
+        policy::{self, moderating_unit},
+        viewer::Viewer,
+    },
 };
 
 /// Comments in one merge.
@@ -61,6 +65,7 @@ impl App {
                 .at_index("commentIds", index)
                 .into());
         }
+        let decided_by = moderating_unit(viewer, &permit.host).map(|unit| unit.to_string());
         let mut changes = CommentChanges::new(Some(&locked.allowed.person.subject));
         changes.load(here.values().cloned());
         changes.load(tx.merged_comments(ids).await?);
@@ -68,6 +73,7 @@ impl App {
         for (index, id) in ids.iter().enumerate() {
             // Skips repeated ids.
             let Some(row) = here.remove(id) else { continue };
+            let row = comment::Model { decided_by: decided_by.clone(), ..row };
             changes.merge(row, into).map_err(|wrong| wrong.rejection().at_index("commentIds", index))?;
         }
         if changes.is_empty() {

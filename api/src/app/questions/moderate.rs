@@ -13,7 +13,7 @@ use crate::{
     },
     domain::{
         comment::{self as rules, MAX_REASON_LENGTH},
-        policy::{self, author_key},
+        policy::{self, author_key, moderating_unit},
         viewer::Viewer,
     },
     store::{StoreError, Tx},
@@ -71,6 +71,7 @@ impl App {
             }
             Moderation::Approve | Moderation::Restore => None,
         };
+        let decided_by = reason.as_ref().and_then(|_| moderating_unit(viewer, &permit.host));
         let (tx, locked) = self.begin_with_comment(&permit).await?;
         check_moderation_open(&locked.meeting)?;
         let found = tx.comments_by_id(&decision.comments).await?;
@@ -80,8 +81,14 @@ impl App {
         changes.load(found.iter().chain(targets.values()).cloned());
         let here =
             found.into_iter().filter(|row| row.meeting_id == locked.meeting.id).map(|row| (row.id, row)).collect();
-        let context =
-            DecisionContext { action: decision.action, reason, moderator_key: author_key(viewer), here, targets };
+        let context = DecisionContext {
+            action: decision.action,
+            reason,
+            decided_by: decided_by.map(|unit| unit.to_string()),
+            moderator_key: author_key(viewer),
+            here,
+            targets,
+        };
         context.apply(&decision.comments, &mut changes)?;
         let recorded = changes.write(&tx).await?;
         if !recorded.events.is_empty() {
@@ -95,6 +102,8 @@ impl App {
 struct DecisionContext {
     action: Moderation,
     reason: Option<String>,
+    /// Code of the unit that takes the comments down.
+    decided_by: Option<String>,
     /// Author key of the moderator.
     moderator_key: Option<String>,
     here: HashMap<CommentId, comment::Model>,
@@ -118,7 +127,11 @@ impl DecisionContext {
             if !changed.insert(*id) {
                 continue;
             }
-            let row = comment::Model { state_reason: self.reason.clone(), ..row.clone() };
+            let row = comment::Model {
+                state_reason: self.reason.clone(),
+                decided_by: self.decided_by.clone(),
+                ..row.clone()
+            };
             if row.state == CommentState::Merged {
                 lost_votes.extend(row.merged_into.filter(|_| target.is_some()));
                 changes.unmerge(row, next);

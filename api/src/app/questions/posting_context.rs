@@ -138,6 +138,7 @@ impl<'a> PostingContext<'a> {
             external_id: None,
             state: first_state(self.meeting.moderation),
             state_reason: None,
+            decided_by: None,
             votes: 0,
             votes_shown_at: Some(*now),
             votes_unshown: false,

@@ -30,7 +30,7 @@ pub use self::{
     },
     questions::{
         CommentScope, ImportComments, ModerateComments, MuteAuthor, PostComment, SeeAllComments, author_key, author_of,
-        comment_scope, may_import_from, may_post, subject_of,
+        comment_scope, may_import_from, may_post, moderating_unit, subject_of,
     },
     receptions::{RegisterForReception, RunReception, is_staff_anywhere},
     reference_data::{Country, EditReferenceData, SeeDoubts},

@@ -3,6 +3,7 @@
 use entities::{
     enums::{CommentState, Platform, Stored as _},
     ids::BroadcastId,
+    kato::KatoCode,
 };
 
 use super::{HostScope, actions, has_role_over};
@@ -33,6 +34,13 @@ actions! {
 #[must_use]
 pub fn may_post(viewer: &Viewer) -> bool {
     viewer.has_role(Role::Citizen) || viewer.has_role(Role::Admin)
+}
+
+/// Returns the unit for which the viewer moderates the comments of a host; `None` for an operator of the service.
+#[must_use]
+pub fn moderating_unit(viewer: &Viewer, scope: &HostScope) -> Option<KatoCode> {
+    let moderates = viewer.grants().iter().filter(|grant| grant.role == Role::Moderator && scope.is_within(grant));
+    moderates.filter_map(|grant| grant.region).next()
 }
 
 /// Returns whether the viewer may import from a broadcast: the part of [`ImportComments`] that depends on it.
