@@ -167,6 +167,30 @@ impl KeyRing {
         String::from_utf8(value).map_err(|_| EncryptionError::Malformed)
     }
 
+    /// Returns a code that proves that a message is of this service. Codes of different purposes have nothing in common.
+    #[must_use]
+    pub fn authenticate(&self, purpose: &str, message: &[u8]) -> [u8; KEY_LENGTH] {
+        self.code_of(purpose, message).finalize().into_bytes().into()
+    }
+
+    /// Returns whether a code is that of the message, in constant time.
+    #[must_use]
+    pub fn is_authentic(&self, purpose: &str, message: &[u8], code: &[u8]) -> bool {
+        self.code_of(purpose, message).verify_slice(code).is_ok()
+    }
+
+    /// Uses a key of the purpose, which is derived from that for digests. No digest begins with a zero byte.
+    fn code_of(&self, purpose: &str, message: &[u8]) -> Hmac<Sha256> {
+        let mut derived = self.0.digest.clone();
+        derived.update(b"\0derived key\0");
+        derived.update(purpose.as_bytes());
+        let key = derived.finalize().into_bytes();
+        // A key of any length is accepted, so the other key is unreachable.
+        let mut code: Hmac<Sha256> = Hmac::new_from_slice(&key).unwrap_or_else(|_| self.0.digest.clone());
+        code.update(message);
+        code
+    }
+
     /// Returns a digest by which equal values of one column and scope are found. Digests of different columns or scopes
     /// have nothing in common, so that they cannot be linked.
     #[must_use]

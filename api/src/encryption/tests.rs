@@ -127,3 +127,21 @@ fn the_key_file_is_created_once_and_private() {
     std::fs::write(&path, "damaged").unwrap();
     assert_eq!(KeyRing::of_directory(dir.path()).unwrap_err().kind(), io::ErrorKind::InvalidData);
 }
+
+#[test]
+fn a_code_proves_one_message_of_one_purpose() {
+    let (ring, rotated) = (ring(&[ONE, DIGESTS]), ring(&[TWO, ONE, DIGESTS]));
+    let other = ring_with_other_digests();
+    let code = ring.authenticate("tickets", b"message");
+    assert!(ring.is_authentic("tickets", b"message", &code));
+    assert!(rotated.is_authentic("tickets", b"message", &code), "the key for digests stays");
+    assert!(!ring.is_authentic("tickets", b"massage", &code));
+    assert!(!ring.is_authentic("ticket", b"smessage", &code));
+    assert!(!ring.is_authentic("tickets", b"message", &code[..31]));
+    assert!(!ring.is_authentic("tickets", b"message", &[]));
+    assert!(!other.is_authentic("tickets", b"message", &code));
+}
+
+fn ring_with_other_digests() -> KeyRing {
+    ring(&[ONE, "digest:BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ="])
+}
