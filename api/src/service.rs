@@ -13,8 +13,8 @@ pub use backup::{BackupError, back_up};
 
 use crate::{
     app::{
-        self, App, AppParts, rate_limit::RateLimits, receptions::ReceptionRules, retention::RetentionPolicy,
-        time_split::TimeSplitTickers,
+        self, App, AppParts, protocol::Protocols, rate_limit::RateLimits, receptions::ReceptionRules,
+        retention::RetentionPolicy, time_split::TimeSplitTickers,
     },
     auth::{Authenticator, KeyError, LEEWAY},
     clock::{Clock, sleep},
@@ -26,7 +26,7 @@ use crate::{
     graphql::Engine,
     http::{
         AllowedHosts, ConcurrencyLimits, ConnectionLimits, HttpLimits, HttpState, ManifestError, OpsState,
-        PersistedQueries, ResponseCache, ServerConfig, ops_router, router, serve,
+        PersistedQueries, PublishedPages, ResponseCache, ServerConfig, ops_router, router, serve,
     },
     idgen::IdGen,
     jobs,
@@ -228,6 +228,7 @@ pub async fn app(
         bus,
         reception_rules,
         webhook_client,
+        public_url: settings.link_base(),
         limits,
     });
     app.reload_reference_data().await?;
@@ -261,6 +262,12 @@ fn bus(settings: &Settings, clock: &Arc<dyn Clock>, lifecycle: &Lifecycle) -> Re
     Ok(bus)
 }
 
+fn start_hub(policy: &RetentionPolicy, app: &App, lifecycle: &Lifecycle) -> Arc<Hub> {
+    let hub = Hub::new(policy.topics.clone(), app.store.clone(), Arc::clone(&app.clock));
+    lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&app.bus)));
+    hub
+}
+
 fn connection_limits(settings: &Settings, trusted_proxies: &Arc<[IpNet]>) -> Arc<ConnectionLimits> {
     let (database, address) = (settings.database_connections, settings.address_connections);
     ConnectionLimits::new(files::limit(), database, address, Arc::clone(trusted_proxies))
@@ -275,6 +282,15 @@ fn http_limits(settings: &Settings) -> HttpLimits {
     }
 }
 
+/// Sets the address that is listened on, whose port links name.
+fn listening_on(address: SocketAddr, settings: Settings) -> Settings {
+    let settings = Settings { listen: address, ..settings };
+    if settings.environment == Environment::Production && settings.public_url.is_none() {
+        tracing::warn!("KEZDESU_PUBLIC_URL is not set: links begin with {}", settings.link_base());
+    }
+    settings
+}
+
 /// Starts a service.
 ///
 /// # Errors
@@ -283,12 +299,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let Setup { settings, clock, ids, listener, ops_listener, migrate } = setup;
     tls::install_provider();
     let metrics = telemetry::metrics();
-    let address = listener.local_addr().map_err(StartError::Listener)?;
-    // Links name the port that is listened on.
-    let settings = Settings { listen: address, ..settings };
-    if settings.environment == Environment::Production && settings.public_url.is_none() {
-        tracing::warn!("KEZDESU_PUBLIC_URL is not set: links begin with {}", settings.link_base());
-    }
+    let settings = listening_on(listener.local_addr().map_err(StartError::Listener)?, settings);
     let ops_address = ops_listener.local_addr().map_err(StartError::Listener)?;
     let persisted_queries = PersistedQueries::load(settings.operations.as_deref(), settings.safelist)?;
     let lifecycle = Lifecycle::default();
@@ -300,8 +311,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     app.set_clock().await?;
     begin_epoch(&store, clock.as_ref(), ids.as_ref()).await?;
     let policy = retention_policy(&settings, &app);
-    let hub = Hub::new(policy.topics.clone(), store.clone(), Arc::clone(&clock));
-    lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&bus)));
+    let hub = start_hub(&policy, &app, &lifecycle);
     jobs::start(&lifecycle, &app, &auth, &bus, &policy).await?;
 
     let splits = TimeSplitTickers::new(Arc::clone(&hub), store, Arc::clone(&clock));
@@ -316,6 +326,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         lifecycle: lifecycle.clone(),
         persisted_queries: Arc::new(persisted_queries),
         response_cache: ResponseCache::default(),
+        pages: PublishedPages::new(Protocols::new(Arc::clone(&app))),
         allowed_origins: settings.allowed_origins.clone().into(),
         trusted_proxies,
         allowed_hosts: AllowedHosts::new(settings.hosts.as_deref()),
@@ -333,9 +344,9 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
     let ops_config = ServerConfig { lifecycle: ops_lifecycle.clone(), connections: None, ..api_config.clone() };
     let api_server = tokio::spawn(serve(listener, router(state), api_config));
     let ops_server = tokio::spawn(serve(ops_listener, ops, ops_config));
-    tracing::info!(%address, %ops_address, "kezdesu is serving");
+    tracing::info!(address = %settings.listen, %ops_address, "kezdesu is serving");
     Ok(Service {
-        address,
+        address: settings.listen,
         ops_address,
         app,
         lifecycle,

@@ -17,6 +17,7 @@ pub mod meetings;
 pub mod normalization;
 pub mod notifications;
 pub mod personal_data;
+pub mod protocol;
 pub mod questions;
 pub mod rate_limit;
 pub mod reads;
@@ -82,6 +83,8 @@ pub struct App {
     pub reception_rules: receptions::ReceptionRules,
     /// Sends events to receivers.
     pub(in crate::app) webhook_client: WebhookClient,
+    /// What links to the service begin with, without a slash at the end.
+    pub public_url: String,
     /// Limits mutations and cost for each person and address.
     pub rate_limiter: rate_limit::RateLimiter,
     /// Batches the posts of each meeting.
@@ -96,7 +99,7 @@ impl App {
     #[must_use]
     pub fn new(with: AppParts) -> Arc<Self> {
         let AppParts { store, clock, ids, region_history, norms, data_keys, bus, .. } = with;
-        let AppParts { reception_rules, webhook_client, limits, .. } = with;
+        let AppParts { reception_rules, webhook_client, public_url, limits, .. } = with;
         let rate_limiter = rate_limit::RateLimiter::new(limits, &clock);
         let reads = store.for_queries();
         Arc::new(Self {
@@ -111,6 +114,7 @@ impl App {
             bus,
             reception_rules,
             webhook_client,
+            public_url,
             rate_limiter,
             post_batcher: Batcher::default(),
             registration_batcher: Batcher::default(),
@@ -139,6 +143,8 @@ pub struct AppParts {
     pub reception_rules: receptions::ReceptionRules,
     /// Sends events to receivers.
     pub webhook_client: WebhookClient,
+    /// What links to the service begin with, without a slash at the end.
+    pub public_url: String,
     /// Rate limits for each person and address.
     pub limits: rate_limit::RateLimits,
 }

@@ -25,6 +25,7 @@ pub mod norms;
 pub mod notification;
 pub mod phone;
 pub mod policy;
+pub mod protocol;
 pub mod reception_events;
 pub mod receptions;
 pub mod reference_change;

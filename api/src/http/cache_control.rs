@@ -30,6 +30,11 @@ impl TaggedBody {
         Self { bytes, etag }
     }
 
+    /// Returns the body.
+    pub(in crate::http) fn bytes(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
     /// Returns the size of the body, in bytes.
     pub(in crate::http) fn len(&self) -> usize {
         self.bytes.len()

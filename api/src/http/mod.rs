@@ -21,8 +21,11 @@ mod http_stream;
 mod middleware;
 mod ops;
 mod origin;
+mod page_cache;
+mod page_response;
 mod pages;
 mod persisted_queries;
+mod protocol;
 mod rejected_request;
 mod request;
 mod response_cache;
@@ -36,10 +39,11 @@ pub use concurrency_limit::ConcurrencyLimits;
 pub use connection_limits::ConnectionLimits;
 pub use ops::{OpsState, ops_router};
 pub use origin::AllowedHosts;
+pub use page_cache::PageCache;
 pub use persisted_queries::{ManifestError, PersistedQueries};
 pub use response_cache::ResponseCache;
 pub use serve::{ServerConfig, serve};
-pub use state::{HttpLimits, HttpState};
+pub use state::{HttpLimits, HttpState, PublishedPages};
 
 use std::sync::Arc;
 
@@ -54,15 +58,24 @@ use tower_http::compression::{
     predicate::{NotForContentType, Predicate, SizeAbove},
 };
 
+use crate::publications::protocol::SCHEMA_PATH;
+
 /// Returns the router of the API and its pages.
 pub fn router(state: HttpState) -> Router {
     let state = Arc::new(state);
     let limit = DefaultBodyLimit::max(state.limits.max_body_bytes);
     let refresh_unknown_key = from_fn_with_state(Arc::clone(&state.auth), middleware::refresh_unknown_key);
     let graphql_route =
-        get(graphql::get).post(graphql::post).fallback(graphql::method_not_allowed).layer(refresh_unknown_key);
+        get(graphql::get).post(graphql::post).fallback(graphql::method_not_allowed).layer(refresh_unknown_key.clone());
+    let protocol_routes = Router::new()
+        .route("/meetings/{id}/protocol", get(protocol::page))
+        .route("/meetings/{id}/protocol.csv", get(protocol::csv))
+        .route("/meetings/{id}/protocol.json", get(protocol::json))
+        .layer(refresh_unknown_key);
     let router = Router::new()
         .route("/graphql", graphql_route)
+        .merge(protocol_routes)
+        .route(SCHEMA_PATH, get(protocol::schema))
         .route("/", get(pages::explorer))
         .route("/assets/{name}", get(pages::asset))
         .route("/graphql/schema", get(pages::schema))

@@ -6,10 +6,11 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 
 use crate::{
+    app::protocol::Protocols,
     auth::Authenticator,
     clock::Clock,
-    graphql::Engine,
-    http::{AllowedHosts, ConcurrencyLimits, ConnectionLimits, PersistedQueries, ResponseCache},
+    graphql::{Engine, expensive_queries::ExpensiveQueryLimiter},
+    http::{AllowedHosts, ConcurrencyLimits, ConnectionLimits, PageCache, PersistedQueries, ResponseCache},
     idgen::IdGen,
     lifecycle::Lifecycle,
 };
@@ -30,6 +31,8 @@ pub struct HttpState {
     pub persisted_queries: Arc<PersistedQueries>,
     /// Responses of anonymous GET queries.
     pub response_cache: ResponseCache,
+    /// Pages that are published.
+    pub pages: PublishedPages,
     /// Networks of trusted proxies, whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Arc<[IpNet]>,
     /// Networks of federation gateways.
@@ -46,6 +49,24 @@ pub struct HttpState {
     pub concurrency: ConcurrencyLimits,
     /// HttpLimits of a single client.
     pub limits: HttpLimits,
+}
+
+/// Pages that are published, and the files beside them.
+pub struct PublishedPages {
+    /// The protocols of meetings.
+    pub protocols: Protocols,
+    /// Pages that are the same for everybody.
+    pub cache: PageCache,
+    /// Limits how many pages are rendered at once.
+    pub rendering: ExpensiveQueryLimiter,
+}
+
+impl PublishedPages {
+    /// Creates the pages, with nothing kept.
+    #[must_use]
+    pub fn new(protocols: Protocols) -> Self {
+        Self { protocols, cache: PageCache::default(), rendering: ExpensiveQueryLimiter::default() }
+    }
 }
 
 /// HttpLimits of a single client.

@@ -56,6 +56,13 @@ impl PageLanguage {
     pub fn text_with(self, key: &str, value: &str) -> String {
         text::message(self.into(), key, &[("value", value.to_owned().into())])
     }
+
+    /// Returns a text of the pages with named arguments.
+    #[must_use]
+    pub fn text_args(self, key: &str, args: &[(&'static str, String)]) -> String {
+        let args: Vec<_> = args.iter().map(|(name, value)| (*name, value.clone().into())).collect();
+        text::message(self.into(), key, &args)
+    }
 }
 
 impl From<PageLanguage> for Language {

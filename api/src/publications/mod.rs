@@ -6,6 +6,7 @@
 mod format;
 mod language;
 mod page;
+pub mod protocol;
 
 pub use language::PageLanguage;
 pub use page::{MessagePage, Page, PageAddress, RenderError, content_security_policy};

@@ -11,10 +11,22 @@ use crate::publications::PageLanguage;
 /// The style of all pages, which each page contains, so that it looks and prints the same when it is saved.
 const STYLE: &str = include_str!("../../templates/page.css");
 
-/// A page cannot be rendered.
+/// A page or a file cannot be rendered.
 #[derive(Debug, thiserror::Error)]
-#[error("a page cannot be rendered")]
-pub struct RenderError(#[from] askama::Error);
+pub enum RenderError {
+    /// A template failed.
+    #[error("a page cannot be rendered")]
+    Page(#[from] askama::Error),
+    /// A line of a CSV file cannot be written.
+    #[error("a CSV file cannot be written")]
+    Csv(#[from] csv::Error),
+    /// A JSON file cannot be written.
+    #[error("a JSON file cannot be written")]
+    Json(#[from] serde_json::Error),
+    /// The end of a file cannot be written.
+    #[error("a file cannot be finished")]
+    Unfinished,
+}
 
 /// Returns the content security policy of pages: nothing but their own style, which is named by its hash.
 #[must_use]
@@ -64,7 +76,7 @@ pub struct Page {
     /// The title, also of the window.
     pub title: String,
     address: PageAddress,
-    feed: Option<String>,
+    pub(in crate::publications) feed: Option<String>,
 }
 
 impl Page {
@@ -99,16 +111,16 @@ impl Page {
     }
 
     /// Returns the languages of the page with its addresses, and whether it is in that language.
-    fn languages(&self) -> [(PageLanguage, String, bool); 2] {
+    pub(in crate::publications) fn languages(&self) -> [(PageLanguage, String, bool); 2] {
         PageLanguage::ALL.map(|language| (language, self.address.link("", language), language == self.language))
     }
 
     /// Whether search engines may list the page.
-    const fn is_listed(&self) -> bool {
+    pub(in crate::publications) const fn is_listed(&self) -> bool {
         self.address.query.is_none()
     }
 
-    const fn style(&self) -> &'static str {
+    pub(in crate::publications) const fn style(&self) -> &'static str {
         STYLE
     }
 }

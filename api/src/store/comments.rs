@@ -302,7 +302,7 @@ fn page_query(
 const NEGATED_VOTES: &str = "-votes";
 
 /// Turns a scope into SQL. `CommentScope::allows` is the same rule for one row.
-fn scope_condition(scope: &CommentScope) -> Condition {
+pub(in crate::store) fn scope_condition(scope: &CommentScope) -> Condition {
     let public = Column::State.is_in(PUBLIC_STATES);
     let known = Column::State.is_in(CommentState::ALL.iter().copied());
     match scope {

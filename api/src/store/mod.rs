@@ -32,6 +32,7 @@ pub mod keyset;
 pub mod meetings;
 pub mod mutes;
 mod normalization;
+pub mod protocols;
 pub mod public_requests;
 pub mod receptions;
 pub mod regions;

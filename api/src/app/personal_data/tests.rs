@@ -68,6 +68,7 @@ async fn app(dir: &tempfile::TempDir, keys: &str) -> Arc<App> {
         bus: Arc::new(MemoryBus::default()),
         reception_rules: ReceptionRules::default(),
         webhook_client: webhook_client(),
+        public_url: String::new(),
         limits: RateLimits { person: None, address: None, person_cost: None, address_cost: None, gateways: Vec::new() },
     })
 }

@@ -324,6 +324,12 @@ impl Meeting {
         list_issues(ctx, filter, PageArgs::forward(first, after)).await
     }
 
+    /// Address of its protocol, which prints well: questions, answers and the time split. Null for the public before its end. Staff
+    /// of the meeting get an address that opens for 15 minutes at any moment, and shows what was rejected too.
+    async fn protocol_url(&self, ctx: &Context<'_>) -> ApiResult<Option<String>> {
+        Ok(ctx.app().protocol_url(ctx.viewer(), &self.0)?)
+    }
+
     /// Version of the object, raised by every change. Send it with a change to detect conflicts.
     async fn version(&self) -> i32 {
         self.0.version
