@@ -26,6 +26,7 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
         "http",
         &[
             "app::database_health",
+            "app::protocol",
             "auth",
             "clock",
             "config",
@@ -69,6 +70,7 @@ const ALLOWED_FEATURES: &[(&str, &[&str])] = &[
     ("notifications", &[]),
     ("personal_data", &[]),
     ("questions", &["meetings", "notifications"]),
+    ("protocol", &["meetings"]),
     ("regions", &[]),
     ("time_split", &["meetings"]),
     ("webhooks", &[]),

@@ -111,6 +111,11 @@ async fn logs_no_password_token_text_or_name_in_production() {
     let meeting = staff.live_meeting(HOST, HOST, now() + chrono::TimeDelta::hours(1), "AFTER").await;
     let comment = send_secrets(&canary, &meeting).await;
     staff.mutate("answerComment", json!({ "commentId": comment, "answer": "canary-answer" })).await;
+    let url = "query($id: ID!) { meeting(id: $id) { protocolUrl } }";
+    let url = staff.query(url, json!({ "id": meeting })).await["meeting"]["protocolUrl"].clone();
+    let ticket = url.as_str().and_then(|url| url.split_once("?ticket=")).expect("a ticket").1.to_owned();
+    let opened = staff.fetch(&format!("/meetings/{meeting}/protocol?ticket={ticket}"), &[]).await;
+    assert_eq!(opened.status, 200);
     send_personal_data(&staff, &canary).await;
     send_invalid_connection_inits(&program.host, &token).await;
 
@@ -129,6 +134,7 @@ async fn logs_no_password_token_text_or_name_in_production() {
     assert!(program.terminate().await);
 
     let text = check_log(&log, &token);
+    assert!(!text.contains(&ticket), "the log contains a ticket");
     for said in ["graphql.request", "graphql.subscription", "an operation failed"] {
         assert!(text.contains(said), "the log does not contain {said}");
     }

@@ -57,6 +57,8 @@ mod overload;
 mod permissions;
 mod persisted_queries;
 mod personal_data;
+mod protocol;
+mod protocol_pages;
 mod query_cost;
 mod query_flood;
 mod query_plans;
