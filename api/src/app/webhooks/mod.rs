@@ -7,6 +7,7 @@
 mod deliver;
 mod dispatch;
 mod events;
+mod health;
 mod permit;
 mod reads;
 mod register;
@@ -14,14 +15,16 @@ mod remove;
 mod replay;
 mod rotate;
 mod rotation;
+mod rounds;
 mod secrets;
 mod send_test;
 mod update;
 
-pub use deliver::{DELIVERY_JOB, DeliveryRun};
+pub use deliver::DELIVERY_JOB;
 pub use events::{EventPage, IssueEvent, IssueEvents, StoredIssueEvents};
 pub use reads::WebhookError;
 pub use register::{RegisterWebhook, Registered};
+pub use rounds::DeliveryRun;
 pub use update::UpdateWebhook;
 
 use chrono::{DateTime, Utc};

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     app::{
         App, CommandError,
-        webhooks::{deliver::Health, secrets::secrets_in_force},
+        webhooks::{health::Health, secrets::secrets_in_force},
     },
     domain::viewer::Viewer,
     webhooks::SignedMessage,

@@ -1,0 +1,221 @@
+//! Rounds of a run: each takes the lines whose heads are due, sends each line in order and several lines at once, and saves
+//! what became of them.
+//!
+//! If a round ends before it has saved that, the same messages are sent again, with the same ids.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::{ids::WebhookId, webhook, webhook_delivery};
+use futures_util::{StreamExt as _, stream};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    app::{
+        App,
+        webhooks::{
+            events::IssueEvents,
+            health::{Health, error_of},
+            secrets::secrets_in_force,
+        },
+    },
+    domain::{
+        policy::WebhookOwner,
+        webhooks::{Attempt, MAX_IN_FLIGHT, Progress, message_id, message_type, spread},
+    },
+    store::job_leases::{JobError, Lease},
+    webhooks::{DeliveryOutcome, SignedMessage, SigningSecret},
+};
+
+/// Lines of a round.
+const LINES: u64 = 128;
+/// Lines of a round to a receiver that fails.
+const PROBES: u64 = 8;
+/// Deliveries of a round, beside the heads.
+const FOLLOWERS: u64 = 256;
+/// Time after which a round sends nothing more, so that what became of its deliveries is saved soon.
+const ROUND_SPAN: TimeDelta = TimeDelta::seconds(2);
+
+/// An attempt that was made: the delivery after it, and what became of it.
+struct Attempted {
+    delivery: webhook_delivery::Model,
+    outcome: DeliveryOutcome,
+    at: DateTime<Utc>,
+}
+
+/// What a round has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Nothing was due.
+    Nothing,
+    /// The receiver has taken something.
+    Some,
+    /// The receiver has taken nothing.
+    InVain,
+}
+
+/// What the messages of a round are made of.
+struct Round<'a> {
+    webhook: &'a webhook::Model,
+    secrets: Vec<SigningSecret>,
+    views: HashMap<Uuid, Value>,
+    ends_at: DateTime<Utc>,
+}
+
+/// A run of the job of a webhook.
+pub struct DeliveryRun<'a> {
+    /// The lease of the job.
+    pub lease: &'a Lease,
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// Where events come from.
+    pub events: &'a dyn IssueEvents,
+    /// Whether to end early, because the service shuts down.
+    pub is_stopping: &'a (dyn Fn() -> bool + Send + Sync),
+}
+
+impl App {
+    /// Sends the lines that are due: few at a time to a receiver that fails, so that one that is down costs little.
+    pub(super) async fn send_round(
+        &self,
+        run: &DeliveryRun<'_>,
+        row: &webhook::Model,
+        owner: &WebhookOwner,
+    ) -> Result<Sent, JobError> {
+        let now = self.now();
+        let limit = if row.failing_since.is_some() { PROBES } else { LINES };
+        let due = self.store.due_deliveries(row.id, now, limit).await?;
+        if due.is_empty() {
+            return Ok(Sent::Nothing);
+        }
+        let issues: Vec<Uuid> = due.iter().map(|head| head.issue_id).collect();
+        let followers = self.store.lines(row.id, &issues, FOLLOWERS).await?;
+        let secrets = secrets_in_force(&self.data_keys, row, now).map_err(|error| JobError::Failed(Box::new(error)))?;
+        let views = run.events.views(self, owner, &issues).await?;
+        let round = Round { webhook: row, secrets, views, ends_at: now + ROUND_SPAN };
+        let sending = stream::iter(lines(due, followers)).map(|line| self.send_line(run, &round, line));
+        let attempted: Vec<Attempted> = sending.buffer_unordered(MAX_IN_FLIGHT).concat().await;
+        let is_in_vain = attempted.iter().all(|one| error_of(one.outcome).is_some());
+        self.save_round(run, row, attempted).await?;
+        Ok(if is_in_vain { Sent::InVain } else { Sent::Some })
+    }
+
+    /// Sends the deliveries of a line in order, up to the first that has to wait.
+    async fn send_line(
+        &self,
+        run: &DeliveryRun<'_>,
+        round: &Round<'_>,
+        line: Vec<webhook_delivery::Model>,
+    ) -> Vec<Attempted> {
+        let mut attempted = Vec::with_capacity(line.len());
+        for delivery in line {
+            // Something is sent in each round, however long ago it began.
+            let is_late = self.now() >= round.ends_at && !attempted.is_empty();
+            if is_late || (run.is_stopping)() {
+                break;
+            }
+            let one = self.attempt(round, delivery).await;
+            let waits = one.delivery.next_attempt_at.is_some();
+            attempted.push(one);
+            if waits {
+                break;
+            }
+        }
+        attempted
+    }
+
+    async fn attempt(&self, round: &Round<'_>, delivery: webhook_delivery::Model) -> Attempted {
+        let view = round.views.get(&delivery.issue_id);
+        let body = json!({
+            "type": message_type(&delivery.kind),
+            "timestamp": delivery.at,
+            "data": { "seq": delivery.seq, "issue": view },
+        });
+        let id = message_id(delivery.webhook_id.0, delivery.seq, delivery.at);
+        let message = SignedMessage::new(id, self.now(), body.to_string().into_bytes(), &round.secrets);
+        let outcome = self.webhook_client.send(&round.webhook.url, &message).await;
+        let at = self.now();
+        metrics::counter!("kezdesu_webhook_attempts_total", "outcome" => error_of(outcome).unwrap_or("DELIVERED"))
+            .increment(1);
+        Attempted { delivery: after_attempt(delivery, outcome, at), outcome, at }
+    }
+
+    /// Saves what became of a round, unless a replay has begun meanwhile.
+    async fn save_round(
+        &self,
+        run: &DeliveryRun<'_>,
+        row: &webhook::Model,
+        attempted: Vec<Attempted>,
+    ) -> Result<(), JobError> {
+        if attempted.is_empty() {
+            return Ok(());
+        }
+        let tx = self.store.begin_fenced(run.lease).await?;
+        let Some(locked) = tx.lock_webhook(row.id).await? else { return Ok(()) };
+        if locked.generation != row.generation {
+            return Ok(());
+        }
+        let health = attempted.iter().fold(Health::of(&locked), |health, one| health.after(one.outcome, one.at));
+        let over: Vec<Uuid> = attempted
+            .iter()
+            .filter(|one| one.delivery.next_attempt_at.is_none())
+            .map(|one| one.delivery.issue_id)
+            .collect();
+        tx.save_attempts(attempted.into_iter().map(|one| one.delivery).collect()).await?;
+        tx.advance_lines(row.id, &unique(over), self.now()).await?;
+        let due_at = tx.next_attempt_at(row.id).await?;
+        let after = health.of_webhook(webhook::Model { due_at, ..locked.clone() });
+        tx.save_webhook(&locked, &after).await?;
+        self.commit(tx).await?;
+        Ok(())
+    }
+}
+
+/// Returns a delivery after an attempt.
+fn after_attempt(
+    delivery: webhook_delivery::Model,
+    outcome: DeliveryOutcome,
+    now: DateTime<Utc>,
+) -> webhook_delivery::Model {
+    let (attempt, status) = match outcome {
+        DeliveryOutcome::Delivered { status } => (Attempt::Delivered, Some(status)),
+        DeliveryOutcome::Gone => (Attempt::Gone, Some(410)),
+        DeliveryOutcome::Failed { status, .. } => (Attempt::Failed, status),
+    };
+    let webhook_delivery::Model { state, attempts, next_attempt_at, retry_until, .. } = delivery;
+    let random = spread(delivery.webhook_id.0, delivery.seq, attempts);
+    let progress = Progress { state, attempts, next_attempt_at, retry_until }.after(attempt, random, now);
+    webhook_delivery::Model {
+        state: progress.state,
+        attempts: progress.attempts,
+        next_attempt_at: progress.next_attempt_at,
+        last_status: status.map(i32::from),
+        last_error: error_of(outcome).map(str::to_owned),
+        ..delivery
+    }
+}
+
+/// Groups deliveries into lines: each head with the deliveries of its issue that follow, in order.
+fn lines(
+    heads: Vec<webhook_delivery::Model>,
+    followers: Vec<webhook_delivery::Model>,
+) -> Vec<Vec<webhook_delivery::Model>> {
+    let mut lines: Vec<_> = heads.into_iter().map(|head| vec![head]).collect();
+    let places: HashMap<Uuid, usize> =
+        lines.iter().enumerate().filter_map(|(place, line)| Some((line.first()?.issue_id, place))).collect();
+    for delivery in followers {
+        let line = places.get(&delivery.issue_id).and_then(|place| lines.get_mut(*place));
+        // The heads are among the followers.
+        if let Some(line) = line.filter(|line| line.last().is_some_and(|last| last.seq < delivery.seq)) {
+            line.push(delivery);
+        }
+    }
+    lines
+}
+
+fn unique(mut issues: Vec<Uuid>) -> Vec<Uuid> {
+    issues.sort_unstable();
+    issues.dedup();
+    issues
+}
