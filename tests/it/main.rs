@@ -97,6 +97,7 @@ mod traces;
 mod transports;
 mod value_ranges;
 mod webhook_faults;
+mod webhook_receivers;
 mod webhook_signatures;
 mod webhooks;
 mod websocket;

@@ -42,7 +42,7 @@ impl App {
             match self.send_round(run, &row, &owner).await? {
                 Sent::Nothing if !expanded => break,
                 // The receiver is probably down: the next run tries again, a little later.
-                Sent::InVain => break,
+                Sent::AllFailed => break,
                 Sent::Nothing | Sent::Some => {}
             }
         }

@@ -34,7 +34,8 @@ const LINES: u64 = 128;
 const PROBES: u64 = 8;
 /// Deliveries of a round, beside the heads.
 const FOLLOWERS: u64 = 256;
-/// Time after which a round sends nothing more, so that what became of its deliveries is saved soon.
+/// Time after which a round begins no more attempts, so that what became of its deliveries is saved soon. The first
+/// attempts, as many as are in flight at once, are made even later, so that each round sends something.
 const ROUND_SPAN: TimeDelta = TimeDelta::seconds(2);
 
 /// An attempt that was made: the delivery after it, and what became of it.
@@ -51,8 +52,8 @@ pub(super) enum Sent {
     Nothing,
     /// The receiver has taken something.
     Some,
-    /// The receiver has taken nothing.
-    InVain,
+    /// All attempts have failed.
+    AllFailed,
 }
 
 /// What the messages of a round are made of.
@@ -94,24 +95,26 @@ impl App {
         let secrets = secrets_in_force(&self.data_keys, row, now).map_err(|error| JobError::Failed(Box::new(error)))?;
         let views = run.events.views(self, owner, &issues).await?;
         let round = Round { webhook: row, secrets, views, ends_at: now + ROUND_SPAN };
-        let sending = stream::iter(lines(due, followers)).map(|line| self.send_line(run, &round, line));
+        let lines = lines(due, followers).into_iter().enumerate();
+        let sending = stream::iter(lines).map(|(place, line)| self.send_line(run, &round, (place, line)));
         let attempted: Vec<Attempted> = sending.buffer_unordered(MAX_IN_FLIGHT).concat().await;
-        let is_in_vain = attempted.iter().all(|one| error_of(one.outcome).is_some());
+        let have_all_failed = attempted.iter().all(|one| error_of(one.outcome).is_some());
         self.save_round(run, row, attempted).await?;
-        Ok(if is_in_vain { Sent::InVain } else { Sent::Some })
+        Ok(if have_all_failed { Sent::AllFailed } else { Sent::Some })
     }
 
-    /// Sends the deliveries of a line in order, up to the first that has to wait.
+    /// Sends the deliveries of a line in order, up to the first that has to wait. The line has a place among those of the
+    /// round.
     async fn send_line(
         &self,
         run: &DeliveryRun<'_>,
         round: &Round<'_>,
-        line: Vec<webhook_delivery::Model>,
+        (place, line): (usize, Vec<webhook_delivery::Model>),
     ) -> Vec<Attempted> {
         let mut attempted = Vec::with_capacity(line.len());
         for delivery in line {
-            // Something is sent in each round, however long ago it began.
-            let is_late = self.now() >= round.ends_at && !attempted.is_empty();
+            let is_first = place < MAX_IN_FLIGHT && attempted.is_empty();
+            let is_late = self.now() >= round.ends_at && !is_first;
             if is_late || (run.is_stopping)() {
                 break;
             }
