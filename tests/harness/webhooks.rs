@@ -3,10 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use entities::kato::KatoCode;
+use entities::{
+    enums::{IssueLevel, IssueState, Language},
+    ids::IssueId,
+    issue,
+    kato::KatoCode,
+};
 use kezdesu::{
     app::App,
-    domain::feed::{Audience, EventKind, FeedName, FilterValues, NewEvent},
+    domain::{
+        feed::{Audience, EventKind, FeedName, FilterValues, NewEvent},
+        issues::urgent_by,
+    },
     store::Store,
 };
 use sea_orm::prelude::Uuid;
@@ -34,7 +42,8 @@ impl Actor {
     }
 }
 
-/// Records events about issues of a unit, as a command of issues would. Issues have small numbers.
+/// Records events about issues of a unit, as a command of issues would. Issues have small numbers, and are created with
+/// their first events.
 ///
 /// # Panics
 /// If the database fails.
@@ -42,25 +51,66 @@ pub async fn record_issue_events(app: &App, region: &str, events: &[(u128, &'sta
     record_issue_events_in(&app.store, app.clock.now(), region, events).await;
 }
 
-/// Records events about issues of a unit in a database.
+/// Records events about issues of a unit in a database, and creates the issues that do not exist.
 ///
 /// # Panics
 /// If the database fails.
 pub async fn record_issue_events_in(store: &Store, at: DateTime<Utc>, region: &str, events: &[(u128, &'static str)]) {
     let feed = FeedName::new("issues", &());
-    let region: KatoCode = region.parse().expect("a code");
+    let issues: BTreeSet<u128> = events.iter().map(|(issue, _)| *issue).collect();
+    let code: KatoCode = region.parse().expect("a code");
     let event = |(issue, kind): &(u128, &'static str)| NewEvent {
         subject: Uuid::from_u128(*issue),
         kind: EventKind::new(kind),
         public_kind: Some(EventKind::new(kind)),
         audience: Audience::Everyone,
         actor: None,
-        filter_values: FilterValues { region: Some(region), agency: None },
+        filter_values: FilterValues { region: Some(code), agency: None },
     };
     let events = events.iter().map(|one| (feed.clone(), event(one))).collect();
     let mut tx = store.begin().await.expect("a transaction");
+    for number in issues {
+        let id = IssueId(Uuid::from_u128(number));
+        if tx.issue_number(id).await.expect("the database answers").is_none() {
+            tx.insert_issue(issue_row(id, number, region, at)).await.expect("the database obeys");
+        }
+    }
     tx.record_each(at, events).await.expect("the database obeys");
     tx.commit().await.expect("it is committed");
+}
+
+fn issue_row(id: IssueId, number: u128, region: &str, at: DateTime<Utc>) -> issue::Model {
+    issue::Model {
+        id,
+        number: format!("TST-2026-{number:06}"),
+        title: format!("№ {number}"),
+        description: String::new(),
+        released_description: None,
+        category: "water-supply".to_owned(),
+        language: Language::Kk,
+        region_code: region.to_owned(),
+        meeting_id: None,
+        level: IssueLevel::Local,
+        state: IssueState::Registered,
+        responsible: None,
+        deadline: None,
+        urgent_by: urgent_by(IssueState::Registered, None),
+        funding_needed: None,
+        funding_session: None,
+        funding_decision: None,
+        funding_source: None,
+        resolution: None,
+        merged_into: None,
+        satisfied: 0,
+        unsatisfied: 0,
+        is_unsatisfied: false,
+        search: String::new(),
+        staff_search: String::new(),
+        normalization_version: 0,
+        created_at: at,
+        updated_at: at,
+        version: 1,
+    }
 }
 
 /// Checks that the events of each issue were first sent in order, and that doubles have the same id.

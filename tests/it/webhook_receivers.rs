@@ -45,4 +45,26 @@ on_both_engines! {
         assert_eq!(attempted(&failing), 8, "the other lines were not sent late");
         assert!(receiver.most_in_flight() <= 8, "{}", receiver.most_in_flight());
     }
+
+    async fn an_event_waits_while_its_issue_is_in_a_state_of_a_later_version(env) {
+        let (staff, receiver) = (env.akimat(HOST), Receiver::start().await);
+        staff.register_webhook(&receiver.url()).await;
+        let set = async |state: &str| {
+            env.sql(&format!("UPDATE issues SET state = '{state}' WHERE number = 'TST-2026-000001'")).await;
+        };
+        record(&env, 1).await;
+        set("LATER").await;
+        record(&env, 2).await;
+        let other_is_sent = |webhook: &Value| webhook["deliveries"]["nodes"][0]["state"] == "DELIVERED";
+        let webhook = until(|| health(&staff), || env.advance(SECOND), other_is_sent).await;
+        let waiting = json!({ "state": "WAITING", "attempts": 0 });
+        for node in &webhook["deliveries"]["nodes"].as_array().unwrap()[1..] {
+            assert_eq!(json!({ "state": node["state"], "attempts": node["attempts"] }), waiting, "{webhook}");
+        }
+        assert_eq!((receiver.taken(), &webhook["failingSince"]), (vec![3], &json!(null)));
+        set("REGISTERED").await;
+        until(|| std::future::ready(receiver.taken()), || env.advance(SECOND * 10), |taken| taken.len() == 3).await;
+        assert_eq!(receiver.taken(), [3, 1, 2]);
+        assert!(receiver.received().iter().all(|message| message.json()["data"]["issue"]["number"].is_string()));
+    }
 }

@@ -43,7 +43,7 @@ impl App {
                 Sent::Nothing if !expanded => break,
                 // The receiver is probably down: the next run tries again, a little later.
                 Sent::AllFailed => break,
-                Sent::Nothing | Sent::Some => {}
+                Sent::Nothing | Sent::PutOff | Sent::Some => {}
             }
         }
         Ok(())

@@ -51,7 +51,7 @@ pub trait IssueEvents: Send + Sync + 'static {
     /// Returns the first events after the webhook's position, at most `limit`.
     fn page<'a>(&'a self, app: &'a App, webhook: &'a webhook::Model, limit: usize) -> Reading<'a, EventPage>;
 
-    /// Returns issues as their owner may see them. Issues that the owner may not see are left out.
+    /// Returns issues as their owner may see them. Those that this version cannot show are left out.
     fn views<'a>(
         &'a self,
         app: &'a App,

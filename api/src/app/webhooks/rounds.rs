@@ -38,6 +38,10 @@ const FOLLOWERS: u64 = 256;
 /// attempts, as many as are in flight at once, are made even later, so that each round sends something.
 const ROUND_SPAN: TimeDelta = TimeDelta::seconds(2);
 
+/// How long an event waits whose issue cannot be shown: a later version may have written it in a way that this one does not
+/// know.
+const UNSHOWN_PAUSE: TimeDelta = TimeDelta::minutes(1);
+
 /// An attempt that was made: the delivery after it, and what became of it.
 struct Attempted {
     delivery: webhook_delivery::Model,
@@ -50,10 +54,19 @@ struct Attempted {
 pub(super) enum Sent {
     /// Nothing was due.
     Nothing,
+    /// What was due cannot be sent yet.
+    PutOff,
     /// The receiver has taken something.
     Some,
     /// All attempts have failed.
     AllFailed,
+}
+
+/// What became of a round.
+struct Outcome {
+    attempted: Vec<Attempted>,
+    /// Heads whose issues cannot be shown.
+    unshown: Vec<webhook_delivery::Model>,
 }
 
 /// What the messages of a round are made of.
@@ -94,13 +107,18 @@ impl App {
         let followers = self.store.lines(row.id, &issues, FOLLOWERS).await?;
         let secrets = secrets_in_force(&self.data_keys, row, now).map_err(|error| JobError::Failed(Box::new(error)))?;
         let views = run.events.views(self, owner, &issues).await?;
-        let round = Round { webhook: row, secrets, views, ends_at: now + ROUND_SPAN };
+        let (due, unshown): (Vec<_>, Vec<_>) = due.into_iter().partition(|head| views.contains_key(&head.issue_id));
+        let (some_due, round) = (!due.is_empty(), Round { webhook: row, secrets, views, ends_at: now + ROUND_SPAN });
         let lines = lines(due, followers).into_iter().enumerate();
         let sending = stream::iter(lines).map(|(place, line)| self.send_line(run, &round, (place, line)));
         let attempted: Vec<Attempted> = sending.buffer_unordered(MAX_IN_FLIGHT).concat().await;
         let have_all_failed = attempted.iter().all(|one| error_of(one.outcome).is_some());
-        self.save_round(run, row, attempted).await?;
-        Ok(if have_all_failed { Sent::AllFailed } else { Sent::Some })
+        self.save_round(run, row, Outcome { attempted, unshown }).await?;
+        Ok(match (some_due, have_all_failed) {
+            (false, _) => Sent::PutOff,
+            (true, true) => Sent::AllFailed,
+            (true, false) => Sent::Some,
+        })
     }
 
     /// Sends the deliveries of a line in order, up to the first that has to wait. The line has a place among those of the
@@ -129,6 +147,7 @@ impl App {
     }
 
     async fn attempt(&self, round: &Round<'_>, delivery: webhook_delivery::Model) -> Attempted {
+        // Lines without a view are not sent.
         let view = round.views.get(&delivery.issue_id);
         let body = json!({
             "type": message_type(&delivery.kind),
@@ -149,9 +168,9 @@ impl App {
         &self,
         run: &DeliveryRun<'_>,
         row: &webhook::Model,
-        attempted: Vec<Attempted>,
+        Outcome { attempted, unshown }: Outcome,
     ) -> Result<(), JobError> {
-        if attempted.is_empty() {
+        if attempted.is_empty() && unshown.is_empty() {
             return Ok(());
         }
         let tx = self.store.begin_fenced(run.lease).await?;
@@ -165,8 +184,12 @@ impl App {
             .filter(|one| one.delivery.next_attempt_at.is_none())
             .map(|one| one.delivery.issue_id)
             .collect();
-        tx.save_attempts(attempted.into_iter().map(|one| one.delivery).collect()).await?;
-        tx.advance_lines(row.id, &unique(over), self.now()).await?;
+        let now = self.now();
+        let later = Some(now + UNSHOWN_PAUSE);
+        let put_off = unshown.into_iter().map(|head| webhook_delivery::Model { next_attempt_at: later, ..head });
+        let changed = attempted.into_iter().map(|one| one.delivery).chain(put_off);
+        tx.save_attempts(changed.collect()).await?;
+        tx.advance_lines(row.id, &unique(over), now).await?;
         let due_at = tx.next_attempt_at(row.id).await?;
         let after = health.of_webhook(webhook::Model { due_at, ..locked.clone() });
         tx.save_webhook(&locked, &after).await?;
