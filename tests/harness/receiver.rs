@@ -18,6 +18,8 @@ use tokio::{
 pub enum Behaviour {
     /// Responds with a status.
     Respond(u16),
+    /// Responds that it has too much to do, and asks to send nothing for so many seconds.
+    RetryAfter(u32),
     /// Redirects to a URL.
     Redirect(String),
     /// Takes the message, and closes the connection within the response.
@@ -186,6 +188,9 @@ async fn serve(mut connection: TcpStream, state: Arc<Mutex<State>>) {
         };
         let response = match &behaviour {
             Behaviour::Respond(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n"),
+            Behaviour::RetryAfter(seconds) => {
+                format!("HTTP/1.1 429 X\r\nretry-after: {seconds}\r\ncontent-length: 0\r\n\r\n")
+            }
             Behaviour::Redirect(to) => format!("HTTP/1.1 307 X\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"),
             Behaviour::CloseMidway => "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_owned(),
             Behaviour::Hang => {

@@ -1,6 +1,8 @@
 //! Webhooks whose receivers are slow, busy, gone, or repaired.
 
-use chrono::TimeDelta;
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use harness::{Actor, Behaviour, HOST, Receiver, TestEnv, on_both_engines, record_issue_events, until};
 use serde_json::{Value, json};
 
@@ -66,5 +68,55 @@ on_both_engines! {
         until(|| std::future::ready(receiver.taken()), || env.advance(SECOND * 10), |taken| taken.len() == 3).await;
         assert_eq!(receiver.taken(), [3, 1, 2]);
         assert!(receiver.received().iter().all(|message| message.json()["data"]["issue"]["number"].is_string()));
+    }
+
+    async fn a_webhook_whose_receiver_is_gone_is_switched_off(env) {
+        let (staff, receiver, other) = (env.akimat(HOST), Receiver::start().await, Receiver::start().await);
+        let (webhook, _) = staff.register_webhook(&receiver.url()).await;
+        receiver.behave(Behaviour::Respond(410));
+        record(&env, 20).await;
+        let gone = until(|| health(&staff), || env.advance(SECOND), |webhook| webhook["active"] == false).await;
+        assert_eq!(gone["lastError"], "The receiver wants no more events.");
+        let sent = receiver.received().len();
+        assert!((1..=8).contains(&sent), "the round ends: {sent}");
+        let count = |webhook: &Value, state: &str| {
+            webhook["deliveries"]["nodes"].as_array().unwrap().iter().filter(|node| node["state"] == state).count()
+        };
+        assert_eq!((count(&gone, "PARKED"), count(&gone, "WAITING")), (sent, 20 - sent));
+        let query = "query($id: ID!) { auditLog(filter: { subject: $id }) { nodes { action actor } } }";
+        let log = staff.query(query, json!({ "id": webhook["id"] })).await["auditLog"]["nodes"].clone();
+        assert!(log.as_array().unwrap().contains(&json!({ "action": "webhook.disabled", "actor": "service" })), "{log}");
+        // The other receiver shows that time enough has passed for a message.
+        staff.register_webhook(&other.url()).await;
+        record(&env, 1).await;
+        receives(&env, &other, 1).await;
+        assert_eq!(receiver.received().len(), sent);
+        receiver.behave(Behaviour::Respond(200));
+        staff.mutate("updateWebhook", json!({ "webhookId": webhook["id"], "active": true })).await;
+        // Those that were parked are sent by a replay only.
+        receives(&env, &receiver, 21).await;
+        staff.mutate("replayWebhook", json!({ "webhookId": webhook["id"], "after": 0 })).await;
+        let taken = || std::future::ready(receiver.taken().into_iter().collect::<BTreeSet<_>>().len());
+        until(taken, || env.advance(SECOND), |taken| *taken == 21).await;
+    }
+
+    async fn a_receiver_that_asks_for_a_pause_gets_it(env) {
+        let (staff, receiver) = (env.akimat(HOST), Receiver::start().await);
+        staff.register_webhook(&receiver.url()).await;
+        receiver.behave(Behaviour::RetryAfter(600));
+        record(&env, 20).await;
+        let busy = until(|| health(&staff), || env.advance(SECOND), |webhook| !webhook["failingSince"].is_null()).await;
+        let sent = receiver.received().len();
+        assert!((1..=8).contains(&sent), "the round ends: {sent}");
+        let next = |node: &Value| node["nextAttemptAt"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+        let since: DateTime<Utc> = busy["failingSince"].as_str().unwrap().parse().unwrap();
+        for node in busy["deliveries"]["nodes"].as_array().unwrap() {
+            assert_eq!(node["state"], "WAITING");
+            assert!(next(node) >= since + TimeDelta::seconds(600), "{node}");
+        }
+        receiver.behave(Behaviour::Respond(200));
+        env.advance(TimeDelta::seconds(600));
+        until(|| std::future::ready(receiver.taken().len()), || env.advance(SECOND), |taken| *taken == 20).await;
+        assert!(receiver.received().len() <= sent + 20, "nothing was sent meanwhile");
     }
 }

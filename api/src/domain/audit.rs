@@ -24,6 +24,8 @@ pub const APPLICANT_ERASED: &str = "applicant.erased";
 pub const WEBHOOK_REGISTERED: &str = "webhook.registered";
 /// A webhook was changed.
 pub const WEBHOOK_CHANGED: &str = "webhook.changed";
+/// A webhook was switched off, because its receiver wants no more events.
+pub const WEBHOOK_DISABLED: &str = "webhook.disabled";
 /// A webhook got a new secret.
 pub const WEBHOOK_SECRET_ROTATED: &str = "webhook.secret_rotated";
 /// Events were sent to a webhook again.

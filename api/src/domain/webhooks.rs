@@ -39,7 +39,27 @@ pub enum Attempt {
     /// The receiver wants no more events.
     Gone,
     /// Nothing says that the receiver has taken the event.
-    Failed,
+    Failed {
+        /// How long the receiver asks to send nothing.
+        wait: Option<TimeDelta>,
+    },
+}
+
+impl Attempt {
+    /// Returns whether the receiver wants nothing more now, so that no other event is sent to it either.
+    #[must_use]
+    pub const fn ends_round(self) -> bool {
+        matches!(self, Self::Gone | Self::Failed { wait: Some(_) })
+    }
+
+    /// Returns until when nothing is sent because the receiver asks for it: an hour at most.
+    #[must_use]
+    pub fn not_before(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Failed { wait } => wait.map(|wait| now + wait.min(LONGEST_PAUSE)),
+            Self::Delivered | Self::Gone => None,
+        }
+    }
 }
 
 /// How far a delivery is.
@@ -72,11 +92,14 @@ impl Progress {
         match attempt {
             Attempt::Delivered => ended(DeliveryState::Delivered),
             Attempt::Gone => ended(DeliveryState::Parked),
-            Attempt::Failed if now >= self.retry_until && attempts >= MIN_ATTEMPTS => ended(DeliveryState::Parked),
-            Attempt::Failed => {
+            Attempt::Failed { .. } if now >= self.retry_until && attempts >= MIN_ATTEMPTS => {
+                ended(DeliveryState::Parked)
+            }
+            Attempt::Failed { .. } => {
                 let next = now + pause(attempts, random);
                 // The last attempt is made when the time is over, unless there were too few.
                 let next = if now < self.retry_until { next.min(self.retry_until) } else { next };
+                let next = attempt.not_before(now).map_or(next, |wished| next.max(wished));
                 Self { attempts, next_attempt_at: Some(next), ..self }
             }
         }
@@ -152,6 +175,8 @@ mod tests {
 
     use super::*;
 
+    const FAILED: Attempt = Attempt::Failed { wait: None };
+
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
     }
@@ -161,7 +186,7 @@ mod tests {
         let (mut now, mut attempts) = (first, Vec::new());
         loop {
             attempts.push(now);
-            progress = progress.after(Attempt::Failed, random, now);
+            progress = progress.after(FAILED, random, now);
             match progress.next_attempt_at {
                 Some(next) => now = next,
                 None => break,
@@ -201,6 +226,18 @@ mod tests {
     }
 
     #[test]
+    fn a_receiver_that_asks_for_a_pause_gets_it_up_to_an_hour() {
+        let next = |wait: i64| {
+            let attempt = Attempt::Failed { wait: Some(TimeDelta::seconds(wait)) };
+            assert!(attempt.ends_round());
+            let after = Progress::new(true, at(0)).after(attempt, u32::MAX, at(1));
+            (after.next_attempt_at.unwrap() - at(1)).num_seconds()
+        };
+        assert_eq!([-60, 0, 4, 120, 3_600, 90_000].map(next), [5, 5, 5, 120, 3_600, 3_600]);
+        assert!(!FAILED.ends_round() && !Attempt::Delivered.ends_round() && Attempt::Gone.ends_round());
+    }
+
+    #[test]
     fn only_the_first_delivery_of_an_issue_is_a_head() {
         assert_eq!(heads(&["a", "b", "a", "c", "b"], |issue| *issue == "c"), [true, true, false, false, false]);
         assert!(heads::<i32>(&[], |_| false).is_empty());
@@ -223,7 +260,7 @@ mod tests {
     }
 
     fn attempt() -> impl Strategy<Value = Attempt> {
-        prop_oneof![1 => Just(Attempt::Delivered), 1 => Just(Attempt::Gone), 6 => Just(Attempt::Failed)]
+        prop_oneof![1 => Just(Attempt::Delivered), 1 => Just(Attempt::Gone), 6 => Just(FAILED)]
     }
 
     proptest! {

@@ -105,6 +105,17 @@ impl Tx {
         Ok(())
     }
 
+    /// Puts off the deliveries of a locked webhook that are due before a time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_off_deliveries(&self, id: WebhookId, until: DateTime<Utc>) -> Result<(), StoreError> {
+        let later = ActiveModel { next_attempt_at: Set(Some(until)), ..<ActiveModel as Default>::default() };
+        let earlier = Column::WebhookId.eq(id).and(Column::NextAttemptAt.lt(until));
+        Entity::update_many().set(later).filter(earlier).exec(self.inner()).await?;
+        Ok(())
+    }
+
     /// Returns when the earliest delivery of a webhook is due, if one waits.
     ///
     /// # Errors

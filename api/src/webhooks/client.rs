@@ -2,8 +2,11 @@
 
 use std::{error::Error, sync::Arc};
 
-use chrono::TimeDelta;
-use reqwest::{Response, StatusCode, header::CONTENT_TYPE};
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 
 use crate::{
     clock::{Clock, sleep},
@@ -40,6 +43,8 @@ pub enum DeliveryOutcome {
         status: Option<u16>,
         /// What failed.
         reason: FailureReason,
+        /// How long the receiver asks to send nothing: `Retry-After` with the status 429 or 503.
+        retry_after: Option<TimeDelta>,
     },
 }
 
@@ -160,13 +165,13 @@ impl WebhookClient {
             .header("webhook-signature", &message.signature)
             .body(message.body.clone());
         match request.send().await {
-            Ok(response) => outcome(response).await,
+            Ok(response) => outcome(response, self.clock.now()).await,
             Err(error) => failed(None, reason(&error)),
         }
     }
 }
 
-async fn outcome(response: Response) -> DeliveryOutcome {
+async fn outcome(response: Response, now: DateTime<Utc>) -> DeliveryOutcome {
     let status = response.status();
     let code = status.as_u16();
     if status == StatusCode::GONE {
@@ -176,7 +181,8 @@ async fn outcome(response: Response) -> DeliveryOutcome {
         return failed(Some(code), FailureReason::Redirect);
     }
     if !status.is_success() {
-        return failed(Some(code), FailureReason::Status);
+        let retry_after = retry_after(&response, now);
+        return DeliveryOutcome::Failed { status: Some(code), reason: FailureReason::Status, retry_after };
     }
     match read(response).await {
         Ok(()) => DeliveryOutcome::Delivered { status: code },
@@ -197,8 +203,18 @@ async fn read(mut response: Response) -> Result<(), reqwest::Error> {
     Ok(())
 }
 
+/// Returns how long a receiver that has too much to do asks to send nothing: a number of seconds, or a date.
+fn retry_after(response: &Response, now: DateTime<Utc>) -> Option<TimeDelta> {
+    if !matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = || text.parse().ok().map(|seconds: u32| TimeDelta::seconds(seconds.into()));
+    seconds().or_else(|| Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now))
+}
+
 const fn failed(status: Option<u16>, reason: FailureReason) -> DeliveryOutcome {
-    DeliveryOutcome::Failed { status, reason }
+    DeliveryOutcome::Failed { status, reason, retry_after: None }
 }
 
 /// Finds out why a request failed, from the error and its causes.

@@ -63,16 +63,27 @@ impl App {
         }
     }
 
-    /// Records in the audit log what staff did with a webhook. Locks the chain of its owner until the end of the
-    /// transaction.
+    /// Records in the audit log what staff did with a webhook, like [`Self::record_webhook_entry`].
     async fn record_webhook_change(
         &self,
         tx: &Tx,
-        (owner, id): (&WebhookOwner, WebhookId),
+        webhook: (&WebhookOwner, WebhookId),
         (action, subject): (&'static str, &str),
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let actor = AuditActor::Staff(PersonKey::of(subject).0);
+        self.record_webhook_entry(tx, webhook, (action, actor), now).await
+    }
+
+    /// Records in the audit log what was done with a webhook. Locks the chain of its owner until the end of the
+    /// transaction.
+    async fn record_webhook_entry(
+        &self,
+        tx: &Tx,
+        (owner, id): (&WebhookOwner, WebhookId),
+        (action, actor): (&'static str, AuditActor),
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let subject = typed_id(WEBHOOK, id.0);
         let entry = NewAuditEntry { id: self.ids.next(now), at: now, actor, action, subject, detail: None };
         let shard = match owner {

@@ -3,7 +3,10 @@
 //!
 //! If a round ends before it has saved that, the same messages are sent again, with the same ids.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{ids::WebhookId, webhook, webhook_delivery};
@@ -21,6 +24,7 @@ use crate::{
         },
     },
     domain::{
+        audit::{AuditActor, WEBHOOK_DISABLED},
         policy::WebhookOwner,
         webhooks::{Attempt, MAX_IN_FLIGHT, Progress, message_id, message_type, spread},
     },
@@ -46,6 +50,7 @@ const UNSHOWN_PAUSE: TimeDelta = TimeDelta::minutes(1);
 struct Attempted {
     delivery: webhook_delivery::Model,
     outcome: DeliveryOutcome,
+    attempt: Attempt,
     at: DateTime<Utc>,
 }
 
@@ -72,9 +77,12 @@ struct Outcome {
 /// What the messages of a round are made of.
 struct Round<'a> {
     webhook: &'a webhook::Model,
+    owner: &'a WebhookOwner,
     secrets: Vec<SigningSecret>,
     views: HashMap<Uuid, Value>,
     ends_at: DateTime<Utc>,
+    /// Whether the receiver has said that it wants nothing more now.
+    is_refused: AtomicBool,
 }
 
 /// A run of the job of a webhook.
@@ -108,12 +116,14 @@ impl App {
         let secrets = secrets_in_force(&self.data_keys, row, now).map_err(|error| JobError::Failed(Box::new(error)))?;
         let views = run.events.views(self, owner, &issues).await?;
         let (due, unshown): (Vec<_>, Vec<_>) = due.into_iter().partition(|head| views.contains_key(&head.issue_id));
-        let (some_due, round) = (!due.is_empty(), Round { webhook: row, secrets, views, ends_at: now + ROUND_SPAN });
+        let some_due = !due.is_empty();
+        let (ends_at, is_refused) = (now + ROUND_SPAN, AtomicBool::new(false));
+        let round = Round { webhook: row, owner, secrets, views, ends_at, is_refused };
         let lines = lines(due, followers).into_iter().enumerate();
         let sending = stream::iter(lines).map(|(place, line)| self.send_line(run, &round, (place, line)));
         let attempted: Vec<Attempted> = sending.buffer_unordered(MAX_IN_FLIGHT).concat().await;
         let have_all_failed = attempted.iter().all(|one| error_of(one.outcome).is_some());
-        self.save_round(run, row, Outcome { attempted, unshown }).await?;
+        self.save_round(run, &round, Outcome { attempted, unshown }).await?;
         Ok(match (some_due, have_all_failed) {
             (false, _) => Sent::PutOff,
             (true, true) => Sent::AllFailed,
@@ -133,10 +143,13 @@ impl App {
         for delivery in line {
             let is_first = place < MAX_IN_FLIGHT && attempted.is_empty();
             let is_late = self.now() >= round.ends_at && !is_first;
-            if is_late || (run.is_stopping)() {
+            if is_late || round.is_refused.load(Ordering::Relaxed) || (run.is_stopping)() {
                 break;
             }
             let one = self.attempt(round, delivery).await;
+            if one.attempt.ends_round() {
+                round.is_refused.store(true, Ordering::Relaxed);
+            }
             let waits = one.delivery.next_attempt_at.is_some();
             attempted.push(one);
             if waits {
@@ -160,54 +173,72 @@ impl App {
         let at = self.now();
         metrics::counter!("kezdesu_webhook_attempts_total", "outcome" => error_of(outcome).unwrap_or("DELIVERED"))
             .increment(1);
-        Attempted { delivery: after_attempt(delivery, outcome, at), outcome, at }
+        let attempt = match outcome {
+            DeliveryOutcome::Delivered { .. } => Attempt::Delivered,
+            DeliveryOutcome::Gone => Attempt::Gone,
+            DeliveryOutcome::Failed { retry_after, .. } => Attempt::Failed { wait: retry_after },
+        };
+        Attempted { delivery: after_attempt(delivery, (attempt, outcome), at), outcome, attempt, at }
     }
 
     /// Saves what became of a round, unless a replay has begun meanwhile.
     async fn save_round(
         &self,
         run: &DeliveryRun<'_>,
-        row: &webhook::Model,
+        round: &Round<'_>,
         Outcome { attempted, unshown }: Outcome,
     ) -> Result<(), JobError> {
         if attempted.is_empty() && unshown.is_empty() {
             return Ok(());
         }
+        let id = round.webhook.id;
         let tx = self.store.begin_fenced(run.lease).await?;
-        let Some(locked) = tx.lock_webhook(row.id).await? else { return Ok(()) };
-        if locked.generation != row.generation {
+        let Some(locked) = tx.lock_webhook(id).await? else { return Ok(()) };
+        if locked.generation != round.webhook.generation {
             return Ok(());
         }
-        let health = attempted.iter().fold(Health::of(&locked), |health, one| health.after(one.outcome, one.at));
-        let over: Vec<Uuid> = attempted
-            .iter()
-            .filter(|one| one.delivery.next_attempt_at.is_none())
-            .map(|one| one.delivery.issue_id)
-            .collect();
         let now = self.now();
+        let mut row = with_health(locked.clone(), &attempted);
+        let over = attempted.iter().filter(|one| one.delivery.next_attempt_at.is_none());
+        let over: Vec<Uuid> = over.map(|one| one.delivery.issue_id).collect();
+        let wished = attempted.iter().filter_map(|one| one.attempt.not_before(one.at)).max();
         let later = Some(now + UNSHOWN_PAUSE);
         let put_off = unshown.into_iter().map(|head| webhook_delivery::Model { next_attempt_at: later, ..head });
         let changed = attempted.into_iter().map(|one| one.delivery).chain(put_off);
         tx.save_attempts(changed.collect()).await?;
-        tx.advance_lines(row.id, &unique(over), now).await?;
-        let due_at = tx.next_attempt_at(row.id).await?;
-        let after = health.of_webhook(webhook::Model { due_at, ..locked.clone() });
-        tx.save_webhook(&locked, &after).await?;
+        tx.advance_lines(id, &unique(over), now).await?;
+        if let Some(until) = wished {
+            tx.put_off_deliveries(id, until).await?;
+        }
+        row.due_at = tx.next_attempt_at(id).await?;
+        tx.save_webhook(&locked, &row).await?;
+        if locked.active && !row.active {
+            self.record_webhook_entry(&tx, (round.owner, id), (WEBHOOK_DISABLED, AuditActor::Service), now).await?;
+        }
         self.commit(tx).await?;
         Ok(())
     }
 }
 
+/// Returns a webhook after attempts. A receiver that is gone gets nothing more until a person activates the webhook.
+fn with_health(row: webhook::Model, attempted: &[Attempted]) -> webhook::Model {
+    let is_gone = |one: &&Attempted| one.attempt == Attempt::Gone;
+    let gone = attempted.iter().find(is_gone);
+    let health = attempted.iter().chain(gone).fold(Health::of(&row), |health, one| health.after(one.outcome, one.at));
+    let active = row.active && gone.is_none();
+    health.of_webhook(webhook::Model { active, ..row })
+}
+
 /// Returns a delivery after an attempt.
 fn after_attempt(
     delivery: webhook_delivery::Model,
-    outcome: DeliveryOutcome,
+    (attempt, outcome): (Attempt, DeliveryOutcome),
     now: DateTime<Utc>,
 ) -> webhook_delivery::Model {
-    let (attempt, status) = match outcome {
-        DeliveryOutcome::Delivered { status } => (Attempt::Delivered, Some(status)),
-        DeliveryOutcome::Gone => (Attempt::Gone, Some(410)),
-        DeliveryOutcome::Failed { status, .. } => (Attempt::Failed, status),
+    let status = match outcome {
+        DeliveryOutcome::Delivered { status } => Some(status),
+        DeliveryOutcome::Gone => Some(410),
+        DeliveryOutcome::Failed { status, .. } => status,
     };
     let webhook_delivery::Model { state, attempts, next_attempt_at, retry_until, .. } = delivery;
     let random = spread(delivery.webhook_id.0, delivery.seq, attempts);

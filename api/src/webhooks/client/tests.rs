@@ -144,6 +144,24 @@ async fn tells_failures_from_the_end_of_a_subscription() {
 }
 
 #[tokio::test]
+async fn reads_how_long_a_busy_receiver_asks_to_send_nothing() {
+    let wait = |seconds| Some(TimeDelta::seconds(seconds));
+    for (status, header, expected) in [
+        ("429 Too Many Requests", "120", wait(120)),
+        ("503 Service Unavailable", "Thu, 01 Jan 1970 00:10:00 GMT", wait(600)),
+        ("429 Too Many Requests", "soon", None),
+        ("429 Too Many Requests", "-1", None),
+        ("500 Internal Server Error", "120", None),
+    ] {
+        let response = format!("HTTP/1.1 {status}\r\nretry-after: {header}\r\ncontent-length: 0\r\n\r\n");
+        let (address, _task) = receiver(response).await;
+        let outcome = client().send(&format!("http://{address}/hook"), &message()).await;
+        let DeliveryOutcome::Failed { retry_after, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(retry_after, expected, "{status}, {header}");
+    }
+}
+
+#[tokio::test]
 async fn does_not_follow_redirects() {
     let (target, address) = listen().await;
     for status in [301, 302, 303, 307, 308] {
