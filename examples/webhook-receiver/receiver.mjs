@@ -28,23 +28,45 @@ function isSigned(headers, body) {
 /** Ids of messages that were taken. A message may come twice, always with the same id: keep them in your database. */
 const taken = new Set();
 
-const server = createServer(async (request, response) => {
+/** Reads a body, or returns null if it is too long. */
+async function read(request) {
   const chunks = [];
   let size = 0;
-  for await (const chunk of request) {
+  // The connection stays open for the answer.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     size += chunk.length;
-    if (size > MAX_BYTES) return response.writeHead(413).end();
+    if (size > MAX_BYTES) return null;
     chunks.push(chunk);
   }
-  const body = Buffer.concat(chunks);
+  return Buffer.concat(chunks);
+}
+
+/** Works on an event. Here it is printed. */
+function work(id, { type, data }) {
+  console.log(JSON.stringify({ id, type, seq: data.seq, number: data.issue?.number, state: data.issue?.state }));
+}
+
+async function receive(request, response) {
+  const body = await read(request);
+  if (body === null) return response.writeHead(413, { connection: 'close' }).end();
   if (!isSigned(request.headers, body)) return response.writeHead(401).end();
   const id = request.headers['webhook-id'];
-  if (!taken.has(id)) {
-    taken.add(id);
-    const { type, data } = JSON.parse(body);
-    console.log(JSON.stringify({ id, type, seq: data.seq, number: data.issue?.number, state: data.issue?.state }));
-  }
+  const message = JSON.parse(body);
+  const isNew = !taken.has(id);
+  // Store the message before the answer: it does not come again.
+  taken.add(id);
   response.writeHead(204).end();
+  if (isNew) work(id, message);
+}
+
+const server = createServer(async (request, response) => {
+  try {
+    await receive(request, response);
+  } catch (error) {
+    // A request that ends early must not end the receiver.
+    console.error(`a request failed: ${error.message}`);
+    response.destroy();
+  }
 });
 
 server.listen(Number(process.argv[2] ?? 8787), '127.0.0.1', () => {

@@ -1,7 +1,10 @@
 //! Signatures of webhooks, verified with the published library.
 
 use chrono::TimeDelta;
-use harness::{Engine, HOST, NodeProcess, Receiver, TestEnv, checkout, external, node, record_issue_events, until};
+use harness::{
+    Engine, HOST, NodeProcess, RawConnection, Receiver, TestEnv, checkout, external, node, record_issue_events, until,
+    web,
+};
 use kezdesu::webhooks::{SignedMessage, SigningSecret};
 use serde_json::{Value, json};
 
@@ -68,30 +71,62 @@ async fn the_published_library_verifies_what_a_receiver_gets() {
     assert_eq!(verified[1], json!({ "error": "No matching signature found" }), "replaced twice");
 }
 
-#[tokio::test]
-async fn the_example_prints_each_verified_message_once() {
-    let [secret, other] = [(); 2].map(|()| SigningSecret::generate().unwrap());
-    let script = checkout().join("examples/webhook-receiver/receiver.mjs").display().to_string();
-    let settings = [("WEBHOOK_SECRET", secret.reveal().to_string())];
-    let mut receiver = NodeProcess::start_program("node".as_ref(), &[script, "0".to_owned()], &settings).await;
-    let url = format!("http://{}/", receiver.host);
-    let post = async |message: &SignedMessage| {
-        let request = reqwest::Client::new().post(&url).body(message.body.clone());
+/// The example receiver, and how to post to it.
+struct Example(NodeProcess);
+
+impl Example {
+    async fn start(secret: &SigningSecret) -> Self {
+        let script = checkout().join("examples/webhook-receiver/receiver.mjs").display().to_string();
+        let settings = [("WEBHOOK_SECRET", secret.reveal().to_string())];
+        Self(NodeProcess::start_program("node".as_ref(), &[script, "0".to_owned()], &settings).await)
+    }
+
+    /// Posts a message, and returns the status of the response.
+    async fn post(&self, message: &SignedMessage) -> u16 {
+        let request = web().post(format!("http://{}/", self.0.host)).body(message.body.clone());
         let request = request.header("webhook-id", &message.id).header("webhook-signature", &message.signature);
         let response = request.header("webhook-timestamp", message.timestamp.to_string()).send().await;
         response.unwrap().status().as_u16()
-    };
+    }
+
+    async fn line(&mut self) -> Value {
+        serde_json::from_str(&self.0.line().await).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_example_prints_each_verified_message_once() {
+    let [secret, other] = [(); 2].map(|()| SigningSecret::generate().unwrap());
+    let mut example = Example::start(&secret).await;
     let message = signed(&[&secret]);
-    assert_eq!(post(&signed(&[&other])).await, 401, "another's secret");
-    assert_eq!(post(&SignedMessage { timestamp: message.timestamp - 3_600, ..message.clone() }).await, 401, "a replay");
+    assert_eq!(example.post(&signed(&[&other])).await, 401, "another's secret");
+    let replay = SignedMessage { timestamp: message.timestamp - 3_600, ..message.clone() };
+    assert_eq!(example.post(&replay).await, 401, "a replay");
     for _ in 0..2 {
-        assert_eq!(post(&message).await, 204);
+        assert_eq!(example.post(&message).await, 204);
     }
     let last =
         SignedMessage::new("msg_2".to_owned(), external::now(), message.body.clone(), std::slice::from_ref(&secret));
-    assert_eq!(post(&last).await, 204);
-    let printed =
-        [receiver.line().await, receiver.line().await].map(|line| serde_json::from_str::<Value>(&line).unwrap());
-    assert_eq!(printed[0], json!({ "id": "msg_1", "type": "issue.raised", "seq": 7 }));
-    assert_eq!(printed[1]["id"], "msg_2", "the double is not printed");
+    assert_eq!(example.post(&last).await, 204);
+    assert_eq!(example.line().await, json!({ "id": "msg_1", "type": "issue.raised", "seq": 7 }));
+    assert_eq!(example.line().await["id"], "msg_2", "the double is not printed");
+}
+
+#[tokio::test]
+async fn the_example_survives_requests_of_strangers() {
+    let secret = SigningSecret::generate().unwrap();
+    let mut example = Example::start(&secret).await;
+    let head = |length: usize| format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
+    let mut connection = RawConnection::to(&example.0.host).await;
+    connection.send(head(100).as_bytes()).await;
+    connection.send(b"{").await;
+    drop(connection);
+    until(|| std::future::ready(example.0.errors()), || {}, |errors| errors.contains("a request failed")).await;
+    let length = (1 << 20) + 1;
+    let mut connection = RawConnection::to(&example.0.host).await;
+    connection.send(head(length).as_bytes()).await;
+    connection.send(&vec![b' '; length]).await;
+    connection.receive_until(b"413 Payload Too Large").await;
+    assert_eq!(example.post(&signed(&[&secret])).await, 204);
+    assert_eq!(example.line().await["id"], "msg_1");
 }
