@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use chrono::DateTime;
+use kezdesu::webhooks::{SignedMessage, SigningSecret};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -56,6 +58,16 @@ impl Received {
     #[must_use]
     pub fn seq(&self) -> i64 {
         self.json()["data"]["seq"].as_i64().expect("a position")
+    }
+
+    /// Returns whether these secrets, and no others, have signed the message.
+    #[must_use]
+    pub fn is_signed_with(&self, secrets: &[&str]) -> bool {
+        let secrets: Vec<_> = secrets.iter().map(|secret| SigningSecret::parse(secret).expect("a secret")).collect();
+        let seconds = self.headers["webhook-timestamp"].parse().expect("seconds");
+        let sent_at = DateTime::from_timestamp(seconds, 0).expect("a time");
+        let signed = SignedMessage::new(self.id().to_owned(), sent_at, self.body.clone().into_bytes(), &secrets);
+        self.headers["webhook-signature"] == signed.signature
     }
 
     /// Returns the message with the secret that a verifying library needs.

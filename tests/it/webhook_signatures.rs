@@ -54,21 +54,25 @@ async fn the_published_library_verifies_our_signatures() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_published_library_verifies_what_a_receiver_gets() {
     let (env, receiver) = (TestEnv::start(Engine::Embedded).await, Receiver::start().await);
-    let staff = env.akimat(HOST);
-    let (webhook, old) = staff.register_webhook(&receiver.url()).await;
-    let rotated = staff.mutate("rotateWebhookSecret", json!({ "webhookId": webhook["id"] })).await;
-    let new = rotated["secret"].as_str().unwrap().to_owned();
     // The library compares the timestamp with the wall clock.
     env.clock.set(external::now());
-    staff.mutate("rotateWebhookSecret", json!({ "webhookId": webhook["id"] })).await;
+    let staff = env.akimat(HOST);
+    let (webhook, old) = staff.register_webhook(&receiver.url()).await;
+    let rotate = async || {
+        let rotated = staff.mutate("rotateWebhookSecret", json!({ "webhookId": webhook["id"] })).await;
+        rotated["secret"].as_str().unwrap().to_owned()
+    };
+    let lost = rotate().await;
+    let new = rotate().await;
     record_issue_events(env.service(0).app(), HOST, &[(1, "RAISED")]).await;
     let received = || std::future::ready(receiver.received());
     let received = until(received, || env.advance(TimeDelta::seconds(1)), |received| !received.is_empty()).await;
-    let verified = verify(&[received[0].with_secret(&new), received[0].with_secret(&old)]).await;
+    let verified = verify(&[&new, &old, &lost].map(|secret| received[0].with_secret(secret))).await;
     assert_eq!(verified[0]["payload"]["type"], "issue.raised", "{verified:?}");
     let data = &verified[0]["payload"]["data"];
     assert_eq!((&data["seq"], &data["issue"]["number"]), (&json!(1), &json!("TST-2026-000001")));
-    assert_eq!(verified[1], json!({ "error": "No matching signature found" }), "replaced twice");
+    assert_eq!(verified[1], verified[0], "a receiver may know only the first secret");
+    assert_eq!(verified[2], json!({ "error": "No matching signature found" }), "a secret that nobody received");
 }
 
 /// The example receiver, and how to post to it.

@@ -16,6 +16,9 @@ use crate::{
 impl App {
     /// Gives a webhook a new secret. Messages are signed with the former one too for some time.
     ///
+    /// During that time, a further call replaces the new secret only: the caller may not have received it, so receivers may
+    /// know only the former one.
+    ///
     /// # Errors
     /// Rejected when there is no such webhook.
     pub async fn rotate_webhook_secret(&self, viewer: &Viewer, id: WebhookId) -> Result<Registered, CommandError> {
@@ -26,8 +29,10 @@ impl App {
         let former = current_secret(&self.data_keys, &before)?;
         let mut registered = self.with_new_secret(before.clone())?;
         let row = &mut registered.row;
-        row.previous_secret = Some(encrypt_secret(&self.data_keys, id, SecretColumn::Previous, &former)?);
-        row.previous_secret_until = Some(now + SECRET_OVERLAP);
+        if before.previous_secret_until.is_none_or(|until| until <= now) {
+            row.previous_secret = Some(encrypt_secret(&self.data_keys, id, SecretColumn::Previous, &former)?);
+            row.previous_secret_until = Some(now + SECRET_OVERLAP);
+        }
         row.version = row.version.saturating_add(1);
         tx.save_webhook(&before, row).await?;
         let change = (WEBHOOK_SECRET_ROTATED, permit.subject);

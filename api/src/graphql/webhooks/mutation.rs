@@ -73,7 +73,8 @@ impl WebhookMutation {
         webhook(ctx, run_with_retry(|| app.update_webhook(viewer, command.clone())).await)
     }
 
-    /// Gives a webhook a new secret. For 24 hours messages are signed with the former one too. For the owner.
+    /// Gives a webhook a new secret. For 24 hours messages are signed with the former one too, and a further call replaces
+    /// the new one only. For the owner.
     #[graphql(tag = "internal")]
     async fn rotate_webhook_secret(
         &self,
