@@ -119,4 +119,39 @@ on_both_engines! {
         until(|| std::future::ready(receiver.taken().len()), || env.advance(SECOND), |taken| *taken == 20).await;
         assert!(receiver.received().len() <= sent + 20, "nothing was sent meanwhile");
     }
+
+    async fn a_repaired_receiver_is_tried_at_once(env) {
+        let (staff, broken, repaired) = (env.akimat(HOST), Receiver::start().await, Receiver::start().await);
+        let (webhook, _) = staff.register_webhook(&broken.url()).await;
+        let update = async |change: Value| {
+            let mut input = json!({ "webhookId": webhook["id"] });
+            input.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            staff.mutate("updateWebhook", input).await["webhook"].clone()
+        };
+        // Fails until the pause is longer than the time that the rest of the test takes.
+        let fail = async |receiver: &Receiver| {
+            receiver.behave(Behaviour::Respond(500));
+            let attempts = |webhook: &Value| webhook["deliveries"]["nodes"][0]["attempts"].as_i64().unwrap();
+            until(|| health(&staff), || env.advance(TimeDelta::minutes(30)), |webhook| attempts(webhook) >= 10).await;
+            receiver.behave(Behaviour::Respond(200));
+        };
+        record(&env, 1).await;
+        fail(&broken).await;
+        let changed = update(json!({ "url": repaired.url() })).await;
+        assert_eq!((&changed["failingSince"], &changed["lastError"]), (&Value::Null, &Value::Null));
+        let before = env.now();
+        receives(&env, &repaired, 1).await;
+        assert!(env.now() - before < TimeDelta::minutes(10));
+        assert!(broken.taken().is_empty());
+
+        repaired.behave(Behaviour::Respond(500));
+        record(&env, 1).await;
+        fail(&repaired).await;
+        update(json!({ "active": true })).await;
+        let before = env.now();
+        until(|| std::future::ready(repaired.taken()), || env.advance(SECOND), |taken| *taken == [1, 2]).await;
+        assert!(env.now() - before < TimeDelta::minutes(10));
+        let version = update(json!({ "active": true })).await["version"].clone();
+        assert_eq!(update(json!({ "active": true })).await["version"], version, "there is nothing to try again");
+    }
 }

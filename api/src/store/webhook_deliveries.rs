@@ -105,6 +105,17 @@ impl Tx {
         Ok(())
     }
 
+    /// Makes the deliveries of a locked webhook due now that would be due later.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hasten_deliveries(&self, id: WebhookId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let at_once = ActiveModel { next_attempt_at: Set(Some(now)), ..<ActiveModel as Default>::default() };
+        let later = Column::WebhookId.eq(id).and(Column::NextAttemptAt.gt(now));
+        Entity::update_many().set(at_once).filter(later).exec(self.inner()).await?;
+        Ok(())
+    }
+
     /// Puts off the deliveries of a locked webhook that are due before a time.
     ///
     /// # Errors

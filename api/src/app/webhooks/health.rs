@@ -6,7 +6,7 @@ use entities::webhook;
 use crate::webhooks::DeliveryOutcome;
 
 /// Whether a webhook's receiver takes messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Health {
     failing_since: Option<DateTime<Utc>>,
     last_error: Option<String>,

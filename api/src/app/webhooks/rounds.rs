@@ -186,7 +186,7 @@ impl App {
         &self,
         run: &DeliveryRun<'_>,
         round: &Round<'_>,
-        Outcome { attempted, unshown }: Outcome,
+        Outcome { mut attempted, unshown }: Outcome,
     ) -> Result<(), JobError> {
         if attempted.is_empty() && unshown.is_empty() {
             return Ok(());
@@ -196,6 +196,10 @@ impl App {
         let Some(locked) = tx.lock_webhook(id).await? else { return Ok(()) };
         if locked.generation != round.webhook.generation {
             return Ok(());
+        }
+        if locked.url != round.webhook.url {
+            // What the former receiver failed at is for the new one to take.
+            attempted.retain(|one| one.attempt == Attempt::Delivered);
         }
         let now = self.now();
         let mut row = with_health(locked.clone(), &attempted);

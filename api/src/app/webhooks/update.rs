@@ -3,7 +3,11 @@
 use entities::{ids::WebhookId, webhook};
 
 use crate::{
-    app::{App, CommandError, input::check_version, webhooks::checked_kinds},
+    app::{
+        App, CommandError,
+        input::check_version,
+        webhooks::{checked_kinds, health::Health},
+    },
     domain::{audit::WEBHOOK_CHANGED, viewer::Viewer},
 };
 
@@ -16,7 +20,7 @@ pub struct UpdateWebhook {
     pub url: Option<String>,
     /// Kinds of events that it is about.
     pub kinds: Option<Vec<String>>,
-    /// Whether events are sent.
+    /// Whether events are sent. `true` also tries a receiver that has failed again at once.
     pub active: Option<bool>,
     /// Version that the caller has read.
     pub version: Option<i32>,
@@ -25,6 +29,8 @@ pub struct UpdateWebhook {
 impl App {
     /// Changes the receiver, the kinds of events, or whether events are sent. Those from a time when the webhook was not
     /// active are sent once it is.
+    ///
+    /// Another receiver, and one that is activated, is tried at once, however long earlier failures would have delayed it.
     ///
     /// # Errors
     /// Rejected when a field breaks a rule, or the webhook has changed.
@@ -47,8 +53,15 @@ impl App {
         row.url = url.unwrap_or(row.url);
         row.kinds = kinds.or(row.kinds);
         row.active = command.active.unwrap_or(row.active);
-        if row == before {
+        let is_failing = before.failing_since.is_some();
+        let is_activated = command.active == Some(true) && (!before.active || is_failing);
+        if row == before && !is_activated {
             return Ok(row);
+        }
+        if is_activated || row.url != before.url {
+            tx.hasten_deliveries(row.id, now).await?;
+            row.due_at = tx.next_attempt_at(row.id).await?;
+            row = Health::default().of_webhook(row);
         }
         row.version = row.version.saturating_add(1);
         tx.save_webhook(&before, &row).await?;

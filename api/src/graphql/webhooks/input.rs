@@ -47,11 +47,11 @@ impl RegisterWebhookInput {
 pub struct UpdateWebhookInput {
     /// The webhook.
     pub webhook_id: ID,
-    /// URL of the receiver.
+    /// URL of the receiver. Another one is tried at once with what has failed.
     pub url: Option<String>,
     /// Only events of these kinds.
     pub kinds: Option<Vec<IssueEventKind>>,
-    /// Whether events are sent. Those of the time in between are sent later.
+    /// Whether events are sent. Those of the time in between are sent later; `true` also tries at once what has failed.
     pub active: Option<bool>,
     /// The version on which the change is based; refused as `STALE` if it has changed.
     pub version: Option<i32>,
