@@ -98,6 +98,7 @@ mod transports;
 mod value_ranges;
 mod webhook_faults;
 mod webhook_receivers;
+mod webhook_retention;
 mod webhook_signatures;
 mod webhooks;
 mod websocket;

@@ -78,6 +78,7 @@ fn registry(policy: &RetentionPolicy) -> Registry {
             let topics = topics.clone();
             async move { run.app.delete_old_events(&run.lease, &topics).await }
         })
+        .every(HOUR, "old-deliveries", |run| async move { run.app.delete_old_deliveries(&run.lease).await })
         .queued(SETTLE_JOB, |run| async move {
             let id = run.payload.get("reception").cloned().unwrap_or_default();
             let id = serde_json::from_value(id).map_err(|error| JobError::Failed(error.into()))?;

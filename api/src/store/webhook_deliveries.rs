@@ -9,8 +9,8 @@ use entities::{
     webhook_delivery::{ActiveModel, Column, Entity, Model},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait, EntityTrait, IntoActiveModel as _, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, Set,
+    ActiveModelTrait as _, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect,
+    Select, Set,
     sea_query::{Alias, Expr, ExprTrait as _, OnConflict, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -142,6 +142,28 @@ impl Tx {
         Ok(first.into_tuple::<Option<DateTime<Utc>>>().one(self.inner()).await?.flatten())
     }
 
+    /// Deletes what was delivered to a locked webhook up to and including a position.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_delivered(&self, id: WebhookId, last: i64) -> Result<(), StoreError> {
+        let delivered = Column::WebhookId.eq(id).and(Column::State.eq(DeliveryState::Delivered));
+        Entity::delete_many().filter(delivered).filter(Column::Seq.lte(last)).exec(self.inner()).await?;
+        Ok(())
+    }
+
+    /// Deletes all deliveries of a locked webhook up to and including a position. Returns the issues of those that waited.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_deliveries_through(&self, id: WebhookId, last: i64) -> Result<Vec<Uuid>, StoreError> {
+        let those = Column::WebhookId.eq(id).and(Column::Seq.lte(last));
+        let waiting = Entity::find().select_only().column(Column::IssueId).distinct().filter(those.clone());
+        let issues = waiting.filter(is_waiting()).into_tuple::<Uuid>().all(self.inner()).await?;
+        Entity::delete_many().filter(those).exec(self.inner()).await?;
+        Ok(issues)
+    }
+
     /// Deletes the deliveries of a locked webhook after a position, for a replay.
     ///
     /// # Errors
@@ -195,12 +217,44 @@ impl Store {
         Ok(first.into_tuple().one(self.reader()).await?)
     }
 
-    /// Counts the deliveries of a webhook in these states, or all of them.
+    /// Returns the position of the last of the oldest delivered events of a webhook that are from before a moment. Looks at
+    /// `limit` of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_delivered_before(
+        &self,
+        id: WebhookId,
+        moment: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<i64>, StoreError> {
+        let oldest = Entity::find()
+            .select_only()
+            .columns([Column::Seq, Column::CreatedAt])
+            .filter(Column::WebhookId.eq(id))
+            .filter(Column::State.eq(DeliveryState::Delivered))
+            .order_by_asc(Column::Seq)
+            .limit(limit);
+        let oldest: Vec<(i64, DateTime<Utc>)> = oldest.into_tuple().all(self.reader()).await?;
+        Ok(oldest.into_iter().take_while(|(_, created_at)| *created_at < moment).last().map(|(seq, _)| seq))
+    }
+
+    /// Returns whether a webhook has deliveries up to and including a position.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_deliveries_through(&self, id: WebhookId, last: i64) -> Result<bool, StoreError> {
+        let those = Column::WebhookId.eq(id).and(Column::Seq.lte(last));
+        let one = Entity::find().select_only().column(Column::Seq).filter(those).limit(1);
+        Ok(one.into_tuple::<i64>().one(self.reader()).await?.is_some())
+    }
+
+    /// Counts the deliveries of a webhook in these states, or all of them, up to [`crate::store::counts::MAX_COUNT`].
     ///
     /// # Errors
     /// When the database fails.
     pub async fn count_deliveries(&self, id: WebhookId, states: Option<&[DeliveryState]>) -> Result<u64, StoreError> {
-        Ok(listed(id, states).count(self.reader()).await?)
+        self.count(listed(id, states)).await
     }
 
     /// Returns a page of deliveries of a webhook in these states, or all of them, newest first.

@@ -132,6 +132,18 @@ impl Store {
         Ok(query.all(self.reader()).await?)
     }
 
+    /// Returns the ids of webhooks after one, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_ids(&self, after: Option<WebhookId>, limit: u64) -> Result<Vec<WebhookId>, StoreError> {
+        let mut query = Entity::find().select_only().column(Column::Id).order_by_asc(Column::Id).limit(limit);
+        if let Some(after) = after {
+            query = query.filter(Column::Id.gt(after));
+        }
+        Ok(query.into_tuple().all(self.reader()).await?)
+    }
+
     /// Returns the webhooks of a scope, oldest first, at most `limit`.
     ///
     /// # Errors

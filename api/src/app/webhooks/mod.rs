@@ -13,6 +13,7 @@ mod reads;
 mod register;
 mod remove;
 mod replay;
+mod retention;
 mod rotate;
 mod rotation;
 mod rounds;

@@ -120,7 +120,7 @@ impl Webhook {
         Ok(ctx.reads().issue_head().await?)
     }
 
-    /// Deliveries of events, newest first.
+    /// Deliveries of events, newest first. Those that have succeeded are kept for 30 days. `totalCount` is exact up to 10,000.
     #[graphql(complexity = "connection_cost(first, None, child_complexity)")]
     async fn deliveries(
         &self,
