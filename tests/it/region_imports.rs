@@ -1,12 +1,44 @@
 //! Propagation of an imported classifier to the other replicas.
 
 use chrono::TimeDelta;
-use harness::{Engine, HOST, TestEnv, until};
+use harness::{Engine, HOST, TestEnv, on_both_engines, until};
 use kezdesu::app::regions::ImportOptions;
 use serde_json::json;
 
 const EDITION: &str = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n100000000,10,00,00,000,0,Абай облысы,Абайская область,1\n\
                        109800000,10,98,00,000,1,Жаңа ауданы,Новый район,2\n";
+
+/// Imports an edition from a day on, in place of everything before.
+async fn import(env: &TestEnv, edition: &str, dated: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("kato.csv");
+    std::fs::write(&file, edition).unwrap();
+    let dated = Some(dated.parse().unwrap());
+    let options = ImportOptions { dated, allow_ending: 1_000_000, ..ImportOptions::default() };
+    env.service(0).app().import_regions(&file, options).await.unwrap();
+}
+
+on_both_engines! {
+    async fn a_saved_akimat_ends_with_its_unit(env) {
+        let admin = env.person("Admin", &["ADMIN"], None);
+        let listed = async || {
+            let list = env.anonymous().query("{ agencies { code } }", json!({})).await["agencies"].clone();
+            list.as_array().unwrap().iter().any(|agency| agency["code"] == "akimat-750000000")
+        };
+        let akimat = json!({ "code": "akimat-750000000", "kind": "LOCAL_EXECUTIVE", "names": { "kk": "Алматы әкімдігі" } });
+        let saved = admin.mutate("saveAgency", akimat).await;
+        assert!(saved["agency"]["validTo"].is_null(), "{saved}");
+        import(&env, EDITION, "2026-03-10").await;
+        env.clock.set("2026-03-09T18:00:00Z".parse().unwrap());
+        assert!(listed().await, "the day before");
+        // Midnight in Almaty.
+        env.clock.set("2026-03-09T19:00:00Z".parse().unwrap());
+        assert!(!listed().await);
+        let query = "{ agency(code: \"akimat-750000000\") { validTo names { kk } } }";
+        let found = admin.query(query, json!({})).await["agency"].clone();
+        assert_eq!(found, json!({ "validTo": "2026-03-10", "names": { "kk": "Алматы әкімдігі" } }));
+    }
+}
 
 /// Embedded replicas share no bus, like production replicas while Redis is unavailable.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,6 +31,7 @@ pub struct AgencyDirectory {
 
 impl AgencyDirectory {
     /// Creates the directory, with akimats named as on a day. A saved body takes the place of the one with the same code.
+    /// No akimat outlives its unit.
     #[must_use]
     pub fn new(history: &RegionHistory, day: NaiveDate, saved: impl IntoIterator<Item = Agency>) -> Self {
         let own = embedded().into_iter().chain(akimats(history, day));
@@ -39,6 +40,8 @@ impl AgencyDirectory {
         for mut agency in saved {
             if let Some(akimat) = by_code.get(&agency.code).filter(|_| is_akimat(&agency.code)) {
                 (agency.kind, agency.region) = (akimat.kind, akimat.region);
+                agency.valid_from = agency.valid_from.max(akimat.valid_from);
+                agency.valid_to = [agency.valid_to, akimat.valid_to].into_iter().flatten().min();
             }
             by_code.insert(agency.code.clone(), Arc::new(agency));
         }
@@ -105,13 +108,13 @@ fn is_akimat(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use entities::enums::AgencyKind;
+    use entities::{enums::AgencyKind, kato::KatoCode};
 
     use super::*;
     use crate::domain::{
         localized_name::LocalizedName,
         reference_code::BadCode,
-        regions::{UnitVersion, embedded as units},
+        regions::{Unit, UnitVersion, embedded as units},
         text::BadText,
     };
 
@@ -180,6 +183,41 @@ mod tests {
         assert_eq!(directory.added, 1);
         let many = (0..=MAX_AGENCIES).map(|number| draft(&format!("n{number}")).unchecked());
         assert!(AgencyDirectory::new(&history(), day("2026-03-02"), many).is_overfull());
+    }
+
+    #[test]
+    fn a_saved_akimat_exists_no_longer_than_its_unit() {
+        let code: KatoCode = "103200000".parse().unwrap();
+        let existing = |from: Option<&str>, to: Option<&str>| {
+            let of_unit = |mut unit: Unit| {
+                if code.contains(unit.code) {
+                    (unit.valid_from, unit.valid_to) = (from.map(day), to.map(day));
+                }
+                UnitVersion { revision: 1, unit }
+            };
+            let versions: Vec<_> = units().into_iter().map(of_unit).collect();
+            RegionHistory::build(&versions).unwrap()
+        };
+        let saved = |from: Option<&str>, to: Option<&str>| AgencyDraft {
+            kind: AgencyKind::LocalExecutive,
+            valid_from: from.map(day),
+            valid_to: to.map(day),
+            ..draft(&format!("akimat-{code}"))
+        };
+        for (unit, akimat, expected) in [
+            ((None, Some("2026-07-17")), (None, None), (None, Some("2026-07-17"))),
+            ((None, Some("2026-07-17")), (None, Some("2026-05-01")), (None, Some("2026-05-01"))),
+            ((None, None), (None, Some("2026-05-01")), (None, Some("2026-05-01"))),
+            ((Some("2026-07-17"), None), (None, None), (Some("2026-07-17"), None)),
+            ((Some("2026-07-17"), None), (Some("2026-08-01"), None), (Some("2026-08-01"), None)),
+        ] {
+            let saved = saved(akimat.0, akimat.1).unchecked();
+            let directory = AgencyDirectory::new(&existing(unit.0, unit.1), day("2026-03-02"), [saved]);
+            let agency = directory.get(&format!("akimat-{code}")).unwrap();
+            assert_eq!((agency.valid_from, agency.valid_to), (expected.0.map(day), expected.1.map(day)), "{unit:?}");
+            assert_eq!(agency.names.kk, "Жаңа");
+            assert!(expected.1.is_none_or(|end| directory.valid_on(day(end)).all(|other| other.code != agency.code)));
+        }
     }
 
     #[test]
