@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use harness::{
     Actor, Behaviour, DATA_KEYS, HOST, Received, Receiver, TestEnv, assert_in_order, error_code, id_of,
-    on_both_engines, record_issue_events, refusal, token_claims, until,
+    on_both_engines, record_issue_events, refusal, until,
 };
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ on_both_engines! {
         let (staff, receiver) = (env.akimat(HOST), Receiver::start().await);
         let (webhook, _) = staff.register_webhook(&receiver.url()).await;
         let input = json!({ "webhookId": webhook["id"] });
-        for other in [env.akimat(ELSEWHERE), agency(&env, "MOH")] {
+        for other in [env.akimat(ELSEWHERE), env.agency("min-health")] {
             assert_eq!(other.webhooks().await, [] as [Value; 0]);
             for mutation in ["updateWebhook", "rotateWebhookSecret", "testWebhook", "removeWebhook"] {
                 assert_eq!(refusal(&other.mutate(mutation, input.clone()).await), "NOT_FOUND", "{mutation}");
@@ -104,13 +104,23 @@ on_both_engines! {
     }
 
     async fn an_agency_registers_for_itself(env) {
-        let (health, receiver) = (agency(&env, "MOH"), Receiver::start().await);
+        let (health, receiver) = (env.agency("min-health"), Receiver::start().await);
         let own = health.mutate("registerWebhook", json!({ "url": receiver.url() })).await;
         assert!(own["secret"].is_string(), "{own}");
-        let foreign = json!({ "agency": "MOJ", "url": receiver.url() });
+        let foreign = json!({ "agency": "min-justice", "url": receiver.url() });
         assert_eq!(error_code(&health.try_mutate("registerWebhook", foreign).await), "FORBIDDEN");
-        assert_eq!(agency(&env, "MOJ").webhooks().await.len(), 0);
-        assert_eq!(agency(&env, "MOH").webhooks().await.len(), 1, "colleagues see it");
+        // A code that nobody has, and one of a body that ended.
+        for code in ["MOH", "min-digital"] {
+            let admin = env.person("Admin", &["ADMIN"], None);
+            for (actor, input) in [
+                (admin, json!({ "agency": code, "url": receiver.url() })), (env.agency(code), json!({ "url": receiver.url() })),
+            ] {
+                let refused = actor.mutate("registerWebhook", input).await;
+                assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), ("INVALID", &json!("agency")), "{code}");
+            }
+        }
+        assert_eq!(env.agency("min-justice").webhooks().await.len(), 0);
+        assert_eq!(env.agency("min-health").webhooks().await.len(), 1, "colleagues see it");
     }
 
     async fn rejects_addresses_that_are_not_allowed(env) {
@@ -309,11 +319,4 @@ on_both_engines! {
         takes(&env, &receiver, 1).await;
         assert!(receiver.received()[0].is_signed_with(&[&secret, &former]), "with the same secrets");
     }
-}
-
-/// Creates a member of an agency.
-fn agency(env: &TestEnv, code: &str) -> Actor {
-    let mut claims = token_claims(&format!("agency-{code}"), "Agency", &["AGENCY"], None, env.now());
-    claims["agency"] = json!(code);
-    env.with_claims(&claims)
 }

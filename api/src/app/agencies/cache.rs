@@ -6,7 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::NaiveDate;
 
 use crate::{
-    app::App,
+    app::{App, Rejection, rejection::Invalid},
     clock::almaty_date,
     domain::{agencies::AgencyDirectory, issue_categories::IssueCategories, regions::RegionHistory},
     store::{StoreError, agencies::SavedReferenceData},
@@ -66,6 +66,22 @@ impl App {
     #[must_use]
     pub fn agencies(&self) -> Arc<AgencyDirectory> {
         self.reference_data.directory(self.region_history.load_full(), almaty_date(self.now()))
+    }
+
+    /// Checks the code of a body that exists today.
+    ///
+    /// # Errors
+    /// Rejected when there is none.
+    pub(in crate::app) fn check_agency(
+        &self,
+        field: &'static str,
+        code: &str,
+        today: NaiveDate,
+    ) -> Result<(), Rejection> {
+        match self.agencies().get(code) {
+            Some(agency) if agency.is_valid_on(today) => Ok(()),
+            _ => Err(Rejection::Invalid { field, why: Invalid::UnknownAgency }),
+        }
     }
 
     /// Returns the categories of issues.

@@ -91,14 +91,6 @@ impl App {
         let letters = letters_of(region).filter(|_| self.tree().get(region).is_some());
         letters.ok_or(Rejection::Invalid { field: "region", why: Invalid::UnknownRegion })
     }
-
-    /// Checks the code of a body that exists today.
-    fn check_agency(&self, field: &'static str, code: &str, today: NaiveDate) -> Result<(), Rejection> {
-        match self.agencies().get(code) {
-            Some(agency) if agency.is_valid_on(today) => Ok(()),
-            _ => Err(Rejection::Invalid { field, why: Invalid::UnknownAgency }),
-        }
-    }
 }
 
 /// Checks that a day is neither past nor too far ahead.

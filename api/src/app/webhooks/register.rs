@@ -13,6 +13,7 @@ use crate::{
             secrets::{SecretColumn, SecretError, current_secret, encrypt_secret},
         },
     },
+    clock::almaty_date,
     domain::{
         audit::WEBHOOK_REGISTERED,
         issue_events::issue_feed,
@@ -74,6 +75,9 @@ impl App {
         };
         let allowed = authorize::<ManageWebhook>(viewer, &owner)?;
         let subject = allowed.person.subject.as_str();
+        if let Some(agency) = &agency {
+            self.check_agency("agency", agency, almaty_date(now))?;
+        }
         let key = idempotency_key(subject, "registerWebhook", key, &command)?;
         let kinds = command.kinds.as_deref().map(checked_kinds).transpose()?;
         let url = self.checked_url(&command.url).await?;

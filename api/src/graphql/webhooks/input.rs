@@ -15,7 +15,7 @@ fn names(kinds: Vec<IssueEventKind>) -> Vec<String> {
 /// A webhook to register.
 #[derive(InputObject)]
 pub struct RegisterWebhookInput {
-    /// Code of the agency that owns it. Without an agency and a region, it belongs to the viewer's only one.
+    /// Code of the agency that owns it, a body of today. Without an agency and a region, it belongs to the viewer's only one.
     pub agency: Option<String>,
     /// Only events of this unit and those below it. The unit's akimat owns the webhook unless `agency` is given.
     pub region: Option<KatoCode>,
