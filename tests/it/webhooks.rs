@@ -84,10 +84,12 @@ on_both_engines! {
         let (staff, receiver) = (env.akimat(HOST), Receiver::start().await);
         let (webhook, _) = staff.register_webhook(&receiver.url()).await;
         let input = json!({ "webhookId": webhook["id"] });
+        let replay = json!({ "webhookId": webhook["id"], "after": 0 });
         for other in [env.akimat(ELSEWHERE), env.agency("min-health")] {
             assert_eq!(other.webhooks().await, [] as [Value; 0]);
-            for mutation in ["updateWebhook", "rotateWebhookSecret", "testWebhook", "removeWebhook"] {
-                assert_eq!(refusal(&other.mutate(mutation, input.clone()).await), "NOT_FOUND", "{mutation}");
+            for mutation in ["updateWebhook", "rotateWebhookSecret", "testWebhook", "replayWebhook", "removeWebhook"] {
+                let input = if mutation == "replayWebhook" { replay.clone() } else { input.clone() };
+                assert_eq!(refusal(&other.mutate(mutation, input).await), "NOT_FOUND", "{mutation}");
             }
             let found = other.query("query($id: ID!) { node(id: $id) { id } }", json!({ "id": webhook["id"] })).await;
             assert!(found["node"].is_null());
