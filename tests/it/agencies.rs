@@ -253,7 +253,12 @@ on_both_engines! {
         let renamed = json!({ "code": "union-one", "kind": "CENTRAL_BODY", "names": { "kk": "Одақтар" } });
         assert_eq!(admin.mutate("saveAgency", renamed).await["agency"]["names"]["kk"], "Одақтар");
         let rows = env.dump("agencies").await;
-        assert!(rows.contains("UNION") && rows.contains("Одақтар"), "{rows}");
+        for kept in ["UNION", "planet", "Одақтар"] {
+            assert!(rows.contains(kept), "{rows}");
+        }
+        let moved = json!({ "code": "union-one", "kind": "CENTRAL_BODY", "names": { "kk": "Одақ" }, "region": "750000000" });
+        assert_eq!(admin.mutate("saveAgency", moved).await["agency"]["region"]["code"], "750000000");
+        assert!(!env.dump("agencies").await.contains("planet"), "the operator says otherwise");
     }
 
     async fn operators_at_two_replicas_do_not_lose_each_others_changes(env) {

@@ -1,15 +1,17 @@
 //! Bodies and categories of issues, as far as an operator changed or added them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
-use entities::{agency, enums::Stored as _, issue_category};
+use entities::{agency, enums::Stored as _, issue_category, kato::KatoCode};
 use sea_orm::{
-    ConnectionTrait, EntityTrait, ExprTrait, Iterable as _, QuerySelect, Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait, ExprTrait, Iterable as _, QueryFilter as _, QuerySelect, Set,
     sea_query::{Expr, OnConflict},
 };
 
 use crate::{
     domain::{agencies::Agency, issue_categories::IssueCategory, localized_name::LocalizedName},
-    store::{DatabaseEngine, Store, StoreError, Tx},
+    store::{DatabaseEngine, Store, StoreError, Tx, batching::batches},
 };
 
 /// What an operator changed or added, and a number that changes with every change.
@@ -43,17 +45,38 @@ impl Tx {
         read_all(self.inner()).await
     }
 
-    /// Saves bodies. The kind of a body is kept if only a later version knows it.
+    /// Saves bodies. The kind of a body is kept if only a later version knows it, and so is the unit of one that has no other.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn save_agencies(&self, agencies: &[Agency], now: DateTime<Utc>) -> Result<(), StoreError> {
+        let units = self.units_of_later_versions(agencies).await?;
+        let row = |agency: &Agency| {
+            let unit = agency.region.map(|code| code.to_string());
+            agency_row(agency, unit.or_else(|| units.get(&agency.code).cloned()), now)
+        };
         let rows = |is_known: bool| {
             let wanted = agencies.iter().filter(move |agency| agency.kind.is_known() == is_known);
-            wanted.map(|agency| agency_row(agency, now)).collect::<Vec<_>>()
+            wanted.map(row).collect::<Vec<_>>()
         };
         self.insert_rows(rows(true), Some(replace_agency(true))).await?;
         self.insert_rows(rows(false), Some(replace_agency(false))).await.map(drop)
+    }
+
+    /// Returns the stored units of bodies, by their codes, that this version cannot read.
+    async fn units_of_later_versions(&self, agencies: &[Agency]) -> Result<HashMap<String, String>, StoreError> {
+        use agency::{Column, Entity};
+        let mut units = HashMap::new();
+        for batch in batches(agencies) {
+            let stored = Entity::find()
+                .select_only()
+                .columns([Column::Code, Column::RegionCode])
+                .filter(Column::Code.is_in(batch.iter().map(|agency| agency.code.as_str())))
+                .filter(Column::RegionCode.is_not_null());
+            let stored: Vec<(String, String)> = stored.into_tuple().all(self.inner()).await?;
+            units.extend(stored.into_iter().filter(|(_, unit)| unit.parse::<KatoCode>().is_err()));
+        }
+        Ok(units)
     }
 
     /// Saves categories.
@@ -130,14 +153,14 @@ fn category_of(row: issue_category::Model) -> IssueCategory {
     IssueCategory { code: row.code, names, ordinal: row.ordinal }
 }
 
-fn agency_row(agency: &Agency, now: DateTime<Utc>) -> agency::ActiveModel {
+fn agency_row(agency: &Agency, region_code: Option<String>, now: DateTime<Utc>) -> agency::ActiveModel {
     agency::ActiveModel {
         code: Set(agency.code.clone()),
         kind: Set(agency.kind),
         name_kk: Set(agency.names.kk.clone()),
         name_ru: Set(agency.names.ru.clone()),
         name_en: Set(agency.names.en.clone()),
-        region_code: Set(agency.region.map(|code| code.to_string())),
+        region_code: Set(region_code),
         valid_from: Set(agency.valid_from),
         valid_to: Set(agency.valid_to),
         doubt: Set(agency.doubt.clone()),
