@@ -31,7 +31,7 @@ pub struct Model {
     pub active: bool,
     /// Since when every attempt has failed; `None` if the last one succeeded.
     pub failing_since: Option<DateTimeUtc>,
-    /// Why the last attempt failed; `None` if it succeeded.
+    /// Why the last attempt failed, or that events were deleted before they were sent.
     pub last_error: Option<String>,
     /// Position in the feed after which it begins.
     pub begins_after: i64,

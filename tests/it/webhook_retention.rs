@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
+const DELETED: &str = "Events were deleted before they could be sent.";
+
 /// Returns the only webhook of somebody.
 async fn webhook(staff: &Actor) -> Value {
     let query = "{ webhooks { lastError deliveredSeq deliveries { totalCount nodes { seq state } } } }";
@@ -44,6 +46,30 @@ on_both_engines! {
         until(|| webhook(&staff), || env.advance(TimeDelta::seconds(1)), waiting).await;
         env.sql("DELETE FROM feed_events WHERE feed = 'issues' AND seq <= 4").await;
         env.sql("UPDATE feeds SET kept_after = 4 WHERE name = 'issues'").await;
-        until(|| webhook(&staff), || env.advance(HOUR), is(&[(5, "DELIVERED")])).await;
+        let without = until(|| webhook(&staff), || env.advance(HOUR), is(&[(5, "DELIVERED")])).await;
+        assert_eq!(without["lastError"], DELETED);
+    }
+
+    async fn the_owner_is_told_of_events_that_were_deleted_before_they_were_sent(env) {
+        let (staff, receiver) = (env.akimat(HOST), Receiver::start().await);
+        let (registered, _) = staff.register_webhook(&receiver.url()).await;
+        let set = async |active: bool| {
+            let input = json!({ "webhookId": registered["id"], "active": active });
+            staff.mutate("updateWebhook", input).await["webhook"]["lastError"].clone()
+        };
+        let events = [(1, "RAISED"), (1, "PLANNED"), (1, "RESOLVED")];
+        set(false).await;
+        record_issue_events(env.service(0).app(), HOST, &events).await;
+        env.sql("DELETE FROM feed_events WHERE feed = 'issues' AND seq <= 2").await;
+        env.sql("UPDATE feeds SET kept_after = 2 WHERE name = 'issues'").await;
+        assert!(set(true).await.is_null());
+        let second = || env.advance(TimeDelta::seconds(1));
+        let has_sent = |seq: i64| move |webhook: &Value| webhook["deliveredSeq"] == seq;
+        let sent = until(|| webhook(&staff), second, has_sent(3)).await;
+        assert_eq!((receiver.taken(), &sent["lastError"]), (vec![3], &json!(DELETED)));
+        record_issue_events(env.service(0).app(), HOST, &events[..1]).await;
+        let sent = until(|| webhook(&staff), second, has_sent(4)).await;
+        assert_eq!(sent["lastError"], DELETED, "a success does not hide it");
+        assert!(set(true).await.is_null(), "until the owner has seen it");
     }
 }

@@ -110,6 +110,7 @@ delivery-error-closed = The connection ended before the response was complete.
 delivery-error-redirect = The receiver redirects to another address.
 delivery-error-status = The receiver responded with an error.
 delivery-error-gone = The receiver wants no more events.
+delivery-error-events-deleted = Events were deleted before they could be sent.
 delivery-error-unknown = The last attempt failed.
 refusal-no-word = A blocked word must contain a letter, digit or emoji, and may have * only at the end.
 refusal-other-meeting = The comment belongs to another meeting.

@@ -110,6 +110,7 @@ delivery-error-closed = Қосылым жауап аяқталмай үзілд�
 delivery-error-redirect = Қабылдаушы басқа мекенжайға бағыттайды.
 delivery-error-status = Қабылдаушы қатемен жауап берді.
 delivery-error-gone = Қабылдаушы бұдан былай оқиға алғысы келмейді.
+delivery-error-events-deleted = Оқиғалар жіберілгенге дейін жойылды.
 delivery-error-unknown = Соңғы әрекет сәтсіз аяқталды.
 refusal-no-word = Тыйым салынған сөзде әріп, цифр немесе эмодзи болуы керек, ал * белгісі тек соңында тұра алады.
 refusal-other-meeting = Пікір басқа кездесуге жатады.

@@ -11,6 +11,7 @@ use crate::{
         App,
         webhooks::{
             events::EventPage,
+            health::Health,
             kinds_of,
             rounds::{DeliveryRun, Sent},
         },
@@ -51,7 +52,7 @@ impl App {
 
     /// Adds a part of the feed as deliveries. Returns whether there was any.
     async fn expand(&self, run: &DeliveryRun<'_>, row: &webhook::Model) -> Result<bool, JobError> {
-        let EventPage { mut events, through } = run.events.page(self, row, EXPANDED_AT_ONCE).await?;
+        let EventPage { mut events, through, has_gap } = run.events.page(self, row, EXPANDED_AT_ONCE).await?;
         if through <= row.position {
             return Ok(false);
         }
@@ -86,7 +87,11 @@ impl App {
         });
         tx.add_deliveries(new.collect()).await?;
         let due_at = tx.next_attempt_at(row.id).await?;
-        let after = webhook::Model { position: through, due_at, ..locked.clone() };
+        let mut after = webhook::Model { position: through, due_at, ..locked.clone() };
+        if has_gap {
+            tracing::warn!(webhook = %row.id.0, "events were deleted before they were sent");
+            after = Health::of(&locked).with_deleted_events().of_webhook(after);
+        }
         tx.save_webhook(&locked, &after).await?;
         self.commit(tx).await?;
         Ok(true)

@@ -17,7 +17,7 @@ use crate::{
     },
     store::{
         StoreError,
-        feeds::{EventRange, StoredEvent},
+        feeds::{EventRange, Extent, StoredEvent},
     },
 };
 
@@ -41,6 +41,8 @@ pub struct EventPage {
     pub events: Vec<IssueEvent>,
     /// Position up to which the feed was looked through.
     pub through: i64,
+    /// Whether events after the webhook's position are no longer kept.
+    pub has_gap: bool,
 }
 
 /// A future of [`IssueEvents`].
@@ -67,12 +69,15 @@ pub struct StoredIssueEvents;
 impl StoredIssueEvents {
     async fn read(app: &App, webhook: &webhook::Model, limit: usize) -> Result<EventPage, StoreError> {
         let feed = issue_feed();
-        let head = app.store.feed_extent(&feed).await?.head;
+        let Extent { head, kept_after } = app.store.feed_extent(&feed).await?;
         let after = webhook.position;
+        let has_gap = after < kept_after;
         let unit = webhook.region_code.as_deref().and_then(|code| code.parse().ok());
         let agency = webhook.agency.as_deref().map(|code| agency_id(code).0);
         let filter = agency.map(EventFilter::OfAgency).or_else(|| unit.map(EventFilter::Within));
-        let Some(filter) = filter else { return Ok(EventPage { events: Vec::new(), through: head.max(after) }) };
+        let Some(filter) = filter else {
+            return Ok(EventPage { events: Vec::new(), through: head.max(after), has_gap });
+        };
         let range = EventRange { after, through: head, limit };
         let rows = app.store.matching_events(&feed, filter, range).await?;
         let is_full = rows.len() >= limit;
@@ -85,7 +90,7 @@ impl StoredIssueEvents {
         };
         let event = |row: StoredEvent| IssueEvent { seq: row.seq, at: row.at, issue: row.subject, kind: row.kind };
         let events = rows.into_iter().filter(|row| is_within(row, unit) && is_for(row)).map(event);
-        Ok(EventPage { events: events.collect(), through })
+        Ok(EventPage { events: events.collect(), through, has_gap })
     }
 }
 

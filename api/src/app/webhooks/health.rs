@@ -5,6 +5,9 @@ use entities::webhook;
 
 use crate::webhooks::DeliveryOutcome;
 
+/// The name of the error that events were deleted before they were sent.
+const EVENTS_DELETED: &str = "EVENTS_DELETED";
+
 /// Whether a webhook's receiver takes messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Health {
@@ -18,14 +21,19 @@ impl Health {
         Self { failing_since: row.failing_since, last_error: row.last_error.clone() }
     }
 
-    /// Returns the health after an attempt.
+    /// Returns the health after an attempt. That events were deleted is not forgotten by a success.
     pub(super) fn after(self, outcome: DeliveryOutcome, now: DateTime<Utc>) -> Self {
         match error_of(outcome) {
-            None => Self { failing_since: None, last_error: None },
+            None => Self { failing_since: None, last_error: self.last_error.filter(|error| error == EVENTS_DELETED) },
             Some(error) => {
                 Self { failing_since: Some(self.failing_since.unwrap_or(now)), last_error: Some(error.to_owned()) }
             }
         }
+    }
+
+    /// Returns the health after events were deleted before they were sent.
+    pub(super) fn with_deleted_events(self) -> Self {
+        Self { last_error: Some(EVENTS_DELETED.to_owned()), ..self }
     }
 
     /// Records the health in a row.

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entities::{ids::WebhookId, webhook};
 
 use crate::{
-    app::{App, isolation::run_isolated},
+    app::{App, isolation::run_isolated, webhooks::health::Health},
     domain::issue_events::issue_feed,
     store::job_leases::{JobError, Lease},
 };
@@ -71,7 +71,12 @@ impl App {
         let waited = tx.delete_deliveries_through(id, last).await?;
         tx.advance_lines(id, &waited, self.now()).await?;
         let due_at = tx.next_attempt_at(id).await?;
-        tx.save_webhook(&before, &webhook::Model { due_at, ..before.clone() }).await?;
+        let mut after = webhook::Model { due_at, ..before.clone() };
+        if !waited.is_empty() {
+            tracing::warn!(webhook = %id.0, "events were deleted before they were sent");
+            after = Health::of(&before).with_deleted_events().of_webhook(after);
+        }
+        tx.save_webhook(&before, &after).await?;
         self.commit(tx).await?;
         Ok(())
     }

@@ -53,8 +53,7 @@ impl App {
         row.url = url.unwrap_or(row.url);
         row.kinds = kinds.or(row.kinds);
         row.active = command.active.unwrap_or(row.active);
-        let is_failing = before.failing_since.is_some();
-        let is_activated = command.active == Some(true) && (!before.active || is_failing);
+        let is_activated = command.active == Some(true) && (!before.active || before.last_error.is_some());
         if row == before && !is_activated {
             return Ok(row);
         }

@@ -16,6 +16,7 @@ pub(super) fn failure_message(language: Language, name: &str) -> String {
         "REDIRECT" => "delivery-error-redirect",
         "STATUS" => "delivery-error-status",
         "GONE" => "delivery-error-gone",
+        "EVENTS_DELETED" => "delivery-error-events-deleted",
         _ => "delivery-error-unknown",
     };
     text::message(language, key, &[])

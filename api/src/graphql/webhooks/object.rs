@@ -101,7 +101,7 @@ impl Webhook {
         self.0.failing_since
     }
 
-    /// Why the last attempt failed; null if it succeeded.
+    /// Why the last attempt failed, or that events were deleted before they were sent; null if all is well.
     async fn last_error(&self, ctx: &Context<'_>) -> Option<String> {
         self.0.last_error.as_deref().map(|name| failure_message(ctx.language(), name))
     }
