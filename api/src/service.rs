@@ -239,7 +239,7 @@ pub async fn app(
 fn webhook_client(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<WebhookClient, StartError> {
     let https_only = settings.environment == Environment::Production;
     let rules = AddressRules { https_only, networks: settings.webhook_networks.clone() };
-    WebhookClient::new(rules, Arc::new(SystemResolver), Arc::clone(clock)).map_err(StartError::WebhookClient)
+    WebhookClient::new(rules, Arc::new(SystemResolver::default()), Arc::clone(clock)).map_err(StartError::WebhookClient)
 }
 
 /// Returns the keys for personal data: those of the setting, or those of the embedded database's key file.

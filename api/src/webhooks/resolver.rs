@@ -3,12 +3,13 @@
 use std::{
     future::Future,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, ToSocketAddrs as _},
     pin::Pin,
     sync::Arc,
 };
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 
 use crate::webhooks::{AddressError, AddressRules};
 
@@ -21,18 +22,49 @@ pub trait Resolver: Send + Sync + 'static {
     fn resolve(&self, host: &str) -> Resolution;
 }
 
+/// Host names that are resolved at once. Each takes a thread, for as long as the servers of its domain like, also when nobody
+/// waits for the result any more; the runtime has 512 threads for all such work.
+const LOOKUPS_AT_ONCE: usize = 64;
+
+/// A blocking look-up of the addresses of a host.
+type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
+
 /// Resolves host names as the operating system does.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemResolver;
+#[derive(Clone, Debug)]
+pub struct SystemResolver {
+    lookup: Lookup,
+    permits: Arc<Semaphore>,
+}
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        Self::with(look_up, LOOKUPS_AT_ONCE)
+    }
+}
+
+impl SystemResolver {
+    pub(in crate::webhooks) fn with(lookup: Lookup, at_once: usize) -> Self {
+        Self { lookup, permits: Arc::new(Semaphore::new(at_once)) }
+    }
+}
 
 impl Resolver for SystemResolver {
     fn resolve(&self, host: &str) -> Resolution {
-        let host = host.to_owned();
+        let (host, lookup, permits) = (host.to_owned(), self.lookup, Arc::clone(&self.permits));
         Box::pin(async move {
-            let addresses = tokio::net::lookup_host((host, 0)).await?;
-            Ok(addresses.map(|address| address.ip()).collect())
+            let permit = permits.acquire_owned().await.map_err(io::Error::other)?;
+            let resolving = tokio::task::spawn_blocking(move || {
+                // Free again when the thread is, whoever has given up waiting.
+                let _permit = permit;
+                lookup(&host)
+            });
+            resolving.await.map_err(io::Error::other)?
         })
     }
+}
+
+fn look_up(host: &str) -> io::Result<Vec<IpAddr>> {
+    Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
 /// Resolves host names to addresses that are all allowed. The client connects to these and no others.

@@ -48,7 +48,7 @@ impl Write for Log {
 
 fn webhook_client() -> WebhookClient {
     let clock = ManualClock::at(DateTime::UNIX_EPOCH);
-    WebhookClient::new(AddressRules::default(), Arc::new(SystemResolver), clock).unwrap()
+    WebhookClient::new(AddressRules::default(), Arc::new(SystemResolver::default()), clock).unwrap()
 }
 
 async fn app(dir: &tempfile::TempDir, keys: &str) -> Arc<App> {

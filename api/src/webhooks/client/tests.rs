@@ -22,7 +22,7 @@ use tokio_rustls::{
 use super::*;
 use crate::{
     clock::ManualClock,
-    webhooks::{Resolution, SigningSecret},
+    webhooks::{Resolution, SigningSecret, SystemResolver},
 };
 
 const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
@@ -337,4 +337,41 @@ async fn the_certificate_must_be_valid_for_the_host() {
         let plain = client.send(&format!("http://receiver.example:{}/", address.port()), &message()).await;
         assert_eq!(plain, failed(None, FailureReason::Address), "in production");
     }
+}
+
+/// Hosts whose look-ups have begun, and those that end. Of this test only, since a look-up is a plain function.
+static LOOKUPS: Mutex<(usize, bool)> = Mutex::new((0, false));
+static ENDED: parking_lot::Condvar = parking_lot::Condvar::new();
+
+/// Resolves a host as a thread that is stuck until it is told to end.
+fn stuck(_: &str) -> io::Result<Vec<IpAddr>> {
+    let mut lookups = LOOKUPS.lock();
+    lookups.0 += 1;
+    while !lookups.1 {
+        ENDED.wait(&mut lookups);
+    }
+    Ok(vec![IpAddr::from(LOOPBACK)])
+}
+
+#[tokio::test]
+async fn stuck_host_names_take_a_bounded_number_of_threads() {
+    let (client, clock) = client_with(Arc::new(SystemResolver::with(stuck, 3)));
+    let check = || client.check_receiver("http://receiver.example/");
+    for round in 1..=2 {
+        let mut checks: Vec<_> = (0..6).map(|_| Box::pin(check())).collect();
+        for check in &mut checks {
+            assert!(futures_util::poll!(check.as_mut()).is_pending(), "{round}");
+        }
+        while LOOKUPS.lock().0 < 3 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(TIMEOUT);
+        for check in checks {
+            assert_eq!(check.await, Err(AddressError::Unresolved), "{round}");
+        }
+        assert_eq!(LOOKUPS.lock().0, 3, "those who gave up left their threads stuck");
+    }
+    LOOKUPS.lock().1 = true;
+    ENDED.notify_all();
+    assert_eq!(check().await.as_deref(), Ok("http://receiver.example/"), "the threads are free again");
 }
