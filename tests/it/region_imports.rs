@@ -1,7 +1,7 @@
 //! Propagation of an imported classifier to the other replicas.
 
 use chrono::TimeDelta;
-use harness::{Engine, HOST, TestEnv, on_both_engines, until};
+use harness::{Actor, Engine, HOST, TestEnv, on_both_engines, until};
 use kezdesu::app::regions::ImportOptions;
 use serde_json::json;
 
@@ -37,6 +37,28 @@ on_both_engines! {
         let query = "{ agency(code: \"akimat-750000000\") { validTo names { kk } } }";
         let found = admin.query(query, json!({})).await["agency"].clone();
         assert_eq!(found, json!({ "validTo": "2026-03-10", "names": { "kk": "Алматы әкімдігі" } }));
+    }
+}
+
+on_both_engines! {
+    async fn issues_are_raised_in_an_oblast_that_is_newer_than_the_release(env) {
+        let edition = "te,ab,cd,ef,hij,k,name_kaz,name_rus,nn\n640000000,64,00,00,000,0,Жаңа облысы,Новая область,1\n\
+                       643200000,64,32,00,000,1,Жаңа ауданы,Новый район,2\n";
+        import(&env, edition, "2026-03-01").await;
+        let staff = env.akimat("643200000");
+        let mut input = Actor::issue_input("Жол", &[]);
+        for (region, number) in [("643200000", json!("XGE-2026-000001")), ("750000000", json!(null))] {
+            input["region"] = json!(region);
+            let raised = env.person("Admin", &["ADMIN"], None).mutate("raiseIssue", input.clone()).await;
+            assert_eq!(raised["issue"]["number"], number, "{raised}");
+        }
+        input["region"] = json!("643200000");
+        let second = staff.mutate("raiseIssue", input).await;
+        assert_eq!(second["issue"]["number"], "XGE-2026-000002", "{second}");
+        let query = "query($of: [_Any!]!) { _entities(representations: $of) { ... on Issue { number } } }";
+        let of = json!([{ "__typename": "Issue", "number": "xge-2026-1" }]);
+        let found = staff.query(query, json!({ "of": of })).await["_entities"][0].clone();
+        assert_eq!(found["number"], "XGE-2026-000001");
     }
 }
 

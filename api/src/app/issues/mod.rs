@@ -87,9 +87,9 @@ fn assigned_away(row: &issue::Model, before: &str, kind: EventKind) -> NewEvent 
 
 impl App {
     /// Returns the letters of the numbers of a unit that exists today.
-    fn letters_of_region(&self, region: KatoCode) -> Result<&'static str, Rejection> {
-        let letters = letters_of(region).filter(|_| self.tree().get(region).is_some());
-        letters.ok_or(Rejection::Invalid { field: "region", why: Invalid::UnknownRegion })
+    fn letters_of_region(&self, region: KatoCode) -> Result<String, Rejection> {
+        let unknown = Rejection::Invalid { field: "region", why: Invalid::UnknownRegion };
+        self.tree().get(region).map(|_| letters_of(region)).ok_or(unknown)
     }
 }
 

@@ -60,7 +60,7 @@ pub struct RaiseIssue {
 pub(in crate::app) struct RaisePermit {
     row: issue::Model,
     sources: Sources,
-    letters: &'static str,
+    letters: String,
     record: ChangeRecord,
 }
 
@@ -146,7 +146,7 @@ impl App {
         let RaisePermit { mut row, sources, letters, record } = permit;
         sources.check_unused(tx, row.id).await?;
         let year = almaty_date(now).year();
-        row.number = issue_number(letters, year, tx.take_numbers(letters, year, 1).await?);
+        row.number = issue_number(&letters, year, tx.take_numbers(&letters, year, 1).await?);
         normalize_issue(&mut row);
         let people = sources.people(tx).await?;
         tx.insert_issue(row.clone()).await?;

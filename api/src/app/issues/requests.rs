@@ -113,7 +113,7 @@ impl App {
         }
         let row = public_request::Model {
             id,
-            number: take_number(&tx, letters, now).await?,
+            number: take_number(&tx, &letters, now).await?,
             meeting_id: command.meeting,
             region_code: command.region.to_string(),
             channel: RequestChannel::MeetingForm,
@@ -170,7 +170,7 @@ impl App {
         now: DateTime<Utc>,
     ) -> Result<(), CommandError> {
         let region = parse_code(&meeting.region_code)?;
-        let letters = letters_of(region).unwrap_or_default();
+        let letters = letters_of(region);
         let ids: Vec<_> = requests.iter().filter_map(|request| request.external_id.clone()).collect();
         let known = tx.recorded_requests(meeting.id, &ids).await?;
         let mut seen: HashSet<_> = known.into_iter().collect();
@@ -189,7 +189,7 @@ impl App {
         let first = tx.take_numbers(&format!("{SERIES}{letters}"), year, count).await?;
         let rows = new.into_iter().zip(first..).map(|((request, text), counter)| public_request::Model {
             id: RequestId(self.ids.next(now)),
-            number: request_number(letters, year, counter),
+            number: request_number(&letters, year, counter),
             meeting_id: Some(meeting.id),
             region_code: meeting.region_code.clone(),
             channel: request.channel,
@@ -207,7 +207,7 @@ impl App {
     }
 
     /// Validates a request of a person, and returns its text and the letters of its number.
-    async fn checked_request(&self, command: &SubmitRequest) -> Result<(String, &'static str), CommandError> {
+    async fn checked_request(&self, command: &SubmitRequest) -> Result<(String, String), CommandError> {
         let letters = self.letters_of_region(command.region)?;
         if let Some(id) = command.meeting {
             let meeting = self.store.meetings_by_id(&[id]).await?.pop();
