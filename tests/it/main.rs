@@ -96,6 +96,7 @@ mod token_revocation;
 mod traces;
 mod transports;
 mod value_ranges;
+mod webhook_dispatch;
 mod webhook_faults;
 mod webhook_receivers;
 mod webhook_retention;

@@ -62,6 +62,24 @@ fn is_due(now: DateTime<Utc>) -> Condition {
     Condition::all().add(Column::RunAt.lte(now)).add(is_free)
 }
 
+fn new_row(kind: &str, key: &str, run_at: DateTime<Utc>, payload: Option<String>) -> job::ActiveModel {
+    job::ActiveModel {
+        kind: Set(kind.to_owned()),
+        key: Set(key.to_owned()),
+        run_at: Set(Some(run_at)),
+        attempts: Set(0),
+        lease_until: Set(None),
+        fence: Set(0),
+        payload: Set(payload),
+        parked_at: Set(None),
+    }
+}
+
+/// Leaves a job that exists as it is.
+fn if_new() -> OnConflict {
+    OnConflict::columns([Column::Kind, Column::Key]).do_nothing().to_owned()
+}
+
 impl Tx {
     /// Enqueues a job if the transaction commits. Returns whether the job is new.
     ///
@@ -71,6 +89,15 @@ impl Tx {
     /// When the database fails.
     pub async fn enqueue(&self, new: &NewJob<'_>) -> Result<bool, StoreError> {
         self.insert_if_new(new.kind, new.key, new.run_at, Some(new.payload.to_string())).await
+    }
+
+    /// Enqueues jobs if the transaction commits, with few statements. Those that are not done yet are left unchanged.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn enqueue_all(&self, new: &[NewJob<'_>]) -> Result<(), StoreError> {
+        let rows = new.iter().map(|job| new_row(job.kind, job.key, job.run_at, Some(job.payload.to_string())));
+        self.insert_rows(rows.collect(), Some(if_new())).await.map(drop)
     }
 
     /// Makes jobs of a kind that were parked before a time due again.
@@ -101,18 +128,8 @@ impl Tx {
         run_at: DateTime<Utc>,
         payload: Option<String>,
     ) -> Result<bool, StoreError> {
-        let row = job::ActiveModel {
-            kind: Set(kind.to_owned()),
-            key: Set(key.to_owned()),
-            run_at: Set(Some(run_at)),
-            attempts: Set(0),
-            lease_until: Set(None),
-            fence: Set(0),
-            payload: Set(payload),
-            parked_at: Set(None),
-        };
-        let known = OnConflict::columns([Column::Kind, Column::Key]).do_nothing().to_owned();
-        Ok(Entity::insert(row).on_conflict(known).exec_without_returning(self.inner()).await? == 1)
+        let insert = Entity::insert(new_row(kind, key, run_at, payload)).on_conflict(if_new());
+        Ok(insert.exec_without_returning(self.inner()).await? == 1)
     }
 
     /// Leases those of the named jobs that are due and free. Each gets a fence that no earlier holder has had.

@@ -7,17 +7,36 @@ use entities::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait, Condition, EntityTrait, IntoActiveModel as _, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Set,
     sea_query::{LockBehavior, LockType, OnConflict},
 };
 
 use crate::{
     domain::policy::{WebhookOwner, WebhookScope},
-    store::{Store, StoreError, Tx, batching::padded, changes::with_changes},
+    store::{
+        Store, StoreError, Tx,
+        batching::{batches, padded},
+        changes::with_changes,
+    },
 };
 
 /// The table, to which encrypted secrets are bound.
 pub const TABLE: &str = "webhooks";
+
+/// A webhook that may have something to do.
+#[derive(Clone, Debug)]
+pub struct WebhookWork {
+    /// The webhook.
+    pub id: WebhookId,
+    /// Code of the agency that owns it.
+    pub agency: Option<String>,
+    /// Code of the unit whose events it is about.
+    pub region: Option<String>,
+    /// Position up to which it has looked through the feed.
+    pub position: i64,
+    /// Whether a delivery is due.
+    pub is_due: bool,
+}
 
 fn is_owned_by(owner: &WebhookOwner) -> Condition {
     match owner {
@@ -72,6 +91,19 @@ impl Tx {
         }
         let changed = with_changes(before.clone().into_active_model(), &after.clone().into_active_model());
         Entity::update_many().set(changed).filter(Column::Id.eq(after.id)).exec(self.inner()).await?;
+        Ok(())
+    }
+
+    /// Moves webhooks from one position in the feed to a later one. Those that are elsewhere by now stay there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn skip_events(&self, ids: &[WebhookId], from: i64, to: i64) -> Result<(), StoreError> {
+        for batch in batches(ids) {
+            let moved = ActiveModel { position: Set(to), ..<ActiveModel as Default>::default() };
+            let there = Entity::update_many().set(moved).filter(Column::Position.eq(from));
+            there.filter(Column::Id.is_in(batch.iter().copied())).exec(self.inner()).await?;
+        }
         Ok(())
     }
 
@@ -153,15 +185,22 @@ impl Store {
         Ok(query.all(self.reader()).await?)
     }
 
-    /// Returns the active webhooks that have something to do: events of the feed up to `head` to look through, or a delivery
-    /// that is due.
+    /// Returns the active webhooks that may have something to do: events of the feed up to `head` to look through, or a
+    /// delivery that is due.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhooks_with_work(&self, head: i64, now: DateTime<Utc>) -> Result<Vec<WebhookId>, StoreError> {
+    pub async fn webhooks_with_work(&self, head: i64, now: DateTime<Utc>) -> Result<Vec<WebhookWork>, StoreError> {
         let work = Condition::any().add(Column::Position.lt(head)).add(Column::DueAt.lte(now));
-        let query = Entity::find().select_only().column(Column::Id).filter(Column::Active.eq(true)).filter(work);
-        Ok(query.order_by_asc(Column::Id).into_tuple().all(self.reader()).await?)
+        let columns = [Column::Id, Column::Agency, Column::RegionCode, Column::Position, Column::DueAt];
+        let query = Entity::find().select_only().columns(columns).filter(Column::Active.eq(true)).filter(work);
+        let rows: Vec<(WebhookId, Option<String>, Option<String>, i64, Option<DateTime<Utc>>)> =
+            query.order_by_asc(Column::Id).into_tuple().all(self.reader()).await?;
+        let work = rows.into_iter().map(|(id, agency, region, position, due_at)| {
+            let is_due = due_at.is_some_and(|due_at| due_at <= now);
+            WebhookWork { id, agency, region, position, is_due }
+        });
+        Ok(work.collect())
     }
 
     /// Returns whether any webhook's secrets are encrypted with one of these keys.

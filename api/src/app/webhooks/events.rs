@@ -62,6 +62,40 @@ pub trait IssueEvents: Send + Sync + 'static {
     ) -> Reading<'a, HashMap<Uuid, Value>>;
 }
 
+/// Which events a webhook is about, by the body that was responsible and by the unit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EventPlace {
+    agency: Option<Uuid>,
+    unit: Option<KatoCode>,
+}
+
+impl EventPlace {
+    /// Returns the place of a webhook, or `None` if this version cannot read it.
+    pub(super) fn of(agency: Option<&str>, region: Option<&str>) -> Option<Self> {
+        let agency = agency.map(|code| agency_id(code).0);
+        let unit = region.map(str::parse).transpose().ok()?;
+        (agency.is_some() || unit.is_some()).then_some(Self { agency, unit })
+    }
+
+    /// Returns the condition that an index answers best.
+    fn filter(self) -> Option<EventFilter> {
+        self.agency.map(EventFilter::OfAgency).or_else(|| self.unit.map(EventFilter::Within))
+    }
+
+    /// Returns whether an event is about the place.
+    pub(super) fn concerns(self, row: &StoredEvent) -> bool {
+        let region = || row.region.as_deref().and_then(|code| code.parse().ok());
+        let is_within = self.unit.is_none_or(|unit| region().is_some_and(|region| unit.contains(region)));
+        // The last event of a body that an issue leaves is for that body only.
+        let is_for = match row.audience {
+            Audience::Everyone => true,
+            Audience::Agency => self.agency.is_some(),
+            Audience::Staff => false,
+        };
+        is_within && is_for && self.agency.is_none_or(|agency| row.agency == Some(agency))
+    }
+}
+
 /// The feed of issues in the database.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoredIssueEvents;
@@ -72,24 +106,17 @@ impl StoredIssueEvents {
         let Extent { head, kept_after } = app.store.feed_extent(&feed).await?;
         let after = webhook.position;
         let has_gap = after < kept_after;
-        let unit = webhook.region_code.as_deref().and_then(|code| code.parse().ok());
-        let agency = webhook.agency.as_deref().map(|code| agency_id(code).0);
-        let filter = agency.map(EventFilter::OfAgency).or_else(|| unit.map(EventFilter::Within));
-        let Some(filter) = filter else {
-            return Ok(EventPage { events: Vec::new(), through: head.max(after), has_gap });
+        let place = EventPlace::of(webhook.agency.as_deref(), webhook.region_code.as_deref());
+        let Some((place, filter)) = place.and_then(|place| Some((place, place.filter()?))) else {
+            // A later version has written it, and will look through the feed.
+            return Ok(EventPage { events: Vec::new(), through: after, has_gap: false });
         };
         let range = EventRange { after, through: head, limit };
         let rows = app.store.matching_events(&feed, filter, range).await?;
         let is_full = rows.len() >= limit;
         let through = rows.last().filter(|_| is_full).map_or(head.max(after), |last| last.seq);
-        // The last event of a body that an issue leaves is for that body only.
-        let is_for = |row: &StoredEvent| match row.audience {
-            Audience::Everyone => true,
-            Audience::Agency => agency.is_some(),
-            Audience::Staff => false,
-        };
         let event = |row: StoredEvent| IssueEvent { seq: row.seq, at: row.at, issue: row.subject, kind: row.kind };
-        let events = rows.into_iter().filter(|row| is_within(row, unit) && is_for(row)).map(event);
+        let events = rows.into_iter().filter(|row| place.concerns(row)).map(event);
         Ok(EventPage { events: events.collect(), through, has_gap })
     }
 }
@@ -111,10 +138,4 @@ impl IssueEvents for StoredIssueEvents {
         };
         Box::pin(app.issue_views(issues, sees_internals))
     }
-}
-
-/// Returns whether an event is about a unit or one below it, if a unit is given.
-fn is_within(row: &StoredEvent, unit: Option<KatoCode>) -> bool {
-    let region = || row.region.as_deref().and_then(|code| code.parse().ok());
-    unit.is_none_or(|unit| region().is_some_and(|region| unit.contains(region)))
 }
