@@ -237,17 +237,18 @@ on_both_engines! {
     }
 
     async fn an_inactive_webhook_gets_its_events_later(env) {
-        let (staff, receiver) = (env.akimat(HOST), Receiver::start().await);
+        let (staff, receiver, other) = (env.akimat(HOST), Receiver::start().await, Receiver::start().await);
         let (webhook, _) = staff.register_webhook(&receiver.url()).await;
+        staff.register_webhook(&other.url()).await;
         let set = |active: bool| json!({ "webhookId": webhook["id"], "active": active });
         let paused = staff.mutate("updateWebhook", set(false)).await;
         assert_eq!((&paused["webhook"]["active"], &paused["webhook"]["version"]), (&json!(false), &json!(2)));
         let stale = json!({ "webhookId": webhook["id"], "active": true, "version": 1 });
         assert_eq!(refusal(&staff.mutate("updateWebhook", stale).await), "STALE");
         record(&env, &[(1, "RAISED"), (1, "PLANNED"), (1, "RESOLVED")]).await;
-        for _ in 0..5 {
-            env.advance(SECOND);
-        }
+        takes(&env, &other, 3).await;
+        let paused = staff.webhooks().await.into_iter().find(|listed| listed["id"] == webhook["id"]).unwrap();
+        assert_eq!((receiver.received().len(), &paused["deliveries"]["totalCount"]), (0, &json!(0)));
         let change = json!({ "webhookId": webhook["id"], "active": true, "kinds": ["RESOLVED"] });
         staff.mutate("updateWebhook", change).await;
         assert_eq!(takes(&env, &receiver, 1).await, [3], "the kinds of now");
