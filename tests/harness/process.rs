@@ -163,6 +163,21 @@ impl Process {
         self.child.id().expect("it runs")
     }
 
+    /// Returns whether it has a connection to a port of the loopback address.
+    #[must_use]
+    pub fn is_connected_to(&self, port: u16) -> bool {
+        let sockets = std::fs::read_to_string("/proc/net/tcp").expect("the sockets of the machine");
+        let established = sockets.lines().skip(1).filter_map(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let is_to_port = fields.get(2)?.ends_with(&format!(":{port:04X}")) && *fields.get(3)? == "01";
+            is_to_port.then(|| format!("socket:[{}]", fields[9]))
+        });
+        let established: Vec<_> = established.collect();
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("it runs");
+        let targets = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        targets.into_iter().any(|target| established.iter().any(|socket| target.as_os_str() == socket.as_str()))
+    }
+
     /// Returns its resident memory in bytes: current and peak.
     #[must_use]
     pub fn memory(&self) -> (u64, u64) {

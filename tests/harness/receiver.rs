@@ -116,6 +116,12 @@ impl Receiver {
         format!("http://{}/hook", self.address)
     }
 
+    /// Returns its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// Behaves like this from now on.
     pub fn behave(&self, behaviour: Behaviour) {
         self.choose(move |_| behaviour.clone());

@@ -1,6 +1,6 @@
 //! Webhooks across faults: the holder of a lease is killed, replicas share the receivers, and a dead receiver slows no other.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use chrono::TimeDelta;
 use harness::{
@@ -30,17 +30,28 @@ async fn takes(receiver: &Receiver, count: usize) {
     until(taken, || {}, |taken| *taken >= count).await;
 }
 
-async fn survives_kills_of_its_holder(engine: Engine) {
-    let (dir, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
-    let mut settings = settings_on(dir.path(), engine).await;
+/// Returns settings of processes that send webhooks to this machine.
+async fn settings_in(dir: &Path, engine: Engine) -> Vec<(String, String)> {
+    let mut settings = settings_on(dir, engine).await;
     settings.push(("KEZDESU_WEBHOOK_NETWORKS".to_owned(), "127.0.0.0/8".to_owned()));
-    let mut process = Process::serve(&settings).await;
-    person(&process.host, "staff", &["AKIMAT"]).register_webhook(&receiver.url()).await;
+    settings
+}
+
+/// Opens the database of a process.
+async fn store_of(dir: &Path, settings: &[(String, String)]) -> Store {
     let url = settings
         .iter()
         .find(|(name, _)| name == "KEZDESU_DATABASE_URL")
-        .map_or_else(|| format!("sqlite://{}", dir.path().join("kezdesu.db").display()), |(_, url)| url.clone());
-    let store = Store::connect(&url, 2).await.unwrap();
+        .map_or_else(|| format!("sqlite://{}", dir.join("kezdesu.db").display()), |(_, url)| url.clone());
+    Store::connect(&url, 2).await.unwrap()
+}
+
+async fn survives_kills_of_its_holder(engine: Engine) {
+    let (dir, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
+    let settings = settings_in(dir.path(), engine).await;
+    let mut process = Process::serve(&settings).await;
+    person(&process.host, "staff", &["AKIMAT"]).register_webhook(&receiver.url()).await;
+    let store = store_of(dir.path(), &settings).await;
     record_issue_events_in(&store, harness::external::now(), HOST, &events(600)).await;
     for part in [40, 200, 400] {
         takes(&receiver, part).await;
@@ -60,6 +71,34 @@ async fn loses_nothing_when_the_holder_is_killed_embedded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loses_nothing_when_the_holder_is_killed_production() {
     survives_kills_of_its_holder(Engine::Production).await;
+}
+
+/// Only PostgreSQL is shared by processes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_process_takes_over_when_the_holder_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_in(dir.path(), Engine::Production).await;
+    let mut processes = vec![Process::serve(&settings).await, Process::serve(&settings).await];
+    let store = store_of(dir.path(), &settings).await;
+    for part in 0..2 {
+        let receiver = Receiver::start().await;
+        receiver.behave(Behaviour::Hang);
+        person(&processes[0].host, "staff", &["AKIMAT"]).register_webhook(&receiver.url()).await;
+        record_issue_events_in(&store, harness::external::now(), HOST, &events(90)).await;
+        let holder = || processes.iter().position(|process| process.is_connected_to(receiver.port()));
+        let holder = until(|| std::future::ready(holder()), || {}, Option::is_some).await.unwrap();
+        // Its messages are in flight.
+        processes.remove(holder).kill().await;
+        receiver.behave(Behaviour::Respond(204));
+        takes(&receiver, 90).await;
+        let taken: BTreeSet<_> = receiver.taken().into_iter().collect();
+        assert_eq!(taken, (90 * part + 1..=90 * (part + 1)).collect(), "nothing is lost");
+        assert_in_order(&receiver.received(), |seq| (seq - 1) % ISSUES);
+        processes.push(Process::serve(&settings).await);
+    }
+    for process in processes {
+        process.kill().await;
+    }
 }
 
 on_both_engines! {
