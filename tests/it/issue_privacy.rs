@@ -1,10 +1,36 @@
 //! Who sees and changes what of an issue.
 
-use harness::{Actor, HOST, TestEnv, error_code, id_of, on_both_engines};
+use chrono::TimeDelta;
+use harness::{Actor, HOST, Receiver, TestEnv, error_code, id_of, on_both_engines, until};
 use serde_json::{Value, json};
 
 const CENTRAL: &str = "min-health";
 const SECRET: &str = "Толық сипаттама: Сейтова Айша, 12-үй.";
+
+/// What receivers of webhooks are shown of an issue.
+const SHOWN_TO_RECEIVERS: [&str; 21] = [
+    "category",
+    "createdAt",
+    "deadline",
+    "description",
+    "funding",
+    "id",
+    "language",
+    "level",
+    "meetingId",
+    "mergedInto",
+    "number",
+    "overdue",
+    "plan",
+    "progress",
+    "region",
+    "resolution",
+    "responsible",
+    "state",
+    "title",
+    "updatedAt",
+    "version",
+];
 
 async fn found(person: &Actor, words: &str) -> i64 {
     let query = "query($words: String!) { issues(filter: { search: $words }) { totalCount } }";
@@ -54,6 +80,26 @@ on_both_engines! {
         let history = "query($id: ID!) { issue(id: $id) { history(first: 100) { nodes { field before after } } } }";
         let shown = env.anonymous().query(history, json!({ "id": issue })).await.to_string();
         assert!(!shown.contains("Сейтова") && !shown.contains("sha256:"), "{shown}");
+    }
+
+    async fn a_message_to_a_webhook_never_tells_who_raised_the_issue(env) {
+        let (akimat, body) = (Receiver::start().await, Receiver::start().await);
+        env.akimat(HOST).register_webhook(&akimat.url()).await;
+        env.agency(CENTRAL).mutate("registerWebhook", json!({ "url": body.url() })).await;
+        let (_, sources) = raised(&env).await;
+        for (receiver, count) in [(&akimat, 2), (&body, 1)] {
+            let received = || std::future::ready(receiver.received());
+            let received = until(received, || env.advance(TimeDelta::seconds(1)), |some| some.len() >= count).await;
+            for message in received {
+                for secret in ["Ana", "Ben", &sources[0], &sources[1], "қашан"] {
+                    assert!(!message.body.contains(secret), "{}", message.body);
+                }
+                let issue = message.json()["data"]["issue"].clone();
+                let mut fields: Vec<_> = issue.as_object().unwrap().keys().map(String::as_str).collect();
+                fields.sort_unstable();
+                assert_eq!(fields, SHOWN_TO_RECEIVERS);
+            }
+        }
     }
 
     async fn bodies_change_their_own_issues_only(env) {
