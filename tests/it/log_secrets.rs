@@ -5,7 +5,7 @@ use std::path::Path;
 use harness::{
     Actor, DATA_KEYS, HOST, Opening, Process, Server, Socket, TcpProxy, WHO, databases,
     external::{anonymous, now, person, settings},
-    id_of, readiness, until,
+    id_of, readiness, refusal, until,
 };
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -79,11 +79,33 @@ async fn send_personal_data(staff: &Actor, canary: &Actor) {
     canary.on_registration("eraseApplicant", &registration, json!({})).await;
 }
 
-fn check_log(log: &Path, token: &str) -> String {
+/// Registers a webhook whose receiver accepts no connection, and lets an event be sent to it. Returns its secrets.
+async fn send_to_a_webhook(staff: &Actor) -> Vec<String> {
+    let url = "https://127.0.0.1:1/canary-path?key=canary-url";
+    let (webhook, secret) = staff.register_webhook(url).await;
+    for refused in
+        ["http://127.0.0.1:1/canary", "https://canary:canary@127.0.0.1/", "https://10.0.0.1/canary", "canary"]
+    {
+        let input = json!({ "webhookId": webhook["id"], "url": refused });
+        assert_eq!(refusal(&staff.mutate("updateWebhook", input).await), "INVALID", "{refused}");
+    }
+    let input = json!({ "webhookId": webhook["id"] });
+    assert!(staff.mutate("testWebhook", input.clone()).await["webhook"]["failingSince"].is_string());
+    let rotated = staff.mutate("rotateWebhookSecret", input).await["secret"].as_str().unwrap().to_owned();
+    staff.raise("canary-title", &[]).await;
+    let is_sent =
+        |webhook: &Value| webhook["deliveries"]["nodes"][0]["attempts"].as_i64().is_some_and(|count| count > 0);
+    until(async || staff.webhooks().await.remove(0), || {}, is_sent).await;
+    [secret, rotated].map(|secret| secret.trim_start_matches("whsec_").to_owned()).into()
+}
+
+fn check_log(log: &Path, token: &str, more: &[String]) -> String {
     let text = std::fs::read_to_string(log).unwrap();
     let signature = token.rsplit('.').next().expect("a signature");
+    let secrets = [CANARY, signature, "7019876543", IIN, "whsec_"].into_iter().chain(more.iter().map(String::as_str));
+    let secrets: Vec<_> = secrets.collect();
     for line in text.lines() {
-        let is_secret = [CANARY, signature, "7019876543", IIN].iter().any(|secret| line.contains(secret));
+        let is_secret = secrets.iter().any(|secret| line.contains(secret));
         assert!(!is_secret, "{line}");
     }
     text
@@ -99,6 +121,7 @@ async fn logs_no_password_token_text_or_name_in_production() {
         ("KEZDESU_DATABASE_URL", with_password(&database, "canary-database")),
         ("KEZDESU_REDIS_URL", with_password(&redis.redis_url(), "canary-redis")),
         ("KEZDESU_ENVIRONMENT", "production".to_owned()),
+        ("KEZDESU_WEBHOOK_NETWORKS", "127.0.0.0/8".to_owned()),
     ];
     let settings = settings(dir.path(), &more);
     let program =
@@ -117,6 +140,7 @@ async fn logs_no_password_token_text_or_name_in_production() {
     let opened = staff.fetch(&format!("/meetings/{meeting}/protocol?ticket={ticket}"), &[]).await;
     assert_eq!(opened.status, 200);
     send_personal_data(&staff, &canary).await;
+    let secrets = send_to_a_webhook(&staff).await;
     send_invalid_connection_inits(&program.host, &token).await;
 
     // Failures of the database and of Redis are logged with their causes.
@@ -133,7 +157,7 @@ async fn logs_no_password_token_text_or_name_in_production() {
     assert_eq!(canary.query(WHO, json!({})).await["viewer"]["subject"], "canary-subject");
     assert!(program.terminate().await);
 
-    let text = check_log(&log, &token);
+    let text = check_log(&log, &token, &secrets);
     assert!(!text.contains(&ticket), "the log contains a ticket");
     for said in ["graphql.request", "graphql.subscription", "an operation failed"] {
         assert!(text.contains(said), "the log does not contain {said}");
