@@ -89,7 +89,7 @@ async fn many_issues(staff: &Actor, pool: &PgPool) {
         ("staff_search", text),
         ("region_code", region.as_str()),
         ("created_at", "created_at - n * interval '1 minute'"),
-        ("updated_at", "created_at - (n * 7919 % 500000) * interval '1 minute'"),
+        ("updated_at", "created_at - (n::bigint * 7919 % 500000)::int * interval '1 minute'"),
         ("urgent_by", "current_date - 10 + n % 1000"),
         ("responsible", "CASE WHEN n % 1000 = 0 THEN 'min-water' ELSE responsible END"),
         ("category", "CASE WHEN n % 18 = 0 THEN 'water' ELSE category END"),
