@@ -26,6 +26,7 @@ pub mod regions;
 pub mod rejection;
 pub mod retention;
 pub mod revocations;
+mod shared_reads;
 pub mod time_split;
 mod topics;
 pub mod webhooks;
@@ -34,18 +35,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{kato::KatoCode, meeting};
+use entities::{ids::ReceptionId, kato::KatoCode, meeting};
 
 pub use rejection::{CommandError, Rejection};
 pub use topics::topics;
 
 use crate::{
-    app::{batcher::Batcher, questions::PendingPost, receptions::PendingRegistration},
+    app::{batcher::Batcher, questions::PendingPost, receptions::PendingRegistration, shared_reads::SharedReads},
     clock::{Clock, almaty_date},
     domain::{
         author_name::name_key,
         norms::Norms,
         policy::{self, CommentScope, HostScope},
+        receptions::Queue,
         regions::{RegionHistory, Tree},
         viewer::Viewer,
     },
@@ -90,6 +92,8 @@ pub struct App {
     /// Batches the posts of each meeting.
     pub(in crate::app) post_batcher: Batcher<PendingPost>,
     pub(in crate::app) registration_batcher: Batcher<PendingRegistration>,
+    /// Shares reads of the queue of a reception, in a version of the reception.
+    pub(in crate::app) queue_reads: SharedReads<(ReceptionId, i32), Queue>,
     /// The blocked words of meetings.
     pub(in crate::app) blocked_words: questions::blocked_words_cache::BlockedWordsCache,
 }
@@ -118,6 +122,7 @@ impl App {
             rate_limiter,
             post_batcher: Batcher::default(),
             registration_batcher: Batcher::default(),
+            queue_reads: SharedReads::default(),
             blocked_words: questions::blocked_words_cache::BlockedWordsCache::default(),
         })
     }

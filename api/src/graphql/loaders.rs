@@ -280,7 +280,7 @@ impl Loader<QueueOf> for Loaders {
         let receptions: Vec<_> = keys.iter().map(|key| &*key.0).collect();
         let queues = self.reads()?.queues(&receptions).await?;
         self.meter.rows(queues.iter().map(|(_, queue)| queue_bytes(queue)).sum())?;
-        let mut by_id: HashMap<_, _> = queues.into_iter().map(|(id, queue)| (id, Arc::new(queue))).collect();
+        let mut by_id: HashMap<_, _> = queues.into_iter().collect();
         Ok(keys.iter().filter_map(|key| Some((key.clone(), by_id.remove(&key.0.id)?))).collect())
     }
 }

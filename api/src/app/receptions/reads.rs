@@ -1,6 +1,9 @@
 //! What queries and subscriptions read of receptions, each as a viewer may see it.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use entities::{
     ids::{MeetingId, ReceptionId, RegistrationId},
@@ -73,7 +76,21 @@ impl Reads {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn queues(&self, receptions: &[&reception::Model]) -> Result<Vec<(ReceptionId, Queue)>, StoreError> {
+    pub async fn queues(&self, receptions: &[&reception::Model]) -> Result<Vec<(ReceptionId, Arc<Queue>)>, StoreError> {
+        // A crowd asks for one queue, each in a request of their own.
+        if let [reception] = receptions {
+            let key = (reception.id, reception.version);
+            let read = async || {
+                let queue = self.read_queues(receptions).await?.pop();
+                queue.map(|(_, queue)| queue).ok_or(StoreError::Corrupt("queue"))
+            };
+            return Ok(vec![(reception.id, self.app().queue_reads.read(key, read).await?)]);
+        }
+        let queues = self.read_queues(receptions).await?;
+        Ok(queues.into_iter().map(|(id, queue)| (id, Arc::new(queue))).collect())
+    }
+
+    async fn read_queues(&self, receptions: &[&reception::Model]) -> Result<Vec<(ReceptionId, Queue)>, StoreError> {
         let ids: Vec<_> = receptions.iter().map(|row| row.id).collect();
         let mut entries: HashMap<_, Vec<_>> = HashMap::new();
         for (reception, entry) in self.store().queues(&ids).await? {
