@@ -89,6 +89,10 @@ impl PageCache {
             if let Some(page) = shared.filter(|page| came - page.at < SHORT_LIFETIME) {
                 return Ok(page);
             }
+            // Another who waited may have rendered it meanwhile.
+            if let Some(page) = self.find(key, clock.now()) {
+                return Ok(page);
+            }
         }
         self.keep(key, clock, render).await
     }
