@@ -17,9 +17,8 @@ use sqlx::{
 
 use crate::case::{Case, CaseId, CaseState, CommentId, KatoCode, Malformed, number};
 
-/// The schema, and the version that the database says it has.
-const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 1;
+/// The steps of the schema, the oldest first. Each only adds, and sets the version of the database to its number.
+const STEPS: [&str; 1] = [include_str!("schema/1_cases.sql")];
 /// The file within the directory of data.
 const FILE: &str = "cases.db";
 const READERS: u32 = 4;
@@ -117,7 +116,7 @@ impl Store {
             .busy_timeout(PATIENCE);
         let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(PATIENCE);
         let writer = pool(1).connect_with(options.clone()).await?;
-        make_schema(&writer).await?;
+        complete_schema(&writer).await?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { readers, writer, reads: Arc::default() })
     }
@@ -206,15 +205,13 @@ impl Store {
     }
 }
 
-async fn make_schema(writer: &SqlitePool) -> Result<()> {
+/// Runs the steps of the schema that the database has not seen.
+async fn complete_schema(writer: &SqlitePool) -> Result<()> {
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *tx).await?;
-    match version {
-        0 => {
-            sqlx::raw_sql(SCHEMA).execute(&mut *tx).await?;
-        }
-        VERSION => {}
-        later => return Err(StoreError::Later(later)),
+    let seen = usize::try_from(version).ok().filter(|seen| *seen <= STEPS.len()).ok_or(StoreError::Later(version))?;
+    for step in STEPS.into_iter().skip(seen) {
+        sqlx::raw_sql(step).execute(&mut *tx).await?;
     }
     Ok(tx.commit().await?)
 }
