@@ -12,12 +12,14 @@ use serde_json::{Value, json};
 
 const CODE: &str = "roads";
 const OPEN: &str = "mutation($input: OpenCaseInput!) { openCase(input: $input) { case { id number state title \
-                    openedAt updatedAt internalNote comment { id } region { code } } refusal { code message field } } }";
+                    openedAt updatedAt internalNote comment { id } issue { id } region { code } } refusal { code message field } } }";
 const MOVE: &str = "mutation($input: MoveCaseInput!) { moveCase(input: $input) { case { id state internalNote } \
                     refusal { code message field } } }";
 const CASES: &str = "query($state: CaseState) { cases(state: $state) { nodes { id number internalNote } } }";
 const COMMENTS: &str =
     "query($of: [_Any!]!) { _entities(representations: $of) { ... on Comment { id case { number } } } }";
+const ISSUES: &str =
+    "query($of: [_Any!]!) { _entities(representations: $of) { ... on Issue { id case { number internalNote } } } }";
 
 struct Agency {
     process: Process,
@@ -66,6 +68,12 @@ fn input(comment: Option<&str>, key: &str) -> Value {
 
 async fn open(official: &Actor, comment: Option<&str>, key: &str) -> Value {
     official.query(OPEN, json!({ "input": input(comment, key) })).await["openCase"].clone()
+}
+
+async fn open_about_issue(official: &Actor, issue: &str, key: &str) -> Value {
+    let mut input = input(None, key);
+    input["issueId"] = json!(issue);
+    official.query(OPEN, json!({ "input": input })).await["openCase"].clone()
 }
 
 fn run(arguments: &[&str], settings: &[(String, String)]) -> Output {
@@ -126,6 +134,66 @@ async fn opens_a_case_once_and_keeps_it_across_a_restart() {
     assert_eq!(open(&official, Some("cmt_1"), "k").await, first);
     assert_eq!(official.query(CASES, json!({})).await["cases"]["nodes"].as_array().unwrap().len(), 1);
     assert!(again.terminate().await, "it exits successfully on SIGTERM");
+}
+
+#[tokio::test]
+async fn opens_one_case_about_an_issue_and_none_about_a_comment_too() {
+    let agency = Agency::start().await;
+    let official = agency.official();
+    let first = open_about_issue(&official, "iss_1", "k").await;
+    assert_eq!(first["refusal"], Value::Null, "{first}");
+    assert_eq!((&first["case"]["issue"]["id"], &first["case"]["comment"]), (&json!("iss_1"), &Value::Null));
+    assert_eq!(open_about_issue(&official, "iss_1", "k").await, first, "a repeat returns the first");
+    let mut both = input(Some("cmt_1"), "m");
+    both["issueId"] = json!("iss_2");
+    let both = official.query(OPEN, json!({ "input": both })).await["openCase"].clone();
+    for (refused, code) in [
+        (open_about_issue(&official, "iss_1", "l").await, "ALREADY_OPEN"),
+        (open_about_issue(&official, "no identity", "l").await, "INVALID"),
+        (both, "INVALID"),
+    ] {
+        assert_eq!((refusal(&refused).as_str(), &refused["refusal"]["field"]), (code, &json!("issueId")), "{refused}");
+    }
+    let other = open_about_issue(&official, "iss_2", "k").await;
+    assert_eq!((refusal(&other).as_str(), &other["refusal"]["field"]), ("KEY_REUSED", &json!("idempotencyKey")));
+    let mut input = input(None, "own");
+    input["issueId"] = json!("iss_2");
+    for (who, code) in [
+        (anonymous(agency.host()), "UNAUTHENTICATED"),
+        (self::official(agency.host(), "rivers"), "FORBIDDEN"),
+        (person(agency.host(), "ana", &["CITIZEN"]), "FORBIDDEN"),
+    ] {
+        assert_eq!(who.error(OPEN, json!({ "input": input })).await, code);
+    }
+}
+
+#[tokio::test]
+async fn resolves_references_to_issues_and_shows_notes_to_staff_only() {
+    let agency = Agency::start().await;
+    let official = agency.official();
+    for n in (0..100).step_by(10) {
+        let case = open_about_issue(&official, &format!("iss_{n}"), &n.to_string()).await["case"].clone();
+        let note = json!({ "caseId": id_of(&case), "state": "IN_PROGRESS", "note": "ішкі" });
+        official.query(MOVE, json!({ "input": note })).await;
+    }
+    open(&official, Some("cmt_1"), "comment").await;
+    let reference = |n: usize| match n {
+        5 => json!({ "__typename": "Issue", "id": "no identity" }),
+        6 => json!({ "__typename": "Issue", "id": 6 }),
+        7 => json!({ "__typename": "Issue", "id": "cmt_1" }),
+        n => json!({ "__typename": "Issue", "id": format!("iss_{n}") }),
+    };
+    let of: Vec<_> = (0..100).map(reference).collect();
+    for (who, note) in [(anonymous(agency.host()), Value::Null), (official, json!("ішкі"))] {
+        let found = who.query(ISSUES, json!({ "of": of })).await["_entities"].clone();
+        for n in 0..100 {
+            let case = &found[n]["case"];
+            let number = case["number"].as_str().map(|number| number.split_once('-').unwrap().1.to_owned());
+            assert_eq!(number, (n % 10 == 0).then(|| format!("{:05}", n / 10 + 1)), "{n}");
+            assert_eq!(found[n].is_null(), n == 5 || n == 6, "{n}");
+            assert!(case.is_null() || case["internalNote"] == note, "{case}");
+        }
+    }
 }
 
 #[tokio::test]

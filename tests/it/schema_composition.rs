@@ -30,14 +30,22 @@ async fn both_libraries_compose_the_checked_in_supergraph() {
         ),
         ("Meeting", &["(graph: KEZDESU, key: \"id\")"]),
         ("Comment", &["(graph: KEZDESU, key: \"id\")", "(graph: AGENCY, key: \"id\")"]),
+        (
+            "Issue",
+            &["(graph: KEZDESU, key: \"id\")", "(graph: KEZDESU, key: \"number\")", "(graph: AGENCY, key: \"id\")"],
+        ),
+        ("Agency", &["(graph: KEZDESU, key: \"id\")", "(graph: KEZDESU, key: \"code\")"]),
+        ("PublicRequest", &["(graph: KEZDESU, key: \"id\")"]),
         ("Case", &["(graph: AGENCY, key: \"id\")", "(graph: AGENCY, key: \"number\")"]),
     ] {
         for join in joins {
             assert!(type_of(&kept, name).contains(&format!("@join__type{join}")), "{name} is not joined by {join}");
         }
     }
-    assert!(has_field(&kept, "Comment", "case") && has_field(&kept, "Region", "cases"));
-    assert!(has_field(&kept, "Subscription", "comments"));
+    for (name, field) in [("Comment", "case"), ("Issue", "case"), ("Region", "cases"), ("Case", "issue")] {
+        assert!(has_field(&kept, name, field), "{name}.{field} is composed");
+    }
+    assert!(has_field(&kept, "Subscription", "comments") && has_field(&kept, "Subscription", "issues"));
 }
 
 #[tokio::test]
@@ -78,7 +86,10 @@ async fn public_contract_excludes_internal_fields() {
         ("Query", "case"),
         ("Meeting", "comments"),
         ("Comment", "case"),
+        ("Issue", "case"),
+        ("Case", "issue"),
         ("Subscription", "comments"),
+        ("Subscription", "issues"),
         ("Subscription", "timeSplit"),
     ];
     let whole = node(COMPOSE, &["--public"]).await;

@@ -24,30 +24,53 @@ impl StaticType for CasePrefix {
 /// Identity of a case, `case_…`. As text they sort by the time they were made.
 pub type CaseId = TypeSafeId<CasePrefix>;
 
-/// Identity of a comment. It is Kezdesu's and opaque: kept as it comes, and never taken apart.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CommentId(String);
-
 /// What is not an identity, a code or a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed")]
 pub struct Malformed;
 
-impl CommentId {
-    /// The identity as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+macro_rules! foreign_ids {
+    ($($(#[$doc:meta])* $name:ident,)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identity as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Malformed;
+
+            fn from_str(text: &str) -> Result<Self, Malformed> {
+                if may_be_foreign_id(text) { Ok(Self(text.to_owned())) } else { Err(Malformed) }
+            }
+        }
+    )+};
 }
 
-impl FromStr for CommentId {
-    type Err = Malformed;
+foreign_ids! {
+    /// Identity of a comment. It is Kezdesu's and opaque: kept as it comes, and never taken apart.
+    CommentId,
+    /// Identity of an issue. It is Kezdesu's and opaque: kept as it comes, and never taken apart.
+    IssueId,
+}
 
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let plausible = (1..=LONGEST_FOREIGN_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        if plausible { Ok(Self(text.to_owned())) } else { Err(Malformed) }
-    }
+fn may_be_foreign_id(text: &str) -> bool {
+    (1..=LONGEST_FOREIGN_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// What of Kezdesu's a case was opened about. Each has one case at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// A question.
+    Comment(CommentId),
+    /// An issue.
+    Issue(IssueId),
 }
 
 /// The nine digits of a unit in the classifier of administrative-territorial objects (КАТО), for example `751110000`.
@@ -142,8 +165,8 @@ pub struct Case {
     pub number: String,
     /// The unit it is about.
     pub region: KatoCode,
-    /// The question it was opened about, if any.
-    pub comment: Option<CommentId>,
+    /// The question or the issue it was opened about, if any.
+    pub topic: Option<Topic>,
     /// What it is about.
     pub title: String,
     /// How far it has come.
@@ -154,6 +177,26 @@ pub struct Case {
     pub opened_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl Case {
+    /// The question it was opened about, if any.
+    #[must_use]
+    pub fn comment(&self) -> Option<&CommentId> {
+        match &self.topic {
+            Some(Topic::Comment(id)) => Some(id),
+            Some(Topic::Issue(_)) | None => None,
+        }
+    }
+
+    /// The issue it was opened about, if any.
+    #[must_use]
+    pub fn issue(&self) -> Option<&IssueId> {
+        match &self.topic {
+            Some(Topic::Issue(id)) => Some(id),
+            Some(Topic::Comment(_)) | None => None,
+        }
+    }
 }
 
 /// The number of a year's `count`th case.

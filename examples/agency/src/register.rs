@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     auth::Viewer,
-    case::{Case, CaseId, CaseState, CommentId, KatoCode, LONGEST_NOTE, LONGEST_TITLE, line, register_year},
+    case::{Case, CaseId, CaseState, KatoCode, LONGEST_NOTE, LONGEST_TITLE, Malformed, Topic, line, register_year},
     sources::{Clock, FreshIds},
     store::{Store, StoreError},
 };
@@ -24,9 +24,12 @@ pub enum Refused {
     /// The key was used with another input.
     #[error("the idempotency key was used with another input")]
     KeyReused,
-    /// The comment has its case.
-    #[error("there is a case about this comment")]
-    AlreadyOpen,
+    /// A question and an issue are named, where a case is about one thing.
+    #[error("a case is about a question or an issue, not about both")]
+    TwoTopics,
+    /// The question or the issue has its case.
+    #[error("{0} names what has a case already")]
+    AlreadyOpen(&'static str),
     /// The case cannot come from its state into the wished one.
     #[error("a case that is {from} cannot become {to}")]
     WrongState {
@@ -61,6 +64,8 @@ pub struct OpenCase {
     pub region: KatoCode,
     /// The question it is about, as the caller names it.
     pub comment: Option<String>,
+    /// The issue it is about, as the caller names it.
+    pub issue: Option<String>,
     /// What it is about.
     pub title: String,
     /// The same key opens the same case.
@@ -106,25 +111,24 @@ impl Register {
         let subject = officer(viewer)?;
         let title = line(&wish.title, LONGEST_TITLE).ok_or(Refused::Invalid("title"))?;
         let key = line(&wish.key, LONGEST_KEY).ok_or(Refused::Invalid("idempotencyKey"))?;
-        let comment: Option<CommentId> =
-            wish.comment.map(|id| id.parse()).transpose().map_err(|_| Refused::Invalid("commentId"))?;
+        let topic = topic(wish.comment.as_deref(), wish.issue.as_deref())?;
         let mut tx = self.store.begin().await?;
         if let Some(first) = tx.opened_with(subject, &key).await? {
             // None of these three ever changes, so they say what the key was used for.
-            let same = first.region == wish.region && first.comment == comment && first.title == title;
+            let same = first.region == wish.region && first.topic == topic && first.title == title;
             return if same { Ok(first) } else { Err(Refused::KeyReused.into()) };
         }
-        if let Some(comment) = &comment
-            && tx.has_case(comment).await?
+        if let Some(topic) = &topic
+            && tx.has_case(topic).await?
         {
-            return Err(Refused::AlreadyOpen.into());
+            return Err(Refused::AlreadyOpen(field(topic)).into());
         }
         let now = self.clock.now();
         let case = Case {
             id: self.ids.next(now),
             number: tx.next_number(register_year(now)).await?,
             region: wish.region,
-            comment,
+            topic,
             title,
             state: CaseState::Open,
             note: None,
@@ -164,6 +168,24 @@ fn officer(viewer: &Viewer) -> Result<&str, ActError> {
         Viewer::Anonymous => Err(ActError::Unauthenticated),
         Viewer::Person => Err(ActError::Forbidden),
         Viewer::Officer { subject } => Ok(subject),
+    }
+}
+
+/// What a case is to be about, of the two that the caller can name.
+fn topic(comment: Option<&str>, issue: Option<&str>) -> Result<Option<Topic>, Refused> {
+    match (comment, issue) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(Refused::TwoTopics),
+        (Some(id), None) => id.parse().map(Topic::Comment).map(Some).map_err(|Malformed| Refused::Invalid("commentId")),
+        (None, Some(id)) => id.parse().map(Topic::Issue).map(Some).map_err(|Malformed| Refused::Invalid("issueId")),
+    }
+}
+
+/// The part of the input that names the topic.
+const fn field(topic: &Topic) -> &'static str {
+    match topic {
+        Topic::Comment(_) => "commentId",
+        Topic::Issue(_) => "issueId",
     }
 }
 

@@ -15,10 +15,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
 
-use crate::case::{Case, CaseId, CaseState, CommentId, KatoCode, Malformed, number};
+use crate::case::{Case, CaseId, CaseState, CommentId, IssueId, KatoCode, Malformed, Topic, number};
 
 /// The steps of the schema, the oldest first. Each only adds, and sets the version of the database to its number.
-const STEPS: [&str; 1] = [include_str!("schema/1_cases.sql")];
+const STEPS: [&str; 2] = [include_str!("schema/1_cases.sql"), include_str!("schema/2_issues.sql")];
 /// The file within the directory of data.
 const FILE: &str = "cases.db";
 const READERS: u32 = 4;
@@ -67,7 +67,8 @@ impl Window {
 macro_rules! select {
     ($from:literal) => {
         concat!(
-            "SELECT c.id, c.number, c.region_code, c.comment_id, c.title, c.state, c.note, c.opened_at, c.updated_at FROM ",
+            "SELECT c.id, c.number, c.region_code, c.comment_id, c.issue_id, c.title, c.state, c.note, c.opened_at, \
+             c.updated_at FROM ",
             $from
         )
     };
@@ -77,6 +78,7 @@ macro_rules! select {
 const BY_IDS: &str = select!("json_each(?1) AS wanted CROSS JOIN cases AS c ON c.id = wanted.value");
 const BY_NUMBERS: &str = select!("json_each(?1) AS wanted CROSS JOIN cases AS c ON c.number = wanted.value");
 const BY_COMMENTS: &str = select!("json_each(?1) AS wanted CROSS JOIN cases AS c ON c.comment_id = wanted.value");
+const BY_ISSUES: &str = select!("json_each(?1) AS wanted CROSS JOIN cases AS c ON c.issue_id = wanted.value");
 const PAGE: &str = select!("cases AS c WHERE c.id < ?1 ORDER BY c.id DESC LIMIT ?2");
 const PAGE_IN_STATE: &str = select!("cases AS c WHERE c.state = ?3 AND c.id < ?1 ORDER BY c.id DESC LIMIT ?2");
 // For each region only the rows of its own page are read.
@@ -164,6 +166,15 @@ impl Store {
         Ok(sqlx::query_as(BY_COMMENTS).bind(comments).fetch_all(self.reader()).await?)
     }
 
+    /// The cases that were opened about these issues.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn by_issues(&self, issues: &[IssueId]) -> Result<Vec<Case>> {
+        let issues = list(issues.iter().map(IssueId::as_str));
+        Ok(sqlx::query_as(BY_ISSUES).bind(issues).fetch_all(self.reader()).await?)
+    }
+
     /// A page of all cases.
     ///
     /// # Errors
@@ -228,12 +239,15 @@ impl Tx {
         Ok(sqlx::query_as(OPENED_WITH).bind(subject).bind(key).fetch_optional(&mut *self.0).await?)
     }
 
-    /// Whether a case was opened about a comment.
+    /// Whether a case was opened about a question or an issue.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn has_case(&mut self, comment: &CommentId) -> Result<bool> {
-        let found = sqlx::query("SELECT 1 FROM cases WHERE comment_id = ?1").bind(comment.as_str());
+    pub async fn has_case(&mut self, topic: &Topic) -> Result<bool> {
+        let found = match topic {
+            Topic::Comment(id) => sqlx::query("SELECT 1 FROM cases WHERE comment_id = ?1").bind(id.as_str()),
+            Topic::Issue(id) => sqlx::query("SELECT 1 FROM cases WHERE issue_id = ?1").bind(id.as_str()),
+        };
         Ok(found.fetch_optional(&mut *self.0).await?.is_some())
     }
 
@@ -256,13 +270,13 @@ impl Tx {
     pub async fn insert(&mut self, case: &Case, subject: &str, key: &str) -> Result<()> {
         let insert = sqlx::query(
             "INSERT INTO cases (id, number, region_code, comment_id, title, state, note, opened_at, updated_at, \
-             opened_by, idempotency_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             opened_by, idempotency_key, issue_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         );
         insert
             .bind(case.id.to_string())
             .bind(case.number.as_str())
             .bind(case.region.as_str())
-            .bind(case.comment.as_ref().map(CommentId::as_str))
+            .bind(case.comment().map(CommentId::as_str))
             .bind(case.title.as_str())
             .bind(case.state.as_str())
             .bind(case.note.as_deref())
@@ -270,6 +284,7 @@ impl Tx {
             .bind(case.updated_at.timestamp_millis())
             .bind(subject)
             .bind(key)
+            .bind(case.issue().map(IssueId::as_str))
             .execute(&mut *self.0)
             .await?;
         Ok(())
@@ -317,7 +332,10 @@ impl FromRow<'_, SqliteRow> for Case {
             id: parsed(row, "id")?,
             number: row.try_get("number")?,
             region: parsed(row, "region_code")?,
-            comment: row.try_get::<Option<&str>, _>("comment_id")?.map(|_| parsed(row, "comment_id")).transpose()?,
+            topic: match optional(row, "comment_id")? {
+                Some(comment) => Some(Topic::Comment(comment)),
+                None => optional(row, "issue_id")?.map(Topic::Issue),
+            },
             title: row.try_get("title")?,
             state: parsed(row, "state")?,
             note: row.try_get("note")?,
@@ -325,6 +343,13 @@ impl FromRow<'_, SqliteRow> for Case {
             updated_at: moment("updated_at")?,
         })
     }
+}
+
+fn optional<T>(row: &SqliteRow, column: &str) -> sqlx::Result<Option<T>>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    row.try_get::<Option<&str>, _>(column)?.map(|_| parsed(row, column)).transpose()
 }
 
 fn parsed<T>(row: &SqliteRow, column: &str) -> sqlx::Result<T>

@@ -50,14 +50,24 @@ pub fn about(comment: Option<&str>, key: &str) -> OpenCase {
     OpenCase {
         region: "751110000".parse().unwrap(),
         comment: comment.map(str::to_owned),
+        issue: None,
         title: "Мост".to_owned(),
         key: key.to_owned(),
     }
 }
 
+/// A wish to open a case about an issue.
+pub fn about_issue(issue: &str, key: &str) -> OpenCase {
+    OpenCase { issue: Some(issue.to_owned()), ..about(None, key) }
+}
+
 impl Office {
     pub async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap()).await
+    }
+
+    /// A register over the data of a directory.
+    pub async fn at(dir: TempDir) -> Self {
         let clock = StandingClock::at("2026-06-01T06:00:00Z");
         let store = Store::open(dir.path()).await.unwrap();
         let register = Arc::new(Register::new(store.clone(), clock.clone()));

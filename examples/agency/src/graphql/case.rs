@@ -8,7 +8,7 @@ use crate::{
     case::{Case, CaseState},
     graphql::{
         context::Scene,
-        joined::{Comment, Region},
+        joined::{Comment, Issue, Region},
     },
 };
 
@@ -59,7 +59,12 @@ impl CaseObject {
 
     /// The question it was opened about; null where there is none.
     async fn comment(&self) -> Option<Comment> {
-        self.0.comment.as_ref().map(|id| Comment::new(id, Some(self.0.clone())))
+        self.0.comment().map(|id| Comment::new(id, Some(self.0.clone())))
+    }
+
+    /// The issue it was opened about; null where there is none.
+    async fn issue(&self) -> Option<Issue> {
+        self.0.issue().map(|id| Issue::new(id, Some(self.0.clone())))
     }
 
     /// The unit it is about.

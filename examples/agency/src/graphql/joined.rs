@@ -3,7 +3,7 @@
 use async_graphql::{ComplexObject, Context, ID, SimpleObject};
 
 use crate::{
-    case::{Case, CaseState, CommentId, KatoCode},
+    case::{Case, CaseState, CommentId, IssueId, KatoCode},
     graphql::{
         case::CaseObject,
         context::Scene,
@@ -58,6 +58,22 @@ pub(in crate::graphql) struct Comment {
 impl Comment {
     /// What is added to a comment.
     pub(in crate::graphql) fn new(id: &CommentId, case: Option<Case>) -> Self {
+        Self { id: id.as_str().into(), case: case.map(CaseObject) }
+    }
+}
+
+/// A problem issue that a citizen raised (p. 3.5, 5).
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct Issue {
+    /// Global id, opaque.
+    id: ID,
+    /// The case that the agency opened about this issue; null where it opened none.
+    case: Option<CaseObject>,
+}
+
+impl Issue {
+    /// What is added to an issue.
+    pub(in crate::graphql) fn new(id: &IssueId, case: Option<Case>) -> Self {
         Self { id: id.as_str().into(), case: case.map(CaseObject) }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use async_graphql::dataloader::Loader;
 
 use crate::{
-    case::{Case, CaseId, CommentId, KatoCode},
+    case::{Case, CaseId, CommentId, IssueId, KatoCode},
     graphql::error::ApiError,
     store::{Store, Window},
 };
@@ -51,7 +51,17 @@ impl Loader<CommentId> for Batch {
 
     async fn load(&self, comments: &[CommentId]) -> Result<HashMap<CommentId, Case>, ApiError> {
         let cases = self.0.by_comments(comments).await?;
-        Ok(cases.into_iter().filter_map(|case| Some((case.comment.clone()?, case))).collect())
+        Ok(cases.into_iter().filter_map(|case| Some((case.comment()?.clone(), case))).collect())
+    }
+}
+
+impl Loader<IssueId> for Batch {
+    type Value = Case;
+    type Error = ApiError;
+
+    async fn load(&self, issues: &[IssueId]) -> Result<HashMap<IssueId, Case>, ApiError> {
+        let cases = self.0.by_issues(issues).await?;
+        Ok(cases.into_iter().filter_map(|case| Some((case.issue()?.clone(), case))).collect())
     }
 }
 

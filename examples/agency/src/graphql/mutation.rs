@@ -19,6 +19,8 @@ pub(in crate::graphql) struct OpenCaseInput {
     region_code: KatoCode,
     /// The question it is about. A question has one case at most.
     comment_id: Option<ID>,
+    /// The issue it is about; not together with `commentId`. An issue has one case at most.
+    issue_id: Option<ID>,
     /// What it is about: one line of at most 200 characters.
     title: String,
     /// A UUID made once for each case. The same key with the same input gives the first result again.
@@ -45,7 +47,7 @@ pub(in crate::graphql) enum CaseRefusalCode {
     NotFound,
     /// The idempotency key was used before with another input.
     KeyReused,
-    /// There is a case about this question already: ask the question for it.
+    /// There is a case about this question or issue already: ask the question or the issue for it.
     AlreadyOpen,
     /// The case cannot come into this state from the one it is in.
     WrongState,
@@ -67,8 +69,9 @@ impl From<Refused> for CaseRefusal {
         let (code, field) = match refused {
             Refused::Invalid(field) => (CaseRefusalCode::Invalid, Some(field)),
             Refused::NotFound(field) => (CaseRefusalCode::NotFound, Some(field)),
+            Refused::TwoTopics => (CaseRefusalCode::Invalid, Some("issueId")),
             Refused::KeyReused => (CaseRefusalCode::KeyReused, Some("idempotencyKey")),
-            Refused::AlreadyOpen => (CaseRefusalCode::AlreadyOpen, Some("commentId")),
+            Refused::AlreadyOpen(field) => (CaseRefusalCode::AlreadyOpen, Some(field)),
             Refused::WrongState { .. } => (CaseRefusalCode::WrongState, Some("state")),
         };
         Self { code, message: refused.to_string(), field: field.map(str::to_owned) }
@@ -107,8 +110,9 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The case.")] input: OpenCaseInput,
     ) -> ApiResult<CasePayload> {
-        let OpenCaseInput { region_code: region, comment_id, title, idempotency_key: key } = input;
-        let wish = OpenCase { region, comment: comment_id.map(|id| id.0), title, key };
+        let OpenCaseInput { region_code: region, comment_id, issue_id, title, idempotency_key: key } = input;
+        let (comment, issue) = (comment_id.map(|id| id.0), issue_id.map(|id| id.0));
+        let wish = OpenCase { region, comment, issue, title, key };
         payload(ctx.register().open(ctx.viewer(), wish).await)
     }
 

@@ -3,12 +3,12 @@
 use async_graphql::{Any, Context, Object, Value};
 
 use crate::{
-    case::{CaseId, CaseState, CommentId},
+    case::{CaseId, CaseState, CommentId, IssueId},
     graphql::{
         case::CaseObject,
         context::Scene,
         error::ApiResult,
-        joined::{Comment, Region},
+        joined::{Comment, Issue, Region},
         loaders::Number,
         page::{CaseConnection, DEFAULT_PAGE, page_cost, window},
     },
@@ -72,6 +72,15 @@ impl Query {
         let Some(id) = text(&id).and_then(|id| id.parse::<CommentId>().ok()) else { return Ok(None) };
         let case = ctx.batch().load_one(id.clone()).await?;
         Ok(Some(Comment::new(&id, case)))
+    }
+
+    /// Which issues there are, and for whom, is Kezdesu's to say: whatever identity it asks for is taken. An issue is joined
+    /// by its identity alone: a number can be typed in several ways, and a case about each would be one too many.
+    #[graphql(entity)]
+    async fn issue(&self, ctx: &Context<'_>, id: Any) -> ApiResult<Option<Issue>> {
+        let Some(id) = text(&id).and_then(|id| id.parse::<IssueId>().ok()) else { return Ok(None) };
+        let case = ctx.batch().load_one(id.clone()).await?;
+        Ok(Some(Issue::new(&id, case)))
     }
 }
 

@@ -3,7 +3,10 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::testing::{Office, about, officer};
+use crate::{
+    case::IssueId,
+    testing::{Office, about, about_issue, officer},
+};
 
 fn refused<T: std::fmt::Debug>(result: Result<T, ActError>) -> Refused {
     match result.unwrap_err() {
@@ -25,6 +28,7 @@ async fn a_case_is_opened_once_with_the_same_key_and_no_other_with_it() {
     let others = [
         about(Some("cmt_2"), "k"),
         about(None, "k"),
+        about_issue("cmt_1", "k"),
         OpenCase { title: "Дорога".to_owned(), ..about(Some("cmt_1"), "k") },
         OpenCase { region: "750000000".parse().unwrap(), ..about(Some("cmt_1"), "k") },
     ];
@@ -60,8 +64,27 @@ async fn a_comment_has_one_case() {
     let office = Office::new().await;
     office.open(about(Some("cmt_1"), "a")).await;
     let other = office.register.open(&officer(), about(Some("cmt_1"), "b")).await;
-    assert_eq!(refused(other), Refused::AlreadyOpen);
+    assert_eq!(refused(other), Refused::AlreadyOpen("commentId"));
     assert_eq!(office.open(about(Some("cmt_2"), "b")).await.number, "2026-00002", "a refusal costs no number");
+}
+
+#[tokio::test]
+async fn an_issue_has_one_case() {
+    let office = Office::new().await;
+    let first = office.open(about_issue("iss_1", "a")).await;
+    assert_eq!((first.issue().map(IssueId::as_str), first.comment()), (Some("iss_1"), None));
+    assert_eq!(office.open(about_issue("iss_1", "a")).await, first, "the same key gives the first result again");
+    let other = office.register.open(&officer(), about_issue("iss_1", "b")).await;
+    assert_eq!(refused(other), Refused::AlreadyOpen("issueId"));
+    assert_eq!(office.open(about_issue("iss_2", "b")).await.number, "2026-00002", "a refusal costs no number");
+}
+
+#[tokio::test]
+async fn a_case_is_about_a_question_or_an_issue() {
+    let office = Office::new().await;
+    let both = OpenCase { issue: Some("iss_1".to_owned()), ..about(Some("cmt_1"), "k") };
+    assert_eq!(refused(office.register.open(&officer(), both).await), Refused::TwoTopics);
+    assert_eq!(office.open(about_issue("iss_1", "k")).await.number, "2026-00001", "the key is still free");
 }
 
 #[tokio::test]
@@ -72,6 +95,8 @@ async fn what_is_malformed_is_refused_by_name() {
         ("title", OpenCase { title: "x".repeat(201), ..about(None, "k") }),
         ("idempotencyKey", about(None, "")),
         ("commentId", about(Some(""), "k")),
+        ("issueId", about_issue("", "k")),
+        ("issueId", about_issue("сұрақ", "k")),
     ];
     for (field, wish) in wishes {
         assert_eq!(refused(office.register.open(&officer(), wish).await), Refused::Invalid(field));

@@ -1,7 +1,7 @@
 //! What lies on the disk, and what reading it costs.
 
 use super::*;
-use crate::testing::{Office, about};
+use crate::testing::{Office, about, about_issue};
 
 fn window(after: Option<CaseId>) -> Window {
     Window { state: None, after, limit: 3 }
@@ -22,8 +22,55 @@ async fn a_register_that_is_opened_again_is_the_same() {
 #[tokio::test]
 async fn data_of_a_later_program_are_left_alone() {
     let office = Office::new().await;
-    sqlx::query("PRAGMA user_version = 2").execute(&office.store.writer).await.unwrap();
-    assert!(matches!(Store::open(office.dir.path()).await, Err(StoreError::Later(2))));
+    sqlx::query("PRAGMA user_version = 3").execute(&office.store.writer).await.unwrap();
+    assert!(matches!(Store::open(office.dir.path()).await, Err(StoreError::Later(3))));
+}
+
+/// A case as the first version of the program wrote it.
+const OLD_CASE: &str = "INSERT INTO cases (id, number, region_code, comment_id, title, state, note, opened_at, updated_at, \
+    opened_by, idempotency_key) VALUES ('case_01h455vb4pex5vsknk084sn02q', '2026-00001', '751110000', 'cmt_1', 'Мост', 'OPEN', \
+    NULL, 1, 2, 'officer', 'k'); INSERT INTO case_years (year, cases) VALUES (2026, 1)";
+
+#[tokio::test]
+async fn data_of_the_first_program_are_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SqliteConnectOptions::new().filename(dir.path().join(FILE)).create_if_missing(true);
+    let options = options.journal_mode(SqliteJournalMode::Wal);
+    let first = SqlitePool::connect_with(options).await.unwrap();
+    sqlx::raw_sql(STEPS[0]).execute(&first).await.unwrap();
+    sqlx::raw_sql(OLD_CASE).execute(&first).await.unwrap();
+
+    let office = Office::at(dir).await;
+    let old = office.store.by_comments(&["cmt_1".parse().unwrap()]).await.unwrap();
+    assert_eq!((old.len(), old[0].number.as_str(), old[0].issue()), (1, "2026-00001", None));
+    let case = office.open(about_issue("iss_1", "issue")).await;
+    assert_eq!(case.number, "2026-00002");
+    // The first program, if it still runs, goes on beside this one.
+    let another = OLD_CASE.split(';').next().unwrap().replace("02q", "02r").replace("00001", "00003");
+    let another = another.replace("cmt_1", "cmt_2").replace("'k'", "'l'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(another)).execute(&first).await.unwrap();
+    first.close().await;
+    office.store.close().await;
+
+    let again = Store::open(office.dir.path()).await.unwrap();
+    assert_eq!(again.by_issues(&["iss_1".parse().unwrap()]).await.unwrap(), [case]);
+    assert_eq!(again.by_comments(&["cmt_2".parse().unwrap()]).await.unwrap().len(), 1);
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&again.writer).await.unwrap();
+    assert_eq!(usize::try_from(version).unwrap(), STEPS.len(), "the last step says its number");
+}
+
+#[tokio::test]
+async fn the_database_holds_no_case_about_two_things_and_no_two_about_one() {
+    let office = Office::new().await;
+    let case = office.open(about_issue("iss_1", "k")).await;
+    let mut tx = office.store.begin().await.unwrap();
+    let twin = Case { id: "case_01h455vb4pex5vsknk084sn02q".parse().unwrap(), number: "2026-00009".to_owned(), ..case };
+    let refused = tx.insert(&twin, "officer", "other").await.unwrap_err();
+    let StoreError::Database(sqlx::Error::Database(refused)) = refused else { panic!("{refused:?}") };
+    assert!(refused.is_unique_violation(), "{refused}");
+    drop(tx);
+    let both = sqlx::query("UPDATE cases SET comment_id = 'cmt_1'").execute(&office.store.writer).await.unwrap_err();
+    assert!(both.as_database_error().is_some_and(sqlx::error::DatabaseError::is_check_violation), "{both}");
 }
 
 #[tokio::test]
@@ -74,7 +121,8 @@ async fn each_region_has_its_own_page() {
 #[tokio::test]
 async fn every_list_is_read_by_an_index() {
     let office = Office::new().await;
-    let statements = [BY_IDS, BY_NUMBERS, BY_COMMENTS, PAGE, PAGE_IN_STATE, PAGES_OF, PAGES_OF_IN_STATE, OPENED_WITH];
+    let statements =
+        [BY_IDS, BY_NUMBERS, BY_COMMENTS, BY_ISSUES, PAGE, PAGE_IN_STATE, PAGES_OF, PAGES_OF_IN_STATE, OPENED_WITH];
     for statement in statements {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let rows = sqlx::query(explain).fetch_all(&office.store.writer).await.unwrap();
