@@ -10,6 +10,11 @@ const ENTITIES: &str = "query($of: [_Any!]!) { _entities(representations: $of) {
 const MORE: &str = "query($of: [_Any!]!) { _entities(representations: $of) { __typename \
                     ... on Meeting { id broadcasts { id } timeSplit { stage } } \
                     ... on Comment { id meeting { id } postedDuring viewerHasVoted } } }";
+/// Issues, bodies and requests.
+const ISSUES: &str = "query($of: [_Any!]!) { _entities(representations: $of) { __typename \
+                      ... on Issue { id number description responsible { code } } ... on Agency { id code } \
+                      ... on PublicRequest { id number text } } }";
+const BODY: &str = "min-transport";
 
 async fn resolve(actor: &Actor, of: Value) -> Value {
     actor.query(ENTITIES, json!({ "of": of })).await["_entities"].clone()
@@ -17,6 +22,18 @@ async fn resolve(actor: &Actor, of: Value) -> Value {
 
 fn comment(id: &str) -> Value {
     json!({ "__typename": "Comment", "id": id })
+}
+
+/// Raises an issue that a body is responsible for, and submits a request of a citizen. Returns the issue, the request's id
+/// and the citizen.
+async fn issue_and_request(env: &TestEnv) -> (Value, String, Actor) {
+    let (staff, ana) = (env.akimat(HOST), env.citizen("Ana"));
+    let issue = id_of(&staff.raise("Көпір", &[]).await);
+    let issue = staff.assign(&issue, BODY, "2026-12-31").await;
+    let meeting = id_of(&staff.plan(HOST, HOST, env.now() + TimeDelta::days(30), "AFTER").await);
+    let submit = json!({ "region": HOST, "meetingId": meeting, "text": "Көпір қашан жөнделеді?" });
+    let request = id_of(&ana.mutate("submitRequest", submit).await["request"]);
+    (issue, request, ana)
 }
 
 /// Resolves references, which must all be found, and returns the number of statements.
@@ -101,6 +118,91 @@ on_both_engines! {
         assert_eq!((nulls, &found[last]["id"]), (last, &json!(meeting)), "{found}");
         let found = resolve(&env.moderator(HOST), of).await;
         assert_eq!(found[0]["body"], "Күтеді", "the usual permissions apply");
+    }
+
+    async fn resolves_issues_bodies_and_requests_by_each_key(env) {
+        let (issue, request, ana) = issue_and_request(&env).await;
+        let anonymous = env.anonymous();
+        let by_code = anonymous.query("query($code: String!) { agency(code: $code) { id } }", json!({ "code": BODY }));
+        let body = by_code.await["agency"]["id"].clone();
+        let of = json!([
+            { "__typename": "Issue", "id": issue["id"] },
+            { "__typename": "Issue", "number": issue["number"] },
+            { "__typename": "Agency", "id": body },
+            { "__typename": "Agency", "code": BODY },
+            { "__typename": "PublicRequest", "id": request },
+        ]);
+        let staff = env.akimat(HOST);
+        for (viewer, sees_description, sees_request) in [
+            (anonymous, false, false),
+            (env.citizen("Eva"), false, false),
+            (env.akimat("711110000"), false, false),
+            (env.agency("min-energy"), false, false),
+            (env.agency(BODY), true, false),
+            (ana, false, true),
+            (staff, true, true),
+        ] {
+            let found = viewer.query(ISSUES, json!({ "of": of })).await["_entities"].clone();
+            let seen = &found[0];
+            assert_eq!((&seen["id"], &seen["number"]), (&issue["id"], &issue["number"]), "{found}");
+            assert_eq!(seen["responsible"]["code"], BODY);
+            assert_eq!(seen["description"] != "", sees_description, "the usual permissions apply: {found}");
+            assert_eq!(seen, &found[1], "the same by each key");
+            assert_eq!(found[2], json!({ "__typename": "Agency", "id": body, "code": BODY }));
+            assert_eq!(found[2], found[3], "the same by each key");
+            assert_eq!(!found[4].is_null(), sees_request, "{found}");
+            assert!(!sees_request || found[4]["text"] == "Көпір қашан жөнделеді?", "{found}");
+        }
+    }
+
+    async fn resolves_wrong_references_to_issues_and_bodies_to_null_in_place(env) {
+        let (issue, request, _) = issue_and_request(&env).await;
+        let of = json!([
+            { "__typename": "Issue", "id": request },
+            { "__typename": "Issue", "id": "iss_00000000000000000000000000" },
+            { "__typename": "Issue", "number": "ALM-2026-999999" },
+            { "__typename": "Issue", "number": "R-ALM-2026-000001" },
+            { "__typename": "Issue", "number": "" },
+            { "__typename": "Issue", "number": 5 },
+            { "__typename": "Issue", "number": null },
+            { "__typename": "Issue" },
+            { "__typename": "Agency", "code": "no-such-body" },
+            { "__typename": "Agency", "code": [BODY] },
+            { "__typename": "Agency", "id": issue["id"] },
+            { "__typename": "PublicRequest", "id": issue["id"] },
+            { "__typename": "PublicRequest", "id": "" },
+            { "__typename": "PublicRequest", "number": "R-ALM-2026-000001" },
+            { "__typename": "Issue", "number": issue["number"] },
+        ]);
+        let last = of.as_array().unwrap().len() - 1;
+        let found = env.akimat(HOST).query(ISSUES, json!({ "of": of })).await["_entities"].clone();
+        let nulls = found.as_array().unwrap().iter().filter(|one| one.is_null()).count();
+        assert_eq!((nulls, &found[last]["id"]), (last, &issue["id"]), "{found}");
+    }
+
+    async fn resolves_references_to_issues_and_requests_with_one_statement_per_key(env) {
+        let staff = env.akimat(HOST);
+        let meeting = id_of(&staff.plan(HOST, HOST, env.now() + TimeDelta::days(30), "AFTER").await);
+        let (mut by_id, mut by_number) = (Vec::new(), Vec::new());
+        for n in 0..20 {
+            let issue = staff.raise(&format!("№ {n}"), &[]).await;
+            by_id.push(json!({ "__typename": "Issue", "id": issue["id"] }));
+            by_number.push(json!({ "__typename": "Issue", "number": issue["number"] }));
+        }
+        let requests: Vec<_> = (0..20)
+            .map(|n| json!({ "channel": "E_OTINISH", "text": format!("№ {n}"), "language": "KK", "count": 1,
+                             "receivedOn": "2026-03-01", "externalId": n.to_string() }))
+            .collect();
+        staff.mutate("recordRequests", json!({ "meetingId": meeting, "requests": requests })).await;
+        let list = "{ publicRequests(first: 100) { nodes { __typename id } } }";
+        let requests = staff.query(list, json!({})).await["publicRequests"]["nodes"].as_array().unwrap().clone();
+        assert_eq!(requests.len(), 20);
+        let bodies = vec![json!({ "__typename": "Agency", "code": BODY }); 20];
+        for (of, cost) in [(&by_id, 1), (&by_number, 1), (&requests, 1), (&bodies, 0)] {
+            assert_eq!(statements(&env, &staff, ISSUES, of).await, cost, "{}", of[0]);
+        }
+        let mixed = [by_id, by_number, requests, bodies].concat();
+        assert_eq!(statements(&env, &staff, ISSUES, &mixed).await, 3);
     }
 
     async fn resolves_a_hundred_references_with_one_statement_per_type(env) {
