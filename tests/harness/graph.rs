@@ -11,8 +11,8 @@ use crate::{
     node, token_claims,
 };
 
-/// The code of the agency.
-pub const AGENCY: &str = "MIO";
+/// The code of the agency, a body of this service's list.
+pub const AGENCY: &str = "min-transport";
 
 /// Both subgraphs, running.
 pub struct Graph {

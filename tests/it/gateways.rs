@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
 use harness::{
-    Actor, Graph, HOST,
+    AGENCY, Actor, Graph, HOST,
     external::{anonymous, now, person},
     id_of, refusal, until, web,
 };
@@ -19,22 +19,44 @@ const ACROSS: &str = "query($meeting: ID!, $number: String!) {
 }";
 const FOLLOW: &str = "subscription($id: ID!, $after: Int) { comments(meetingId: $id, after: $after) {
     seq prev kind recovered comment { body viewerIsAuthor case { number internalNote } } } }";
+const ISSUES: &str = "query($id: ID!, $number: String!, $case: String!, $body: String!) {
+    case(number: $case) { comment { body } issue { number title responsible { code } } }
+    issue(id: $id) { title case { number state } }
+    issueByNumber(number: $number) { id case { number internalNote } }
+    agency(code: $body) { issues(first: 10) { nodes { number case { number issue { title } } } } }
+}";
+const FOLLOW_ISSUES: &str = "subscription($filter: IssueFilter, $after: Int) { issues(filter: $filter, after: $after) {
+    seq prev kind recovered issue { number title case { number state internalNote } } } }";
 const LANGUAGES: &str = "query($code: KatoCode!) { region(code: $code) { name } }";
 
-/// Opens a case about a comment with an internal note, and returns its number.
-async fn open_case(official: &Actor, comment: &str, key: u32) -> String {
-    let mutate = async |name: &str, kind: &str, input: Value| {
-        let fields = "case { id number } refusal { code message }";
-        let text = format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {fields} }} }}");
-        let payload = official.query(&text, json!({ "input": input })).await[name].clone();
-        assert!(payload["refusal"].is_null(), "{payload}");
-        payload["case"].clone()
-    };
+/// Runs a mutation of the agency, which must succeed, and returns the case.
+async fn change_case(official: &Actor, mutation: &str, kind: &str, input: Value) -> Value {
+    let fields = "case { id number } refusal { code message }";
+    let text = format!("mutation($input: {kind}!) {{ {mutation}(input: $input) {{ {fields} }} }}");
+    let payload = official.query(&text, json!({ "input": input })).await[mutation].clone();
+    assert!(payload["refusal"].is_null(), "{payload}");
+    payload["case"].clone()
+}
+
+/// Opens a case with an internal note about a comment (`commentId`) or an issue (`issueId`), and returns it.
+async fn open_case(official: &Actor, part: &str, about: &str, key: u32) -> Value {
     let key = format!("6f9f6ad6-5f0f-4b53-a0f3-{key:012}");
-    let case = json!({ "title": "Road", "regionCode": HOST, "commentId": comment, "idempotencyKey": key });
-    let case = mutate("openCase", "OpenCaseInput", case).await;
+    let case = json!({ "title": "Road", "regionCode": HOST, part: about, "idempotencyKey": key });
+    let case = change_case(official, "openCase", "OpenCaseInput", case).await;
     let noted = json!({ "caseId": case["id"], "state": "IN_PROGRESS", "note": NOTE });
-    mutate("moveCase", "MoveCaseInput", noted).await["number"].as_str().expect("a number").to_owned()
+    change_case(official, "moveCase", "MoveCaseInput", noted).await
+}
+
+/// Raises an issue, past the gateway, and returns the staff and the issue.
+async fn raise(graph: &Graph, title: &str) -> (Actor, Value) {
+    let staff = person(&graph.kezdesu.host, "staff", &["AKIMAT"]);
+    let issue = staff.raise(title, &[]).await;
+    (staff, issue)
+}
+
+/// Returns a deadline that an issue can have.
+fn deadline() -> String {
+    (now() + TimeDelta::days(60)).date_naive().to_string()
 }
 
 /// Checks a query across both subgraphs, and that refusals arrive unchanged.
@@ -43,11 +65,11 @@ pub(crate) async fn answers_across_subgraphs(graph: &Graph, gateway: &str) {
     let ana = person(gateway, "ana", &["CITIZEN"]);
     let comment = id_of(&ana.post(&meeting, "Жол?").await);
     ana.post(&meeting, "Су?").await;
-    let number = open_case(&graph.official(gateway), &comment, 1).await;
+    let number = open_case(&graph.official(gateway), "commentId", &comment, 1).await["number"].clone();
 
     let found = ana.query(ACROSS, json!({ "meeting": meeting, "number": number })).await;
     let comments = &found["meeting"]["comments"]["nodes"];
-    assert_eq!((&comments[0]["body"], &comments[0]["case"]["number"]), (&json!("Жол?"), &json!(number)), "{found}");
+    assert_eq!((&comments[0]["body"], &comments[0]["case"]["number"]), (&json!("Жол?"), &number), "{found}");
     assert_eq!((&comments[1]["body"], &comments[1]["case"]), (&json!("Су?"), &Value::Null), "{found}");
     let region = staff.query(LANGUAGES, json!({ "code": HOST })).await["region"]["name"].clone();
     assert_eq!(comments[0]["case"]["region"]["name"], region);
@@ -71,6 +93,39 @@ pub(crate) async fn answers_across_subgraphs(graph: &Graph, gateway: &str) {
     assert_eq!(forbidden["errors"][0]["extensions"]["code"], "FORBIDDEN", "{forbidden}");
 }
 
+/// Checks queries from an issue to the agency's case and back, by each key of the issue.
+pub(crate) async fn answers_about_issues(graph: &Graph, gateway: &str) {
+    let (staff, issue) = raise(graph, "Көпір").await;
+    let (_, other) = raise(graph, "Аурухана").await;
+    staff.assign(&id_of(&issue), AGENCY, &deadline()).await;
+    staff.assign(&id_of(&other), "min-health", &deadline()).await;
+    let official = graph.official(gateway);
+    let case = open_case(&official, "issueId", &id_of(&issue), 3).await["number"].clone();
+
+    let variables = json!({ "id": issue["id"], "number": issue["number"], "case": case, "body": AGENCY });
+    for (who, note) in [(anonymous(gateway), Value::Null), (official, json!(NOTE))] {
+        let found = who.query(ISSUES, variables.clone()).await;
+        let shown = json!({ "number": issue["number"], "title": "Көпір", "responsible": { "code": AGENCY } });
+        assert_eq!(found["case"], json!({ "comment": null, "issue": shown }), "{found}");
+        assert_eq!(found["issue"], json!({ "title": "Көпір", "case": { "number": case, "state": "IN_PROGRESS" } }));
+        let by_number = json!({ "id": issue["id"], "case": { "number": case, "internalNote": note } });
+        assert_eq!(found["issueByNumber"], by_number, "by the number, which the agency does not know");
+        let own = json!({ "number": issue["number"], "case": { "number": case, "issue": { "title": "Көпір" } } });
+        assert_eq!(found["agency"]["issues"]["nodes"], json!([own]));
+    }
+    let none = "query($id: ID!) { issue(id: $id) { number case { number } } }";
+    let none = anonymous(gateway).query(none, json!({ "id": other["id"] })).await["issue"].clone();
+    assert_eq!(none, json!({ "number": other["number"], "case": null }), "the agency opened none about it");
+
+    let merge = json!({ "into": other["id"], "issueIds": [issue["id"]] });
+    assert!(staff.mutate("mergeIssues", merge).await["refusal"].is_null());
+    let merged =
+        "query($case: String!) { case(number: $case) { issue { number mergedInto { number case { number } } } } }";
+    let merged = anonymous(gateway).query(merged, json!({ "case": case })).await["case"]["issue"].clone();
+    let into = json!({ "number": other["number"], "case": null });
+    assert_eq!(merged, json!({ "number": issue["number"], "mergedInto": into }), "the case stays where it was opened");
+}
+
 /// Checks that each subgraph gets the token and the language.
 pub(crate) async fn forwards_token_and_language(graph: &Graph, gateway: &str) {
     let (_, meeting) = graph.live_meeting("BEFORE").await;
@@ -82,7 +137,7 @@ pub(crate) async fn forwards_token_and_language(graph: &Graph, gateway: &str) {
 
     let comment = id_of(&ana.post(&meeting, "Күтеді").await);
     let official = graph.official(gateway);
-    let number = open_case(&official, &comment, 2).await;
+    let number = open_case(&official, "commentId", &comment, 2).await["number"].clone();
     let case = "query($number: String!) { case(number: $number) { number internalNote comment { body } } }";
     // The agency knows the comment, and this service decides whether it is visible. A gateway may add an error that
     // `body` is not nullable.
@@ -157,6 +212,7 @@ async fn hive_gateway_answers_from_both_subgraphs() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.hive_gateway().await;
     answers_across_subgraphs(&graph, &gateway.host).await;
+    answers_about_issues(&graph, &gateway.host).await;
     forwards_token_and_language(&graph, &gateway.host).await;
 }
 
@@ -165,6 +221,7 @@ async fn apollo_gateway_answers_from_both_subgraphs() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.apollo_gateway().await;
     answers_across_subgraphs(&graph, &gateway.host).await;
+    answers_about_issues(&graph, &gateway.host).await;
     forwards_token_and_language(&graph, &gateway.host).await;
 }
 
@@ -183,7 +240,7 @@ pub(crate) async fn subscribes_across_subgraphs(graph: &Graph, gateway: &str) {
     let (staff, meeting) = graph.live_meeting("BEFORE").await;
     let ana = person(gateway, "ana", &["CITIZEN"]);
     let comment = id_of(&ana.post(&meeting, "Жол?").await);
-    let number = open_case(&graph.official(gateway), &comment, 1).await;
+    let number = open_case(&graph.official(gateway), "commentId", &comment, 1).await["number"].clone();
 
     let variables = json!({ "id": meeting, "after": 0 });
     let anonymous = anonymous(gateway);
@@ -206,11 +263,57 @@ pub(crate) async fn subscribes_across_subgraphs(graph: &Graph, gateway: &str) {
     assert_eq!(next(&mut desk).await["comment"]["case"]["internalNote"], NOTE);
 }
 
+/// Checks that events about the issues of an agency include its cases, as they are at the event.
+pub(crate) async fn subscribes_to_issues_of_an_agency(graph: &Graph, gateway: &str) {
+    let (staff, issue) = raise(graph, "Көпір").await;
+    let (_, other) = raise(graph, "Аурухана").await;
+    let official = graph.official(gateway);
+    let case = open_case(&official, "issueId", &id_of(&issue), 1).await;
+    let shown = |state: &str, note: &Value| {
+        let case = json!({ "number": case["number"], "state": state, "internalNote": note });
+        json!({ "number": issue["number"], "title": "Көпір", "case": case })
+    };
+    let filter = json!({ "agency": AGENCY });
+    let mut own = official.follow(FOLLOW_ISSUES, json!({ "filter": filter })).await;
+    let mut public = anonymous(gateway).follow(FOLLOW_ISSUES, json!({ "filter": filter })).await;
+    let mut followers = [(&mut own, json!(NOTE)), (&mut public, Value::Null)];
+    for (live, _) in &mut followers {
+        assert_eq!(next(live).await["kind"], "SUBSCRIBED");
+    }
+    staff.assign(&id_of(&other), "min-health", &deadline()).await;
+    staff.assign(&id_of(&issue), AGENCY, &deadline()).await;
+    let mut assigned = Value::Null;
+    for (live, note) in &mut followers {
+        assigned = next(live).await;
+        let expected = (&json!("ASSIGNED"), &shown("IN_PROGRESS", note));
+        assert_eq!((&assigned["kind"], &assigned["issue"]), expected, "the first event is about its own issue");
+    }
+    let closed = json!({ "caseId": case["id"], "state": "CLOSED" });
+    change_case(&official, "moveCase", "MoveCaseInput", closed).await;
+    staff.mutate("declineIssue", json!({ "issueId": issue["id"], "reason": "Қайталанады" })).await;
+    for (live, note) in &mut followers {
+        let declined = next(live).await;
+        assert_eq!((&declined["kind"], &declined["issue"]), (&json!("DECLINED"), &shown("CLOSED", note)));
+    }
+    // After an absence, too.
+    let mut back = official.follow(FOLLOW_ISSUES, json!({ "filter": filter, "after": assigned["seq"] })).await;
+    let subscribed = next(&mut back).await;
+    assert_eq!((&subscribed["kind"], &subscribed["recovered"]), (&json!("SUBSCRIBED"), &json!(true)));
+    assert_eq!(next(&mut back).await["issue"], shown("CLOSED", &json!(NOTE)));
+}
+
 #[tokio::test]
 async fn hive_gateway_subscribes_across_both_subgraphs() {
     let graph = Graph::start(&[]).await;
     let gateway = graph.hive_gateway().await;
     subscribes_across_subgraphs(&graph, &gateway.host).await;
+}
+
+#[tokio::test]
+async fn hive_gateway_adds_cases_to_the_events_of_an_agencys_issues() {
+    let graph = Graph::start(&[]).await;
+    let gateway = graph.hive_gateway().await;
+    subscribes_to_issues_of_an_agency(&graph, &gateway.host).await;
 }
 
 #[tokio::test]

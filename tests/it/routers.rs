@@ -9,7 +9,10 @@ use std::{
 use harness::{Graph, NodeProcess, checkout};
 
 use crate::{
-    gateways::{answers_across_subgraphs, forwards_token_and_language, subscribes_across_subgraphs},
+    gateways::{
+        answers_about_issues, answers_across_subgraphs, forwards_token_and_language, subscribes_across_subgraphs,
+        subscribes_to_issues_of_an_agency,
+    },
     lossy_connections::{Transport, gaps_of_a_slow_reader},
 };
 
@@ -48,6 +51,7 @@ async fn apollo_router() -> Option<(Graph, NodeProcess)> {
 async fn hive_router_answers_from_both_subgraphs() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
     answers_across_subgraphs(&graph, &router.host).await;
+    answers_about_issues(&graph, &router.host).await;
     forwards_token_and_language(&graph, &router.host).await;
 }
 
@@ -55,6 +59,7 @@ async fn hive_router_answers_from_both_subgraphs() {
 async fn apollo_router_answers_from_both_subgraphs() {
     let Some((graph, router)) = apollo_router().await else { return };
     answers_across_subgraphs(&graph, &router.host).await;
+    answers_about_issues(&graph, &router.host).await;
     forwards_token_and_language(&graph, &router.host).await;
 }
 
@@ -62,6 +67,7 @@ async fn apollo_router_answers_from_both_subgraphs() {
 async fn hive_router_subscribes_across_both_subgraphs() {
     let Some((graph, router)) = hive_router(&kept("hive-router.config.yaml")).await else { return };
     subscribes_across_subgraphs(&graph, &router.host).await;
+    subscribes_to_issues_of_an_agency(&graph, &router.host).await;
 }
 
 #[tokio::test]
@@ -73,6 +79,7 @@ async fn hive_router_subscribes_over_http_without_a_websocket_configuration() {
     std::fs::write(&config, http).unwrap();
     let Some((graph, router)) = hive_router(&config).await else { return };
     subscribes_across_subgraphs(&graph, &router.host).await;
+    subscribes_to_issues_of_an_agency(&graph, &router.host).await;
 }
 
 /// Over HTTP the router waits for the reader, buffers a bounded number of events, and drops older ones.
