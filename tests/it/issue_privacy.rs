@@ -136,7 +136,7 @@ on_both_engines! {
         foreign_meeting["meetingId"] = json!(meeting);
         let foreign_meeting = env.akimat("711110000").mutate("raiseIssue", foreign_meeting).await;
         assert_eq!(harness::refusal(&foreign_meeting), "NOT_FOUND", "another's meeting");
-        let planned = id_of(&staff.plan(HOST, HOST, env.now() + chrono::TimeDelta::days(9), "AFTER").await);
+        let planned = id_of(&staff.plan(HOST, HOST, env.now() + TimeDelta::days(9), "AFTER").await);
         let submit = json!({ "region": "711110000", "meetingId": planned, "text": "Жол" });
         assert_eq!(harness::refusal(&env.citizen("Eva").mutate("submitRequest", submit).await), "NOT_FOUND", "elsewhere");
         let elsewhere = staff.try_mutate("raiseIssue", { let mut input = Actor::issue_input("Жол", &[]); input["region"] = json!("711110000"); input }).await;

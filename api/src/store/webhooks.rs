@@ -23,6 +23,9 @@ use crate::{
 /// The table, to which encrypted secrets are bound.
 pub const TABLE: &str = "webhooks";
 
+/// The columns of [`WebhookWork`].
+type WorkRow = (WebhookId, Option<String>, Option<String>, i64, Option<DateTime<Utc>>);
+
 /// A webhook that may have something to do.
 #[derive(Clone, Debug)]
 pub struct WebhookWork {
@@ -194,8 +197,7 @@ impl Store {
         let work = Condition::any().add(Column::Position.lt(head)).add(Column::DueAt.lte(now));
         let columns = [Column::Id, Column::Agency, Column::RegionCode, Column::Position, Column::DueAt];
         let query = Entity::find().select_only().columns(columns).filter(Column::Active.eq(true)).filter(work);
-        let rows: Vec<(WebhookId, Option<String>, Option<String>, i64, Option<DateTime<Utc>>)> =
-            query.order_by_asc(Column::Id).into_tuple().all(self.reader()).await?;
+        let rows: Vec<WorkRow> = query.order_by_asc(Column::Id).into_tuple().all(self.reader()).await?;
         let work = rows.into_iter().map(|(id, agency, region, position, due_at)| {
             let is_due = due_at.is_some_and(|due_at| due_at <= now);
             WebhookWork { id, agency, region, position, is_due }
