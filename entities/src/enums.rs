@@ -308,6 +308,22 @@ open_text_enum! {
 }
 
 open_text_enum! {
+    /// Kind of a publication (p. 2.1, 3.5, 5.2, 5.3).
+    PublicationKind {
+        /// Results of a meeting.
+        MeetingResults = "MEETING_RESULTS",
+        /// Progress on the issues of a unit in a quarter.
+        Progress = "PROGRESS",
+        /// Issues that need central bodies, in a half-year.
+        CentralList = "CENTRAL_LIST",
+        /// Issues of a body in a quarter.
+        AgencyList = "AGENCY_LIST",
+        /// Calendar of a unit.
+        Calendar = "CALENDAR",
+    }
+}
+
+open_text_enum! {
     /// State of a problem issue.
     IssueState {
         /// Raised, without a responsible body.

@@ -54,4 +54,6 @@ ids! {
     RequestId,
     /// A receiver of events about issues.
     WebhookId,
+    /// An edition of a publication.
+    PublicationId,
 }

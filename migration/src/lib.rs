@@ -34,6 +34,7 @@ mod m0029_search_indexes;
 mod m0030_webhooks;
 mod m0031_issue_search;
 mod m0032_comment_decisions;
+mod m0033_publications;
 mod m0034_issue_states;
 mod text_index;
 
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0031_issue_search::Migration),
             Box::new(m0030_webhooks::Migration),
             Box::new(m0032_comment_decisions::Migration),
+            Box::new(m0033_publications::Migration),
             Box::new(m0034_issue_states::Migration),
         ]
     }

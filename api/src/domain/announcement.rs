@@ -1,6 +1,6 @@
 //! Announcement deadlines of meetings (p. 3.4): 14 or 7 days by the host's kind, in Asia/Almaty dates.
 
-use chrono::{DateTime, Days, FixedOffset, NaiveDate, Offset as _, TimeZone as _, Utc};
+use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, Offset as _, TimeZone as _, Utc};
 use chrono_tz::Asia::Almaty;
 use entities::enums::RegionKind;
 
@@ -13,6 +13,12 @@ use crate::domain::norms::Norms;
 pub fn date(at: DateTime<Utc>) -> NaiveDate {
     let utc = at.naive_utc();
     utc.checked_add_offset(offset(at)).unwrap_or(utc).date()
+}
+
+/// Returns when a day begins in Asia/Almaty; `None` beyond the last day.
+#[must_use]
+pub fn start_of_day(day: NaiveDate) -> Option<DateTime<Utc>> {
+    Some(day.and_time(NaiveTime::MIN).and_local_timezone(Almaty).earliest()?.to_utc())
 }
 
 /// Returns a time with the offset of Asia/Almaty, as people read it.

@@ -33,12 +33,20 @@ pub const WEBHOOK_REPLAYED: &str = "webhook.replayed";
 /// A webhook was removed.
 pub const WEBHOOK_REMOVED: &str = "webhook.removed";
 
+/// An edition of a publication was published.
+pub const PUBLISHED: &str = "publication.published";
+/// Where else an edition was placed was recorded.
+pub const PLACEMENT_RECORDED: &str = "publication.placement_recorded";
+
 /// An agency was added or changed.
 pub const AGENCY_SAVED: &str = "agency.saved";
 /// A category of issues was added or changed.
 pub const ISSUE_CATEGORY_SAVED: &str = "issue_category.saved";
 /// The shard of the chain of what belongs to the whole country. No unit of the classifier has this code.
 pub const COUNTRY: &str = "000000000";
+
+/// Prefix of the audit chains of agencies. Those of akimats are the chains of their units.
+pub const AGENCY_SHARD: &str = "agency:";
 
 /// Separates the encoding from any other use of the hash, and names its version.
 const ENCODING: &str = "kezdesu audit entry 1";

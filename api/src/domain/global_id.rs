@@ -9,12 +9,16 @@ pub const AGENCY: &str = "agency";
 pub const REGION: &str = "region";
 /// The prefix of the global ids of meetings.
 pub const MEETING: &str = "mtg";
+/// The prefix of the global ids of comments.
+pub const COMMENT: &str = "cmt";
 /// The prefix of the global ids of issues.
 pub const ISSUE: &str = "iss";
 /// The prefix of the global ids of requests.
 pub const REQUEST: &str = "req";
 /// The prefix of the global ids of registrations.
 pub const REGISTRATION: &str = "reg";
+/// The prefix of the global ids of publications.
+pub const PUBLICATION: &str = "pub";
 /// The prefix of the global ids of webhooks.
 pub const WEBHOOK: &str = "webhook";
 

@@ -27,6 +27,8 @@ pub const ENDED: EventKind = EventKind::new("ENDED");
 pub const CLOSED: EventKind = EventKind::new("CLOSED");
 /// A meeting was cancelled.
 pub const CANCELLED: EventKind = EventKind::new("CANCELLED");
+/// A publication about a meeting appeared.
+pub const PUBLISHED: EventKind = EventKind::new("PUBLISHED");
 /// All kinds.
 pub const ALL: &[EventKind] =
-    &[PLANNED, ANNOUNCED, RESCHEDULED, STARTED, STAGE, EventKind::CHANGED, ENDED, CLOSED, CANCELLED];
+    &[PLANNED, ANNOUNCED, RESCHEDULED, STARTED, STAGE, EventKind::CHANGED, ENDED, CLOSED, CANCELLED, PUBLISHED];

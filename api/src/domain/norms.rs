@@ -13,6 +13,12 @@ pub mod paragraph {
     pub const TIME_SPLIT: &str = "3.3";
     /// Announcement of meetings.
     pub const ANNOUNCED: &str = "3.4";
+    /// Results of meetings, and progress on what was raised.
+    pub const RESULTS: &str = "3.5";
+    /// The list of issues that need central bodies.
+    pub const CENTRAL_LIST: &str = "5.2";
+    /// The lists of the issues of central bodies.
+    pub const AGENCY_LIST: &str = "5.3";
 }
 
 /// How often an akim has to meet each unit.

@@ -7,6 +7,7 @@
 mod audit;
 mod issues;
 mod meetings;
+mod publications;
 mod questions;
 mod receptions;
 mod reference_data;
@@ -28,6 +29,7 @@ pub use self::{
         AddBroadcast, AnnounceMeeting, CancelMeeting, PlanMeeting, RescheduleMeeting, RunMeeting, SeeSettings,
         SetModeration, is_staff,
     },
+    publications::{Publish, Publisher, check_publishes_anything},
     questions::{
         CommentScope, ImportComments, ModerateComments, MuteAuthor, PostComment, SeeAllComments, author_key, author_of,
         comment_scope, may_import_from, may_post, moderating_unit, subject_of,
@@ -152,6 +154,7 @@ pub fn matrix(scope: &HostScope, elsewhere: KatoCode) -> String {
         render(reference_data::ROWS, &Country, &positions),
         render(issues::ROWS, &issue, &positions),
         render(webhooks::ROWS, &WebhookOwner::Akimat(scope.clone()), &positions),
+        render(publications::ROWS, &Publisher::Akimat(scope.clone()), &positions),
     ]
     .concat()
 }

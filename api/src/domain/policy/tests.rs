@@ -65,6 +65,7 @@ issue.fund: Akimat(here,above) Maslikhat(here,above) Admin
 issue.follow: Citizen Admin
 issue.see_internals: Moderator(here,above) Akimat(here,above) Agency(here) Government Administration Admin
 webhook.manage: Akimat(here,above) Admin
+publication.publish: Akimat(here,above) Admin
 ";
     assert_eq!(matrix(&okrug(), code(OTHER_DISTRICT)), expected);
 }
@@ -167,4 +168,33 @@ fn the_scope_of_webhooks_is_that_of_their_action() {
         }
     }
     assert_eq!(webhook_scope(&Viewer::Anonymous), Err(Denied::Anonymous));
+}
+
+#[test]
+fn each_publisher_publishes_what_is_its_own() {
+    let own = |role, region: Option<&str>| viewer(&[(role, region)]);
+    let agency = |named: &str| {
+        let grants = vec![Grant { role: Role::Agency, region: None, agency: Some(named.to_owned()) }];
+        let (subject, name) = ("one".to_owned(), "One".to_owned());
+        Viewer::Person(Person { subject, name, grants, imports: ImportRestriction::default() })
+    };
+    let publishers = [Publisher::Akimat(okrug()), Publisher::Agency("min-health".to_owned()), Publisher::Government];
+    for (viewer, expected) in [
+        (Viewer::Anonymous, [false; 3]),
+        (own(Role::Citizen, None), [false; 3]),
+        (own(Role::Moderator, Some(DISTRICT)), [false; 3]),
+        (own(Role::Administration, None), [false; 3]),
+        (own(Role::Akimat, Some(DISTRICT)), [true, false, false]),
+        (own(Role::Akimat, Some(OTHER_DISTRICT)), [false; 3]),
+        (own(Role::Akimat, None), [false; 3]),
+        (agency("min-health"), [false, true, false]),
+        (agency("min-energy"), [false; 3]),
+        (own(Role::Agency, None), [false; 3]),
+        (own(Role::Government, None), [false, false, true]),
+        (own(Role::Admin, None), [true; 3]),
+    ] {
+        let permitted = [0, 1, 2].map(|nth| Publish::permits(&viewer, &publishers[nth]));
+        assert_eq!(permitted, expected, "{viewer:?}");
+        assert!(check_publishes_anything(&viewer).is_ok() || permitted == [false; 3], "{viewer:?}");
+    }
 }
