@@ -13,8 +13,8 @@ pub use backup::{BackupError, back_up};
 
 use crate::{
     app::{
-        self, App, AppParts, protocol::Protocols, rate_limit::RateLimits, receptions::ReceptionRules,
-        retention::RetentionPolicy, time_split::TimeSplitTickers,
+        self, App, AppParts, protocol::Protocols, publications::PublishedReads, rate_limit::RateLimits,
+        receptions::ReceptionRules, retention::RetentionPolicy, time_split::TimeSplitTickers,
     },
     auth::{Authenticator, KeyError, LEEWAY},
     clock::{Clock, sleep},
@@ -326,7 +326,7 @@ pub async fn start(setup: Setup) -> Result<Service, StartError> {
         lifecycle: lifecycle.clone(),
         persisted_queries: Arc::new(persisted_queries),
         response_cache: ResponseCache::default(),
-        pages: PublishedPages::new(Protocols::new(Arc::clone(&app))),
+        pages: PublishedPages::new(Protocols::new(Arc::clone(&app)), PublishedReads::new(&app)),
         allowed_origins: settings.allowed_origins.clone().into(),
         trusted_proxies,
         allowed_hosts: AllowedHosts::new(settings.hosts.as_deref()),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     Socket, Subscription,
     issues::ISSUE,
+    publications::{MISSING, PUBLICATION},
     receptions::{RECEPTION, REGISTRATION},
     sdl, web,
     webhooks::WEBHOOK,
@@ -25,7 +26,7 @@ pub(crate) const SPLIT: &str =
     "stage plannedMs budgetMs presentationMs questionsMs breakMs budgetLeftMs status exceededAt";
 /// Fields of an agency that tests read.
 const AGENCY: &str = "id code kind names { kk ru en } region { code } validFrom validTo doubt";
-const REFUSAL: &str = "code message field norm retryAfterMs currentVersion opensAt";
+const REFUSAL: &str = "code message field norm retryAfterMs currentVersion opensAt missing";
 
 /// A person who sends requests to one replica.
 #[derive(Clone)]
@@ -242,7 +243,8 @@ fn selection(ty: &str) -> Option<String> {
         "PublicRequest" => Some("id number text channel count".to_owned()),
         "Meeting" => Some(MEETING.to_owned()),
         "Reception" => Some(RECEPTION.to_owned()),
-        "Refusal" => Some(REFUSAL.to_owned()),
+        "Publication" => Some(PUBLICATION.to_owned()),
+        "Refusal" => Some(format!("{REFUSAL} {{ {MISSING} }}")),
         "Registration" => Some(REGISTRATION.to_owned()),
         "TimeSplit" => Some(SPLIT.to_owned()),
         "Webhook" => Some(WEBHOOK.to_owned()),

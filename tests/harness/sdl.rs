@@ -30,6 +30,8 @@ pub struct SampleObjects<'a> {
     pub webhook: &'a str,
     /// Id of an issue.
     pub issue: &'a str,
+    /// Id of a publication.
+    pub publication: &'a str,
 }
 
 fn kind(name: &str) -> Option<&'static TypeKind> {
@@ -142,6 +144,7 @@ fn sample(field: &str, ty: &Type, objects: SampleObjects<'_>) -> Value {
             "registrationId" => objects.registration,
             "webhookId" => objects.webhook,
             "issueId" | "issueIds" => objects.issue,
+            "publicationId" => objects.publication,
             "stepId" => "step_00000000000000000000000000",
             _ => objects.comment,
         }),

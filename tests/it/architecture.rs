@@ -27,6 +27,7 @@ const ALLOWED_IMPORTS: &[(&str, &[&str])] = &[
         &[
             "app::database_health",
             "app::protocol",
+            "app::publications",
             "auth",
             "clock",
             "config",
@@ -69,6 +70,7 @@ const ALLOWED_FEATURES: &[(&str, &[&str])] = &[
     ("meetings", &[]),
     ("notifications", &[]),
     ("personal_data", &[]),
+    ("publications", &["meetings"]),
     ("questions", &["meetings", "notifications"]),
     ("protocol", &["meetings"]),
     ("regions", &[]),

@@ -23,6 +23,8 @@ on_both_engines! {
         let registration = id_of(&env.citizen("Ana").register(&reception, json!({})).await);
         let webhook = id_of(&staff.register_webhook("http://127.0.0.1:9/").await.0);
         let issue = id_of(&staff.raise("Жол", &[]).await);
+        let ended = staff.ended_meeting(HOST, HOST, env.now()).await;
+        let publication = id_of(&staff.publish(&json!({ "kind": "MEETING_RESULTS", "meetingId": ended })).await);
         let Some(GlobalId::Meeting(id)) = GlobalId::parse(&meeting) else { panic!("{meeting}") };
         // The embedded engine has a single writer.
         let held = env.service(0).app().store.begin().await.unwrap();
@@ -38,6 +40,7 @@ on_both_engines! {
             registration: &registration,
             webhook: &webhook,
             issue: &issue,
+            publication: &publication,
         };
         for name in mutations() {
             let input = sample_input(name, objects);

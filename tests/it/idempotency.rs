@@ -15,10 +15,13 @@ const OF_WEBHOOKS: [&str; 1] = ["registerWebhook"];
 /// Those that are tested in `issues.rs`.
 const OF_ISSUES: [&str; 4] = ["raiseIssue", "recordRequests", "reportProgress", "submitRequest"];
 
+/// Those that are tested in `publications.rs`.
+const OF_PUBLICATIONS: [&str; 1] = ["publish"];
+
 #[test]
 fn every_mutation_with_an_idempotency_key_is_tested_here() {
     let with_key: BTreeSet<_> = sdl::mutations().into_iter().filter(|name| sdl::takes_key(name)).collect();
-    let tested = CREATE.into_iter().chain(OF_RECEPTIONS).chain(OF_WEBHOOKS).chain(OF_ISSUES);
+    let tested = CREATE.into_iter().chain(OF_RECEPTIONS).chain(OF_WEBHOOKS).chain(OF_ISSUES).chain(OF_PUBLICATIONS);
     assert_eq!(with_key, tested.collect());
 }
 

@@ -59,6 +59,8 @@ mod persisted_queries;
 mod personal_data;
 mod protocol;
 mod protocol_pages;
+mod publication_pages;
+mod publications;
 mod query_cost;
 mod query_flood;
 mod query_plans;

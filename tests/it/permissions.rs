@@ -34,6 +34,8 @@ async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(String, &'static str)> {
     let mut raise = Actor::issue_input("Жол", &[]);
     raise["region"] = json!(HOST);
     let issue = id_of(&admin.mutate("raiseIssue", raise).await["issue"]);
+    let ended = admin.ended_meeting(HOST, REGION, env.now()).await;
+    let publication = id_of(&admin.publish(&json!({ "kind": "MEETING_RESULTS", "meetingId": ended })).await);
     let objects = SampleObjects {
         host: HOST,
         meeting: &meeting,
@@ -43,6 +45,7 @@ async fn attempts(env: &TestEnv, actor: &Actor) -> Vec<(String, &'static str)> {
         registration: &registration,
         webhook: &webhook,
         issue: &issue,
+        publication: &publication,
     };
     let mut done = Vec::new();
     for name in sdl::mutations() {

@@ -146,6 +146,11 @@ fn reaching(kind: &str, selection: &str) -> String {
         "Reception" => format!("{{ reception(id: \"rcp_00000000000000000000000000\") {{ {selection} }} }}"),
         "Agency" => format!("{{ agency(code: \"min-health\") {{ {selection} }} }}"),
         "Issue" => format!("{{ issue(id: \"iss_00000000000000000000000000\") {{ {selection} }} }}"),
+        "PublicationDraft" => {
+            format!(
+                "{{ publicationDraft(input: {{ kind: CENTRAL_LIST, period: {{ year: 2026, half: 1 }} }}) {{ {selection} }} }}"
+            )
+        }
         "Webhook" => {
             format!("{{ node(id: \"webhook_00000000000000000000000000\") {{ ... on Webhook {{ {selection} }} }} }}")
         }

@@ -18,6 +18,7 @@ pub mod normalization;
 pub mod notifications;
 pub mod personal_data;
 pub mod protocol;
+pub mod publications;
 pub mod questions;
 pub mod rate_limit;
 pub mod reads;

@@ -15,11 +15,12 @@ pub use crate::store::{
     StoreError,
     audit_reads::{AuditCursor, AuditFilter},
     comments::{CommentCursor, CommentFilter, CommentOrder},
-    issue_lists::{IssueCursor, IssueFilter, IssueOrder},
+    issue_lists::{IssueCursor, IssueFilter, IssueOrder, PublishedIssues},
     issue_parts::QuarterReport,
     keyset::{PageRequest, PageSlice},
     meetings::{MeetingCursor, MeetingFilter},
     public_requests::RequestFilter,
+    publications::PublicationFilter,
 };
 use crate::{
     app::App,

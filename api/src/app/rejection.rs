@@ -5,7 +5,10 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use crate::{domain::policy::Denied, store::StoreError};
+use crate::{
+    domain::{policy::Denied, publications::MissingPart},
+    store::StoreError,
+};
 
 /// Why a command was rejected. Nothing was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,6 +99,20 @@ pub enum Rejection {
     OpenSteps {
         /// How many.
         steps: usize,
+    },
+    /// What is to be published lacks parts.
+    Incomplete {
+        /// Paragraph of the decree that asks for them.
+        norm: &'static str,
+        /// The missing parts, the first of them if there are many.
+        missing: Vec<MissingPart>,
+        /// How many parts are missing.
+        count: usize,
+    },
+    /// Nothing has changed since the last edition.
+    Unchanged {
+        /// Number of that edition.
+        edition: i32,
     },
     /// One item of a list is rejected, and the whole list with it.
     AtIndex {
@@ -213,6 +230,17 @@ pub enum Invalid {
     },
     /// No event is of this kind.
     NotAnEvent,
+    /// Publications of this kind cannot be published yet.
+    PublicationKind,
+    /// The value is no quarter that has begun.
+    BegunQuarter,
+    /// The value is no half-year that has begun.
+    BegunHalf,
+    /// The publication would have too many or too long issues.
+    LargePublication {
+        /// The highest allowed number of issues.
+        max: usize,
+    },
 }
 
 /// A rule of the decree that a command would break.

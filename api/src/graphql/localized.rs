@@ -1,12 +1,25 @@
 //! Localised texts.
 
 use async_graphql::{Context, InputObject, SimpleObject};
+use chrono::{DateTime, Utc};
+use chrono_tz::Asia::Almaty;
+use entities::enums::Language;
 
 use crate::{
     app::meetings::Title,
     domain::localized_name::LocalizedName,
     graphql::{context::ContextExt, error::ApiResult},
 };
+
+/// Returns a time in Asia/Almaty, as people write it.
+#[must_use]
+pub fn local_time(at: DateTime<Utc>, language: Language) -> String {
+    let format = match language {
+        Language::Kk | Language::Ru => "%d.%m.%Y, %H:%M",
+        Language::En => "%-d %B %Y, %H:%M",
+    };
+    at.with_timezone(&Almaty).format(format).to_string()
+}
 
 /// A text in Kazakh, and optionally in Russian and English.
 #[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]

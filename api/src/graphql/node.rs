@@ -10,6 +10,7 @@ use crate::graphql::{
     error::ApiResult,
     issues::{Issue, PublicRequest},
     meetings::{Broadcast, Meeting},
+    publications::Publication,
     questions::Comment,
     receptions::{Reception, Registration},
     regions::Region,
@@ -83,12 +84,15 @@ entities! {
     PublicRequest,
     /// A receiver of events about issues.
     Webhook,
+    /// An edition of a publication.
+    Publication,
 }
 
 #[cfg(test)]
 mod tests {
     use entities::ids::{
-        AgencyId, BroadcastId, CommentId, IssueId, MeetingId, ReceptionId, RegistrationId, RequestId, WebhookId,
+        AgencyId, BroadcastId, CommentId, IssueId, MeetingId, PublicationId, ReceptionId, RegistrationId, RequestId,
+        WebhookId,
     };
     use uuid::Uuid;
 
@@ -110,6 +114,7 @@ mod tests {
             GlobalId::Issue(IssueId(uuid)),
             GlobalId::PublicRequest(RequestId(uuid)),
             GlobalId::Webhook(WebhookId(uuid)),
+            GlobalId::Publication(PublicationId(uuid)),
         ] {
             assert_eq!(GlobalId::parse(&id.show()), Some(id));
         }

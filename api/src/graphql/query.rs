@@ -21,6 +21,10 @@ use crate::{
         meetings::{Broadcast, Meeting, MeetingConnection, MeetingFilterInput, list_meetings},
         node::Node,
         page::{PageArgs, connection_cost, page_cost, region_search_cost},
+        publications::{
+            Publication, PublicationConnection, PublicationDraft, PublicationDraftInput, PublicationFilterInput,
+            draft_publication, list_publications,
+        },
         questions::Comment,
         receptions::{Reception, Registration},
         regions::{Region, RegionConnection, dedup_kinds, list_regions},
@@ -261,6 +265,33 @@ impl Query {
 
     #[graphql(entity)]
     async fn public_request_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<PublicRequest>> {
+        find(ctx, &id).await
+    }
+
+    /// Publications, newest first: every edition, for everybody.
+    #[graphql(tag = "public", complexity = "connection_cost(first, None, child_complexity)")]
+    async fn publications(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] filter: Option<PublicationFilterInput>,
+        #[graphql(desc = "Number of items, 1 to 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> ApiResult<PublicationConnection> {
+        list_publications(ctx, filter.unwrap_or_default().parse()?, PageArgs::forward(first, after)).await
+    }
+
+    /// What `publish` would publish, and what is missing. For those who may publish it: akimat staff, agencies and the Government, by kind.
+    #[graphql(tag = "internal")]
+    async fn publication_draft(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to publish.")] input: PublicationDraftInput,
+    ) -> ApiResult<PublicationDraft> {
+        draft_publication(ctx, input.parse()?).await
+    }
+
+    #[graphql(entity)]
+    async fn publication_by_id(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Publication>> {
         find(ctx, &id).await
     }
 

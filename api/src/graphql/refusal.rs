@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use async_graphql::{Enum, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Asia::Almaty;
 use entities::enums::Language;
 use fluent_templates::fluent_bundle::FluentValue;
 
@@ -13,7 +12,11 @@ use crate::{
         CommandError, Rejection,
         rejection::{BlockingState, DecreeViolation, Invalid},
     },
-    graphql::error::{ApiError, ApiResult},
+    graphql::{
+        error::{ApiError, ApiResult},
+        localized::local_time,
+        publications::MissingPart,
+    },
     text,
 };
 
@@ -30,7 +33,7 @@ pub enum RefusalCode {
     KeyReused,
     /// The state of an object, for example a meeting's phase, does not allow it: see `message`.
     WrongState,
-    /// The decree does not allow it: `norm` is the paragraph.
+    /// The decree does not allow it: `norm` is the paragraph, and `missing` what it asks for.
     Decree,
     /// The meeting is not live: `opensAt` is its planned start.
     NotLive,
@@ -44,7 +47,7 @@ pub enum RefusalCode {
     BlockedWord,
     /// You are muted at this meeting until `opensAt`.
     Muted,
-    /// It is already there: you have posted the same text at this meeting, or another issue was raised from the same source.
+    /// It is already there: you have posted the same text at this meeting, another issue was raised from the same source, or nothing has changed since the last edition.
     Duplicate,
     /// The reception has no free slot. Register with `waitIfFull` to wait for one.
     Full,
@@ -73,7 +76,13 @@ pub struct Refusal {
     pub current_version: Option<i32>,
     /// The time from which it may succeed.
     pub opens_at: Option<DateTime<Utc>>,
+    /// What is missing, item by item; the first 500 items if there are more. Null if it was refused for another reason.
+    #[graphql(complexity = "PRICED_PARTS.saturating_mul(child_complexity)")]
+    pub missing: Option<Vec<MissingPart>>,
 }
+
+/// The number of missing parts by which their list is priced.
+const PRICED_PARTS: usize = 10;
 
 type Args = Vec<(&'static str, FluentValue<'static>)>;
 
@@ -109,6 +118,7 @@ impl Refusal {
             retry_after_ms: None,
             current_version: None,
             opens_at: None,
+            missing: None,
         };
         match rejection {
             Rejection::Invalid { field, .. } | Rejection::NotFound { field } | Rejection::TooLong { field, .. } => {
@@ -125,6 +135,10 @@ impl Refusal {
             Rejection::Muted { until, retry_after } => {
                 Self { retry_after_ms: Some(retry_after.num_milliseconds()), opens_at: Some(*until), ..refusal }
             }
+            Rejection::Incomplete { norm, missing, .. } => {
+                let missing = missing.iter().cloned().map(MissingPart).collect();
+                Self { norm: Some((*norm).to_owned()), missing: Some(missing), ..refusal }
+            }
             Rejection::SlotTaken => Self { field: Some("slotStartsAt".to_owned()), ..refusal },
             Rejection::HostBusy { .. } => Self { field: Some("hosts".to_owned()), ..refusal },
             Rejection::AlreadyRaised { .. } => Self { field: Some("sources".to_owned()), ..refusal },
@@ -137,6 +151,7 @@ impl Refusal {
             | Rejection::AlreadyRegistered
             | Rejection::OfferExpired
             | Rejection::OpenSteps { .. }
+            | Rejection::Unchanged { .. }
             | Rejection::AtIndex { .. } => refusal,
         }
     }
@@ -185,6 +200,12 @@ fn code_and_message(rejection: &Rejection, language: Language) -> (RefusalCode, 
         Rejection::OpenSteps { steps } => {
             (RefusalCode::WrongState, "refusal-open-steps".into(), vec![("steps", (*steps).into())])
         }
+        Rejection::Incomplete { count, .. } => {
+            (RefusalCode::Decree, "refusal-incomplete".into(), vec![("count", (*count).into())])
+        }
+        Rejection::Unchanged { edition } => {
+            (RefusalCode::Duplicate, "refusal-unchanged".into(), vec![("edition", (*edition).into())])
+        }
         Rejection::HostBusy { host, place, starts_at } => {
             let time = local_time(*starts_at, language);
             let args = vec![("host", host.clone().into()), ("place", place.clone().into()), ("time", time.into())];
@@ -229,16 +250,11 @@ fn invalid_message(why: Invalid) -> (&'static str, Args) {
         Invalid::UnknownHost => ("refusal-unknown-host", vec![]),
         Invalid::TooManyWebhooks { max } => ("refusal-too-many-webhooks", vec![("max", max.into())]),
         Invalid::NotAnEvent => ("refusal-not-an-event", vec![]),
+        Invalid::PublicationKind => ("refusal-publication-kind", vec![]),
+        Invalid::BegunQuarter => ("refusal-begun-quarter", vec![]),
+        Invalid::BegunHalf => ("refusal-begun-half", vec![]),
+        Invalid::LargePublication { max } => ("refusal-large-publication", vec![("max", max.into())]),
     }
-}
-
-/// Returns a time in Asia/Almaty, as people write it.
-fn local_time(at: DateTime<Utc>, language: Language) -> String {
-    let format = match language {
-        Language::Kk | Language::Ru => "%d.%m.%Y, %H:%M",
-        Language::En => "%-d %B %Y, %H:%M",
-    };
-    at.with_timezone(&Almaty).format(format).to_string()
 }
 
 /// Rounds up to whole seconds.

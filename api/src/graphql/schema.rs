@@ -12,6 +12,7 @@ use crate::graphql::{
     meetings::{MeetingMutation, MeetingSubscription},
     notifications::NotificationSubscription,
     operation_limits::{MAX_COST, MAX_DEPTH, MAX_SELECTION_DEPTH, OperationLimits},
+    publications::PublicationMutation,
     query_root::QueryRoot,
     questions::{QuestionMutation, QuestionSubscription},
     receptions::{ReceptionMutation, ReceptionSubscription},
@@ -29,6 +30,7 @@ pub struct Mutation(
     AgencyMutation,
     IssueMutation,
     WebhookMutation,
+    PublicationMutation,
 );
 
 /// Subscriptions. Those with an `after` argument can resume after the last position that was received.

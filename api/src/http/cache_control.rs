@@ -40,6 +40,17 @@ impl TaggedBody {
         self.bytes.len()
     }
 
+    /// Creates the body of a file that never changes, from its bytes and their SHA-256 in hexadecimal digits.
+    pub(in crate::http) fn of_digest(bytes: Bytes, sha256: &str) -> Self {
+        Self { bytes, etag: format!("\"{sha256}\"") }
+    }
+
+    /// Lets caches keep the body for good. Answers 304 if the client has it.
+    pub(in crate::http) fn immutable(&self, content_type: &'static str, request_headers: &HeaderMap) -> Response {
+        let cache_control = HeaderValue::from_static("public, max-age=31536000, immutable");
+        self.respond(cache_control, HeaderValue::from_static("Accept-Encoding"), content_type, request_headers)
+    }
+
     /// Lets caches keep the body for the rest of [`SHORT_LIFETIME`] at this age. Answers 304 if the client has it.
     pub(in crate::http) fn short_lived(
         &self,

@@ -26,6 +26,7 @@ mod page_response;
 mod pages;
 mod persisted_queries;
 mod protocol;
+mod publications;
 mod rejected_request;
 mod request;
 mod response_cache;
@@ -41,6 +42,7 @@ pub use ops::{OpsState, ops_router};
 pub use origin::AllowedHosts;
 pub use page_cache::PageCache;
 pub use persisted_queries::{ManifestError, PersistedQueries};
+pub use publications::EditionCache;
 pub use response_cache::ResponseCache;
 pub use serve::{ServerConfig, serve};
 pub use state::{HttpLimits, HttpState, PublishedPages};
@@ -58,7 +60,7 @@ use tower_http::compression::{
     predicate::{NotForContentType, Predicate, SizeAbove},
 };
 
-use crate::publications::protocol::SCHEMA_PATH;
+use crate::{domain::publications::SCHEMA_PATH as PUBLICATION_SCHEMA, publications::protocol::SCHEMA_PATH};
 
 /// Returns the router of the API and its pages.
 pub fn router(state: HttpState) -> Router {
@@ -76,6 +78,10 @@ pub fn router(state: HttpState) -> Router {
         .route("/graphql", graphql_route)
         .merge(protocol_routes)
         .route(SCHEMA_PATH, get(protocol::schema))
+        .route("/publications/{name}", get(publications::edition))
+        .route("/feeds/units/{name}", get(publications::unit_feed))
+        .route("/feeds/agencies/{name}", get(publications::agency_feed))
+        .route(PUBLICATION_SCHEMA, get(publications::schema))
         .route("/", get(pages::explorer))
         .route("/assets/{name}", get(pages::asset))
         .route("/graphql/schema", get(pages::schema))

@@ -6,11 +6,13 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 
 use crate::{
-    app::protocol::Protocols,
+    app::{protocol::Protocols, publications::PublishedReads},
     auth::Authenticator,
     clock::Clock,
     graphql::{Engine, expensive_queries::ExpensiveQueryLimiter},
-    http::{AllowedHosts, ConcurrencyLimits, ConnectionLimits, PageCache, PersistedQueries, ResponseCache},
+    http::{
+        AllowedHosts, ConcurrencyLimits, ConnectionLimits, EditionCache, PageCache, PersistedQueries, ResponseCache,
+    },
     idgen::IdGen,
     lifecycle::Lifecycle,
 };
@@ -55,6 +57,10 @@ pub struct HttpState {
 pub struct PublishedPages {
     /// The protocols of meetings.
     pub protocols: Protocols,
+    /// Editions of publications.
+    pub publications: PublishedReads,
+    /// The contents of editions.
+    pub editions: EditionCache,
     /// Pages that are the same for everybody.
     pub cache: PageCache,
     /// Limits how many pages are rendered at once.
@@ -64,8 +70,9 @@ pub struct PublishedPages {
 impl PublishedPages {
     /// Creates the pages, with nothing kept.
     #[must_use]
-    pub fn new(protocols: Protocols) -> Self {
-        Self { protocols, cache: PageCache::default(), rendering: ExpensiveQueryLimiter::default() }
+    pub fn new(protocols: Protocols, publications: PublishedReads) -> Self {
+        let (editions, cache) = (EditionCache::default(), PageCache::default());
+        Self { protocols, publications, editions, cache, rendering: ExpensiveQueryLimiter::default() }
     }
 }
 

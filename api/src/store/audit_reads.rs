@@ -9,8 +9,7 @@ use entities::{
     kato::KatoCode,
 };
 use sea_orm::{
-    AccessMode, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IsolationLevel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -20,7 +19,7 @@ use crate::{
         policy::AuditScope,
     },
     store::{
-        DatabaseEngine, Store, StoreError,
+        Store, StoreError,
         keyset::{PageRequest, PageSlice},
         subtree::within,
     },
@@ -111,16 +110,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn audit_snapshot(&self) -> Result<AuditSnapshot, StoreError> {
-        let mut options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
-            ..TransactionOptions::default()
-        };
-        // A transaction of SQLite is a snapshot.
-        if self.engine() == DatabaseEngine::Postgres {
-            options.isolation_level = Some(IsolationLevel::RepeatableRead);
-            options.access_mode = Some(AccessMode::ReadOnly);
-        }
-        Ok(AuditSnapshot(self.reader().begin_with_options(options).await?))
+        Ok(AuditSnapshot(self.begin_snapshot().await?))
     }
 }
 

@@ -10,7 +10,7 @@ use entities::{
 };
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, Select, Statement,
-    sea_query::{Order, Query},
+    sea_query::{Order, Query, SelectStatement, UnionType},
 };
 
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
         subtree::within,
     },
 };
+
+/// How many merges of a merged issue are followed.
+const MERGE_DEPTH: usize = 3;
 
 /// Order of a list of issues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -58,8 +61,21 @@ pub struct IssueFilter {
     pub words: Vec<String>,
     /// Pseudonym of a person who follows them.
     pub followed_by: Option<String>,
+    /// Only those in a publication.
+    pub published: Option<PublishedIssues>,
     /// The order.
     pub order: IssueOrder,
+}
+
+/// Which issues are in a publication. Those that were merged into others are not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PublishedIssues {
+    /// Raised at this meeting, or the target of one that was raised there and then merged.
+    pub results_of: Option<MeetingId>,
+    /// Raised before this time.
+    pub raised_before: Option<DateTime<Utc>>,
+    /// Open, or changed at this time or later.
+    pub open_or_changed_since: Option<DateTime<Utc>>,
 }
 
 /// Sort key of an issue in a list.
@@ -215,6 +231,38 @@ pub(in crate::store) fn other_conditions(filter: &IssueFilter) -> Condition {
         .add_option(filter.overdue.map(|(overdue, today)| overdue_condition(overdue, today)))
         .add_option(filter.unsatisfied.map(|unsatisfied| Column::IsUnsatisfied.eq(unsatisfied)))
         .add_option(followed)
+        .add_option(filter.published.as_ref().map(published_condition))
+}
+
+fn published_condition(published: &PublishedIssues) -> Condition {
+    let open: Vec<_> = IssueState::ALL.iter().copied().filter(|state| is_open(*state)).collect();
+    let open_or_changed = published
+        .open_or_changed_since
+        .map(|since| Condition::any().add(Column::State.is_in(open)).add(Column::UpdatedAt.gte(since)));
+    Condition::all()
+        .add(Column::MergedInto.is_null())
+        .add_option(published.results_of.map(|meeting| Column::Id.in_subquery(results_of(meeting))))
+        .add_option(published.raised_before.map(|end| Column::CreatedAt.lt(end)))
+        .add_option(open_or_changed)
+}
+
+/// Selects the issues that were raised at a meeting, and those that they were merged into, up to [`MERGE_DEPTH`] times one after the other.
+fn results_of(meeting: MeetingId) -> SelectStatement {
+    let raised = |column: Column| {
+        Query::select().column(column).from(Entity).and_where(Column::MeetingId.eq(meeting)).to_owned()
+    };
+    let mut all = raised(Column::Id);
+    let mut merged = raised(Column::MergedInto).and_where(Column::MergedInto.is_not_null()).to_owned();
+    for _ in 0..MERGE_DEPTH {
+        all.union(UnionType::Distinct, merged.clone());
+        merged = Query::select()
+            .column(Column::MergedInto)
+            .from(Entity)
+            .and_where(Column::Id.in_subquery(merged))
+            .and_where(Column::MergedInto.is_not_null())
+            .to_owned();
+    }
+    all
 }
 
 fn overdue_condition(overdue: bool, today: NaiveDate) -> Condition {

@@ -7,7 +7,8 @@ use entities::{
     issue_description, issue_person, issue_report, issue_source, issue_step,
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait as _, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+    QuerySelect, Set,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -241,13 +242,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn plans(&self, issues: &[IssueId]) -> Result<Vec<(IssueId, Step)>, StoreError> {
-        use issue_step::{Column, Entity};
-        let rows = Entity::find()
-            .filter(Column::IssueId.is_in(padded(issues.iter().copied())))
-            .filter(Column::StruckAt.is_null())
-            .order_by_asc(Column::IssueId)
-            .order_by_asc(Column::Ordinal);
-        Ok(rows.all(self.reader()).await?.into_iter().map(|row| (row.issue_id, step(row))).collect())
+        plans_in(self.reader(), issues).await
     }
 
     /// Returns the reports on issues by quarter.
@@ -275,6 +270,20 @@ impl Store {
         let rows = Entity::find().filter(Column::Person.eq(person));
         Ok(rows.filter(Column::IssueId.is_in(padded(issues.iter().copied()))).all(self.reader()).await?)
     }
+}
+
+/// Returns the plans of issues in their order, without struck steps.
+pub(in crate::store) async fn plans_in(
+    connection: &impl ConnectionTrait,
+    issues: &[IssueId],
+) -> Result<Vec<(IssueId, Step)>, StoreError> {
+    use issue_step::{Column, Entity};
+    let rows = Entity::find()
+        .filter(Column::IssueId.is_in(padded(issues.iter().copied())))
+        .filter(Column::StruckAt.is_null())
+        .order_by_asc(Column::IssueId)
+        .order_by_asc(Column::Ordinal);
+    Ok(rows.all(connection).await?.into_iter().map(|row| (row.issue_id, step(row))).collect())
 }
 
 fn step(row: issue_step::Model) -> Step {

@@ -34,7 +34,7 @@ use entities::{ids::WebhookId, webhook};
 use crate::{
     app::{App, CommandError, Rejection, parse_code, rejection::Invalid},
     domain::{
-        audit::{AuditActor, NewAuditEntry},
+        audit::{AGENCY_SHARD, AuditActor, NewAuditEntry},
         global_id::{WEBHOOK, typed_id},
         notification::PersonKey,
         policy::WebhookOwner,
@@ -44,8 +44,6 @@ use crate::{
     webhooks::{AddressError, MAX_URL_LENGTH},
 };
 
-/// Prefix of the audit chains of agencies. Those of akimats are the chains of their units.
-const AGENCY_SHARD: &str = "agency:";
 /// The most kinds of events that a webhook names.
 const MAX_KINDS: usize = 20;
 /// Separates the names of kinds in a row.

@@ -96,6 +96,7 @@ impl IssueFilterInput {
             unsatisfied: self.unsatisfied,
             words: parse_search(self.search.as_deref(), "filter.search")?,
             followed_by: None,
+            published: None,
             order: self.order_by.map_or(StoredOrder::Newest, Into::into),
         })
     }

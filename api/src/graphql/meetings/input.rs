@@ -1,14 +1,14 @@
 //! The inputs of meeting operations.
 
 use async_graphql::{ID, InputObject};
-use chrono::{DateTime, NaiveTime, TimeZone, Utc};
-use chrono_tz::Asia::Almaty;
+use chrono::{DateTime, Utc};
 
 use crate::{
     app::{
         meetings::{AddBroadcast, Announce, Cancel, PlanMeeting, Reschedule, SetModeration},
         reads::MeetingFilter,
     },
+    domain::announcement,
     graphql::{
         entity::parse_id,
         enums::{MeetingOrigin, MeetingPhase, ModerationMode, OutreachChannel, Platform, Stage},
@@ -70,10 +70,12 @@ impl MeetingFilterInput {
     }
 }
 
-fn start_of_day(date: Date, field: &str) -> ApiResult<DateTime<Utc>> {
-    let local = date.0.and_time(NaiveTime::MIN);
-    let instant = Almaty.from_local_datetime(&local).earliest();
-    instant.map(|instant| instant.with_timezone(&Utc)).ok_or_else(|| ApiError::bad(field))
+/// Returns when a day begins in Asia/Almaty.
+///
+/// # Errors
+/// `BAD_USER_INPUT` if it is beyond all times.
+pub fn start_of_day(date: Date, field: &str) -> ApiResult<DateTime<Utc>> {
+    announcement::start_of_day(date.0).ok_or_else(|| ApiError::bad(field))
 }
 
 /// A meeting to be planned.

@@ -28,6 +28,7 @@ use crate::{
         meetings::entity::{Broadcast, Meeting},
         meter::meeting_bytes,
         page::{Cursor, Page, PageArgs, STATEMENT_COST, connection_cost},
+        publications::{Publication, PublicationsOf},
         questions::{CommentConnection, CommentFilterInput, list_comments},
         receptions::{Reception, receptions_of},
         regions::Region,
@@ -322,6 +323,13 @@ impl Meeting {
     ) -> ApiResult<IssueConnection> {
         let filter = IssueFilter { meeting: Some(self.0.id), ..IssueFilter::default() };
         list_issues(ctx, filter, PageArgs::forward(first, after)).await
+    }
+
+    /// What was published about the meeting, every edition, newest first (p. 3.5).
+    #[graphql(complexity = "5 * child_complexity + STATEMENT_COST")]
+    async fn publications(&self, ctx: &Context<'_>) -> ApiResult<Vec<Publication>> {
+        let rows = ctx.load(PublicationsOf(self.0.id)).await?;
+        Ok(rows.unwrap_or_default().into_iter().map(Publication).collect())
     }
 
     /// Address of its protocol, which prints well: questions, answers and the time split. Null for the public before its end. Staff

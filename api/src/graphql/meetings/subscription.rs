@@ -76,6 +76,7 @@ impl FeedEvent for MeetingEvent {
             meeting_events::ENDED => MeetingEventKind::Ended,
             meeting_events::CLOSED => MeetingEventKind::Closed,
             meeting_events::CANCELLED => MeetingEventKind::Cancelled,
+            meeting_events::PUBLISHED => MeetingEventKind::Published,
             _ => MeetingEventKind::Changed,
         }
     }

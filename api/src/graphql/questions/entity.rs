@@ -5,10 +5,13 @@ use std::sync::Arc;
 use async_graphql::Context;
 use entities::{comment, ids::CommentId};
 
-use crate::graphql::{
-    context::ContextExt,
-    entity::{Entity, UuidFormat},
-    error::ApiResult,
+use crate::{
+    domain::global_id::COMMENT,
+    graphql::{
+        context::ContextExt,
+        entity::{Entity, UuidFormat},
+        error::ApiResult,
+    },
 };
 
 /// A comment. Created only from rows that the viewer may see.
@@ -16,7 +19,7 @@ use crate::graphql::{
 pub struct Comment(pub Arc<comment::Model>);
 
 impl Entity for Comment {
-    const PREFIX: &'static str = "cmt";
+    const PREFIX: &'static str = COMMENT;
     type Id = CommentId;
     type Format = UuidFormat;
 
