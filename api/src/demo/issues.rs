@@ -46,7 +46,7 @@ const ISSUES: [(&str, &str, &str, IssueState); 5] = [
     ("Аулада балалар ойын алаңы ескірген.", "Ауладағы ойын алаңы", "housing", IssueState::Registered),
 ];
 /// The bodies that become responsible.
-const AKIMAT: &str = "akimat-750000000";
+pub(in crate::demo) const AKIMAT: &str = "akimat-750000000";
 const MINISTRY: &str = "min-health";
 
 /// Raises the issues.

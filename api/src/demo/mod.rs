@@ -4,6 +4,7 @@
 
 mod issues;
 mod people;
+mod publications;
 mod questions;
 mod reception;
 
@@ -68,6 +69,7 @@ pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>
     let staff = viewer("demo-akimat", "Алмалы ауданының әкімдігі", &[Role::Akimat, Role::Moderator], Some(HOST));
     let Meetings { live, ending } = create_meetings(app, &staff).await?;
     issues::raise_all(app, &staff, live).await?;
+    publications::publish_list(app, issues::AKIMAT).await?;
     service.lifecycle().spawn("demo reception", reception::run(Arc::clone(app), staff.clone(), ending));
     service.lifecycle().spawn("demo", people::run(Arc::clone(app), staff, live));
     let token = |subject: &str, roles: &[Role], region: Option<&str>| {
@@ -89,7 +91,7 @@ pub async fn start(service: &Service, settings: &Settings, clock: Arc<dyn Clock>
          operator   http://{}\n\nA meeting is live: {id}\n\nFollow its questions (paste into the explorer):\n\n  subscription {{\n    \
          comments(meetingId: \"{id}\") {{ seq prev kind comment {{ receipt body state votes }} }}\n  }}\n\n\
          Another meeting ends in a minute: {ending}\nIts reception opens then. Follow the queue:\n\n  subscription {{\n    \
-         receptions(meetingId: \"{ending}\") {{ kind reception {{ waiting nowServing calls {{ ticket desk }} }} }}\n  }}\n\nIssues in every state were raised from its questions:\n\n  {{ issues {{ nodes {{ number title state deadline responsible {{ name }} }} }} }}\n\nFirst query:\n\n  \
+         receptions(meetingId: \"{ending}\") {{ kind reception {{ waiting nowServing calls {{ ticket desk }} }} }}\n  }}\n\nIssues in every state were raised from its questions:\n\n  {{ issues {{ nodes {{ number title state deadline responsible {{ name }} }} }} }}\n\nWhat was published of them:\n\n  {{ publications {{ nodes {{ title {{ kk }} edition pageUrl jsonUrl }} }} }}\n\nFirst query:\n\n  \
          curl -s http://{address}/graphql -H 'content-type: application/json' \\\n    \
          -d '{{\"query\":\"{{ meeting(id: \\\"{id}\\\") {{ title {{ kk }} phase timeSplit {{ stage presentationMs budgetMs }} }} }}\"}}'\n\n\
          Tokens for 8 hours (header: Authorization: Bearer …):\n\n  CITIZEN\n  {citizen}\n\n  MODERATOR and AKIMAT of {HOST}\n  {moderator}\n\n\

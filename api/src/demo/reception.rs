@@ -16,7 +16,7 @@ use crate::{
         receptions::{OpenReception, ReceptionHost, Register, RegisterWalkIn, UpdateReception, Visit},
     },
     clock::sleep,
-    demo::{questions::QUESTIONS, viewer},
+    demo::{publications::publish_results, questions::QUESTIONS, viewer},
     domain::viewer::{Role, Viewer},
 };
 
@@ -43,6 +43,13 @@ pub(in crate::demo) async fn run(app: Arc<App>, staff: Viewer, meeting: MeetingI
         if let Err(error @ CommandError::Store(_)) = visit(&app, &staff, reception, step).await {
             tracing::warn!(%error, "a step of the demonstration failed");
         }
+    }
+    let published = async {
+        app.close_reception(&staff, reception, None).await?;
+        publish_results(&app, &staff, meeting).await
+    };
+    if let Err(error @ CommandError::Store(_)) = published.await {
+        tracing::warn!(%error, "the results of the demonstration are not published");
     }
 }
 
