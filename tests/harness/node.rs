@@ -67,10 +67,12 @@ pub async fn try_node(script: &str, args: &[&str]) -> (ExitStatus, String, Strin
 /// # Panics
 /// If it fails or takes longer than two minutes.
 pub async fn python(script: &str, args: &[&str]) -> Option<String> {
-    let interpreter = checkout().join("target/python/bin/python");
-    if !interpreter.is_file() {
+    let (packages, wanted) = (checkout().join("target/python"), checkout().join("tests/python/requirements.txt"));
+    let interpreter = packages.join("bin/python");
+    let listed = |file: PathBuf| std::fs::read_to_string(file).unwrap_or_default();
+    if !interpreter.is_file() || listed(packages.join("requirements.txt")) != listed(wanted) {
         // The test runner captures the output of `eprintln!`.
-        let _ = writeln!(std::io::stderr(), "SKIPPED {script}: target/python is missing (make deps)");
+        let _ = writeln!(std::io::stderr(), "SKIPPED {script}: target/python is missing or outdated (make deps)");
         return None;
     }
     let path = checkout().join("tests/python").join(script);

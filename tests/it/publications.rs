@@ -162,6 +162,45 @@ on_both_engines! {
         staff.publish(&results(&meeting)).await;
     }
 
+    async fn results_hold_an_issue_joined_from_several_sources(env) {
+        let staff = env.akimat(HOST);
+        let mut meetings = Vec::new();
+        for _ in 0..2 {
+            let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+            let question = id_of(&env.citizen("Ana").post(&meeting, "Су қашан болады?").await);
+            staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
+            meetings.push((meeting, question));
+        }
+        let [(first, one), (second, other)] = meetings.try_into().unwrap();
+        let issue = staff.raise("Су", &[&one, &other]).await;
+        for meeting in [&first, &second] {
+            let missing = staff.missing_in_draft(&results(meeting)).await;
+            assert_eq!(parts(&missing), ["RESPONSIBLE", "DEADLINE", "PLAN", "FUNDING"], "{meeting}");
+        }
+        // Merging moves what it was raised from, however often.
+        let mut last = id_of(&issue);
+        for n in 0..5 {
+            let target = id_of(&staff.raise(&format!("Су {n}"), &[]).await);
+            staff.mutate("mergeIssues", json!({ "into": target, "issueIds": [last] })).await;
+            last = target;
+        }
+        assert_eq!(staff.missing_in_draft(&results(&first)).await.len(), 4);
+    }
+
+    async fn results_hold_no_reception_that_was_never_opened(env) {
+        let staff = env.akimat(HOST);
+        let meeting = staff.live_meeting(HOST, HOST, env.now(), "AFTER").await;
+        staff.mutate("endMeeting", json!({ "meetingId": meeting })).await;
+        let query = "query($id: ID!) { meeting(id: $id) { receptions { id } } }";
+        let draft = id_of(&staff.query(query, json!({ "id": meeting })).await["meeting"]["receptions"][0]);
+        let cancel = json!({ "receptionId": draft, "cancelReason": "Қабылдау болмайды" });
+        assert!(staff.mutate("updateReception", cancel).await["refusal"].is_null());
+        let edition = staff.publish(&results(&meeting)).await;
+        let url = format!("http://{}/publications/{}.json", env.host(0), id_of(&edition));
+        let json = web().get(url).send().await.unwrap().json::<Value>().await.unwrap();
+        assert_eq!(json["content"]["receptions"], json!([]));
+    }
+
     async fn two_at_once_make_one_edition(env) {
         let staff = env.akimat(HOST);
         let (meeting, issue, _) = staff.meeting_with_issue(&env, "Су құбыры").await;
@@ -195,8 +234,8 @@ on_both_engines! {
         let staff = env.akimat(HOST);
         let (meeting, issue, _) = staff.meeting_with_issue(&env, "Су құбыры").await;
         staff.complete_issue(&issue, LOCAL).await;
-        let press = json!({ "channel": "PRESS", "url": null, "text": "«Алматы ақшамы», № 3", "placedAt": "2026-03-02T03:00:00Z" });
-        let site = json!({ "channel": "OFFICIAL_SITE", "url": "https://almaty.example/a?b=1", "text": null, "placedAt": "2026-03-02T04:00:00Z" });
+        let press = json!({ "channel": "PRESS", "url": null, "text": "«Алматы ақшамы», № 3", "placedAt": "2026-03-02T03:00:00+00:00" });
+        let site = json!({ "channel": "OFFICIAL_SITE", "url": "https://almaty.example/a?b=1", "text": null, "placedAt": "2026-03-02T04:00:00+00:00" });
         let mut input = results(&meeting);
         input["placements"] = json!([press]);
         let edition = staff.publish(&input).await;

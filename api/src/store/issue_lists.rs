@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entities::{
+    comment,
     enums::{IssueLevel, IssueState},
     ids::{IssueId, MeetingId},
     issue::{self, Column, Entity},
-    issue_person,
+    issue_person, issue_source,
     kato::KatoCode,
+    public_request, reception, registration,
 };
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, Select, Statement,
@@ -14,13 +16,8 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{issues::is_open, policy::InternalsScope},
-    store::{
-        Store, StoreError,
-        issue_search::IssueSearch,
-        keyset::{PageRequest, PageSlice},
-        subtree::within,
-    },
+    domain::issues::is_open,
+    store::{Store, keyset::PageRequest, subtree::within},
 };
 
 /// How many merges of a merged issue are followed.
@@ -152,44 +149,14 @@ pub(in crate::store) fn beyond<V: Into<sea_orm::Value> + Copy>(
 }
 
 impl Store {
-    /// Returns a page of the issues that a filter allows. Texts that are not released are searched within the scope only.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn issues(
-        &self,
-        scope: &InternalsScope,
-        filter: &IssueFilter,
-        request: &PageRequest<IssueCursor>,
-    ) -> Result<PageSlice<issue::Model>, StoreError> {
-        let rows = if filter.words.is_empty() {
-            page_query(filter, request).all(self.reader()).await?
-        } else {
-            self.search_issues(scope, filter, request).await?
-        };
-        Ok(request.slice(rows))
-    }
-
     /// Returns the statement of [`Self::issues`] without a search, for tests of its query plan.
     #[must_use]
     pub fn issues_statement(&self, filter: &IssueFilter, request: &PageRequest<IssueCursor>) -> Statement {
         page_query(filter, request).build(self.reader().get_database_backend())
     }
-
-    /// Counts the issues that a filter allows, up to [`crate::store::counts::MAX_COUNT`].
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_issues(&self, scope: &InternalsScope, filter: &IssueFilter) -> Result<u64, StoreError> {
-        let rows = Entity::find().filter(place(filter)).filter(other_conditions(filter));
-        if filter.words.is_empty() {
-            return self.count(rows).await;
-        }
-        self.count_searched(rows, IssueSearch::new(scope, &filter.words)).await
-    }
 }
 
-fn page_query(filter: &IssueFilter, request: &PageRequest<IssueCursor>) -> Select<Entity> {
+pub(in crate::store) fn page_query(filter: &IssueFilter, request: &PageRequest<IssueCursor>) -> Select<Entity> {
     let column = match filter.order {
         IssueOrder::Newest => Column::CreatedAt,
         IssueOrder::MostUrgent => Column::UrgentBy,
@@ -246,12 +213,22 @@ fn published_condition(published: &PublishedIssues) -> Condition {
         .add_option(open_or_changed)
 }
 
-/// Selects the issues that were raised at a meeting, and those that they were merged into, up to [`MERGE_DEPTH`] times one after the other.
+/// Selects the issues that were raised at a meeting or from anything of it, and those that they were merged into.
+///
+/// Merging moves what an issue was raised from. Those without any are followed up to [`MERGE_DEPTH`] times.
 fn results_of(meeting: MeetingId) -> SelectStatement {
     let raised = |column: Column| {
         Query::select().column(column).from(Entity).and_where(Column::MeetingId.eq(meeting)).to_owned()
     };
     let mut all = raised(Column::Id);
+    for sources in sources_of(meeting) {
+        let issues = Query::select()
+            .column(issue_source::Column::IssueId)
+            .from(issue_source::Entity)
+            .and_where(issue_source::Column::SourceId.in_subquery(sources))
+            .to_owned();
+        all.union(UnionType::Distinct, issues);
+    }
     let mut merged = raised(Column::MergedInto).and_where(Column::MergedInto.is_not_null()).to_owned();
     for _ in 0..MERGE_DEPTH {
         all.union(UnionType::Distinct, merged.clone());
@@ -263,6 +240,32 @@ fn results_of(meeting: MeetingId) -> SelectStatement {
             .to_owned();
     }
     all
+}
+
+/// Selects the comments of a meeting, the registrations of its receptions, and the requests sent in for it.
+fn sources_of(meeting: MeetingId) -> [SelectStatement; 3] {
+    let receptions = Query::select()
+        .column(reception::Column::Id)
+        .from(reception::Entity)
+        .and_where(reception::Column::MeetingId.eq(meeting))
+        .to_owned();
+    [
+        Query::select()
+            .column(comment::Column::Id)
+            .from(comment::Entity)
+            .and_where(comment::Column::MeetingId.eq(meeting))
+            .to_owned(),
+        Query::select()
+            .column(registration::Column::Id)
+            .from(registration::Entity)
+            .and_where(registration::Column::ReceptionId.in_subquery(receptions))
+            .to_owned(),
+        Query::select()
+            .column(public_request::Column::Id)
+            .from(public_request::Entity)
+            .and_where(public_request::Column::MeetingId.eq(meeting))
+            .to_owned(),
+    ]
 }
 
 fn overdue_condition(overdue: bool, today: NaiveDate) -> Condition {

@@ -11,8 +11,8 @@ use crate::{
     domain::policy::InternalsScope,
     store::{
         DatabaseEngine, Store, StoreError,
-        issue_lists::{IssueCursor, IssueFilter, IssueOrder, beyond, other_conditions, place},
-        keyset::PageRequest,
+        issue_lists::{IssueCursor, IssueFilter, IssueOrder, beyond, other_conditions, page_query, place},
+        keyset::{PageRequest, PageSlice},
         search::{Search, SearchedPage, TextSearch},
         subtree::within,
     },
@@ -120,8 +120,38 @@ fn searched_page<'a>(
 }
 
 impl Store {
+    /// Returns a page of the issues that a filter allows. Texts that are not released are searched within the scope only.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn issues(
+        &self,
+        scope: &InternalsScope,
+        filter: &IssueFilter,
+        request: &PageRequest<IssueCursor>,
+    ) -> Result<PageSlice<issue::Model>, StoreError> {
+        let rows = if filter.words.is_empty() {
+            page_query(filter, request).all(self.reader()).await?
+        } else {
+            self.search_issues(scope, filter, request).await?
+        };
+        Ok(request.slice(rows))
+    }
+
+    /// Counts the issues that a filter allows, up to [`crate::store::counts::MAX_COUNT`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_issues(&self, scope: &InternalsScope, filter: &IssueFilter) -> Result<u64, StoreError> {
+        let rows = Entity::find().filter(place(filter)).filter(other_conditions(filter));
+        if filter.words.is_empty() {
+            return self.count(rows).await;
+        }
+        self.count_searched(rows, IssueSearch::new(scope, &filter.words)).await
+    }
+
     /// Returns the rows of a page of issues with the words of a filter.
-    pub(in crate::store) async fn search_issues(
+    async fn search_issues(
         &self,
         scope: &InternalsScope,
         filter: &IssueFilter,

@@ -179,7 +179,9 @@ impl IssueSnapshot {
     /// When the database fails.
     pub async fn receptions(&self, meeting: MeetingId) -> Result<Vec<reception::Model>, StoreError> {
         use reception::{Column, Entity};
-        let rows = Entity::find().filter(Column::MeetingId.eq(meeting));
+        // Drafts, and those that were cancelled as drafts, were never public.
+        let opened = Column::OpenedAt.is_not_null();
+        let rows = Entity::find().filter(Column::MeetingId.eq(meeting)).filter(opened);
         Ok(rows.order_by_asc(Column::StartsAt).order_by_asc(Column::Id).all(&self.transaction).await?)
     }
 }
