@@ -32,12 +32,13 @@ const POSTGRES_TYPES: [(&str, &str); 2] = [(" TIMESTAMP", " timestamp with time 
 const SQLITE_TYPES: [(&str, &str); 3] =
     [(" TIMESTAMP", " timestamp_with_timezone_text"), (" uuid", " uuid_text"), (" BYTES", " blob")];
 
-/// Indexes for lists of publications about a unit, a body and a meeting, and for the issues that need central bodies.
+/// Indexes for lists of publications of a kind and a time, and about a unit, a body and a meeting.
 const INDEXES: &str = "
+    CREATE INDEX publications_kind_idx ON publications (kind, id);
+    CREATE INDEX publications_published_idx ON publications (published_at, id);
     CREATE INDEX publications_region_idx ON publications (region_code, id) WHERE region_code IS NOT NULL;
     CREATE INDEX publications_agency_idx ON publications (agency, id) WHERE agency IS NOT NULL;
-    CREATE INDEX publications_meeting_idx ON publications (meeting_id, id) WHERE meeting_id IS NOT NULL;
-    CREATE INDEX issues_central_idx ON issues (created_at DESC, id DESC) WHERE level = 'CENTRAL'";
+    CREATE INDEX publications_meeting_idx ON publications (meeting_id, id) WHERE meeting_id IS NOT NULL";
 
 /// Creates the tables.
 #[derive(DeriveMigrationName)]
@@ -57,7 +58,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        m.get_connection().execute_unprepared("DROP INDEX issues_central_idx").await?;
         for table in ["publication_placements", "publication_series", "publication_contents", "publications"] {
             m.drop_table(Table::drop().table(table).to_owned()).await?;
         }

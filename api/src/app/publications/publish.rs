@@ -11,7 +11,7 @@ use crate::{
         meetings::meeting_event,
         publications::{
             NewPlacement,
-            collect::{issue_ids, missing_parts},
+            collect::{issue_ids, missing_parts, too_large},
             permit::{PublicationPermit, audit_shard},
             placement::placement_row,
         },
@@ -36,6 +36,8 @@ pub struct PublishPublication {
     pub placements: Vec<NewPlacement>,
 }
 
+/// Maximum size of the content of an edition, in bytes. Readers keep several editions in memory.
+const MAX_BYTES: usize = 24 << 20;
 /// Digits of a second.
 const MILLISECONDS: u16 = 3;
 /// How often is tried to publish while others publish the same.
@@ -44,11 +46,9 @@ const MAX_ATTEMPTS: usize = 10;
 /// What all attempts to publish have in common.
 #[derive(Clone, Copy)]
 struct Attempt<'a> {
-    id: PublicationId,
     permit: &'a PublicationPermit<'a>,
     key: Option<&'a IdempotencyKey>,
     placements: &'a [NewPlacement],
-    now: DateTime<Utc>,
 }
 
 /// Content to publish, and its digest, by which editions are compared.
@@ -68,18 +68,16 @@ impl App {
         command: &PublishPublication,
         key: Option<&str>,
     ) -> Result<publication::Model, CommandError> {
-        // As in the published bytes, and as both engines keep it.
-        let now = self.now().trunc_subsecs(MILLISECONDS);
+        let now = self.publication_time();
         let permit = self.permit_publication(&self.store, viewer, &command.wanted).await?;
         let key = idempotency_key(&permit.person.subject, "publish", key, command)?;
         let placements = self.checked_placements(&command.placements, now)?;
-        let id = PublicationId(self.ids.next(now));
-        if let Some(first) = self.published_before(key.as_ref(), id, now).await? {
+        if let Some(first) = self.published_before(key.as_ref(), now).await? {
             return Ok(first);
         }
         permit.check_ended()?;
         let series = permit.subject.series();
-        let attempt = Attempt { id, permit: &permit, key: key.as_ref(), placements: &placements, now };
+        let attempt = Attempt { permit: &permit, key: key.as_ref(), placements: &placements };
         for _ in 0..MAX_ATTEMPTS {
             let read_after = self.store.newest_edition(&series).await?;
             // Read without a lock, and with no other connection than that of the snapshot.
@@ -92,6 +90,11 @@ impl App {
         Err(Rejection::Stale { current }.into())
     }
 
+    /// Returns the time as it is in published bytes, and as both engines keep it.
+    fn publication_time(&self) -> DateTime<Utc> {
+        self.now().trunc_subsecs(MILLISECONDS)
+    }
+
     /// Publishes what was read after an edition. Returns nothing if another edition has come in between, which may know more.
     async fn publish_after(
         &self,
@@ -99,7 +102,10 @@ impl App {
         read_after: Option<PublicationId>,
         collected: Collected,
     ) -> Result<Option<publication::Model>, CommandError> {
-        let Attempt { id, permit, key, placements, now } = *attempt;
+        let Attempt { permit, key, placements } = *attempt;
+        // Of this attempt: an edition is later than the one that it supersedes.
+        let now = self.publication_time();
+        let id = PublicationId(self.ids.next(now));
         let mut tx = self.store.begin().await?;
         if let Some(first) = tx.claim_idempotency_key(key, id.0, now).await? {
             return first_result(&tx, PublicationId(first)).await.map(Some);
@@ -123,7 +129,6 @@ impl App {
     async fn published_before(
         &self,
         key: Option<&IdempotencyKey>,
-        id: PublicationId,
         now: DateTime<Utc>,
     ) -> Result<Option<publication::Model>, CommandError> {
         let Some(key) = key else { return Ok(None) };
@@ -131,7 +136,7 @@ impl App {
             return Ok(None);
         }
         let tx = self.store.begin().await?;
-        match tx.claim_idempotency_key(Some(key), id.0, now).await? {
+        match tx.claim_idempotency_key(Some(key), self.ids.next(now), now).await? {
             Some(first) => first_result(&tx, PublicationId(first)).await.map(Some),
             // It was released in between. Nothing is kept of the claim.
             None => Ok(None),
@@ -140,7 +145,8 @@ impl App {
 
     /// Reads what would be published at one moment.
     async fn collect(&self, permit: &PublicationPermit<'_>) -> Result<Collected, CommandError> {
-        let snapshot = self.store.issue_snapshot().await?;
+        // It may read many rows, so it takes a connection of queries, and none of commands and feeds.
+        let snapshot = self.reads.issue_snapshot().await?;
         let ids = issue_ids(&snapshot, permit).await?;
         let missing = missing_parts(&snapshot, permit, &ids).await?;
         if missing.count > 0 {
@@ -148,8 +154,11 @@ impl App {
             return Err(Rejection::Incomplete { norm, missing: missing.listed, count: missing.count }.into());
         }
         let content = self.publication_content(&snapshot, permit, &ids).await?;
-        let digest = hex_digest(&serialized(&content)?);
-        Ok(Collected { content, digest })
+        let bytes = serialized(&content)?;
+        if bytes.len() > MAX_BYTES {
+            return Err(too_large().into());
+        }
+        Ok(Collected { content, digest: hex_digest(&bytes) })
     }
 
     /// Returns the row of an edition, and its bytes.
