@@ -42,7 +42,6 @@ pub use rejection::{CommandError, Rejection};
 pub use topics::topics;
 
 use crate::{
-    app::{batcher::Batcher, questions::PendingPost, receptions::PendingRegistration, shared_reads::SharedReads},
     clock::{Clock, almaty_date},
     domain::{
         author_name::name_key,
@@ -91,10 +90,10 @@ pub struct App {
     /// Limits mutations and cost for each person and address.
     pub rate_limiter: rate_limit::RateLimiter,
     /// Batches the posts of each meeting.
-    pub(in crate::app) post_batcher: Batcher<PendingPost>,
-    pub(in crate::app) registration_batcher: Batcher<PendingRegistration>,
+    pub(in crate::app) post_batcher: batcher::Batcher<questions::PendingPost>,
+    pub(in crate::app) registration_batcher: batcher::Batcher<receptions::PendingRegistration>,
     /// Shares reads of the queue of a reception, in a version of the reception.
-    pub(in crate::app) queue_reads: SharedReads<(ReceptionId, i32), Queue>,
+    pub(in crate::app) queue_reads: shared_reads::SharedReads<(reads::ReadPool, ReceptionId, i32), Queue>,
     /// The blocked words of meetings.
     pub(in crate::app) blocked_words: questions::blocked_words_cache::BlockedWordsCache,
 }
@@ -121,9 +120,9 @@ impl App {
             webhook_client,
             public_url,
             rate_limiter,
-            post_batcher: Batcher::default(),
-            registration_batcher: Batcher::default(),
-            queue_reads: SharedReads::default(),
+            post_batcher: batcher::Batcher::default(),
+            registration_batcher: batcher::Batcher::default(),
+            queue_reads: shared_reads::SharedReads::default(),
             blocked_words: questions::blocked_words_cache::BlockedWordsCache::default(),
         })
     }

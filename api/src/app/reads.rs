@@ -50,19 +50,34 @@ pub enum AuditLogError {
 pub struct Reads {
     app: Arc<App>,
     store: Store,
+    pool: ReadPool,
+}
+
+/// Whose connections reads take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::app) enum ReadPool {
+    /// Those of queries.
+    Queries,
+    /// Those of commands and feeds.
+    Commands,
 }
 
 impl Reads {
     /// Reads of queries: with connections of their own, so that no flood of them delays a command.
     #[must_use]
     pub fn of_queries(app: &Arc<App>) -> Self {
-        Self { app: Arc::clone(app), store: app.reads.clone() }
+        Self { app: Arc::clone(app), store: app.reads.clone(), pool: ReadPool::Queries }
     }
 
     /// Reads of mutations and of subscriptions, with the connections of commands.
     #[must_use]
     pub fn of_commands(app: &Arc<App>) -> Self {
-        Self { app: Arc::clone(app), store: app.store.clone() }
+        Self { app: Arc::clone(app), store: app.store.clone(), pool: ReadPool::Commands }
+    }
+
+    /// Whose connections these reads take.
+    pub(in crate::app) const fn pool(&self) -> ReadPool {
+        self.pool
     }
 
     /// The application, for the permissions of a feature's reads.

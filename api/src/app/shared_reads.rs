@@ -18,10 +18,13 @@ use crate::store::StoreError;
 /// Reads by key. A key has at most one running read and one that waits for it.
 pub(in crate::app) struct SharedReads<K, V>(Mutex<HashMap<K, Weak<Turns<V>>>>);
 
+/// What all who wait for a read get, a failure included, so that they do not try one after the other.
+type SharedResult<V> = Result<Arc<V>, Arc<StoreError>>;
+
 struct Turns<V> {
     running: tokio::sync::Mutex<()>,
     /// The read that has not begun.
-    next: Mutex<Arc<OnceCell<Arc<V>>>>,
+    next: Mutex<Arc<OnceCell<SharedResult<V>>>>,
 }
 
 impl<K, V> Default for SharedReads<K, V> {
@@ -37,7 +40,7 @@ impl<K, V> fmt::Debug for SharedReads<K, V> {
 }
 
 impl<K: Eq + Hash, V> SharedReads<K, V> {
-    /// Reads, or takes the result of a read that another begins after this call. After a failure each reads by itself.
+    /// Reads, or takes the result of a read that another begins after this call. If its reader leaves, another reads.
     ///
     /// # Errors
     /// When the read fails.
@@ -47,13 +50,13 @@ impl<K: Eq + Hash, V> SharedReads<K, V> {
     {
         let turns = self.turns(key);
         let next = Arc::clone(&turns.next.lock());
-        let shared = next.get_or_try_init(async || {
+        let shared = next.get_or_init(async || {
             let _running = turns.running.lock().await;
             // Whoever comes from now on waits for another read.
             *turns.next.lock() = Arc::default();
-            read().await.map(Arc::new)
+            read().await.map(Arc::new).map_err(Arc::new)
         });
-        Ok(Arc::clone(shared.await?))
+        shared.await.clone().map_err(StoreError::Shared)
     }
 
     fn turns(&self, key: K) -> Arc<Turns<V>> {
@@ -103,22 +106,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_fails_or_leaves_takes_nobody_with_it() {
+    async fn those_who_wait_share_a_failure_and_outlive_a_reader_that_leaves() {
         let (reads, go) = (SharedReads::<u8, usize>::default(), Notify::new());
-        let mut first = Box::pin(reads.read(1, || async {
+        let begun = AtomicUsize::new(0);
+        let mut first = Box::pin(reads.read(1, async || {
             go.notified().await;
             Ok(1)
         }));
         assert!(first.as_mut().now_or_never().is_none());
-        let mut failing = Box::pin(reads.read(1, || async { Err(StoreError::Corrupt("test")) }));
-        let mut leaving = Box::pin(reads.read(1, || async { Ok(2) }));
-        let mut staying = Box::pin(reads.read(1, || async { Ok(3) }));
-        assert!(failing.as_mut().now_or_never().is_none());
+        let failing = || async {
+            begun.fetch_add(1, Relaxed);
+            Err(StoreError::Corrupt("test"))
+        };
+        let mut leaving = Box::pin(reads.read(1, async || Ok(2)));
+        let mut staying = Box::pin(join_all((0..50).map(|_| reads.read(1, failing))));
         assert!(leaving.as_mut().now_or_never().is_none() && staying.as_mut().now_or_never().is_none());
         drop(leaving);
         go.notify_one();
         assert_eq!(*first.await.unwrap(), 1);
-        assert!(failing.await.is_err());
-        assert_eq!(*staying.await.unwrap(), 3);
+        assert!(staying.await.iter().all(Result::is_err));
+        assert_eq!(begun.load(Relaxed), 1, "one failure for all who waited");
     }
 }

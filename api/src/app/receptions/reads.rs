@@ -79,7 +79,8 @@ impl Reads {
     pub async fn queues(&self, receptions: &[&reception::Model]) -> Result<Vec<(ReceptionId, Arc<Queue>)>, StoreError> {
         // A crowd asks for one queue, each in a request of their own.
         if let [reception] = receptions {
-            let key = (reception.id, reception.version);
+            // Those who have connections of their own do not wait for a read with others.
+            let key = (self.pool(), reception.id, reception.version);
             let read = async || {
                 let queue = self.read_queues(receptions).await?.pop();
                 queue.map(|(_, queue)| queue).ok_or(StoreError::Corrupt("queue"))
