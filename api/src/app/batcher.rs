@@ -86,6 +86,10 @@ impl<C: Batched> Batcher<C> {
                 later.push_back(queued);
                 break;
             }
+            // Nobody waits for it any more, so it must not be done long after its caller was told otherwise.
+            if queued.outcome.is_closed() {
+                continue;
+            }
             let key = queued.command.idempotency_key();
             if key.is_none_or(|key| keys.insert((key.subject.clone(), key.key.clone()))) {
                 batch.push(queued);

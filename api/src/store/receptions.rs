@@ -1,5 +1,7 @@
 //! Personal receptions, their hosts, and the letters of their tickets.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use entities::{
     enums::{ReceptionState, Stored as _},
@@ -125,18 +127,17 @@ impl Tx {
         Ok(found.and_then(|(host, reception)| Some((host.name, reception?))))
     }
 
-    /// Locks names until the end of the transaction. They are sorted, so that two commands never wait for each other.
+    /// Locks names until the end of the transaction, in their order, so that two commands never wait for each other.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn lock_names(&self, scope: &str, names: &[String]) -> Result<(), StoreError> {
         use reception_lock::{ActiveModel, Column, Entity};
-        for name in names {
-            let row = ActiveModel { scope: Set(scope.to_owned()), name: Set(name.clone()), locks: Set(1) };
-            let again = Expr::col((Entity, Column::Locks)).add(1);
-            let conflict = OnConflict::columns([Column::Scope, Column::Name]).value(Column::Locks, again).to_owned();
-            Entity::insert(row).on_conflict(conflict).exec_without_returning(self.inner()).await?;
-        }
+        let names: BTreeSet<&String> = names.iter().collect();
+        let row = |name: &String| ActiveModel { scope: Set(scope.to_owned()), name: Set(name.clone()), locks: Set(1) };
+        let again = Expr::col((Entity, Column::Locks)).add(1);
+        let conflict = OnConflict::columns([Column::Scope, Column::Name]).value(Column::Locks, again).to_owned();
+        self.insert_rows(names.into_iter().map(row).collect(), Some(conflict)).await?;
         Ok(())
     }
 

@@ -16,7 +16,11 @@ use crate::{
         personal_data::{Applicant, NewApplicant},
         receptions::locked::LockedReception,
     },
-    domain::{policy::HostScope, viewer::Viewer},
+    domain::{
+        author_name::name_key,
+        policy::{HostScope, is_staff},
+        viewer::Viewer,
+    },
     store::{StoreError, Tx, idempotency::IdempotencyKey, registrations::NewRegistration},
 };
 
@@ -62,6 +66,13 @@ impl Batched for PendingRegistration {
     }
 }
 
+impl PendingRegistration {
+    /// Returns the rejection of an input that breaks a rule.
+    fn refused(&self) -> Option<Decision> {
+        self.input.as_ref().err().map(|rejection| Decision::Rejected(rejection.clone().into()))
+    }
+}
+
 /// What became of a registration before the transaction is committed.
 enum Decision {
     /// It repeats this one.
@@ -79,9 +90,17 @@ impl App {
         let now = batch.iter().map(|pending| pending.now).max().unwrap_or_else(|| self.now());
         let tx = self.store.begin().await?;
         let replays = replays(&tx, batch).await?;
-        for pending in batch {
-            self.remember_staff(&tx, &pending.viewer, &pending.host).await?;
+        let decided: Vec<_> = batch.iter().zip(replays).map(|(pending, replay)| replay.or(pending.refused())).collect();
+        if decided.iter().all(Option::is_some) {
+            // Nothing is written, so nobody needs to wait for the reception.
+            let repeated = |decision| match decision {
+                Decision::Repeat(row) => Ok(row),
+                Decision::Rejected(error) => Err(error),
+                Decision::Accepted => Err(CommandError::Store(StoreError::Corrupt("registration"))),
+            };
+            return Ok(decided.into_iter().flatten().map(repeated).collect());
         }
+        self.remember_staff_of(&tx, batch).await?;
         let mut locked = match LockedReception::lock(self, tx, reception, now).await {
             Ok(locked) => locked,
             Err(CommandError::Store(error)) => return Err(error),
@@ -91,8 +110,8 @@ impl App {
             }
         };
         let elsewhere = self.received_elsewhere(&locked, batch).await?;
-        let decisions: Vec<_> = (batch.iter().zip(replays))
-            .map(|(pending, replay)| replay.unwrap_or_else(|| locked.register(pending, &elsewhere)))
+        let decisions: Vec<_> = (batch.iter().zip(decided))
+            .map(|(pending, decided)| decided.unwrap_or_else(|| locked.register(pending, &elsewhere)))
             .collect();
         let saved = self.save_registrations(locked, batch, &decisions).await?;
         let outcome = |(pending, decision): (&PendingRegistration, _)| match decision {
@@ -103,6 +122,16 @@ impl App {
             Decision::Rejected(error) => Err(error),
         };
         Ok(batch.iter().zip(decisions).map(outcome).collect())
+    }
+
+    /// Remembers the names of the staff in a batch, in their order, so that two batches never wait for each other.
+    async fn remember_staff_of(&self, tx: &Tx, batch: &[PendingRegistration]) -> Result<(), StoreError> {
+        let mut staff: Vec<_> = batch.iter().filter(|pending| is_staff(&pending.viewer, &pending.host)).collect();
+        staff.sort_by_key(|pending| pending.viewer.person().map(|person| name_key(&person.name)));
+        for pending in staff {
+            self.remember_staff(tx, &pending.viewer, &pending.host).await?;
+        }
+        Ok(())
     }
 
     /// Writes the accepted registrations of a batch and returns them. Writes nothing if there are none.
