@@ -18,6 +18,11 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// What a formula begins with in spreadsheets, in their wide forms too.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
+/// Those of them that begin one after a separator within a cell.
+const FORMULA_SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+/// What spreadsheets take for the end of a cell.
+const SEPARATORS: [char; 5] = [';', ',', '\t', '\r', '\n'];
+
 /// The keys of the names of columns, which everybody is shown.
 const COLUMNS: [&str; 10] = [
     "page-column-receipt",
@@ -83,8 +88,25 @@ fn staff_cells(question: &ProtocolQuestion, language: PageLanguage) -> [&str; ST
 }
 
 /// Puts an apostrophe before what a spreadsheet would take for a formula, so that it is shown as text.
+///
+/// Also after separators: with the settings of this country, a spreadsheet splits lines at semicolons, within quotes too.
 fn neutralized(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with(FORMULA_STARTS) { format!("'{cell}").into() } else { cell.into() }
+    let mut text = String::new();
+    let (mut may_start, mut copied) = (true, 0);
+    for (at, c) in cell.char_indices() {
+        let starts: &[char] = if at == 0 { &FORMULA_STARTS } else { &FORMULA_SIGNS };
+        if may_start && starts.contains(&c) {
+            text.push_str(cell.get(copied..at).unwrap_or_default());
+            text.push('\'');
+            copied = at;
+        }
+        may_start = SEPARATORS.contains(&c) || (may_start && c == ' ' && at > 0);
+    }
+    if text.is_empty() {
+        return cell.into();
+    }
+    text.push_str(cell.get(copied..).unwrap_or_default());
+    text.into()
 }
 
 #[cfg(test)]
@@ -96,7 +118,15 @@ mod tests {
         for formula in ["=1+1", "+7 700", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1"] {
             assert_eq!(neutralized(formula), format!("'{formula}"));
         }
-        for text in ["", "Су қашан?", "a=b", "'=1", "Q-0001"] {
+        for (written, shown) in [
+            ("a;=1", "a;'=1"),
+            ("Су қашан?; =cmd|'/C calc'!A0", "Су қашан?; '=cmd|'/C calc'!A0"),
+            ("a\n=1+1", "a\n'=1+1"),
+            ("a,@x;-1", "a,'@x;'-1"),
+        ] {
+            assert_eq!(neutralized(written), shown);
+        }
+        for text in ["", "Су қашан?", "a=b", "'=1", "Q-0001", "бір\n\nекі; үш, төрт"] {
             assert_eq!(neutralized(text), text);
         }
     }
