@@ -60,7 +60,7 @@ use tower_http::compression::{
     predicate::{NotForContentType, Predicate, SizeAbove},
 };
 
-use crate::{domain::publications::SCHEMA_PATH as PUBLICATION_SCHEMA, publications::protocol::SCHEMA_PATH};
+use crate::{domain, publications::protocol::SCHEMA_PATH};
 
 /// Returns the router of the API and its pages.
 pub fn router(state: HttpState) -> Router {
@@ -81,7 +81,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/publications/{name}", get(publications::edition))
         .route("/feeds/units/{name}", get(publications::unit_feed))
         .route("/feeds/agencies/{name}", get(publications::agency_feed))
-        .route(PUBLICATION_SCHEMA, get(publications::schema))
+        .route(domain::publications::SCHEMA_PATH, get(publications::schema))
         .route("/", get(pages::explorer))
         .route("/assets/{name}", get(pages::asset))
         .route("/graphql/schema", get(pages::schema))

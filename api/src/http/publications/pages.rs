@@ -59,6 +59,9 @@ pub(in crate::http) async fn edition(
     answer.unwrap_or_else(|refused| if is_json { refused.as_json(language) } else { refused.as_page(language) })
 }
 
+/// Answers up to this size are given from the cache without a charge, in bytes.
+const FREE_BYTES: usize = 64 << 10;
+
 /// Serves the JSON Schema of editions.
 pub(in crate::http) async fn schema(request_headers: HeaderMap) -> Response {
     static SCHEMA: LazyLock<TaggedBody> =
@@ -90,14 +93,24 @@ async fn page(call: &EditionCall<'_>, id: PublicationId) -> Result<Response, Ref
     let key = format!("publication?{}&{part}&{}", call.language.code(), id.0.simple());
     let answer = |body: &TaggedBody, age| secured(body.short_lived(age, HTML, call.headers));
     if let Some(kept) = state.pages.cache.find(&key, started) {
+        admit_large(call, kept.body.len()).await?;
         return Ok(answer(&kept.body, kept.age(started).unwrap_or_default()));
     }
     let page = state.pages.cache.render(&key, state.clock.as_ref(), rendered(call, id, part)).await?;
     Ok(answer(&page.body, page.age(state.clock.now()).unwrap_or_default()))
 }
 
+/// Charges for a large answer that is kept: it is compressed again for each who asks.
+async fn admit_large(call: &EditionCall<'_>, bytes: usize) -> Result<(), Refused> {
+    if bytes > FREE_BYTES {
+        admit(call.state, call.client).await?;
+    }
+    Ok(())
+}
+
 async fn loaded(call: &EditionCall<'_>, id: PublicationId) -> Result<Arc<CachedEdition>, Refused> {
     if let Some(kept) = call.state.pages.editions.find(id) {
+        admit_large(call, kept.bytes.len()).await?;
         return Ok(kept);
     }
     let _permit = admit(call.state, call.client).await?;
