@@ -1,32 +1,34 @@
 //! The service: wires everything together, from listeners to shutdown.
 
 mod backup;
+mod limits;
+mod revocation;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
-use ipnet::IpNet;
+use chrono::TimeDelta;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use backup::{BackupError, back_up};
+use limits::{connection_limits, http_limits};
+pub use revocation::{TokenRevocation, revoke_tokens};
 
 use crate::{
     app::{
         self, App, AppParts, protocol::Protocols, publications::PublishedReads, rate_limit::RateLimits,
         receptions::ReceptionRules, retention::RetentionPolicy, time_split::TimeSplitTickers,
     },
-    auth::{Authenticator, KeyError, LEEWAY},
+    auth::{Authenticator, KeyError},
     clock::{Clock, sleep},
     config::{Environment, Settings},
     domain::regions::embedded,
     encryption::{KEY_FILE, KeyRing},
     feed::{Bus, Hub, MemoryBus, RedisBus},
-    files,
     graphql::Engine,
     http::{
-        AllowedHosts, ConcurrencyLimits, ConnectionLimits, HttpLimits, HttpState, ManifestError, OpsState,
-        PersistedQueries, PublishedPages, ResponseCache, ServerConfig, ops_router, router, serve,
+        AllowedHosts, ConcurrencyLimits, HttpState, ManifestError, OpsState, PersistedQueries, PublishedPages,
+        ResponseCache, ServerConfig, ops_router, router, serve,
     },
     idgen::IdGen,
     jobs,
@@ -142,32 +144,6 @@ pub async fn open(settings: &Settings, migrate: bool) -> Result<Store, StartErro
     Ok(store)
 }
 
-/// The extent of a revocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenRevocation {
-    /// Tokens issued up to this second are rejected.
-    pub until: DateTime<Utc>,
-    /// Time until newly issued tokens are accepted.
-    pub wait: TimeDelta,
-}
-
-/// Revokes all tokens issued to a subject until now. Replicas check for revocations every second.
-///
-/// An issuer's clock may be up to [`LEEWAY`] ahead of ours, so the revocation covers that much more. `iat`
-/// has whole seconds, and so does the instant it is compared with.
-///
-/// # Errors
-/// When the database fails.
-pub async fn revoke_tokens(store: &Store, clock: &dyn Clock, subject: &str) -> Result<TokenRevocation, StartError> {
-    let now = store.time().await?.unwrap_or_else(|| clock.now());
-    let until = (now + LEEWAY).trunc_subsecs(0);
-    let tx = store.begin().await?;
-    tx.revoke_tokens(subject, until).await?;
-    tx.commit().await?;
-    tracing::info!("revoked tokens");
-    Ok(TokenRevocation { until, wait: until + TimeDelta::seconds(1) - now })
-}
-
 /// Sets the first epoch of the feeds, if there is none.
 async fn begin_epoch(store: &Store, clock: &dyn Clock, ids: &dyn IdGen) -> Result<(), StoreError> {
     let now = clock.now();
@@ -266,20 +242,6 @@ fn start_hub(policy: &RetentionPolicy, app: &App, lifecycle: &Lifecycle) -> Arc<
     let hub = Hub::new(policy.topics.clone(), app.store.clone(), Arc::clone(&app.clock));
     lifecycle.spawn("hub", Arc::clone(&hub).run(Arc::clone(&app.bus)));
     hub
-}
-
-fn connection_limits(settings: &Settings, trusted_proxies: &Arc<[IpNet]>) -> Arc<ConnectionLimits> {
-    let (database, address) = (settings.database_connections, settings.address_connections);
-    ConnectionLimits::new(files::limit(), database, address, Arc::clone(trusted_proxies))
-}
-
-fn http_limits(settings: &Settings) -> HttpLimits {
-    HttpLimits {
-        max_body_bytes: settings.max_body_bytes,
-        socket_operations: settings.socket_operations,
-        gateway_operations: settings.gateway_operations,
-        ..HttpLimits::default()
-    }
 }
 
 /// Sets the address that is listened on, whose port links name.
