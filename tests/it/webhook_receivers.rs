@@ -65,8 +65,15 @@ on_both_engines! {
         }
         assert_eq!((receiver.taken(), &webhook["failingSince"]), (vec![3], &json!(null)));
         set("REGISTERED").await;
-        until(|| std::future::ready(receiver.taken()), || env.advance(SECOND * 10), |taken| taken.len() == 3).await;
-        assert_eq!(receiver.taken(), [3, 1, 2]);
+        // A message may come twice.
+        let first_times = || {
+            let mut taken = receiver.taken();
+            let mut seen = std::collections::HashSet::new();
+            taken.retain(|seq| seen.insert(*seq));
+            taken
+        };
+        until(|| std::future::ready(first_times()), || env.advance(SECOND), |taken| taken.len() == 3).await;
+        assert_eq!(first_times(), [3, 1, 2]);
         assert!(receiver.received().iter().all(|message| message.json()["data"]["issue"]["number"].is_string()));
     }
 
@@ -129,14 +136,17 @@ on_both_engines! {
             staff.mutate("updateWebhook", input).await["webhook"].clone()
         };
         // Fails until the pause is longer than the time that the rest of the test takes.
-        let fail = async |receiver: &Receiver| {
+        let fail = async |receiver: &Receiver, seq: i64| {
             receiver.behave(Behaviour::Respond(500));
-            let attempts = |webhook: &Value| webhook["deliveries"]["nodes"][0]["attempts"].as_i64().unwrap();
-            until(|| health(&staff), || env.advance(TimeDelta::minutes(30)), |webhook| attempts(webhook) >= 10).await;
+            let has_failed = |webhook: &Value| {
+                let newest = &webhook["deliveries"]["nodes"][0];
+                newest["seq"] == seq && newest["attempts"].as_i64() >= Some(10)
+            };
+            until(|| health(&staff), || env.advance(TimeDelta::minutes(30)), has_failed).await;
             receiver.behave(Behaviour::Respond(200));
         };
         record(&env, 1).await;
-        fail(&broken).await;
+        fail(&broken, 1).await;
         let changed = update(json!({ "url": repaired.url() })).await;
         assert_eq!((&changed["failingSince"], &changed["lastError"]), (&Value::Null, &Value::Null));
         let before = env.now();
@@ -146,7 +156,7 @@ on_both_engines! {
 
         repaired.behave(Behaviour::Respond(500));
         record(&env, 1).await;
-        fail(&repaired).await;
+        fail(&repaired, 2).await;
         update(json!({ "active": true })).await;
         let before = env.now();
         until(|| std::future::ready(repaired.taken()), || env.advance(SECOND), |taken| *taken == [1, 2]).await;

@@ -21,13 +21,15 @@ impl Health {
         Self { failing_since: row.failing_since, last_error: row.last_error.clone() }
     }
 
-    /// Returns the health after an attempt. That events were deleted is not forgotten by a success.
+    /// Returns the health after an attempt. That events were deleted is said until the owner has reacted.
     pub(super) fn after(self, outcome: DeliveryOutcome, now: DateTime<Utc>) -> Self {
+        let deleted = self.last_error.filter(|error| error == EVENTS_DELETED);
         match error_of(outcome) {
-            None => Self { failing_since: None, last_error: self.last_error.filter(|error| error == EVENTS_DELETED) },
-            Some(error) => {
-                Self { failing_since: Some(self.failing_since.unwrap_or(now)), last_error: Some(error.to_owned()) }
-            }
+            None => Self { failing_since: None, last_error: deleted },
+            Some(error) => Self {
+                failing_since: Some(self.failing_since.unwrap_or(now)),
+                last_error: deleted.or(Some(error.to_owned())),
+            },
         }
     }
 
