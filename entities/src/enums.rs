@@ -1,8 +1,7 @@
 //! Enums that are stored as text, under the names of the public API.
 //!
 //! A later version may have stored a name that this one does not know, during a rolling upgrade or after a rollback.
-//! Such a name never fails a read. It reads as `Unknown`, which is not in `ALL` and is never shown or written, or as
-//! the member that means "none of the others" if the enum has one.
+//! Such a name never fails a read. It reads as `Unknown`, which is never shown or written, or as "none of the others".
 
 use sea_orm::{
     ActiveEnum, ActiveValue, ColIdx, ColumnDef, ColumnType, DbErr, EnumIter, IntoActiveValue, QueryResult, TryGetError,
@@ -37,8 +36,7 @@ impl std::fmt::Display for UnknownName {
 impl std::error::Error for UnknownName {}
 
 text_enum! {
-    /// A language of the product: Kazakh, the state language; Russian, used officially beside it; English, for
-    /// developers.
+    /// A language: Kazakh, the state language; Russian, used officially beside it; English, for developers.
     Language {
         /// Kazakh.
         Kk = "KK",

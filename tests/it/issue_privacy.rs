@@ -91,7 +91,7 @@ on_both_engines! {
             let received = || std::future::ready(receiver.received());
             let received = until(received, || env.advance(TimeDelta::seconds(1)), |some| some.len() >= count).await;
             for message in received {
-                for secret in ["Ana", "Ben", &sources[0], &sources[1], "қашан"] {
+                for secret in ["Ana", "Ben", sources[0].as_str(), sources[1].as_str(), "қашан"] {
                     assert!(!message.body.contains(secret), "{}", message.body);
                 }
                 let issue = message.json()["data"]["issue"].clone();
