@@ -115,11 +115,12 @@ mod tests {
 
     #[test]
     fn cells_that_look_like_formulas_become_text() {
-        for formula in ["=1+1", "+7 700", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1"] {
+        for formula in ["=1+1", "+7 700", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1"] {
             assert_eq!(neutralized(formula), format!("'{formula}"));
         }
         for (written, shown) in [
             ("a;=1", "a;'=1"),
+            ("\n=1", "'\n'=1"),
             ("Су қашан?; =cmd|'/C calc'!A0", "Су қашан?; '=cmd|'/C calc'!A0"),
             ("a\n=1+1", "a\n'=1+1"),
             ("a,@x;-1", "a,'@x;'-1"),
