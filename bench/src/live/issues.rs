@@ -13,18 +13,17 @@ use crate::{
 
 const ISSUES: usize = 500_000;
 
-/// A list: its name, the arguments of the query, and the condition and order of the same page in SQL.
+/// A list: its name, the filter of the query, and the condition and order of the same page in SQL.
 struct List {
     name: &'static str,
-    arguments: Value,
+    filter: Value,
     sql: String,
 }
 
 fn lists() -> Vec<List> {
-    let list = |name, filter: Value, order, sql: &str| List {
-        name,
-        arguments: json!({ "filter": filter, "orderBy": order }),
-        sql: sql.to_owned(),
+    let list = |name, mut filter: Value, order: &str, sql: &str| {
+        filter["orderBy"] = json!(order);
+        List { name, filter, sql: sql.to_owned() }
     };
     let search = |condition: &str, order: &str| {
         format!(
@@ -101,15 +100,15 @@ pub async fn issues(lines: &mut Lines) {
     let env = BenchEnv::start("AFTER", true).await;
     let pool = database(&env).await;
     many_issues(&person(&env.process.host, "staff", &["AKIMAT"]), &pool).await;
-    for List { name, mut arguments, sql } in lists() {
+    for List { name, filter, sql } in lists() {
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).fetch_all(&pool).await.expect("rows").len();
         assert!(rows > 20, "{name}: {rows} rows");
         let floor =
             round(async || sqlx::query(sqlx::AssertSqlSafe(sql.as_str())).fetch_all(&pool).await.expect("rows").len())
                 .await;
-        let query = "query($filter: IssueFilter, $orderBy: IssueOrder) { issues(first: 20, filter: $filter, orderBy: $orderBy) \
+        let query = "query($filter: IssueFilter) { issues(first: 20, filter: $filter) \
                      { nodes { id number title state deadline overdue region { code } responsible { code } } pageInfo { endCursor } } }";
-        let body = json!({ "query": query, "variables": arguments.take() });
+        let body = json!({ "query": query, "variables": { "filter": filter } });
         let request = harness::web().post(format!("http://{}/graphql", env.process.host)).json(&body);
         let again = || request.try_clone().expect("a body in memory");
         let text = again().send().await.expect("an answer").text().await.expect("a text");
